@@ -1,0 +1,48 @@
+/* What queues: capacity and waiting time of links, switch ports and devices under an offered load. */
+#ifndef CXMS_MEM_SERVER_H
+#define CXMS_MEM_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/units.h"
+
+/* Slot arithmetic of CXL.mem (CXL 3.1, 4.2 and 4.3: four 16 B slots a 68 B flit): bytes on the wire of one 64 B request. */
+#define CXMS_WIRE_READ_UP_BYTES    72.0        /* S2M: four data slots + half a header slot */
+#define CXMS_WIRE_READ_DOWN_BYTES  16.0        /* M2S request slot */
+#define CXMS_WIRE_WRITE_DOWN_BYTES 80.0        /* M2S header + four data slots */
+#define CXMS_WIRE_WRITE_UP_BYTES   (16.0 / 3.0) /* S2M NDR, three a slot */
+
+/** struct cxms_load - lines per second asked of a server; both >= 0 */
+struct cxms_load {
+	double read_lines_per_s, write_lines_per_s;
+};
+
+enum cxms_server_kind {
+	CXMS_SERVER_LINK,   /* a link: two directions, slots counted */
+	CXMS_SERVER_DEVICE, /* memdev, local DRAM, or a switch's internal bandwidth: read/write/total caps */
+};
+
+/** struct cxms_server - value struct; caps in bytes/s of payload, INFINITY = not bounded here */
+struct cxms_server {
+	enum cxms_server_kind kind;
+	double dir_bytes_per_s;                 /* LINK: usable wire bytes/s of each direction */
+	double read_cap, write_cap, total_cap;  /* DEVICE */
+	double idle_ps;                         /* DEVICE: L0 of the loaded-latency formula */
+	bool queue_md1;                         /* DEVICE: M/D/1 (switch) instead of the measured device shape */
+};
+
+/** cxms_link_usable_bytes_per_s() - one direction after encoding and flit framing; 0 for gen 0 */
+double cxms_link_usable_bytes_per_s(unsigned gen, unsigned width, int flit_256, bool encoding);
+/** utilisation of the busiest direction or cap; 0 for an unbounded server; may exceed 1 */
+double cxms_server_utilization(const struct cxms_server *s, const struct cxms_load *load);
+/**
+ * cxms_server_wait_ps() - mean added latency of a request at that load
+ * DEVICE: L0 * 0.10 * (u/(1-u))^0.7; LINK and queue_md1: M/D/1, rho/(2(1-rho)) * service time.
+ * Return: INFINITY for u >= 1; 0 for u == 0; increasing in u.
+ */
+double cxms_server_wait_ps(const struct cxms_server *s, const struct cxms_load *load);
+/** most payload bytes/s the server passes at this read share (0..1) */
+double cxms_server_peak_bytes_per_s(const struct cxms_server *s, double read_share);
+
+#endif

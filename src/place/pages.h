@@ -1,0 +1,50 @@
+/* Pages of the watched program: which exist, how large, in which order they were first touched. */
+#ifndef CXMS_PLACE_PAGES_H
+#define CXMS_PLACE_PAGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "trace/event.h"
+
+struct cxms_pages;
+struct cxms_err;
+
+#define CXMS_NO_PAGE UINT32_MAX
+
+/** struct cxms_page - value; index in cxms_pages is its identity */
+struct cxms_page {
+	uint32_t space;       /* address space (process image), dense from 0 */
+	uint32_t area;        /* memory area (mapping) it lies in, dense from 0 */
+	uint64_t addr;        /* of its first byte */
+	uint64_t bytes;       /* 4096 or 2 MiB (the size the kernel used, as far as known) */
+	uint64_t touch_rank;  /* order of first touch (fault, else first sample), 0 first */
+};
+
+int cxms_pages_new(uint64_t base_bytes, uint64_t huge_bytes, struct cxms_pages **out,
+		   struct cxms_err *err);
+void cxms_pages_free(struct cxms_pages *p);
+
+/**
+ * cxms_pages_event() - feed every event of a recording in order (SAMPLE, FAULT, MAP, AREA, FORK, EXEC, EXIT count)
+ * A fork shares the parent's pages until the child faults on them. An exec begins a new address space.
+ * Return: 0 or -ENOMEM
+ */
+int cxms_pages_event(struct cxms_pages *p, const struct cxms_event *ev, struct cxms_err *err);
+/** page of the address of the sample just fed, provisional until cxms_pages_settle(); CXMS_NO_PAGE without address */
+uint32_t cxms_pages_last(const struct cxms_pages *p);
+/**
+ * cxms_pages_settle() - decide page sizes (huge where the kernel used huge pages), merge, rank by first touch
+ * @remap: for each provisional index, the final one; borrowed until free
+ */
+int cxms_pages_settle(struct cxms_pages *p, const uint32_t **remap, size_t *n_provisional,
+		      struct cxms_err *err);
+size_t cxms_pages_count(const struct cxms_pages *p);
+const struct cxms_page *cxms_pages_at(const struct cxms_pages *p, uint32_t index);
+size_t cxms_pages_area_count(const struct cxms_pages *p);
+/** touched bytes of an area */
+uint64_t cxms_pages_area_bytes(const struct cxms_pages *p, uint32_t area);
+uint64_t cxms_pages_total_bytes(const struct cxms_pages *p);
+
+#endif

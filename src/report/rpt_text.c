@@ -1,0 +1,301 @@
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "report/report.h"
+#include "report/rpt_priv.h"
+
+#define PARA_MAX    8192 /* longest paragraph; a longer one ends with "..." */
+#define TOP_THREADS 8    /* threads with a column of their own */
+
+static const char *const cause_heads[CXMS_CAUSE_COUNT] = {
+	[CXMS_CAUSE_COMPUTE] = "compute",	  [CXMS_CAUSE_KERNEL] = "kernel",
+	[CXMS_CAUSE_BLOCKED] = "blocked",	  [CXMS_CAUSE_LOCAL] = "local",
+	[CXMS_CAUSE_CXL_LATENCY] = "CXL latency", [CXMS_CAUSE_CXL_BANDWIDTH] = "CXL queueing",
+	[CXMS_CAUSE_SWITCH] = "switch",		  [CXMS_CAUSE_MIGRATION] = "migration",
+};
+
+/* Columns of @n bytes: continuation bytes of UTF-8 take none. */
+static size_t columns(const char *s, size_t n)
+{
+	size_t c = 0;
+	for (size_t i = 0; i < n; i++)
+		c += ((unsigned char)s[i] & 0xc0) != 0x80;
+	return c;
+}
+
+void rpt_para(struct cxms_buf *out, const char *label, const char *fmt, ...)
+{
+	char text[PARA_MAX];
+	va_list ap;
+	va_start(ap, fmt);
+	int len = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (len < 0)
+		return;
+	if ((size_t)len >= sizeof(text))
+		memcpy(text + sizeof(text) - 4, "...", 4);
+	cxms_buf_printf(out, "%-*s", RPT_LABEL - 1, label);
+	size_t at = RPT_LABEL - 1;
+	for (const char *p = text; *p;) {
+		p += strspn(p, " \t\r\n");
+		size_t n = strcspn(p, " \t\r\n");
+		if (n == 0)
+			break;
+		size_t w = columns(p, n);
+		if (at + 1 + w > RPT_WIDTH && at > RPT_LABEL) {
+			cxms_buf_printf(out, "\n%*s", RPT_LABEL - 1, "");
+			at = RPT_LABEL - 1;
+		}
+		cxms_buf_put_u8(out, ' ');
+		cxms_buf_put(out, p, n);
+		at += 1 + w;
+		p += n;
+	}
+	cxms_buf_put_u8(out, '\n');
+}
+
+void rpt_scrub(struct cxms_buf *out, size_t start)
+{
+	for (size_t i = start; i < out->len; i++)
+		if ((out->data[i] < 0x20 && out->data[i] != '\n') || out->data[i] == 0x7f)
+			out->data[i] = '?';
+}
+
+static void put_program(const struct cxms_result *r, struct cxms_buf *out)
+{
+	struct cxms_buf argv = {0};
+	for (size_t i = 0; i < r->n_argv; i++)
+		cxms_buf_printf(&argv, "%s%s", i ? " " : "", r->argv[i]);
+	if (r->n_argv == 0)
+		cxms_buf_printf(&argv, "(not recorded)");
+	int status = rpt_exit_status(&r->totals);
+	if (status < 0)
+		rpt_para(out, "program", "%s (end not seen)", cxms_buf_text(&argv));
+	else
+		rpt_para(out, "program", "%s (exit status %d)", cxms_buf_text(&argv), status);
+	cxms_buf_fini(&argv);
+}
+
+static void put_header(const struct cxms_result *r, struct cxms_buf *out)
+{
+	const struct cxms_totals *t = &r->totals;
+	const struct cxms_basis *b = &r->basis;
+	put_program(r, out);
+	rpt_para(out, "native", "%s wall, %s user + %s kernel CPU time, %zu thread%s, %zu process%s",
+		 rpt_time_ns(RPT_FMT, (double)t->duration_ns), rpt_time_ns(RPT_FMT, (double)t->user_ns),
+		 rpt_time_ns(RPT_FMT, (double)t->system_ns), b->n_thread,
+		 b->n_thread == 1 ? "" : "s", b->n_process, b->n_process == 1 ? "" : "es");
+	rpt_para(out, "memory", "%s touched in %zu page%s (%s %% in huge pages), peak RSS %s",
+		 cxms_fmt_bytes(RPT_FMT, b->footprint_bytes), b->n_page, b->n_page == 1 ? "" : "s",
+		 rpt_pct(RPT_FMT, b->huge_ratio, 0), cxms_fmt_bytes(RPT_FMT, t->peak_rss_bytes));
+	rpt_para(out, "machine", "%s, Linux %s, memory latency %s (%s), page walk %s",
+		 r->facts.cpu[0] ? r->facts.cpu : "unknown CPU",
+		 r->facts.kernel[0] ? r->facts.kernel : "unknown",
+		 rpt_time_ns(RPT_FMT, b->mem_latency_ns), r->facts.latency_given ? "given" : "measured",
+		 rpt_time_ns(RPT_FMT, b->walk_ns));
+	double taken = (double)t->samples + (double)t->lost_samples;
+	rpt_para(out, "source",
+		 "%s: %" PRIu64 " samples, one per %s; %" PRIu64 " lost (%s %%); overhead %s %%%s%s",
+		 r->facts.source, t->samples, rpt_time_ns(RPT_FMT, (double)r->facts.period_ns),
+		 t->lost_samples, rpt_pct(RPT_FMT, rpt_ratio((double)t->lost_samples, taken), 1),
+		 rpt_pct(RPT_FMT, r->overhead_ratio, 1), r->facts.source_reason[0] ? "; " : "",
+		 r->facts.source_reason);
+}
+
+static void put_trust(const struct cxms_result *r, struct cxms_buf *out)
+{
+	static const char *const state[] = {
+		[CXMS_STATUS_COMPLETE] = "the whole run was seen",
+		[CXMS_STATUS_CUT] = "ONLY PART OF THE RUN WAS SEEN",
+		[CXMS_STATUS_SELF_CHECK_FAILED] = "NO: A SELF-CHECK FAILED, do not use these numbers",
+	};
+	/* MODELS.md, "Not modelled" */
+	rpt_para(out, "trust",
+		 "%s; source %s; %s %% of the memory waits have an address; %zu warning%s below; "
+		 "not modelled: coherence between hosts, page tables on CXL, lines cached by another "
+		 "socket, SMT sharing, frequency changes, interrupts",
+		 state[r->status], r->facts.source, rpt_pct(RPT_FMT, r->basis.known_addr_ratio, 0),
+		 r->warnings.n, r->warnings.n == 1 ? "" : "s");
+}
+
+static void put_slowdowns(const struct cxms_split_result *s, size_t n, double confidence,
+			  struct cxms_buf *out)
+{
+	cxms_buf_printf(out, "\n  local %%    CXL %%   slowdown   %.0f %% interval      predicted time\n",
+			confidence);
+	for (size_t i = 0; i < n; i++)
+		cxms_buf_printf(out, "  %7.1f  %7.1f   %8.3f   %.3f .. %.3f   %16s\n", s[i].local_pct,
+				100 - s[i].local_pct, s[i].slowdown, s[i].slowdown_lo,
+				s[i].slowdown_hi, rpt_time_ns(RPT_FMT, (double)s[i].time_ns));
+}
+
+static void put_causes(const struct cxms_split_result *s, size_t n, struct cxms_buf *out)
+{
+	cxms_buf_printf(out, "\n  where the predicted time goes, %%\n  local %%");
+	for (size_t c = 0; c < CXMS_CAUSE_COUNT; c++)
+		cxms_buf_printf(out, "  %s", cause_heads[c]);
+	cxms_buf_put_u8(out, '\n');
+	for (size_t i = 0; i < n; i++) {
+		cxms_buf_printf(out, "  %7.1f", s[i].local_pct);
+		for (size_t c = 0; c < CXMS_CAUSE_COUNT; c++) {
+			double ratio = rpt_ratio((double)s[i].causes_ns[c], (double)s[i].time_ns);
+			cxms_buf_printf(out, "  %*s", (int)strlen(cause_heads[c]),
+					rpt_pct(RPT_FMT, ratio, 1));
+		}
+		cxms_buf_put_u8(out, '\n');
+	}
+}
+
+static void put_target(const struct cxms_target_result *t, struct cxms_buf *out)
+{
+	cxms_buf_printf(out, "  %-16.16s  %9s  %9s  %9s  %10s  %10s  %6s\n", t->name,
+			cxms_fmt_bytes(RPT_FMT, t->bytes), rpt_time_ns(RPT_FMT, t->idle_latency_ns),
+			rpt_time_ns(RPT_FMT, t->loaded_latency_ns),
+			cxms_fmt_rate(RPT_FMT, t->read_bytes_per_s),
+			cxms_fmt_rate(RPT_FMT, t->write_bytes_per_s),
+			rpt_pct(RPT_FMT, t->utilization_ratio, 1));
+}
+
+static void put_targets(const struct cxms_split_result *s, size_t n, struct cxms_buf *out)
+{
+	cxms_buf_printf(out, "\n  where the memory is\n"
+			     "  local %%  target              touched       idle     loaded"
+			     "        read       write  busy %%\n");
+	for (size_t i = 0; i < n; i++)
+		for (size_t t = 0; t < s[i].n_target; t++) {
+			if (t == 0)
+				cxms_buf_printf(out, "  %7.1f", s[i].local_pct);
+			else
+				cxms_buf_printf(out, "  %7s", "");
+			put_target(&s[i].target[t], out);
+		}
+}
+
+/* The threads of a split with the most CPU time, in that order: indices into thread[]. */
+static size_t top_threads(const struct cxms_split_result *s, size_t top[TOP_THREADS])
+{
+	size_t n = 0;
+	for (size_t i = 0; i < s->n_thread; i++) {
+		size_t at = n;
+		while (at > 0 && s->thread[top[at - 1]].native_ns < s->thread[i].native_ns)
+			at--;
+		if (at == TOP_THREADS)
+			continue;
+		size_t last = n < TOP_THREADS ? n++ : n - 1;
+		memmove(&top[at + 1], &top[at], (last - at) * sizeof(top[0]));
+		top[at] = i;
+	}
+	return n;
+}
+
+static void put_threads(const struct cxms_split_result *s, size_t n, struct cxms_buf *out)
+{
+	size_t top[TOP_THREADS];
+	size_t shown = top_threads(&s[0], top);
+	if (s[0].n_thread < 2)
+		return;
+	cxms_buf_printf(out, "\n  slowdown by thread");
+	if (s[0].n_thread > shown)
+		cxms_buf_printf(out, ", the %zu with the most CPU time (%zu more)", shown,
+				s[0].n_thread - shown);
+	cxms_buf_printf(out, "\n  local %%");
+	for (size_t k = 0; k < shown; k++)
+		cxms_buf_printf(out, "  %8" PRIu32, s[0].thread[top[k]].tid);
+	cxms_buf_put_u8(out, '\n');
+	for (size_t i = 0; i < n; i++) {
+		cxms_buf_printf(out, "  %7.1f", s[i].local_pct);
+		for (size_t k = 0; k < shown && top[k] < s[i].n_thread; k++)
+			cxms_buf_printf(out, "  %8.3f", s[i].thread[top[k]].slowdown);
+		cxms_buf_put_u8(out, '\n');
+	}
+}
+
+/* One topology under one policy: its splits stand together in the result. */
+static size_t group_len(const struct cxms_result *r, size_t from)
+{
+	const struct cxms_split_result *a = &r->split[from];
+	size_t n = 1;
+	while (from + n < r->n_split && r->split[from + n].topology == a->topology &&
+	       strcmp(r->split[from + n].policy, a->policy) == 0)
+		n++;
+	return n;
+}
+
+static void put_groups(const struct cxms_result *r, struct cxms_buf *out)
+{
+	for (size_t i = 0; i < r->n_split;) {
+		const struct cxms_split_result *s = &r->split[i];
+		const struct cxms_topo *t = r->topo[s->topology];
+		size_t n = group_len(r, i);
+		cxms_buf_put_u8(out, '\n');
+		rpt_para(out, "topology", "%s (%s), pages placed by %s",
+			 t->name && t->name[0] ? t->name : "unnamed", t->file, s->policy);
+		put_slowdowns(s, n, r->confidence_pct, out);
+		put_causes(s, n, out);
+		put_targets(s, n, out);
+		put_threads(s, n, out);
+		i += n;
+	}
+}
+
+/* Keys with one and the same reason share a paragraph. */
+static void put_ignored(const struct rpt_notes *notes, struct cxms_buf *out)
+{
+	for (size_t i = 0; i < notes->n_ignored; i++) {
+		const char *reason = notes->ignored[i].reason;
+		bool seen = false;
+		for (size_t j = 0; j < i && !seen; j++)
+			seen = strcmp(notes->ignored[j].reason, reason) == 0;
+		if (seen)
+			continue;
+		struct cxms_buf keys = {0};
+		for (size_t j = i; j < notes->n_ignored; j++)
+			if (strcmp(notes->ignored[j].reason, reason) == 0)
+				cxms_buf_printf(&keys, "%s%s", keys.len ? ", " : "",
+						notes->ignored[j].key);
+		rpt_para(out, "ignored", "%s: %s", cxms_buf_text(&keys), reason);
+		cxms_buf_fini(&keys);
+	}
+}
+
+static void put_notes(const struct cxms_result *r, const struct rpt_notes *notes,
+		      struct cxms_buf *out)
+{
+	if (r->warnings.n || notes->n_assumed || notes->n_ignored)
+		cxms_buf_put_u8(out, '\n');
+	for (size_t i = 0; i < r->warnings.n; i++)
+		rpt_para(out, "warning", "%s", r->warnings.list[i].message);
+	for (size_t i = 0; i < notes->n_assumed; i++)
+		rpt_para(out, "assumed", "%s = %s: %s", notes->assumed[i].key,
+			 notes->assumed[i].value, notes->assumed[i].reason);
+	put_ignored(notes, out);
+	if (notes->dropped)
+		rpt_para(out, "", "and %zu more assumed figures or ignored keys", notes->dropped);
+}
+
+void rpt_text(const struct cxms_result *r, const struct rpt_notes *notes, bool explain,
+	      struct cxms_buf *out)
+{
+	size_t start = out->len;
+	put_header(r, out);
+	put_trust(r, out);
+	put_groups(r, out);
+	if (explain)
+		rpt_explain(r, out);
+	put_notes(r, notes, out);
+	rpt_scrub(out, start);
+}
+
+void cxms_report_text(const struct cxms_result *r, bool explain, struct cxms_buf *out)
+{
+	struct rpt_notes *notes = rpt_notes_of(r);
+	if (notes)
+		rpt_text(r, notes, explain, out);
+	else
+		out->failed = true;
+	free(notes);
+}

@@ -1,0 +1,186 @@
+#include "source/child.h"
+
+#include "base/err.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define HELD_CHILD_EXIT 125 /* never seen by a user: the tool is gone or reports the error itself */
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void forwarded_set(sigset_t *set)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+
+	sigemptyset(set);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+		sigaddset(set, signals[i]);
+}
+
+/* Runs in the child between fork and exec: async-signal-safe calls only. */
+static _Noreturn void held_child(int hold_fd, int errno_fd, const sigset_t *mask,
+				 char *const *argv)
+{
+	char byte;
+	ssize_t n;
+	int failed;
+
+	do
+		n = read(hold_fd, &byte, 1);
+	while (n < 0 && errno == EINTR);
+	if (n != 1)
+		_exit(HELD_CHILD_EXIT);
+	sigprocmask(SIG_SETMASK, mask, NULL);
+	execvp(argv[0], argv);
+	failed = errno;
+	do
+		n = write(errno_fd, &failed, sizeof(failed));
+	while (n < 0 && errno == EINTR);
+	_exit(HELD_CHILD_EXIT);
+}
+
+static int block_signals(struct cxms_child *c, struct cxms_err *err)
+{
+	sigset_t set;
+
+	forwarded_set(&set);
+	c->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (c->signal_fd < 0)
+		return cxms_fail_sys(err, errno, "cannot open a signal descriptor");
+	if (pthread_sigmask(SIG_BLOCK, &set, &c->old_mask))
+		return cxms_fail(err, EINVAL, "cannot block signals");
+	c->masked = true;
+	return 0;
+}
+
+int cxms_child_start(struct cxms_child *c, char *const *argv, struct cxms_err *err)
+{
+	int hold[2] = {-1, -1}, result[2] = {-1, -1}, rc;
+
+	*c = (struct cxms_child){.hold_fd = -1, .errno_fd = -1, .signal_fd = -1, .pid_fd = -1};
+	rc = block_signals(c, err);
+	if (rc)
+		goto out;
+	if (pipe2(hold, O_CLOEXEC) || pipe2(result, O_CLOEXEC)) {
+		rc = cxms_fail_sys(err, errno, "cannot open a pipe");
+		goto out;
+	}
+	c->pid = fork();
+	if (c->pid < 0) {
+		c->pid = 0;
+		rc = cxms_fail_sys(err, errno, "cannot fork");
+		goto out;
+	}
+	if (c->pid == 0) {
+		close(hold[1]);
+		held_child(hold[0], result[1], &c->old_mask, argv);
+	}
+	c->hold_fd = hold[1];
+	c->errno_fd = result[0];
+	hold[1] = result[0] = -1;
+	c->pid_fd = (int)syscall(SYS_pidfd_open, c->pid, 0);
+out:
+	for (int i = 0; i < 2; i++) {
+		close_fd(&hold[i]);
+		close_fd(&result[i]);
+	}
+	if (rc)
+		cxms_child_fini(c);
+	return rc;
+}
+
+static int exec_failed(int errnum, const char *program, struct cxms_err *err)
+{
+	switch (errnum) {
+	case ENOENT:
+		return cxms_fail(err, ENOENT, "program '%s' not found; check the name and PATH",
+				 program);
+	case EACCES:
+		return cxms_fail(err, EACCES, "program '%s' is not executable; check its mode",
+				 program);
+	case ENOEXEC:
+		return cxms_fail(err, ENOEXEC,
+				 "program '%s' is not in a format this kernel runs", program);
+	default:
+		return cxms_fail_sys(err, errnum, "cannot execute '%s'", program);
+	}
+}
+
+int cxms_child_release(struct cxms_child *c, const char *program, struct cxms_err *err)
+{
+	int errnum = 0;
+	ssize_t n;
+
+	do
+		n = write(c->hold_fd, "", 1);
+	while (n < 0 && errno == EINTR);
+	if (n != 1)
+		return cxms_fail_sys(err, errno, "cannot release '%s'", program);
+	close_fd(&c->hold_fd);
+	do
+		n = read(c->errno_fd, &errnum, sizeof(errnum));
+	while (n < 0 && errno == EINTR);
+	close_fd(&c->errno_fd);
+	return n == (ssize_t)sizeof(errnum) ? exec_failed(errnum, program, err) : 0;
+}
+
+void cxms_child_forward_signals(struct cxms_child *c)
+{
+	struct signalfd_siginfo si;
+
+	while (c->signal_fd >= 0 && read(c->signal_fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		/* What the terminal sent went to the whole foreground process group already. */
+		bool from_terminal = si.ssi_code == SI_KERNEL;
+
+		if (c->ended || (from_terminal && getpgid(c->pid) == getpgrp()))
+			continue;
+		kill(c->pid, (int)si.ssi_signo);
+	}
+}
+
+bool cxms_child_poll(struct cxms_child *c)
+{
+	if (!c->ended && c->pid > 0)
+		c->ended = wait4(c->pid, &c->status, WNOHANG, &c->usage) == c->pid;
+	return c->ended;
+}
+
+static void reap(struct cxms_child *c)
+{
+	pid_t got;
+
+	kill(c->pid, SIGKILL);
+	do /* a traced child may report stops before its end */
+		got = wait4(c->pid, &c->status, __WALL, &c->usage);
+	while ((got < 0 && errno == EINTR) ||
+	       (got == c->pid && !WIFEXITED(c->status) && !WIFSIGNALED(c->status)));
+	c->ended = true;
+}
+
+void cxms_child_fini(struct cxms_child *c)
+{
+	if (!c->pid && !c->masked)
+		return;
+	if (c->pid > 0 && !c->ended)
+		reap(c);
+	close_fd(&c->hold_fd);
+	close_fd(&c->errno_fd);
+	close_fd(&c->signal_fd);
+	close_fd(&c->pid_fd);
+	if (c->masked)
+		pthread_sigmask(SIG_SETMASK, &c->old_mask, NULL);
+	c->masked = false;
+	c->pid = 0;
+}

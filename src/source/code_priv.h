@@ -1,0 +1,83 @@
+/* Inside the decode cache: lengths and flow by table, operands by capstone, an address map. */
+#ifndef CXMS_SOURCE_CODE_PRIV_H
+#define CXMS_SOURCE_CODE_PRIV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "source/code.h"
+
+#define CXMS_INSN_MAX 15 /* bytes; Intel SDM volume 2, 2.3.11 */
+
+struct cxms_err;
+
+/* Where control goes after an instruction. */
+enum cxms_flow {
+	CXMS_FLOW_NEXT = 0,
+	CXMS_FLOW_JCC,  /* conditional jump: fuses with a compare before it */
+	CXMS_FLOW_LOOP, /* jrcxz, loop: conditional, does not fuse */
+	CXMS_FLOW_JMP,
+	CXMS_FLOW_JMP_IND,
+	CXMS_FLOW_CALL,
+	CXMS_FLOW_CALL_IND,
+	CXMS_FLOW_RET,
+	CXMS_FLOW_STOP, /* ud2, hlt, int3: nothing follows */
+};
+
+/** struct cxms_insn - what the length decoder tells */
+struct cxms_insn {
+	uint8_t len;
+	uint8_t flow;    /* enum cxms_flow */
+	bool nop;        /* padding: nop in any length, int3 */
+	bool rep_string; /* rep movs, stos, lods, cmps, scas: interruptible */
+	bool modrm_mem;  /* has an explicit memory operand (or a nop's fake one) */
+	int32_t rel;     /* JCC, LOOP, JMP, CALL: target = address + len + rel */
+};
+
+/**
+ * cxms_insn_decode() - length and control flow of the 64-bit mode instruction at @p
+ * Refuses what user code cannot execute (I/O, far and privileged instructions), so that decoding from a
+ * wrong offset fails early. Unknown instructions in known opcode maps get their length right.
+ * Source: Intel SDM volume 2, appendix A (opcode maps), 2.1 (ModR/M, SIB), 2.3 (VEX), 2.7 (EVEX).
+ * Return: length 1..15, or 0 (invalid, or cut off by @n) with *out untouched
+ */
+unsigned cxms_insn_decode(const uint8_t *p, size_t n, struct cxms_insn *out);
+
+struct cxms_x86;
+
+/** struct cxms_x86_info - one instruction's operands; register sets are bit masks of enum cxms_reg */
+struct cxms_x86_info {
+	struct cxms_code_site site; /* kind, operand and the flags known from the instruction alone */
+	bool fusible;               /* cmp test add sub and inc dec: fuses with a conditional jump */
+	bool call;
+	uint32_t reads;  /* registers the results depend on, address registers included */
+	uint32_t writes; /* registers written */
+	uint32_t loaded; /* registers of @writes that receive what was read from memory */
+};
+
+int cxms_x86_new(struct cxms_x86 **out, struct cxms_err *err);
+void cxms_x86_free(struct cxms_x86 *x);
+/**
+ * cxms_x86_decode() - the operands of one instruction
+ * @resume: a rep string instruction is described as interrupted at itself, not as finished
+ * Return: false when capstone does not know the instruction; *out is then kind UNDECODED
+ */
+bool cxms_x86_decode(struct cxms_x86 *x, const uint8_t *p, size_t n, uint64_t addr, bool resume,
+		     struct cxms_x86_info *out);
+
+/** struct cxms_addr_map - address to owned heap object; all zero is empty */
+struct cxms_addr_map {
+	struct cxms_addr_slot {
+		uint64_t key;
+		void *val; /* NULL = free slot */
+	} *slots;
+	size_t cap, n; /* cap is 0 or a power of two */
+};
+void *cxms_addr_map_get(const struct cxms_addr_map *m, uint64_t key);
+/** takes @val (heap) for a key not in the map; 0 or -ENOMEM (the caller keeps @val) */
+int cxms_addr_map_put(struct cxms_addr_map *m, uint64_t key, void *val);
+/** frees the objects and the map; all zero again */
+void cxms_addr_map_fini(struct cxms_addr_map *m);
+
+#endif

@@ -1,0 +1,33 @@
+/* This machine: CPU, caches, kernel, and its memory latency and page-walk cost, measured once and cached. */
+#ifndef CXMS_SOURCE_MACHINE_H
+#define CXMS_SOURCE_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "trace/event.h"
+
+struct cxms_err;
+struct cxms_log;
+
+/** struct cxms_machine_cfg - 0 = measure (or take from the cache) */
+struct cxms_machine_cfg {
+	uint64_t mem_latency_ps, walk_ps;
+	uint64_t llc_bytes;       /* the LLC share to assume; 0 = the staircase decides */
+	bool remeasure;           /* do not use the cache */
+	struct cxms_log *log;
+};
+/** cxms_machine_identify() - fills what /proc, /sys and uname say (re-rootable); never fails on unknown CPUs */
+void cxms_machine_identify(struct cxms_facts *facts);
+/**
+ * cxms_machine_measure() - latency by a dependent chase over 256 MiB (or a quarter of free memory)
+ *
+ * Once per page size, several rounds, minimum of the medians; plus a staircase of smaller footprints.
+ * Cached under $XDG_CACHE_HOME/cxlmemsim (or ~/.cache) with the machine's identity; a cache that
+ * cannot be written is only a log line. Takes about three seconds without a cache.
+ * Return: 0, -ENOMEM, -ENOTSUP
+ */
+int cxms_machine_measure(struct cxms_facts *facts, const struct cxms_machine_cfg *cfg,
+			 struct cxms_err *err);
+
+#endif

@@ -1,0 +1,77 @@
+#include "source/perf_open.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/sys.h"
+#include "source/perf_attr.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define PARANOID_FILE "/proc/sys/kernel/perf_event_paranoid"
+/* Highest level at which a process may sample its own children in user space (kernel sysctl documentation). */
+#define PARANOID_USABLE 2
+
+static void dump_attr(const struct perf_event_attr *attr)
+{
+	const char *path = getenv("CXMS_PERF_ATTR_DUMP");
+	struct cxms_buf text = {0};
+	FILE *fp = path && *path ? fopen(path, "ae") : NULL;
+
+	if (!fp)
+		return;
+	cxms_perf_attr_print(attr, &text);
+	fputs(cxms_buf_text(&text), fp);
+	cxms_buf_fini(&text);
+	fclose(fp);
+}
+
+/* The level, or -2 when unknown: it may be negative, so the reader of unsigned numbers does not serve. */
+static long paranoid_level(void)
+{
+	struct cxms_buf text = {0};
+	long level = -2;
+
+	if (!cxms_sys_read(PARANOID_FILE, 64, &text, NULL))
+		level = strtol(cxms_buf_text(&text), NULL, 10);
+	cxms_buf_fini(&text);
+	return level;
+}
+
+static int refused(int errnum, struct cxms_err *err)
+{
+	long level = paranoid_level();
+
+	if (errnum == ENOSYS)
+		return cxms_fail(err, ENOSYS,
+				 "this kernel or its seccomp profile has no perf_event_open; use a "
+				 "kernel with CONFIG_PERF_EVENTS, or allow perf_event_open in the "
+				 "container's profile");
+	if (level > PARANOID_USABLE)
+		return cxms_fail(err, errnum,
+				 "perf_event_open is refused (kernel.perf_event_paranoid is %ld); "
+				 "set it to 2 or lower: sysctl kernel.perf_event_paranoid=2",
+				 level);
+	return cxms_fail(err, errnum,
+			 "perf_event_open is refused by a seccomp profile or security module; "
+			 "allow perf_event_open in the container's profile");
+}
+
+int cxms_perf_open(const struct perf_event_attr *attr, pid_t pid, int cpu, struct cxms_err *err)
+{
+	int fd;
+
+	dump_attr(attr);
+	fd = (int)syscall(SYS_perf_event_open, attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fd >= 0)
+		return fd;
+	if (errno == EACCES || errno == EPERM || errno == ENOSYS)
+		return refused(errno, err);
+	return cxms_fail_sys(err, errno, "cannot open perf event %" PRIu64 " on CPU %d",
+			     (uint64_t)attr->config, cpu);
+}

@@ -1,0 +1,131 @@
+/* Inside of topo/: key tables, the builder that turns a configuration tree into a topology, its storage. */
+#ifndef CXMS_TOPO_TOPO_PRIV_H
+#define CXMS_TOPO_TOPO_PRIV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cfg.h"
+#include "base/units.h"
+#include "topo/topo.h"
+
+struct cxms_buf;
+struct cxms_err;
+
+#define TOPO_MAX_SPLITS	     1000u
+#define TOPO_MAX_KEYS	     16u /* keys of one map, see struct topo_table */
+#define TOPO_MAX_NAME_BYTES  64u
+#define TOPO_MAX_TITLE_BYTES 200u
+/* HDM decoders: granularity 256 B .. 16 KiB (CXL 3.1, 8.2.4.20); Linux interleaves pages of 4 KiB in software. */
+#define TOPO_MIN_GRANULARITY	 256u
+#define TOPO_MAX_GRANULARITY	 16384u
+#define TOPO_DEFAULT_GRANULARITY 4096u
+#define TOPO_ENCODED_MAX_GEN	 5u /* 128b/130b ends with Gen 5; Gen 6 sends PAM4 flits (PCIe 6.0, 4.2) */
+#define TOPO_68B_MAX_GEN	 5u /* above it the default flit is 256 B (PCIe 6.0, 4.2.3) */
+
+/** enum topo_kind - how a value is read; TOPO_OWN has a reader of its own */
+enum topo_kind { TOPO_OWN, TOPO_QTY, TOPO_CYC, TOPO_WORD };
+enum topo_store { TOPO_U32, TOPO_U64, TOPO_BOOL, TOPO_ENUM };
+
+/** struct topo_key - one key of a map: drives parsing, ranges, defaults, `topo show` and the test of SCHEMA.md */
+struct topo_key {
+	const char *name;
+	enum topo_kind kind;
+	enum topo_store store;
+	enum cxms_unit unit;      /* TOPO_QTY, TOPO_CYC; CXMS_UNIT_COUNT = dimensionless */
+	uint64_t min, max;
+	const char *const *words; /* TOPO_WORD: the index is stored */
+	size_t offset;            /* into the struct the table is read into */
+	bool required;            /* when its map is stated */
+	uint64_t assumed;         /* taken when missing and @reason is set; else the field stays 0 */
+	const char *reason;       /* where the assumed figure comes from */
+	const char *unused;       /* why sampled sources do not use it; NULL = they do */
+	const struct topo_table *sub; /* TOPO_OWN: keys below it when it is a map */
+};
+struct topo_table {
+	const struct topo_key *key;
+	size_t n;
+};
+
+extern const struct topo_table topo_keys_top, topo_keys_host, topo_keys_cpu, topo_keys_caches,
+	topo_keys_l1d, topo_keys_l2, topo_keys_llc, topo_keys_prefetch, topo_keys_tlb,
+	topo_keys_local, topo_keys_curve, topo_keys_bandwidth, topo_keys_device, topo_keys_link,
+	topo_keys_region, topo_keys_placement;
+extern const char *const topo_dev_words[], *const topo_flit_words[], *const topo_page_words[],
+	*const topo_prefetch_words[];
+
+/** struct topo_owner - cxms_topo.owner: everything a topology points to */
+struct topo_owner {
+	void **block; /* allocations to free */
+	size_t n_block, cap_block;
+	bool failed; /* an allocation failed */
+	size_t cap_assumed, cap_stated;
+	struct cxms_assumed *assumed;
+	struct cxms_ignored *stated;
+	const char *prefetch[3]; /* l1d, l2, llc as YAML */
+	bool region_stated;
+};
+
+/** struct topo_build - one load; @t is filled in place */
+struct topo_build {
+	struct cxms_topo *t;
+	struct topo_owner *own;
+	struct cxms_dev *dev;
+	const struct cxms_cfg_node **dev_node; /* n_dev of them, as dev[] */
+	int *memdev;
+	struct cxms_region *region;
+	struct cxms_cfg_errors errs;
+	size_t n_not_yet; /* of the errors: right, but not modelled */
+	uint64_t hz;
+};
+
+/* topo_read.c: storage and values */
+void *topo_alloc(struct topo_owner *own, size_t n, size_t size); /* zeroed; NULL sets failed */
+const char *topo_printf(struct topo_owner *own, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+void topo_owner_free(struct topo_owner *own);
+void topo_assume(struct topo_build *b, const char *path, const char *key, const char *value,
+		 const char *reason);
+void topo_not_yet(struct topo_build *b, const struct cxms_cfg_node *n, const char *what,
+		  const char *remedy);
+/** @node is a map with known keys only; else it was reported, and false when it is no map */
+bool topo_is_map(struct topo_build *b, const struct cxms_cfg_node *node,
+		 const struct topo_table *tab);
+/** every key of the table that is not TOPO_OWN into @base; @map NULL = not stated */
+void topo_read_keys(struct topo_build *b, const struct cxms_cfg_node *map,
+		    const struct topo_table *tab, const char *path, void *base);
+bool topo_read_key(struct topo_build *b, const struct cxms_cfg_node *n, const struct topo_key *k,
+		   void *base);
+void topo_read_bandwidth(struct topo_build *b, const struct cxms_cfg_node *n, const char *path,
+			 struct cxms_bw *bw);
+void topo_read_curve(struct topo_build *b, const struct cxms_cfg_node *n);
+bool topo_read_ident(struct topo_build *b, const struct cxms_cfg_node *n, const char **out);
+bool topo_is_ident(const char *s);
+bool topo_is_title(const char *s);
+
+/* topo_host.c, topo_device.c, topo_region.c */
+void topo_read_host(struct topo_build *b, const struct cxms_cfg_node *root);
+void topo_read_devices(struct topo_build *b, const struct cxms_cfg_node *root);
+void topo_read_regions(struct topo_build *b, const struct cxms_cfg_node *root);
+void topo_read_placement(struct topo_build *b, const struct cxms_cfg_node *root);
+
+/* topo_check.c */
+void topo_check_graph(struct topo_build *b);
+/** sort the lines of @errs by position */
+int topo_sort_errors(const char *file, struct cxms_cfg_errors *errs);
+/** as many whole lines as fit into @err, and how many more there are */
+int topo_fail_lines(const struct cxms_cfg_errors *errs, int errnum, struct cxms_err *err);
+
+/* topo_stated.c */
+void topo_note_stated(struct topo_build *b, const struct cxms_cfg_node *root);
+
+/* draw_text.c: words shared by the pictures */
+void topo_put_link(struct cxms_buf *out, const struct cxms_link *link);
+void topo_put_bw(struct cxms_buf *out, const struct cxms_bw *bw);
+void topo_put_local(struct cxms_buf *out, const struct cxms_host *host);
+void topo_draw_text(const struct cxms_topo *t, struct cxms_buf *out);
+void topo_draw_dot(const struct cxms_topo *t, struct cxms_buf *out);
+void topo_draw_svg(const struct cxms_topo *t, struct cxms_buf *out);
+
+#endif

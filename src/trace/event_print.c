@@ -1,0 +1,186 @@
+#include "base/buf.h"
+#include "trace/trace.h"
+
+struct bit_name {
+	unsigned bit;
+	const char *name;
+};
+static const struct bit_name sample_bits[] = {
+	{CXMS_SAMPLE_ADDR, "addr"},
+	{CXMS_SAMPLE_KERNEL, "kernel"},
+	{CXMS_SAMPLE_AFTER_FAULT, "after-fault"},
+	{CXMS_SAMPLE_WRITE, "write"},
+};
+static const struct bit_name site_bits[] = {
+	{CXMS_SITE_SELF, "self"},     {CXMS_SITE_CARRIED, "carried"}, {CXMS_SITE_FUSED, "fused"},
+	{CXMS_SITE_STACK, "stack"},   {CXMS_SITE_TLS, "tls"},	      {CXMS_SITE_GATHER, "gather"},
+	{CXMS_SITE_NOADDR, "noaddr"},
+};
+static const char *const run_ends[] = {"blocked", "preempted", "exit", "unknown"};
+static const char *const site_kinds[] = {"none", "load", "store", "update", "string", "undecoded"};
+static const char *const lost_whats[] = {"samples", "faults", "other"};
+
+#define COUNT(array)		(sizeof(array) / sizeof((array)[0]))
+#define PICK(array, i)		((i) < COUNT(array) ? (array)[i] : "?")
+#define PUT_BITS(out, v, names) put_bits(out, v, names, COUNT(names))
+
+/* " flags=a|b|0x80"; bits of a later version in hexadecimal; nothing when @v is 0 */
+static void put_bits(struct cxms_buf *out, unsigned v, const struct bit_name *names, size_t n)
+{
+	const char *before = " flags=";
+
+	for (size_t i = 0; i < n; i++) {
+		if (!(v & names[i].bit))
+			continue;
+		cxms_buf_printf(out, "%s%s", before, names[i].name);
+		before = "|";
+		v &= ~names[i].bit;
+	}
+	if (v)
+		cxms_buf_printf(out, "%s0x%x", before, v);
+}
+
+static void put_u64(struct cxms_buf *out, const char *name, uint64_t v)
+{
+	cxms_buf_printf(out, " %s=%llu", name, (unsigned long long)v);
+}
+
+static void put_hex(struct cxms_buf *out, const char *name, uint64_t v)
+{
+	cxms_buf_printf(out, " %s=0x%llx", name, (unsigned long long)v);
+}
+
+/* Quoted; what is not printable ASCII as \xNN, so that a line stays a line. */
+static void put_text(struct cxms_buf *out, const char *name, const char *text)
+{
+	cxms_buf_printf(out, " %s='", name);
+	for (const char *p = text ? text : ""; *p; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if (c < 0x20 || c >= 0x7f || c == '\'' || c == '\\')
+			cxms_buf_printf(out, "\\x%02x", c);
+		else
+			cxms_buf_put_u8(out, c);
+	}
+	cxms_buf_put_u8(out, '\'');
+}
+
+static void put_sample(const struct cxms_sample *s, struct cxms_buf *out)
+{
+	cxms_buf_printf(out, "sample");
+	if (s->flags & CXMS_SAMPLE_ADDR)
+		put_hex(out, "addr", s->addr);
+	if (s->site != CXMS_NO_SITE)
+		put_u64(out, "site", s->site);
+	put_u64(out, "weight_ns", s->weight_ns);
+	put_u64(out, "cpu", s->cpu);
+	PUT_BITS(out, s->flags, sample_bits);
+}
+
+static void put_map(const struct cxms_map *m, struct cxms_buf *out)
+{
+	cxms_buf_printf(out, "map");
+	put_hex(out, "addr", m->addr);
+	put_hex(out, "len", m->len);
+	put_hex(out, "off", m->file_off);
+	put_hex(out, "prot", m->prot);
+	put_hex(out, "mapflags", m->flags);
+	if (m->build_id_len > 0 && m->build_id_len <= CXMS_BUILD_ID_MAX) {
+		cxms_buf_printf(out, " build_id=");
+		for (size_t i = 0; i < m->build_id_len; i++)
+			cxms_buf_printf(out, "%02x", m->build_id[i]);
+	}
+	put_text(out, "path", m->path);
+}
+
+static void put_site(const struct cxms_site *s, struct cxms_buf *out)
+{
+	cxms_buf_printf(out, "site");
+	put_u64(out, "id", s->id);
+	put_hex(out, "ip", s->ip);
+	cxms_buf_printf(out, " kind=%s", PICK(site_kinds, s->kind));
+	put_u64(out, "bytes", s->access_bytes);
+	put_u64(out, "loop", s->loop_insns);
+	PUT_BITS(out, s->flags, site_bits);
+}
+
+static void put_area(const struct cxms_area *a, struct cxms_buf *out)
+{
+	cxms_buf_printf(out, "area");
+	put_hex(out, "addr", a->addr);
+	put_hex(out, "len", a->len);
+	put_u64(out, "resident_bytes", a->resident_bytes);
+	put_u64(out, "huge_bytes", a->huge_bytes);
+}
+
+static void put_run(const struct cxms_run *r, struct cxms_buf *out)
+{
+	cxms_buf_printf(out, "run");
+	put_u64(out, "dur_ns", r->dur_ns);
+	put_u64(out, "cpu", r->cpu);
+	cxms_buf_printf(out, " end=%s", PICK(run_ends, r->end));
+}
+
+static void put_lost(const struct cxms_lost *l, struct cxms_buf *out)
+{
+	cxms_buf_printf(out, "lost");
+	put_u64(out, "count", l->count);
+	put_u64(out, "cpu", l->cpu);
+	cxms_buf_printf(out, " what=%s", PICK(lost_whats, l->what));
+}
+
+static void put_rest(const struct cxms_event *ev, struct cxms_buf *out)
+{
+	switch (ev->kind) {
+	case CXMS_EV_FAULT:
+		cxms_buf_printf(out, "fault");
+		put_hex(out, "addr", ev->fault.addr);
+		put_hex(out, "ip", ev->fault.ip);
+		break;
+	case CXMS_EV_FORK:
+		cxms_buf_printf(out, "fork");
+		put_u64(out, "parent_pid", ev->fork.parent_pid);
+		put_u64(out, "parent_tid", ev->fork.parent_tid);
+		break;
+	case CXMS_EV_EXEC:
+		cxms_buf_printf(out, "exec");
+		put_text(out, "name", ev->exec.name);
+		break;
+	case CXMS_EV_EXIT:
+		cxms_buf_printf(out, "exit");
+		break;
+	default:
+		cxms_buf_printf(out, "kind=%u", ev->kind);
+		break;
+	}
+}
+
+void cxms_event_print(const struct cxms_event *ev, struct cxms_buf *out)
+{
+	cxms_buf_printf(out, "%llu.%09llu %u/%u ",
+			(unsigned long long)(ev->time_ns / CXMS_NS_PER_S),
+			(unsigned long long)(ev->time_ns % CXMS_NS_PER_S), ev->pid, ev->tid);
+	switch (ev->kind) {
+	case CXMS_EV_SAMPLE:
+		put_sample(&ev->sample, out);
+		break;
+	case CXMS_EV_RUN:
+		put_run(&ev->run, out);
+		break;
+	case CXMS_EV_MAP:
+		put_map(&ev->map, out);
+		break;
+	case CXMS_EV_AREA:
+		put_area(&ev->area, out);
+		break;
+	case CXMS_EV_SITE:
+		put_site(&ev->site, out);
+		break;
+	case CXMS_EV_LOST:
+		put_lost(&ev->lost, out);
+		break;
+	default:
+		put_rest(ev, out);
+		break;
+	}
+}

@@ -1,0 +1,211 @@
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "trace/trace_priv.h"
+
+#define EVENT_RAW_BYTES 16u /* about what an event adds to a block, its string apart */
+
+struct cxms_trace_writer {
+	int fd;
+	int failed; /* -errno of the first failed write: the file ends there */
+	bool finished;
+	uint64_t written_bytes;
+	struct cxms_codec *codec;
+	struct cxms_encoder encoder;
+	struct cxms_event *events; /* of the open block; their strings are in strings[] */
+	size_t n_events, cap_events;
+	struct cxms_buf strings[CXMS_EV_KIND_END];
+	size_t string_bytes;
+	struct cxms_buf raw, out;
+};
+
+static int fail_write(int errnum, struct cxms_err *err)
+{
+	if (errnum == ENOSPC || errnum == EDQUOT || errnum == EFBIG)
+		return cxms_fail(
+			err, errnum,
+			"cannot write recording: %s; free some space or choose another --output",
+			strerrordesc_np(errnum));
+	return cxms_fail_sys(err, errnum, "cannot write recording");
+}
+
+static int write_out(struct cxms_trace_writer *w, struct cxms_err *err)
+{
+	size_t at = 0;
+
+	while (at < w->out.len) {
+		ssize_t n = write(w->fd, w->out.data + at, w->out.len - at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			w->failed = fail_write(n < 0 ? errno : EIO, err);
+			return w->failed;
+		}
+		at += (size_t)n;
+		w->written_bytes += (uint64_t)n;
+	}
+	cxms_buf_clear(&w->out);
+	return 0;
+}
+
+/* The block of w->raw in one write(2), so that a kill seldom tears it. */
+static int write_block(struct cxms_trace_writer *w, enum cxms_block_type type, size_t n_events,
+		       struct cxms_err *err)
+{
+	struct cxms_block b = {.type = (uint8_t)type, .n_events = (uint32_t)n_events};
+	int rc = cxms_block_put(&b, &w->raw, w->codec, &w->out, err);
+
+	if (rc < 0)
+		w->failed = rc;
+	else
+		rc = write_out(w, err);
+	cxms_buf_clear(&w->raw);
+	return rc;
+}
+
+/* The writer after a failure: whatever came later would follow a torn block. */
+static int check_usable(const struct cxms_trace_writer *w, struct cxms_err *err)
+{
+	assert(!w->finished);
+	return w->failed < 0 ? fail_write(-w->failed, err) : 0;
+}
+
+static int write_head(struct cxms_trace_writer *w, const struct cxms_trace_head *head,
+		      struct cxms_err *err)
+{
+	int rc;
+
+	cxms_file_head_put(&w->out);
+	if (w->out.failed)
+		return cxms_fail(err, ENOMEM, "out of memory for a recording");
+	rc = write_out(w, err);
+	if (rc == 0)
+		rc = cxms_head_encode(head, &w->raw, err);
+	if (rc == 0)
+		rc = write_block(w, CXMS_BLOCK_HEAD, 0, err);
+	return rc;
+}
+
+int cxms_trace_writer_new(int fd, const struct cxms_trace_head *head,
+			  struct cxms_trace_writer **out, struct cxms_err *err)
+{
+	struct cxms_trace_writer *w = calloc(1, sizeof(*w));
+	int rc;
+
+	if (!w)
+		return cxms_fail(err, ENOMEM, "out of memory for a recording");
+	w->fd = fd;
+	rc = cxms_codec_new(&w->codec, err);
+	if (rc == 0)
+		rc = write_head(w, head, err);
+	if (rc == 0) {
+		*out = w;
+		w = NULL;
+	}
+	cxms_trace_writer_free(w);
+	return rc;
+}
+
+static void keep_string(struct cxms_trace_writer *w, const struct cxms_event *ev)
+{
+	const struct cxms_column_set *set = cxms_columns_of(ev->kind);
+
+	for (size_t i = 0; i < set->n; i++) {
+		struct cxms_buf *strings = &w->strings[ev->kind];
+		size_t before = strings->len;
+
+		if (set->columns[i].coding != CXMS_CODE_STRING)
+			continue;
+		cxms_buf_put_str(strings, cxms_column_string(&set->columns[i], ev));
+		w->string_bytes += strings->len - before;
+	}
+}
+
+static int keep_event(struct cxms_trace_writer *w, const struct cxms_event *ev,
+		      struct cxms_err *err)
+{
+	void *events = w->events;
+	int rc = cxms_event_check(ev, err);
+
+	if (rc < 0)
+		return rc;
+	if (cxms_array_grow(&events, &w->cap_events, w->n_events + 1, sizeof(*ev)) < 0)
+		return cxms_fail(err, ENOMEM, "out of memory for the events of a recording");
+	w->events = events;
+	keep_string(w, ev);
+	if (w->strings[ev->kind].failed) {
+		w->failed = -ENOMEM;
+		return fail_write(ENOMEM, err);
+	}
+	w->events[w->n_events++] = *ev;
+	if (w->n_events == CXMS_TRACE_BLOCK_EVENTS_MAX ||
+	    w->n_events * EVENT_RAW_BYTES + w->string_bytes >= CXMS_TRACE_RAW_TARGET)
+		rc = cxms_trace_flush(w, err);
+	return rc;
+}
+
+int cxms_trace_write(struct cxms_trace_writer *w, const struct cxms_event *ev, size_t n,
+		     struct cxms_err *err)
+{
+	int rc = check_usable(w, err);
+
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = keep_event(w, &ev[i], err);
+	return rc;
+}
+
+int cxms_trace_flush(struct cxms_trace_writer *w, struct cxms_err *err)
+{
+	int rc = check_usable(w, err);
+
+	if (rc < 0 || w->n_events == 0)
+		return rc;
+	rc = cxms_events_encode(&w->encoder, w->events, w->n_events, w->strings, &w->raw, err);
+	if (rc == 0)
+		rc = write_block(w, CXMS_BLOCK_EVENTS, w->n_events, err);
+	else
+		w->failed = rc;
+	w->n_events = 0;
+	w->string_bytes = 0;
+	for (size_t k = 0; k < CXMS_EV_KIND_END; k++)
+		cxms_buf_clear(&w->strings[k]);
+	return rc;
+}
+
+int cxms_trace_finish(struct cxms_trace_writer *w, const struct cxms_totals *totals,
+		      struct cxms_err *err)
+{
+	int rc = cxms_trace_flush(w, err);
+
+	if (rc == 0)
+		rc = cxms_totals_encode(totals, &w->raw, err);
+	if (rc == 0)
+		rc = write_block(w, CXMS_BLOCK_TOTALS, 0, err);
+	if (rc == 0)
+		w->finished = true;
+	return rc;
+}
+
+uint64_t cxms_trace_written_bytes(const struct cxms_trace_writer *w)
+{
+	return w->written_bytes;
+}
+
+void cxms_trace_writer_free(struct cxms_trace_writer *w)
+{
+	if (!w)
+		return;
+	for (size_t k = 0; k < CXMS_EV_KIND_END; k++)
+		cxms_buf_fini(&w->strings[k]);
+	cxms_buf_fini(&w->raw);
+	cxms_buf_fini(&w->out);
+	cxms_encoder_fini(&w->encoder);
+	cxms_codec_free(w->codec);
+	free(w->events);
+	free(w);
+}
