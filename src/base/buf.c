@@ -143,7 +143,8 @@ const uint8_t *cxms_cur_bytes(struct cxms_cur *c, size_t len)
 		return NULL;
 	}
 	const uint8_t *at = c->p;
-	c->p += len;
+	if (len) /* an empty cursor may be NULL, to which C adds nothing, not even 0 */
+		c->p += len;
 	return at;
 }
 

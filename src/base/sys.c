@@ -219,19 +219,26 @@ static int open_aside(const char *path, char **tmp)
 	return fd;
 }
 
+/* Names of open descriptors: even when a regular file stands behind, others write to it as well. */
+static bool names_descriptor(const char *path)
+{
+	return below(path, "/dev/stdout") || below(path, "/dev/stderr") || below(path, "/dev/fd") ||
+	       below(path, "/proc");
+}
+
 /* Fills f->path and f->tmp; returns a descriptor or -errno. */
 static int open_target(struct cxms_outfile *f, const char *path)
 {
 	int fd;
 	struct stat st;
 	bool exists = stat(path, &st) == 0;
-	bool regular = exists && S_ISREG(st.st_mode);
+	bool regular = exists && S_ISREG(st.st_mode) && !names_descriptor(path);
 	/* through a link: the file it names is replaced, not the link */
 	f->path = regular ? realpath(path, NULL) : strdup(path);
 	if (!f->path)
 		return -errno;
 	if (exists && !regular) {
-		fd = open(path, O_WRONLY | O_CLOEXEC);
+		fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
 		return fd < 0 ? -errno : fd;
 	}
 	if (regular && access(path, W_OK) < 0)

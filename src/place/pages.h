@@ -15,11 +15,11 @@ struct cxms_err;
 
 /** struct cxms_page - value; index in cxms_pages is its identity */
 struct cxms_page {
-	uint32_t space;       /* address space (process image), dense from 0 */
-	uint32_t area;        /* memory area (mapping) it lies in, dense from 0 */
-	uint64_t addr;        /* of its first byte */
-	uint64_t bytes;       /* 4096 or 2 MiB (the size the kernel used, as far as known) */
-	uint64_t touch_rank;  /* order of first touch (fault, else first sample), 0 first */
+	uint32_t space;	     /* address space (process image), dense from 0 */
+	uint32_t area;	     /* memory area (mapping) it lies in, dense from 0 */
+	uint64_t addr;	     /* of its first byte */
+	uint64_t bytes;	     /* 4096 or 2 MiB (the size the kernel used, as far as known) */
+	uint64_t touch_rank; /* order of first touch (fault, else first sample), 0 first */
 };
 
 int cxms_pages_new(uint64_t base_bytes, uint64_t huge_bytes, struct cxms_pages **out,
@@ -27,15 +27,17 @@ int cxms_pages_new(uint64_t base_bytes, uint64_t huge_bytes, struct cxms_pages *
 void cxms_pages_free(struct cxms_pages *p);
 
 /**
- * cxms_pages_event() - feed every event of a recording in order (SAMPLE, FAULT, MAP, AREA, FORK, EXEC, EXIT count)
- * A fork shares the parent's pages until the child faults on them. An exec begins a new address space.
- * Return: 0 or -ENOMEM
+ * cxms_pages_event() - feed every event of a recording in order (SAMPLE, FAULT, MAP, AREA, FORK,
+ * EXEC, EXIT count) A fork shares the parent's pages until the child faults on them. An exec begins
+ * a new address space. Return: 0 or -ENOMEM
  */
 int cxms_pages_event(struct cxms_pages *p, const struct cxms_event *ev, struct cxms_err *err);
-/** page of the address of the sample just fed, provisional until cxms_pages_settle(); CXMS_NO_PAGE without address */
+/** page of the address of the sample just fed, provisional until cxms_pages_settle(); CXMS_NO_PAGE
+ * without address */
 uint32_t cxms_pages_last(const struct cxms_pages *p);
 /**
- * cxms_pages_settle() - decide page sizes (huge where the kernel used huge pages), merge, rank by first touch
+ * cxms_pages_settle() - decide page sizes (huge where the kernel used huge pages), merge, rank by
+ * first touch
  * @remap: for each provisional index, the final one; borrowed until free
  */
 int cxms_pages_settle(struct cxms_pages *p, const uint32_t **remap, size_t *n_provisional,

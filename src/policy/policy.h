@@ -9,12 +9,13 @@ struct cxms_err;
 
 #define CXMS_POLICY_ABI 1u
 
-/** struct cxms_policy_page - what a policy may see of one page; heat is 0 unless the policy needs ranking */
+/** struct cxms_policy_page - what a policy may see of one page; heat is 0 unless the policy needs
+ * ranking */
 struct cxms_policy_page {
-	uint64_t key;        /* stable identity: hash of process and page number */
-	uint64_t bytes;      /* size the kernel used */
+	uint64_t key;	     /* stable identity: hash of process and page number */
+	uint64_t bytes;	     /* size the kernel used */
 	uint64_t touch_rank; /* 0 = touched first */
-	double heat;         /* predicted extra stall if on CXL, ps, from the ranking half of the samples */
+	double heat; /* predicted extra stall if on CXL, ps, from the ranking half of the samples */
 };
 
 enum cxms_policy_need { CXMS_POLICY_NEEDS_HEAT = 1u << 0 };
@@ -30,8 +31,8 @@ struct cxms_policy_ops {
 	 * @seed: ties and hashes
 	 * Monotone: a page local at p is local at every p' > p. Deterministic. Errors: -ENOMEM
 	 */
-	int (*split)(const struct cxms_policy_page *pages, size_t n, double local_pct, uint64_t seed,
-		     uint8_t *local, struct cxms_err *err);
+	int (*split)(const struct cxms_policy_page *pages, size_t n, double local_pct,
+		     uint64_t seed, uint8_t *local, struct cxms_err *err);
 };
 
 extern const struct cxms_policy_ops cxms_policy_page_interleave, cxms_policy_first_touch,

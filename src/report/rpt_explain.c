@@ -9,30 +9,35 @@ static void put_waits(const struct cxms_basis *b, struct cxms_buf *out)
 {
 	double walk = b->walk_ns * (1 - b->huge_ratio);
 	double observed = b->mem_latency_ns + walk;
-	rpt_para(out, "waits", "S = %s of %s CPU time (user %s, kernel %s) went into memory waits; "
-			       "threads were off CPU for %s",
+	rpt_para(out, "waits",
+		 "S = %s of %s CPU time (user %s, kernel %s) went into memory waits; "
+		 "threads were off CPU for %s",
 		 rpt_time_ns(RPT_FMT, b->stall_ns), rpt_time_ns(RPT_FMT, b->cpu_ns),
 		 rpt_time_ns(RPT_FMT, b->user_ns), rpt_time_ns(RPT_FMT, b->kernel_ns),
 		 rpt_time_ns(RPT_FMT, b->blocked_ns));
 	rpt_para(out, "DRAM share",
-		 "%s %% of S = %s, from how often sampled lines repeat, per instruction and area; the "
+		 "%s %% of S = %s, from how often sampled lines repeat, per instruction and area; "
+		 "the "
 		 "rest hit caches and does not grow",
 		 rpt_pct(RPT_FMT, rpt_ratio(b->dram_stall_ns, b->stall_ns), 1),
 		 rpt_time_ns(RPT_FMT, b->dram_stall_ns));
 	rpt_para(out, "one wait",
-		 "L_obs = L_mem + walk = %s + %s x %.2f (touched bytes on base pages) = %s; the walk "
+		 "L_obs = L_mem + walk = %s + %s x %.2f (touched bytes on base pages) = %s; the "
+		 "walk "
 		 "stays local",
 		 rpt_time_ns(RPT_FMT, b->mem_latency_ns), rpt_time_ns(RPT_FMT, b->walk_ns),
 		 1 - b->huge_ratio, rpt_time_ns(RPT_FMT, observed));
 	rpt_para(out, "exposed",
-		 "n_e = S_e / (L_obs - h) = %.3g waits in all; h, the part hidden behind older work, "
+		 "n_e = S_e / (L_obs - h) = %.3g waits in all; h, the part hidden behind older "
+		 "work, "
 		 "is at most 0.9 L_obs and stands per instruction below",
 		 b->exposed_waits);
 	rpt_para(out, "traffic",
 		 "lines filled = waits x lines per wait; where no loop gave a rate, anything from "
 		 "S / L_obs to l1d_mshrs x T / L_obs, and both ends enter the interval");
 	rpt_para(out, "prediction",
-		 "S_e' = max(0, S_e + n_e (L_e(load) - L_mem)) per target e; loads set L_e, L_e sets the "
+		 "S_e' = max(0, S_e + n_e (L_e(load) - L_mem)) per target e; loads set L_e, L_e "
+		 "sets the "
 		 "time, the time sets the loads: solved together in %zu epoch%s of %s",
 		 b->n_epoch, b->n_epoch == 1 ? "" : "s", rpt_time_ns(RPT_FMT, (double)b->epoch_ns));
 }
@@ -46,11 +51,12 @@ static void put_added(const struct cxms_result *r, struct cxms_buf *out)
 		const struct cxms_split_result *s = &r->split[i];
 		for (size_t t = 0; t < s->n_target; t++) {
 			const struct cxms_target_result *e = &s->target[t];
-			cxms_buf_printf(out, "  %8" PRIu32 "  %7.1f  %-16.16s  %8s  %9s  %+7.1f ns  %7s",
-					s->topology, s->local_pct, e->name,
-					rpt_time_ns(RPT_FMT, e->idle_latency_ns),
-					rpt_time_ns(RPT_FMT, e->loaded_latency_ns),
-					e->loaded_latency_ns - mem, rpt_time_ns(RPT_FMT, e->stall_ns));
+			cxms_buf_printf(
+				out, "  %8" PRIu32 "  %7.1f  %-16.16s  %8s  %9s  %+7.1f ns  %7s",
+				s->topology, s->local_pct, e->name,
+				rpt_time_ns(RPT_FMT, e->idle_latency_ns),
+				rpt_time_ns(RPT_FMT, e->loaded_latency_ns),
+				e->loaded_latency_ns - mem, rpt_time_ns(RPT_FMT, e->stall_ns));
 			if (t == 0)
 				cxms_buf_printf(out, "  %8.1e", s->worst_residual);
 			cxms_buf_put_u8(out, '\n');
@@ -73,15 +79,16 @@ static void put_sites(const struct cxms_basis *b, struct cxms_buf *out)
 {
 	if (b->n_site == 0)
 		return;
-	cxms_buf_printf(out, "\n  instructions by memory wait\n"
-			     "  %-18s  %-9s  %6s  %6s %-13s  %9s  %8s  %10s\n",
+	cxms_buf_printf(out,
+			"\n  instructions by memory wait\n"
+			"  %-18s  %-9s  %6s  %6s %-13s  %9s  %8s  %10s\n",
 			"address", "kind", "S %", "DRAM %", "(low..high)", "footprint", "hidden h",
 			"lines/wait");
 	for (size_t i = 0; i < b->n_site; i++) {
 		const struct cxms_site_result *s = &b->site[i];
-		double bytes = s->footprint_bytes >= 0 && s->footprint_bytes < 1e18 ?
-				       s->footprint_bytes :
-				       0;
+		double bytes = s->footprint_bytes >= 0 && s->footprint_bytes < 1e18
+				       ? s->footprint_bytes
+				       : 0;
 		char ip[CXMS_FMT_MAX], span[CXMS_FMT_MAX];
 		struct cxms_buf cell = {0};
 		cxms_buf_printf(&cell, "(%s..%s)", rpt_pct(ip, s->dram_share_lo, 0),

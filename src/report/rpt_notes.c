@@ -87,8 +87,8 @@ const char *rpt_status_name(enum cxms_status status)
 
 const char *rpt_site_kind_name(unsigned kind)
 {
-	static const char *const names[] = {"none", "load", "store", "update", "string",
-					    "undecoded"};
+	static const char *const names[] = {"none",   "load",	"store",
+					    "update", "string", "undecoded"};
 	return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "unknown";
 }
 

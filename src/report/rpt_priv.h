@@ -23,7 +23,8 @@ struct cxms_json;
 /* Caller's buffer of the cxms_fmt functions, alive to the end of the block. */
 #define RPT_FMT ((char[CXMS_FMT_MAX]){0})
 
-/** struct rpt_notes - assumed figures and ignored keys of all topologies of a result, each once; borrowed */
+/** struct rpt_notes - assumed figures and ignored keys of all topologies of a result, each once;
+ * borrowed */
 struct rpt_notes {
 	size_t n_assumed, n_ignored;
 	struct cxms_assumed assumed[RPT_NOTES];
@@ -49,14 +50,24 @@ double rpt_ratio(double part, double whole);
 /** a paragraph: @label at the left edge, the words of the text wrapped beside it */
 void rpt_para(struct cxms_buf *out, const char *label, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/** control bytes from @start on become '?': texts of files and programs must not drive a terminal */
+/** control bytes from @start on become '?': texts of files and programs must not drive a terminal
+ */
 void rpt_scrub(struct cxms_buf *out, size_t start);
 
 void rpt_text(const struct cxms_result *r, const struct rpt_notes *notes, bool explain,
 	      struct cxms_buf *out);
 void rpt_explain(const struct cxms_result *r, struct cxms_buf *out);
 
-struct cxms_json *rpt_json_basis(const struct cxms_result *r);
+enum rpt_type { RPT_F64, RPT_U64, RPT_U32, RPT_U16, RPT_U8, RPT_SIZE };
+/** struct rpt_field - a number of a result struct and its JSON key; tables end with key == NULL */
+struct rpt_field {
+	const char *key;
+	enum rpt_type type;
+	size_t offset;
+};
+/* One table each for writing and for reading: nothing is written that cannot be read back. */
+extern const struct rpt_field rpt_basis_fields[], rpt_site_fields[], rpt_split_fields[],
+	rpt_thread_fields[], rpt_target_fields[];
 
 /** struct rpt_loaded - a result read back; topologies hold only file, name and sha256 */
 struct rpt_loaded {

@@ -9,7 +9,7 @@
 #include "report/rpt_priv.h"
 
 #define PARA_MAX    8192 /* longest paragraph; a longer one ends with "..." */
-#define TOP_THREADS 8    /* threads with a column of their own */
+#define TOP_THREADS 8	 /* threads with a column of their own */
 
 static const char *const cause_heads[CXMS_CAUSE_COUNT] = {
 	[CXMS_CAUSE_COMPUTE] = "compute",	  [CXMS_CAUSE_KERNEL] = "kernel",
@@ -85,8 +85,10 @@ static void put_header(const struct cxms_result *r, struct cxms_buf *out)
 	const struct cxms_totals *t = &r->totals;
 	const struct cxms_basis *b = &r->basis;
 	put_program(r, out);
-	rpt_para(out, "native", "%s wall, %s user + %s kernel CPU time, %zu thread%s, %zu process%s",
-		 rpt_time_ns(RPT_FMT, (double)t->duration_ns), rpt_time_ns(RPT_FMT, (double)t->user_ns),
+	rpt_para(out, "native",
+		 "%s wall, %s user + %s kernel CPU time, %zu thread%s, %zu process%s",
+		 rpt_time_ns(RPT_FMT, (double)t->duration_ns),
+		 rpt_time_ns(RPT_FMT, (double)t->user_ns),
 		 rpt_time_ns(RPT_FMT, (double)t->system_ns), b->n_thread,
 		 b->n_thread == 1 ? "" : "s", b->n_process, b->n_process == 1 ? "" : "es");
 	rpt_para(out, "memory", "%s touched in %zu page%s (%s %% in huge pages), peak RSS %s",
@@ -95,11 +97,12 @@ static void put_header(const struct cxms_result *r, struct cxms_buf *out)
 	rpt_para(out, "machine", "%s, Linux %s, memory latency %s (%s), page walk %s",
 		 r->facts.cpu[0] ? r->facts.cpu : "unknown CPU",
 		 r->facts.kernel[0] ? r->facts.kernel : "unknown",
-		 rpt_time_ns(RPT_FMT, b->mem_latency_ns), r->facts.latency_given ? "given" : "measured",
-		 rpt_time_ns(RPT_FMT, b->walk_ns));
+		 rpt_time_ns(RPT_FMT, b->mem_latency_ns),
+		 r->facts.latency_given ? "given" : "measured", rpt_time_ns(RPT_FMT, b->walk_ns));
 	double taken = (double)t->samples + (double)t->lost_samples;
 	rpt_para(out, "source",
-		 "%s: %" PRIu64 " samples, one per %s; %" PRIu64 " lost (%s %%); overhead %s %%%s%s",
+		 "%s: %" PRIu64 " samples, one per %s; %" PRIu64
+		 " lost (%s %%); overhead %s %%%s%s",
 		 r->facts.source, t->samples, rpt_time_ns(RPT_FMT, (double)r->facts.period_ns),
 		 t->lost_samples, rpt_pct(RPT_FMT, rpt_ratio((double)t->lost_samples, taken), 1),
 		 rpt_pct(RPT_FMT, r->overhead_ratio, 1), r->facts.source_reason[0] ? "; " : "",
@@ -111,12 +114,14 @@ static void put_trust(const struct cxms_result *r, struct cxms_buf *out)
 	static const char *const state[] = {
 		[CXMS_STATUS_COMPLETE] = "the whole run was seen",
 		[CXMS_STATUS_CUT] = "ONLY PART OF THE RUN WAS SEEN",
-		[CXMS_STATUS_SELF_CHECK_FAILED] = "NO: A SELF-CHECK FAILED, do not use these numbers",
+		[CXMS_STATUS_SELF_CHECK_FAILED] =
+			"NO: A SELF-CHECK FAILED, do not use these numbers",
 	};
 	/* MODELS.md, "Not modelled" */
 	rpt_para(out, "trust",
 		 "%s; source %s; %s %% of the memory waits have an address; %zu warning%s below; "
-		 "not modelled: coherence between hosts, page tables on CXL, lines cached by another "
+		 "not modelled: coherence between hosts, page tables on CXL, lines cached by "
+		 "another "
 		 "socket, SMT sharing, frequency changes, interrupts",
 		 state[r->status], r->facts.source, rpt_pct(RPT_FMT, r->basis.known_addr_ratio, 0),
 		 r->warnings.n, r->warnings.n == 1 ? "" : "s");
@@ -125,12 +130,14 @@ static void put_trust(const struct cxms_result *r, struct cxms_buf *out)
 static void put_slowdowns(const struct cxms_split_result *s, size_t n, double confidence,
 			  struct cxms_buf *out)
 {
-	cxms_buf_printf(out, "\n  local %%    CXL %%   slowdown   %.0f %% interval      predicted time\n",
-			confidence);
+	cxms_buf_printf(
+		out, "\n  local %%    CXL %%   slowdown   %.0f %% interval      predicted time\n",
+		confidence);
 	for (size_t i = 0; i < n; i++)
-		cxms_buf_printf(out, "  %7.1f  %7.1f   %8.3f   %.3f .. %.3f   %16s\n", s[i].local_pct,
-				100 - s[i].local_pct, s[i].slowdown, s[i].slowdown_lo,
-				s[i].slowdown_hi, rpt_time_ns(RPT_FMT, (double)s[i].time_ns));
+		cxms_buf_printf(out, "  %7.1f  %7.1f   %8.3f   %.3f .. %.3f   %16s\n",
+				s[i].local_pct, 100 - s[i].local_pct, s[i].slowdown,
+				s[i].slowdown_lo, s[i].slowdown_hi,
+				rpt_time_ns(RPT_FMT, (double)s[i].time_ns));
 }
 
 static void put_causes(const struct cxms_split_result *s, size_t n, struct cxms_buf *out)

@@ -17,21 +17,21 @@ enum cxms_blocked { CXMS_BLOCKED_STRETCH, CXMS_BLOCKED_KEEP };
 struct cxms_replay_cfg {
 	const struct cxms_topo *const *topo; /* n_topo >= 1; borrowed until the result is freed */
 	size_t n_topo;
-	const char *const *policy;   /* n_policy 0: the topology's, else page-interleave */
+	const char *const *policy; /* n_policy 0: the topology's, else page-interleave */
 	size_t n_policy;
-	const double *split_pct;     /* n_split 0: the topology's, else 100 75 50 25 0 */
+	const double *split_pct; /* n_split 0: the topology's, else 100 75 50 25 0 */
 	size_t n_split;
-	uint64_t epoch_ns;           /* 0 = auto */
+	uint64_t epoch_ns; /* 0 = auto */
 	uint64_t seed;
 	enum cxms_blocked blocked;
-	uint64_t llc_bytes;          /* 0 = from the staircase of the recording, else llc of facts */
+	uint64_t llc_bytes; /* 0 = from the staircase of the recording, else llc of facts */
 	struct cxms_log *log;
 };
 
 /**
  * cxms_replay() - evaluate; reads @r to its end
- * Return: 0, -EINVAL (unknown policy: names the known ones), -ENODATA (no thread ran in the recording), -ENOMEM
- * Owner: *out by cxms_result_free()
+ * Return: 0, -EINVAL (unknown policy: names the known ones), -ENODATA (no thread ran in the
+ * recording), -ENOMEM Owner: *out by cxms_result_free()
  */
 int cxms_replay(struct cxms_trace_reader *r, const struct cxms_replay_cfg *cfg,
 		struct cxms_result **out, struct cxms_err *err);

@@ -1,4 +1,5 @@
-/* What a replay found: numbers only, read by report/. Names follow the result schema (JSON "cxlmemsim-result-1"). */
+/* What a replay found: numbers only, read by report/. Names follow the result schema (JSON
+ * "cxlmemsim-result-1"). */
 #ifndef CXMS_SIM_RESULT_H
 #define CXMS_SIM_RESULT_H
 
@@ -28,27 +29,28 @@ enum cxms_status { CXMS_STATUS_COMPLETE, CXMS_STATUS_CUT, CXMS_STATUS_SELF_CHECK
 
 struct cxms_thread_result {
 	uint32_t pid, tid;
-	uint64_t native_ns;   /* on-CPU time when recorded */
-	double slowdown;      /* of its on-CPU time against all-local */
+	uint64_t native_ns; /* on-CPU time when recorded */
+	double slowdown;    /* of its on-CPU time against all-local */
 };
 
-/** struct cxms_target_result - one place memory can be: local first, then the memdevs in file order */
+/** struct cxms_target_result - one place memory can be: local first, then the memdevs in file order
+ */
 struct cxms_target_result {
-	const char *name;       /* "local" or the memdev's name; borrowed from the topology */
-	uint64_t bytes;         /* touched bytes placed there */
+	const char *name;	/* "local" or the memdev's name; borrowed from the topology */
+	uint64_t bytes;		/* touched bytes placed there */
 	uint64_t reads, writes; /* lines of 64 B over the run, central estimate */
 	double read_bytes_per_s, write_bytes_per_s; /* over the predicted time */
 	double idle_latency_ns, loaded_latency_ns;  /* load-weighted mean over epochs */
 	double utilization_ratio; /* of the busiest server on its path, load-weighted mean */
-	double stall_ns;        /* predicted stall on it */
+	double stall_ns;	  /* predicted stall on it */
 };
 
 struct cxms_split_result {
-	uint32_t topology;      /* index into cxms_result.topo */
+	uint32_t topology; /* index into cxms_result.topo */
 	const char *policy;
 	const char *split_kind; /* "policy" */
 	double asked_pct;
-	double local_pct;       /* measured, of touched bytes */
+	double local_pct; /* measured, of touched bytes */
 	double slowdown, slowdown_lo, slowdown_hi;
 	double sampling_half_width, model_half_width;
 	uint64_t time_ns;
@@ -57,19 +59,19 @@ struct cxms_split_result {
 	struct cxms_thread_result *thread;
 	size_t n_target;
 	struct cxms_target_result *target;
-	double worst_residual;  /* of the closed loop, relative */
+	double worst_residual; /* of the closed loop, relative */
 };
 
 /** struct cxms_site_result - an instruction by stall, for --explain */
 struct cxms_site_result {
 	uint64_t ip;
-	uint8_t kind;           /* enum cxms_site_kind */
+	uint8_t kind; /* enum cxms_site_kind */
 	uint16_t flags;
-	double stall_ns;        /* observed */
+	double stall_ns; /* observed */
 	double dram_share, dram_share_lo, dram_share_hi;
 	double footprint_bytes; /* estimated from collisions, or touched bytes */
-	double hidden_ns;       /* h, midpoint */
-	double mlp;             /* lines per exposed wait, central */
+	double hidden_ns;	/* h, midpoint */
+	double mlp;		/* lines per exposed wait, central */
 };
 
 #define CXMS_TOP_SITES 5
@@ -77,11 +79,11 @@ struct cxms_site_result {
 /** struct cxms_basis - the figures behind every split, for --explain */
 struct cxms_basis {
 	double cpu_ns, user_ns, kernel_ns, blocked_ns; /* sums over threads */
-	double stall_ns, dram_stall_ns;   /* all memory waits; those judged to be memory */
-	double known_addr_ratio;          /* of the memory waits with an address */
-	double mem_latency_ns, walk_ns;   /* of the recording machine */
-	double huge_ratio;                /* of touched bytes in huge pages */
-	double exposed_waits;             /* n_e, central, whole run */
+	double stall_ns, dram_stall_ns; /* all memory waits; those judged to be memory */
+	double known_addr_ratio;	/* of the memory waits with an address */
+	double mem_latency_ns, walk_ns; /* of the recording machine */
+	double huge_ratio;		/* of touched bytes in huge pages */
+	double exposed_waits;		/* n_e, central, whole run */
 	uint64_t epoch_ns;
 	size_t n_epoch, n_thread, n_process, n_page;
 	uint64_t footprint_bytes;
@@ -94,11 +96,11 @@ struct cxms_result {
 	struct cxms_facts facts;
 	struct cxms_totals totals;
 	size_t n_argv;
-	const char **argv;            /* owned */
-	double overhead_ratio;        /* tool cost / native time, >= 0 */
+	const char **argv;     /* owned */
+	double overhead_ratio; /* tool cost / native time, >= 0 */
 	uint64_t seed;
-	const char *engine;           /* "epoch" */
-	double confidence_pct;        /* 90 */
+	const char *engine;    /* "epoch" */
+	double confidence_pct; /* 90 */
 	size_t n_topo;
 	const struct cxms_topo *const *topo; /* borrowed from the caller of the replay */
 	size_t n_split;

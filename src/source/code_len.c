@@ -1,13 +1,14 @@
-/* x86-64 instruction lengths and control flow from opcode tables: a few nanoseconds per instruction. */
+/* x86-64 instruction lengths and control flow from opcode tables: a few nanoseconds per
+ * instruction. */
 #include <string.h>
 
 #include "source/code_priv.h"
 
 /*
- * One letter per opcode. X invalid or not for user code, N nothing follows, M ModR/M, B imm8, W imm16,
- * Z imm16/32 by operand size, D rel32, V imm16/32/64 by operand size, O 64-bit (67h: 32-bit) offset,
- * E imm16 and imm8, m ModR/M and imm8, z ModR/M and Z, T and t group 3: the immediate only for /0 and /1.
- * Prefixes, REX, VEX, EVEX and escapes are taken off before the look-up.
+ * One letter per opcode. X invalid or not for user code, N nothing follows, M ModR/M, B imm8, W
+ * imm16, Z imm16/32 by operand size, D rel32, V imm16/32/64 by operand size, O 64-bit (67h: 32-bit)
+ * offset, E imm16 and imm8, m ModR/M and imm8, z ModR/M and Z, T and t group 3: the immediate only
+ * for /0 and /1. Prefixes, REX, VEX, EVEX and escapes are taken off before the look-up.
  */
 static const char map_1byte[] = "MMMMBZXXMMMMBZXX"  /* 00 */
 				"MMMMBZXXMMMMBZXX"  /* 10 */
@@ -25,21 +26,21 @@ static const char map_1byte[] = "MMMMBZXXMMMMBZXX"  /* 00 */
 				"MMMMXXXNMMMMMMMM"  /* d0 */
 				"BBBBXXXXDDXBXXXX"  /* e0 */
 				"XXXXNNTtNNXXNNMM"; /* f0 */
-static const char map_0f[] = "MMMMXNXXXXXNXMXX"     /* 00 */
-			     "MMMMMMMMMMMMMMMM"     /* 10 */
-			     "XXXXXXXXMMMMMMMM"     /* 20 */
-			     "XNXNXXXXXXXXXXXX"     /* 30 */
-			     "MMMMMMMMMMMMMMMM"     /* 40 */
-			     "MMMMMMMMMMMMMMMM"     /* 50 */
-			     "MMMMMMMMMMMMMMMM"     /* 60 */
-			     "mmmmMMMNXXXXMMMM"     /* 70 */
-			     "DDDDDDDDDDDDDDDD"     /* 80 jcc */
-			     "MMMMMMMMMMMMMMMM"     /* 90 */
-			     "NNNMmMXXNNXMmMMM"     /* a0 */
-			     "MMMMMMMMMMmMMMMM"     /* b0 */
-			     "MMmMmmmMNNNNNNNN"     /* c0 */
-			     "MMMMMMMMMMMMMMMM"     /* d0 */
-			     "MMMMMMMMMMMMMMMM"     /* e0 */
+static const char map_0f[] = "MMMMXNXXXXXNXMXX"	    /* 00 */
+			     "MMMMMMMMMMMMMMMM"	    /* 10 */
+			     "XXXXXXXXMMMMMMMM"	    /* 20 */
+			     "XNXNXXXXXXXXXXXX"	    /* 30 */
+			     "MMMMMMMMMMMMMMMM"	    /* 40 */
+			     "MMMMMMMMMMMMMMMM"	    /* 50 */
+			     "MMMMMMMMMMMMMMMM"	    /* 60 */
+			     "mmmmMMMNXXXXMMMM"	    /* 70 */
+			     "DDDDDDDDDDDDDDDD"	    /* 80 jcc */
+			     "MMMMMMMMMMMMMMMM"	    /* 90 */
+			     "NNNMmMXXNNXMmMMM"	    /* a0 */
+			     "MMMMMMMMMMmMMMMM"	    /* b0 */
+			     "MMmMmmmMNNNNNNNN"	    /* c0 */
+			     "MMMMMMMMMMMMMMMM"	    /* d0 */
+			     "MMMMMMMMMMMMMMMM"	    /* e0 */
 			     "MMMMMMMMMMMMMMMM";    /* f0 */
 
 enum map { MAP_1BYTE, MAP_0F, MAP_0F38, MAP_0F3A, MAP_EVEX56 };

@@ -15,7 +15,7 @@ struct cxms_err;
 /* Where control goes after an instruction. */
 enum cxms_flow {
 	CXMS_FLOW_NEXT = 0,
-	CXMS_FLOW_JCC,  /* conditional jump: fuses with a compare before it */
+	CXMS_FLOW_JCC,	/* conditional jump: fuses with a compare before it */
 	CXMS_FLOW_LOOP, /* jrcxz, loop: conditional, does not fuse */
 	CXMS_FLOW_JMP,
 	CXMS_FLOW_JMP_IND,
@@ -28,30 +28,31 @@ enum cxms_flow {
 /** struct cxms_insn - what the length decoder tells */
 struct cxms_insn {
 	uint8_t len;
-	uint8_t flow;    /* enum cxms_flow */
-	bool nop;        /* padding: nop in any length, int3 */
+	uint8_t flow;	 /* enum cxms_flow */
+	bool nop;	 /* padding: nop in any length, int3 */
 	bool rep_string; /* rep movs, stos, lods, cmps, scas: interruptible */
-	bool modrm_mem;  /* has an explicit memory operand (or a nop's fake one) */
-	int32_t rel;     /* JCC, LOOP, JMP, CALL: target = address + len + rel */
+	bool modrm_mem;	 /* has an explicit memory operand (or a nop's fake one) */
+	int32_t rel;	 /* JCC, LOOP, JMP, CALL: target = address + len + rel */
 };
 
 /**
  * cxms_insn_decode() - length and control flow of the 64-bit mode instruction at @p
- * Refuses what user code cannot execute (I/O, far and privileged instructions), so that decoding from a
- * wrong offset fails early. Unknown instructions in known opcode maps get their length right.
- * Source: Intel SDM volume 2, appendix A (opcode maps), 2.1 (ModR/M, SIB), 2.3 (VEX), 2.7 (EVEX).
- * Return: length 1..15, or 0 (invalid, or cut off by @n) with *out untouched
+ * Refuses what user code cannot execute (I/O, far and privileged instructions), so that decoding
+ * from a wrong offset fails early. Unknown instructions in known opcode maps get their length
+ * right. Source: Intel SDM volume 2, appendix A (opcode maps), 2.1 (ModR/M, SIB), 2.3 (VEX), 2.7
+ * (EVEX). Return: length 1..15, or 0 (invalid, or cut off by @n) with *out untouched
  */
 unsigned cxms_insn_decode(const uint8_t *p, size_t n, struct cxms_insn *out);
 
 struct cxms_x86;
 
-/** struct cxms_x86_info - one instruction's operands; register sets are bit masks of enum cxms_reg */
+/** struct cxms_x86_info - one instruction's operands; register sets are bit masks of enum cxms_reg
+ */
 struct cxms_x86_info {
-	struct cxms_code_site site; /* kind, operand and the flags known from the instruction alone */
-	bool fusible;               /* cmp test add sub and inc dec: fuses with a conditional jump */
-	bool call;
-	uint32_t reads;  /* registers the results depend on, address registers included */
+	struct cxms_code_site
+		site;	 /* kind, operand and the flags known from the instruction alone */
+	bool fusible;	 /* cmp test add sub and inc dec: fuses with a conditional jump */
+	uint32_t reads;	 /* registers the results depend on, address registers included */
 	uint32_t writes; /* registers written */
 	uint32_t loaded; /* registers of @writes that receive what was read from memory */
 };
@@ -71,7 +72,7 @@ struct cxms_addr_map {
 	struct cxms_addr_slot {
 		uint64_t key;
 		void *val; /* NULL = free slot */
-	} *slots;
+	} * slots;
 	size_t cap, n; /* cap is 0 or a power of two */
 };
 void *cxms_addr_map_get(const struct cxms_addr_map *m, uint64_t key);

@@ -1,4 +1,5 @@
-/* Memory operands by capstone. Its access marks for memory are wrong for many stores: direction is ours. */
+/* Memory operands by capstone. Its access marks for memory are wrong for many stores: direction is
+ * ours. */
 #include <capstone/capstone.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -70,7 +71,8 @@ static const uint16_t reg_names[CXMS_REG_GPR_END][5] = {
 	[CXMS_REG_R15] = {X86_REG_R15, X86_REG_R15D, X86_REG_R15W, X86_REG_R15B},
 };
 
-/* enum cxms_reg of a capstone general register at any width, else -1. *width: 0 64-bit, 1 32-bit, 2… less */
+/* enum cxms_reg of a capstone general register at any width, else -1. *width: 0 64-bit, 1 32-bit,
+ * 2… less */
 static int gpr_of(unsigned reg, unsigned *width)
 {
 	if (reg == X86_REG_INVALID)
@@ -99,26 +101,16 @@ static bool is_vector(unsigned reg)
 	return reg >= X86_REG_XMM0 && reg <= X86_REG_ZMM31;
 }
 
-/* Memory operand that is never accessed, or only as a hint. */
+/* Memory operand that is never accessed, or only as a hint: lea, prefetches, hint nops, line
+ * flushes. */
 static bool never_waits(const cs_insn *in)
 {
-	switch (in->id) {
-	case X86_INS_LEA:
-	case X86_INS_NOP:
-	case X86_INS_PREFETCH:
-	case X86_INS_PREFETCHNTA:
-	case X86_INS_PREFETCHT0:
-	case X86_INS_PREFETCHT1:
-	case X86_INS_PREFETCHT2:
-	case X86_INS_PREFETCHW:
-	case X86_INS_PREFETCHWT1:
-	case X86_INS_CLFLUSH:
-	case X86_INS_CLFLUSHOPT:
-	case X86_INS_CLWB:
+	const uint8_t *op = in->detail->x86.opcode;
+
+	if (op[0] == 0x0f && (op[1] == 0x0d || (op[1] >= 0x18 && op[1] <= 0x1f)))
 		return true;
-	default:
-		return false;
-	}
+	return in->id == X86_INS_LEA || in->id == X86_INS_CLFLUSH || in->id == X86_INS_CLWB ||
+	       in->id == X86_INS_CLFLUSHOPT;
 }
 
 /* Direction of an instruction whose only operand is memory. */
@@ -129,6 +121,7 @@ static enum cxms_site_kind kind_unary(unsigned id)
 	case X86_INS_DEC:
 	case X86_INS_NOT:
 	case X86_INS_NEG:
+	case X86_INS_SAL:
 	case X86_INS_SHL:
 	case X86_INS_SHR:
 	case X86_INS_SAR:
@@ -162,8 +155,7 @@ static enum cxms_site_kind kind_unary(unsigned id)
 	case X86_INS_XSAVEOPT64:
 		return CXMS_SITE_STORE;
 	default:
-		return id >= X86_INS_SETAE && id <= X86_INS_SETS ? CXMS_SITE_STORE
-								  : CXMS_SITE_LOAD;
+		return id >= X86_INS_SETAE && id <= X86_INS_SETS ? CXMS_SITE_STORE : CXMS_SITE_LOAD;
 	}
 }
 
@@ -182,6 +174,7 @@ static enum cxms_site_kind kind_mem_first(unsigned id)
 	case X86_INS_AND:
 	case X86_INS_OR:
 	case X86_INS_XOR:
+	case X86_INS_SAL:
 	case X86_INS_SHL:
 	case X86_INS_SHR:
 	case X86_INS_SAR:
@@ -247,7 +240,8 @@ static void note_registers(struct cxms_x86 *x, struct cxms_x86_info *out)
 		out->reads = 0; /* zero idiom */
 }
 
-/* String instructions: the registers stand one element further once it is done (direction flag clear). */
+/* String instructions: the registers stand one element further once it is done (direction flag
+ * clear). */
 static bool string_site(const cs_insn *in, bool resume, struct cxms_code_site *s)
 {
 	const cs_x86 *x = &in->detail->x86;
@@ -277,7 +271,8 @@ static bool string_site(const cs_insn *in, bool resume, struct cxms_code_site *s
 	return true;
 }
 
-/* Operands that push, pop, ret, leave and enter do not name; addresses from sp after the instruction. */
+/* Operands that push, pop, ret, leave and enter do not name; addresses from sp after the
+ * instruction. */
 static bool stack_site(const struct cxms_x86_info *info, const cs_insn *in,
 		       struct cxms_code_site *s)
 {
@@ -392,7 +387,8 @@ static void explicit_site(const cs_insn *in, struct cxms_x86_info *info, struct 
 
 static bool is_fusible(unsigned id)
 {
-	/* Intel optimisation manual, macro-fusion: cmp test add sub and inc dec with a conditional jump. */
+	/* Intel optimisation manual, macro-fusion: cmp test add sub and inc dec with a conditional
+	 * jump. */
 	return id == X86_INS_CMP || id == X86_INS_TEST || id == X86_INS_ADD || id == X86_INS_SUB ||
 	       id == X86_INS_AND || id == X86_INS_INC || id == X86_INS_DEC;
 }
@@ -410,7 +406,6 @@ bool cxms_x86_decode(struct cxms_x86 *x, const uint8_t *p, size_t n, uint64_t ad
 	}
 	note_registers(x, out);
 	out->fusible = is_fusible(x->insn->id);
-	out->call = x->insn->id == X86_INS_CALL;
 	out->loaded = out->writes;
 	if (string_site(x->insn, resume, s)) {
 		out->loaded &= ~(BIT(CXMS_REG_SI) | BIT(CXMS_REG_DI) | BIT(CXMS_REG_CX));

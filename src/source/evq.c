@@ -7,20 +7,18 @@
 
 static const char *keep_string(struct cxms_evq *q, const char *s)
 {
+	void *grown = q->string;
 	char *copy;
 
 	if (!s || !*s)
 		return "";
-	if (cxms_array_grow((void **)&q->string, &q->cap_string, q->n_string + 1,
-			    sizeof(*q->string))) {
-		q->failed = true;
-		return "";
-	}
 	copy = strdup(s);
-	if (!copy) {
+	if (!copy || cxms_array_grow(&grown, &q->cap_string, q->n_string + 1, sizeof(copy))) {
+		free(copy);
 		q->failed = true;
 		return "";
 	}
+	q->string = grown;
 	q->string[q->n_string++] = copy;
 	return copy;
 }
@@ -28,11 +26,13 @@ static const char *keep_string(struct cxms_evq *q, const char *s)
 void cxms_evq_push(struct cxms_evq *q, const struct cxms_event *ev)
 {
 	struct cxms_event *to;
+	void *grown = q->ev;
 
-	if (cxms_array_grow((void **)&q->ev, &q->cap, q->len + 1, sizeof(*q->ev))) {
+	if (cxms_array_grow(&grown, &q->cap, q->len + 1, sizeof(*q->ev))) {
 		q->failed = true;
 		return;
 	}
+	q->ev = grown;
 	to = &q->ev[q->len++];
 	*to = *ev;
 	if (ev->kind == CXMS_EV_MAP)

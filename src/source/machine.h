@@ -20,14 +20,18 @@ struct cxms_machine_cfg {
 /** cxms_machine_identify() - fills what /proc, /sys and uname say (re-rootable); never fails on unknown CPUs */
 void cxms_machine_identify(struct cxms_facts *facts);
 /**
- * cxms_machine_measure() - latency by a dependent chase over 256 MiB (or a quarter of free memory)
+ * cxms_machine_measure() - latency by a dependent chase over 256 MiB (or an eighth of free memory)
  *
  * Once per page size, several rounds, minimum of the medians; plus a staircase of smaller footprints.
+ * The staircase is made monotone; llc_latency_ps is its first step above the L2.
+ * Nothing is measured when both latencies are given and no cache is there: no staircase then.
  * Cached under $XDG_CACHE_HOME/cxlmemsim (or ~/.cache) with the machine's identity; a cache that
  * cannot be written is only a log line. Takes about three seconds without a cache.
  * Return: 0, -ENOMEM, -ENOTSUP
  */
 int cxms_machine_measure(struct cxms_facts *facts, const struct cxms_machine_cfg *cfg,
 			 struct cxms_err *err);
+/** the fixed machine of sources that are not live: 100 ns, 20 ns a walk, 16 MiB LLC; never measures */
+void cxms_machine_synthetic(struct cxms_facts *facts, const struct cxms_machine_cfg *cfg);
 
 #endif

@@ -92,7 +92,6 @@ static enum class_of_sample draw_exact(struct synth *y, uint64_t thread)
 {
 	uint64_t *left = y->left[thread];
 	uint64_t r = cxms_rng_below(&y->rng, y->n_sample - y->sample);
-
 	int c = 0;
 
 	while (r >= left[c]) {

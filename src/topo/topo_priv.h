@@ -26,7 +26,7 @@ struct cxms_err;
 
 /** enum topo_kind - how a value is read; TOPO_OWN has a reader of its own */
 enum topo_kind { TOPO_OWN, TOPO_QTY, TOPO_CYC, TOPO_WORD };
-enum topo_store { TOPO_U32, TOPO_U64, TOPO_BOOL, TOPO_ENUM };
+enum topo_store { TOPO_U32, TOPO_U64, TOPO_BOOL };
 
 /** struct topo_key - one key of a map: drives parsing, ranges, defaults, `topo show` and the test of SCHEMA.md */
 struct topo_key {
@@ -76,6 +76,7 @@ struct topo_build {
 	int *memdev;
 	struct cxms_region *region;
 	struct cxms_cfg_errors errs;
+	size_t n_untyped; /* devices whose type could not be read */
 	size_t n_not_yet; /* of the errors: right, but not modelled */
 	uint64_t hz;
 };
@@ -95,12 +96,16 @@ bool topo_is_map(struct topo_build *b, const struct cxms_cfg_node *node,
 /** every key of the table that is not TOPO_OWN into @base; @map NULL = not stated */
 void topo_read_keys(struct topo_build *b, const struct cxms_cfg_node *map,
 		    const struct topo_table *tab, const char *path, void *base);
+/** a missing figure: @k->assumed into @base, and into assumed[] */
+void topo_assume_key(struct topo_build *b, const struct topo_key *k, const char *path, void *base);
 bool topo_read_key(struct topo_build *b, const struct cxms_cfg_node *n, const struct topo_key *k,
 		   void *base);
 void topo_read_bandwidth(struct topo_build *b, const struct cxms_cfg_node *n, const char *path,
 			 struct cxms_bw *bw);
 void topo_read_curve(struct topo_build *b, const struct cxms_cfg_node *n);
 bool topo_read_ident(struct topo_build *b, const struct cxms_cfg_node *n, const char **out);
+/** @n is there and is the scalar @word */
+bool topo_is_word(const struct cxms_cfg_node *n, const char *word);
 bool topo_is_ident(const char *s);
 bool topo_is_title(const char *s);
 

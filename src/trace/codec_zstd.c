@@ -5,7 +5,7 @@
 #include "base/err.h"
 #include "trace/trace_priv.h"
 
-/* Level 1: 6.2 bytes for a sample of a random chase over 256 MB, and level 3 saves nothing there. */
+/* Level 1: 6.2 bytes a sample of a random chase over 256 MB; level 3 saves nothing there. */
 #define ZSTD_LEVEL 1
 
 struct cxms_codec {

@@ -7,12 +7,14 @@
 
 #define FIELD(field, code, limit)                                                                  \
 	{                                                                                          \
-#field, offsetof(struct cxms_event, field),                                        \
-			sizeof(((struct cxms_event *)NULL)->field), CXMS_CODE_##code, limit        \
+		.name = #field, .offset = offsetof(struct cxms_event, field),                      \
+		.bytes = sizeof(((struct cxms_event *)NULL)->field), .coding = CXMS_CODE_##code,   \
+		.max = limit                                                                       \
 	}
 #define BYTES(field, code)                                                                         \
 	{                                                                                          \
-#field, offsetof(struct cxms_event, field), 0, CXMS_CODE_##code, 0                 \
+		.name = #field, .offset = offsetof(struct cxms_event, field),                      \
+		.coding = CXMS_CODE_##code                                                         \
 	}
 
 /* Append only: the position of a row is its number in files. Flags and site come before addr. */

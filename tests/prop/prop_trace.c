@@ -74,18 +74,17 @@ static uint8_t below8(struct cxms_rng *rng, unsigned n)
 	return (uint8_t)cxms_rng_below(rng, n);
 }
 
-#define LONG "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+/* Its length takes two bytes as a varint. */
+static const char long_path[] = "/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+				"/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 static const char *any_text(struct cxms_rng *rng)
 {
 	static const char *const texts[] = {
-		"",
-		"/usr/bin/env",
-		"[heap]",
-		"//anon",
-		"a",
-		"/with space/and \xff\x80 bytes\n",
-		"/a/path/long/enough/that/its/length/takes/two/bytes/" LONG,
+		"",	   "/usr/bin/env",
+		"[heap]",  "//anon",
+		"a",	   "/with space/and \xff\x80 bytes\n",
+		long_path,
 	};
 
 	return texts[cxms_rng_below(rng, sizeof(texts) / sizeof(texts[0]))];

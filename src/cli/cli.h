@@ -1,0 +1,164 @@
+/* What the verbs share: the verb table, the options, messages and exit codes, and steps used by
+ * several verbs. */
+#ifndef CXMS_CLI_CLI_H
+#define CXMS_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/opt.h"
+#include "base/warn.h"
+
+struct cxms_buf;
+struct cxms_cfg;
+struct cxms_record_result;
+struct cxms_result;
+struct cxms_source_ops;
+struct cxms_topo;
+struct cxms_trace_reader;
+
+enum cli_exit {
+	CLI_OK = 0,
+	CLI_FAILED = 1,
+	CLI_USAGE = 2,	/* wrong usage or a bad file */
+	CLI_CANNOT = 3, /* this machine cannot */
+	CLI_SELF_CHECK = 4,
+	CLI_TOOL = 125, /* run, record: any failure of the tool itself */
+	CLI_NOT_EXEC = 126,
+	CLI_NOT_FOUND = 127,
+};
+
+enum cli_format { CLI_TEXT, CLI_JSON, CLI_CSV };
+
+/** struct cli_opts - every option of every verb; a verb's table says which ones it takes */
+struct cli_opts {
+	struct cxms_strs topology, policy;
+	const char *source, *splits, *output, *save, *pattern;
+	int format;  /* enum cli_format; of topo: enum cxms_draw_format */
+	int blocked; /* enum cxms_blocked */
+	int engine;  /* 0 = epoch */
+	uint64_t epoch_ps, period_ps, mem_latency_ps, walk_latency_ps; /* 0 = automatic */
+	uint64_t llc_bytes;					       /* 0 = estimated */
+	uint64_t seed, jobs;
+	int quiet, verbose;
+	bool to_stdout, explain, no_argv, measure;
+	/* options that are known but cannot be served yet */
+	const char *event, *pid, *inject, *roi_begin, *roi_end, *host, *repeat;
+	bool timeline;
+};
+
+struct cli_verb;
+
+/** struct cli - one invocation */
+struct cli {
+	const struct cli_verb *verb;
+	struct cli_opts opt;
+	int argc;    /* operands */
+	char **argv; /* NULL-terminated */
+	struct cxms_log log;
+	struct cxms_err err;
+	struct cxms_warnings warnings;
+};
+
+struct cli_verb {
+	const char *name, *summary;
+	const char *synopsis; /* without "usage: " */
+	const char *examples; /* lines, two blanks in front */
+	const struct cxms_opt *opts;
+	bool is_runner; /* starts a program: the exit code is the program's, 125 for the tool */
+	int (*run)(struct cli *c);
+};
+
+/* main.c */
+size_t cli_verb_count(void);
+const struct cli_verb *cli_verb_at(size_t i);
+const struct cli_verb *cli_verb_find(const char *name);
+
+/* cli_opts.c: one table per verb, ended by name == NULL */
+extern const struct cxms_opt cli_opts_run[], cli_opts_record[], cli_opts_replay[],
+	cli_opts_report[], cli_opts_diff[], cli_opts_topo[], cli_opts_trace[], cli_opts_list[],
+	cli_opts_doctor[], cli_opts_help[];
+/**
+ * cli_parse() - options of a verb into c->opt, operands into c->argc and c->argv
+ * @argv: argv[0] is the verb (or the program for an implied run)
+ * @help: set when help was asked for
+ * Return: 0 or -EINVAL, also for options that are not available yet
+ */
+int cli_parse(struct cli *c, int argc, char **argv, bool *help);
+
+/* cli_msg.c */
+/** prints c->err as it must look (positions of files first, else "cxlmemsim: "); returns @status,
+ * 125 for runners */
+int cli_fail(struct cli *c, int status);
+/** a fault in words: cxms_fail() with EINVAL, then cli_fail() with the usage code */
+int cli_usage(struct cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/** "'X' is not available yet" as a usage error */
+int cli_not_yet(struct cli *c, const char *what);
+/** exit code of a verb that failed with @rc: EINVAL and the like are bad files, ENOTSUP is this
+ * machine */
+int cli_status_of(int rc);
+/** to stderr, "cxlmemsim: warning: ..." each, unless quiet */
+void cli_warnings(struct cli *c, const struct cxms_warnings *w);
+void cli_help_verb(const struct cli_verb *v, struct cxms_buf *out);
+void cli_help_all(struct cxms_buf *out);
+
+/* cli_eval.c: topologies, policies, splits -> result */
+struct cli_eval {
+	const struct cxms_topo **topo;
+	size_t n_topo;
+	const char **policy;
+	size_t n_policy;
+	double *split_pct;
+	size_t n_split;
+};
+/** everything that can be checked before a program starts; 0 or -errno, errors already printed */
+int cli_eval_load(struct cli *c, struct cli_eval *e);
+void cli_eval_fini(struct cli_eval *e);
+/** replays and renders into @out by --format; 0 or -errno with c->err; *self_check set on a broken
+ * promise */
+int cli_eval_run(struct cli *c, const struct cli_eval *e, struct cxms_trace_reader *reader,
+		 struct cxms_buf *out, bool *self_check);
+
+/* cli_out.c */
+/** can @path be written, and is it none of the files read? 0 or -errno with c->err */
+int cli_out_check(struct cli *c, const char *option, const char *path);
+int cli_out_distinct(struct cli *c, const char *path, const char *input);
+/** @text to --output when given, else to @fp; 0 or -errno with c->err */
+int cli_out_put(struct cli *c, struct cxms_buf *text, FILE *fp);
+/** as cli_out_put() on stdout; returns the exit code */
+int cli_out_done(struct cli *c, struct cxms_buf *text);
+
+/* cli_record.c */
+/** struct cli_rec - where a recording goes while it grows */
+struct cli_rec {
+	int fd;
+	const char *path; /* NULL = in memory */
+	char *part;	  /* NULL = path itself is written */
+	bool created;	  /* path did not exist before */
+};
+/** source, program, pattern, target: checked and opened before anything starts; 0 or -errno with
+ * c->err */
+int cli_rec_open(struct cli *c, struct cli_rec *r, const char *path);
+/** records; *status is the exit code so far; 0 when there is a recording to go on with, errors are
+ * printed */
+int cli_rec_run(struct cli *c, struct cli_rec *r, struct cxms_record_result *result, int *status);
+/** the recording gets its name; 0 or -errno with c->err */
+int cli_rec_commit(struct cli *c, struct cli_rec *r);
+void cli_rec_fini(struct cli_rec *r);
+
+/* cmd_<verb>.c */
+int cmd_run(struct cli *c);
+int cmd_record(struct cli *c);
+int cmd_replay(struct cli *c);
+int cmd_report(struct cli *c);
+int cmd_diff(struct cli *c);
+int cmd_topo(struct cli *c);
+int cmd_trace(struct cli *c);
+int cmd_list(struct cli *c);
+int cmd_doctor(struct cli *c);
+int cmd_help(struct cli *c);
+
+#endif

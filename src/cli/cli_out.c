@@ -1,0 +1,76 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/sys.h"
+#include "cli/cli.h"
+
+int cli_out_check(struct cli *c, const char *option, const char *path)
+{
+	struct stat st;
+	char dir[PATH_MAX];
+	if (strcmp(path, "-") == 0)
+		return cxms_fail(&c->err, EINVAL,
+				 "'%s -' is no file; leave the option out or use /dev/stdout",
+				 option);
+	if (stat(path, &st) == 0) {
+		if (S_ISDIR(st.st_mode))
+			return cxms_fail(&c->err, EISDIR,
+					 "cannot write '%s': it is a directory; name a file", path);
+		if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) < 0)
+			return cxms_fail_sys(&c->err, errno, "cannot write '%s'", path);
+		if (!S_ISREG(st.st_mode))
+			return 0;
+	}
+	const char *slash = strrchr(path, '/');
+	int len = slash ? (int)(slash - path) + 1 : 1;
+	if (snprintf(dir, sizeof(dir), "%.*s", len, slash ? path : ".") >= (int)sizeof(dir))
+		return cxms_fail_sys(&c->err, ENAMETOOLONG, "cannot write '%s'", path);
+	if (faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) < 0)
+		return cxms_fail_sys(&c->err, errno, "cannot write '%s' in directory '%s'", path,
+				     dir);
+	return 0;
+}
+
+int cli_out_distinct(struct cli *c, const char *path, const char *input)
+{
+	struct stat a, b;
+	if (!path || !input || stat(path, &a) < 0 || stat(input, &b) < 0)
+		return 0;
+	if (a.st_dev != b.st_dev || a.st_ino != b.st_ino || !S_ISREG(a.st_mode))
+		return 0;
+	return cxms_fail(&c->err, EINVAL,
+			 "'%s' would be overwritten, but it is also an input; choose another name",
+			 path);
+}
+
+int cli_out_put(struct cli *c, struct cxms_buf *text, FILE *fp)
+{
+	struct cxms_outfile f = {0};
+	if (text->failed)
+		return cxms_fail_sys(&c->err, ENOMEM, "cannot build the output");
+	if (c->opt.output) {
+		int rc = cxms_outfile_open(&f, c->opt.output, &c->err);
+		if (rc < 0)
+			return rc;
+		fwrite(text->data, 1, text->len, f.fp);
+		return cxms_outfile_commit(&f, &c->err);
+	}
+	fflush(stdout);
+	cxms_log_progress_end(&c->log);
+	errno = 0;
+	if (fwrite(text->data, 1, text->len, fp) != text->len || fflush(fp) != 0)
+		return cxms_fail_sys(&c->err, errno ? errno : EIO, "cannot write standard %s",
+				     fp == stdout ? "output" : "error");
+	return 0;
+}
+
+int cli_out_done(struct cli *c, struct cxms_buf *text)
+{
+	return cli_out_put(c, text, stdout) < 0 ? cli_fail(c, CLI_FAILED) : CLI_OK;
+}

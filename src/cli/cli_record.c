@@ -1,0 +1,201 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/near.h"
+#include "cli/cli.h"
+#include "record/record.h"
+
+/* Sources of the design that nothing here implements so far. */
+static const char *const later_sources[] = {"pebs", "ibs", "exact", "file", NULL};
+
+static int fail_source(struct cli *c, const char *name)
+{
+	struct cxms_buf known = {0};
+	struct cxms_near near;
+	char mean[CXMS_NEAR_MEAN_MAX];
+	for (size_t i = 0; later_sources[i]; i++)
+		if (strcmp(later_sources[i], name) == 0)
+			return cxms_fail(&c->err, EINVAL, "'--source %s' is not available yet",
+					 name);
+	cxms_near_init(&near, name);
+	for (size_t i = 0; i < cxms_source_count(); i++) {
+		cxms_near_try(&near, cxms_source_at(i)->name);
+		cxms_buf_printf(&known, ", %s", cxms_source_at(i)->name);
+	}
+	int rc = cxms_fail(&c->err, EINVAL, "unknown source '%.*s'%s; known: auto%s",
+			   cxms_quote_len(name), name, cxms_near_mean(mean, "", near.best),
+			   cxms_buf_text(&known));
+	cxms_buf_fini(&known);
+	return rc;
+}
+
+/* NULL and no error = auto */
+static const struct cxms_source_ops *wanted_source(const struct cli *c)
+{
+	const char *name = c->opt.source;
+	return !name || strcmp(name, "auto") == 0 ? NULL : cxms_source_find(name);
+}
+
+static int check_source(struct cli *c)
+{
+	const struct cxms_source_ops *ops = wanted_source(c);
+	if (!ops && c->opt.source && strcmp(c->opt.source, "auto") != 0)
+		return fail_source(c, c->opt.source);
+	if (!ops || ops->caps & CXMS_SRC_LIVE) {
+		if (c->opt.pattern)
+			return cxms_fail(
+				&c->err, EINVAL,
+				"'--pattern' is for a source that plays one; add '--source synth'");
+		if (c->argc == 0)
+			return cxms_fail(&c->err, EINVAL,
+					 "no program to watch; give one after the options, as in "
+					 "'-- PROGRAM ARG...'");
+		return 0;
+	}
+	if (c->argc > 0)
+		return cxms_fail(&c->err, EINVAL,
+				 "source '%s' watches no program, but '%s' was given; leave it out",
+				 ops->name, c->argv[0]);
+	if (!c->opt.pattern)
+		return cxms_fail(&c->err, EINVAL,
+				 "source '%s' needs a pattern; give one such as "
+				 "--pattern '{stall: 0.6}'",
+				 ops->name);
+	return 0;
+}
+
+/* A recording that stands is replaced only by a whole one; a new name grows in place, readable at
+ * any moment. */
+static int open_target(struct cli *c, struct cli_rec *r, const char *path)
+{
+	struct stat st;
+	const int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC;
+	int rc = cli_out_check(c, c->verb->run == cmd_run ? "--save" : "--output", path);
+	if (rc < 0)
+		return rc;
+	bool exists = stat(path, &st) == 0;
+	if (exists && !S_ISREG(st.st_mode)) {
+		r->fd = open(path, O_WRONLY | O_CLOEXEC);
+	} else if (exists) {
+		if (asprintf(&r->part, "%s.part", path) < 0) {
+			r->part = NULL;
+			return cxms_fail_sys(&c->err, ENOMEM, "cannot write '%s'", path);
+		}
+		r->fd = open(r->part, flags, st.st_mode & 0777);
+		if (r->fd < 0 && errno == EEXIST)
+			return cxms_fail(
+				&c->err, EEXIST,
+				"'%s' is there: a recording that did not end, readable up to "
+				"its last block; rename or remove it",
+				r->part);
+	} else {
+		r->fd = open(path, flags, 0666);
+		r->created = r->fd >= 0;
+	}
+	if (r->fd < 0)
+		return cxms_fail_sys(&c->err, errno, "cannot write '%s'", path);
+	return 0;
+}
+
+int cli_rec_open(struct cli *c, struct cli_rec *r, const char *path)
+{
+	*r = (struct cli_rec){.fd = -1, .path = path};
+	int rc = check_source(c);
+	if (rc == 0 && path && c->argc > 0)
+		rc = cli_out_distinct(c, path, c->argv[0]);
+	if (rc < 0)
+		return rc;
+	if (path)
+		return open_target(c, r, path);
+	r->fd = memfd_create("cxlmemsim", MFD_CLOEXEC);
+	if (r->fd < 0)
+		return cxms_fail_sys(&c->err, errno, "cannot keep the recording in memory");
+	return 0;
+}
+
+static void discard(struct cli_rec *r)
+{
+	if (r->part)
+		unlink(r->part);
+	else if (r->created)
+		unlink(r->path);
+}
+
+/* Exit code of the program as a shell shows it; a pattern without an end counts as success. */
+static int program_status(const struct cxms_totals *t)
+{
+	if (!t->exit_known)
+		return CLI_OK;
+	if (WIFSIGNALED(t->exit_status))
+		return 128 + WTERMSIG(t->exit_status);
+	return WEXITSTATUS(t->exit_status);
+}
+
+static int after_failure(struct cli *c, struct cli_rec *r, const struct cxms_record_result *res)
+{
+	int code = c->err.code;
+	if (res->stage != CXMS_RECORD_RAN) {
+		discard(r);
+	} else if (r->path) {
+		cxms_log(&c->log, CXMS_LOG_NORMAL,
+			 "the program ended with status %d; '%s' is readable up to its last whole "
+			 "block",
+			 program_status(&res->totals), r->part ? r->part : r->path);
+	}
+	cli_fail(c, CLI_TOOL);
+	if (res->stage != CXMS_RECORD_EXEC_FAILED)
+		return CLI_TOOL;
+	return code == ENOENT ? CLI_NOT_FOUND : CLI_NOT_EXEC;
+}
+
+int cli_rec_run(struct cli *c, struct cli_rec *r, struct cxms_record_result *result, int *status)
+{
+	const struct cxms_record_cfg cfg = {
+		.source = wanted_source(c),
+		.argv = c->argc ? c->argv : NULL,
+		.pattern = c->opt.pattern,
+		.no_argv = c->opt.no_argv,
+		.period_ns = c->opt.period_ps / CXMS_PS_PER_NS,
+		.seed = c->opt.seed,
+		.machine = {.mem_latency_ps = c->opt.mem_latency_ps,
+			    .walk_ps = c->opt.walk_latency_ps,
+			    .llc_bytes = c->opt.llc_bytes,
+			    .log = &c->log},
+		.log = &c->log,
+		.warnings = &c->warnings,
+	};
+	int rc = cxms_record_run(&cfg, r->fd, result, &c->err);
+	cxms_log_progress_end(&c->log);
+	*status = rc < 0 ? after_failure(c, r, result) : program_status(&result->totals);
+	return rc;
+}
+
+int cli_rec_commit(struct cli *c, struct cli_rec *r)
+{
+	if (!r->path)
+		return 0;
+	/* devices and pipes know no fsync */
+	if (fsync(r->fd) < 0 && errno != EINVAL && errno != EROFS)
+		return cxms_fail_sys(&c->err, errno, "cannot write '%s'", r->path);
+	if (r->part && rename(r->part, r->path) < 0)
+		return cxms_fail_sys(&c->err, errno, "cannot rename '%s' to '%s'", r->part,
+				     r->path);
+	return 0;
+}
+
+void cli_rec_fini(struct cli_rec *r)
+{
+	if (r->fd >= 0)
+		close(r->fd);
+	free(r->part);
+	*r = (struct cli_rec){.fd = -1};
+}

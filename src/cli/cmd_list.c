@@ -1,0 +1,49 @@
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/near.h"
+#include "cli/cli.h"
+#include "policy/policy.h"
+#include "source/source.h"
+
+static void list_sources(struct cxms_buf *out)
+{
+	for (size_t i = 0; i < cxms_source_count(); i++)
+		cxms_buf_printf(out, "%-16s %s\n", cxms_source_at(i)->name,
+				cxms_source_at(i)->summary);
+}
+
+static void list_policies(struct cxms_buf *out)
+{
+	for (size_t i = 0; i < cxms_policy_count(); i++)
+		cxms_buf_printf(out, "%-16s %s\n", cxms_policy_at(i)->name,
+				cxms_policy_at(i)->summary);
+}
+
+int cmd_list(struct cli *c)
+{
+	static const char *const words[] = {"sources", "policies", NULL};
+	static const char *const later[] = {"events", "devices", "presets", NULL};
+	char mean[CXMS_NEAR_MEAN_MAX], what[32];
+	if (c->argc != 1)
+		return cli_usage(c, "list takes one of sources, policies");
+	const char *word = c->argv[0];
+	for (size_t i = 0; later[i]; i++) {
+		if (strcmp(later[i], word) != 0)
+			continue;
+		snprintf(what, sizeof(what), "list %s", word);
+		return cli_not_yet(c, what);
+	}
+	struct cxms_buf out = {0};
+	if (strcmp(word, "sources") == 0)
+		list_sources(&out);
+	else if (strcmp(word, "policies") == 0)
+		list_policies(&out);
+	else
+		return cli_usage(c, "cannot list '%.*s'%s; one of sources, policies",
+				 cxms_quote_len(word), word,
+				 cxms_near_mean(mean, "", cxms_near_word(word, words)));
+	int status = cli_out_done(c, &out);
+	cxms_buf_fini(&out);
+	return status;
+}

@@ -1,0 +1,46 @@
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cfg.h"
+#include "cli/cli.h"
+#include "report/report.h"
+
+#define REPORT_CSV 1 /* of the words of --format */
+
+static bool ends_with(const char *s, const char *end)
+{
+	size_t n = strlen(s), m = strlen(end);
+	return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+static int load(struct cli *c, struct cxms_cfg **json, struct cxms_buf *text)
+{
+	int rc = cxms_cfg_load_yaml(c->argv[0], json, &c->err);
+	if (rc == 0 && c->opt.format == REPORT_CSV)
+		rc = cxms_report_csv_from_json(*json, text, &c->err);
+	else if (rc == 0)
+		rc = cxms_report_from_json(*json, c->opt.explain, text, &c->err);
+	return rc;
+}
+
+int cmd_report(struct cli *c)
+{
+	struct cxms_cfg *json = NULL;
+	struct cxms_buf text = {0};
+	int rc = 0, status;
+	if (c->argc != 1)
+		return cli_usage(c, "report takes one result file in JSON, got %d", c->argc);
+	if (ends_with(c->argv[0], ".cxlt"))
+		return cli_usage(c, "'%s' is a recording, not a result; use cxlmemsim replay",
+				 c->argv[0]);
+	if (c->opt.output)
+		rc = cli_out_check(c, "--output", c->opt.output);
+	if (rc == 0)
+		rc = cli_out_distinct(c, c->opt.output, c->argv[0]);
+	if (rc == 0)
+		rc = load(c, &json, &text);
+	status = rc < 0 ? cli_fail(c, cli_status_of(rc)) : cli_out_done(c, &text);
+	cxms_buf_fini(&text);
+	cxms_cfg_free(json);
+	return status;
+}

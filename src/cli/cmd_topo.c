@@ -1,0 +1,93 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/near.h"
+#include "cli/cli.h"
+#include "topo/draw.h"
+#include "topo/topo.h"
+
+/* All errors of the file, one per line; the exit code of a bad file. */
+static int fail_file(struct cli *c, const char *path, int rc)
+{
+	char *errors = NULL;
+	struct cxms_err ignored = {0};
+	int status = cli_status_of(rc) == CLI_FAILED ? CLI_FAILED : CLI_USAGE;
+	cxms_topo_check(path, &errors, &ignored);
+	if (errors && errors[0]) {
+		fprintf(stderr, "%s%s", errors, errors[strlen(errors) - 1] == '\n' ? "" : "\n");
+		cxms_err_clear(&c->err);
+	} else {
+		cli_fail(c, status);
+	}
+	free(errors);
+	return status;
+}
+
+static int check(struct cli *c, int n, char **path)
+{
+	int status = CLI_OK;
+	for (int i = 0; i < n; i++) {
+		struct cxms_topo *t = NULL;
+		int rc = cxms_topo_load(path[i], &t, &c->err);
+		if (rc < 0)
+			status = fail_file(c, path[i], rc);
+		else if (!c->opt.quiet)
+			printf("%s: ok, %zu device%s, %zu of them memory\n", path[i], t->n_dev,
+			       t->n_dev == 1 ? "" : "s", t->n_memdev);
+		cxms_topo_free(t);
+	}
+	return status;
+}
+
+static int show_or_draw(struct cli *c, bool draw, const char *path)
+{
+	struct cxms_topo *t = NULL;
+	struct cxms_buf text = {0};
+	int rc = 0, status;
+	if (c->opt.output)
+		rc = cli_out_check(c, "--output", c->opt.output);
+	if (rc == 0)
+		rc = cli_out_distinct(c, c->opt.output, path);
+	if (rc < 0)
+		return cli_fail(c, CLI_USAGE);
+	rc = cxms_topo_load(path, &t, &c->err);
+	if (rc < 0)
+		return fail_file(c, path, rc);
+	if (draw)
+		cxms_topo_draw(t, (enum cxms_draw_format)c->opt.format, &text);
+	else
+		cxms_topo_show(t, &text);
+	status = cli_out_done(c, &text);
+	cxms_buf_fini(&text);
+	cxms_topo_free(t);
+	return status;
+}
+
+int cmd_topo(struct cli *c)
+{
+	static const char *const words[] = {"check", "show", "draw", NULL};
+	char mean[CXMS_NEAR_MEAN_MAX];
+	if (c->argc == 0)
+		return cli_usage(c, "what to do is missing; one of check, show, draw");
+	const char *word = c->argv[0];
+	if (strcmp(word, "preset") == 0)
+		return cli_not_yet(c, "topo preset");
+	if (strcmp(word, "check") != 0 && strcmp(word, "show") != 0 && strcmp(word, "draw") != 0)
+		return cli_usage(c, "unknown word '%.*s' after topo%s; one of check, show, draw",
+				 cxms_quote_len(word), word,
+				 cxms_near_mean(mean, "", cxms_near_word(word, words)));
+	if (c->argc == 1)
+		return cli_usage(c, "no topology file; give one after 'topo %s'", word);
+	if (word[0] == 'c')
+		return c->opt.output || c->opt.format
+			       ? cli_usage(c, "'topo check' writes nothing; leave --output and "
+					      "--format out")
+			       : check(c, c->argc - 1, c->argv + 1);
+	if (c->argc > 2)
+		return cli_usage(c, "'topo %s' takes one file, got %d", word, c->argc - 1);
+	if (word[0] == 's' && c->opt.format)
+		return cli_usage(c, "'topo show' writes YAML only; use --format with 'topo draw'");
+	return show_or_draw(c, word[0] == 'd', c->argv[1]);
+}

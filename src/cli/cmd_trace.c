@@ -1,0 +1,149 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/fmt.h"
+#include "base/near.h"
+#include "cli/cli.h"
+#include "trace/trace.h"
+
+#define READ_EVENTS 1024
+#define FMT	    ((char[CXMS_FMT_MAX]){0})
+
+static const char *const kind_names[CXMS_EV_KIND_END] = {
+	[CXMS_EV_SAMPLE] = "samples",	 [CXMS_EV_FAULT] = "faults",
+	[CXMS_EV_RUN] = "slices",	 [CXMS_EV_FORK] = "forks",
+	[CXMS_EV_EXEC] = "execs",	 [CXMS_EV_EXIT] = "exits",
+	[CXMS_EV_MAP] = "mappings",	 [CXMS_EV_AREA] = "areas",
+	[CXMS_EV_SITE] = "instructions", [CXMS_EV_LOST] = "loss records",
+};
+
+static void put_facts(const struct cxms_trace_head *h, struct cxms_buf *out)
+{
+	const struct cxms_facts *f = &h->facts;
+	cxms_buf_printf(out, "program       ");
+	for (size_t i = 0; i < h->n_argv; i++)
+		cxms_buf_printf(out, "%s%s", i ? " " : "", h->argv[i]);
+	cxms_buf_printf(out, "%s\n", h->n_argv ? "" : "(not recorded)");
+	cxms_buf_printf(out, "cpu           %s, %" PRIu32 " CPUs, %s\n",
+			f->cpu[0] ? f->cpu : "unknown", f->n_cpu, f->machine);
+	cxms_buf_printf(out, "kernel        %s\n", f->kernel[0] ? f->kernel : "unknown");
+	cxms_buf_printf(out, "pages         %s, huge %s\n", cxms_fmt_bytes(FMT, f->page_bytes),
+			cxms_fmt_bytes(FMT, f->huge_bytes));
+	cxms_buf_printf(out, "caches        L1D %s, L2 %s, LLC %s\n",
+			cxms_fmt_bytes(FMT, f->l1d_bytes), cxms_fmt_bytes(FMT, f->l2_bytes),
+			cxms_fmt_bytes(FMT, f->llc_bytes));
+	cxms_buf_printf(out, "memory        %s, latency %s (%s), page walk %s\n",
+			cxms_fmt_bytes(FMT, f->mem_total_bytes),
+			cxms_fmt_time_ps(FMT, f->mem_latency_ps),
+			f->latency_given ? "given" : "measured", cxms_fmt_time_ps(FMT, f->walk_ps));
+	cxms_buf_printf(out, "source        %s, one sample per %" PRIu64 " ns%s%s\n", f->source,
+			f->period_ns, f->source_reason[0] ? "; " : "", f->source_reason);
+	cxms_buf_printf(out, "seed          %" PRIu64 "\n", h->seed);
+}
+
+static void put_totals(const struct cxms_trace_reader *r, struct cxms_buf *out)
+{
+	const struct cxms_totals *t = cxms_trace_reader_totals(r);
+	const struct cxms_trace_stats *s = cxms_trace_reader_stats(r);
+	bool cut = cxms_trace_reader_state(r) == CXMS_TRACE_CUT;
+	cxms_buf_printf(out, "state         %s%s\n", cut ? "cut: " : "complete",
+			cut ? cxms_trace_reader_where(r) : "");
+	cxms_buf_printf(out, "duration      %" PRIu64 " ns\n", t->duration_ns);
+	cxms_buf_printf(out, "samples       %" PRIu64 ", lost %" PRIu64 "\n", t->samples,
+			t->lost_samples);
+	cxms_buf_printf(out, "CPU time      user %" PRIu64 " ns, system %" PRIu64 " ns\n",
+			t->user_ns, t->system_ns);
+	cxms_buf_printf(out, "peak RSS      %s\n", cxms_fmt_bytes(FMT, t->peak_rss_bytes));
+	cxms_buf_printf(out,
+			"file          %" PRIu64 " bytes in %" PRIu64 " blocks, %" PRIu64
+			" unpacked\n",
+			s->bytes, s->blocks, s->raw_bytes);
+	for (int k = CXMS_EV_SAMPLE; k < CXMS_EV_KIND_END; k++)
+		cxms_buf_printf(out, "%-13s %" PRIu64 "\n", kind_names[k], s->events[k]);
+}
+
+/* Names come from the recording: none may drive the terminal. */
+static void scrub(struct cxms_buf *b)
+{
+	for (size_t i = 0; i < b->len; i++)
+		if ((b->data[i] < 0x20 && b->data[i] != '\n') || b->data[i] == 0x7f)
+			b->data[i] = '?';
+}
+
+/* To the end of the recording; @dump: every event as a line. */
+static int read_all(struct cli *c, struct cxms_trace_reader *r, bool dump, struct cxms_buf *out)
+{
+	struct cxms_event *buf = calloc(READ_EVENTS, sizeof(*buf));
+	size_t n = 0;
+	int rc = buf ? 0 : cxms_fail_sys(&c->err, ENOMEM, "cannot read '%s'", c->argv[1]);
+	while (rc == 0) {
+		rc = cxms_trace_read(r, buf, READ_EVENTS, &n, &c->err);
+		if (rc < 0 || n == 0)
+			break;
+		for (size_t i = 0; dump && i < n; i++) {
+			cxms_event_print(&buf[i], out);
+			cxms_buf_put_u8(out, '\n');
+		}
+		/* a dump is longer than memory: hand over what there is, unless it goes to a file
+		 * at the end */
+		if (dump && !c->opt.output) {
+			scrub(out);
+			rc = cli_out_put(c, out, stdout);
+			cxms_buf_clear(out);
+		}
+	}
+	free(buf);
+	return rc;
+}
+
+static int show(struct cli *c, bool dump, struct cxms_trace_reader *r, struct cxms_buf *out)
+{
+	if (!dump)
+		put_facts(cxms_trace_reader_head(r), out);
+	int rc = read_all(c, r, dump, out);
+	if (rc < 0)
+		return rc;
+	if (!dump)
+		put_totals(r, out);
+	scrub(out);
+	rc = cli_out_put(c, out, stdout);
+	if (rc == 0 && cxms_trace_reader_state(r) == CXMS_TRACE_CUT)
+		cxms_log(&c->log, CXMS_LOG_NORMAL, "warning: '%s' is %s", c->argv[1],
+			 cxms_trace_reader_where(r));
+	return rc;
+}
+
+int cmd_trace(struct cli *c)
+{
+	static const char *const words[] = {"info", "dump", NULL};
+	char mean[CXMS_NEAR_MEAN_MAX];
+	if (c->argc == 0)
+		return cli_usage(c, "what to do is missing; one of info, dump");
+	const char *word = c->argv[0];
+	if (strcmp(word, "pack") == 0)
+		return cli_not_yet(c, "trace pack");
+	if (strcmp(word, "info") != 0 && strcmp(word, "dump") != 0)
+		return cli_usage(c, "unknown word '%.*s' after trace%s; one of info, dump",
+				 cxms_quote_len(word), word,
+				 cxms_near_mean(mean, "", cxms_near_word(word, words)));
+	if (c->argc != 2)
+		return cli_usage(c, "'trace %s' takes one recording, got %d", word, c->argc - 1);
+	struct cxms_trace_reader *r = NULL;
+	struct cxms_buf out = {0};
+	int rc = 0;
+	if (c->opt.output)
+		rc = cli_out_check(c, "--output", c->opt.output);
+	if (rc == 0)
+		rc = cli_out_distinct(c, c->opt.output, c->argv[1]);
+	if (rc == 0)
+		rc = cxms_trace_reader_open(c->argv[1], &r, &c->err);
+	if (rc == 0)
+		rc = show(c, word[0] == 'd', r, &out);
+	cxms_buf_fini(&out);
+	cxms_trace_reader_close(r);
+	return rc < 0 ? cli_fail(c, cli_status_of(rc)) : CLI_OK;
+}

@@ -1,0 +1,38 @@
+#include "core/demand.h"
+
+#include <math.h>
+
+void cxms_wait_model(double mem_ps, double walk_ps, bool carried, unsigned loop_insns, unsigned rob,
+		     struct cxms_wait *out)
+{
+	/* A longer wait makes fewer waits of the same stall, and so less added time: the low end.
+	 */
+	static const double spread[CXMS_SPAN_COUNT] = {1 + CXMS_ASSUMED_LATENCY_SPREAD, 1,
+						       1 - CXMS_ASSUMED_LATENCY_SPREAD};
+	static const double looped[CXMS_SPAN_COUNT] = {1.0, 1.5, 2.0};
+	static const double unlooped[CXMS_SPAN_COUNT] = {0.0, 1.0, 2.0};
+	double uops = loop_insns ? fmin(rob, loop_insns) : fmin(rob, CXMS_ASSUMED_UNLOOPED_UOPS);
+	double uop_ps = CXMS_ASSUMED_CPI_WORK * 1e12 / CXMS_ASSUMED_CLOCK_HZ;
+
+	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
+		double seen = (mem_ps + walk_ps) * spread[k];
+		double factor = loop_insns ? looped[k] : unlooped[k];
+		double hidden =
+			carried ? 0 : fmin(uop_ps * uops * factor, CXMS_HIDDEN_MAX_RATIO * seen);
+		out->seen_ps[k] = seen;
+		out->hidden_ps[k] = hidden;
+		out->per_ps[k] = 1 / (seen - hidden);
+	}
+}
+
+void cxms_traffic_lines(const struct cxms_traffic_in *in, double lines[CXMS_SPAN_COUNT])
+{
+	double free_waits = fmax(0, in->waits - in->carried_waits);
+	double free_ratio = in->waits > 0 ? free_waits / in->waits : 0;
+	double most =
+		in->seen_ps > 0 ? in->l1d_mshrs * in->active_ps * free_ratio / in->seen_ps : 0;
+	double high = fmax(free_waits, most);
+	lines[CXMS_SPAN_LO] = in->carried_waits + free_waits;
+	lines[CXMS_SPAN_MID] = in->carried_waits + sqrt(free_waits * high);
+	lines[CXMS_SPAN_HI] = in->carried_waits + high;
+}

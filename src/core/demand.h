@@ -1,0 +1,58 @@
+/* From a waited sample to demand: exposed waits, the hidden part, and the bounds of the traffic. */
+#ifndef CXMS_CORE_DEMAND_H
+#define CXMS_CORE_DEMAND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Cycles a micro-operation of the work between two misses takes: 0.25, four a cycle, about what
+ * server cores sustain on cached code; the recording machine's own figure is not known. */
+#define CXMS_ASSUMED_CPI_WORK 0.25
+/* Clock of the recording machine, where /proc tells none: 3 GHz. */
+#define CXMS_ASSUMED_CLOCK_HZ 3.0e9
+/* Micro-operations between two executions of a load in no known loop: 64 (upper end of its span).
+ */
+#define CXMS_ASSUMED_UNLOOPED_UOPS 64.0
+/* The hidden part never exceeds this share of a wait (MODELS: latency). */
+#define CXMS_HIDDEN_MAX_RATIO 0.9
+/* How well an idle latency measured once stands for the whole run: 5 % either way; repeated chases
+ * on a shared two-CPU guest spread by about that. */
+#define CXMS_ASSUMED_LATENCY_SPREAD 0.05
+
+/** ends of the model's own uncertainty; arrays of CXMS_SPAN_COUNT follow this order */
+enum cxms_span { CXMS_SPAN_LO, CXMS_SPAN_MID, CXMS_SPAN_HI, CXMS_SPAN_COUNT };
+
+/** struct cxms_wait - how one site waits on one page size */
+struct cxms_wait {
+	double seen_ps[CXMS_SPAN_COUNT];   /* L_obs = (L_mem + walk), with its spread */
+	double hidden_ps[CXMS_SPAN_COUNT]; /* h */
+	double per_ps[CXMS_SPAN_COUNT]; /* exposed waits per picosecond of stall: 1/(L_obs - h) */
+};
+
+/**
+ * cxms_wait_model() - exposed waits per stall (MODELS: latency; additive rule)
+ * @carried:    the address comes from the previous wait of the same walk: h = 0
+ * @loop_insns: instructions of the loop around it, 0 = none known
+ * @rob:        reorder buffer entries
+ *
+ * Formula: h between CPI u and 2 CPI u, u = min(ROB, loop); midpoint used; h <= 0.9 L_obs
+ */
+void cxms_wait_model(double mem_ps, double walk_ps, bool carried, unsigned loop_insns, unsigned rob,
+		     struct cxms_wait *out);
+
+/** struct cxms_traffic_in - what is known of one thread in one epoch */
+struct cxms_traffic_in {
+	double waits;	      /* exposed waits on memory */
+	double carried_waits; /* of them: one line each, exactly */
+	double active_ps;     /* time in code that waits for memory */
+	double seen_ps;	      /* mean L_obs */
+	double l1d_mshrs;
+};
+/**
+ * cxms_traffic_lines() - lines filled, as an interval
+ * Formula: [S/L_obs, l1d_mshrs T/L_obs] for waits that may overlap, the number itself for carried
+ *          ones; the middle is the geometric mean of the ends. Source: MODELS, stall sampling 6.
+ */
+void cxms_traffic_lines(const struct cxms_traffic_in *in, double lines[CXMS_SPAN_COUNT]);
+
+#endif

@@ -1,0 +1,37 @@
+/* Address spaces and the mappings in them: which memory area an address belongs to. */
+#ifndef CXMS_PLACE_AREAS_H
+#define CXMS_PLACE_AREAS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct cxms_areas;
+struct cxms_err;
+
+#define CXMS_NO_SPACE UINT32_MAX
+
+int cxms_areas_new(struct cxms_areas **out, struct cxms_err *err);
+void cxms_areas_free(struct cxms_areas *a);
+/** cxms_areas_space() - the space @pid runs in now; made when new. 0 or -ENOMEM */
+int cxms_areas_space(struct cxms_areas *a, uint32_t pid, uint32_t *space, struct cxms_err *err);
+/** a new space for @pid with the parent's mappings; the parent stays reachable by
+ * cxms_areas_parent() */
+int cxms_areas_fork(struct cxms_areas *a, uint32_t pid, uint32_t parent_pid, struct cxms_err *err);
+/** a new, empty space for @pid */
+int cxms_areas_exec(struct cxms_areas *a, uint32_t pid, struct cxms_err *err);
+/** the space forked from, or CXMS_NO_SPACE */
+uint32_t cxms_areas_parent(const struct cxms_areas *a, uint32_t space);
+/**
+ * cxms_areas_map() - a mapping [addr, addr + len) was made or seen
+ * One that covers a single known area keeps its identity (a heap that grew); others are cut where
+ * they overlap.
+ */
+int cxms_areas_map(struct cxms_areas *a, uint32_t space, uint64_t addr, uint64_t len,
+		   struct cxms_err *err);
+/** area of an address; where no mapping is known, one is made for the aligned GiB around it. 0 or
+ * -ENOMEM */
+int cxms_areas_find(struct cxms_areas *a, uint32_t space, uint64_t addr, uint32_t *area);
+/** areas are numbered 0 .. count - 1 */
+size_t cxms_areas_count(const struct cxms_areas *a);
+
+#endif

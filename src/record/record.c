@@ -1,0 +1,240 @@
+#include "record/record.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/fmt.h"
+#include "base/log.h"
+#include "base/sys.h"
+#include "base/units.h"
+#include "base/warn.h"
+#include "trace/trace.h"
+
+#define READ_EVENTS 1024u
+/* A killed recording loses at most this much (and what the source still held). */
+#define FLUSH_NS    CXMS_NS_PER_S
+#define PROGRESS_NS (CXMS_NS_PER_S / 4)
+
+/* One recording under way. */
+struct recording {
+	const struct cxms_record_cfg *cfg;
+	struct cxms_source *source;
+	struct cxms_trace_writer *writer;
+	uint64_t begin_ns, begin_cpu_ns, flushed_ns, shown_ns;
+	uint64_t samples, lost;
+	int write_rc; /* the first failed write: nothing is written any more */
+};
+
+static int choose_source(const struct cxms_record_cfg *cfg, const struct cxms_source_ops **ops,
+			 char *reason, size_t cap, struct cxms_err *err)
+{
+	int rc;
+
+	if (!cfg->source)
+		return cxms_source_auto(ops, reason, cap, err);
+	rc = cfg->source->probe(err);
+	if (rc) {
+		cxms_err_prefix(err, "source '%s' does not work here", cfg->source->name);
+		return rc;
+	}
+	snprintf(reason, cap, "%s: asked for", cfg->source->name);
+	*ops = cfg->source;
+	return 0;
+}
+
+/* What is known before the program runs. Only a live source says anything of this machine. */
+static int gather_facts(const struct cxms_record_cfg *cfg, const struct cxms_source_ops *ops,
+			struct cxms_facts *facts, struct cxms_err *err)
+{
+	struct cxms_machine_cfg machine = cfg->machine;
+
+	if (!machine.log)
+		machine.log = cfg->log;
+	if (ops->caps & CXMS_SRC_LIVE) {
+		cxms_machine_identify(facts);
+		return cxms_machine_measure(facts, &machine, err);
+	}
+	cxms_machine_synthetic(facts, &machine);
+	return 0;
+}
+
+static int begin_trace(struct recording *r, const struct cxms_facts *facts, int fd,
+		       struct cxms_err *err)
+{
+	const char *pattern_argv[] = {r->source->ops->name, r->cfg->pattern};
+	struct cxms_trace_head head = {.facts = *facts, .seed = r->cfg->seed};
+
+	if (r->cfg->no_argv) {
+		head.n_argv = 0;
+	} else if (r->cfg->argv) {
+		head.argv = (const char *const *)r->cfg->argv;
+		while (r->cfg->argv[head.n_argv])
+			head.n_argv++;
+	} else if (r->cfg->pattern) {
+		head.argv = pattern_argv;
+		head.n_argv = 2;
+	}
+	return cxms_trace_writer_new(fd, &head, &r->writer, err);
+}
+
+static void count(struct recording *r, const struct cxms_event *ev, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (ev[i].kind == CXMS_EV_SAMPLE)
+			r->samples++;
+		else if (ev[i].kind == CXMS_EV_LOST && ev[i].lost.what == CXMS_LOST_SAMPLES)
+			r->lost += ev[i].lost.count;
+	}
+}
+
+static void show_progress(struct recording *r, uint64_t now_ns)
+{
+	char size[CXMS_FMT_MAX];
+
+	if (now_ns - r->shown_ns < PROGRESS_NS)
+		return;
+	r->shown_ns = now_ns;
+	cxms_log_progress(r->cfg->log, "recording: %.1f s, %llu samples, %llu lost, %s",
+			  (double)(now_ns - r->begin_ns) / (double)CXMS_NS_PER_S,
+			  (unsigned long long)r->samples, (unsigned long long)r->lost,
+			  cxms_fmt_bytes(size, cxms_trace_written_bytes(r->writer)));
+}
+
+/* A failed write is said at once: the program may run for hours yet. */
+static void keep(struct recording *r, const struct cxms_event *ev, size_t n, uint64_t now_ns,
+		 struct cxms_err *err)
+{
+	if (r->write_rc)
+		return;
+	r->write_rc = cxms_trace_write(r->writer, ev, n, err);
+	if (!r->write_rc && now_ns - r->flushed_ns >= FLUSH_NS) {
+		r->flushed_ns = now_ns;
+		r->write_rc = cxms_trace_flush(r->writer, err);
+	}
+	if (r->write_rc)
+		cxms_log(r->cfg->log, CXMS_LOG_NORMAL, "recording stopped, the program runs on: %s",
+			 err ? err->msg : "");
+}
+
+/* Also when nothing can be written any more: the source has to be emptied for the program to end.
+ */
+static int drain(struct recording *r, struct cxms_err *err)
+{
+	struct cxms_event ev[READ_EVENTS];
+	bool end = false;
+	int rc = 0;
+
+	while (!rc && !end) {
+		size_t n = 0;
+
+		rc = r->source->ops->read(r->source, ev, READ_EVENTS, &n, &end, err);
+		if (!rc) {
+			uint64_t now_ns = cxms_now_ns();
+
+			count(r, ev, n);
+			keep(r, ev, n, now_ns, err);
+			show_progress(r, now_ns);
+		}
+	}
+	cxms_log_progress_end(r->cfg->log);
+	return rc;
+}
+
+/* Runs the program; *totals in every case, as much as is known of them. */
+static int watch(struct recording *r, struct cxms_totals *totals, struct cxms_err *err)
+{
+	uint64_t cpu_ns;
+	int rc = drain(r, err);
+
+	cpu_ns = cxms_cpu_self_ns() - r->begin_cpu_ns;
+	if (!rc)
+		rc = r->source->ops->stop(r->source, totals, err);
+	if (rc) {
+		memset(totals, 0, sizeof(*totals));
+		totals->duration_ns = cxms_now_ns() - r->begin_ns;
+		totals->samples = r->samples;
+		totals->lost_samples = r->lost;
+	}
+	if (!totals->tool_cpu_ns && (r->source->caps & CXMS_SRC_LIVE))
+		totals->tool_cpu_ns = cpu_ns;
+	if (!rc && !r->write_rc)
+		r->write_rc = cxms_trace_finish(r->writer, totals, err);
+	return r->write_rc ? r->write_rc : rc;
+}
+
+/* The contract of open() and start(): these errors name the program. */
+static enum cxms_record_stage stage_of(int rc)
+{
+	return rc == -ENOENT || rc == -EACCES || rc == -ENOEXEC ? CXMS_RECORD_EXEC_FAILED
+								: CXMS_RECORD_NOT_STARTED;
+}
+
+static int run(struct recording *r, const struct cxms_source_ops *ops, struct cxms_facts *facts,
+	       int fd, struct cxms_record_result *out, struct cxms_err *err)
+{
+	struct cxms_source_cfg cfg = {
+		.argv = r->cfg->argv,
+		.period_ns = r->cfg->period_ns,
+		.pattern = r->cfg->pattern,
+		.seed = r->cfg->seed,
+		.log = r->cfg->log,
+		.warnings = r->cfg->warnings,
+	};
+	int rc = cxms_source_open(ops, &cfg, &r->source, err);
+
+	if (rc) {
+		out->stage = ops->caps & CXMS_SRC_LIVE ? stage_of(rc) : CXMS_RECORD_NOT_STARTED;
+		return rc;
+	}
+	facts->period_ns = r->source->cfg.period_ns;
+	facts->source_caps = r->source->caps;
+	rc = begin_trace(r, facts, fd, err);
+	if (rc)
+		return rc;
+	if (!(r->source->caps & CXMS_SRC_FAULTS) && r->cfg->warnings)
+		cxms_warn(r->cfg->warnings, CXMS_W_NO_FAULTS, "source '%s' sees no page faults",
+			  ops->name);
+	r->begin_ns = r->flushed_ns = r->shown_ns = cxms_now_ns();
+	r->begin_cpu_ns = cxms_cpu_self_ns();
+	rc = ops->start(r->source, err);
+	if (rc) {
+		out->stage = stage_of(rc);
+		return rc;
+	}
+	out->stage = CXMS_RECORD_RAN;
+	return watch(r, &out->totals, err);
+}
+
+int cxms_record_run(const struct cxms_record_cfg *cfg, int fd, struct cxms_record_result *out,
+		    struct cxms_err *err)
+{
+	const struct cxms_source_ops *ops = NULL;
+	struct recording r = {.cfg = cfg};
+	struct cxms_facts facts = {0};
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	out->stage = CXMS_RECORD_NOT_STARTED;
+	rc = choose_source(cfg, &ops, facts.source_reason, sizeof(facts.source_reason), err);
+	if (rc)
+		goto out;
+	out->source = ops;
+	if ((ops->caps & CXMS_SRC_LIVE) && (!cfg->argv || !cfg->argv[0])) {
+		rc = cxms_fail(err, EINVAL,
+			       "source '%s' has no program to watch; give one after '--'",
+			       ops->name);
+		goto out;
+	}
+	rc = gather_facts(cfg, ops, &facts, err);
+	if (rc)
+		goto out;
+	snprintf(facts.source, sizeof(facts.source), "%s", ops->name);
+	cxms_log(cfg->log, CXMS_LOG_INFO, "source %s", facts.source_reason);
+	rc = run(&r, ops, &facts, fd, out, err);
+out:
+	cxms_trace_writer_free(r.writer);
+	cxms_source_free(r.source);
+	return rc;
+}

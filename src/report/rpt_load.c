@@ -1,0 +1,364 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/buf.h"
+#include "base/cfg.h"
+#include "base/err.h"
+#include "base/units.h"
+#include "base/warn.h"
+#include "report/report.h"
+#include "report/rpt_priv.h"
+
+#define MAX_RESULTS 65536u /* of one file; keeps every count below any overflow */
+
+struct load {
+	struct rpt_loaded *l;
+	struct cxms_cfg_errors errs;
+};
+
+static bool is_null(const struct cxms_cfg_node *n)
+{
+	return n->type == CXMS_CFG_SCALAR && !n->quoted && strcmp(n->text, "null") == 0;
+}
+
+/* A missing key leaves the zero, as readers of the schema do; null is "not a number". */
+static void load_field(struct load *ld, const struct cxms_cfg_node *n, const struct rpt_field *f,
+		       void *base)
+{
+	static const uint64_t limits[] = {
+		[RPT_U64] = INT64_MAX, [RPT_U32] = UINT32_MAX, [RPT_U16] = UINT16_MAX,
+		[RPT_U8] = UINT8_MAX,  [RPT_SIZE] = INT64_MAX,
+	};
+	char *at = (char *)base + f->offset;
+	uint64_t v = 0;
+	if (f->type == RPT_F64) {
+		double f64 = NAN;
+		if (!is_null(n))
+			cxms_cfg_double(n, -HUGE_VAL, HUGE_VAL, &f64, &ld->errs);
+		memcpy(at, &f64, sizeof(f64));
+		return;
+	}
+	cxms_cfg_quantity(n, CXMS_UNIT_COUNT, 0, 0, limits[f->type], &v, &ld->errs);
+	uint32_t u32 = (uint32_t)v;
+	uint16_t u16 = (uint16_t)v;
+	uint8_t u8 = (uint8_t)v;
+	size_t size = (size_t)v;
+	if (f->type == RPT_U64)
+		memcpy(at, &v, sizeof(v));
+	else if (f->type == RPT_U32)
+		memcpy(at, &u32, sizeof(u32));
+	else if (f->type == RPT_U16)
+		memcpy(at, &u16, sizeof(u16));
+	else if (f->type == RPT_U8)
+		memcpy(at, &u8, sizeof(u8));
+	else
+		memcpy(at, &size, sizeof(size));
+}
+
+static void load_fields(struct load *ld, const struct cxms_cfg_node *map,
+			const struct rpt_field *fields, void *base)
+{
+	for (const struct rpt_field *f = fields; f->key; f++) {
+		const struct cxms_cfg_node *n = cxms_cfg_get(map, f->key);
+		if (n)
+			load_field(ld, n, f, base);
+	}
+}
+
+static const char *load_str(struct load *ld, const struct cxms_cfg_node *map, const char *key)
+{
+	const struct cxms_cfg_node *n = cxms_cfg_get(map, key);
+	if (!n || is_null(n))
+		return "";
+	if (n->type == CXMS_CFG_SCALAR)
+		return n->text;
+	cxms_cfg_error(&ld->errs, n, true, "'%s' must be a string", key);
+	return "";
+}
+
+static uint64_t load_u64(struct load *ld, const struct cxms_cfg_node *map, const char *key)
+{
+	uint64_t v = 0;
+	const struct cxms_cfg_node *n = cxms_cfg_get(map, key);
+	if (n)
+		cxms_cfg_quantity(n, CXMS_UNIT_COUNT, 0, 0, INT64_MAX, &v, &ld->errs);
+	return v;
+}
+
+static double load_f64(struct load *ld, const struct cxms_cfg_node *map, const char *key)
+{
+	double v = 0;
+	const struct cxms_cfg_node *n = cxms_cfg_get(map, key);
+	if (n && !is_null(n))
+		cxms_cfg_double(n, -HUGE_VAL, HUGE_VAL, &v, &ld->errs);
+	return v;
+}
+
+/* The items of an array, with room for as many of @size; 0 when absent. */
+static const struct cxms_cfg_node *load_array(struct load *ld, const struct cxms_cfg_node *map,
+					      const char *key, size_t size, void **room)
+{
+	const struct cxms_cfg_node *n = cxms_cfg_get(map, key);
+	if (!n)
+		return NULL;
+	if (n->type != CXMS_CFG_SEQ || n->n_child > MAX_RESULTS) {
+		cxms_cfg_error(&ld->errs, n, true, "'%s' must be a list of at most %u", key,
+			       MAX_RESULTS);
+		return NULL;
+	}
+	*room = calloc(n->n_child + 1, size);
+	if (!*room)
+		ld->l->no_memory = true;
+	return *room ? n : NULL;
+}
+
+static void load_head(struct load *ld, const struct cxms_cfg_node *root)
+{
+	struct cxms_result *r = &ld->l->r;
+	const struct cxms_cfg_node *on = cxms_cfg_get(root, "recorded_on");
+	const struct cxms_cfg_node *src = cxms_cfg_get(root, "source");
+	const struct cxms_cfg_node *caps = cxms_cfg_get(src, "capabilities");
+	r->engine = load_str(ld, root, "engine");
+	r->seed = load_u64(ld, root, "seed");
+	r->confidence_pct = load_f64(ld, root, "confidence_pct");
+	r->overhead_ratio = load_f64(ld, src, "overhead_ratio");
+	snprintf(r->facts.cpu, sizeof(r->facts.cpu), "%s", load_str(ld, on, "cpu"));
+	snprintf(r->facts.kernel, sizeof(r->facts.kernel), "%s", load_str(ld, on, "kernel"));
+	snprintf(r->facts.source, sizeof(r->facts.source), "%s", load_str(ld, src, "name"));
+	snprintf(r->facts.source_reason, sizeof(r->facts.source_reason), "%s",
+		 load_str(ld, src, "reason"));
+	r->facts.page_bytes = load_u64(ld, on, "page_size");
+	r->facts.mem_latency_ps =
+		(uint64_t)(fmin(fmax(load_f64(ld, on, "local_latency_ns"), 0), 1e12) * 1e3 + 0.5);
+	r->facts.latency_given = strcmp(load_str(ld, on, "latency_given"), "true") == 0;
+	r->facts.period_ns = load_u64(ld, src, "period_ns");
+	r->totals.samples = load_u64(ld, src, "samples");
+	r->totals.lost_samples = load_u64(ld, src, "lost");
+	for (size_t i = 0; caps && i < caps->n_child; i++)
+		for (unsigned bit = 0; rpt_cap_name(bit); bit++)
+			if (caps->child[i]->type == CXMS_CFG_SCALAR &&
+			    strcmp(caps->child[i]->text, rpt_cap_name(bit)) == 0)
+				r->facts.source_caps |= 1u << bit;
+}
+
+static void load_workload(struct load *ld, const struct cxms_cfg_node *root)
+{
+	struct cxms_result *r = &ld->l->r;
+	const struct cxms_cfg_node *w = cxms_cfg_get(root, "workload");
+	const struct cxms_cfg_node *status = cxms_cfg_get(w, "exit_status");
+	void *room = NULL;
+	const struct cxms_cfg_node *argv = load_array(ld, w, "argv", sizeof(*r->argv), &room);
+	r->argv = room;
+	for (size_t i = 0; argv && i < argv->n_child; i++)
+		r->argv[r->n_argv++] = argv->child[i]->text ? argv->child[i]->text : "";
+	r->totals.duration_ns = load_u64(ld, w, "native_time_ns");
+	r->totals.peak_rss_bytes = load_u64(ld, w, "peak_rss_bytes");
+	r->totals.user_ns = load_u64(ld, w, "user_ns");
+	r->totals.system_ns = load_u64(ld, w, "system_ns");
+	uint64_t v = 0;
+	if (status && !is_null(status) &&
+	    cxms_cfg_quantity(status, CXMS_UNIT_COUNT, 0, 0, 255, &v, &ld->errs)) {
+		r->totals.exit_known = true;
+		r->totals.exit_status = W_EXITCODE((int)v, 0);
+	}
+}
+
+static void load_topologies(struct load *ld, const struct cxms_cfg_node *root)
+{
+	struct rpt_loaded *l = ld->l;
+	void *room = NULL, *list = NULL;
+	const struct cxms_cfg_node *n = load_array(ld, root, "topologies", sizeof(*l->topo), &room);
+	l->topo = room;
+	if (!n || !load_array(ld, root, "topologies", sizeof(*l->topo_list), &list))
+		return;
+	l->topo_list = list;
+	for (size_t i = 0; i < n->n_child; i++) {
+		l->topo[i].file = load_str(ld, n->child[i], "file");
+		l->topo[i].name = load_str(ld, n->child[i], "name");
+		l->topo[i].sha256 = load_str(ld, n->child[i], "sha256");
+		l->topo_list[i] = &l->topo[i];
+	}
+	l->r.topo = l->topo_list;
+	l->r.n_topo = n->n_child;
+}
+
+static void load_split(struct load *ld, const struct cxms_cfg_node *n, struct cxms_split_result *s)
+{
+	const struct cxms_cfg_node *asked = cxms_cfg_get(n, "split");
+	const struct cxms_cfg_node *causes = cxms_cfg_get(n, "causes_ns");
+	void *room = NULL;
+	load_fields(ld, n, rpt_split_fields, s);
+	s->policy = load_str(ld, n, "policy");
+	s->split_kind = load_str(ld, asked, "kind");
+	s->asked_pct = load_f64(ld, asked, "asked_pct");
+	for (int c = 0; c < CXMS_CAUSE_COUNT; c++)
+		s->causes_ns[c] = load_u64(ld, causes, cxms_cause_name((enum cxms_cause)c));
+	const struct cxms_cfg_node *list = load_array(ld, n, "threads", sizeof(*s->thread), &room);
+	s->thread = room;
+	for (size_t i = 0; list && i < list->n_child; i++)
+		load_fields(ld, list->child[i], rpt_thread_fields, &s->thread[s->n_thread++]);
+	room = NULL;
+	list = load_array(ld, n, "targets", sizeof(*s->target), &room);
+	s->target = room;
+	for (size_t i = 0; list && i < list->n_child; i++) {
+		s->target[i].name = load_str(ld, list->child[i], "name");
+		load_fields(ld, list->child[i], rpt_target_fields, &s->target[s->n_target++]);
+	}
+	if (s->topology >= ld->l->r.n_topo) {
+		cxms_cfg_error(&ld->errs, n, false,
+			       "'topology' is %" PRIu32 ", but the file has %zu", s->topology,
+			       ld->l->r.n_topo);
+		s->topology = 0;
+	}
+}
+
+static void load_basis(struct load *ld, const struct cxms_cfg_node *root)
+{
+	struct cxms_basis *b = &ld->l->r.basis;
+	const struct cxms_cfg_node *n = cxms_cfg_get(root, "basis");
+	const struct cxms_cfg_node *sites = cxms_cfg_get(n, "sites");
+	load_fields(ld, n, rpt_basis_fields, b);
+	for (size_t i = 0; sites && i < sites->n_child && b->n_site < CXMS_TOP_SITES; i++) {
+		struct cxms_site_result *s = &b->site[b->n_site++];
+		const char *kind = load_str(ld, sites->child[i], "kind");
+		load_fields(ld, sites->child[i], rpt_site_fields, s);
+		s->ip = strtoull(load_str(ld, sites->child[i], "ip"), NULL, 16);
+		for (uint8_t k = CXMS_SITE_NONE; k <= CXMS_SITE_UNDECODED; k++)
+			if (strcmp(kind, rpt_site_kind_name(k)) == 0)
+				s->kind = k;
+	}
+}
+
+static void load_warnings(struct load *ld, const struct cxms_cfg_node *root)
+{
+	struct cxms_warnings *w = &ld->l->r.warnings;
+	const struct cxms_cfg_node *list = cxms_cfg_get(root, "warnings");
+	for (size_t i = 0; list && i < list->n_child && w->n < CXMS_W_COUNT; i++) {
+		struct cxms_warning *to = &w->list[w->n++];
+		const char *code = load_str(ld, list->child[i], "code");
+		for (int c = 0; c < CXMS_W_COUNT; c++)
+			if (strcmp(code, cxms_warn_name((enum cxms_warn_code)c)) == 0)
+				to->code = (enum cxms_warn_code)c;
+		snprintf(to->message, sizeof(to->message), "%s",
+			 load_str(ld, list->child[i], "message"));
+	}
+}
+
+static void load_notes(struct load *ld, const struct cxms_cfg_node *root)
+{
+	const struct cxms_cfg_node *assumed = cxms_cfg_get(root, "assumed");
+	const struct cxms_cfg_node *ignored = cxms_cfg_get(root, "ignored");
+	for (size_t i = 0; assumed && i < assumed->n_child; i++) {
+		const struct cxms_cfg_node *n = assumed->child[i];
+		rpt_notes_assumed(&ld->l->notes, &(struct cxms_assumed){load_str(ld, n, "key"),
+									load_str(ld, n, "value"),
+									load_str(ld, n, "reason")});
+	}
+	for (size_t i = 0; ignored && i < ignored->n_child; i++) {
+		const struct cxms_cfg_node *n = ignored->child[i];
+		rpt_notes_ignored(&ld->l->notes, &(struct cxms_ignored){load_str(ld, n, "key"),
+									load_str(ld, n, "source"),
+									load_str(ld, n, "reason")});
+	}
+}
+
+static void load_document(struct load *ld, const struct cxms_cfg_node *root)
+{
+	static const char *const states[] = {"complete", "cut", "self_check_failed", NULL};
+	struct cxms_result *r = &ld->l->r;
+	const struct cxms_cfg_node *status = cxms_cfg_get(root, "status");
+	int state = CXMS_STATUS_SELF_CHECK_FAILED;
+	if (status)
+		cxms_cfg_word(status, states, &state, &ld->errs);
+	r->status = (enum cxms_status)state;
+	load_head(ld, root);
+	load_workload(ld, root);
+	load_topologies(ld, root);
+	void *room = NULL;
+	const struct cxms_cfg_node *list =
+		load_array(ld, root, "results", sizeof(*r->split), &room);
+	r->split = room;
+	for (size_t i = 0; list && i < list->n_child; i++)
+		load_split(ld, list->child[i], &r->split[r->n_split++]);
+	load_basis(ld, root);
+	load_warnings(ld, root);
+	load_notes(ld, root);
+}
+
+int rpt_load(const struct cxms_cfg *json, struct rpt_loaded **out, struct cxms_err *err)
+{
+	struct load ld = {.l = calloc(1, sizeof(*ld.l))};
+	const struct cxms_cfg_node *root = cxms_cfg_root(json);
+	const struct cxms_cfg_node *schema = cxms_cfg_get(root, "schema");
+	int rc = 0;
+	if (!ld.l) {
+		rc = cxms_fail_sys(err, ENOMEM, "cannot read '%s'", cxms_cfg_file(json));
+		goto out;
+	}
+	if (!schema || schema->type != CXMS_CFG_SCALAR || strcmp(schema->text, RPT_SCHEMA) != 0) {
+		rc = cxms_fail(
+			err, EINVAL,
+			"'%s' is not a result of this version (no schema '%s'); make one with "
+			"cxlmemsim replay -f json",
+			cxms_cfg_file(json), RPT_SCHEMA);
+		goto out;
+	}
+	load_document(&ld, root);
+	if (ld.l->no_memory)
+		rc = cxms_fail_sys(err, ENOMEM, "cannot read '%s'", cxms_cfg_file(json));
+	else if (ld.errs.n)
+		rc = cxms_fail(err, EINVAL, "%.*s", ld.errs.len ? (int)ld.errs.len - 1 : 0,
+			       ld.errs.text ? ld.errs.text : "");
+	else if (ld.l->r.n_split == 0)
+		rc = cxms_fail(err, EINVAL, "'%s' holds no results", cxms_cfg_file(json));
+	if (rc == 0) {
+		*out = ld.l;
+		ld.l = NULL;
+	}
+out:
+	cxms_cfg_errors_fini(&ld.errs);
+	rpt_loaded_free(ld.l);
+	return rc;
+}
+
+void rpt_loaded_free(struct rpt_loaded *l)
+{
+	if (!l)
+		return;
+	for (size_t i = 0; i < l->r.n_split; i++) {
+		free(l->r.split[i].thread);
+		free(l->r.split[i].target);
+	}
+	free(l->r.split);
+	free(l->r.argv);
+	free(l->topo);
+	free(l->topo_list);
+	free(l);
+}
+
+int cxms_report_from_json(const struct cxms_cfg *json, bool explain, struct cxms_buf *out,
+			  struct cxms_err *err)
+{
+	struct rpt_loaded *l = NULL;
+	int rc = rpt_load(json, &l, err);
+	if (rc == 0)
+		rpt_text(&l->r, &l->notes, explain, out);
+	rpt_loaded_free(l);
+	return rc;
+}
+
+int cxms_report_csv_from_json(const struct cxms_cfg *json, struct cxms_buf *out,
+			      struct cxms_err *err)
+{
+	struct rpt_loaded *l = NULL;
+	int rc = rpt_load(json, &l, err);
+	if (rc == 0)
+		cxms_report_csv(&l->r, out);
+	rpt_loaded_free(l);
+	return rc;
+}

@@ -1,0 +1,159 @@
+#include "sim/cells.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/units.h"
+#include "sim/recording.h"
+
+#define MIN_SAMPLES_PER_EPOCH 400u	       /* MODELS, notation */
+#define MIN_EPOCH_NS	      (20u * 1000000u) /* MODELS, notation */
+#define MAX_EPOCHS	      100000u	       /* keeps a mistyped --epoch from eating the memory */
+
+/* Samples per running thread come at the rate at which the mean thread that runs is on CPU. */
+static uint64_t auto_epoch(const struct cxms_recording *rec)
+{
+	double run = 0, life = 0, weight = 0;
+	for (size_t i = 0; i < rec->n_thread; i++) {
+		const struct cxms_rec_thread *t = &rec->thread[i];
+		if (t->run_ns == 0)
+			continue;
+		/* weighted by CPU time: a sleeping pool does not stretch the epoch of those that
+		 * work */
+		run += (double)t->run_ns * (double)t->run_ns;
+		life += (double)t->run_ns * (double)(t->exit_ns - t->birth_ns);
+	}
+	for (size_t i = 0; i < rec->n_sample; i++)
+		weight += rec->sample[i].weight_ns;
+	double period = rec->n_sample ? weight / (double)rec->n_sample : 0;
+	double busy = life > 0 ? fmin(1, run / life) : 1;
+	double epoch = MIN_SAMPLES_PER_EPOCH * period / fmax(busy, 1e-3);
+	return (uint64_t)fmax(epoch, MIN_EPOCH_NS);
+}
+
+static int allocate(const struct cxms_recording *rec, struct cxms_cells *c)
+{
+	c->first_of_thread = calloc(rec->n_thread + 1, sizeof(*c->first_of_thread));
+	c->first_epoch = calloc(rec->n_thread + 1, sizeof(*c->first_epoch));
+	if (!c->first_of_thread || !c->first_epoch)
+		return -ENOMEM;
+	for (size_t i = 0; i < rec->n_thread; i++) {
+		const struct cxms_rec_thread *t = &rec->thread[i];
+		c->first_epoch[i] = (uint32_t)(t->birth_ns / c->epoch_ns);
+		size_t last = (size_t)(t->exit_ns / c->epoch_ns);
+		c->first_of_thread[i] = c->n;
+		c->n += last - c->first_epoch[i] + 1;
+	}
+	c->first_of_thread[rec->n_thread] = c->n;
+	c->cell = calloc(c->n, sizeof(*c->cell));
+	c->first_of_epoch = calloc(c->n_epoch + 2, sizeof(*c->first_of_epoch));
+	c->by_epoch = calloc(c->n, sizeof(*c->by_epoch));
+	return c->cell && c->first_of_epoch && c->by_epoch ? 0 : -ENOMEM;
+}
+
+/* Overlap of [start, end) with each epoch of the thread's cells. */
+static void spread(struct cxms_cells *c, uint32_t thread, uint64_t start, uint64_t end,
+		   size_t field_offset)
+{
+	size_t first = c->first_of_thread[thread], last = c->first_of_thread[thread + 1] - 1;
+	for (uint64_t e = start / c->epoch_ns; e * c->epoch_ns < end; e++) {
+		uint64_t from = e * c->epoch_ns > start ? e * c->epoch_ns : start;
+		uint64_t to = (e + 1) * c->epoch_ns < end ? (e + 1) * c->epoch_ns : end;
+		size_t i = first +
+			   (size_t)(e > c->first_epoch[thread] ? e - c->first_epoch[thread] : 0);
+		if (i > last)
+			i = last;
+		*(double *)((char *)&c->cell[i] + field_offset) += (double)(to - from);
+	}
+}
+
+static void index_by_epoch(struct cxms_cells *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		c->first_of_epoch[c->cell[i].epoch + 1]++;
+	for (size_t e = 0; e < c->n_epoch; e++)
+		c->first_of_epoch[e + 1] += c->first_of_epoch[e];
+	size_t *at = c->first_of_epoch;
+	/* fill by walking backwards through shifted starts: at[e+1] counts down to the start of e
+	 */
+	for (size_t i = c->n; i-- > 0;)
+		c->by_epoch[--at[c->cell[i].epoch + 1]] = (uint32_t)i;
+	for (size_t e = 0; e < c->n_epoch; e++)
+		at[e] = at[e + 1];
+	at[c->n_epoch] = c->n;
+}
+
+/* Kernel time is what is on CPU and not user samples; noise of one epoch is carried to the next. */
+static void close_thread(struct cxms_cells *c, uint32_t thread)
+{
+	double carry = 0, carry_blocked = 0;
+	for (size_t i = c->first_of_thread[thread]; i < c->first_of_thread[thread + 1]; i++) {
+		struct cxms_cell *cell = &c->cell[i];
+		double kernel = cell->cpu_ns - cell->user_ns + carry;
+		cell->kernel_ns = fmax(0, kernel);
+		carry = fmin(0, kernel);
+		cell->cpu_ns = cell->user_ns + cell->kernel_ns;
+		double blocked = cell->alive_ns - cell->cpu_ns + carry_blocked;
+		cell->blocked_ns = fmax(0, blocked);
+		carry_blocked = fmin(0, blocked);
+	}
+}
+
+int cxms_cells_build(const struct cxms_recording *rec, uint64_t epoch_ns, struct cxms_cells *out,
+		     struct cxms_err *err)
+{
+	*out = (struct cxms_cells){.epoch_ns = epoch_ns ? epoch_ns : auto_epoch(rec)};
+	if (rec->duration_ns / out->epoch_ns > MAX_EPOCHS)
+		return cxms_fail(
+			err, EINVAL,
+			"'--epoch' of %.3g ms makes more than %u epochs; give a longer one",
+			(double)out->epoch_ns / 1e6, MAX_EPOCHS);
+	out->n_epoch = (size_t)(rec->duration_ns / out->epoch_ns) + 1;
+	if (allocate(rec, out)) {
+		cxms_cells_fini(out);
+		return cxms_fail(err, ENOMEM, "out of memory for the epochs");
+	}
+	for (uint32_t t = 0; t < rec->n_thread; t++) {
+		for (size_t i = out->first_of_thread[t]; i < out->first_of_thread[t + 1]; i++) {
+			out->cell[i].thread = t;
+			out->cell[i].epoch =
+				out->first_epoch[t] + (uint32_t)(i - out->first_of_thread[t]);
+		}
+		spread(out, t, rec->thread[t].birth_ns, rec->thread[t].exit_ns,
+		       offsetof(struct cxms_cell, alive_ns));
+	}
+	for (size_t i = 0; i < rec->n_run; i++)
+		spread(out, rec->run[i].thread, rec->run[i].start_ns,
+		       rec->run[i].start_ns + rec->run[i].dur_ns,
+		       offsetof(struct cxms_cell, cpu_ns));
+	for (size_t i = 0; i < rec->n_sample; i++) {
+		const struct cxms_rec_sample *s = &rec->sample[i];
+		struct cxms_cell *cell = &out->cell[cxms_cells_at(out, s->thread, s->time_ns)];
+		if (!(s->flags & CXMS_SAMPLE_KERNEL))
+			cell->user_ns += s->weight_ns;
+	}
+	for (uint32_t t = 0; t < rec->n_thread; t++)
+		close_thread(out, t);
+	index_by_epoch(out);
+	return 0;
+}
+
+void cxms_cells_fini(struct cxms_cells *c)
+{
+	free(c->cell);
+	free(c->first_of_thread);
+	free(c->first_epoch);
+	free(c->first_of_epoch);
+	free(c->by_epoch);
+	*c = (struct cxms_cells){0};
+}
+
+size_t cxms_cells_at(const struct cxms_cells *c, uint32_t thread, uint64_t time_ns)
+{
+	uint64_t e = time_ns / c->epoch_ns;
+	size_t first = c->first_of_thread[thread], last = c->first_of_thread[thread + 1] - 1;
+	size_t i = first + (size_t)(e > c->first_epoch[thread] ? e - c->first_epoch[thread] : 0);
+	return i < last ? i : last;
+}

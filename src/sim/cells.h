@@ -1,0 +1,42 @@
+/* Cells: one thread in one epoch, with its time on CPU, in the kernel, and off CPU. */
+#ifndef CXMS_SIM_CELLS_H
+#define CXMS_SIM_CELLS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct cxms_err;
+struct cxms_recording;
+
+struct cxms_cell {
+	uint32_t thread, epoch;
+	double cpu_ns; /* T: user samples + kernel */
+	double user_ns, kernel_ns;
+	double blocked_ns; /* alive and not on CPU */
+	double alive_ns;
+};
+
+struct cxms_cells {
+	uint64_t epoch_ns;
+	size_t n_epoch;
+	size_t n;
+	struct cxms_cell *cell;	 /* thread-major, each thread's epochs in order */
+	size_t *first_of_thread; /* n_thread + 1 */
+	uint32_t *first_epoch;	 /* by thread */
+	/* the same cells by epoch */
+	size_t *first_of_epoch; /* n_epoch + 1, into by_epoch */
+	uint32_t *by_epoch;
+};
+
+/**
+ * cxms_cells_build() - cut the recording into epochs
+ * @epoch_ns: 0 = auto: the shortest with 400 on-CPU samples per running thread, not under 20 ms
+ * (MODELS: notation)
+ */
+int cxms_cells_build(const struct cxms_recording *rec, uint64_t epoch_ns, struct cxms_cells *out,
+		     struct cxms_err *err);
+void cxms_cells_fini(struct cxms_cells *c);
+/** cell of a thread at a time inside its life */
+size_t cxms_cells_at(const struct cxms_cells *c, uint32_t thread, uint64_t time_ns);
+
+#endif

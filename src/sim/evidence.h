@@ -1,0 +1,44 @@
+/* What the samples say of each instruction: how much of its waiting is memory, and in which code
+ * memory time lies. */
+#ifndef CXMS_SIM_EVIDENCE_H
+#define CXMS_SIM_EVIDENCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/collide.h"
+#include "core/demand.h"
+#include "core/stair.h"
+
+struct cxms_cells;
+struct cxms_err;
+struct cxms_recording;
+
+#define CXMS_NO_GROUP UINT32_MAX
+
+/** struct cxms_group - one instruction on one memory area */
+struct cxms_group {
+	uint32_t site, area;
+	struct cxms_share share;
+	double stall_ns; /* observed, with address */
+};
+
+struct cxms_evidence {
+	struct cxms_stair stair;
+	size_t n_group;
+	struct cxms_group *group;
+	uint32_t *group_of_sample; /* n_sample; CXMS_NO_GROUP: no wait, or no address */
+	struct cxms_wait *wait;	   /* [site][huge] */
+	double *active_ns;	   /* by cell: time in code that waits for memory */
+	double floating_share[CXMS_SPAN_COUNT]; /* memory share of waits without address: the mean
+						   of the others */
+	double wait_ns, known_ns;		/* all memory waits; those with an address */
+};
+
+/** cxms_evidence_build() - judge every group. 0 or -ENOMEM */
+int cxms_evidence_build(const struct cxms_recording *rec, const struct cxms_cells *cells,
+			unsigned rob, uint64_t llc_bytes, struct cxms_evidence *out,
+			struct cxms_err *err);
+void cxms_evidence_fini(struct cxms_evidence *e);
+
+#endif

@@ -1,0 +1,48 @@
+/* Demand of one placement: stall, exposed waits and lines by cell and target. */
+#ifndef CXMS_SIM_LOAD_H
+#define CXMS_SIM_LOAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/demand.h"
+
+struct cxms_cells;
+struct cxms_err;
+struct cxms_evidence;
+struct cxms_fabric;
+struct cxms_recording;
+
+/** struct cxms_load_cell - one cell on one target; picoseconds and numbers, by span end */
+struct cxms_load_cell {
+	double stall_ps[CXMS_SPAN_COUNT];
+	double waits[CXMS_SPAN_COUNT];
+	double carried[CXMS_SPAN_COUNT]; /* of the waits: of loop-carried addresses */
+	double store_waits;		 /* of the waits (middle): by stores */
+	double seen_ps;			 /* sum over waits (middle) of L_obs */
+};
+
+/** which samples count: all, or one seeded half (with double weight) */
+enum cxms_half { CXMS_HALF_ALL, CXMS_HALF_A, CXMS_HALF_B };
+
+struct cxms_load_map {
+	size_t n_target;
+	struct cxms_load_cell *at; /* [cell][target] */
+};
+
+/** cxms_sample_half() - the half a sample belongs to, by a seeded hash of its number */
+enum cxms_half cxms_sample_half(size_t sample, uint64_t seed);
+
+/**
+ * cxms_load_build() - add up the samples
+ * @target_of_page: final page -> target
+ * Waits without an address follow the cell's known ones, else the thread's, else everybody's.
+ * @out: reused when it has the room; 0 or -ENOMEM
+ */
+int cxms_load_build(const struct cxms_recording *rec, const struct cxms_cells *cells,
+		    const struct cxms_evidence *ev, const uint32_t *target_of_page, size_t n_target,
+		    enum cxms_half half, uint64_t seed, struct cxms_load_map *out,
+		    struct cxms_err *err);
+void cxms_load_fini(struct cxms_load_map *m);
+
+#endif

@@ -1,0 +1,269 @@
+#include "sim/recording.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "place/pagemap.h"
+#include "trace/trace.h"
+
+#define BATCH 4096u
+
+/* Loading state: thread look-up and loss per CPU. */
+struct loader {
+	struct cxms_recording *rec;
+	struct cxms_pagemap by_tid;
+	uint64_t *got, *lost; /* samples by CPU */
+	size_t n_cpu, cap_got, cap_lost;
+	uint64_t last_ns;
+};
+
+static int no_memory(struct cxms_err *err)
+{
+	return cxms_fail(err, ENOMEM, "out of memory for the recording");
+}
+
+static int add_thread(struct loader *l, const struct cxms_event *ev, uint32_t parent, uint32_t *out)
+{
+	struct cxms_recording *rec = l->rec;
+	if (cxms_array_grow((void **)&rec->thread, &rec->cap_thread, rec->n_thread + 1,
+			    sizeof(*rec->thread)) ||
+	    cxms_pagemap_set(&l->by_tid, ev->pid, ev->tid, (uint32_t)rec->n_thread))
+		return -ENOMEM;
+	rec->thread[rec->n_thread] = (struct cxms_rec_thread){
+		.pid = ev->pid, .tid = ev->tid, .parent = parent, .birth_ns = ev->time_ns};
+	if (rec->n_thread == 0)
+		rec->thread[0].birth_ns = 0;
+	if (ev->pid == ev->tid)
+		rec->n_process++;
+	*out = (uint32_t)rec->n_thread++;
+	return 0;
+}
+
+static int thread_of(struct loader *l, const struct cxms_event *ev, uint32_t *out)
+{
+	*out = cxms_pagemap_get(&l->by_tid, ev->pid, ev->tid);
+	return *out != CXMS_NO_PAGE ? 0 : add_thread(l, ev, CXMS_NO_THREAD, out);
+}
+
+static int count_cpu(struct loader *l, uint16_t cpu, uint64_t got, uint64_t lost)
+{
+	while (l->n_cpu <= cpu) {
+		if (cxms_array_grow((void **)&l->got, &l->cap_got, l->n_cpu + 1, sizeof(*l->got)) ||
+		    cxms_array_grow((void **)&l->lost, &l->cap_lost, l->n_cpu + 1,
+				    sizeof(*l->lost)))
+			return -ENOMEM;
+		l->got[l->n_cpu] = l->lost[l->n_cpu] = 0;
+		l->n_cpu++;
+	}
+	l->got[cpu] += got;
+	l->lost[cpu] += lost;
+	return 0;
+}
+
+static int on_sample(struct loader *l, const struct cxms_event *ev, uint32_t thread)
+{
+	struct cxms_recording *rec = l->rec;
+	if (cxms_array_grow((void **)&rec->sample, &rec->cap_sample, rec->n_sample + 1,
+			    sizeof(*rec->sample)))
+		return -ENOMEM;
+	rec->sample[rec->n_sample++] = (struct cxms_rec_sample){
+		.time_ns = ev->time_ns,
+		.addr = ev->sample.addr,
+		.thread = thread,
+		.site = ev->sample.site,
+		.page = cxms_pages_last(rec->pages),
+		.flags = ev->sample.flags,
+		.cpu = ev->sample.cpu,
+		.weight_ns = ev->sample.weight_ns,
+	};
+	return count_cpu(l, ev->sample.cpu, 1, 0);
+}
+
+static int on_run(struct loader *l, const struct cxms_event *ev, uint32_t thread)
+{
+	struct cxms_recording *rec = l->rec;
+	if (cxms_array_grow((void **)&rec->run, &rec->cap_run, rec->n_run + 1, sizeof(*rec->run)))
+		return -ENOMEM;
+	rec->run[rec->n_run++] = (struct cxms_rec_run){
+		.thread = thread, .start_ns = ev->time_ns, .dur_ns = ev->run.dur_ns};
+	rec->thread[thread].run_ns += ev->run.dur_ns;
+	if (ev->time_ns + ev->run.dur_ns > l->last_ns)
+		l->last_ns = ev->time_ns + ev->run.dur_ns;
+	return 0;
+}
+
+static int on_site(struct loader *l, const struct cxms_event *ev)
+{
+	struct cxms_recording *rec = l->rec;
+	size_t id = ev->site.id;
+	if (id > rec->n_site + 65536u) /* ids are dense: this is not one of ours */
+		return -EINVAL;
+	if (cxms_array_grow((void **)&rec->site, &rec->cap_site, id + 1, sizeof(*rec->site)))
+		return -ENOMEM;
+	for (; rec->n_site <= id; rec->n_site++)
+		rec->site[rec->n_site] = (struct cxms_rec_site){.kind = CXMS_SITE_UNDECODED};
+	rec->site[id] = (struct cxms_rec_site){.ip = ev->site.ip,
+					       .pid = ev->pid,
+					       .flags = ev->site.flags,
+					       .loop_insns = ev->site.loop_insns,
+					       .kind = ev->site.kind};
+	return 0;
+}
+
+static int on_lost(struct loader *l, const struct cxms_event *ev)
+{
+	if (ev->lost.what == CXMS_LOST_FAULTS)
+		l->rec->lost_faults += ev->lost.count;
+	if (ev->lost.what != CXMS_LOST_SAMPLES)
+		return 0;
+	l->rec->lost_samples += ev->lost.count;
+	return count_cpu(l, ev->lost.cpu, 0, ev->lost.count);
+}
+
+static int on_thread_event(struct loader *l, const struct cxms_event *ev)
+{
+	uint32_t thread, parent = CXMS_NO_THREAD;
+	if (ev->kind == CXMS_EV_FORK) {
+		uint32_t p = cxms_pagemap_get(&l->by_tid, ev->fork.parent_pid, ev->fork.parent_tid);
+		if (p != CXMS_NO_PAGE)
+			parent = p;
+		return add_thread(l, ev, parent, &thread);
+	}
+	int rc = thread_of(l, ev, &thread);
+	if (rc)
+		return rc;
+	if (ev->kind == CXMS_EV_SAMPLE)
+		return on_sample(l, ev, thread);
+	if (ev->kind == CXMS_EV_RUN)
+		return on_run(l, ev, thread);
+	if (ev->kind == CXMS_EV_EXIT) {
+		l->rec->thread[thread].exit_ns = ev->time_ns;
+		l->rec->thread[thread].exited = true;
+	}
+	return 0;
+}
+
+static int load_event(struct loader *l, const struct cxms_event *ev, struct cxms_err *err)
+{
+	int rc = cxms_pages_event(l->rec->pages, ev, err);
+	if (rc)
+		return rc;
+	if (ev->time_ns > l->last_ns)
+		l->last_ns = ev->time_ns;
+	switch (ev->kind) {
+	case CXMS_EV_SAMPLE:
+	case CXMS_EV_RUN:
+	case CXMS_EV_EXIT:
+	case CXMS_EV_FORK:
+		rc = on_thread_event(l, ev);
+		break;
+	case CXMS_EV_SITE:
+		rc = on_site(l, ev);
+		break;
+	case CXMS_EV_LOST:
+		rc = on_lost(l, ev);
+		break;
+	default:
+		return 0;
+	}
+	if (rc == -EINVAL)
+		return cxms_fail(err, EINVAL, "site number %u out of sequence; record again",
+				 ev->site.id);
+	return rc ? no_memory(err) : 0;
+}
+
+/* Scale each CPU's samples for those it lost; close threads that never exited. */
+static void finish(struct loader *l)
+{
+	struct cxms_recording *rec = l->rec;
+	rec->duration_ns = 0;
+	for (size_t i = 0; i < rec->n_thread; i++) {
+		struct cxms_rec_thread *t = &rec->thread[i];
+		if (!t->exited || t->exit_ns < t->birth_ns)
+			t->exit_ns = l->last_ns > t->birth_ns ? l->last_ns : t->birth_ns;
+		if (t->exit_ns > rec->duration_ns)
+			rec->duration_ns = t->exit_ns;
+	}
+	for (size_t i = 0; i < rec->n_sample; i++) {
+		struct cxms_rec_sample *s = &rec->sample[i];
+		s->weight_ns *= 1.0 + (double)l->lost[s->cpu] / (double)l->got[s->cpu];
+		if (s->site >= rec->n_site)
+			s->site = CXMS_NO_SITE;
+	}
+}
+
+static int settle_pages(struct cxms_recording *rec, struct cxms_err *err)
+{
+	const uint32_t *remap;
+	size_t n;
+	int rc = cxms_pages_settle(rec->pages, &remap, &n, err);
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < rec->n_sample; i++)
+		if (rec->sample[i].page < n)
+			rec->sample[i].page = remap[rec->sample[i].page];
+	return 0;
+}
+
+static int read_all(struct loader *l, struct cxms_trace_reader *r, struct cxms_err *err)
+{
+	struct cxms_event *buf = malloc(BATCH * sizeof(*buf));
+	size_t n;
+	int rc = buf ? 0 : no_memory(err);
+	while (!rc) {
+		rc = cxms_trace_read(r, buf, BATCH, &n, err);
+		if (rc || n == 0)
+			break;
+		for (size_t i = 0; i < n && !rc; i++)
+			rc = load_event(l, &buf[i], err);
+	}
+	free(buf);
+	return rc;
+}
+
+int cxms_recording_load(struct cxms_trace_reader *r, struct cxms_recording *out,
+			struct cxms_err *err)
+{
+	*out = (struct cxms_recording){.facts = cxms_trace_reader_head(r)->facts};
+	struct loader l = {.rec = out};
+	int rc = cxms_pages_new(out->facts.page_bytes, out->facts.huge_bytes, &out->pages, err);
+	if (!rc)
+		rc = read_all(&l, r, err);
+	if (!rc && out->n_thread == 0)
+		rc = cxms_fail(
+			err, ENODATA,
+			"no thread ran in this recording; record a program that runs longer");
+	if (!rc) {
+		finish(&l);
+		out->totals = *cxms_trace_reader_totals(r);
+		out->cut = cxms_trace_reader_state(r) == CXMS_TRACE_CUT;
+		rc = settle_pages(out, err);
+	}
+	cxms_pagemap_fini(&l.by_tid);
+	free(l.got);
+	free(l.lost);
+	if (rc)
+		cxms_recording_fini(out);
+	return rc;
+}
+
+void cxms_recording_fini(struct cxms_recording *rec)
+{
+	free(rec->thread);
+	free(rec->run);
+	free(rec->sample);
+	free(rec->site);
+	cxms_pages_free(rec->pages);
+	*rec = (struct cxms_recording){0};
+}
+
+bool cxms_rec_is_wait(const struct cxms_recording *rec, const struct cxms_rec_sample *s)
+{
+	if (s->site == CXMS_NO_SITE || s->flags & (CXMS_SAMPLE_KERNEL | CXMS_SAMPLE_AFTER_FAULT))
+		return false;
+	uint8_t kind = rec->site[s->site].kind;
+	return kind != CXMS_SITE_NONE && kind != CXMS_SITE_UNDECODED;
+}

@@ -1,0 +1,65 @@
+/* A recording in memory: threads, slices, samples with their pages and sites. */
+#ifndef CXMS_SIM_RECORDING_H
+#define CXMS_SIM_RECORDING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "place/pages.h"
+#include "trace/event.h"
+
+struct cxms_err;
+struct cxms_trace_reader;
+
+#define CXMS_NO_THREAD UINT32_MAX
+
+struct cxms_rec_thread {
+	uint32_t pid, tid, parent; /* parent: index or CXMS_NO_THREAD */
+	uint64_t birth_ns, exit_ns;
+	uint64_t run_ns; /* on CPU, from slices */
+	bool exited;
+};
+struct cxms_rec_run {
+	uint32_t thread;
+	uint64_t start_ns, dur_ns;
+};
+/** struct cxms_rec_sample - weight already scaled for loss */
+struct cxms_rec_sample {
+	uint64_t time_ns, addr;
+	uint32_t thread, site, page;
+	uint16_t flags, cpu;
+	double weight_ns;
+};
+struct cxms_rec_site {
+	uint64_t ip;
+	uint32_t pid;
+	uint16_t flags, loop_insns;
+	uint8_t kind;
+};
+
+struct cxms_recording {
+	struct cxms_facts facts;
+	struct cxms_totals totals;
+	bool cut;
+	uint64_t duration_ns; /* end of the last thread */
+	struct cxms_rec_thread *thread;
+	size_t n_thread, cap_thread, n_process;
+	struct cxms_rec_run *run;
+	size_t n_run, cap_run;
+	struct cxms_rec_sample *sample;
+	size_t n_sample, cap_sample;
+	struct cxms_rec_site *site;
+	size_t n_site, cap_site;
+	uint64_t lost_samples, lost_faults;
+	struct cxms_pages *pages;
+};
+
+/** cxms_recording_load() - read @r to its end. 0, -ENODATA (nothing ran), -ENOMEM, read errors */
+int cxms_recording_load(struct cxms_trace_reader *r, struct cxms_recording *out,
+			struct cxms_err *err);
+void cxms_recording_fini(struct cxms_recording *rec);
+/** does the sample show a thread that waited for memory (address known or not)? */
+bool cxms_rec_is_wait(const struct cxms_recording *rec, const struct cxms_rec_sample *s);
+
+#endif

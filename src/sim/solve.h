@@ -1,0 +1,55 @@
+/* The closed loop of one epoch: times set loads, loads set latencies, latencies set times. */
+#ifndef CXMS_SIM_SOLVE_H
+#define CXMS_SIM_SOLVE_H
+
+#include <stddef.h>
+
+struct cxms_fabric;
+
+/** struct cxms_demand - one thread on one target in the epoch */
+struct cxms_demand {
+	double stall_ps, waits; /* S, n */
+	double reads, writes;	/* lines filled; lines written back */
+};
+
+/** struct cxms_solve_thread - one thread in the epoch; arrays by target */
+struct cxms_solve_thread {
+	double cpu_ps;	  /* T */
+	double kernel_ps; /* of T: never bounded by user traffic */
+	double wall_ps;	  /* length of the epoch */
+	double walk_ps;	  /* mean page walk beside each fill */
+	const struct cxms_demand *demand;
+	double new_cpu_ps; /* out: T' */
+	double bound_ps;   /* out: of T', time beyond the latency term that the miss registers force
+			    */
+};
+
+/** struct cxms_solve - scratch and results of one closed loop */
+struct cxms_solve {
+	const struct cxms_fabric *fabric;
+	double mem_ps; /* L_mem that the waits were judged with */
+	size_t n_thread;
+	struct cxms_solve_thread *thread;
+	double *wait_ps;     /* [server] in: starting point; out: solution */
+	double *latency_ps;  /* [target] out: loaded latency */
+	double *utilization; /* [target] out: of the busiest server on its path */
+	double residual;     /* out: relative */
+	double start_gap; /* out: relative difference of the solutions from idle and from saturated
+			   */
+	unsigned sweeps;  /* out */
+};
+
+#define CXMS_SOLVE_RESIDUAL   1e-6
+#define CXMS_SOLVE_MAX_SWEEPS 200u
+
+/**
+ * cxms_solve_epoch() - Gauss-Seidel over the servers, each by bracketing with the others fixed
+ * Formula: MODELS, closed loop. S' = max(0, S + n (L - L_mem)) for each target;
+ *   T' = max(T + sum(S' - S), kernel + sum(R (L + walk))/l1d_mshrs); load = R/(wall - T + T').
+ * Starting points: the waits given; where a server is over half busy the saturated start too.
+ */
+void cxms_solve_epoch(struct cxms_solve *s);
+/** latency of target @t at the waits of @s */
+double cxms_solve_latency_ps(const struct cxms_solve *s, size_t t);
+
+#endif

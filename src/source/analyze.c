@@ -1,0 +1,242 @@
+#include "source/analyze.h"
+
+#include "base/err.h"
+#include "base/sys.h"
+#include "source/evq.h"
+#include "source/tls.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define PAGE_0_END  4096ull
+#define USER_END    0x800000000000ull /* 2^47 */
+#define TLS_TRIES   2
+#define LOOK_GAP_NS 100000000ull /* /proc/<pid>/maps is read at most ten times a second per process */
+/*
+ * The kernel grows a main stack below its mapping as it is used (RLIMIT_STACK, 8 MiB by default), and
+ * argument strings lie above: what is that near to the stack pointer is stack.
+ */
+#define STACK_REACH (8ull << 20)
+/* Code outside every known mapping is read within this distance of the sample. */
+#define STRAY_REACH 4096ull
+
+struct found_ctx {
+	struct cxms_evq *out;
+	uint32_t pid;
+	uint64_t time_ns;
+};
+
+static void map_found(void *arg, const struct cxms_map *map)
+{
+	const struct found_ctx *ctx = arg;
+	struct cxms_event ev = {.kind = CXMS_EV_MAP, .pid = ctx->pid, .tid = ctx->pid};
+
+	ev.time_ns = ctx->time_ns;
+	ev.map = *map;
+	cxms_evq_push(ctx->out, &ev);
+}
+
+static int look_at_maps(struct cxms_analyzer *a, struct cxms_space *s, uint64_t time_ns,
+			struct cxms_evq *out, struct cxms_err *err)
+{
+	struct found_ctx ctx = {.out = out, .pid = s->pid, .time_ns = time_ns};
+
+	/* A process that is gone is no failure. */
+	if (cxms_maps_look(&a->maps, s, map_found, &ctx, NULL) == -ENOMEM)
+		return cxms_fail(err, ENOMEM, "out of memory for mappings");
+	return 0;
+}
+
+int cxms_analyze_maps(struct cxms_analyzer *a, uint32_t pid, uint64_t time_ns,
+		      struct cxms_evq *out, struct cxms_err *err)
+{
+	struct cxms_space *s = cxms_maps_space(&a->maps, pid);
+
+	if (!s)
+		return cxms_fail(err, ENOMEM, "out of memory for mappings");
+	return look_at_maps(a, s, time_ns, out, err);
+}
+
+static bool may_look(const struct cxms_space *s)
+{
+	return !s->looked_ns || cxms_now_ns() - s->looked_ns >= LOOK_GAP_NS;
+}
+
+/* The mapping of an instruction; one that no record told of is sought in /proc. */
+static int find_code(struct cxms_analyzer *a, struct cxms_space *s, const struct cxms_look *look,
+		     struct cxms_evq *out, struct cxms_mapping *at, struct cxms_err *err)
+{
+	const struct cxms_mapping *found = cxms_maps_find(s, look->regs.ip);
+	int rc;
+
+	if ((!found || !found->module) && may_look(s)) {
+		rc = look_at_maps(a, s, look->time_ns, out, err);
+		if (rc)
+			return rc;
+		found = cxms_maps_find(s, look->regs.ip);
+	}
+	if (found && found->module) {
+		*at = *found;
+		return 0;
+	}
+	if (!s->own) {
+		rc = cxms_module_new(&s->own, CXMS_MODULE_PRIVATE, "", NULL, err);
+		if (rc)
+			return rc;
+	}
+	at->module = s->own;
+	at->file_off = 0;
+	at->start = look->regs.ip > STRAY_REACH ? look->regs.ip - STRAY_REACH : 0;
+	at->end = look->regs.ip + STRAY_REACH;
+	return 0;
+}
+
+/* Of a sample that cannot be decoded at all: unknown, which is not the same as compute. */
+static struct cxms_site_ref *unread_site(struct cxms_analyzer *a, uint64_t ip, bool *is_new)
+{
+	struct cxms_site_ref *ref = cxms_idmap_get(&a->unread, ip);
+
+	*is_new = false;
+	if (ref)
+		return ref;
+	ref = calloc(1, sizeof(*ref));
+	if (!ref)
+		return NULL;
+	ref->site.ip = ip;
+	ref->site.kind = CXMS_SITE_UNDECODED;
+	if (cxms_idmap_put(&a->unread, ip, ref)) {
+		free(ref);
+		return NULL;
+	}
+	*is_new = true;
+	return ref;
+}
+
+static void tell_site(struct cxms_analyzer *a, const struct cxms_look *look,
+		      struct cxms_site_ref *ref, struct cxms_evq *out)
+{
+	const struct cxms_code_site *site = &ref->site;
+	struct cxms_event ev = {.kind = CXMS_EV_SITE, .pid = look->pid, .tid = look->tid};
+
+	ref->id = a->n_site++;
+	ev.time_ns = look->time_ns;
+	ev.site = (struct cxms_site){
+		.id = ref->id,
+		.ip = site->ip,
+		.kind = site->kind,
+		.access_bytes = site->access_bytes,
+		.flags = site->flags,
+		.loop_insns = site->loop_insns,
+	};
+	cxms_evq_push(out, &ev);
+}
+
+static void find_tls(const struct cxms_look *look, struct cxms_regs *regs)
+{
+	struct cxms_tls *tls = look->tls;
+
+	if (!tls || regs->fs_known)
+		return;
+	if (!tls->known && tls->tries < TLS_TRIES) {
+		tls->tries++;
+		tls->known = !cxms_tls_find((pid_t)look->pid, regs->gpr[CXMS_REG_SP],
+					    &tls->fs_base);
+	}
+	regs->fs_base = tls->fs_base;
+	regs->fs_known = tls->known;
+}
+
+/* An operand address must be one that the process can have touched. */
+static int check_address(struct cxms_analyzer *a, struct cxms_space *s,
+			 const struct cxms_look *look, uint64_t addr, struct cxms_evq *out,
+			 bool *ok, struct cxms_err *err)
+{
+	uint64_t sp = look->regs.gpr[CXMS_REG_SP];
+	int rc;
+
+	*ok = false;
+	if (addr < PAGE_0_END || addr >= USER_END)
+		return 0;
+	*ok = addr - sp + STACK_REACH < 2 * STACK_REACH || cxms_maps_find(s, addr);
+	if (*ok)
+		return 0;
+	if (may_look(s)) {
+		rc = look_at_maps(a, s, look->time_ns, out, err);
+		if (rc)
+			return rc;
+	}
+	/* Of a process that ended before we looked, not every mapping need be known. */
+	*ok = !s->looked_ok || cxms_maps_find(s, addr);
+	return 0;
+}
+
+static int resolve(struct cxms_analyzer *a, const struct cxms_look *look, struct cxms_event *ev,
+		   struct cxms_evq *out, struct cxms_err *err)
+{
+	struct cxms_space *s = cxms_maps_space(&a->maps, look->pid);
+	struct cxms_regs regs = look->regs;
+	struct cxms_site_ref *ref = NULL;
+	struct cxms_mapping at;
+	bool is_new, want_dst, ok;
+	uint64_t addr;
+	int rc = s ? 0 : -ENOMEM;
+
+	if (!rc && !look->is_foreign)
+		rc = find_code(a, s, look, out, &at, err);
+	if (!rc)
+		ref = look->is_foreign
+			      ? unread_site(a, regs.ip, &is_new)
+			      : cxms_module_site(&at, (pid_t)look->pid, regs.ip, &is_new);
+	if (!ref)
+		return cxms_fail(err, ENOMEM, "out of memory for a sample");
+	if (is_new)
+		tell_site(a, look, ref, out);
+	ev->sample.site = ref->id;
+	if (look->fault_ip && (look->fault_ip == regs.ip || look->fault_ip == ref->site.ip))
+		ev->sample.flags |= CXMS_SAMPLE_AFTER_FAULT;
+	if (ref->site.segment == 4)
+		find_tls(look, &regs);
+	want_dst = ref->site.string_dst && (!ref->site.string_src || ref->write_next);
+	if (look->is_foreign || !cxms_code_address(&ref->site, &regs, want_dst, &addr))
+		return 0;
+	rc = check_address(a, s, look, addr, out, &ok, err);
+	if (rc || !ok)
+		return rc;
+	if (ref->site.kind == CXMS_SITE_STRING) {
+		ev->sample.flags |= want_dst ? CXMS_SAMPLE_WRITE : 0;
+		ref->write_next = !ref->write_next;
+	}
+	ev->sample.addr = addr;
+	ev->sample.flags |= CXMS_SAMPLE_ADDR;
+	return 0;
+}
+
+int cxms_analyze(struct cxms_analyzer *a, const struct cxms_look *look, struct cxms_evq *out,
+		 struct cxms_err *err)
+{
+	struct cxms_event ev = {.kind = CXMS_EV_SAMPLE, .pid = look->pid, .tid = look->tid};
+	int rc = 0;
+
+	ev.time_ns = look->time_ns;
+	ev.sample.site = CXMS_NO_SITE;
+	ev.sample.weight_ns = look->weight_ns;
+	ev.sample.cpu = look->cpu;
+	if (look->is_kernel)
+		ev.sample.flags = CXMS_SAMPLE_KERNEL;
+	else
+		rc = resolve(a, look, &ev, out, err);
+	if (!rc)
+		cxms_evq_push(out, &ev);
+	return rc;
+}
+
+void cxms_analyzer_fini(struct cxms_analyzer *a)
+{
+	size_t pos = 0;
+	void *ref;
+
+	while ((ref = cxms_idmap_next(&a->unread, &pos)))
+		free(ref);
+	cxms_idmap_fini(&a->unread);
+	cxms_maps_fini(&a->maps);
+}

@@ -1,0 +1,367 @@
+/* One perf record at a time, in time order, into events. */
+#include "source/clock_priv.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/sys.h"
+#include "base/warn.h"
+#include "source/perf_rec.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A slice longer than this is told in parts, so that a recording cut short knows of it. */
+#define SLICE_MAX_NS 1000000000ull
+/* A process whose events end this soon after an exec, and lives on, has gained privileges by it. */
+#define SETUID_NS 50000000ull
+
+uint64_t clock_rel_ns(const struct clock *c, uint64_t time_ns)
+{
+	return time_ns > c->base_ns ? time_ns - c->base_ns : 0;
+}
+
+static struct cxms_event event_of(const struct clock *c, enum cxms_event_kind kind,
+				  const struct cxms_perf_rec *r)
+{
+	struct cxms_event ev = {.kind = (uint8_t)kind, .pid = r->pid, .tid = r->tid};
+
+	ev.time_ns = clock_rel_ns(c, r->time_ns);
+	return ev;
+}
+
+static struct clock_proc *proc_get(struct clock *c, uint32_t pid)
+{
+	struct clock_proc *p = cxms_idmap_get(&c->procs, pid);
+
+	if (p)
+		return p;
+	p = calloc(1, sizeof(*p));
+	if (!p || cxms_idmap_put(&c->procs, pid, p)) {
+		free(p);
+		return NULL;
+	}
+	p->pid = pid;
+	return p;
+}
+
+struct clock_task *clock_task_get(struct clock *c, uint32_t pid, uint32_t tid)
+{
+	struct clock_task *t = cxms_idmap_get(&c->tasks, tid);
+
+	if (t)
+		return t;
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return NULL;
+	t->tid = tid;
+	t->proc = proc_get(c, pid);
+	if (!t->proc || cxms_idmap_put(&c->tasks, tid, t)) {
+		free(t);
+		return NULL;
+	}
+	t->proc->n_task++;
+	return t;
+}
+
+/* The last task of a process takes its address space with it. */
+static void task_drop(struct clock *c, struct clock_task *t)
+{
+	struct clock_proc *p = t->proc;
+
+	cxms_idmap_remove(&c->tasks, t->tid);
+	free(t);
+	if (--p->n_task)
+		return;
+	cxms_maps_exit(&c->analyzer.maps, p->pid);
+	cxms_areas_end(&c->areas, p->pid);
+	cxms_idmap_remove(&c->procs, p->pid);
+	free(p);
+}
+
+void clock_tasks_fini(struct clock *c)
+{
+	size_t pos = 0;
+	void *p;
+
+	while ((p = cxms_idmap_next(&c->tasks, &pos)))
+		free(p);
+	pos = 0;
+	while ((p = cxms_idmap_next(&c->procs, &pos)))
+		free(p);
+	cxms_idmap_fini(&c->tasks);
+	cxms_idmap_fini(&c->procs);
+}
+
+static void slice_end(struct clock *c, struct clock_task *t, uint64_t now_ns,
+		      enum cxms_run_end end)
+{
+	struct cxms_event ev = {.kind = CXMS_EV_RUN, .pid = t->proc->pid, .tid = t->tid};
+
+	if (t->is_running && now_ns > t->since_ns) {
+		ev.time_ns = clock_rel_ns(c, t->since_ns);
+		ev.run.dur_ns = now_ns - t->since_ns;
+		ev.run.cpu = t->cpu;
+		ev.run.end = (uint8_t)end;
+		cxms_evq_push(&c->out, &ev);
+	}
+	t->is_running = false;
+}
+
+static void slice_begin(struct clock_task *t, uint64_t now_ns, uint32_t cpu)
+{
+	t->is_running = true;
+	t->since_ns = now_ns;
+	t->cpu = (uint16_t)cpu;
+}
+
+void clock_close_slices(struct clock *c, uint64_t now_ns)
+{
+	struct clock_task *t;
+	size_t pos = 0;
+
+	while ((t = cxms_idmap_next(&c->tasks, &pos)))
+		slice_end(c, t, now_ns, CXMS_RUN_UNKNOWN);
+}
+
+static int on_sample(struct clock *c, struct clock_task *t, const struct cxms_perf_rec *r,
+		     struct cxms_err *err)
+{
+	struct cxms_look look = {.pid = r->pid, .tid = r->tid, .tls = &t->tls};
+
+	c->samples++;
+	if (t->is_running && r->time_ns > t->since_ns + SLICE_MAX_NS)
+		slice_end(c, t, r->time_ns, CXMS_RUN_PREEMPTED);
+	if (!t->is_running) /* the record of its switch was lost, or the slice was just told */
+		slice_begin(t, r->time_ns, r->cpu);
+	look.time_ns = clock_rel_ns(c, r->time_ns);
+	look.weight_ns = (uint32_t)c->period_ns;
+	look.cpu = (uint16_t)r->cpu;
+	look.regs.ip = r->sample.ip;
+	look.is_foreign = r->sample.abi != PERF_SAMPLE_REGS_ABI_64;
+	if (!look.is_foreign)
+		memcpy(look.regs.gpr, r->sample.gpr, sizeof(look.regs.gpr));
+	if (t->fault_ip && r->time_ns - t->fault_ns <= c->period_ns)
+		look.fault_ip = t->fault_ip;
+	return cxms_analyze(&c->analyzer, &look, &c->out, err);
+}
+
+static int on_fault(struct clock *c, struct clock_task *t, const struct cxms_perf_rec *r)
+{
+	struct cxms_event ev = event_of(c, CXMS_EV_FAULT, r);
+
+	t->fault_ip = r->fault.ip;
+	t->fault_ns = r->time_ns;
+	ev.fault.addr = r->fault.addr;
+	ev.fault.ip = r->fault.ip;
+	cxms_evq_push(&c->out, &ev);
+	return 0;
+}
+
+static int on_map(struct clock *c, const struct cxms_perf_rec *r, struct cxms_err *err)
+{
+	struct cxms_space *s = cxms_maps_space(&c->analyzer.maps, r->pid);
+	struct cxms_event ev = event_of(c, CXMS_EV_MAP, r);
+	struct cxms_file_id id = {.maj = r->map.maj, .min = r->map.min, .ino = r->map.ino};
+	int rc;
+
+	if (!s)
+		return cxms_fail(err, ENOMEM, "out of memory for mappings");
+	id.build_id_len = r->map.build_id_len;
+	if (r->map.build_id)
+		memcpy(id.build_id, r->map.build_id, id.build_id_len);
+	ev.map.addr = r->map.addr;
+	ev.map.len = r->map.len;
+	ev.map.file_off = r->map.file_off;
+	ev.map.prot = r->map.prot;
+	ev.map.flags = r->map.flags;
+	ev.map.build_id_len = id.build_id_len;
+	memcpy(ev.map.build_id, id.build_id, sizeof(id.build_id));
+	/* The kernel's name for memory without a file. */
+	ev.map.path = strcmp(r->map.path, "//anon") ? r->map.path : "";
+	rc = cxms_maps_add(&c->analyzer.maps, s, &ev.map, &id, NULL);
+	if (rc == -ENOMEM)
+		return cxms_fail(err, ENOMEM, "out of memory for mappings");
+	if (!rc)
+		cxms_evq_push(&c->out, &ev);
+	return 0;
+}
+
+static void end_task(struct clock *c, struct clock_task *t, uint64_t now_ns)
+{
+	struct cxms_event ev = {.kind = CXMS_EV_EXIT, .pid = t->proc->pid, .tid = t->tid};
+
+	slice_end(c, t, now_ns, CXMS_RUN_EXIT);
+	ev.time_ns = clock_rel_ns(c, now_ns);
+	cxms_evq_push(&c->out, &ev);
+	task_drop(c, t);
+}
+
+/* The image is new; of the threads only the one that called exec is left, now under the process's number. */
+static int on_exec(struct clock *c, struct clock_task *t, const struct cxms_perf_rec *r,
+		   struct cxms_err *err)
+{
+	struct cxms_event ev = event_of(c, CXMS_EV_EXEC, r);
+	struct clock_task *other;
+	size_t pos = 0;
+
+	while ((other = cxms_idmap_next(&c->tasks, &pos))) {
+		if (other->proc != t->proc || other == t)
+			continue;
+		end_task(c, other, r->time_ns);
+		pos = 0; /* the map has changed */
+	}
+	cxms_maps_exec(&c->analyzer.maps, r->pid);
+	if (cxms_areas_begin(&c->areas, r->pid, r->time_ns))
+		return cxms_fail(err, ENOMEM, "out of memory for processes");
+	t->tls = (struct cxms_tls){0};
+	t->fault_ip = 0;
+	t->exec_ns = r->time_ns;
+	if (!t->is_running)
+		slice_begin(t, r->time_ns, r->cpu);
+	ev.exec.name = r->comm.name;
+	cxms_evq_push(&c->out, &ev);
+	return 0;
+}
+
+static int on_fork(struct clock *c, struct clock_task *t, const struct cxms_perf_rec *r,
+		   struct cxms_err *err)
+{
+	struct cxms_event ev = event_of(c, CXMS_EV_FORK, r);
+	const struct clock_task *parent = cxms_idmap_get(&c->tasks, r->task.parent_tid);
+
+	ev.fork.parent_pid = r->task.parent_pid;
+	ev.fork.parent_tid = r->task.parent_tid;
+	cxms_evq_push(&c->out, &ev);
+	if (r->pid == r->task.parent_pid)
+		return 0;
+	if (parent)
+		t->tls = parent->tls;
+	if (cxms_maps_fork(&c->analyzer.maps, r->task.parent_pid, r->pid) ||
+	    cxms_areas_begin(&c->areas, r->pid, r->time_ns))
+		return cxms_fail(err, ENOMEM, "out of memory for processes");
+	return 0;
+}
+
+static bool is_alive(uint32_t pid)
+{
+	struct cxms_buf text = {0};
+	const char *state;
+	char name[64];
+	bool alive = false;
+
+	snprintf(name, sizeof(name), "/proc/%" PRIu32 "/stat", pid);
+	if (!cxms_sys_read(name, 4096, &text, NULL)) {
+		state = strrchr(cxms_buf_text(&text), ')');
+		alive = state && state[1] == ' ' && !strchr("ZX", state[2]);
+	}
+	cxms_buf_fini(&text);
+	return alive;
+}
+
+/* An unprivileged watcher loses a process that gains privileges by exec: its events end there. */
+static void check_setuid(struct clock *c, const struct clock_task *t,
+			 const struct cxms_perf_rec *r)
+{
+	if (!t->exec_ns || r->time_ns - t->exec_ns > SETUID_NS || r->pid != r->tid || !geteuid())
+		return;
+	if (is_alive(r->pid) && c->warnings)
+		cxms_warn(c->warnings, CXMS_W_SETUID_CHILD,
+			  "process %" PRIu32 " gained privileges by exec and is not watched",
+			  r->pid);
+}
+
+static int on_exit(struct clock *c, struct clock_task *t, const struct cxms_perf_rec *r)
+{
+	check_setuid(c, t, r);
+	if (r->pid == (uint32_t)c->child.pid)
+		c->root_end_ns = r->time_ns;
+	end_task(c, t, r->time_ns);
+	return 0;
+}
+
+static int on_switch(struct clock *c, struct clock_task *t, const struct cxms_perf_rec *r)
+{
+	if (!(r->misc & PERF_RECORD_MISC_SWITCH_OUT)) {
+		/* Without the record of its leaving we do not know how long it ran: not to this moment. */
+		t->is_running = false;
+		slice_begin(t, r->time_ns, r->cpu);
+	} else {
+		slice_end(c, t, r->time_ns,
+			  r->misc & PERF_RECORD_MISC_SWITCH_OUT_PREEMPT ? CXMS_RUN_PREEMPTED
+									: CXMS_RUN_BLOCKED);
+	}
+	return 0;
+}
+
+static int on_lost(struct clock *c, const struct cxms_clock_ring *ring,
+		   const struct cxms_perf_rec *r)
+{
+	struct cxms_event ev = event_of(c, CXMS_EV_LOST, r);
+
+	ev.lost.count = r->lost;
+	ev.lost.cpu = (uint16_t)ring->cpu;
+	ev.lost.what = CXMS_LOST_OTHER;
+	if (ring->event == CXMS_PERF_SAMPLES) {
+		ev.lost.what = CXMS_LOST_SAMPLES;
+		c->lost_samples += r->lost;
+	} else if (ring->event == CXMS_PERF_FAULTS) {
+		ev.lost.what = CXMS_LOST_FAULTS;
+		c->lost_faults += r->lost;
+	}
+	cxms_evq_push(&c->out, &ev);
+	return 0;
+}
+
+static int on_task_record(struct clock *c, const struct cxms_clock_ring *ring,
+			  const struct cxms_perf_rec *r, struct cxms_err *err)
+{
+	struct clock_task *t = clock_task_get(c, r->pid, r->tid);
+
+	if (!t)
+		return cxms_fail(err, ENOMEM, "out of memory for tasks");
+	switch (r->type) {
+	case PERF_RECORD_SAMPLE:
+		return ring->event == CXMS_PERF_SAMPLES ? on_sample(c, t, r, err)
+							: on_fault(c, t, r);
+	case PERF_RECORD_COMM:
+		return on_exec(c, t, r, err);
+	case PERF_RECORD_FORK:
+		return on_fork(c, t, r, err);
+	case PERF_RECORD_EXIT:
+		return on_exit(c, t, r);
+	default:
+		return on_switch(c, t, r);
+	}
+}
+
+int clock_handle(struct clock *c, const struct cxms_clock_ring *ring,
+		 const struct perf_event_header *h, struct cxms_err *err)
+{
+	struct cxms_perf_rec r;
+
+	if (!cxms_perf_rec_parse(ring->event, h, &r))
+		return 0;
+	switch (r.type) {
+	case PERF_RECORD_LOST:
+		return on_lost(c, ring, &r);
+	case PERF_RECORD_THROTTLE:
+		c->throttled++;
+		return 0;
+	case PERF_RECORD_MMAP2:
+		return on_map(c, &r, err);
+	case PERF_RECORD_COMM:
+		if (!(r.misc & PERF_RECORD_MISC_COMM_EXEC))
+			return 0;
+		break;
+	default:
+		break;
+	}
+	/* A task past its end has no numbers any more. */
+	if (!r.pid || !r.tid || r.pid == UINT32_MAX || r.tid == UINT32_MAX)
+		return 0;
+	return on_task_record(c, ring, &r, err);
+}

@@ -1,0 +1,65 @@
+/* Inside of the clock source: its state, and the handling of one record. */
+#ifndef CXMS_SOURCE_CLOCK_PRIV_H
+#define CXMS_SOURCE_CLOCK_PRIV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "source/analyze.h"
+#include "source/area.h"
+#include "source/child.h"
+#include "source/clock_rings.h"
+#include "source/evq.h"
+#include "source/idmap.h"
+#include "source/meter.h"
+#include "source/order.h"
+#include "source/source.h"
+
+struct clock_proc {
+	uint32_t pid;
+	unsigned n_task;
+};
+
+struct clock_task {
+	struct clock_proc *proc;
+	uint32_t tid;
+	uint16_t cpu;
+	bool is_running;
+	uint64_t since_ns;           /* of the slice it runs in */
+	uint64_t fault_ip, fault_ns; /* its latest page fault; 0 = none */
+	uint64_t exec_ns;            /* its latest exec; 0 = none */
+	struct cxms_tls tls;
+};
+
+/* Times in here are CLOCK_MONOTONIC; rel_ns() makes them those of events. */
+struct clock {
+	struct cxms_child child;
+	struct cxms_clock_rings rings;
+	struct cxms_order order;  /* a stream per ring, and one for AREA events */
+	struct cxms_evq out;
+	struct cxms_analyzer analyzer;
+	struct cxms_areas areas;
+	struct cxms_idmap procs;  /* pid -> struct clock_proc */
+	struct cxms_idmap tasks;  /* tid -> struct clock_task */
+	struct cxms_meter meter;
+	struct cxms_warnings *warnings;
+	uint64_t period_ns;
+	uint64_t base_ns;         /* the recording began */
+	uint64_t cut_ns;          /* records before it are complete */
+	uint64_t root_end_ns;     /* last EXIT of the root, else when it was seen to have ended; 0 = runs */
+	uint64_t seen_end_ns;     /* when the root was seen to have ended */
+	bool is_last_round, is_done;
+	uint64_t samples, lost_samples, lost_faults, throttled;
+};
+
+/** the record @h of ring @ring, as events into c->out; 0 or -ENOMEM */
+int clock_handle(struct clock *c, const struct cxms_clock_ring *ring,
+		 const struct perf_event_header *h, struct cxms_err *err);
+/** a task that ran before any record could tell; NULL without memory */
+struct clock_task *clock_task_get(struct clock *c, uint32_t pid, uint32_t tid);
+/** close the slices of tasks that still run */
+void clock_close_slices(struct clock *c, uint64_t now_ns);
+void clock_tasks_fini(struct clock *c);
+uint64_t clock_rel_ns(const struct clock *c, uint64_t time_ns);
+
+#endif

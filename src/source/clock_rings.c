@@ -1,0 +1,198 @@
+#include "source/clock_rings.h"
+
+#include "base/err.h"
+#include "base/warn.h"
+#include "source/perf_open.h"
+#include "source/perf_rec.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define RING_FIRST (4u << 20)
+#define RING_LEAST (32u << 10)
+#define RING_SMALL (128u << 10) /* below it bursts are likely to be lost: warn */
+#define SIDE_LEAST (16u << 10)  /* holds three of the largest mapping records */
+#define WAKE_SHARE 4u           /* a ring wakes us at a quarter: three quarters are left for our delay */
+#define SPARE_FDS  64u
+
+/* Mappings and switches are far fewer than samples and faults can be. */
+static size_t ring_bytes(enum cxms_perf_event event, size_t sample_bytes)
+{
+	size_t bytes = event == CXMS_PERF_SIDE ? sample_bytes / 4 : sample_bytes;
+
+	return bytes < SIDE_LEAST ? SIDE_LEAST : bytes;
+}
+
+/* Three descriptors per CPU may be more than the soft limit; the program has forked with its own already. */
+static void raise_fd_limit(unsigned need)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= need)
+		return;
+	limit.rlim_cur = limit.rlim_max < need ? limit.rlim_max : need;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void close_rings(struct cxms_clock_rings *r)
+{
+	for (unsigned i = 0; i < r->n; i++) {
+		cxms_perf_ring_close(&r->ring[i].ring);
+		close(r->ring[i].fd);
+	}
+	r->n = 0;
+}
+
+static int open_event(pid_t pid, unsigned cpu, enum cxms_perf_event event, uint64_t period_ns,
+		      size_t bytes, struct cxms_err *err)
+{
+	struct perf_event_attr attr;
+	struct cxms_err first = {0};
+	int fd;
+
+	cxms_perf_attr(event, period_ns, (uint32_t)(bytes / WAKE_SHARE), true, &attr);
+	fd = cxms_perf_open(&attr, pid, (int)cpu, &first);
+	if (fd == -EINVAL && attr.build_id) { /* before Linux 5.12 */
+		cxms_err_clear(&first);
+		attr.build_id = 0;
+		fd = cxms_perf_open(&attr, pid, (int)cpu, &first);
+	}
+	if (fd < 0 && fd != -ENODEV)
+		cxms_fail(err, first.code, "%s", first.msg);
+	return fd;
+}
+
+static int open_cpu(struct cxms_clock_rings *r, pid_t pid, unsigned cpu, uint64_t period_ns,
+		    struct cxms_err *err)
+{
+	for (int event = 0; event < CXMS_PERF_EVENT_COUNT; event++) {
+		struct cxms_clock_ring *ring = &r->ring[r->n];
+		size_t bytes = ring_bytes((enum cxms_perf_event)event, r->sample_bytes);
+		int rc, fd;
+
+		fd = open_event(pid, cpu, (enum cxms_perf_event)event, period_ns, bytes, err);
+		if (fd == -ENODEV) /* this CPU is offline */
+			return 0;
+		if (fd < 0)
+			return fd;
+		rc = cxms_perf_ring_open(&ring->ring, fd, bytes, err);
+		if (rc) {
+			close(fd);
+			/* Over the quota; told from a refusal to open, which a smaller ring does not cure. */
+			return rc == -EPERM || rc == -ENOMEM ? -ENOBUFS : rc;
+		}
+		ring->fd = fd;
+		ring->event = (enum cxms_perf_event)event;
+		ring->cpu = cpu;
+		r->n++;
+	}
+	return 0;
+}
+
+static int open_size(struct cxms_clock_rings *r, pid_t pid, uint64_t period_ns,
+		     struct cxms_err *err)
+{
+	int rc = 0;
+
+	for (unsigned cpu = 0; !rc && cpu < r->cap / CXMS_PERF_EVENT_COUNT; cpu++)
+		rc = open_cpu(r, pid, cpu, period_ns, err);
+	if (rc)
+		close_rings(r);
+	return rc;
+}
+
+static int fill_poll(struct cxms_clock_rings *r, struct cxms_err *err)
+{
+	r->poll = calloc(r->n + 2u, sizeof(*r->poll));
+	if (!r->poll)
+		return cxms_fail(err, ENOMEM, "out of memory for rings");
+	for (unsigned i = 0; i < r->n; i++)
+		r->poll[i] = (struct pollfd){.fd = r->ring[i].fd, .events = POLLIN};
+	return 0;
+}
+
+int cxms_clock_rings_open(struct cxms_clock_rings *r, pid_t pid, uint64_t period_ns,
+			  struct cxms_warnings *warnings, struct cxms_err *err)
+{
+	long n_cpu = sysconf(_SC_NPROCESSORS_CONF);
+	struct cxms_err tried = {0};
+	int rc;
+
+	*r = (struct cxms_clock_rings){.sample_bytes = RING_FIRST};
+	r->cap = (unsigned)(n_cpu > 0 ? n_cpu : 1) * CXMS_PERF_EVENT_COUNT;
+	r->ring = calloc(r->cap, sizeof(*r->ring));
+	if (!r->ring)
+		return cxms_fail(err, ENOMEM, "out of memory for rings");
+	raise_fd_limit(r->cap + SPARE_FDS);
+	rc = open_size(r, pid, period_ns, &tried);
+	while (rc == -ENOBUFS && r->sample_bytes > RING_LEAST) {
+		r->sample_bytes /= 2;
+		cxms_err_clear(&tried);
+		rc = open_size(r, pid, period_ns, &tried);
+	}
+	if (!rc)
+		rc = fill_poll(r, &tried);
+	if (rc) {
+		cxms_clock_rings_close(r);
+		return cxms_fail(err, rc == -ENOBUFS ? ENOMEM : -rc, "%s%s", tried.msg,
+				 rc == -ENOBUFS ? "; raise the memlock limit (ulimit -l)" : "");
+	}
+	if (r->sample_bytes < RING_SMALL && warnings)
+		cxms_warn(warnings, CXMS_W_SMALL_RINGS,
+			  "rings are %zu KiB because the memory-lock quota is small",
+			  r->sample_bytes >> 10);
+	return 0;
+}
+
+void cxms_clock_rings_wait(struct cxms_clock_rings *r, int fd_a, int fd_b, int timeout_ms)
+{
+	r->poll[r->n] = (struct pollfd){.fd = fd_a, .events = POLLIN};
+	r->poll[r->n + 1] = (struct pollfd){.fd = fd_b, .events = POLLIN};
+	if (poll(r->poll, r->n + 2u, timeout_ms) <= 0)
+		return;
+	/* An event whose tasks have all ended hangs up for ever: its ring is still drained, but not waited for. */
+	for (unsigned i = 0; i < r->n; i++) {
+		if (r->poll[i].revents & (POLLHUP | POLLERR | POLLNVAL))
+			r->poll[i].fd = -1;
+	}
+}
+
+static int drain_ring(struct cxms_clock_rings *r, unsigned i, struct cxms_order *order,
+		      struct cxms_err *err)
+{
+	struct cxms_perf_ring *ring = &r->ring[i].ring;
+	const struct perf_event_header *h;
+	bool bad = false;
+	int rc = 0;
+
+	cxms_perf_ring_begin(ring);
+	while (!rc && (h = cxms_perf_ring_next(ring, &bad))) {
+		uint64_t time_ns;
+
+		if (cxms_perf_rec_time(h, &time_ns))
+			rc = cxms_order_push(order, i, time_ns, h, h->size, err);
+	}
+	cxms_perf_ring_end(ring);
+	r->damaged += bad;
+	return rc;
+}
+
+int cxms_clock_rings_drain(struct cxms_clock_rings *r, struct cxms_order *order,
+			   struct cxms_err *err)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; !rc && i < r->n; i++)
+		rc = drain_ring(r, i, order, err);
+	return rc;
+}
+
+void cxms_clock_rings_close(struct cxms_clock_rings *r)
+{
+	close_rings(r);
+	free(r->ring);
+	free(r->poll);
+	*r = (struct cxms_clock_rings){0};
+}

@@ -1,0 +1,47 @@
+/* The perf events of the clock source: three per CPU, each with its ring. */
+#ifndef CXMS_SOURCE_CLOCK_RINGS_H
+#define CXMS_SOURCE_CLOCK_RINGS_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "source/order.h"
+#include "source/perf_attr.h"
+#include "source/perf_ring.h"
+
+struct cxms_err;
+struct cxms_warnings;
+
+struct cxms_clock_ring {
+	int fd;
+	enum cxms_perf_event event;
+	unsigned cpu;
+	struct cxms_perf_ring ring;
+};
+/** struct cxms_clock_rings - zeroed is empty; ring[i] feeds stream i of the order */
+struct cxms_clock_rings {
+	struct cxms_clock_ring *ring;
+	unsigned n, cap;
+	size_t sample_bytes;   /* size of a sample ring */
+	struct pollfd *poll;   /* n rings, then two descriptors of the caller */
+	uint64_t damaged;      /* times a ring held no sensible record */
+};
+
+/**
+ * cxms_clock_rings_open() - events on @pid and what it will fork, on every CPU, off until its exec
+ * Rings begin at 4 MiB and shrink to fit the memory-lock quota, down to 32 KiB, with a warning.
+ * Return: 0, -EACCES, -EPERM or -ENOSYS (perf is refused, with the remedy), -ENOMEM, -EMFILE
+ */
+int cxms_clock_rings_open(struct cxms_clock_rings *r, pid_t pid, uint64_t period_ns,
+			  struct cxms_warnings *warnings, struct cxms_err *err);
+/** wait until a ring is a quarter full, or one of two descriptors (-1 = none) is readable, or the time is over */
+void cxms_clock_rings_wait(struct cxms_clock_rings *r, int fd_a, int fd_b, int timeout_ms);
+/** move what the rings hold into @order, and give the room back */
+int cxms_clock_rings_drain(struct cxms_clock_rings *r, struct cxms_order *order,
+			   struct cxms_err *err);
+void cxms_clock_rings_close(struct cxms_clock_rings *r);
+
+#endif

@@ -1,0 +1,369 @@
+/*
+ * Facts about this machine: what the kernel says, and latencies measured by a dependent chase.
+ *
+ * The CPU time stamp and PMU are not used, so that it works in any guest without privileges. Page
+ * sizes are compared on the same footprint: huge pages need hardly any page walks over 256 MiB, so
+ * the difference is what a walk adds (MODELS: 124-137 ns a hop on 2 MiB pages, 170-208 ns on 4
+ * KiB).
+ */
+#include "source/machine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/sys.h"
+#include "base/units.h"
+#include "source/machine_cache.h"
+#include "source/machine_chase.h"
+#include "source/synth.h"
+
+#define MIB	 (1024ull * 1024)
+#define PROC_MAX (64u * 1024 * 1024)
+/* Far above any LLC share of one core. */
+#define FOOTPRINT_MAX	(256 * MIB)
+#define FOOTPRINT_MIN	(4 * MIB)
+#define STAIR_MIN_BYTES (256ull * 1024)
+#define SEED		1u
+/*
+ * A set takes 30 ms at 160 ns a hop, under 1 ms in the L2. Neighbours in a shared LLC come and go
+ * in tenths of a second, so each step takes at least so long and so many sets.
+ */
+#define STEP_NS	  60000000ull
+#define STEP_SETS 3u
+#define PAIR_SETS 8u
+
+/* Where sysfs says nothing of an L2 (1 MiB: Skylake-SP to Granite Rapids have 1 or 2 MiB). */
+#define CXMS_ASSUMED_L2_BYTES (1 * MIB)
+
+/* The figures of synthetic recordings: round, and in proportion to those of a server of 2023. */
+#define SYNTH_MEM_PS  100000u
+#define SYNTH_WALK_PS 20000u
+#define SYNTH_LLC_PS  20000u
+#define SYNTH_L2_PS   5000u
+
+/* One line of text, cut to fit, without control characters. */
+static void copy_text(char *out, size_t cap, const char *s)
+{
+	size_t n = strcspn(s, "\n");
+
+	if (n >= cap)
+		n = cap - 1;
+	for (size_t i = 0; i < n; i++)
+		out[i] = s[i] >= ' ' && s[i] <= '~' ? s[i] : '?';
+	out[n] = '\0';
+}
+
+/* The value of "key : value" or "key: value" in /proc text; NULL when absent. */
+static const char *proc_value(const char *text, const char *key)
+{
+	size_t len = strlen(key);
+
+	for (const char *p = text; *p;) {
+		const char *q = p + len;
+
+		if (!strncmp(p, key, len)) {
+			q += strspn(q, " \t");
+			if (*q == ':')
+				return q + 1 + strspn(q + 1, " \t");
+		}
+		p += strcspn(p, "\n");
+		p += *p == '\n';
+	}
+	return NULL;
+}
+
+/* Bytes of a "kB" figure of /proc/meminfo, 0 when absent. */
+static uint64_t meminfo_bytes(const char *key)
+{
+	struct cxms_buf text = {0};
+	uint64_t kib = 0;
+	const char *v;
+
+	if (!cxms_sys_read("/proc/meminfo", PROC_MAX, &text, NULL)) {
+		v = proc_value(cxms_buf_text(&text), key);
+		if (v)
+			kib = strtoull(v, NULL, 10);
+	}
+	cxms_buf_fini(&text);
+	return kib > UINT64_MAX / 1024 ? 0 : kib * 1024;
+}
+
+/* "0-3,8": how many CPUs a list names; 0 when it is not one. */
+static uint32_t count_cpus(const char *list)
+{
+	uint64_t n = 0;
+
+	for (const char *p = list; *p >= '0' && *p <= '9';) {
+		char *end;
+		uint64_t first = strtoull(p, &end, 10), last = first;
+
+		if (*end == '-')
+			last = strtoull(end + 1, &end, 10);
+		if (last < first || last > UINT16_MAX)
+			return 0;
+		n += last - first + 1;
+		p = *end == ',' ? end + 1 : end;
+		if (p == end)
+			break;
+	}
+	return n <= UINT32_MAX ? (uint32_t)n : 0;
+}
+
+static void identify_cpus(struct cxms_facts *f)
+{
+	struct cxms_buf text = {0};
+	const char *model;
+	long online;
+
+	if (!cxms_sys_read("/proc/cpuinfo", PROC_MAX, &text, NULL)) {
+		model = proc_value(cxms_buf_text(&text), "model name");
+		if (model)
+			copy_text(f->cpu, sizeof(f->cpu), model);
+	}
+	cxms_buf_clear(&text);
+	if (!cxms_sys_read("/sys/devices/system/cpu/online", 65536, &text, NULL))
+		f->n_cpu = count_cpus(cxms_buf_text(&text));
+	if (!f->n_cpu) {
+		online = sysconf(_SC_NPROCESSORS_ONLN);
+		f->n_cpu = online > 0 ? (uint32_t)online : 1;
+	}
+	cxms_buf_fini(&text);
+}
+
+/* Of cpu0; the last level is the highest one that holds data. */
+static void identify_caches(struct cxms_facts *f)
+{
+	uint64_t top = 0;
+
+	for (int i = 0; i < 10; i++) {
+		char path[128];
+		struct cxms_buf type = {0};
+		uint64_t level = 0, size = 0;
+		bool data;
+		int dir = snprintf(path, sizeof(path),
+				   "/sys/devices/system/cpu/cpu0/cache/index%d/", i);
+		size_t room = sizeof(path) - (size_t)dir;
+
+		snprintf(path + dir, room, "type");
+		data = !cxms_sys_read(path, 64, &type, NULL) &&
+		       strncmp(cxms_buf_text(&type), "Instruction", 11) != 0;
+		cxms_buf_fini(&type);
+		snprintf(path + dir, room, "level");
+		if (!data || cxms_sys_read_u64(path, &level, NULL))
+			continue;
+		snprintf(path + dir, room, "size");
+		if (cxms_sys_read_u64(path, &size, NULL))
+			continue;
+		if (level == 1)
+			f->l1d_bytes = size;
+		if (level == 2)
+			f->l2_bytes = size;
+		if (level > 1 && level > top) {
+			top = level;
+			f->llc_bytes = size;
+		}
+	}
+}
+
+void cxms_machine_identify(struct cxms_facts *facts)
+{
+	struct cxms_buf text = {0};
+	struct utsname uts;
+	long page = sysconf(_SC_PAGESIZE);
+
+	if (!uname(&uts)) {
+		copy_text(facts->kernel, sizeof(facts->kernel), uts.release);
+		copy_text(facts->machine, sizeof(facts->machine), uts.machine);
+	}
+	if (!cxms_sys_read("/proc/sys/kernel/osrelease", 256, &text, NULL))
+		copy_text(facts->kernel, sizeof(facts->kernel), cxms_buf_text(&text));
+	cxms_buf_fini(&text);
+	identify_cpus(facts);
+	identify_caches(facts);
+	facts->page_bytes = page > 0 ? (uint64_t)page : 4096;
+	if (cxms_sys_read_u64("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size",
+			      &facts->huge_bytes, NULL))
+		facts->huge_bytes = meminfo_bytes("Hugepagesize");
+	facts->mem_total_bytes = meminfo_bytes("MemTotal");
+}
+
+/* 256 MiB, or the power of two within an eighth of what is available: two buffers exist at once. */
+static uint64_t footprint_bytes(void)
+{
+	uint64_t bytes = FOOTPRINT_MAX, available = meminfo_bytes("MemAvailable"), limit;
+
+	if (!cxms_sys_read_u64("/sys/fs/cgroup/memory.max", &limit, NULL) &&
+	    (!available || limit < available))
+		available = limit;
+	while (available && bytes > available / 8)
+		bytes /= 2;
+	return bytes;
+}
+
+static uint64_t lower(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Steps double up to the whole buffer, which stays linked. */
+static void measure_stair(struct cxms_chase *c, uint64_t bytes, struct cxms_facts *f)
+{
+	f->n_stair = 0;
+	for (uint64_t b = STAIR_MIN_BYTES; b <= bytes && f->n_stair < CXMS_STAIR_MAX; b *= 2) {
+		uint64_t ps = UINT64_MAX, begin_ns;
+
+		cxms_chase_link(c, b, SEED);
+		begin_ns = cxms_now_ns();
+		for (unsigned s = 0; s < STEP_SETS || cxms_now_ns() - begin_ns < STEP_NS; s++)
+			ps = lower(ps, cxms_chase_set_ps(c));
+		f->stair_bytes[f->n_stair] = b;
+		f->stair_ps[f->n_stair++] = ps;
+		f->mem_latency_ps = ps;
+	}
+}
+
+/*
+ * Both page sizes in turn on the same permutation, so that a busy neighbour strikes both. Taken one
+ * after the other the difference scattered over 1 .. 20 ns on a shared host, in turn over 11 .. 15.
+ */
+static int measure_walk(struct cxms_chase *huge, uint64_t bytes, struct cxms_facts *f,
+			struct cxms_err *err)
+{
+	uint64_t base_ps = UINT64_MAX;
+	struct cxms_chase *base = NULL;
+	int rc = cxms_chase_new(&base, bytes, false, err);
+
+	if (rc)
+		return rc;
+	cxms_chase_link(base, bytes, SEED);
+	for (unsigned s = 0; s < PAIR_SETS; s++) {
+		f->mem_latency_ps = lower(f->mem_latency_ps, cxms_chase_set_ps(huge));
+		base_ps = lower(base_ps, cxms_chase_set_ps(base));
+	}
+	f->walk_ps = base_ps > f->mem_latency_ps ? base_ps - f->mem_latency_ps : 0;
+	cxms_chase_free(base);
+	return 0;
+}
+
+/* Contention only adds, and less memory is never slower: no step counts for more than a larger one.
+ */
+static void smooth_stair(struct cxms_facts *f)
+{
+	uint64_t high = f->mem_latency_ps;
+
+	for (uint32_t i = f->n_stair; i-- > 0;)
+		f->stair_ps[i] = high = lower(f->stair_ps[i], high);
+}
+
+/* The first step that does not fit into the L2: what the LLC takes, as far as its share reaches. */
+static uint64_t llc_latency_ps(const struct cxms_facts *f)
+{
+	uint64_t l2 = f->l2_bytes ? f->l2_bytes : CXMS_ASSUMED_L2_BYTES;
+
+	for (uint32_t i = 0; i < f->n_stair; i++) {
+		if (f->stair_bytes[i] > l2)
+			return f->stair_ps[i];
+	}
+	return f->stair_ps[f->n_stair - 1];
+}
+
+static int measure_now(struct cxms_facts *f, struct cxms_log *log, struct cxms_err *err)
+{
+	uint64_t bytes = footprint_bytes();
+	struct cxms_chase *c = NULL;
+	int rc;
+
+	if (bytes < FOOTPRINT_MIN)
+		return cxms_fail(err, ENOMEM,
+				 "too little memory is free to measure its latency; give "
+				 "--mem-latency and --walk");
+	rc = cxms_chase_new(&c, bytes, true, err);
+	if (rc)
+		return rc;
+	measure_stair(c, bytes, f);
+	f->walk_ps = 0;
+	if (cxms_chase_is_huge(c))
+		rc = measure_walk(c, bytes, f, err);
+	else
+		cxms_log(log, CXMS_LOG_NORMAL,
+			 "no huge pages here: the measured latency includes page walks, which are "
+			 "not told apart; enable transparent huge pages or give --walk");
+	smooth_stair(f);
+	f->llc_latency_ps = llc_latency_ps(f);
+	cxms_chase_free(c);
+	return rc;
+}
+
+static void apply_given(struct cxms_facts *f, const struct cxms_machine_cfg *cfg)
+{
+	if (cfg->mem_latency_ps)
+		f->mem_latency_ps = cfg->mem_latency_ps;
+	if (cfg->walk_ps)
+		f->walk_ps = cfg->walk_ps;
+	if (cfg->llc_bytes)
+		f->llc_bytes = cfg->llc_bytes;
+	f->latency_given = cfg->mem_latency_ps || cfg->walk_ps;
+}
+
+int cxms_machine_measure(struct cxms_facts *facts, const struct cxms_machine_cfg *cfg,
+			 struct cxms_err *err)
+{
+	struct cxms_err cache_err = {0};
+	struct cxms_facts f = *facts;
+	bool all_given = cfg->mem_latency_ps && cfg->walk_ps;
+	int rc;
+
+	if (cfg->remeasure || (!cxms_machine_cache_load(&f, cfg->log) && !all_given)) {
+		cxms_log(cfg->log, CXMS_LOG_NORMAL,
+			 "measuring this machine's memory latency (once, about 3 s)");
+		rc = measure_now(&f, cfg->log, err);
+		if (rc)
+			return rc;
+		if (cxms_machine_cache_save(&f, &cache_err))
+			cxms_log(cfg->log, CXMS_LOG_NORMAL,
+				 "the measurement is not kept for the next run: %s", cache_err.msg);
+	}
+	apply_given(&f, cfg);
+	*facts = f;
+	return 0;
+}
+
+void cxms_machine_synthetic(struct cxms_facts *facts, const struct cxms_machine_cfg *cfg)
+{
+	static const struct {
+		uint64_t bytes, ps;
+	} stair[] = {{1 * MIB, SYNTH_L2_PS},
+		     {2 * MIB, SYNTH_LLC_PS},
+		     {16 * MIB, SYNTH_LLC_PS},
+		     {32 * MIB, SYNTH_MEM_PS},
+		     {256 * MIB, SYNTH_MEM_PS}};
+	struct cxms_facts f = {
+		.cpu = "synthetic",
+		.machine = "synthetic",
+		.n_cpu = CXMS_SYNTH_CPUS,
+		.page_bytes = 4096,
+		.huge_bytes = 2 * MIB,
+		.l1d_bytes = 48 * 1024,
+		.l2_bytes = 1 * MIB,
+		.llc_bytes = 16 * MIB,
+		.mem_total_bytes = 1024 * 1024 * MIB,
+		.mem_latency_ps = SYNTH_MEM_PS,
+		.walk_ps = SYNTH_WALK_PS,
+		.llc_latency_ps = SYNTH_LLC_PS,
+		.n_stair = sizeof(stair) / sizeof(stair[0]),
+	};
+
+	for (uint32_t i = 0; i < f.n_stair; i++) {
+		f.stair_bytes[i] = stair[i].bytes;
+		f.stair_ps[i] = stair[i].ps;
+	}
+	apply_given(&f, cfg);
+	*facts = f;
+}

@@ -1,0 +1,166 @@
+#include "source/machine_chase.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/rng.h"
+#include "base/sys.h"
+#include "base/units.h"
+
+#define HUGE_BYTES (2ull * 1024 * 1024)
+#define SMAPS_MAX  (16u * 1024 * 1024)
+
+/* 25,600 hops are 4 ms at 160 ns: short against a scheduler tick's share, long against the clock's
+ * cost. */
+#define HOPS   25600u
+#define ROUNDS 7u
+/* Lines warmed by following the chain: a cache of up to 32 MiB; more need not be warm. */
+#define WARM_LINES (32ull * 1024 * 1024 / CXMS_LINE_BYTES)
+
+/* One cache line: the number of the next one. */
+struct line {
+	uint64_t next;
+	uint8_t rest[CXMS_LINE_BYTES - sizeof(uint64_t)];
+};
+
+struct cxms_chase {
+	void *map;
+	size_t map_bytes;
+	struct line *line; /* at a 2 MiB boundary */
+	uint64_t bytes;
+	uint64_t linked; /* lines, by the last cxms_chase_link() */
+	struct cxms_rng rng;
+	uint32_t *order; /* scratch for the permutation; doing it in the lines would miss on every
+			    swap */
+};
+
+int cxms_chase_new(struct cxms_chase **out, uint64_t bytes, bool huge, struct cxms_err *err)
+{
+	struct cxms_chase *c = calloc(1, sizeof(*c));
+	uintptr_t at;
+
+	if (!c)
+		goto fail;
+	c->bytes = bytes;
+	c->order = malloc(bytes / CXMS_LINE_BYTES * sizeof(*c->order));
+	if (!c->order)
+		goto fail;
+	c->map_bytes = bytes + HUGE_BYTES;
+	c->map = mmap(NULL, c->map_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		      0);
+	if (c->map == MAP_FAILED)
+		goto fail;
+	at = ((uintptr_t)c->map + HUGE_BYTES - 1) & ~(uintptr_t)(HUGE_BYTES - 1);
+	c->line = (struct line *)at;
+	/* Refused where the kernel has no huge pages: then the buffer is what it is. */
+	(void)madvise(c->line, bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	for (uint64_t i = 0; i < bytes / CXMS_LINE_BYTES; i += 4096 / CXMS_LINE_BYTES)
+		c->line[i].next = i;
+	*out = c;
+	return 0;
+fail:
+	cxms_chase_free(c);
+	return cxms_fail(
+		err, ENOMEM,
+		"no memory for a latency measurement over %llu MiB; give the latency instead",
+		(unsigned long long)(bytes >> 20));
+}
+
+void cxms_chase_free(struct cxms_chase *c)
+{
+	if (!c)
+		return;
+	if (c->map && c->map != MAP_FAILED)
+		munmap(c->map, c->map_bytes);
+	free(c->order);
+	free(c);
+}
+
+bool cxms_chase_is_huge(const struct cxms_chase *c)
+{
+	uint64_t begin = (uintptr_t)c->line, end = begin + c->bytes, sum_kib = 0;
+	struct cxms_buf text = {0};
+	bool inside = false;
+	char *rest = NULL, *p;
+
+	if (cxms_file_read("/proc/self/smaps", SMAPS_MAX, &text, NULL))
+		return false;
+	cxms_buf_put_u8(&text, 0);
+	if (text.failed)
+		goto out;
+	for (p = strtok_r((char *)text.data, "\n", &rest); p; p = strtok_r(NULL, "\n", &rest)) {
+		unsigned long long a, b, kib;
+
+		/* An attribute such as "AnonHugePages:" begins with a hexadecimal digit too: the
+		 * '-' decides. */
+		if (sscanf(p, "%llx-%llx ", &a, &b) == 2)
+			inside = a < end && b > begin;
+		else if (inside && sscanf(p, "AnonHugePages: %llu kB", &kib) == 1)
+			sum_kib += kib;
+	}
+out:
+	cxms_buf_fini(&text);
+	return sum_kib >= c->bytes / 1024 / 16 * 15;
+}
+
+/* volatile: every hop is a load, and the next cannot begin before it. */
+static uint64_t follow(const struct cxms_chase *c, uint64_t at, uint64_t hops)
+{
+	const volatile struct line *line = c->line;
+
+	for (uint64_t i = 0; i < hops; i++)
+		at = line[at].next;
+	return at;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Sattolo's permutation is one cycle and is itself the table of successors. */
+void cxms_chase_link(struct cxms_chase *c, uint64_t bytes, uint64_t seed)
+{
+	uint64_t n = bytes / CXMS_LINE_BYTES;
+
+	assert(bytes <= c->bytes && n >= 64);
+	cxms_rng_init(&c->rng, seed);
+	for (uint64_t i = 0; i < n; i++)
+		c->order[i] = (uint32_t)i;
+	for (uint64_t i = n - 1; i > 0; i--) {
+		uint64_t k = cxms_rng_below(&c->rng, i);
+		uint32_t swap = c->order[i];
+
+		c->order[i] = c->order[k];
+		c->order[k] = swap;
+	}
+	for (uint64_t i = 0; i < n; i++)
+		c->line[i].next = c->order[i];
+	c->linked = n;
+	(void)follow(c, 0, n < WARM_LINES ? n : WARM_LINES);
+}
+
+uint64_t cxms_chase_set_ps(struct cxms_chase *c)
+{
+	uint64_t round[ROUNDS], ps;
+
+	assert(c->linked);
+	for (unsigned r = 0; r < ROUNDS; r++) {
+		uint64_t at = cxms_rng_below(&c->rng, c->linked);
+		uint64_t begin_ns = cxms_now_ns();
+
+		(void)follow(c, at, HOPS);
+		round[r] = cxms_now_ns() - begin_ns;
+	}
+	qsort(round, ROUNDS, sizeof(round[0]), by_value);
+	ps = (round[ROUNDS / 2] * CXMS_PS_PER_NS + HOPS / 2) / HOPS;
+	return ps ? ps : 1;
+}

@@ -1,0 +1,35 @@
+/* A dependent pointer chase over a buffer of one page size: how long this machine takes from core
+ * to data. */
+#ifndef CXMS_SOURCE_MACHINE_CHASE_H
+#define CXMS_SOURCE_MACHINE_CHASE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cxms_chase;
+struct cxms_err;
+
+/**
+ * cxms_chase_new() - a buffer, all pages present
+ * @bytes: power of two, 256 KiB .. 8 GiB
+ * @huge:  ask for 2 MiB pages, else for base pages only
+ * Return: 0, -ENOMEM. Owner: cxms_chase_free()
+ */
+int cxms_chase_new(struct cxms_chase **out, uint64_t bytes, bool huge, struct cxms_err *err);
+void cxms_chase_free(struct cxms_chase *c);
+/** whether the kernel gave huge pages for at least 15/16 of the buffer (/proc/self/smaps) */
+bool cxms_chase_is_huge(const struct cxms_chase *c);
+/**
+ * cxms_chase_link() - link the lines of the first @bytes and warm them
+ * All lines in one cycle in random order (Sattolo 1986), so nothing can be prefetched.
+ * @bytes: power of two, 4 KiB .. the buffer's size
+ */
+void cxms_chase_link(struct cxms_chase *c, uint64_t bytes, uint64_t seed);
+/**
+ * cxms_chase_set_ps() - latency of one dependent load over what was linked last
+ * Return: median of several rounds from random starts, picoseconds, at least 1; contention only
+ * adds, so the smallest of several calls is nearest to the idle latency
+ */
+uint64_t cxms_chase_set_ps(struct cxms_chase *c);
+
+#endif

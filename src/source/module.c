@@ -1,0 +1,198 @@
+#include "source/module.h"
+
+#include "base/err.h"
+#include "source/buildid.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* Is @fd the file the mapping named? Fills in the build id when the mapping brought none. */
+static bool verify(struct cxms_module *m, const struct stat *st)
+{
+	struct cxms_file_id *id = &m->id;
+	uint8_t found[CXMS_BUILD_ID_MAX];
+	uint8_t len = cxms_buildid_read(m->fd, found);
+	bool same = false;
+
+	if (id->build_id_len)
+		return len == id->build_id_len && !memcmp(found, id->build_id, len);
+	if (id->ino)
+		same = st->st_ino == id->ino && major(st->st_dev) == id->maj &&
+		       minor(st->st_dev) == id->min;
+	if (same && len) {
+		memcpy(id->build_id, found, len);
+		id->build_id_len = len;
+	}
+	return same;
+}
+
+static void open_file(struct cxms_module *m)
+{
+	struct stat st;
+
+	m->fd = open(m->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (m->fd < 0)
+		return;
+	if (fstat(m->fd, &st) || !S_ISREG(st.st_mode)) {
+		close(m->fd);
+		m->fd = -1;
+		return;
+	}
+	m->fd_verified = verify(m, &st);
+}
+
+int cxms_module_new(struct cxms_module **out, enum cxms_module_kind kind, const char *path,
+		    const struct cxms_file_id *id, struct cxms_err *err)
+{
+	struct cxms_module *m = calloc(1, sizeof(*m));
+	int rc = 0;
+
+	if (!m)
+		return cxms_fail(err, ENOMEM, "out of memory for a code module");
+	m->kind = kind;
+	m->fd = -1;
+	if (id)
+		m->id = *id;
+	m->path = strdup(path);
+	if (!m->path) {
+		rc = cxms_fail(err, ENOMEM, "out of memory for a code module");
+		goto out;
+	}
+	rc = cxms_code_new(&m->code, err);
+	if (rc)
+		goto out;
+	if (kind == CXMS_MODULE_FILE)
+		open_file(m);
+	*out = m;
+	m = NULL;
+out:
+	cxms_module_free(m);
+	return rc;
+}
+
+static void drop_sites(struct cxms_module *m)
+{
+	size_t pos = 0;
+	void *ref;
+
+	while ((ref = cxms_idmap_next(&m->sites, &pos)))
+		free(ref);
+	cxms_idmap_fini(&m->sites);
+}
+
+void cxms_module_free(struct cxms_module *m)
+{
+	if (!m)
+		return;
+	drop_sites(m);
+	cxms_code_free(m->code);
+	if (m->fd >= 0)
+		close(m->fd);
+	free(m->path);
+	free(m);
+}
+
+void cxms_module_reset(struct cxms_module *m)
+{
+	drop_sites(m);
+	cxms_code_reset(m->code);
+}
+
+bool cxms_module_is(const struct cxms_module *m, const char *path, const struct cxms_file_id *id)
+{
+	if (strcmp(m->path, path))
+		return false;
+	if (id->build_id_len && m->id.build_id_len)
+		return m->id.build_id_len == id->build_id_len &&
+		       !memcmp(m->id.build_id, id->build_id, id->build_id_len);
+	if (id->ino && m->id.ino)
+		return m->id.ino == id->ino && m->id.maj == id->maj && m->id.min == id->min;
+	return true;
+}
+
+struct read_ctx {
+	const struct cxms_mapping *at;
+	pid_t pid;
+};
+
+/* What to add to an address in the module to get the process's. */
+static uint64_t bias_of(const struct cxms_mapping *at)
+{
+	switch (at->module->kind) {
+	case CXMS_MODULE_FILE:
+		return at->start - at->file_off;
+	case CXMS_MODULE_VDSO:
+		return at->start;
+	default:
+		return 0;
+	}
+}
+
+static int64_t read_memory(pid_t pid, uint64_t va, void *buf, size_t len)
+{
+	struct iovec to = {.iov_base = buf, .iov_len = len};
+	struct iovec from = {.iov_base = (void *)(uintptr_t)va, .iov_len = len};
+	ssize_t n = process_vm_readv(pid, &to, 1, &from, 1, 0);
+
+	return n < 0 ? -errno : n;
+}
+
+/*
+ * The file itself comes first when it is known to be the one that was mapped: the process may have ended
+ * or replaced its image since the sample. Its memory comes next; every process has the same vdso.
+ */
+static int64_t read_code(void *arg, uint64_t addr, void *buf, size_t len)
+{
+	const struct read_ctx *ctx = arg;
+	const struct cxms_mapping *at = ctx->at;
+	const struct cxms_module *m = at->module;
+	uint64_t va = addr + bias_of(at);
+	int64_t n = -EFAULT;
+
+	if (va < at->start || va >= at->end)
+		return -EFAULT;
+	if (len > at->end - va)
+		len = (size_t)(at->end - va);
+	if (m->fd >= 0 && m->fd_verified)
+		n = pread(m->fd, buf, len, (off_t)addr);
+	if (n <= 0)
+		n = read_memory(ctx->pid, va, buf, len);
+	if (n <= 0 && m->kind == CXMS_MODULE_VDSO)
+		n = read_memory(getpid(), getauxval(AT_SYSINFO_EHDR) + addr, buf, len);
+	if (n <= 0 && m->fd >= 0)
+		n = pread(m->fd, buf, len, (off_t)addr);
+	return n > 0 ? n : -EFAULT;
+}
+
+struct cxms_site_ref *cxms_module_site(const struct cxms_mapping *at, pid_t pid, uint64_t ip,
+				       bool *is_new)
+{
+	struct cxms_module *m = at->module;
+	struct cxms_site_ref *ref = cxms_idmap_get(&m->sites, ip);
+	struct read_ctx ctx = {.at = at, .pid = pid};
+	uint64_t bias = bias_of(at);
+
+	*is_new = false;
+	if (ref)
+		return ref;
+	ref = calloc(1, sizeof(*ref));
+	if (!ref)
+		return NULL;
+	ref->site = *cxms_code_site_at(m->code, ip - bias, read_code, &ctx);
+	ref->site.ip += bias;
+	if (ref->site.rip_relative)
+		ref->site.disp = (int64_t)((uint64_t)ref->site.disp + bias);
+	if (cxms_idmap_put(&m->sites, ip, ref)) {
+		free(ref);
+		return NULL;
+	}
+	*is_new = true;
+	return ref;
+}

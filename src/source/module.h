@@ -1,0 +1,68 @@
+/* A piece of code that processes map: a file shared by all of them, or one process's own memory. */
+#ifndef CXMS_SOURCE_MODULE_H
+#define CXMS_SOURCE_MODULE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "source/code.h"
+#include "source/idmap.h"
+
+struct cxms_err;
+
+/** struct cxms_file_id - as a mapping tells it; 0 = unknown */
+struct cxms_file_id {
+	uint32_t maj, min;
+	uint64_t ino;
+	uint8_t build_id[CXMS_BUILD_ID_MAX];
+	uint8_t build_id_len;
+};
+
+enum cxms_module_kind {
+	CXMS_MODULE_FILE,    /* addresses in it are file offsets */
+	CXMS_MODULE_VDSO,    /* addresses in it count from its first byte */
+	CXMS_MODULE_PRIVATE, /* addresses in it are the process's own */
+};
+
+/** struct cxms_site_ref - a sampled ip of a module at one address: its site and its number */
+struct cxms_site_ref {
+	struct cxms_code_site site; /* addresses are the process's */
+	uint32_t id;
+	bool write_next;            /* of a string with two sides: the side the next sample stands for */
+};
+
+struct cxms_module {
+	enum cxms_module_kind kind;
+	char *path;
+	struct cxms_file_id id;
+	int fd;                    /* of the file; -1 = cannot be read */
+	bool fd_verified;          /* it is the very file that was mapped */
+	struct cxms_code *code;
+	struct cxms_idmap sites;   /* sampled virtual address -> struct cxms_site_ref, owned */
+	struct cxms_module *next;  /* of the same list */
+};
+
+/** struct cxms_mapping - one range of an address space */
+struct cxms_mapping {
+	uint64_t start, end, file_off;
+	struct cxms_module *module; /* NULL = no code */
+};
+
+int cxms_module_new(struct cxms_module **out, enum cxms_module_kind kind, const char *path,
+		    const struct cxms_file_id *id, struct cxms_err *err);
+void cxms_module_free(struct cxms_module *m);
+/** the code changed: decode anew, number its sites anew */
+void cxms_module_reset(struct cxms_module *m);
+/** same path, and what both know of build id, else inode, is the same */
+bool cxms_module_is(const struct cxms_module *m, const char *path, const struct cxms_file_id *id);
+
+/**
+ * cxms_module_site() - the site of @ip, sampled in process @pid in mapping @at; decoded once
+ * @is_new: set when it was not known yet; its id is then for the caller to give
+ * Return: borrowed until reset or free; NULL without memory
+ */
+struct cxms_site_ref *cxms_module_site(const struct cxms_mapping *at, pid_t pid, uint64_t ip,
+				       bool *is_new);
+
+#endif

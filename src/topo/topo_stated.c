@@ -1,0 +1,104 @@
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cfg.h"
+#include "topo/topo_priv.h"
+
+#define SAMPLED_SOURCES "clock, ptrace"
+#define FREQUENCY	"host.cpu.frequency"
+
+static const struct topo_key *find_key(const struct topo_table *tab, const char *name)
+{
+	for (size_t i = 0; i < tab->n; i++)
+		if (strcmp(tab->key[i].name, name) == 0)
+			return &tab->key[i];
+	return NULL;
+}
+
+static void note(struct topo_build *b, const char *path, const char *unused)
+{
+	struct topo_owner *own = b->own;
+	void *list = own->stated;
+	if (cxms_array_grow(&list, &own->cap_stated, b->t->n_key + 1, sizeof(*own->stated))) {
+		own->failed = true;
+		return;
+	}
+	own->stated = list;
+	own->stated[b->t->n_key++] = (struct cxms_ignored){
+		.key = path, .source = unused ? SAMPLED_SOURCES : NULL, .reason = unused};
+}
+
+static bool is_cyc(const struct cxms_cfg_node *n)
+{
+	size_t len = n->type == CXMS_CFG_SCALAR ? strlen(n->text) : 0;
+	return len > 3 && strcmp(n->text + len - 3, "cyc") == 0;
+}
+
+/* Every stated key of @map and below, in file order; returns whether a used one is given in cycles. */
+static bool walk(struct topo_build *b, const struct cxms_cfg_node *map,
+		 const struct topo_table *tab, const char *path)
+{
+	bool cyc = false;
+	for (size_t i = 0; i < map->n_child; i++) {
+		const struct cxms_cfg_node *n = map->child[i];
+		const struct topo_key *k = find_key(tab, n->key);
+		if (!k) /* x-... */
+			continue;
+		const char *key = topo_printf(b->own, "%s.%s", path, n->key);
+		if (!key)
+			return cyc;
+		if (k->sub && n->type == CXMS_CFG_MAP) {
+			cyc |= walk(b, n, k->sub, key);
+			continue;
+		}
+		note(b, key, k->unused);
+		cyc |= !k->unused && is_cyc(n);
+	}
+	return cyc;
+}
+
+static bool walk_devices(struct topo_build *b, const struct cxms_cfg_node *devices)
+{
+	bool cyc = false;
+	for (size_t i = 0; i < devices->n_child; i++) {
+		const struct cxms_cfg_node *n = devices->child[i];
+		const char *path = topo_printf(b->own, "devices.%s", n->key);
+		if (path && strncmp(n->key, "x-", 2) != 0)
+			cyc |= walk(b, n, &topo_keys_device, path);
+	}
+	return cyc;
+}
+
+void topo_note_stated(struct topo_build *b, const struct cxms_cfg_node *root)
+{
+	bool cyc = false;
+	for (size_t i = 0; i < root->n_child; i++) {
+		const struct cxms_cfg_node *n = root->child[i];
+		if (strcmp(n->key, "host") == 0)
+			cyc |= walk(b, n, &topo_keys_host, "host");
+		else if (strcmp(n->key, "devices") == 0)
+			cyc |= walk_devices(b, n);
+		else if (strcmp(n->key, "regions") == 0)
+			note(b, "regions", NULL);
+		else if (strcmp(n->key, "placement") == 0)
+			walk(b, n, &topo_keys_placement, "placement");
+	}
+	/* the frequency matters only where it turns cycles of a used key into time */
+	for (size_t i = 0; i < b->t->n_key && !cyc; i++) {
+		struct cxms_ignored *s = &b->own->stated[i];
+		if (strcmp(s->key, FREQUENCY) == 0) {
+			s->source = SAMPLED_SOURCES;
+			s->reason = "no key that these sources use is given in cyc";
+		}
+	}
+}
+
+void cxms_topo_ignored(const struct cxms_topo *t, enum cxms_topo_source source,
+		       void (*cb)(void *arg, const struct cxms_ignored *key), void *arg)
+{
+	if (source != CXMS_TOPO_FOR_SAMPLED)
+		return;
+	for (size_t i = 0; i < t->n_key; i++)
+		if (t->stated[i].reason)
+			cb(arg, &t->stated[i]);
+}

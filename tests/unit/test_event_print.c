@@ -1,0 +1,64 @@
+/* The text line of every event kind. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "trace/trace.h"
+
+#define COMMON(k) .kind = CXMS_EV_##k, .pid = 10, .tid = 11, .time_ns = 1000000005
+
+static const struct {
+	struct cxms_event ev;
+	const char *line;
+} rows[] = {
+	{{COMMON(SAMPLE),
+	  .sample = {0x7f00, 3, 200000, CXMS_SAMPLE_ADDR | CXMS_SAMPLE_WRITE | 0x8000, 2}},
+	 "1.000000005 10/11 sample addr=0x7f00 site=3 weight_ns=200000 cpu=2 "
+	 "flags=addr|write|0x8000"},
+	{{COMMON(SAMPLE), .sample = {0, CXMS_NO_SITE, 5, CXMS_SAMPLE_KERNEL, 0}},
+	 "1.000000005 10/11 sample weight_ns=5 cpu=0 flags=kernel"},
+	{{COMMON(FAULT), .fault = {0x1000, 0x401000}},
+	 "1.000000005 10/11 fault addr=0x1000 ip=0x401000"},
+	{{COMMON(RUN), .run = {77, 1, CXMS_RUN_PREEMPTED}},
+	 "1.000000005 10/11 run dur_ns=77 cpu=1 end=preempted"},
+	{{COMMON(RUN), .run = {77, 1, 200}}, "1.000000005 10/11 run dur_ns=77 cpu=1 end=?"},
+	{{COMMON(FORK), .fork = {8, 9}}, "1.000000005 10/11 fork parent_pid=8 parent_tid=9"},
+	{{COMMON(EXEC), .exec = {"a'b\n\\\xff"}},
+	 "1.000000005 10/11 exec name='a\\x27b\\x0a\\x5c\\xff'"},
+	{{COMMON(EXEC)}, "1.000000005 10/11 exec name=''"},
+	{{COMMON(EXIT)}, "1.000000005 10/11 exit"},
+	{{COMMON(MAP), .map = {0x1000, 0x2000, 0, 5, 2, {0xab, 0x01}, 2, "/bin/env"}},
+	 "1.000000005 10/11 map addr=0x1000 len=0x2000 off=0x0 prot=0x5 mapflags=0x2 "
+	 "build_id=ab01 path='/bin/env'"},
+	{{COMMON(AREA), .area = {0x1000, 0x2000, 4096, 0}},
+	 "1.000000005 10/11 area addr=0x1000 len=0x2000 resident_bytes=4096 huge_bytes=0"},
+	{{COMMON(SITE), .site = {4, 0x401136, CXMS_SITE_LOAD, 8, CXMS_SITE_SELF, 3}},
+	 "1.000000005 10/11 site id=4 ip=0x401136 kind=load bytes=8 loop=3 flags=self"},
+	{{COMMON(LOST), .lost = {6, 1, CXMS_LOST_FAULTS}},
+	 "1.000000005 10/11 lost count=6 cpu=1 what=faults"},
+	{{.kind = 99}, "0.000000000 0/0 kind=99"},
+};
+
+static void test_each_kind_has_its_line(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct cxms_buf out = {0};
+
+		cxms_event_print(&rows[i].ev, &out);
+		assert_string_equal(cxms_buf_text(&out), rows[i].line);
+		cxms_buf_fini(&out);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_each_kind_has_its_line),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
