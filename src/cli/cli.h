@@ -93,6 +93,9 @@ int cli_parse(struct cli *c, int argc, char **argv, bool *help);
 /** prints c->err as it must look (positions of files first, else "cxlmemsim: "); returns @status,
  * 125 for runners */
 int cli_fail(struct cli *c, int status);
+/** after a failed cxms_topo_load(): all errors of the file; returns the exit code of verbs that are
+ * no runners */
+int cli_fail_topology(struct cli *c, const char *path);
 /** a fault in words: cxms_fail() with EINVAL, then cli_fail() with the usage code */
 int cli_usage(struct cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /** "'X' is not available yet" as a usage error */

@@ -14,23 +14,6 @@
 
 #define MAX_SPLITS 101
 
-/* All errors of the file, as they are: each names its line. */
-static int fail_topology(struct cli *c, const char *path, int rc)
-{
-	char *errors = NULL;
-	struct cxms_err ignored = {0};
-	cxms_topo_check(path, &errors, &ignored);
-	if (errors && errors[0]) {
-		size_t n = strlen(errors);
-		fprintf(stderr, "%s%s", errors, errors[n - 1] == '\n' ? "" : "\n");
-		cxms_err_clear(&c->err);
-	} else {
-		cli_fail(c, CLI_USAGE);
-	}
-	free(errors);
-	return rc;
-}
-
 static int load_topologies(struct cli *c, struct cli_eval *e)
 {
 	int rc = 0;
@@ -48,10 +31,12 @@ static int load_topologies(struct cli *c, struct cli_eval *e)
 	for (size_t i = 0; i < c->opt.topology.n; i++) {
 		struct cxms_topo *t = NULL;
 		int bad = cxms_topo_load(c->opt.topology.v[i], &t, &c->err);
-		if (bad < 0)
-			rc = fail_topology(c, c->opt.topology.v[i], bad);
-		else
+		if (bad < 0) {
+			cli_fail_topology(c, c->opt.topology.v[i]);
+			rc = bad;
+		} else {
 			e->topo[e->n_topo++] = t;
+		}
 	}
 	return rc;
 }

@@ -1,11 +1,12 @@
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "cli/cli.h"
+#include "topo/topo.h"
 
 /* "file:12:3: what": positions stand first in the line, where editors look for them. */
 static bool has_position(const char *msg)
@@ -28,6 +29,23 @@ int cli_fail(struct cli *c, int status)
 	fprintf(stderr, has_position(msg) ? "%s\n" : "cxlmemsim: %s\n", msg);
 	cxms_err_clear(&c->err);
 	return c->verb && c->verb->is_runner ? CLI_TOOL : status;
+}
+
+int cli_fail_topology(struct cli *c, const char *path)
+{
+	char *errors = NULL;
+	struct cxms_err ignored = {0};
+	int status = cli_status_of(-c->err.code) == CLI_FAILED ? CLI_FAILED : CLI_USAGE;
+	/* a failed load keeps only the first errors of the file */
+	cxms_topo_check(path, &errors, &ignored);
+	if (errors && has_position(errors)) {
+		fprintf(stderr, "%s%s", errors, errors[strlen(errors) - 1] == '\n' ? "" : "\n");
+		cxms_err_clear(&c->err);
+	} else {
+		cli_fail(c, status);
+	}
+	free(errors);
+	return status;
 }
 
 int cli_usage(struct cli *c, const char *fmt, ...)

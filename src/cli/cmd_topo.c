@@ -1,5 +1,4 @@
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -8,23 +7,6 @@
 #include "topo/draw.h"
 #include "topo/topo.h"
 
-/* All errors of the file, one per line; the exit code of a bad file. */
-static int fail_file(struct cli *c, const char *path, int rc)
-{
-	char *errors = NULL;
-	struct cxms_err ignored = {0};
-	int status = cli_status_of(rc) == CLI_FAILED ? CLI_FAILED : CLI_USAGE;
-	cxms_topo_check(path, &errors, &ignored);
-	if (errors && errors[0]) {
-		fprintf(stderr, "%s%s", errors, errors[strlen(errors) - 1] == '\n' ? "" : "\n");
-		cxms_err_clear(&c->err);
-	} else {
-		cli_fail(c, status);
-	}
-	free(errors);
-	return status;
-}
-
 static int check(struct cli *c, int n, char **path)
 {
 	int status = CLI_OK;
@@ -32,7 +14,7 @@ static int check(struct cli *c, int n, char **path)
 		struct cxms_topo *t = NULL;
 		int rc = cxms_topo_load(path[i], &t, &c->err);
 		if (rc < 0)
-			status = fail_file(c, path[i], rc);
+			status = cli_fail_topology(c, path[i]);
 		else if (!c->opt.quiet)
 			printf("%s: ok, %zu device%s, %zu of them memory\n", path[i], t->n_dev,
 			       t->n_dev == 1 ? "" : "s", t->n_memdev);
@@ -54,7 +36,7 @@ static int show_or_draw(struct cli *c, bool draw, const char *path)
 		return cli_fail(c, CLI_USAGE);
 	rc = cxms_topo_load(path, &t, &c->err);
 	if (rc < 0)
-		return fail_file(c, path, rc);
+		return cli_fail_topology(c, path);
 	if (draw)
 		cxms_topo_draw(t, (enum cxms_draw_format)c->opt.format, &text);
 	else

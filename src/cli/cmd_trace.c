@@ -62,8 +62,9 @@ static void put_totals(const struct cxms_trace_reader *r, struct cxms_buf *out)
 			"file          %" PRIu64 " bytes in %" PRIu64 " blocks, %" PRIu64
 			" unpacked\n",
 			s->bytes, s->blocks, s->raw_bytes);
+	cxms_buf_printf(out, "events\n");
 	for (int k = CXMS_EV_SAMPLE; k < CXMS_EV_KIND_END; k++)
-		cxms_buf_printf(out, "%-13s %" PRIu64 "\n", kind_names[k], s->events[k]);
+		cxms_buf_printf(out, "  %-13s %" PRIu64 "\n", kind_names[k], s->events[k]);
 }
 
 /* Names come from the recording: none may drive the terminal. */

@@ -135,7 +135,7 @@ int main(int argc, char **argv)
 	cxms_strs_fini(&c.opt.topology);
 	cxms_strs_fini(&c.opt.policy);
 	/* what printf() still holds must arrive, or the exit code lies */
-	if (fflush(stdout) != 0 || ferror(stdout)) {
+	if (status == CLI_OK && (fflush(stdout) != 0 || ferror(stdout))) {
 		cxms_fail_sys(&c.err, errno ? errno : EIO, "cannot write standard output");
 		status = cli_fail(&c, CLI_FAILED);
 	}

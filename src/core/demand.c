@@ -2,20 +2,24 @@
 
 #include <math.h>
 
+/* A longer wait makes fewer waits of the same stall, and so less added time: the low end. */
+double cxms_wait_spread(enum cxms_span end)
+{
+	static const double spread[CXMS_SPAN_COUNT] = {1 + CXMS_ASSUMED_LATENCY_SPREAD, 1,
+						       1 - CXMS_ASSUMED_LATENCY_SPREAD};
+	return spread[end];
+}
+
 void cxms_wait_model(double mem_ps, double walk_ps, bool carried, unsigned loop_insns, unsigned rob,
 		     struct cxms_wait *out)
 {
-	/* A longer wait makes fewer waits of the same stall, and so less added time: the low end.
-	 */
-	static const double spread[CXMS_SPAN_COUNT] = {1 + CXMS_ASSUMED_LATENCY_SPREAD, 1,
-						       1 - CXMS_ASSUMED_LATENCY_SPREAD};
 	static const double looped[CXMS_SPAN_COUNT] = {1.0, 1.5, 2.0};
 	static const double unlooped[CXMS_SPAN_COUNT] = {0.0, 1.0, 2.0};
 	double uops = loop_insns ? fmin(rob, loop_insns) : fmin(rob, CXMS_ASSUMED_UNLOOPED_UOPS);
 	double uop_ps = CXMS_ASSUMED_CPI_WORK * 1e12 / CXMS_ASSUMED_CLOCK_HZ;
 
 	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
-		double seen = (mem_ps + walk_ps) * spread[k];
+		double seen = (mem_ps + walk_ps) * cxms_wait_spread((enum cxms_span)k);
 		double factor = loop_insns ? looped[k] : unlooped[k];
 		double hidden =
 			carried ? 0 : fmin(uop_ps * uops * factor, CXMS_HIDDEN_MAX_RATIO * seen);

@@ -22,6 +22,9 @@
 /** ends of the model's own uncertainty; arrays of CXMS_SPAN_COUNT follow this order */
 enum cxms_span { CXMS_SPAN_LO, CXMS_SPAN_MID, CXMS_SPAN_HI, CXMS_SPAN_COUNT };
 
+/** cxms_wait_spread() - factor on the measured latency at an end of the span */
+double cxms_wait_spread(enum cxms_span end);
+
 /** struct cxms_wait - how one site waits on one page size */
 struct cxms_wait {
 	double seen_ps[CXMS_SPAN_COUNT];   /* L_obs = (L_mem + walk), with its spread */

@@ -26,7 +26,7 @@ enum cxms_server_kind {
 /** struct cxms_server - value struct; caps in bytes/s of payload, INFINITY = not bounded here */
 struct cxms_server {
 	enum cxms_server_kind kind;
-	double dir_bytes_per_s;                 /* LINK: usable wire bytes/s of each direction */
+	double dir_bytes_per_s;                 /* LINK: usable wire bytes/s of each direction; 0 = no link, unbounded */
 	double read_cap, write_cap, total_cap;  /* DEVICE */
 	double idle_ps;                         /* DEVICE: L0 of the loaded-latency formula */
 	bool queue_md1;                         /* DEVICE: M/D/1 (switch) instead of the measured device shape */
@@ -39,6 +39,7 @@ double cxms_server_utilization(const struct cxms_server *s, const struct cxms_lo
 /**
  * cxms_server_wait_ps() - mean added latency of a request at that load
  * DEVICE: L0 * 0.10 * (u/(1-u))^0.7; LINK and queue_md1: M/D/1, rho/(2(1-rho)) * service time.
+ * LINK: summed over both directions; service = length-weighted mean of the messages there.
  * Return: INFINITY for u >= 1; 0 for u == 0; increasing in u.
  */
 double cxms_server_wait_ps(const struct cxms_server *s, const struct cxms_load *load);

@@ -213,11 +213,12 @@ int cxms_record_run(const struct cxms_record_cfg *cfg, int fd, struct cxms_recor
 	const struct cxms_source_ops *ops = NULL;
 	struct recording r = {.cfg = cfg};
 	struct cxms_facts facts = {0};
+	char reason[sizeof(facts.source_reason)] = "";
 	int rc;
 
 	memset(out, 0, sizeof(*out));
 	out->stage = CXMS_RECORD_NOT_STARTED;
-	rc = choose_source(cfg, &ops, facts.source_reason, sizeof(facts.source_reason), err);
+	rc = choose_source(cfg, &ops, reason, sizeof(reason), err);
 	if (rc)
 		goto out;
 	out->source = ops;
@@ -231,7 +232,8 @@ int cxms_record_run(const struct cxms_record_cfg *cfg, int fd, struct cxms_recor
 	if (rc)
 		goto out;
 	snprintf(facts.source, sizeof(facts.source), "%s", ops->name);
-	cxms_log(cfg->log, CXMS_LOG_INFO, "source %s", facts.source_reason);
+	memcpy(facts.source_reason, reason, sizeof(reason));
+	cxms_log(cfg->log, CXMS_LOG_INFO, "source %s", reason);
 	rc = run(&r, ops, &facts, fd, out, err);
 out:
 	cxms_trace_writer_free(r.writer);

@@ -102,11 +102,11 @@ static void put_header(const struct cxms_result *r, struct cxms_buf *out)
 	double taken = (double)t->samples + (double)t->lost_samples;
 	rpt_para(out, "source",
 		 "%s: %" PRIu64 " samples, one per %s; %" PRIu64
-		 " lost (%s %%); overhead %s %%%s%s",
+		 " lost (%s %%); overhead %s %%%s%s%s",
 		 r->facts.source, t->samples, rpt_time_ns(RPT_FMT, (double)r->facts.period_ns),
 		 t->lost_samples, rpt_pct(RPT_FMT, rpt_ratio((double)t->lost_samples, taken), 1),
-		 rpt_pct(RPT_FMT, r->overhead_ratio, 1), r->facts.source_reason[0] ? "; " : "",
-		 r->facts.source_reason);
+		 rpt_pct(RPT_FMT, r->overhead_ratio, 1), r->facts.source_reason[0] ? " (" : "",
+		 r->facts.source_reason, r->facts.source_reason[0] ? ")" : "");
 }
 
 static void put_trust(const struct cxms_result *r, struct cxms_buf *out)

@@ -159,12 +159,14 @@ static int judge_groups(const struct cxms_recording *rec, const struct cxms_cell
 	return rc;
 }
 
-static int model_waits(const struct cxms_recording *rec, unsigned rob, struct cxms_evidence *e)
+int cxms_evidence_set_rob(const struct cxms_recording *rec, unsigned rob, struct cxms_evidence *e,
+			  struct cxms_err *err)
 {
 	double walk = (double)rec->facts.walk_ps;
+	free(e->wait);
 	e->wait = calloc(2 * rec->n_site + 2, sizeof(*e->wait));
 	if (!e->wait)
-		return -ENOMEM;
+		return cxms_fail(err, ENOMEM, "out of memory for the waits");
 	for (size_t i = 0; i < rec->n_site; i++) {
 		const struct cxms_rec_site *s = &rec->site[i];
 		bool carried = s->flags & (CXMS_SITE_CARRIED | CXMS_SITE_SELF);
@@ -228,16 +230,13 @@ static void judge_floating(struct cxms_evidence *e)
 }
 
 int cxms_evidence_build(const struct cxms_recording *rec, const struct cxms_cells *cells,
-			unsigned rob, uint64_t llc_bytes, struct cxms_evidence *out,
-			struct cxms_err *err)
+			uint64_t llc_bytes, struct cxms_evidence *out, struct cxms_err *err)
 {
 	*out = (struct cxms_evidence){0};
 	cxms_stair_init(&out->stair, &rec->facts, llc_bytes);
 	int rc = assign_groups(rec, out, err);
 	if (!rc)
 		rc = judge_groups(rec, cells, out);
-	if (!rc)
-		rc = model_waits(rec, rob, out);
 	if (!rc)
 		rc = find_active(rec, cells, out);
 	if (rc) {

@@ -35,10 +35,13 @@ struct cxms_evidence {
 	double wait_ns, known_ns;		/* all memory waits; those with an address */
 };
 
-/** cxms_evidence_build() - judge every group. 0 or -ENOMEM */
+/** cxms_evidence_build() - judge every group; wait[] is filled by cxms_evidence_set_rob(). 0 or
+ * -ENOMEM */
 int cxms_evidence_build(const struct cxms_recording *rec, const struct cxms_cells *cells,
-			unsigned rob, uint64_t llc_bytes, struct cxms_evidence *out,
-			struct cxms_err *err);
+			uint64_t llc_bytes, struct cxms_evidence *out, struct cxms_err *err);
+/** cxms_evidence_set_rob() - fill wait[] for a window of @rob entries. 0 or -ENOMEM */
+int cxms_evidence_set_rob(const struct cxms_recording *rec, unsigned rob, struct cxms_evidence *e,
+			  struct cxms_err *err);
 void cxms_evidence_fini(struct cxms_evidence *e);
 
 #endif

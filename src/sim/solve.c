@@ -143,37 +143,25 @@ static bool is_loaded(const struct cxms_solve *s, size_t server)
 	return false;
 }
 
-static double residual_of(struct cxms_solve *s, double scale)
-{
-	double worst = 0;
-	update(s);
-	for (size_t v = 0; v < s->fabric->n_server; v++) {
-		if (s->wait_ps[v] <= 0)
-			continue;
-		struct cxms_load load = load_on(s, v);
-		double wait = cxms_server_wait_ps(&s->fabric->server[v], &load);
-		/* Near saturation the wait is infinitely steep: judge by the load there is room
-		 * for. */
-		double gap = fabs(wait - s->wait_ps[v]) / (scale + s->wait_ps[v]);
-		double room = 1 - cxms_server_utilization(&s->fabric->server[v], &load);
-		worst = fmax(worst, fmin(gap, fabs(room)));
-	}
-	return worst;
-}
-
+/* Residual: how far the waits still moved in the last sweep, relative to the latencies they add to.
+ */
 static void sweep(struct cxms_solve *s, double scale)
 {
 	for (s->sweeps = 0; s->sweeps < CXMS_SOLVE_MAX_SWEEPS; s->sweeps++) {
+		s->residual = 0;
 		for (size_t v = 0; v < s->fabric->n_server; v++) {
+			double before = s->wait_ps[v];
 			if (is_loaded(s, v))
 				solve_server(s, v, scale);
 			else
 				s->wait_ps[v] = 0;
+			s->residual =
+				fmax(s->residual, fabs(s->wait_ps[v] - before) / (scale + before));
 		}
-		s->residual = residual_of(s, scale);
 		if (s->residual <= CXMS_SOLVE_RESIDUAL)
-			return;
+			break;
 	}
+	update(s);
 }
 
 static double busiest(struct cxms_solve *s)

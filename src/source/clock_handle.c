@@ -175,13 +175,18 @@ static int on_map(struct clock *c, const struct cxms_perf_rec *r, struct cxms_er
 		memcpy(id.build_id, r->map.build_id, id.build_id_len);
 	ev.map.addr = r->map.addr;
 	ev.map.len = r->map.len;
-	ev.map.file_off = r->map.file_off;
+	ev.map.file_off = r->map.path[0] == '/' ? r->map.file_off : 0;
 	ev.map.prot = r->map.prot;
 	ev.map.flags = r->map.flags;
 	ev.map.build_id_len = id.build_id_len;
 	memcpy(ev.map.build_id, id.build_id, sizeof(id.build_id));
 	/* The kernel's name for memory without a file. */
-	ev.map.path = strcmp(r->map.path, "//anon") ? r->map.path : "";
+	if (!strcmp(r->map.path, "//anon")) {
+		ev.map.path = "";
+		ev.map.file_off = 0;
+	} else {
+		ev.map.path = r->map.path;
+	}
 	rc = cxms_maps_add(&c->analyzer.maps, s, &ev.map, &id, NULL);
 	if (rc == -ENOMEM)
 		return cxms_fail(err, ENOMEM, "out of memory for mappings");
@@ -274,7 +279,7 @@ static void check_setuid(struct clock *c, const struct clock_task *t,
 			  r->pid);
 }
 
-static int on_exit(struct clock *c, struct clock_task *t, const struct cxms_perf_rec *r)
+static int on_task_exit(struct clock *c, struct clock_task *t, const struct cxms_perf_rec *r)
 {
 	check_setuid(c, t, r);
 	if (r->pid == (uint32_t)c->child.pid)
@@ -332,7 +337,7 @@ static int on_task_record(struct clock *c, const struct cxms_clock_ring *ring,
 	case PERF_RECORD_FORK:
 		return on_fork(c, t, r, err);
 	case PERF_RECORD_EXIT:
-		return on_exit(c, t, r);
+		return on_task_exit(c, t, r);
 	default:
 		return on_switch(c, t, r);
 	}

@@ -132,6 +132,17 @@ static unsigned decode_at(struct cxms_code *c, uint64_t addr, struct cxms_insn *
 	return p ? cxms_insn_decode(p, n, in) : 0;
 }
 
+/* As decode_at(), for chains that vote: two zero bytes are padding or data, never the add they
+ * spell. */
+static unsigned chain_step(struct cxms_code *c, uint64_t addr)
+{
+	struct cxms_insn in;
+	size_t n;
+	const uint8_t *p = bytes_at(c, addr, &n);
+
+	return p && n > 1 && (p[0] || p[1]) ? cxms_insn_decode(p, n, &in) : 0;
+}
+
 static bool start_get(struct cxms_code *c, uint64_t addr)
 {
 	const struct chunk *k = chunk_get(c, chunk_of(addr));
@@ -189,8 +200,7 @@ static uint64_t sweep_entry(struct cxms_code *c, uint64_t addr)
 	if (addr < VOTE_BYTES)
 		return addr;
 	for (unsigned back = 1; back <= VOTE_BYTES; back++) {
-		struct cxms_insn in;
-		unsigned len = decode_at(c, addr - back, &in);
+		unsigned len = chain_step(c, addr - back);
 
 		lands[back - 1] = UINT8_MAX;
 		if (len >= back)
@@ -262,8 +272,7 @@ static uint64_t previous(struct cxms_code *c, uint64_t ip)
 	unsigned best = 0, window = ip < VOTE_BYTES ? (unsigned)ip : VOTE_BYTES;
 
 	for (unsigned back = 1; back <= window; back++) {
-		struct cxms_insn in;
-		unsigned len = decode_at(c, ip - back, &in);
+		unsigned len = chain_step(c, ip - back);
 
 		hits[back] = 0;
 		if (len == back)
@@ -314,23 +323,13 @@ static struct cxms_code_site site_of_jump(struct cxms_code *c, uint64_t jump)
 	return info.site;
 }
 
-/* An instruction capstone does not know waits for memory only if it names memory. */
-static struct cxms_code_site site_of_plain(struct cxms_code *c, uint64_t addr,
-					   const struct cxms_insn *in)
-{
-	struct cxms_x86_info info;
-
-	if (!x86_at(c, addr, false, &info) && (!in->modrm_mem || in->nop))
-		return site_none(addr, CXMS_SITE_NONE);
-	return info.site;
-}
-
 /* Linear predecessor @prev; *falls: control can come from it. */
 static struct cxms_code_site site_linear(struct cxms_code *c, uint64_t prev, bool is_entry,
 					 bool *falls)
 {
 	struct cxms_code_site s = site_none(prev, CXMS_SITE_NONE);
 	struct cxms_insn in;
+	struct cxms_x86_info info;
 
 	*falls = false;
 	if (!prev || !decode_at(c, prev, &in))
@@ -338,7 +337,8 @@ static struct cxms_code_site site_linear(struct cxms_code *c, uint64_t prev, boo
 	switch ((enum cxms_flow)in.flow) {
 	case CXMS_FLOW_NEXT:
 		*falls = true;
-		return site_of_plain(c, prev, &in);
+		x86_at(c, prev, false, &info);
+		return info.site;
 	case CXMS_FLOW_JCC:
 	case CXMS_FLOW_LOOP:
 		*falls = true;

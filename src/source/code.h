@@ -1,4 +1,5 @@
-/* Code of watched programs: which memory operand an instruction pointer was waiting for, and its address. */
+/* Code of watched programs: which memory operand an instruction pointer was waiting for, and its
+ * address. */
 #ifndef CXMS_SOURCE_CODE_H
 #define CXMS_SOURCE_CODE_H
 
@@ -13,9 +14,23 @@ struct cxms_err;
 
 /* Register numbers of struct cxms_regs: PERF_REG_X86 order without the segment selectors. */
 enum cxms_reg {
-	CXMS_REG_AX, CXMS_REG_BX, CXMS_REG_CX, CXMS_REG_DX, CXMS_REG_SI, CXMS_REG_DI, CXMS_REG_BP,
-	CXMS_REG_SP, CXMS_REG_R8, CXMS_REG_R9, CXMS_REG_R10, CXMS_REG_R11, CXMS_REG_R12,
-	CXMS_REG_R13, CXMS_REG_R14, CXMS_REG_R15, CXMS_REG_GPR_END
+	CXMS_REG_AX,
+	CXMS_REG_BX,
+	CXMS_REG_CX,
+	CXMS_REG_DX,
+	CXMS_REG_SI,
+	CXMS_REG_DI,
+	CXMS_REG_BP,
+	CXMS_REG_SP,
+	CXMS_REG_R8,
+	CXMS_REG_R9,
+	CXMS_REG_R10,
+	CXMS_REG_R11,
+	CXMS_REG_R12,
+	CXMS_REG_R13,
+	CXMS_REG_R14,
+	CXMS_REG_R15,
+	CXMS_REG_GPR_END
 };
 /** struct cxms_regs - user registers at a sample */
 struct cxms_regs {
@@ -33,24 +48,25 @@ typedef int64_t (*cxms_code_read_fn)(void *arg, uint64_t addr, void *buf, size_t
 
 /** struct cxms_code_site - how the thread at one sampled ip reached memory; a value */
 struct cxms_code_site {
-	uint64_t ip;          /* the instruction that waited */
-	uint8_t kind;         /* enum cxms_site_kind */
+	uint64_t ip;  /* the instruction that waited */
+	uint8_t kind; /* enum cxms_site_kind */
 	uint8_t access_bytes;
-	uint16_t flags;       /* enum cxms_site_flag */
+	uint16_t flags; /* enum cxms_site_flag */
 	uint16_t loop_insns;
-	int8_t base, index;   /* enum cxms_reg or -1 */
-	uint8_t scale;        /* 1 2 4 8 */
-	int8_t segment;       /* 0 none, 4 fs, 5 gs */
-	bool rip_relative;    /* disp is then the absolute address */
-	bool addr32;          /* 67h prefix: the sum is cut to 32 bits */
-	bool string_dst;      /* STRING: has a destination side ([rdi]) */
-	bool string_src;      /* STRING: has a source side ([rsi]) */
+	int8_t base, index; /* enum cxms_reg or -1 */
+	uint8_t scale;	    /* 1 2 4 8 */
+	int8_t segment;	    /* 0 none, 4 fs, 5 gs */
+	bool rip_relative;  /* disp is then the absolute address */
+	bool addr32;	    /* 67h prefix: the sum is cut to 32 bits */
+	bool string_dst;    /* STRING: has a destination side ([rdi]) */
+	bool string_src;    /* STRING: has a source side ([rsi]) */
 	int64_t disp;
 };
 
 /**
- * cxms_code_new() - a decode cache for the code of one address range view (a module, or an anonymous mapping)
- * Instructions, their boundaries and the branches to each address are decoded once per 1 KiB of code.
+ * cxms_code_new() - a decode cache for the code of one address range view (a module, or an
+ * anonymous mapping) Instructions, their boundaries and the branches to each address are decoded
+ * once per 1 KiB of code.
  */
 int cxms_code_new(struct cxms_code **out, struct cxms_err *err);
 void cxms_code_free(struct cxms_code *c);
@@ -63,10 +79,11 @@ void cxms_code_reset(struct cxms_code *c);
  * - skid is one instruction: the operand waited for is that of the instruction executed before @ip;
  * - a rep-prefixed string instruction is interrupted at itself: its own operands;
  * - a jump fused with a compare or test that reads memory: that operand;
- * - at a branch target the predecessor is a known (preferably backward) branch to it, else the linear one;
+ * - at a branch target the predecessor is a known (preferably backward) branch to it, else the
+ * linear one;
  * - after a call, the predecessor is the callee's return: the stack slot below sp.
- * The result is cached by @ip and borrowed until reset or free. Never NULL: kind UNDECODED when the bytes
- * cannot be read.
+ * The result is cached by @ip and borrowed until reset or free. Never NULL: kind UNDECODED when the
+ * bytes cannot be read.
  */
 const struct cxms_code_site *cxms_code_site_at(struct cxms_code *c, uint64_t ip,
 					       cxms_code_read_fn rd, void *arg);

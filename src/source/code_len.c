@@ -43,15 +43,11 @@ static const char map_0f[] = "MMMMXNXXXXXNXMXX"	    /* 00 */
 			     "MMMMMMMMMMMMMMMM"	    /* e0 */
 			     "MMMMMMMMMMMMMMMM";    /* f0 */
 
-enum map { MAP_1BYTE, MAP_0F, MAP_0F38, MAP_0F3A, MAP_EVEX56 };
-
 struct scan {
 	const uint8_t *p;
 	size_t n, at;
-	bool opsize, addrsize, rep, rex_w, vector;
-	uint8_t rex;
-	enum map map;
-	uint8_t opcode;
+	bool opsize, rep;
+	struct cxms_insn in; /* what is known so far */
 };
 
 /* Prefixes and REX; false when the bytes end. */
@@ -61,46 +57,48 @@ static bool scan_prefixes(struct scan *s)
 		uint8_t b = s->p[s->at];
 
 		if ((b & 0xf0) == 0x40) {
-			s->rex = b;
+			s->in.rex = b;
 			continue;
 		}
 		if (b == 0x66)
 			s->opsize = true;
 		else if (b == 0x67)
-			s->addrsize = true;
+			s->in.addr32 = true;
 		else if (b == 0xf2 || b == 0xf3)
 			s->rep = true;
-		else if (b != 0xf0 && (b & 0xe7) != 0x26 && b != 0x64 && b != 0x65)
+		else if (b == 0x64 || b == 0x65)
+			s->in.segment = b == 0x64 ? 4 : 5;
+		else if (b != 0xf0 && (b & 0xe7) != 0x26)
 			break;
-		s->rex = 0; /* only the REX right before the opcode counts */
+		s->in.rex = 0; /* only the REX right before the opcode counts */
 	}
-	s->rex_w = (s->rex & 8) != 0;
 	return s->at < s->n;
 }
 
 /* C4, C5 and 62 in 64-bit mode are always VEX and EVEX; legacy prefixes before them are faults. */
 static bool scan_vector_prefix(struct scan *s)
 {
-	static const size_t prefix_bytes[] = {[0] = 3, [1] = 2, [2] = 4};
 	const uint8_t *v = s->p + s->at;
-	size_t kind = v[0] == 0xc4 ? 0 : v[0] == 0xc5 ? 1 : 2;
-	size_t len = prefix_bytes[kind];
-	unsigned map = 1;
+	bool is_evex = v[0] == 0x62, is_short = v[0] == 0xc5;
+	size_t len = is_evex ? 4 : is_short ? 2 : 3;
+	uint8_t last; /* the byte with W (not in the short form) vvvv and pp; L in VEX */
 
-	if (s->rex || s->opsize || s->rep || s->n - s->at <= len)
+	if (s->in.rex || s->opsize || s->rep || s->n - s->at <= len)
 		return false;
-	if (kind == 0)
-		map = v[1] & 0x1f;
-	if (kind == 2) {
-		map = v[1] & 7;
-		if ((v[1] & 8) || !(v[2] & 4))
-			return false;
-	}
-	if (map == 0 || map == 4 || map > 6 || (map > 3 && kind != 2))
+	last = is_short ? v[1] : v[2];
+	s->in.map = is_short ? CXMS_MAP_0F : (uint8_t)(v[1] & (is_evex ? 7 : 0x1f));
+	if (is_evex && ((v[1] & 8) || !(v[2] & 4)))
 		return false;
-	s->map = map > 3 ? MAP_EVEX56 : (enum map)map;
-	s->vector = true;
-	s->opcode = v[len];
+	if (s->in.map == 0 || s->in.map == 4 || s->in.map > (is_evex ? CXMS_MAP_6 : CXMS_MAP_0F3A))
+		return false;
+	s->in.rex = (uint8_t)(is_short ? (~v[1] >> 5) & 4 : (~v[1] >> 5) & 7);
+	s->in.rex |= !is_short && (last & 0x80) ? 8 : 0;
+	s->in.pp = last & 3;
+	s->in.vl_bytes = (uint8_t)(is_evex ? 16u << (v[3] >> 5 & 3) : (last & 4 ? 32 : 16));
+	s->in.bcast = is_evex && (v[3] & 0x10);
+	s->in.vex = true;
+	s->in.evex = is_evex;
+	s->in.opcode = v[len];
 	s->at += len + 1;
 	return true;
 }
@@ -111,21 +109,21 @@ static bool scan_opcode(struct scan *s)
 
 	if (b == 0xc4 || b == 0xc5 || b == 0x62)
 		return scan_vector_prefix(s);
-	s->map = MAP_1BYTE;
+	s->in.map = CXMS_MAP_1BYTE;
 	s->at++;
 	if (b == 0x0f) {
 		if (s->at >= s->n)
 			return false;
 		b = s->p[s->at++];
-		s->map = MAP_0F;
+		s->in.map = CXMS_MAP_0F;
 		if (b == 0x38 || b == 0x3a) {
-			s->map = b == 0x38 ? MAP_0F38 : MAP_0F3A;
+			s->in.map = b == 0x38 ? CXMS_MAP_0F38 : CXMS_MAP_0F3A;
 			if (s->at >= s->n)
 				return false;
 			b = s->p[s->at++];
 		}
 	}
-	s->opcode = b;
+	s->in.opcode = b;
 	return true;
 }
 
@@ -133,23 +131,22 @@ static char layout(const struct scan *s)
 {
 	char c;
 
-	switch (s->map) {
-	case MAP_0F38:
-	case MAP_EVEX56:
-		return 'M';
-	case MAP_0F3A:
-		return 'm';
-	case MAP_1BYTE:
-		return map_1byte[s->opcode];
-	case MAP_0F:
+	switch (s->in.map) {
+	case CXMS_MAP_1BYTE:
+		return map_1byte[s->in.opcode];
+	case CXMS_MAP_0F:
 		break;
+	case CXMS_MAP_0F3A:
+		return 'm';
+	default:
+		return 'M';
 	}
-	c = map_0f[s->opcode];
-	if (!s->vector)
+	c = map_0f[s->in.opcode];
+	if (!s->in.vex)
 		return c;
-	if (s->opcode >= 0x78 && s->opcode <= 0x7b)
+	if (s->in.opcode >= 0x78 && s->in.opcode <= 0x7b)
 		return 'M'; /* EVEX conversions */
-	return c == 'M' || c == 'm' || s->opcode == 0x77 ? c : 'X';
+	return c == 'M' || c == 'm' || s->in.opcode == 0x77 ? c : 'X';
 }
 
 /* Opcode groups where only some ModR/M values are instructions a user program has. */
@@ -158,14 +155,14 @@ static bool modrm_allowed(const struct scan *s, uint8_t modrm)
 	unsigned reg = (modrm >> 3) & 7;
 	bool is_reg = modrm >= 0xc0;
 
-	if (s->map == MAP_0F && !s->vector) {
-		if (s->opcode == 0xb8)
+	if (s->in.map == CXMS_MAP_0F && !s->in.vex) {
+		if (s->in.opcode == 0xb8)
 			return s->rep;
-		return s->opcode != 0xba || reg >= 4;
+		return s->in.opcode != 0xba || reg >= 4;
 	}
-	if (s->map != MAP_1BYTE)
+	if (s->in.map != CXMS_MAP_1BYTE)
 		return true;
-	switch (s->opcode) {
+	switch (s->in.opcode) {
 	case 0x8d:
 		return !is_reg;
 	case 0x8f:
@@ -203,12 +200,12 @@ static size_t modrm_bytes(const struct scan *s)
 	}
 	if (mod == 1)
 		return len + 1;
-	return len + (mod == 2 || rm == 5 ? 4 : 0);
+	return len + (mod == 2 || rm == 5 ? 4 : 0); /* rm 5 without mod: disp32 alone */
 }
 
 static size_t imm_bytes(const struct scan *s, char c, unsigned reg)
 {
-	size_t by_size = s->opsize && !s->rex_w ? 2 : 4;
+	size_t by_size = s->opsize && !(s->in.rex & 8) ? 2 : 4;
 
 	switch (c) {
 	case 'B':
@@ -224,9 +221,9 @@ static size_t imm_bytes(const struct scan *s, char c, unsigned reg)
 	case 'D':
 		return 4;
 	case 'V':
-		return s->rex_w ? 8 : by_size;
+		return s->in.rex & 8 ? 8 : by_size;
 	case 'O':
-		return s->addrsize ? 4 : 8;
+		return s->in.addr32 ? 4 : 8;
 	case 'T':
 		return reg < 2 ? 1 : 0;
 	case 't':
@@ -264,13 +261,13 @@ static enum cxms_flow flow_1byte(uint8_t op, unsigned reg)
 
 static enum cxms_flow flow_of(const struct scan *s, unsigned reg)
 {
-	if (s->map == MAP_1BYTE)
-		return flow_1byte(s->opcode, reg);
-	if (s->map != MAP_0F || s->vector)
+	if (s->in.map == CXMS_MAP_1BYTE)
+		return flow_1byte(s->in.opcode, reg);
+	if (s->in.map != CXMS_MAP_0F || s->in.vex)
 		return CXMS_FLOW_NEXT;
-	if ((s->opcode & 0xf0) == 0x80)
+	if ((s->in.opcode & 0xf0) == 0x80)
 		return CXMS_FLOW_JCC;
-	if (s->opcode == 0x0b || s->opcode == 0xb9 || s->opcode == 0xff)
+	if (s->in.opcode == 0x0b || s->in.opcode == 0xb9 || s->in.opcode == 0xff)
 		return CXMS_FLOW_STOP;
 	return CXMS_FLOW_NEXT;
 }
@@ -294,16 +291,17 @@ static bool is_string(uint8_t op)
 
 static bool is_padding(const struct scan *s)
 {
-	if (s->map == MAP_1BYTE)
-		return s->opcode == 0xcc || (s->opcode == 0x90 && !(s->rex & 1) && !s->rep);
-	return s->map == MAP_0F && !s->vector && s->opcode == 0x1f;
+	if (s->in.map == CXMS_MAP_1BYTE)
+		return s->in.opcode == 0xcc ||
+		       (s->in.opcode == 0x90 && !(s->in.rex & 1) && !s->rep);
+	return s->in.map == CXMS_MAP_0F && !s->in.vex && s->in.opcode == 0x1f;
 }
 
 unsigned cxms_insn_decode(const uint8_t *p, size_t n, struct cxms_insn *out)
 {
 	struct scan s = {.p = p, .n = n < CXMS_INSN_MAX ? n : CXMS_INSN_MAX};
+	struct cxms_insn *in = &s.in;
 	unsigned reg = 0;
-	bool mem = false;
 	char c;
 
 	if (!scan_prefixes(&s) || !scan_opcode(&s))
@@ -311,27 +309,26 @@ unsigned cxms_insn_decode(const uint8_t *p, size_t n, struct cxms_insn *out)
 	c = layout(&s);
 	if (c == 'X')
 		return 0;
-	if (strchr("MmzTt", c)) {
+	if (c == 'M' || c == 'm' || c == 'z' || c == 'T' || c == 't') {
 		size_t len = modrm_bytes(&s);
 
 		if (!len)
 			return 0;
 		reg = (p[s.at] >> 3) & 7;
-		mem = p[s.at] < 0xc0;
+		in->modrm_mem = p[s.at] < 0xc0;
+		in->modrm_at = (uint8_t)s.at;
 		s.at += len;
 	}
 	s.at += imm_bytes(&s, c, reg);
 	if (s.at > s.n)
 		return 0;
-	*out = (struct cxms_insn){
-		.len = (uint8_t)s.at,
-		.flow = (uint8_t)flow_of(&s, reg),
-		.nop = is_padding(&s),
-		.rep_string = s.rep && s.map == MAP_1BYTE && is_string(s.opcode),
-		.modrm_mem = mem,
-	};
-	if (out->flow == CXMS_FLOW_JCC || out->flow == CXMS_FLOW_LOOP ||
-	    out->flow == CXMS_FLOW_JMP || out->flow == CXMS_FLOW_CALL)
-		out->rel = relative(p + s.at, c);
-	return out->len;
+	in->len = (uint8_t)s.at;
+	in->flow = (uint8_t)flow_of(&s, reg);
+	in->nop = is_padding(&s);
+	in->rep_string = s.rep && in->map == CXMS_MAP_1BYTE && is_string(in->opcode);
+	if (in->flow == CXMS_FLOW_JCC || in->flow == CXMS_FLOW_LOOP || in->flow == CXMS_FLOW_JMP ||
+	    in->flow == CXMS_FLOW_CALL)
+		in->rel = relative(p + s.at, c);
+	*out = *in;
+	return in->len;
 }

@@ -25,10 +25,29 @@ enum cxms_flow {
 	CXMS_FLOW_STOP, /* ud2, hlt, int3: nothing follows */
 };
 
+enum cxms_opmap {
+	CXMS_MAP_1BYTE,
+	CXMS_MAP_0F,
+	CXMS_MAP_0F38,
+	CXMS_MAP_0F3A,
+	CXMS_MAP_5 = 5,
+	CXMS_MAP_6
+};
+
 /** struct cxms_insn - what the length decoder tells */
 struct cxms_insn {
 	uint8_t len;
-	uint8_t flow;	 /* enum cxms_flow */
+	uint8_t flow;	  /* enum cxms_flow */
+	uint8_t map;	  /* enum cxms_opmap */
+	uint8_t opcode;	  /* in that map */
+	uint8_t modrm_at; /* offset of ModR/M, 0 = none */
+	uint8_t rex;	  /* WRXB in the low bits; of VEX and EVEX as well, not inverted */
+	uint8_t segment;  /* 0, 4 fs, 5 gs */
+	uint8_t pp;	  /* VEX, EVEX: 0 none, 1 66, 2 F3, 3 F2 */
+	uint8_t vl_bytes; /* VEX, EVEX: vector length 16, 32, 64 */
+	bool vex, evex;
+	bool bcast;	 /* EVEX: one element of memory for all */
+	bool addr32;	 /* 67h */
 	bool nop;	 /* padding: nop in any length, int3 */
 	bool rep_string; /* rep movs, stos, lods, cmps, scas: interruptible */
 	bool modrm_mem;	 /* has an explicit memory operand (or a nop's fake one) */
@@ -43,6 +62,20 @@ struct cxms_insn {
  * (EVEX). Return: length 1..15, or 0 (invalid, or cut off by @n) with *out untouched
  */
 unsigned cxms_insn_decode(const uint8_t *p, size_t n, struct cxms_insn *out);
+
+/**
+ * cxms_insn_address() - base, index, scale, disp, segment and addr32 of @site from ModR/M and SIB
+ * @p, @in: decoded at address @addr, with modrm_mem set. A vector index gives GATHER|NOADDR, index
+ * -1. Source: Intel SDM volume 2, 2.1.5, 2.2.1, 2.7.5 (compressed displacement)
+ */
+void cxms_insn_address(const uint8_t *p, const struct cxms_insn *in, uint64_t addr,
+		       struct cxms_code_site *site);
+/** cxms_insn_vector_bytes() - memory operand width of a VEX or EVEX instruction (one element of a
+ * gather) */
+unsigned cxms_insn_vector_bytes(const struct cxms_insn *in);
+/** cxms_insn_vector_stores() - a VEX or EVEX instruction with a memory operand writes it; else it
+ * reads it */
+bool cxms_insn_vector_stores(const uint8_t *p, const struct cxms_insn *in);
 
 struct cxms_x86;
 
@@ -62,7 +95,8 @@ void cxms_x86_free(struct cxms_x86 *x);
 /**
  * cxms_x86_decode() - the operands of one instruction
  * @resume: a rep string instruction is described as interrupted at itself, not as finished
- * Return: false when capstone does not know the instruction; *out is then kind UNDECODED
+ * Return: false when the instruction is not known: *out is then UNDECODED, or NONE when it names no
+ * memory
  */
 bool cxms_x86_decode(struct cxms_x86 *x, const uint8_t *p, size_t n, uint64_t addr, bool resume,
 		     struct cxms_x86_info *out);

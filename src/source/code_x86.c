@@ -96,11 +96,6 @@ static uint32_t gpr_bit(unsigned reg)
 	return i < 0 ? 0 : BIT(i);
 }
 
-static bool is_vector(unsigned reg)
-{
-	return reg >= X86_REG_XMM0 && reg <= X86_REG_ZMM31;
-}
-
 /* Memory operand that is never accessed, or only as a hint: lea, prefetches, hint nops, line
  * flushes. */
 static bool never_waits(const cs_insn *in)
@@ -312,30 +307,15 @@ static bool stack_site(const struct cxms_x86_info *info, const cs_insn *in,
 	return true;
 }
 
-static void mem_address(const cs_insn *in, const cs_x86_op *op, struct cxms_code_site *s)
+/* Offset form (opcodes a0..a3): an absolute address without ModR/M. */
+static void offset_address(const struct cxms_insn *in, const cs_x86_op *op,
+			   struct cxms_code_site *s)
 {
-	const x86_op_mem *m = &op->mem;
-	unsigned width;
-
-	s->disp = m->disp;
-	s->access_bytes = op->size;
-	s->addr32 = in->detail->x86.addr_size == 4;
-	if (m->base == X86_REG_RIP || m->base == X86_REG_EIP) {
-		s->rip_relative = true;
-		s->disp = (int64_t)(in->address + in->size + (uint64_t)m->disp);
-	} else {
-		s->base = (int8_t)gpr_of(m->base, &width);
-	}
-	s->index = (int8_t)gpr_of(m->index, &width);
-	s->scale = (uint8_t)m->scale;
-	if (m->segment == X86_REG_FS || m->segment == X86_REG_GS) {
-		s->segment = m->segment == X86_REG_FS ? 4 : 5;
+	s->disp = op->mem.disp;
+	s->segment = (int8_t)in->segment;
+	s->addr32 = in->addr32;
+	if (in->segment)
 		s->flags |= CXMS_SITE_TLS;
-	}
-	if (is_vector(m->index))
-		s->flags |= CXMS_SITE_GATHER | CXMS_SITE_NOADDR;
-	if (s->base == CXMS_REG_SP)
-		s->flags |= CXMS_SITE_STACK;
 }
 
 /* mov disp(%base),%base: all 64 bits of the base are the value loaded. */
@@ -368,21 +348,40 @@ static void mark_overwritten(const cs_insn *in, const struct cxms_x86_info *info
 		s->flags |= CXMS_SITE_NOADDR;
 }
 
-static void explicit_site(const cs_insn *in, struct cxms_x86_info *info, struct cxms_code_site *s)
+static void explicit_site(const cs_insn *in, const struct cxms_insn *shape,
+			  struct cxms_x86_info *info)
 {
 	const cs_x86 *x = &in->detail->x86;
-	int at = -1;
+	struct cxms_code_site *s = &info->site;
+	int at = 0;
 
-	for (int i = 0; i < x->op_count; i++)
-		if (x->operands[i].type == X86_OP_MEM && at < 0)
-			at = i;
-	if (at < 0) {
+	while (at < x->op_count && x->operands[at].type != X86_OP_MEM)
+		at++;
+	if (at == x->op_count) {
 		stack_site(info, in, s);
 		return;
 	}
+	if (shape->modrm_mem)
+		cxms_insn_address(in->bytes, shape, in->address, s);
+	else
+		offset_address(shape, &x->operands[at], s);
 	s->kind = (uint8_t)kind_of(in, at);
-	mem_address(in, &x->operands[at], s);
+	s->access_bytes = x->operands[at].size;
 	mark_overwritten(in, info, s);
+}
+
+/* Vector instructions by table: capstone 4 lacks many AVX-512 ones, and loses the index of some. */
+static void vector_site(const uint8_t *p, const struct cxms_insn *shape, struct cxms_x86_info *info)
+{
+	struct cxms_code_site *s = &info->site;
+	uint32_t used;
+
+	cxms_insn_address(p, shape, s->ip, s);
+	s->kind = cxms_insn_vector_stores(p, shape) ? CXMS_SITE_STORE : CXMS_SITE_LOAD;
+	s->access_bytes = (uint8_t)cxms_insn_vector_bytes(shape);
+	used = (s->base >= 0 ? BIT(s->base) : 0) | (s->index >= 0 ? BIT(s->index) : 0);
+	if (used & info->writes)
+		s->flags |= CXMS_SITE_NOADDR;
 }
 
 static bool is_fusible(unsigned id)
@@ -397,14 +396,29 @@ bool cxms_x86_decode(struct cxms_x86 *x, const uint8_t *p, size_t n, uint64_t ad
 		     struct cxms_x86_info *out)
 {
 	struct cxms_code_site *s = &out->site;
+	struct cxms_insn shape;
+	const uint8_t *bytes = p;
 	uint64_t at = addr;
+	bool is_known;
 
 	*out = (struct cxms_x86_info){.site = {.ip = addr, .base = -1, .index = -1, .scale = 1}};
-	if (!cs_disasm_iter(x->cs, &p, &n, &at, x->insn)) {
+	if (!n || !cxms_insn_decode(p, n, &shape)) {
 		s->kind = CXMS_SITE_UNDECODED;
 		return false;
 	}
-	note_registers(x, out);
+	is_known = cs_disasm_iter(x->cs, &p, &n, &at, x->insn) && x->insn->size == shape.len;
+	if (is_known)
+		note_registers(x, out);
+	if (shape.vex) {
+		if (shape.modrm_mem)
+			vector_site(bytes, &shape, out);
+		out->loaded = out->writes;
+		return true;
+	}
+	if (!is_known) {
+		s->kind = shape.modrm_mem && !shape.nop ? CXMS_SITE_UNDECODED : CXMS_SITE_NONE;
+		return false;
+	}
 	out->fusible = is_fusible(x->insn->id);
 	out->loaded = out->writes;
 	if (string_site(x->insn, resume, s)) {
@@ -414,6 +428,6 @@ bool cxms_x86_decode(struct cxms_x86 *x, const uint8_t *p, size_t n, uint64_t ad
 	if (x->insn->id == X86_INS_POP && x->insn->detail->x86.operands[0].type == X86_OP_REG)
 		out->loaded = gpr_bit(x->insn->detail->x86.operands[0].reg);
 	if (!never_waits(x->insn))
-		explicit_site(x->insn, out, s);
+		explicit_site(x->insn, &shape, out);
 	return true;
 }

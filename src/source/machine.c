@@ -283,7 +283,7 @@ static int measure_now(struct cxms_facts *f, struct cxms_log *log, struct cxms_e
 	if (bytes < FOOTPRINT_MIN)
 		return cxms_fail(err, ENOMEM,
 				 "too little memory is free to measure its latency; give "
-				 "--mem-latency and --walk");
+				 "--mem-latency and --walk-latency");
 	rc = cxms_chase_new(&c, bytes, true, err);
 	if (rc)
 		return rc;
@@ -294,7 +294,7 @@ static int measure_now(struct cxms_facts *f, struct cxms_log *log, struct cxms_e
 	else
 		cxms_log(log, CXMS_LOG_NORMAL,
 			 "no huge pages here: the measured latency includes page walks, which are "
-			 "not told apart; enable transparent huge pages or give --walk");
+			 "not told apart; enable transparent huge pages or give --walk-latency");
 	smooth_stair(f);
 	f->llc_latency_ps = llc_latency_ps(f);
 	cxms_chase_free(c);

@@ -31,7 +31,7 @@ void cxms_machine_identify(struct cxms_facts *facts);
  */
 int cxms_machine_measure(struct cxms_facts *facts, const struct cxms_machine_cfg *cfg,
 			 struct cxms_err *err);
-/** the fixed machine of sources that are not live: 100 ns, 20 ns a walk, 16 MiB LLC; never measures */
+/** the fixed machine of sources that are not live: 100 ns, 20 ns a walk, 16 MiB LLC; overwrites all of @facts */
 void cxms_machine_synthetic(struct cxms_facts *facts, const struct cxms_machine_cfg *cfg);
 
 #endif

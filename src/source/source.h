@@ -14,21 +14,11 @@ struct cxms_warnings;
 
 #define CXMS_SOURCE_ABI 1u
 
-enum cxms_source_cap {
-	CXMS_SRC_LIVE = 1u << 0,     /* watches a running program */
-	CXMS_SRC_LATENCY = 1u << 1,  /* samples carry a measured latency */
-	CXMS_SRC_STORES = 1u << 2,   /* stores are seen as well as loads */
-	CXMS_SRC_PHYS = 1u << 3,     /* physical addresses */
-	CXMS_SRC_COUNTERS = 1u << 4, /* hardware counters */
-	CXMS_SRC_EXACT = 1u << 5,    /* every access */
-	CXMS_SRC_FAULTS = 1u << 6,   /* first touches with addresses */
-};
-
 /** struct cxms_source_cfg - borrowed for the life of the source */
 struct cxms_source_cfg {
-	char *const *argv;           /* program and arguments, NULL-terminated; live sources */
-	uint64_t period_ns;          /* 0 = the source's default */
-	const char *pattern;         /* synth: the YAML line */
+	char *const *argv;   /* program and arguments, NULL-terminated; live sources */
+	uint64_t period_ns;  /* 0 = the source's default */
+	const char *pattern; /* synth: the YAML line */
 	uint64_t seed;
 	struct cxms_log *log;
 	struct cxms_warnings *warnings;
@@ -38,25 +28,26 @@ struct cxms_source {
 	const struct cxms_source_ops *ops;
 	void *priv;
 	struct cxms_source_cfg cfg; /* a copy; after open() cfg.period_ns is the period in use */
-	unsigned caps;              /* ops->caps, less what open() found missing */
+	unsigned caps;		    /* ops->caps, less what open() found missing */
 };
 
 struct cxms_source_ops {
 	unsigned abi;
 	const char *name, *summary;
-	unsigned caps;            /* enum cxms_source_cap */
+	unsigned caps; /* enum cxms_source_cap */
 	uint64_t default_period_ns;
-	size_t priv_size;         /* the registry allocates it zeroed, and frees it */
+	size_t priv_size; /* the registry allocates it zeroed, and frees it */
 	/** 0, or -ENOTSUP/-EACCES/-ENOSYS with what the user can do */
 	int (*probe)(struct cxms_err *err);
-	/** live: the program is started but held before its first instruction. -ENOENT/-EACCES name the program */
+	/** live: the program is started but held before its first instruction. -ENOENT/-EACCES name
+	 * the program */
 	int (*open)(struct cxms_source *s, struct cxms_err *err);
 	/** lets it run */
 	int (*start)(struct cxms_source *s, struct cxms_err *err);
 	/**
 	 * read() - the next events: time order, [0, *n), *n <= cap
-	 * Waits at most about 100 ms. 0 with *n == 0 and *end set is the end; *n == 0 without it: nothing yet.
-	 * Strings in events are borrowed until the next call.
+	 * Waits at most about 100 ms. 0 with *n == 0 and *end set is the end; *n == 0 without it:
+	 * nothing yet. Strings in events are borrowed until the next call.
 	 */
 	int (*read)(struct cxms_source *s, struct cxms_event *buf, size_t cap, size_t *n, bool *end,
 		    struct cxms_err *err);

@@ -10,11 +10,11 @@
 static void read_schema(struct topo_build *b, const struct cxms_cfg_node *root)
 {
 	const struct cxms_cfg_node *n = cxms_cfg_get(root, "schema");
-	uint64_t v;
-	if (n)
-		cxms_cfg_quantity(n, CXMS_UNIT_COUNT, 0, 1, 1, &v, &b->errs);
-	else
-		cxms_cfg_error(&b->errs, root, false, "the key 'schema' is missing; give 'schema: 1'");
+	if (!n)
+		cxms_cfg_error(&b->errs, root, false,
+			       "the key 'schema' is missing; give 'schema: 1'");
+	else if (!topo_is_word(n, "1") || n->quoted)
+		cxms_cfg_error(&b->errs, n, false, "'schema' must be 1, the only version there is");
 }
 
 /* A file without a title is called by its own name, made printable. */

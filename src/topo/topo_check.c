@@ -143,7 +143,8 @@ static int by_position(const void *va, const void *vb)
 	return a->order < b->order ? -1 : 1;
 }
 
-/* Errors are found map by map; people read a file from its top. Each line is "file:row:col: what". */
+/* Errors are found map by map; people read a file from its top. Each line is "file:row:col: what".
+ */
 int topo_sort_errors(const char *file, struct cxms_cfg_errors *errs)
 {
 	struct cxms_buf out = {0};

@@ -23,9 +23,10 @@ static void read_encoding(struct topo_build *b, const struct cxms_cfg_node *link
 	if (!n || !cxms_cfg_word(n, words, &word, &b->errs))
 		return;
 	if (word == 1 && !out->encoding)
-		cxms_cfg_error(&b->errs, n, false,
-			       "Gen %u has no 128b/130b encoding; remove 'encoding', or give 'none'",
-			       out->gen);
+		cxms_cfg_error(
+			&b->errs, n, false,
+			"Gen %u has no 128b/130b encoding; remove 'encoding', or give 'none'",
+			out->gen);
 	out->encoding = word == 1;
 }
 
@@ -39,11 +40,12 @@ static void read_link(struct topo_build *b, const struct cxms_cfg_node *n, const
 	read_flit(b, n, out);
 	read_encoding(b, n, out);
 	if (width && (out->width & (out->width - 1)) != 0)
-		cxms_cfg_error(&b->errs, width, false, "'width' must be 1, 2, 4, 8 or 16 lanes, got %u",
-			       out->width);
+		cxms_cfg_error(&b->errs, width, false,
+			       "'width' must be 1, 2, 4, 8 or 16 lanes, got %u", out->width);
 }
 
-/* latency and capacity: required of a memdev unless a preset would give them; assumed for a switch. */
+/* latency and capacity: required of a memdev unless a preset would give them; assumed for a switch.
+ */
 static void read_figures(struct topo_build *b, const struct cxms_cfg_node *n, const char *path,
 			 struct cxms_dev *d)
 {
@@ -51,14 +53,14 @@ static void read_figures(struct topo_build *b, const struct cxms_cfg_node *n, co
 	for (size_t i = 0; i < topo_keys_device.n; i++) {
 		const struct topo_key *k = &topo_keys_device.key[i];
 		const struct cxms_cfg_node *v = cxms_cfg_get(n, k->name);
-		if (k->kind == TOPO_OWN || (!memdev && k->offset != offsetof(struct cxms_dev, latency_ps)))
+		if (k->kind == TOPO_OWN ||
+		    (!memdev && k->offset != offsetof(struct cxms_dev, latency_ps)))
 			continue;
 		if (v)
 			topo_read_key(b, v, k, d);
 		else if (memdev && !cxms_cfg_get(n, "preset"))
 			cxms_cfg_error(&b->errs, n, true, "memdev '%.*s' lacks the key '%s'",
-				       cxms_quote_len(d->name), d->name,
-				       k->name);
+				       cxms_quote_len(d->name), d->name, k->name);
 		else if (!memdev)
 			topo_assume_key(b, k, path, d);
 	}
@@ -74,7 +76,8 @@ static void read_memdev(struct topo_build *b, const struct cxms_cfg_node *n, con
 	if (v && topo_read_ident(b, v, &preset))
 		topo_not_yet(b, v, "a memdev 'preset'", "state latency, bandwidth and capacity");
 	if (!cxms_cfg_get(n, "bandwidth"))
-		topo_assume(b, path, "bandwidth", "unlimited", "not stated; only the link bounds it");
+		topo_assume(b, path, "bandwidth", "unlimited",
+			    "not stated; only the link bounds it");
 }
 
 static void refuse_memdev_keys(struct topo_build *b, const struct cxms_cfg_node *n)
@@ -140,12 +143,14 @@ static bool is_device(const struct cxms_cfg_node *n)
 static void check_name(struct topo_build *b, const struct cxms_cfg_node *n)
 {
 	if (!topo_is_ident(n->key))
-		cxms_cfg_error(&b->errs, n, true,
-			       "a device name must be 1 .. %u letters, digits, '_', '.', ':' or '-'",
-			       TOPO_MAX_NAME_BYTES);
+		cxms_cfg_error(
+			&b->errs, n, true,
+			"a device name must be 1 .. %u letters, digits, '_', '.', ':' or '-'",
+			TOPO_MAX_NAME_BYTES);
 	else if (strcmp(n->key, "host") == 0 || strcmp(n->key, "local") == 0)
 		cxms_cfg_error(&b->errs, n, true,
-			       "'%s' cannot name a device: it means the host's own memory; rename it",
+			       "'%s' cannot name a device: results and upstreams use the word for "
+			       "the host; rename it",
 			       n->key);
 }
 
@@ -159,8 +164,9 @@ static void collect_memdevs(struct topo_build *b, const struct cxms_cfg_node *de
 		if (b->dev[i].type == CXMS_DEV_MEMDEV)
 			b->memdev[t->n_memdev++] = (int)i;
 	if (t->n_memdev == 0 && b->n_untyped == 0)
-		cxms_cfg_error(&b->errs, devices, true,
-			       "'devices' holds no memdev; give at least one device of 'type: memdev'");
+		cxms_cfg_error(
+			&b->errs, devices, true,
+			"'devices' holds no memdev; give at least one device of 'type: memdev'");
 	t->memdev = b->memdev;
 }
 
@@ -177,8 +183,9 @@ void topo_read_devices(struct topo_build *b, const struct cxms_cfg_node *root)
 	for (size_t i = 0; i < devices->n_child; i++)
 		n += is_device(devices->child[i]);
 	if (n > CXMS_TOPO_MAX_DEVICES) {
-		cxms_cfg_error(&b->errs, devices, true, "%zu devices are too many; at most %d are allowed",
-			       n, CXMS_TOPO_MAX_DEVICES);
+		cxms_cfg_error(&b->errs, devices, true,
+			       "%zu devices are too many; at most %d are allowed", n,
+			       CXMS_TOPO_MAX_DEVICES);
 		return;
 	}
 	b->dev = topo_alloc(b->own, n, sizeof(*b->dev));

@@ -1,41 +1,44 @@
 #include "base/units.h"
 #include "topo/topo_priv.h"
 
-#define N(a)	   (sizeof(a) / sizeof((a)[0]))
-#define TABLE(a)   {(a), N(a)}
+#define N(a) (sizeof(a) / sizeof((a)[0]))
+#define TABLE(a)                                                                                   \
+	{                                                                                          \
+		(a), N(a)                                                                          \
+	}
 #define PS_PER_MS  (CXMS_PS_PER_S / 1000)
 #define PS_PER_US  (CXMS_PS_PER_S / 1000000)
-#define KIB(n)	   ((n) * 1024ull)
-#define MIB(n)	   ((n) * 1048576ull)
-#define GIB(n)	   ((n) * 1073741824ull)
+#define KIB(n)	   ((n)*1024ull)
+#define MIB(n)	   ((n)*1048576ull)
+#define GIB(n)	   ((n)*1073741824ull)
 #define PLAIN	   CXMS_UNIT_COUNT
 #define HOST(f)	   offsetof(struct cxms_host, f)
 #define LINK(f)	   offsetof(struct cxms_link, f)
 #define DEV(f)	   offsetof(struct cxms_dev, f)
 #define BW(f)	   offsetof(struct cxms_bw, f)
-#define MIN_RATE   1000000ull          /* bytes/s: below it a line takes over 64 us */
+#define MIN_RATE   1000000ull	       /* bytes/s: below it a line takes over 64 us */
 #define MAX_RATE   1000000000000000ull /* bytes/s */
-#define MAX_MEMORY (1ull << 52)        /* bytes: the 52 physical address bits of x86-64 and CXL */
+#define MAX_MEMORY (1ull << 52)	       /* bytes: the 52 physical address bits of x86-64 and CXL */
 
 /*
  * Assumed where a file is silent: one socket of an Intel Xeon Platinum 8480+ (Sapphire Rapids, 56
  * cores), 8 channels of DDR5-4800, the most measured host of published CXL work.
  */
-#define SPR		     "not stated; Xeon Platinum 8480+ (Sapphire Rapids)"
-#define CXMS_ASSUMED_HZ	     3000000000ull /* Hz; between 2.0 GHz base and 3.8 GHz turbo */
-#define CXMS_ASSUMED_CORES   56            /* cores of the part */
-#define CXMS_ASSUMED_WIDTH   6             /* uops/cycle renamed by Golden Cove */
-#define CXMS_ASSUMED_ROB     512           /* uops */
-#define CXMS_ASSUMED_LQ	     192           /* loads */
-#define CXMS_ASSUMED_SQ	     114           /* stores */
-#define CXMS_ASSUMED_L1D_MSHR 16           /* line fill buffers */
-#define CXMS_ASSUMED_L2_MSHR 48            /* L2 misses in flight (McCalpin, ISC'23) */
-#define CXMS_ASSUMED_L1D     KIB(48)       /* bytes, 12 ways, 5 cycles */
-#define CXMS_ASSUMED_L2	     MIB(2)        /* bytes, 16 ways, 14 cycles */
-#define CXMS_ASSUMED_LLC     MIB(105)      /* bytes, 15 ways: 1.875 MiB a core */
-#define CXMS_ASSUMED_LLC_CYC 111           /* 37 ns, the L3 hit of Intel's TMA metrics, at 3 GHz */
-#define CXMS_ASSUMED_TLB_L1  96            /* entries, 4 KiB pages */
-#define CXMS_ASSUMED_TLB_L2  2048          /* entries */
+#define SPR		      "not stated; Xeon Platinum 8480+ (Sapphire Rapids)"
+#define CXMS_ASSUMED_HZ	      3000000000ull /* Hz; between 2.0 GHz base and 3.8 GHz turbo */
+#define CXMS_ASSUMED_CORES    56	    /* cores of the part */
+#define CXMS_ASSUMED_WIDTH    6		    /* uops/cycle renamed by Golden Cove */
+#define CXMS_ASSUMED_ROB      512	    /* uops */
+#define CXMS_ASSUMED_LQ	      192	    /* loads */
+#define CXMS_ASSUMED_SQ	      114	    /* stores */
+#define CXMS_ASSUMED_L1D_MSHR 16	    /* line fill buffers */
+#define CXMS_ASSUMED_L2_MSHR  48	    /* L2 misses in flight (McCalpin, ISC'23) */
+#define CXMS_ASSUMED_L1D      KIB(48)	    /* bytes, 12 ways, 5 cycles */
+#define CXMS_ASSUMED_L2	      MIB(2)	    /* bytes, 16 ways, 14 cycles */
+#define CXMS_ASSUMED_LLC      MIB(105)	    /* bytes, 15 ways: 1.875 MiB a core */
+#define CXMS_ASSUMED_LLC_CYC  111	    /* 37 ns, the L3 hit of Intel's TMA metrics, at 3 GHz */
+#define CXMS_ASSUMED_TLB_L1   96	    /* entries, 4 KiB pages */
+#define CXMS_ASSUMED_TLB_L2   2048	    /* entries */
 /* ps, load round trip: one hop of an XConn Gen 5 switch; published figures span 70 to 270 ns */
 #define CXMS_ASSUMED_SWITCH_PS (90 * CXMS_PS_PER_NS)
 
@@ -60,15 +63,33 @@ const char *const topo_prefetch_words[] = {"none", "next-line", "stride", NULL};
 	}
 
 static const struct topo_key cpu_keys[] = {
-	{.name = "frequency", .kind = TOPO_QTY, .store = TOPO_U64, .unit = CXMS_UNIT_HZ,
-	 .min = 100000000, .max = 10000000000, .offset = HOST(frequency_hz),
-	 .assumed = CXMS_ASSUMED_HZ, .reason = SPR ", between base and turbo"},
+	{.name = "frequency",
+	 .kind = TOPO_QTY,
+	 .store = TOPO_U64,
+	 .unit = CXMS_UNIT_HZ,
+	 .min = 100000000,
+	 .max = 10000000000,
+	 .offset = HOST(frequency_hz),
+	 .assumed = CXMS_ASSUMED_HZ,
+	 .reason = SPR ", between base and turbo"},
 	COUNT("cores", HOST(cores), 1, 1024, CXMS_ASSUMED_CORES, ONLY_THREAD),
 	COUNT("width", HOST(width), 1, 32, CXMS_ASSUMED_WIDTH, ONLY_CORE),
-	{.name = "uops", .kind = TOPO_WORD, .store = TOPO_BOOL, .words = uops_words,
-	 .offset = HOST(uops_fused), .assumed = 1, .reason = SPR, .unused = ONLY_CORE},
-	{.name = "store_order", .kind = TOPO_WORD, .store = TOPO_BOOL, .words = order_words,
-	 .offset = HOST(store_tso), .assumed = 1, .reason = SPR, .unused = ONLY_CORE},
+	{.name = "uops",
+	 .kind = TOPO_WORD,
+	 .store = TOPO_BOOL,
+	 .words = uops_words,
+	 .offset = HOST(uops_fused),
+	 .assumed = 1,
+	 .reason = SPR,
+	 .unused = ONLY_CORE},
+	{.name = "store_order",
+	 .kind = TOPO_WORD,
+	 .store = TOPO_BOOL,
+	 .words = order_words,
+	 .offset = HOST(store_tso),
+	 .assumed = 1,
+	 .reason = SPR,
+	 .unused = ONLY_CORE},
 	COUNT("rob", HOST(rob), 1, 65536, CXMS_ASSUMED_ROB, NULL),
 	COUNT("load_queue", HOST(load_queue), 1, 65536, CXMS_ASSUMED_LQ, ONLY_CORE),
 	COUNT("store_queue", HOST(store_queue), 1, 65536, CXMS_ASSUMED_SQ, ONLY_CORE),
@@ -87,23 +108,49 @@ const struct topo_table topo_keys_prefetch = TABLE(prefetch_keys);
 /* size_why: NULL where sampled sources use the size */
 #define CACHE_KEYS(level, size_value, ways_value, cyc_value, size_why)                             \
 	{                                                                                          \
-		{.name = "size", .kind = TOPO_QTY, .store = TOPO_U64, .unit = CXMS_UNIT_BYTES,     \
-		 .min = KIB(1), .max = GIB(16), .offset = HOST(level.size_bytes),                  \
-		 .required = true, .assumed = size_value, .reason = SPR, .unused = size_why},      \
-		{.name = "ways", .kind = TOPO_QTY, .store = TOPO_U32, .unit = PLAIN, .min = 1,     \
-		 .max = 1024, .offset = HOST(level.ways), .required = true,                        \
-		 .assumed = ways_value, .reason = SPR, .unused = ONLY_CACHE},                      \
-		{.name = "latency", .kind = TOPO_CYC, .store = TOPO_U64,                           \
-		 .unit = CXMS_UNIT_TIME_PS, .min = 1, .max = PS_PER_US,                            \
-		 .offset = HOST(level.latency_cyc), .required = true, .assumed = cyc_value,        \
-		 .reason = SPR, .unused = ONLY_CACHE},                                             \
-		{.name = "inclusive", .kind = TOPO_WORD, .store = TOPO_BOOL, .words = bool_words,  \
-		 .offset = HOST(level.inclusive), .unused = ONLY_CACHE},                           \
-		{.name = "prefetch", .kind = TOPO_OWN, .unused = ONLY_CACHE},                      \
+		{.name = "size",                                                                   \
+		 .kind = TOPO_QTY,                                                                 \
+		 .store = TOPO_U64,                                                                \
+		 .unit = CXMS_UNIT_BYTES,                                                          \
+		 .min = KIB(1),                                                                    \
+		 .max = GIB(16),                                                                   \
+		 .offset = HOST(level.size_bytes),                                                 \
+		 .required = true,                                                                 \
+		 .assumed = size_value,                                                            \
+		 .reason = SPR,                                                                    \
+		 .unused = size_why},                                                              \
+			{.name = "ways",                                                           \
+			 .kind = TOPO_QTY,                                                         \
+			 .store = TOPO_U32,                                                        \
+			 .unit = PLAIN,                                                            \
+			 .min = 1,                                                                 \
+			 .max = 1024,                                                              \
+			 .offset = HOST(level.ways),                                               \
+			 .required = true,                                                         \
+			 .assumed = ways_value,                                                    \
+			 .reason = SPR,                                                            \
+			 .unused = ONLY_CACHE},                                                    \
+			{.name = "latency",                                                        \
+			 .kind = TOPO_CYC,                                                         \
+			 .store = TOPO_U64,                                                        \
+			 .unit = CXMS_UNIT_TIME_PS,                                                \
+			 .min = 1,                                                                 \
+			 .max = PS_PER_US,                                                         \
+			 .offset = HOST(level.latency_cyc),                                        \
+			 .required = true,                                                         \
+			 .assumed = cyc_value,                                                     \
+			 .reason = SPR,                                                            \
+			 .unused = ONLY_CACHE},                                                    \
+			{.name = "inclusive",                                                      \
+			 .kind = TOPO_WORD,                                                        \
+			 .store = TOPO_BOOL,                                                       \
+			 .words = bool_words,                                                      \
+			 .offset = HOST(level.inclusive),                                          \
+			 .unused = ONLY_CACHE},                                                    \
+			{.name = "prefetch", .kind = TOPO_OWN, .unused = ONLY_CACHE},              \
 	}
 
-static const struct topo_key l1d_keys[] =
-	CACHE_KEYS(l1d, CXMS_ASSUMED_L1D, 12, 5, ONLY_CACHE);
+static const struct topo_key l1d_keys[] = CACHE_KEYS(l1d, CXMS_ASSUMED_L1D, 12, 5, ONLY_CACHE);
 static const struct topo_key l2_keys[] = CACHE_KEYS(l2, CXMS_ASSUMED_L2, 16, 14, ONLY_CACHE);
 static const struct topo_key llc_keys[] =
 	CACHE_KEYS(llc, CXMS_ASSUMED_LLC, 15, CXMS_ASSUMED_LLC_CYC, NULL);
@@ -123,8 +170,13 @@ static const struct topo_key tlb_keys[] = {
 	COUNT("l1", HOST(tlb_l1), 1, 65536, CXMS_ASSUMED_TLB_L1, ONLY_TLB),
 	COUNT("l2", HOST(tlb_l2), 0, 1048576, CXMS_ASSUMED_TLB_L2, ONLY_TLB),
 	{.name = "page", .kind = TOPO_OWN, .unit = CXMS_UNIT_BYTES, .unused = ONLY_TLB},
-	{.name = "walk", .kind = TOPO_QTY, .store = TOPO_U64, .unit = CXMS_UNIT_TIME_PS,
-	 .max = 10 * PS_PER_US, .offset = HOST(walk_ps), .unused = ONLY_WALK},
+	{.name = "walk",
+	 .kind = TOPO_QTY,
+	 .store = TOPO_U64,
+	 .unit = CXMS_UNIT_TIME_PS,
+	 .max = 10 * PS_PER_US,
+	 .offset = HOST(walk_ps),
+	 .unused = ONLY_WALK},
 };
 const struct topo_table topo_keys_tlb = TABLE(tlb_keys);
 
@@ -147,12 +199,22 @@ static const struct topo_key curve_keys[] = {
 const struct topo_table topo_keys_curve = TABLE(curve_keys);
 
 static const struct topo_key local_keys[] = {
-	{.name = "latency", .kind = TOPO_QTY, .store = TOPO_U64, .unit = CXMS_UNIT_TIME_PS,
-	 .min = CXMS_PS_PER_NS, .max = PS_PER_MS, .offset = HOST(local_latency_ps),
+	{.name = "latency",
+	 .kind = TOPO_QTY,
+	 .store = TOPO_U64,
+	 .unit = CXMS_UNIT_TIME_PS,
+	 .min = CXMS_PS_PER_NS,
+	 .max = PS_PER_MS,
+	 .offset = HOST(local_latency_ps),
 	 .required = true},
 	{.name = "bandwidth", .kind = TOPO_OWN},
-	{.name = "capacity", .kind = TOPO_QTY, .store = TOPO_U64, .unit = CXMS_UNIT_BYTES,
-	 .min = MIB(1), .max = MAX_MEMORY, .offset = HOST(local_capacity_bytes)},
+	{.name = "capacity",
+	 .kind = TOPO_QTY,
+	 .store = TOPO_U64,
+	 .unit = CXMS_UNIT_BYTES,
+	 .min = MIB(1),
+	 .max = MAX_MEMORY,
+	 .offset = HOST(local_capacity_bytes)},
 	{.name = "curve", .kind = TOPO_OWN},
 };
 const struct topo_table topo_keys_local = TABLE(local_keys);
@@ -166,14 +228,30 @@ static const struct topo_key host_keys[] = {
 const struct topo_table topo_keys_host = TABLE(host_keys);
 
 static const struct topo_key link_keys[] = {
-	{.name = "gen", .kind = TOPO_QTY, .store = TOPO_U32, .unit = PLAIN, .min = 4, .max = 7,
-	 .offset = LINK(gen), .required = true},
-	{.name = "width", .kind = TOPO_QTY, .store = TOPO_U32, .unit = PLAIN, .min = 1, .max = 16,
-	 .offset = LINK(width), .required = true},
+	{.name = "gen",
+	 .kind = TOPO_QTY,
+	 .store = TOPO_U32,
+	 .unit = PLAIN,
+	 .min = 4,
+	 .max = 7,
+	 .offset = LINK(gen),
+	 .required = true},
+	{.name = "width",
+	 .kind = TOPO_QTY,
+	 .store = TOPO_U32,
+	 .unit = PLAIN,
+	 .min = 1,
+	 .max = 16,
+	 .offset = LINK(width),
+	 .required = true},
 	{.name = "flit", .kind = TOPO_OWN, .unit = CXMS_UNIT_BYTES},
 	{.name = "encoding", .kind = TOPO_OWN},
-	{.name = "latency", .kind = TOPO_QTY, .store = TOPO_U64, .unit = CXMS_UNIT_TIME_PS,
-	 .max = PS_PER_MS, .offset = LINK(latency_ps)},
+	{.name = "latency",
+	 .kind = TOPO_QTY,
+	 .store = TOPO_U64,
+	 .unit = CXMS_UNIT_TIME_PS,
+	 .max = PS_PER_MS,
+	 .offset = LINK(latency_ps)},
 };
 const struct topo_table topo_keys_link = TABLE(link_keys);
 
@@ -183,13 +261,24 @@ static const struct topo_key device_keys[] = {
 	{.name = "upstream", .kind = TOPO_OWN},
 	{.name = "root_port", .kind = TOPO_OWN, .unit = PLAIN, .max = 255},
 	{.name = "link", .kind = TOPO_OWN, .sub = &topo_keys_link},
-	{.name = "latency", .kind = TOPO_QTY, .store = TOPO_U64, .unit = CXMS_UNIT_TIME_PS,
-	 .min = CXMS_PS_PER_NS, .max = PS_PER_MS, .offset = DEV(latency_ps),
+	{.name = "latency",
+	 .kind = TOPO_QTY,
+	 .store = TOPO_U64,
+	 .unit = CXMS_UNIT_TIME_PS,
+	 .min = CXMS_PS_PER_NS,
+	 .max = PS_PER_MS,
+	 .offset = DEV(latency_ps),
 	 .assumed = CXMS_ASSUMED_SWITCH_PS,
-	 .reason = "not stated; one hop of an XConn Gen 5 switch, published figures span 70 to 270 ns"},
+	 .reason = "not stated; one hop of an XConn Gen 5 switch, published figures span 70 to 270 "
+		   "ns"},
 	{.name = "bandwidth", .kind = TOPO_OWN},
-	{.name = "capacity", .kind = TOPO_QTY, .store = TOPO_U64, .unit = CXMS_UNIT_BYTES,
-	 .min = MIB(1), .max = MAX_MEMORY, .offset = DEV(capacity_bytes)},
+	{.name = "capacity",
+	 .kind = TOPO_QTY,
+	 .store = TOPO_U64,
+	 .unit = CXMS_UNIT_BYTES,
+	 .min = MIB(1),
+	 .max = MAX_MEMORY,
+	 .offset = DEV(capacity_bytes)},
 	{.name = "curve", .kind = TOPO_OWN},
 	{.name = "preset", .kind = TOPO_OWN},
 };
@@ -198,8 +287,11 @@ const struct topo_table topo_keys_device = TABLE(device_keys);
 static const struct topo_key region_keys[] = {
 	{.name = "name", .kind = TOPO_OWN},
 	{.name = "targets", .kind = TOPO_OWN},
-	{.name = "granularity", .kind = TOPO_OWN, .unit = CXMS_UNIT_BYTES,
-	 .min = TOPO_MIN_GRANULARITY, .max = TOPO_MAX_GRANULARITY},
+	{.name = "granularity",
+	 .kind = TOPO_OWN,
+	 .unit = CXMS_UNIT_BYTES,
+	 .min = TOPO_MIN_GRANULARITY,
+	 .max = TOPO_MAX_GRANULARITY},
 };
 const struct topo_table topo_keys_region = TABLE(region_keys);
 

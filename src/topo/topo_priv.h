@@ -1,4 +1,5 @@
-/* Inside of topo/: key tables, the builder that turns a configuration tree into a topology, its storage. */
+/* Inside of topo/: key tables, the builder that turns a configuration tree into a topology, its
+ * storage. */
 #ifndef CXMS_TOPO_TOPO_PRIV_H
 #define CXMS_TOPO_TOPO_PRIV_H
 
@@ -17,30 +18,33 @@ struct cxms_err;
 #define TOPO_MAX_KEYS	     16u /* keys of one map, see struct topo_table */
 #define TOPO_MAX_NAME_BYTES  64u
 #define TOPO_MAX_TITLE_BYTES 200u
-/* HDM decoders: granularity 256 B .. 16 KiB (CXL 3.1, 8.2.4.20); Linux interleaves pages of 4 KiB in software. */
+/* HDM decoders: granularity 256 B .. 16 KiB (CXL 3.1, 8.2.4.20); Linux interleaves pages of 4 KiB
+ * in software. */
 #define TOPO_MIN_GRANULARITY	 256u
 #define TOPO_MAX_GRANULARITY	 16384u
 #define TOPO_DEFAULT_GRANULARITY 4096u
-#define TOPO_ENCODED_MAX_GEN	 5u /* 128b/130b ends with Gen 5; Gen 6 sends PAM4 flits (PCIe 6.0, 4.2) */
-#define TOPO_68B_MAX_GEN	 5u /* above it the default flit is 256 B (PCIe 6.0, 4.2.3) */
+#define TOPO_ENCODED_MAX_GEN                                                                       \
+	5u		    /* 128b/130b ends with Gen 5; Gen 6 sends PAM4 flits (PCIe 6.0, 4.2) */
+#define TOPO_68B_MAX_GEN 5u /* above it the default flit is 256 B (PCIe 6.0, 4.2.3) */
 
 /** enum topo_kind - how a value is read; TOPO_OWN has a reader of its own */
 enum topo_kind { TOPO_OWN, TOPO_QTY, TOPO_CYC, TOPO_WORD };
 enum topo_store { TOPO_U32, TOPO_U64, TOPO_BOOL };
 
-/** struct topo_key - one key of a map: drives parsing, ranges, defaults, `topo show` and the test of SCHEMA.md */
+/** struct topo_key - one key of a map: drives parsing, ranges, defaults, `topo show` and the test
+ * of SCHEMA.md */
 struct topo_key {
 	const char *name;
 	enum topo_kind kind;
 	enum topo_store store;
-	enum cxms_unit unit;      /* TOPO_QTY, TOPO_CYC; CXMS_UNIT_COUNT = dimensionless */
+	enum cxms_unit unit; /* TOPO_QTY, TOPO_CYC; CXMS_UNIT_COUNT = dimensionless */
 	uint64_t min, max;
 	const char *const *words; /* TOPO_WORD: the index is stored */
-	size_t offset;            /* into the struct the table is read into */
-	bool required;            /* when its map is stated */
-	uint64_t assumed;         /* taken when missing and @reason is set; else the field stays 0 */
-	const char *reason;       /* where the assumed figure comes from */
-	const char *unused;       /* why sampled sources do not use it; NULL = they do */
+	size_t offset;		  /* into the struct the table is read into */
+	bool required;		  /* when its map is stated */
+	uint64_t assumed;   /* taken when missing and @reason is set; else the field stays 0 */
+	const char *reason; /* where the assumed figure comes from */
+	const char *unused; /* why sampled sources do not use it; NULL = they do */
 	const struct topo_table *sub; /* TOPO_OWN: keys below it when it is a map */
 };
 struct topo_table {
@@ -52,8 +56,8 @@ extern const struct topo_table topo_keys_top, topo_keys_host, topo_keys_cpu, top
 	topo_keys_l1d, topo_keys_l2, topo_keys_llc, topo_keys_prefetch, topo_keys_tlb,
 	topo_keys_local, topo_keys_curve, topo_keys_bandwidth, topo_keys_device, topo_keys_link,
 	topo_keys_region, topo_keys_placement;
-extern const char *const topo_dev_words[], *const topo_flit_words[], *const topo_page_words[],
-	*const topo_prefetch_words[];
+extern const char *const topo_dev_words[],
+	*const topo_flit_words[], *const topo_page_words[], *const topo_prefetch_words[];
 
 /** struct topo_owner - cxms_topo.owner: everything a topology points to */
 struct topo_owner {

@@ -106,7 +106,8 @@ static void store(const struct topo_key *k, void *base, uint64_t v)
 	}
 }
 
-/* Whole cycles nearest to a time, at least one, never so many that printed back they pass k->max. */
+/* Whole cycles nearest to a time, at least one, never so many that printed back they pass k->max.
+ */
 static uint64_t to_cycles(const struct topo_key *k, uint64_t ps, uint64_t hz)
 {
 	uint64_t cyc = (uint64_t)(((u128)ps * hz + CXMS_PS_PER_S / 2) / CXMS_PS_PER_S);
@@ -120,9 +121,9 @@ bool topo_read_key(struct topo_build *b, const struct cxms_cfg_node *n, const st
 {
 	uint64_t v = 0;
 	int word = 0;
-	bool ok = k->kind == TOPO_WORD ? cxms_cfg_word(n, k->words, &word, &b->errs)
-				       : cxms_cfg_quantity(n, k->unit, b->hz, k->min, k->max, &v,
-							   &b->errs);
+	bool ok = k->kind == TOPO_WORD
+			  ? cxms_cfg_word(n, k->words, &word, &b->errs)
+			  : cxms_cfg_quantity(n, k->unit, b->hz, k->min, k->max, &v, &b->errs);
 	if (!ok)
 		return false;
 	if (k->kind == TOPO_WORD)
@@ -192,8 +193,8 @@ void topo_read_bandwidth(struct topo_build *b, const struct cxms_cfg_node *n, co
 		if (!v)
 			topo_assume(b, path, key, "unlimited",
 				    "not stated; only the other figures and the link bound it");
-		else if (!topo_is_word(v, "unlimited") && cxms_cfg_quantity(v, k->unit, 0, k->min, k->max,
-								       &rate, &b->errs))
+		else if (!topo_is_word(v, "unlimited") &&
+			 cxms_cfg_quantity(v, k->unit, 0, k->min, k->max, &rate, &b->errs))
 			memcpy((char *)bw + k->offset, &rate, sizeof(rate));
 	}
 }

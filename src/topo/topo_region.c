@@ -32,8 +32,7 @@ static int find_target(struct topo_build *b, const struct cxms_cfg_node *n)
 	return dev;
 }
 
-static void read_targets(struct topo_build *b, const struct cxms_cfg_node *n,
-			 struct cxms_region *r)
+static void read_targets(struct topo_build *b, const struct cxms_cfg_node *n, struct cxms_region *r)
 {
 	size_t before = b->errs.n;
 	if (n->type != CXMS_CFG_SEQ || n->n_child == 0) {
@@ -41,9 +40,10 @@ static void read_targets(struct topo_build *b, const struct cxms_cfg_node *n,
 		return;
 	}
 	if (!is_ways(n->n_child)) {
-		cxms_cfg_error(&b->errs, n, false,
-			       "%zu targets cannot be interleaved; allowed: 1, 2, 3, 4, 6, 8, 12, 16",
-			       n->n_child);
+		cxms_cfg_error(
+			&b->errs, n, false,
+			"%zu targets cannot be interleaved; allowed: 1, 2, 3, 4, 6, 8, 12, 16",
+			n->n_child);
 		return;
 	}
 	int *target = topo_alloc(b->own, n->n_child, sizeof(*target));
@@ -143,9 +143,10 @@ void topo_read_regions(struct topo_build *b, const struct cxms_cfg_node *root)
 		return;
 	}
 	if (regions->type != CXMS_CFG_SEQ || regions->n_child == 0) {
-		cxms_cfg_error(&b->errs, regions, false,
-			       "'regions' must be a list of {name, targets, granularity}; remove it "
-			       "for one region over all memdevs");
+		cxms_cfg_error(
+			&b->errs, regions, false,
+			"'regions' must be a list of {name, targets, granularity}; remove it "
+			"for one region over all memdevs");
 		return;
 	}
 	if (regions->n_child > CXMS_TOPO_MAX_DEVICES) {
@@ -170,10 +171,11 @@ void topo_read_regions(struct topo_build *b, const struct cxms_cfg_node *root)
 static void read_splits(struct topo_build *b, const struct cxms_cfg_node *n)
 {
 	if (n->type != CXMS_CFG_SEQ || n->n_child == 0 || n->n_child > TOPO_MAX_SPLITS) {
-		cxms_cfg_error(&b->errs, n, false,
-			       "'splits' must be a list of 1 .. %u numbers, per cent local, such as "
-			       "[100, 50, 0]",
-			       TOPO_MAX_SPLITS);
+		cxms_cfg_error(
+			&b->errs, n, false,
+			"'splits' must be a list of 1 .. %u numbers, per cent local, such as "
+			"[100, 50, 0]",
+			TOPO_MAX_SPLITS);
 		return;
 	}
 	double *pct = topo_alloc(b->own, n->n_child, sizeof(*pct));

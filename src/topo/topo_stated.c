@@ -34,7 +34,8 @@ static bool is_cyc(const struct cxms_cfg_node *n)
 	return len > 3 && strcmp(n->text + len - 3, "cyc") == 0;
 }
 
-/* Every stated key of @map and below, in file order; returns whether a used one is given in cycles. */
+/* Every stated key of @map and below, in file order; returns whether a used one is given in cycles.
+ */
 static bool walk(struct topo_build *b, const struct cxms_cfg_node *map,
 		 const struct topo_table *tab, const char *path)
 {

@@ -8,33 +8,35 @@
 #include "base/units.h"
 
 #define CXMS_BUILD_ID_MAX 20
-#define CXMS_NO_SITE      UINT32_MAX
+#define CXMS_NO_SITE	  UINT32_MAX
 
-/* Times are nanoseconds of CLOCK_MONOTONIC since the recording began. Append only: the numbers are in files. */
+/* Times are nanoseconds of CLOCK_MONOTONIC since the recording began. Append only: the numbers are
+ * in files. */
 enum cxms_event_kind {
 	CXMS_EV_SAMPLE = 1, /* a thread was on CPU here; stands for weight_ns of its time */
-	CXMS_EV_FAULT,      /* first touch of a page */
-	CXMS_EV_RUN,        /* one slice on a CPU, written when it ends */
-	CXMS_EV_FORK,       /* a thread or process began */
-	CXMS_EV_EXEC,       /* the process image was replaced: its maps and pages are gone */
-	CXMS_EV_EXIT,       /* a thread ended */
-	CXMS_EV_MAP,        /* a mapping was made */
-	CXMS_EV_AREA,       /* a look at a mapping: resident and huge-page bytes */
-	CXMS_EV_SITE,       /* an instruction that later samples refer to by number */
-	CXMS_EV_LOST,       /* records that did not reach us */
+	CXMS_EV_FAULT,	    /* first touch of a page */
+	CXMS_EV_RUN,	    /* one slice on a CPU, written when it ends */
+	CXMS_EV_FORK,	    /* a thread or process began */
+	CXMS_EV_EXEC,	    /* the process image was replaced: its maps and pages are gone */
+	CXMS_EV_EXIT,	    /* a thread ended */
+	CXMS_EV_MAP,	    /* a mapping was made */
+	CXMS_EV_AREA,	    /* a look at a mapping: resident and huge-page bytes */
+	CXMS_EV_SITE,	    /* an instruction that later samples refer to by number */
+	CXMS_EV_LOST,	    /* records that did not reach us */
 	CXMS_EV_KIND_END
 };
 
 enum cxms_sample_flag {
-	CXMS_SAMPLE_ADDR = 1u << 0,        /* addr holds the effective address waited for */
-	CXMS_SAMPLE_KERNEL = 1u << 1,      /* in the kernel: no site, no address */
+	CXMS_SAMPLE_ADDR = 1u << 0,	   /* addr holds the effective address waited for */
+	CXMS_SAMPLE_KERNEL = 1u << 1,	   /* in the kernel: no site, no address */
 	CXMS_SAMPLE_AFTER_FAULT = 1u << 2, /* the instruction just faulted: not a memory stall */
-	CXMS_SAMPLE_WRITE = 1u << 3,       /* of a read-write pair this sample stands for the write side */
+	CXMS_SAMPLE_WRITE =
+		1u << 3, /* of a read-write pair this sample stands for the write side */
 };
 
 /* How a site reaches memory; taken from the decoded instruction. */
 enum cxms_site_kind {
-	CXMS_SITE_NONE = 0,  /* no memory operand was waited for: compute */
+	CXMS_SITE_NONE = 0, /* no memory operand was waited for: compute */
 	CXMS_SITE_LOAD,
 	CXMS_SITE_STORE,
 	CXMS_SITE_UPDATE,    /* read-modify-write, atomics */
@@ -42,8 +44,9 @@ enum cxms_site_kind {
 	CXMS_SITE_UNDECODED, /* code bytes could not be read or decoded: unknown, not compute */
 };
 enum cxms_site_flag {
-	CXMS_SITE_SELF = 1u << 0,    /* overwrites its own base: addr is the next of the same walk */
-	CXMS_SITE_CARRIED = 1u << 1, /* its address comes from its own last value (loop carried): no overlap with itself */
+	CXMS_SITE_SELF = 1u << 0, /* overwrites its own base: addr is the next of the same walk */
+	CXMS_SITE_CARRIED = 1u << 1, /* its address comes from its own last value (loop carried): no
+					overlap with itself */
 	CXMS_SITE_FUSED = 1u << 2,   /* operand of a compare fused with the jump before ip */
 	CXMS_SITE_STACK = 1u << 3,   /* push, pop, call, return, or addressed by rsp/rbp */
 	CXMS_SITE_TLS = 1u << 4,     /* fs/gs based */
@@ -52,10 +55,10 @@ enum cxms_site_flag {
 };
 
 struct cxms_sample {
-	uint64_t addr;      /* virtual; valid with CXMS_SAMPLE_ADDR */
-	uint32_t site;      /* index of a CXMS_EV_SITE seen before, or CXMS_NO_SITE */
+	uint64_t addr;	    /* virtual; valid with CXMS_SAMPLE_ADDR */
+	uint32_t site;	    /* index of a CXMS_EV_SITE seen before, or CXMS_NO_SITE */
 	uint32_t weight_ns; /* CPU time this sample stands for, loss not yet scaled in */
-	uint16_t flags;     /* enum cxms_sample_flag */
+	uint16_t flags;	    /* enum cxms_sample_flag */
 	uint16_t cpu;
 };
 struct cxms_fault {
@@ -63,9 +66,9 @@ struct cxms_fault {
 };
 enum cxms_run_end { CXMS_RUN_BLOCKED = 0, CXMS_RUN_PREEMPTED, CXMS_RUN_EXIT, CXMS_RUN_UNKNOWN };
 struct cxms_run {
-	uint64_t dur_ns;    /* began at event.time_ns */
+	uint64_t dur_ns; /* began at event.time_ns */
 	uint16_t cpu;
-	uint8_t end;        /* enum cxms_run_end */
+	uint8_t end; /* enum cxms_run_end */
 };
 struct cxms_fork {
 	uint32_t parent_pid, parent_tid;
@@ -85,18 +88,19 @@ struct cxms_area {
 	uint64_t resident_bytes, huge_bytes; /* of it in 2 MiB pages */
 };
 struct cxms_site {
-	uint32_t id;         /* dense, from 0, once per recording */
-	uint64_t ip;         /* the instruction that waited (not the sampled one), virtual address */
-	uint8_t kind;        /* enum cxms_site_kind */
+	uint32_t id;  /* dense, from 0, once per recording */
+	uint64_t ip;  /* the instruction that waited (not the sampled one), virtual address */
+	uint8_t kind; /* enum cxms_site_kind */
 	uint8_t access_bytes; /* operand width, 0 = unknown */
-	uint16_t flags;      /* enum cxms_site_flag */
-	uint16_t loop_insns; /* instructions of the innermost known loop around it; 0 = none known */
+	uint16_t flags;	      /* enum cxms_site_flag */
+	uint16_t
+		loop_insns; /* instructions of the innermost known loop around it; 0 = none known */
 };
 enum cxms_lost_what { CXMS_LOST_SAMPLES = 0, CXMS_LOST_FAULTS, CXMS_LOST_OTHER };
 struct cxms_lost {
 	uint64_t count;
 	uint16_t cpu;
-	uint8_t what;        /* enum cxms_lost_what */
+	uint8_t what; /* enum cxms_lost_what */
 };
 
 struct cxms_event {
@@ -116,42 +120,53 @@ struct cxms_event {
 	};
 };
 
+/* What a source can give; cxms_facts.source_caps. Append only: the numbers are in files. */
+enum cxms_source_cap {
+	CXMS_SRC_LIVE = 1u << 0,     /* watches a running program */
+	CXMS_SRC_LATENCY = 1u << 1,  /* samples carry a measured latency */
+	CXMS_SRC_STORES = 1u << 2,   /* stores are seen as well as loads */
+	CXMS_SRC_PHYS = 1u << 3,     /* physical addresses */
+	CXMS_SRC_COUNTERS = 1u << 4, /* hardware counters */
+	CXMS_SRC_EXACT = 1u << 5,    /* every access */
+	CXMS_SRC_FAULTS = 1u << 6,   /* first touches with addresses */
+};
+
 #define CXMS_STAIR_MAX 12
 
 /** struct cxms_facts - the machine and the run, stored once per recording; 0 or "" = unknown */
 struct cxms_facts {
-	char cpu[64];           /* "AMD EPYC ..." as in /proc/cpuinfo */
-	char kernel[64];        /* uname release */
-	char machine[16];       /* uname machine */
+	char cpu[64];	  /* "AMD EPYC ..." as in /proc/cpuinfo */
+	char kernel[64];  /* uname release */
+	char machine[16]; /* uname machine */
 	uint32_t n_cpu;
 	uint64_t page_bytes, huge_bytes;
 	uint64_t l1d_bytes, l2_bytes, llc_bytes;
 	uint64_t mem_total_bytes;
 	/* Measured by a dependent chase (or given): core to data, idle. */
-	uint64_t mem_latency_ps;   /* on huge pages */
-	uint64_t walk_ps;          /* added per access on base pages */
+	uint64_t mem_latency_ps; /* on huge pages */
+	uint64_t walk_ps;	 /* added per access on base pages */
 	uint64_t llc_latency_ps;
-	bool latency_given;        /* by the user, not measured */
+	bool latency_given; /* by the user, not measured */
 	/* latency of a random chase over stair_bytes[i], huge pages where possible */
 	uint32_t n_stair;
 	uint64_t stair_bytes[CXMS_STAIR_MAX], stair_ps[CXMS_STAIR_MAX];
-	char source[16];           /* "clock", "ptrace", ... */
-	char source_reason[256];   /* why this source */
+	char source[16];	 /* "clock", "ptrace", ... */
+	char source_reason[256]; /* why this source */
 	uint64_t period_ns;
 	uint32_t source_caps;
 };
 
 /** struct cxms_totals - what is known only at the end of a recording */
 struct cxms_totals {
-	uint64_t duration_ns;         /* wall time of the root process */
-	int32_t exit_status;          /* as waitpid(2) gives it */
+	uint64_t duration_ns; /* wall time of the root process */
+	int32_t exit_status;  /* as waitpid(2) gives it */
 	bool exit_known;
 	uint64_t samples, lost_samples, lost_faults, throttled;
-	uint64_t user_ns, system_ns;  /* rusage of the whole tree */
-	uint64_t peak_rss_bytes;      /* largest process */
-	uint64_t tool_cpu_ns;         /* our own CPU time while the program ran */
-	uint64_t sample_cost_ns;      /* assumed or measured cost in the program of one sample */
-	uint64_t steal_ns;            /* taken by the host, all CPUs */
+	uint64_t user_ns, system_ns; /* rusage of the whole tree */
+	uint64_t peak_rss_bytes;     /* largest process */
+	uint64_t tool_cpu_ns;	     /* our own CPU time while the program ran */
+	uint64_t sample_cost_ns;     /* assumed or measured cost in the program of one sample */
+	uint64_t steal_ns;	     /* taken by the host, all CPUs */
 };
 
 #endif

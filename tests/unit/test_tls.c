@@ -58,7 +58,8 @@ static void child_main(int to, int stop)
 	char byte;
 
 	/* Large allocations join ld.so's mapping from below. */
-	if (!mmap(NULL, 4 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))
+	if (mmap(NULL, 4 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+	    MAP_FAILED)
 		_exit(1);
 	tell(to);
 	for (int i = 0; i < THREADS; i++) {

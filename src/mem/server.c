@@ -1,0 +1,110 @@
+#include "mem/server.h"
+
+#include <assert.h>
+#include <math.h>
+
+#include "base/units.h"
+
+#define LINE ((double)CXMS_LINE_BYTES)
+
+/* Payload share of a flit: 64 of 68 B (CXL 3.1, 4.2.3), 240 of 256 B (CXL 3.1, 4.3.3). */
+#define FLIT_68_USABLE	(64.0 / 68.0)
+#define FLIT_256_USABLE (240.0 / 256.0)
+/* Line code of PCIe Gen 3 to 5 (PCIe 5.0, 4.2.2). */
+#define ENCODING_USABLE (128.0 / 130.0)
+
+/*
+ * Added latency of a device under load: L0 * k * (u/(1-u))^p. Fits of 8 measured systems (Mess
+ * benchmark, DDR4, DDR5 and CXL) at all-read give k 0.059 to 0.219 and p 0.45 to 0.79; one k and p
+ * for all is assumed.
+ */
+#define CXMS_ASSUMED_LOAD_K 0.10
+#define CXMS_ASSUMED_LOAD_P 0.7
+
+double cxms_link_usable_bytes_per_s(unsigned gen, unsigned width, int flit_256, bool encoding)
+{
+	/* GT/s of one lane: 16 in Gen 4, doubling with each generation (PCIe 6.0, 1.2) */
+	double transfers = gen == 0 ? 0 : ldexp(1e9, (int)gen);
+	double raw = transfers * width / 8;
+	return raw * (encoding ? ENCODING_USABLE : 1) *
+	       (flit_256 ? FLIT_256_USABLE : FLIT_68_USABLE);
+}
+
+/* Share of a capacity; an absent link has 0 bytes/s and bounds nothing. */
+static double share(double asked, double cap)
+{
+	return cap > 0 ? asked / cap : 0;
+}
+
+static double up_bytes(const struct cxms_load *l)
+{
+	return l->read_lines_per_s * CXMS_WIRE_READ_UP_BYTES +
+	       l->write_lines_per_s * CXMS_WIRE_WRITE_UP_BYTES;
+}
+
+static double down_bytes(const struct cxms_load *l)
+{
+	return l->read_lines_per_s * CXMS_WIRE_READ_DOWN_BYTES +
+	       l->write_lines_per_s * CXMS_WIRE_WRITE_DOWN_BYTES;
+}
+
+double cxms_server_utilization(const struct cxms_server *s, const struct cxms_load *load)
+{
+	double r = load->read_lines_per_s, w = load->write_lines_per_s;
+	if (s->kind == CXMS_SERVER_LINK)
+		return share(fmax(up_bytes(load), down_bytes(load)), s->dir_bytes_per_s);
+	return fmax(share((r + w) * LINE, s->total_cap),
+		    fmax(share(r * LINE, s->read_cap), share(w * LINE, s->write_cap)));
+}
+
+/* Mean wait of M/D/1 in ps: rho / (2 (1 - rho)) * service. */
+static double md1_ps(double rho, double service_s)
+{
+	return rho / (2 * (1 - rho)) * service_s * (double)CXMS_PS_PER_S;
+}
+
+/*
+ * One direction of a link. Reads and writes put messages of two fixed lengths on it, so the service
+ * time in M/D/1's formula is the length-weighted mean E[S^2]/E[S] (Pollaczek-Khinchine): with one
+ * kind of message this is M/D/1, and unlike the plain mean it never falls when load is added.
+ */
+static double direction_wait_ps(const struct cxms_load *l, double read_bytes, double write_bytes,
+				double bytes_per_s)
+{
+	double first = l->read_lines_per_s * read_bytes + l->write_lines_per_s * write_bytes;
+	double second = l->read_lines_per_s * read_bytes * read_bytes +
+			l->write_lines_per_s * write_bytes * write_bytes;
+	return first > 0 ? md1_ps(first / bytes_per_s, second / first / bytes_per_s) : 0;
+}
+
+static double cap_wait_ps(double lines_per_s, double cap)
+{
+	return cap > 0 && isfinite(cap) ? md1_ps(lines_per_s * LINE / cap, LINE / cap) : 0;
+}
+
+double cxms_server_wait_ps(const struct cxms_server *s, const struct cxms_load *load)
+{
+	double r = load->read_lines_per_s, w = load->write_lines_per_s;
+	double u = cxms_server_utilization(s, load);
+	if (u >= 1)
+		return INFINITY;
+	if (u <= 0)
+		return 0;
+	if (s->kind == CXMS_SERVER_LINK) /* a request crosses each direction once */
+		return direction_wait_ps(load, CXMS_WIRE_READ_UP_BYTES, CXMS_WIRE_WRITE_UP_BYTES,
+					 s->dir_bytes_per_s) +
+		       direction_wait_ps(load, CXMS_WIRE_READ_DOWN_BYTES,
+					 CXMS_WIRE_WRITE_DOWN_BYTES, s->dir_bytes_per_s);
+	if (s->queue_md1)
+		return fmax(cap_wait_ps(r + w, s->total_cap),
+			    fmax(cap_wait_ps(r, s->read_cap), cap_wait_ps(w, s->write_cap)));
+	return s->idle_ps * CXMS_ASSUMED_LOAD_K * pow(u / (1 - u), CXMS_ASSUMED_LOAD_P);
+}
+
+double cxms_server_peak_bytes_per_s(const struct cxms_server *s, double read_share)
+{
+	assert(read_share >= 0 && read_share <= 1);
+	struct cxms_load one = {read_share / LINE, (1 - read_share) / LINE}; /* 1 byte/s */
+	double u = cxms_server_utilization(s, &one);
+	return u > 0 ? 1 / u : INFINITY;
+}

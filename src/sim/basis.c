@@ -1,0 +1,160 @@
+#include "sim/basis.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/units.h"
+#include "sim/cells.h"
+#include "sim/evidence.h"
+#include "sim/recording.h"
+#include "sim/world.h"
+
+#define LOST_RATIO     0.005 /* lost share of the samples from which a warning is due */
+#define STEAL_RATIO    0.01
+#define KERNEL_RATIO   0.05 /* MODELS: kernel time */
+#define OVERHEAD_RATIO 0.05
+#define UNKNOWN_RATIO  0.25 /* of the memory waits without an address */
+#define FEW_SAMPLES    400u /* one epoch's worth (MODELS: notation) */
+#define SHORT_RUN_NS   200000000u
+#define BLOCKED_RATIO  0.2
+
+double cxms_overhead_ratio(const struct cxms_recording *rec)
+{
+	const struct cxms_totals *t = &rec->totals;
+	double native = (double)rec->duration_ns;
+	double cost = (double)t->tool_cpu_ns + (double)t->samples * (double)t->sample_cost_ns;
+	return native > 0 ? cost / native : 0;
+}
+
+/* Sum the groups of each instruction, then pick the largest by repeated search: five of them. */
+static int top_sites(const struct cxms_recording *rec, const struct cxms_evidence *ev,
+		     struct cxms_basis *out)
+{
+	struct cxms_site_result *sum = calloc(rec->n_site + 1, sizeof(*sum));
+	if (!sum)
+		return -ENOMEM;
+	for (size_t i = 0; i < ev->n_group; i++) {
+		const struct cxms_group *g = &ev->group[i];
+		struct cxms_site_result *s = &sum[g->site];
+		s->dram_share += g->share.mid * g->stall_ns;
+		s->dram_share_lo += g->share.lo * g->stall_ns;
+		s->dram_share_hi += g->share.hi * g->stall_ns;
+		s->footprint_bytes += g->share.footprint_bytes;
+		s->stall_ns += g->stall_ns;
+	}
+	for (out->n_site = 0; out->n_site < CXMS_TOP_SITES; out->n_site++) {
+		size_t best = 0;
+		for (size_t i = 1; i < rec->n_site; i++)
+			if (sum[i].stall_ns > sum[best].stall_ns)
+				best = i;
+		if (rec->n_site == 0 || sum[best].stall_ns <= 0)
+			break;
+		struct cxms_site_result *s = &out->site[out->n_site];
+		*s = sum[best];
+		s->ip = rec->site[best].ip;
+		s->kind = rec->site[best].kind;
+		s->flags = rec->site[best].flags;
+		s->dram_share /= s->stall_ns;
+		s->dram_share_lo /= s->stall_ns;
+		s->dram_share_hi /= s->stall_ns;
+		s->hidden_ns = ev->wait[2 * best].hidden_ps[CXMS_SPAN_MID] / (double)CXMS_PS_PER_NS;
+		sum[best].stall_ns = 0;
+	}
+	free(sum);
+	return 0;
+}
+
+static double huge_ratio(const struct cxms_recording *rec)
+{
+	double huge = 0, all = 0;
+	for (size_t i = 0; i < cxms_pages_count(rec->pages); i++) {
+		const struct cxms_page *p = cxms_pages_at(rec->pages, (uint32_t)i);
+		all += (double)p->bytes;
+		if (p->bytes > rec->facts.page_bytes)
+			huge += (double)p->bytes;
+	}
+	return all > 0 ? huge / all : 0;
+}
+
+int cxms_basis_fill(const struct cxms_recording *rec, const struct cxms_cells *cells,
+		    const struct cxms_evidence *ev, const struct cxms_world *base,
+		    struct cxms_basis *out, struct cxms_err *err)
+{
+	*out = (struct cxms_basis){.stall_ns = ev->wait_ns,
+				   .known_addr_ratio =
+					   ev->wait_ns > 0 ? ev->known_ns / ev->wait_ns : 1,
+				   .mem_latency_ns = ev->stair.mem_ps / (double)CXMS_PS_PER_NS,
+				   .walk_ns = (double)rec->facts.walk_ps / (double)CXMS_PS_PER_NS,
+				   .huge_ratio = huge_ratio(rec),
+				   .exposed_waits = base->exposed_waits,
+				   .epoch_ns = cells->epoch_ns,
+				   .n_epoch = cells->n_epoch,
+				   .n_thread = rec->n_thread,
+				   .n_process = rec->n_process,
+				   .n_page = cxms_pages_count(rec->pages),
+				   .footprint_bytes = cxms_pages_total_bytes(rec->pages)};
+	for (size_t i = 0; i < cells->n; i++) {
+		out->cpu_ns += cells->cell[i].cpu_ns;
+		out->user_ns += cells->cell[i].user_ns;
+		out->kernel_ns += cells->cell[i].kernel_ns;
+		out->blocked_ns += cells->cell[i].blocked_ns;
+	}
+	for (size_t i = 0; i < ev->n_group; i++)
+		out->dram_stall_ns += ev->group[i].stall_ns * ev->group[i].share.mid;
+	out->dram_stall_ns += (ev->wait_ns - ev->known_ns) * ev->floating_share[CXMS_SPAN_MID];
+	if (top_sites(rec, ev, out))
+		return cxms_fail(err, ENOMEM, "out of memory");
+	return 0;
+}
+
+static void judge_loss(const struct cxms_recording *rec, struct cxms_warnings *out)
+{
+	double lost = (double)rec->lost_samples, got = (double)rec->n_sample;
+	if (lost > LOST_RATIO * (lost + got))
+		cxms_warn(out, CXMS_W_LOST_SAMPLES, "lost %.1f %% of the samples (scaled for)",
+			  100 * lost / (lost + got));
+	if (rec->lost_faults)
+		cxms_warn(out, CXMS_W_LOST_FAULTS, "lost %llu page-fault records",
+			  (unsigned long long)rec->lost_faults);
+	if (rec->cut)
+		cxms_warn(out, CXMS_W_CUT_TRACE, "the recording is cut after %.3g s",
+			  (double)rec->duration_ns / 1e9);
+}
+
+void cxms_basis_judge(const struct cxms_recording *rec, const struct cxms_basis *basis,
+		      double overhead_ratio, struct cxms_warnings *out)
+{
+	const struct cxms_totals *t = &rec->totals;
+	double cpus = rec->facts.n_cpu ? rec->facts.n_cpu : 1;
+	judge_loss(rec, out);
+	if ((double)t->steal_ns > STEAL_RATIO * (double)rec->duration_ns * cpus)
+		cxms_warn(out, CXMS_W_STEAL, "the host took %.1f %% of the CPU time",
+			  100 * (double)t->steal_ns / ((double)rec->duration_ns * cpus));
+	if (rec->duration_ns < SHORT_RUN_NS)
+		cxms_warn(out, CXMS_W_SHORT_RUN, "the program ran for %.3g ms only",
+			  (double)rec->duration_ns / 1e6);
+	else if (rec->n_sample < FEW_SAMPLES)
+		cxms_warn(out, CXMS_W_FEW_SAMPLES, "only %zu samples were taken", rec->n_sample);
+	if (basis->known_addr_ratio < 1 - UNKNOWN_RATIO)
+		cxms_warn(out, CXMS_W_UNKNOWN_ADDRESS,
+			  "%.0f %% of the memory waits have no known address",
+			  100 * (1 - basis->known_addr_ratio));
+	if (basis->kernel_ns > KERNEL_RATIO * basis->cpu_ns)
+		cxms_warn(out, CXMS_W_KERNEL_TIME, "%.0f %% of the CPU time is in the kernel",
+			  100 * basis->kernel_ns / basis->cpu_ns);
+	if (overhead_ratio > OVERHEAD_RATIO)
+		cxms_warn(out, CXMS_W_OVERHEAD, "watching cost %.1f %% of the run",
+			  100 * overhead_ratio);
+	if (rec->n_thread > 1 &&
+	    basis->blocked_ns > BLOCKED_RATIO * (basis->blocked_ns + basis->cpu_ns))
+		cxms_warn(out, CXMS_W_BLOCKED, "%.0f %% of the threads' time is off CPU",
+			  100 * basis->blocked_ns / (basis->blocked_ns + basis->cpu_ns));
+	if (!(rec->facts.source_caps & CXMS_SRC_FAULTS))
+		cxms_warn(out, CXMS_W_NO_FAULTS, "source '%s' sees no page faults",
+			  rec->facts.source);
+	if (rec->facts.llc_bytes && !rec->facts.latency_given)
+		cxms_warn(out, CXMS_W_LLC_ASSUMED,
+			  "memory and cache are told apart by a chase at the start");
+}

@@ -1,0 +1,219 @@
+#include "sim/replay.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "sim/basis.h"
+#include "sim/cells.h"
+#include "sim/recording.h"
+#include "sim/split.h"
+#include "topo/topo.h"
+#include "trace/trace.h"
+
+#define CONFIDENCE_PCT 90.0
+
+static const double default_split_pct[] = {100, 75, 50, 25, 0};
+static const char *const default_policy[] = {"page-interleave"};
+
+/* What is asked of one topology: the command line first, then the file, then the defaults. */
+struct asked {
+	const char *const *policy;
+	size_t n_policy;
+	const double *split_pct;
+	size_t n_split;
+};
+
+static struct asked asked_of(const struct cxms_replay_cfg *cfg, const struct cxms_topo *t)
+{
+	struct asked a = {cfg->policy, cfg->n_policy, cfg->split_pct, cfg->n_split};
+	if (a.n_policy == 0) {
+		a.policy = t->policy ? (const char *const *)&t->policy : default_policy;
+		a.n_policy = 1;
+	}
+	if (a.n_split == 0) {
+		a.split_pct = t->n_split ? t->split_pct : default_split_pct;
+		a.n_split = t->n_split ? t->n_split
+				       : sizeof(default_split_pct) / sizeof(*default_split_pct);
+	}
+	return a;
+}
+
+static int unknown_policy(const char *name, struct cxms_err *err)
+{
+	char known[256] = "";
+	for (size_t i = 0; i < cxms_policy_count(); i++) {
+		size_t at = strlen(known);
+		snprintf(known + at, sizeof(known) - at, "%s%s", i ? ", " : "",
+			 cxms_policy_at(i)->name);
+	}
+	return cxms_fail(err, EINVAL, "unknown policy '%s'; known are %s", name, known);
+}
+
+static int check_policies(const struct cxms_replay_cfg *cfg, struct cxms_err *err)
+{
+	for (size_t i = 0; i < cfg->n_topo; i++) {
+		struct asked a = asked_of(cfg, cfg->topo[i]);
+		for (size_t p = 0; p < a.n_policy; p++)
+			if (!cxms_policy_find(a.policy[p]))
+				return unknown_policy(a.policy[p], err);
+	}
+	return 0;
+}
+
+static int copy_argv(const struct cxms_trace_head *head, struct cxms_result *out)
+{
+	if (head->n_argv == 0)
+		return 0;
+	out->argv = calloc(head->n_argv, sizeof(*out->argv));
+	if (!out->argv)
+		return -ENOMEM;
+	for (; out->n_argv < head->n_argv; out->n_argv++) {
+		out->argv[out->n_argv] = strdup(head->argv[out->n_argv]);
+		if (!out->argv[out->n_argv])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+struct replay {
+	const struct cxms_replay_cfg *cfg;
+	struct cxms_recording rec;
+	struct cxms_cells cells;
+	struct cxms_evidence ev;
+	struct cxms_result *result;
+};
+
+static int add_split(struct replay *r, struct cxms_stage *stage, uint32_t topo, const char *policy,
+		     double pct, struct cxms_err *err)
+{
+	struct cxms_split_result *out = &r->result->split[r->result->n_split++];
+	out->topology = topo;
+	int rc = cxms_split_run(stage, cxms_policy_find(policy), pct, out, err);
+	if (rc)
+		return rc;
+	for (size_t t = 0; t < out->n_target; t++)
+		if (!(out->target[t].utilization_ratio <= 1 + 1e-6))
+			r->result->status = CXMS_STATUS_SELF_CHECK_FAILED;
+	return 0;
+}
+
+static int run_topology(struct replay *r, uint32_t index, struct cxms_err *err)
+{
+	const struct cxms_topo *topo = r->cfg->topo[index];
+	struct asked a = asked_of(r->cfg, topo);
+	struct cxms_fabric fabric = {0};
+	struct cxms_stage stage = {.cfg = r->cfg,
+				   .rec = &r->rec,
+				   .cells = &r->cells,
+				   .ev = &r->ev,
+				   .fabric = &fabric,
+				   .warnings = &r->result->warnings};
+	const struct cxms_world *base;
+	int rc = cxms_fabric_build(topo, r->ev.stair.mem_ps, &fabric, err);
+	if (!rc)
+		rc = cxms_evidence_set_rob(&r->rec, fabric.rob, &r->ev, err);
+	if (!rc)
+		rc = cxms_stage_init(&stage, err);
+	for (size_t p = 0; p < a.n_policy && !rc; p++)
+		for (size_t s = 0; s < a.n_split && !rc; s++) {
+			cxms_log_progress(r->cfg->log, "replay: topology %u of %zu, %s %g:%g",
+					  index + 1, r->cfg->n_topo, a.policy[p], a.split_pct[s],
+					  100 - a.split_pct[s]);
+			rc = add_split(r, &stage, index, a.policy[p], a.split_pct[s], err);
+		}
+	if (!rc && index == 0)
+		rc = cxms_stage_base(&stage, CXMS_HALF_ALL, &base, err);
+	if (!rc && index == 0)
+		rc = cxms_basis_fill(&r->rec, &r->cells, &r->ev, base, &r->result->basis, err);
+	cxms_stage_fini(&stage);
+	cxms_fabric_fini(&fabric);
+	return rc;
+}
+
+static size_t count_splits(const struct cxms_replay_cfg *cfg)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < cfg->n_topo; i++) {
+		struct asked a = asked_of(cfg, cfg->topo[i]);
+		n += a.n_policy * a.n_split;
+	}
+	return n;
+}
+
+static void count_key(void *arg, const struct cxms_ignored *key)
+{
+	(void)key;
+	++*(size_t *)arg;
+}
+
+static void judge_topologies(const struct cxms_replay_cfg *cfg, struct cxms_warnings *out)
+{
+	size_t assumed = 0, ignored = 0;
+	for (size_t i = 0; i < cfg->n_topo; i++) {
+		assumed += cfg->topo[i]->n_assumed;
+		cxms_topo_ignored(cfg->topo[i], CXMS_TOPO_FOR_SAMPLED, count_key, &ignored);
+	}
+	if (ignored)
+		cxms_warn(out, CXMS_W_IGNORED_KEYS, "%zu topology keys were not used", ignored);
+	if (assumed)
+		cxms_warn(out, CXMS_W_ASSUMED_FIGURES, "%zu figures were not in the topology",
+			  assumed);
+}
+
+static int fill_result(struct replay *r, const struct cxms_trace_head *head, struct cxms_err *err)
+{
+	struct cxms_result *out = r->result;
+	out->facts = r->rec.facts;
+	out->totals = r->rec.totals;
+	if (out->totals.duration_ns == 0)
+		out->totals.duration_ns = r->rec.duration_ns;
+	out->status = r->rec.cut ? CXMS_STATUS_CUT : CXMS_STATUS_COMPLETE;
+	out->overhead_ratio = cxms_overhead_ratio(&r->rec);
+	out->seed = r->cfg->seed;
+	out->engine = "epoch";
+	out->confidence_pct = CONFIDENCE_PCT;
+	out->n_topo = r->cfg->n_topo;
+	out->topo = r->cfg->topo;
+	out->split = calloc(count_splits(r->cfg) + 1, sizeof(*out->split));
+	if (!out->split || copy_argv(head, out))
+		return cxms_fail(err, ENOMEM, "out of memory for the result");
+	return 0;
+}
+
+int cxms_replay(struct cxms_trace_reader *reader, const struct cxms_replay_cfg *cfg,
+		struct cxms_result **out, struct cxms_err *err)
+{
+	struct replay r = {.cfg = cfg};
+	int rc = check_policies(cfg, err);
+	if (!rc)
+		rc = cxms_recording_load(reader, &r.rec, err);
+	if (rc)
+		return rc;
+	r.result = calloc(1, sizeof(*r.result));
+	rc = r.result ? fill_result(&r, cxms_trace_reader_head(reader), err)
+		      : cxms_fail(err, ENOMEM, "out of memory for the result");
+	if (!rc)
+		rc = cxms_cells_build(&r.rec, cfg->epoch_ns, &r.cells, err);
+	if (!rc)
+		rc = cxms_evidence_build(&r.rec, &r.cells, cfg->llc_bytes, &r.ev, err);
+	for (uint32_t i = 0; i < cfg->n_topo && !rc; i++)
+		rc = run_topology(&r, i, err);
+	if (!rc) {
+		judge_topologies(cfg, &r.result->warnings);
+		cxms_basis_judge(&r.rec, &r.result->basis, r.result->overhead_ratio,
+				 &r.result->warnings);
+		*out = r.result;
+		r.result = NULL;
+	}
+	cxms_log_progress_end(cfg->log);
+	cxms_result_free(r.result);
+	cxms_evidence_fini(&r.ev);
+	cxms_cells_fini(&r.cells);
+	cxms_recording_fini(&r.rec);
+	return rc;
+}

@@ -1,0 +1,49 @@
+/* One placement in one fabric: every epoch solved, at the middle and both ends of the model's span.
+ */
+#ifndef CXMS_SIM_WORLD_H
+#define CXMS_SIM_WORLD_H
+
+#include <stddef.h>
+
+#include "core/demand.h"
+#include "sim/load.h"
+#include "sim/replay.h"
+#include "sim/timeline.h"
+
+struct cxms_cells;
+struct cxms_err;
+struct cxms_evidence;
+struct cxms_fabric;
+struct cxms_recording;
+
+/** struct cxms_world_target - sums over the run, middle of the span */
+struct cxms_world_target {
+	double reads, writes;
+	double latency_ps, utilization; /* weighted by lines */
+	double stall_ns;
+};
+
+struct cxms_world {
+	double time_ns[CXMS_SPAN_COUNT][2]; /* by enum cxms_blocked */
+	double cause_ns[CXMS_CAUSE_COUNT];  /* middle, the blocked mode asked for */
+	double *thread_cpu_ns;		    /* [thread] middle */
+	struct cxms_world_target *target;   /* [target] */
+	double exposed_waits;		    /* middle */
+	double worst_residual, worst_gap;
+	double worst_utilization; /* self-check: never above 1 */
+};
+
+/** what a world is built from; all borrowed */
+struct cxms_world_in {
+	const struct cxms_recording *rec;
+	const struct cxms_cells *cells;
+	const struct cxms_evidence *ev;
+	const struct cxms_fabric *fabric;
+	const struct cxms_load_map *load;
+	enum cxms_blocked blocked;
+};
+/** cxms_world_run() - 0 or -ENOMEM; *out freed with cxms_world_fini() */
+int cxms_world_run(const struct cxms_world_in *in, struct cxms_world *out, struct cxms_err *err);
+void cxms_world_fini(struct cxms_world *w);
+
+#endif

@@ -1,0 +1,58 @@
+/* Inside of the ptrace source: its state, and the handling of one stop. */
+#ifndef CXMS_SOURCE_PTRACE_PRIV_H
+#define CXMS_SOURCE_PTRACE_PRIV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "source/analyze.h"
+#include "source/area.h"
+#include "source/child.h"
+#include "source/evq.h"
+#include "source/idmap.h"
+#include "source/meter.h"
+#include "source/ptrace_task.h"
+#include "source/source.h"
+
+struct cxms_pt_proc {
+	uint32_t pid;
+	unsigned n_task;
+	struct cxms_pt_task *tasks;
+	clockid_t clock;       /* CPU time of the process, exact at any moment */
+	uint64_t cpu_ns;       /* of it, at the last tick */
+	bool was_busy;
+};
+
+/* Times in here are CLOCK_MONOTONIC; pt_rel_ns() makes them those of events. */
+struct ptrace_source {
+	struct cxms_child child;
+	int chld_fd;           /* signalfd of SIGCHLD; -1 = none */
+	struct cxms_evq out;
+	struct cxms_analyzer analyzer;
+	struct cxms_areas areas;
+	struct cxms_idmap procs; /* pid -> struct cxms_pt_proc */
+	struct cxms_idmap tasks; /* tid -> struct cxms_pt_task */
+	struct cxms_meter meter;
+	uint64_t period_ns, base_ns, tick_ns, last_tick_ns;
+	uint64_t end_ns;       /* the root's end; 0 = runs */
+	uint64_t samples;
+	bool is_open, is_done, no_memory;
+};
+
+uint64_t pt_rel_ns(const struct ptrace_source *p, uint64_t time_ns);
+/** a thread of process @pid, told as a FORK from @parent (NULL = the root) */
+struct cxms_pt_task *pt_adopt(struct ptrace_source *p, uint32_t pid, uint32_t tid,
+			      const struct cxms_pt_task *parent);
+/** collect every stop and end there is, and let the stopped go on */
+void pt_collect(struct ptrace_source *p);
+/** @status of @tid, as waitpid(2) gives it */
+void pt_on_status(struct ptrace_source *p, uint32_t tid, int status, const struct rusage *usage);
+/** a thread stopped at its birth whose parent did not live to tell of it */
+void pt_adopt_orphan(struct ptrace_source *p, struct cxms_pt_task *t);
+/** let all go on untraced */
+void pt_let_go(struct ptrace_source *p);
+void pt_tasks_fini(struct ptrace_source *p);
+
+#endif

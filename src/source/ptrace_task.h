@@ -1,0 +1,58 @@
+/* One traced thread: what /proc says about it, and the slices it ran in. */
+#ifndef CXMS_SOURCE_PTRACE_TASK_H
+#define CXMS_SOURCE_PTRACE_TASK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct cxms_evq;
+
+/** struct cxms_pt_stat - of /proc/<pid>/task/<tid>/stat */
+struct cxms_pt_stat {
+	char state;      /* 'R' = running or ready to */
+	uint64_t faults; /* page faults, minor and major */
+	uint16_t cpu;
+};
+
+struct cxms_pt_proc;
+
+struct cxms_pt_task {
+	struct cxms_pt_proc *proc;  /* NULL: stopped at its birth, before its parent told of it */
+	struct cxms_pt_task *next;  /* of the same process */
+	uint32_t pid, tid;
+	int stat_fd, sched_fd;      /* -1 = could not be opened */
+	bool is_interrupted;        /* asked to stop; it has not yet */
+	bool has_exited;            /* EXIT was told */
+	bool is_in_slice;
+	uint64_t born_ns;
+	uint64_t credit_ns;         /* estimated CPU time since the last sample */
+	uint64_t sampled_run_ns;    /* CPU time at the last sample */
+	uint64_t faults;            /* when it was asked to stop */
+	uint64_t told_run_ns;       /* CPU time told in slices so far */
+	uint64_t slice_ns;          /* the open slice's beginning */
+	uint16_t cpu;
+};
+
+/** parse a stat line; false when it is none */
+bool cxms_pt_parse_stat(const char *text, size_t len, struct cxms_pt_stat *out);
+/** (re)open the files of thread pid, tid in /proc; failing is seen by the readers below */
+void cxms_pt_task_open(struct cxms_pt_task *t);
+void cxms_pt_task_close(struct cxms_pt_task *t);
+bool cxms_pt_task_stat(const struct cxms_pt_task *t, struct cxms_pt_stat *out);
+/** CPU time since its birth: exact while it is stopped or asleep, up to a scheduler tick late while it runs */
+bool cxms_pt_task_run_ns(const struct cxms_pt_task *t, uint64_t *out);
+
+/**
+ * cxms_pt_task_seen() - the thread was looked at: open, extend or close its slice, and tell what closed
+ * @now_ns, @base_ns: CLOCK_MONOTONIC; events are relative to @base_ns
+ * @run_ns: its CPU time
+ * @is_on_cpu: it is likely on a CPU at this moment
+ */
+void cxms_pt_task_seen(struct cxms_pt_task *t, uint64_t now_ns, uint64_t base_ns, uint64_t run_ns,
+		       char state, bool is_on_cpu, struct cxms_evq *out);
+/** the thread ends (@end EXIT) or is let go (UNKNOWN): close its slice */
+void cxms_pt_task_last_slice(struct cxms_pt_task *t, uint64_t now_ns, uint64_t base_ns,
+			     uint64_t run_ns, uint8_t end, struct cxms_evq *out);
+
+#endif

@@ -1,0 +1,240 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cfg.h"
+#include "base/fmt.h"
+#include "topo/draw.h"
+#include "topo/topo_priv.h"
+
+/* " # assumed: why" when @path.key is among the assumed figures, then the end of the line. */
+static void end_line(const struct cxms_topo *t, struct cxms_buf *out, const char *path,
+		     const char *key)
+{
+	char full[160];
+	snprintf(full, sizeof(full), "%s.%s", path, key);
+	for (size_t i = 0; i < t->n_assumed; i++)
+		if (strcmp(t->assumed[i].key, full) == 0)
+			cxms_buf_printf(out, " # assumed: %s", t->assumed[i].reason);
+	cxms_buf_printf(out, "\n");
+}
+
+static uint64_t fetch(const struct topo_key *k, const void *base)
+{
+	const char *at = (const char *)base + k->offset;
+	uint64_t v64 = 0;
+	uint32_t v32 = 0;
+	bool flag = false;
+	switch (k->store) {
+	case TOPO_U32:
+		memcpy(&v32, at, sizeof(v32));
+		return v32;
+	case TOPO_U64:
+		memcpy(&v64, at, sizeof(v64));
+		return v64;
+	case TOPO_BOOL:
+		memcpy(&flag, at, sizeof(flag));
+		return flag;
+	}
+	return 0;
+}
+
+static void put_value(struct cxms_buf *out, const struct topo_key *k, const void *base)
+{
+	char text[CXMS_FMT_MAX];
+	uint64_t v = fetch(k, base);
+	if (k->kind == TOPO_WORD)
+		cxms_buf_printf(out, "%s", k->words[v]);
+	else if (k->kind == TOPO_CYC)
+		cxms_buf_printf(out, "%" PRIu64 "cyc", v);
+	else
+		cxms_buf_printf(out, "%s", cxms_fmt_quantity(text, (int)k->unit, v));
+}
+
+static void put_key(const struct cxms_topo *t, struct cxms_buf *out, const char *path,
+		    const char *indent, const struct topo_key *k, const void *base)
+{
+	cxms_buf_printf(out, "%s%s: ", indent, k->name);
+	put_value(out, k, base);
+	end_line(t, out, path, k->name);
+}
+
+/* Every key of a table that has a value of its own. */
+static void put_keys(const struct cxms_topo *t, struct cxms_buf *out, const char *path,
+		     const char *indent, const struct topo_table *tab, const void *base)
+{
+	for (size_t i = 0; i < tab->n; i++)
+		if (tab->key[i].kind != TOPO_OWN)
+			put_key(t, out, path, indent, &tab->key[i], base);
+}
+
+static void put_cache(const struct cxms_topo *t, struct cxms_buf *out, int level)
+{
+	static const char *const path[] = {"host.caches.l1d", "host.caches.l2", "host.caches.llc"};
+	const struct topo_table *const tab[] = {&topo_keys_l1d, &topo_keys_l2, &topo_keys_llc};
+	const struct topo_owner *own = t->owner;
+	const char *name = topo_keys_caches.key[level + 1].name;
+	if (level == 1 && !t->host.l2.present) {
+		cxms_buf_printf(out, "    %s: none\n", name);
+		return;
+	}
+	cxms_buf_printf(out, "    %s:\n", name);
+	put_keys(t, out, path[level], "      ", tab[level], &t->host);
+	cxms_buf_printf(out, "      prefetch: %s\n", own->prefetch[level]);
+}
+
+static void put_tlb(const struct cxms_topo *t, struct cxms_buf *out)
+{
+	const struct cxms_host *h = &t->host;
+	if (!h->tlb_present) {
+		cxms_buf_printf(out, "  tlb: none\n");
+		return;
+	}
+	cxms_buf_printf(out, "  tlb:\n");
+	for (size_t i = 0; i < topo_keys_tlb.n; i++) {
+		const struct topo_key *k = &topo_keys_tlb.key[i];
+		bool walk = strcmp(k->name, "walk") == 0;
+		if (k->kind != TOPO_OWN && (!walk || h->walk_given))
+			put_key(t, out, "host.tlb", "    ", k, h);
+	}
+	if (h->tlb_page != CXMS_PAGE_NOT_SAID)
+		cxms_buf_printf(out, "    page: %s\n",
+				topo_page_words[h->tlb_page == CXMS_PAGE_4K ? 0 : 1]);
+}
+
+static void put_bandwidth(const struct cxms_topo *t, struct cxms_buf *out, const char *path,
+			  const char *indent, const struct cxms_bw *bw)
+{
+	char text[CXMS_FMT_MAX];
+	if (bw->read == CXMS_UNLIMITED && bw->write == CXMS_UNLIMITED &&
+	    bw->total == CXMS_UNLIMITED) {
+		cxms_buf_printf(out, "%sbandwidth: unlimited", indent);
+		end_line(t, out, path, "bandwidth");
+		return;
+	}
+	cxms_buf_printf(out, "%sbandwidth: {", indent);
+	for (size_t i = 0; i < topo_keys_bandwidth.n; i++) {
+		const struct topo_key *k = &topo_keys_bandwidth.key[i];
+		uint64_t v;
+		memcpy(&v, (const char *)bw + k->offset, sizeof(v));
+		cxms_buf_printf(out, "%s%s: %s", i ? ", " : "", k->name,
+				v == CXMS_UNLIMITED ? "unlimited"
+						    : cxms_fmt_quantity(text, (int)k->unit, v));
+	}
+	cxms_buf_printf(out, "}");
+	end_line(t, out, path, "bandwidth");
+}
+
+static void put_host(const struct cxms_topo *t, struct cxms_buf *out)
+{
+	const struct cxms_host *h = &t->host;
+	cxms_buf_printf(out, "host:\n  cpu:\n");
+	put_keys(t, out, "host.cpu", "    ", &topo_keys_cpu, h);
+	cxms_buf_printf(out, "  caches:\n    line: %uB\n", h->line_bytes);
+	for (int level = 0; level < 3; level++)
+		put_cache(t, out, level);
+	put_tlb(t, out);
+	cxms_buf_printf(out, "  local:\n");
+	if (h->local_latency_auto)
+		cxms_buf_printf(out, "    latency: auto\n");
+	else
+		put_key(t, out, "host.local", "    ", &topo_keys_local.key[0], h);
+	put_bandwidth(t, out, "host.local", "    ", &h->local_bw);
+	if (h->local_capacity_bytes != CXMS_UNLIMITED)
+		put_key(t, out, "host.local", "    ", &topo_keys_local.key[2], h);
+}
+
+static void put_link(const struct cxms_topo *t, struct cxms_buf *out, const char *path,
+		     const struct cxms_link *link)
+{
+	char time[CXMS_FMT_MAX];
+	if (link->gen == 0) { /* no YAML says "none": a key left out does */
+		cxms_buf_printf(out, "    # link: none");
+		end_line(t, out, path, "link");
+		return;
+	}
+	cxms_buf_printf(out,
+			"    link: {gen: %u, width: %u, flit: %s, encoding: %s, latency: %s}\n",
+			link->gen, link->width, topo_flit_words[link->flit],
+			link->encoding ? "128b/130b" : "none",
+			cxms_fmt_quantity(time, CXMS_UNIT_TIME_PS, link->latency_ps));
+}
+
+static void put_device(const struct cxms_topo *t, struct cxms_buf *out, const struct cxms_dev *d)
+{
+	char path[TOPO_MAX_NAME_BYTES + 16];
+	snprintf(path, sizeof(path), "devices.%s", d->name);
+	cxms_buf_printf(out, "  \"%s\":\n    type: %s\n", d->name, topo_dev_words[d->type]);
+	if (d->upstream == CXMS_TOPO_HOST)
+		cxms_buf_printf(out, "    upstream: host\n    root_port: %d\n", d->root_port);
+	else
+		cxms_buf_printf(out, "    upstream: \"%s\"\n", t->dev[d->upstream].name);
+	put_link(t, out, path, &d->link);
+	for (size_t i = 0; i < topo_keys_device.n; i++) {
+		const struct topo_key *k = &topo_keys_device.key[i];
+		bool capacity = k->offset == offsetof(struct cxms_dev, capacity_bytes);
+		if (k->kind != TOPO_OWN && (!capacity || d->type == CXMS_DEV_MEMDEV))
+			put_key(t, out, path, "    ", k, d);
+	}
+	put_bandwidth(t, out, path, "    ", &d->bw);
+}
+
+static void put_regions(const struct cxms_topo *t, struct cxms_buf *out)
+{
+	const struct topo_owner *own = t->owner;
+	char bytes[CXMS_FMT_MAX];
+	if (!own->region_stated) {
+		cxms_buf_printf(out, "# regions: one over all memdevs, interleaved at 4KiB\n");
+		return;
+	}
+	cxms_buf_printf(out, "regions:\n");
+	for (size_t i = 0; i < t->n_region; i++) {
+		const struct cxms_region *r = &t->region[i];
+		cxms_buf_printf(out, "  - name: \"%s\"\n    targets: [", r->name);
+		for (size_t j = 0; j < r->n_target; j++)
+			cxms_buf_printf(out, "%s\"%s\"", j ? ", " : "", t->dev[r->target[j]].name);
+		cxms_buf_printf(out, "]\n    granularity: %s\n",
+				cxms_fmt_quantity(bytes, CXMS_UNIT_BYTES, r->granularity_bytes));
+	}
+}
+
+/* The shortest of two forms that reads back as the same number. */
+static void put_double(struct cxms_buf *out, double v)
+{
+	char text[32];
+	snprintf(text, sizeof(text), "%.15g", v);
+	if (strtod(text, NULL) < v || strtod(text, NULL) > v)
+		snprintf(text, sizeof(text), "%.17g", v);
+	cxms_buf_printf(out, "%s", text);
+}
+
+static void put_placement(const struct cxms_topo *t, struct cxms_buf *out)
+{
+	if (!t->policy && !t->n_split)
+		return;
+	cxms_buf_printf(out, "placement:\n");
+	if (t->policy)
+		cxms_buf_printf(out, "  policy: \"%s\"\n", t->policy);
+	if (t->n_split)
+		cxms_buf_printf(out, "  splits: [");
+	for (size_t i = 0; i < t->n_split; i++) {
+		put_double(out, t->split_pct[i]);
+		cxms_buf_printf(out, i + 1 == t->n_split ? "]\n" : ", ");
+	}
+}
+
+void cxms_topo_show(const struct cxms_topo *t, struct cxms_buf *out)
+{
+	cxms_buf_printf(out, "schema: 1\nname: \"");
+	for (const char *p = t->name; *p; p++)
+		cxms_buf_printf(out, *p == '"' || *p == '\\' ? "\\%c" : "%c", *p);
+	cxms_buf_printf(out, "\"\n");
+	put_host(t, out);
+	cxms_buf_printf(out, "devices:\n");
+	for (size_t i = 0; i < t->n_dev; i++)
+		put_device(t, out, &t->dev[i]);
+	put_regions(t, out);
+	put_placement(t, out);
+}

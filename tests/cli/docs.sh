@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Every verb has a man page, every option of its --help stands there, and no page names an option that
+# the verb does not take.
+#   docs.sh PROGRAM SOURCE_DIR
+set -u
+program=$1
+pages=$2/src/cli
+bad=0
+
+complain() {
+	echo "$1"
+	bad=1
+}
+
+for verb in $("$program" help | sed -n '/^verbs:/,/^$/s/^  \([a-z]\{1,\}\) .*/\1/p'); do
+	page=$pages/cxlmemsim-$verb.1.md
+	if [ ! -e "$page" ]; then
+		complain "no man page for verb '$verb'"
+		continue
+	fi
+	grep -q "cxlmemsim-$verb(1)" "$pages/cxlmemsim.1.md" ||
+		complain "cxlmemsim.1.md does not name cxlmemsim-$verb(1)"
+	help=$("$program" help "$verb" | sed -n 's/^  \(-., \|    \)--\([a-z-]*\).*/\2/p' | sort)
+	man=$(sed -n '/^# OPTIONS/,/^# EXIT/s/^\*\*.*\\-\\-\([a-z-]*\)\*\*.*/\1/p' "$page" | sort)
+	only_help=$(comm -23 <(echo "$help") <(echo "$man"))
+	only_man=$(comm -13 <(echo "$help") <(echo "$man"))
+	[ -z "$only_help" ] || complain "cxlmemsim-$verb.1.md lacks $only_help"
+	[ -z "$only_man" ] || complain "cxlmemsim-$verb.1.md names what the verb does not take: $only_man"
+	[ -n "$help" ] || complain "no option found in 'help $verb'"
+done
+exit $bad

@@ -1,0 +1,1 @@
+cxlmemsim doctor || [ $? -eq 3 ]

@@ -1,0 +1,3 @@
+cxlmemsim list; echo $?
+cxlmemsim list polices; echo $?
+cxlmemsim list sources policies; echo $?

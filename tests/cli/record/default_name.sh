@@ -1,0 +1,1 @@
+cxlmemsim record -q -S synth --pattern '{duration: 50ms, footprint: 1MiB}'; ls *.cxlt

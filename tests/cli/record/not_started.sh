@@ -1,0 +1,8 @@
+# needs a source that can watch
+cxlmemsim doctor >/dev/null 2>&1 || exit 77
+R="cxlmemsim record --mem-latency 100ns --walk-latency 20ns --llc-size 1MiB -q -o a.cxlt"
+$R -- ./none; echo $?
+$R -- none-such-program; echo $?
+printf 'x' >plain; $R -- ./plain; echo $?
+mkdir d; $R -- ./d; echo $?
+ls a.cxlt* 2>/dev/null || true

@@ -1,0 +1,1 @@
+cxlmemsim replay -t one.yaml -s 100 -f csv w.cxlt | cut -d, -f6-8

@@ -1,0 +1,1 @@
+cxlmemsim replay -t one.yaml -f csv w.cxlt

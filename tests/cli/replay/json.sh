@@ -1,0 +1,1 @@
+cxlmemsim replay -t one.yaml -f json w.cxlt | sed 's/"version": ".*"/"version": "-"/'

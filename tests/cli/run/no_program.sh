@@ -1,0 +1,1 @@
+cxlmemsim -t one.yaml; echo $?; cxlmemsim run -t one.yaml --; echo $?

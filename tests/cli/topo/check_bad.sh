@@ -1,0 +1,1 @@
+cxlmemsim topo check one.yaml bad.yaml cut.yaml

@@ -1,0 +1,1 @@
+mkdir d; cxlmemsim topo check d

@@ -1,0 +1,1 @@
+: >empty.yaml; cxlmemsim topo check empty.yaml

@@ -1,0 +1,1 @@
+cxlmemsim topo check -q one.yaml

@@ -1,0 +1,1 @@
+cxlmemsim topo draw -f dot two.yaml

@@ -1,0 +1,1 @@
+cxlmemsim topo show one.yaml

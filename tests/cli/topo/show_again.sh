@@ -1,0 +1,1 @@
+cxlmemsim topo show -o a.yaml two.yaml && cxlmemsim topo check a.yaml

@@ -1,0 +1,1 @@
+head -c 3000 w.cxlt >cut.cxlt; cxlmemsim trace info cut.cxlt | sed -n "/^state/p"

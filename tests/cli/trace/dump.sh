@@ -1,0 +1,1 @@
+cxlmemsim trace dump w.cxlt | head -n 20

@@ -1,0 +1,1 @@
+cxlmemsim trace info w.cxlt

@@ -1,0 +1,1 @@
+cxlmemsim recrod -o x -- true

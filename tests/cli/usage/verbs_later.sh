@@ -1,0 +1,1 @@
+for v in import calibrate sweep advise; do cxlmemsim $v; echo $?; done

@@ -1,0 +1,293 @@
+/* Facts about the machine: read from a captured tree, measured once, kept, and never trusted when
+ * damaged. */
+#include <errno.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/sys.h"
+#include "source/machine.h"
+#include "source/machine_cache.h"
+#include "source/machine_chase.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static char scratch[] = "/tmp/cxms-machine-XXXXXX";
+
+static int setup(void **state)
+{
+	(void)state;
+	if (!mkdtemp(scratch))
+		return -1;
+	return setenv("XDG_CACHE_HOME", scratch, 1);
+}
+
+static int teardown(void **state)
+{
+	char command[64];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -rf '%s'", scratch);
+	return system(command);
+}
+
+static void put_file(const char *path, const char *text)
+{
+	char full[PATH_MAX], *slash;
+	FILE *fp;
+
+	snprintf(full, sizeof(full), "%s/root%s", scratch, path);
+	slash = strrchr(full, '/');
+	*slash = '\0';
+	assert_int_equal(cxms_mkdirs(full, NULL), 0);
+	*slash = '/';
+	fp = fopen(full, "w");
+	assert_non_null(fp);
+	assert_true(fputs(text, fp) >= 0);
+	assert_int_equal(fclose(fp), 0);
+}
+
+#define CACHE "/sys/devices/system/cpu/cpu0/cache/"
+
+static void test_identify_reads_the_captured_tree(void **state)
+{
+	static const char *const files[][2] = {
+		{"/proc/cpuinfo", "processor\t: 0\nmodel\t\t: 207\n"
+				  "model name\t: Captured(R) \x01 CPU\nflags: a\n"},
+		{"/proc/sys/kernel/osrelease", "5.4.0-captured\n"},
+		{"/proc/meminfo", "MemTotal:       16384 kB\nMemAvailable:   8192 kB\n"
+				  "Hugepagesize:       2048 kB\n"},
+		{"/sys/devices/system/cpu/online", "0-3,8,10-11\n"},
+		{CACHE "index0/type", "Data\n"},
+		{CACHE "index0/level", "1\n"},
+		{CACHE "index0/size", "48K\n"},
+		{CACHE "index1/type", "Instruction\n"},
+		{CACHE "index1/level", "1\n"},
+		{CACHE "index1/size", "32K\n"},
+		{CACHE "index2/type", "Unified\n"},
+		{CACHE "index2/level", "2\n"},
+		{CACHE "index2/size", "2048K\n"},
+		{CACHE "index3/type", "Unified\n"},
+		{CACHE "index3/level", "3\n"},
+		{CACHE "index3/size", "105M\n"},
+	};
+	char root[PATH_MAX];
+	struct cxms_facts f = {0};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(files); i++)
+		put_file(files[i][0], files[i][1]);
+	snprintf(root, sizeof(root), "%s/root", scratch);
+	assert_int_equal(setenv("CXMS_FSROOT", root, 1), 0);
+	cxms_machine_identify(&f);
+	assert_string_equal(f.cpu, "Captured(R) ? CPU");
+	assert_string_equal(f.kernel, "5.4.0-captured");
+	assert_int_equal(f.n_cpu, 7);
+	assert_int_equal(f.l1d_bytes, 48 * 1024);
+	assert_int_equal(f.l2_bytes, 2048 * 1024);
+	assert_int_equal(f.llc_bytes, 105 * 1024 * 1024);
+	assert_int_equal(f.mem_total_bytes, 16384 * 1024);
+	assert_int_equal(f.huge_bytes, 2048 * 1024);
+	assert_int_equal(unsetenv("CXMS_FSROOT"), 0);
+}
+
+static void test_identify_lives_without_any_file(void **state)
+{
+	struct cxms_facts f = {0};
+
+	(void)state;
+	assert_int_equal(setenv("CXMS_FSROOT", "/nonexistent", 1), 0);
+	cxms_machine_identify(&f);
+	assert_string_equal(f.cpu, "");
+	assert_string_not_equal(f.kernel, "");
+	assert_true(f.n_cpu >= 1);
+	assert_true(f.page_bytes >= 4096);
+	assert_int_equal(f.llc_bytes, 0);
+	assert_int_equal(unsetenv("CXMS_FSROOT"), 0);
+}
+
+static struct cxms_facts some_facts(void)
+{
+	return (struct cxms_facts){.cpu = "some CPU",
+				   .kernel = "6.1",
+				   .n_cpu = 2,
+				   .l2_bytes = 1 << 20,
+				   .mem_total_bytes = 1ull << 30,
+				   .mem_latency_ps = 90000,
+				   .walk_ps = 0,
+				   .llc_latency_ps = 20000,
+				   .n_stair = 2,
+				   .stair_bytes = {1 << 20, 1 << 21},
+				   .stair_ps = {20000, 90000}};
+}
+
+static void assert_same_figures(const struct cxms_facts *a, const struct cxms_facts *b)
+{
+	assert_int_equal(a->mem_latency_ps, b->mem_latency_ps);
+	assert_int_equal(a->walk_ps, b->walk_ps);
+	assert_int_equal(a->llc_latency_ps, b->llc_latency_ps);
+	assert_int_equal(a->n_stair, b->n_stair);
+	assert_memory_equal(a->stair_bytes, b->stair_bytes, sizeof(a->stair_bytes));
+	assert_memory_equal(a->stair_ps, b->stair_ps, sizeof(a->stair_ps));
+}
+
+static void forget(struct cxms_facts *f)
+{
+	f->mem_latency_ps = f->walk_ps = f->llc_latency_ps = 0;
+	f->n_stair = 0;
+	memset(f->stair_bytes, 0, sizeof(f->stair_bytes));
+	memset(f->stair_ps, 0, sizeof(f->stair_ps));
+}
+
+static void test_cache_gives_back_what_was_saved_for_this_machine_only(void **state)
+{
+	struct cxms_facts a = some_facts(), b = some_facts(), c = some_facts();
+
+	(void)state;
+	assert_int_equal(cxms_machine_cache_save(&a, NULL), 0);
+	forget(&b);
+	b.mem_total_bytes += 1 << 20;
+	assert_true(cxms_machine_cache_load(&b, NULL));
+	assert_same_figures(&a, &b);
+	forget(&c);
+	strcpy(c.kernel, "6.2");
+	assert_false(cxms_machine_cache_load(&c, NULL));
+	assert_int_equal(c.mem_latency_ps, 0);
+}
+
+static void test_damaged_cache_is_ignored_with_a_line(void **state)
+{
+	static const struct {
+		const char *find, *put, *why;
+	} rows[] = {
+		{"mem_latency_ps: 90000", "mem_latency_ps: 0", "no latency is 0"},
+		{"mem_latency_ps: 90000", "mem_latency_ps: 99999999999", "longer than 1 ms"},
+		{"mem_latency_ps: 90000", "mem_latency: 90000", "a key is missing"},
+		{"mem_latency_ps: 90000", "mem_latency_ps: [90000]", "a list for a number"},
+		{"identity: \"", "identity: \"x", "of another machine"},
+		{"ps: 90000}", "ps: 10000}", "the staircase falls"},
+		{"bytes: 2097152", "bytes: 1048576", "a step twice"},
+		{"bytes: 2097152", "bites: 2097152", "a step without its size"},
+		{"stair:\n", "stair: 4\nx-old:\n", "no list"},
+		{"schema: 1", "schema: 2", "another schema"},
+		{"schema: 1", "schema: {", "no YAML"},
+	};
+	struct cxms_facts f = some_facts();
+	char path[PATH_MAX], text[4096], changed[8192], said[1024];
+
+	(void)state;
+	assert_int_equal(cxms_machine_cache_path(&f, path, sizeof(path)), 0);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct cxms_facts g = some_facts();
+		struct cxms_log log;
+		const char *at;
+		size_t n;
+		FILE *fp;
+
+		assert_int_equal(cxms_machine_cache_save(&f, NULL), 0);
+		fp = fopen(path, "r+");
+		assert_non_null(fp);
+		n = fread(text, 1, sizeof(text) - 1, fp);
+		text[n] = '\0';
+		at = strstr(text, rows[i].find);
+		assert_non_null(at);
+		snprintf(changed, sizeof(changed), "%.*s%s%s", (int)(at - text), text, rows[i].put,
+			 at + strlen(rows[i].find));
+		rewind(fp);
+		assert_int_equal(ftruncate(fileno(fp), 0), 0);
+		assert_true(fputs(changed, fp) >= 0);
+		assert_int_equal(fclose(fp), 0);
+
+		forget(&g);
+		memset(said, 0, sizeof(said));
+		fp = fmemopen(said, sizeof(said) - 1, "w");
+		assert_non_null(fp);
+		cxms_log_init(&log, fp, CXMS_LOG_NORMAL);
+		if (cxms_machine_cache_load(&g, &log))
+			fail_msg("accepted: %s", rows[i].why);
+		fclose(fp);
+		assert_int_equal(g.mem_latency_ps, 0);
+		assert_int_equal(g.n_stair, 0);
+		assert_non_null(strstr(said, "ignoring a damaged measurement"));
+	}
+}
+
+static void test_chase_of_base_pages_is_not_huge(void **state)
+{
+	struct cxms_chase *c = NULL;
+
+	(void)state;
+	assert_int_equal(cxms_chase_new(&c, 4 << 20, false, NULL), 0);
+	assert_false(cxms_chase_is_huge(c));
+	cxms_chase_link(c, 4096, 1);
+	assert_true(cxms_chase_set_ps(c) > 0);
+	cxms_chase_free(c);
+	cxms_chase_free(NULL);
+}
+
+static void test_measured_once_then_from_the_cache(void **state)
+{
+	struct cxms_machine_cfg cfg = {0};
+	struct cxms_facts a = {0}, b = {0};
+	struct cxms_err err = {0};
+
+	(void)state;
+	cxms_machine_identify(&a);
+	cxms_machine_identify(&b);
+	assert_int_equal(cxms_machine_measure(&a, &cfg, &err), 0);
+	assert_true(a.mem_latency_ps > 0);
+	assert_true(a.llc_latency_ps > 0 && a.llc_latency_ps <= a.mem_latency_ps);
+	assert_false(a.latency_given);
+	assert_true(a.n_stair >= 2 && a.n_stair <= CXMS_STAIR_MAX);
+	for (uint32_t i = 1; i < a.n_stair; i++) {
+		assert_true(a.stair_bytes[i] > a.stair_bytes[i - 1]);
+		assert_true(a.stair_ps[i] >= a.stair_ps[i - 1]);
+	}
+	assert_int_equal(cxms_machine_measure(&b, &cfg, &err), 0);
+	assert_same_figures(&a, &b);
+}
+
+static void test_given_figures_win(void **state)
+{
+	const struct cxms_machine_cfg cfg = {
+		.mem_latency_ps = 123000, .walk_ps = 4000, .llc_bytes = 1 << 20};
+	struct cxms_facts f = {.cpu = "never measured"};
+
+	(void)state;
+	assert_int_equal(cxms_machine_measure(&f, &cfg, NULL), 0);
+	assert_int_equal(f.mem_latency_ps, 123000);
+	assert_int_equal(f.walk_ps, 4000);
+	assert_int_equal(f.llc_bytes, 1 << 20);
+	assert_true(f.latency_given);
+	assert_int_equal(f.n_stair, 0);
+	cxms_machine_synthetic(&f, &(struct cxms_machine_cfg){0});
+	assert_string_equal(f.cpu, "synthetic");
+	assert_int_equal(f.mem_latency_ps, 100000);
+	assert_int_equal(f.walk_ps, 20000);
+	assert_false(f.latency_given);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_identify_reads_the_captured_tree),
+		cmocka_unit_test(test_identify_lives_without_any_file),
+		cmocka_unit_test(test_cache_gives_back_what_was_saved_for_this_machine_only),
+		cmocka_unit_test(test_damaged_cache_is_ignored_with_a_line),
+		cmocka_unit_test(test_chase_of_base_pages_is_not_huge),
+		cmocka_unit_test(test_measured_once_then_from_the_cache),
+		cmocka_unit_test(test_given_figures_win),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
