@@ -7,8 +7,9 @@
 #include "report/report.h"
 #include "report/rpt_priv.h"
 
-#define SAME_PCT 1e-6 /* per cents asked are equal below this: both were written with six figures  \
-		       */
+#define SAME_PCT                                                                                   \
+	1e-6 /* per cents asked are equal below this: both were written with six figures           \
+	      */
 
 static const struct cxms_split_result *match(const struct cxms_result *in,
 					     const struct cxms_split_result *s)
@@ -35,16 +36,20 @@ static void put_file(const char *label, const struct cxms_cfg *json, const struc
 	cxms_buf_fini(&names);
 }
 
+static bool are_apart(const struct cxms_split_result *a, const struct cxms_split_result *b)
+{
+	return a->slowdown_hi < b->slowdown_lo || b->slowdown_hi < a->slowdown_lo;
+}
+
 static void put_pair(const struct cxms_split_result *a, const struct cxms_split_result *b,
 		     struct cxms_buf *out)
 {
-	bool apart = a->slowdown_hi < b->slowdown_lo || b->slowdown_hi < a->slowdown_lo;
 	cxms_buf_printf(
 		out,
 		"%4u  %-16.16s  %7.1f  %7.3f (%.3f..%.3f)  %7.3f (%.3f..%.3f)  %+7.1f %%  %s\n",
 		a->topology, a->policy, a->asked_pct, a->slowdown, a->slowdown_lo, a->slowdown_hi,
 		b->slowdown, b->slowdown_lo, b->slowdown_hi, (b->slowdown / a->slowdown - 1) * 100,
-		apart ? "apart" : "overlap");
+		are_apart(a, b) ? "apart" : "overlap");
 }
 
 static void put_only(const struct cxms_split_result *s, const char *label, struct cxms_buf *out)
@@ -67,8 +72,7 @@ static void put_table(const struct cxms_result *a, const struct cxms_result *b,
 		}
 		put_pair(&a->split[i], other, out);
 		common++;
-		apart += a->split[i].slowdown_hi < other->slowdown_lo ||
-			 other->slowdown_hi < a->split[i].slowdown_lo;
+		apart += are_apart(&a->split[i], other);
 	}
 	for (size_t i = 0; i < b->n_split; i++)
 		if (!match(a, &b->split[i]))

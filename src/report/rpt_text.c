@@ -249,22 +249,37 @@ static void put_groups(const struct cxms_result *r, struct cxms_buf *out)
 	}
 }
 
-/* Keys with one and the same reason share a paragraph. */
-static void put_ignored(const struct rpt_notes *notes, struct cxms_buf *out)
+/* One note, of either kind: value is NULL for an ignored key. */
+struct note {
+	const char *key, *value, *reason;
+};
+
+static struct note note_at(const struct rpt_notes *n, bool assumed, size_t i)
 {
-	for (size_t i = 0; i < notes->n_ignored; i++) {
-		const char *reason = notes->ignored[i].reason;
-		bool seen = false;
-		for (size_t j = 0; j < i && !seen; j++)
-			seen = strcmp(notes->ignored[j].reason, reason) == 0;
-		if (seen)
-			continue;
+	if (assumed)
+		return (struct note){n->assumed[i].key, n->assumed[i].value, n->assumed[i].reason};
+	return (struct note){n->ignored[i].key, NULL, n->ignored[i].reason};
+}
+
+/* Keys with one and the same reason share a paragraph. */
+static void put_grouped(const struct rpt_notes *notes, bool assumed, struct cxms_buf *out)
+{
+	size_t n = assumed ? notes->n_assumed : notes->n_ignored;
+	for (size_t i = 0; i < n; i++) {
+		const char *reason = note_at(notes, assumed, i).reason;
 		struct cxms_buf keys = {0};
-		for (size_t j = i; j < notes->n_ignored; j++)
-			if (strcmp(notes->ignored[j].reason, reason) == 0)
-				cxms_buf_printf(&keys, "%s%s", keys.len ? ", " : "",
-						notes->ignored[j].key);
-		rpt_para(out, "ignored", "%s: %s", cxms_buf_text(&keys), reason);
+		bool seen = false;
+		for (size_t j = 0; j < n && !seen; j++) {
+			struct note k = note_at(notes, assumed, j);
+			if (strcmp(k.reason, reason) != 0)
+				continue;
+			seen = j < i;
+			cxms_buf_printf(&keys, "%s%s%s%s", keys.len ? ", " : "", k.key,
+					k.value ? " = " : "", k.value ? k.value : "");
+		}
+		if (!seen)
+			rpt_para(out, assumed ? "assumed" : "ignored", "%s: %s",
+				 cxms_buf_text(&keys), reason);
 		cxms_buf_fini(&keys);
 	}
 }
@@ -276,10 +291,8 @@ static void put_notes(const struct cxms_result *r, const struct rpt_notes *notes
 		cxms_buf_put_u8(out, '\n');
 	for (size_t i = 0; i < r->warnings.n; i++)
 		rpt_para(out, "warning", "%s", r->warnings.list[i].message);
-	for (size_t i = 0; i < notes->n_assumed; i++)
-		rpt_para(out, "assumed", "%s = %s: %s", notes->assumed[i].key,
-			 notes->assumed[i].value, notes->assumed[i].reason);
-	put_ignored(notes, out);
+	put_grouped(notes, true, out);
+	put_grouped(notes, false, out);
 	if (notes->dropped)
 		rpt_para(out, "", "and %zu more assumed figures or ignored keys", notes->dropped);
 }

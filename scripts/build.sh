@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Build into build/ (or the folder given first); further words go to cmake.
+set -eu
+top=$(cd "$(dirname "$0")/.." && pwd)
+dir=${1:-$top/build}
+[ $# -gt 0 ] && shift
+cmake -S "$top" -B "$dir" -G Ninja "$@" >/dev/null
+ninja -C "$dir" --quiet

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# What CI runs: format, both compilers with -Werror, the tests, the same under ASan and UBSan.
+# --long adds a minute of fuzzing for each parser and clang's static analyzer.
+set -eu
+top=$(cd "$(dirname "$0")/.." && pwd)
+long=0
+[ "${1-}" = --long ] && long=1
+"$top/scripts/setup.sh" --check
+cd "$top"
+
+echo "== format"
+git ls-files '*.[ch]' | xargs clang-format --dry-run -Werror
+
+echo "== gcc: build and all tests"
+"$top/scripts/test.sh"
+
+echo "== clang: build and short tests"
+"$top/scripts/build.sh" "$top/build-clang" -DCMAKE_C_COMPILER=clang -DCXMS_WERROR=ON -DCXMS_FUZZ=ON
+(cd build-clang && ctest --output-on-failure -L 'unit|prop|fuzz')
+
+echo "== gcc with ASan and UBSan"
+"$top/scripts/build.sh" "$top/build-asan" -DCXMS_WERROR=ON -DCXMS_SANITIZE=address,undefined
+(cd build-asan && ctest --output-on-failure -L 'unit|prop|cli|fuzz')
+
+if [ $long -eq 1 ]; then
+	for target in build-clang/tests/libfuzzer_*; do
+		name=$(basename "$target" | sed 's/^libfuzzer_fuzz_//')
+		echo "== fuzz $name"
+		work=$(mktemp -d)
+		"$target" -max_total_time=60 -print_final_stats=1 "$work" "tests/data/corpus/$name"
+		rm -rf "$work"
+	done
+	echo "== analyzer"
+	scan=$(mktemp -d)
+	for file in src/*/*.c; do
+		clang --analyze -Xclang -analyzer-werror -std=c17 -D_GNU_SOURCE \
+			-DCXMS_VERSION='"0"' -Isrc -o "$scan/out" "$file"
+	done
+	rm -rf "$scan"
+fi
+echo "check: all passed"
