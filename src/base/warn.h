@@ -1,4 +1,5 @@
-/* Warnings: an enumerated list in one place, each with its consequence and remedy; repeated in the JSON as codes. */
+/* Warnings: an enumerated list in one place, each with its consequence and remedy; repeated in the
+ * JSON as codes. */
 #ifndef CXMS_BASE_WARN_H
 #define CXMS_BASE_WARN_H
 
@@ -7,29 +8,40 @@
 /* X(code, "consequence; remedy"); the caller gives the finding with its figures. Append only. */
 #define CXMS_WARNINGS(X)                                                                           \
 	X(LOST_SAMPLES, "slowdowns may be misjudged where samples were lost; raise --period")      \
-	X(LOST_FAULTS, "first-touch order and footprint are incomplete; raise the memlock limit (ulimit -l)") \
-	X(SMALL_RINGS, "bursts may be lost; raise the memlock limit (ulimit -l) or kernel.perf_event_mlock_kb") \
+	X(LOST_FAULTS,                                                                             \
+	  "first-touch order and footprint are incomplete; raise the memlock limit (ulimit -l)")   \
+	X(SMALL_RINGS,                                                                             \
+	  "bursts may be lost; raise the memlock limit (ulimit -l) or kernel.perf_event_mlock_kb") \
 	X(FEW_SAMPLES, "the interval is wide; run the program longer or lower --period")           \
-	X(UNKNOWN_ADDRESS, "stalls without an address are spread over the known pages; no remedy for this source") \
-	X(STEAL, "the host took CPU time away, which is counted as program time; use a quieter machine") \
-	X(KERNEL_TIME, "kernel work on CXL pages is not slowed down in this prediction; the upper bound is widened") \
+	X(UNKNOWN_ADDRESS,                                                                         \
+	  "stalls without an address are spread over the known pages; no remedy for this source")  \
+	X(STEAL,                                                                                   \
+	  "the host took CPU time away, which is counted as program time; use a quieter machine")  \
+	X(KERNEL_TIME, "kernel work on CXL pages is not slowed down in this prediction; the "      \
+		       "upper bound is widened")                                                   \
 	X(SETUID_CHILD, "a set-user-ID program gives no samples; run as that user")                \
 	X(NOT_CONVERGED, "loads and latencies did not settle; treat the figures as approximate")   \
 	X(CUT_TRACE, "only the part before the cut was evaluated; record again")                   \
-	X(IGNORED_KEYS, "these topology keys do not change this result; use a source or engine that models them") \
-	X(ASSUMED_FIGURES, "figures without a source were derived or assumed; state them in the topology") \
-	X(LLC_ASSUMED, "how much of the LLC is ours was estimated; give --llc-size on a quiet machine") \
+	X(IGNORED_KEYS, "they do not change this result; see them with --explain, or use a "       \
+			"source that models them")                                                 \
+	X(ASSUMED_FIGURES,                                                                         \
+	  "figures without a source were derived or assumed; state them in the topology")          \
+	X(LLC_ASSUMED,                                                                             \
+	  "how much of the LLC is ours was estimated; give --llc-size on a quiet machine")         \
 	X(OVERHEAD, "watching slowed the program; raise --period")                                 \
 	X(SHORT_RUN, "the program ran too briefly for a judgement; use a longer input")            \
-	X(NO_FAULTS, "first touch is known only through samples; use the clock source for the exact order") \
-	X(CAPACITY, "the split asks a target to hold more than its capacity; raise capacity or change the split") \
-	X(BLOCKED, "who waits for whom is inferred from who ran meanwhile; compare --blocked keep and stretch")
+	X(NO_FAULTS,                                                                               \
+	  "first touch is known only through samples; use the clock source for the exact order")   \
+	X(CAPACITY, "the split asks a target to hold more than its capacity; raise capacity or "   \
+		    "change the split")                                                            \
+	X(BLOCKED, "who waits for whom is inferred from who ran meanwhile; compare --blocked "     \
+		   "keep and stretch")
 
 enum cxms_warn_code {
 #define CXMS_WARN_ENUM(code, text) CXMS_W_##code,
 	CXMS_WARNINGS(CXMS_WARN_ENUM)
 #undef CXMS_WARN_ENUM
-	CXMS_W_COUNT
+		CXMS_W_COUNT
 };
 
 struct cxms_warning {

@@ -1,4 +1,5 @@
-/* What queues: capacity and waiting time of links, switch ports and devices under an offered load. */
+/* What queues: capacity and waiting time of links, switch ports and devices under an offered load.
+ */
 #ifndef CXMS_MEM_SERVER_H
 #define CXMS_MEM_SERVER_H
 
@@ -7,10 +8,11 @@
 
 #include "base/units.h"
 
-/* Slot arithmetic of CXL.mem (CXL 3.1, 4.2 and 4.3: four 16 B slots a 68 B flit): bytes on the wire of one 64 B request. */
-#define CXMS_WIRE_READ_UP_BYTES    72.0        /* S2M: four data slots + half a header slot */
-#define CXMS_WIRE_READ_DOWN_BYTES  16.0        /* M2S request slot */
-#define CXMS_WIRE_WRITE_DOWN_BYTES 80.0        /* M2S header + four data slots */
+/* Slot arithmetic of CXL.mem (CXL 3.1, 4.2 and 4.3: four 16 B slots a 68 B flit): bytes on the wire
+ * of one 64 B request. */
+#define CXMS_WIRE_READ_UP_BYTES	   72.0		/* S2M: four data slots + half a header slot */
+#define CXMS_WIRE_READ_DOWN_BYTES  16.0		/* M2S request slot */
+#define CXMS_WIRE_WRITE_DOWN_BYTES 80.0		/* M2S header + four data slots */
 #define CXMS_WIRE_WRITE_UP_BYTES   (16.0 / 3.0) /* S2M NDR, three a slot */
 
 /** struct cxms_load - lines per second asked of a server; both >= 0 */
@@ -20,16 +22,18 @@ struct cxms_load {
 
 enum cxms_server_kind {
 	CXMS_SERVER_LINK,   /* a link: two directions, slots counted */
-	CXMS_SERVER_DEVICE, /* memdev, local DRAM, or a switch's internal bandwidth: read/write/total caps */
+	CXMS_SERVER_DEVICE, /* memdev, local DRAM, or a switch's internal bandwidth:
+			       read/write/total caps */
 };
 
 /** struct cxms_server - value struct; caps in bytes/s of payload, INFINITY = not bounded here */
 struct cxms_server {
 	enum cxms_server_kind kind;
-	double dir_bytes_per_s;                 /* LINK: usable wire bytes/s of each direction; 0 = no link, unbounded */
-	double read_cap, write_cap, total_cap;  /* DEVICE */
-	double idle_ps;                         /* DEVICE: L0 of the loaded-latency formula */
-	bool queue_md1;                         /* DEVICE: M/D/1 (switch) instead of the measured device shape */
+	double dir_bytes_per_s; /* LINK: usable wire bytes/s of each direction; 0 = no link,
+				   unbounded */
+	double read_cap, write_cap, total_cap; /* DEVICE */
+	double idle_ps;			       /* DEVICE: L0 of the loaded-latency formula */
+	bool queue_md1; /* DEVICE: M/D/1 (switch) instead of the measured device shape */
 };
 
 /** cxms_link_usable_bytes_per_s() - one direction after encoding and flit framing; 0 for gen 0 */

@@ -134,7 +134,8 @@ static int insert_span(struct space *s, size_t at, struct span v)
 {
 	if (cxms_array_grow((void **)&s->span, &s->cap, s->n + 1, sizeof(*s->span)))
 		return -ENOMEM;
-	memmove(&s->span[at + 1], &s->span[at], (s->n - at) * sizeof(*s->span));
+	if (s->n > at)
+		memmove(&s->span[at + 1], &s->span[at], (s->n - at) * sizeof(*s->span));
 	s->span[at] = v;
 	s->n++;
 	return 0;
@@ -157,7 +158,8 @@ static int cut_out(struct space *s, uint64_t start, uint64_t end, size_t *at)
 	size_t last = i;
 	while (last < s->n && s->span[last].end <= end)
 		last++;
-	memmove(&s->span[i], &s->span[last], (s->n - last) * sizeof(*s->span));
+	if (s->n > last)
+		memmove(&s->span[i], &s->span[last], (s->n - last) * sizeof(*s->span));
 	s->n -= last - i;
 	if (i < s->n && s->span[i].start < end)
 		s->span[i].start = end;

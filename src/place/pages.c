@@ -31,7 +31,7 @@ struct provisional {
 };
 
 struct look {
-	uint32_t space;
+	uint32_t space, area;
 	uint64_t addr, end, resident, huge;
 };
 
@@ -153,9 +153,12 @@ static int on_area(struct cxms_pages *p, const struct cxms_event *ev, struct cxm
 	rc = cxms_areas_map(p->areas, space, ev->area.addr, ev->area.len, err);
 	if (rc)
 		return rc;
-	if (cxms_array_grow((void **)&p->look, &p->cap_look, p->n_look + 1, sizeof(*p->look)))
+	uint32_t area;
+	if (cxms_array_grow((void **)&p->look, &p->cap_look, p->n_look + 1, sizeof(*p->look)) ||
+	    cxms_areas_find(p->areas, space, ev->area.addr, &area))
 		return cxms_fail(err, ENOMEM, "out of memory");
 	p->look[p->n_look++] = (struct look){.space = space,
+					     .area = area,
 					     .addr = ev->area.addr,
 					     .end = ev->area.addr + ev->area.len,
 					     .resident = ev->area.resident_bytes,
@@ -264,6 +267,18 @@ static void settle_page(struct cxms_pages *p, size_t i, bool huge, uint32_t *fir
 	p->total_bytes += bytes;
 }
 
+/* A source without page faults knows only sampled pages; what was resident tells the true size. */
+static void count_resident(struct cxms_pages *p)
+{
+	for (size_t i = 0; i < p->n_look; i++) {
+		uint64_t *bytes = &p->area_bytes[p->look[i].area];
+		if (p->look[i].resident > *bytes) {
+			p->total_bytes += p->look[i].resident - *bytes;
+			*bytes = p->look[i].resident;
+		}
+	}
+}
+
 int cxms_pages_settle(struct cxms_pages *p, const uint32_t **remap, size_t *n_provisional,
 		      struct cxms_err *err)
 {
@@ -291,6 +306,7 @@ int cxms_pages_settle(struct cxms_pages *p, const uint32_t **remap, size_t *n_pr
 		uint32_t b = cxms_pagemap_get(&map, p->prov[i].space, p->prov[i].addr / p->huge);
 		settle_page(p, i, huge[b], &first[b]);
 	}
+	count_resident(p);
 	*remap = p->remap;
 	*n_provisional = p->n_prov;
 out:

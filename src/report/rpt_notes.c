@@ -44,6 +44,8 @@ struct rpt_notes *rpt_notes_of(const struct cxms_result *r)
 	struct rpt_notes *n = calloc(1, sizeof(*n));
 	if (!n)
 		return NULL;
+	for (size_t i = 0; i < r->n_assumed; i++)
+		rpt_notes_assumed(n, &r->assumed[i]);
 	for (size_t t = 0; t < r->n_topo; t++) {
 		for (size_t i = 0; i < r->topo[t]->n_assumed; i++)
 			rpt_notes_assumed(n, &r->topo[t]->assumed[i]);

@@ -284,7 +284,7 @@ static void put_grouped(const struct rpt_notes *notes, bool assumed, struct cxms
 	}
 }
 
-static void put_notes(const struct cxms_result *r, const struct rpt_notes *notes,
+static void put_notes(const struct cxms_result *r, const struct rpt_notes *notes, bool explain,
 		      struct cxms_buf *out)
 {
 	if (r->warnings.n || notes->n_assumed || notes->n_ignored)
@@ -292,7 +292,8 @@ static void put_notes(const struct cxms_result *r, const struct rpt_notes *notes
 	for (size_t i = 0; i < r->warnings.n; i++)
 		rpt_para(out, "warning", "%s", r->warnings.list[i].message);
 	put_grouped(notes, true, out);
-	put_grouped(notes, false, out);
+	if (explain) /* otherwise the warning's count will do */
+		put_grouped(notes, false, out);
 	if (notes->dropped)
 		rpt_para(out, "", "and %zu more assumed figures or ignored keys", notes->dropped);
 }
@@ -306,7 +307,7 @@ void rpt_text(const struct cxms_result *r, const struct rpt_notes *notes, bool e
 	put_groups(r, out);
 	if (explain)
 		rpt_explain(r, out);
-	put_notes(r, notes, out);
+	put_notes(r, notes, explain, out);
 	rpt_scrub(out, start);
 }
 

@@ -1,11 +1,14 @@
 #include "sim/basis.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/units.h"
+#include "place/pagemap.h"
 #include "sim/cells.h"
 #include "sim/evidence.h"
 #include "sim/recording.h"
@@ -28,22 +31,27 @@ double cxms_overhead_ratio(const struct cxms_recording *rec)
 	return native > 0 ? cost / native : 0;
 }
 
-/* Sum the groups of each instruction, then pick the largest by repeated search: five of them. */
-static int top_sites(const struct cxms_recording *rec, const struct cxms_evidence *ev,
+/* One instruction may stand behind several sampled addresses: the site of the first speaks for all.
+ */
+static int first_sites(const struct cxms_recording *rec, uint32_t *first)
+{
+	struct cxms_pagemap map = {0};
+	int rc = 0;
+	for (size_t i = 0; i < rec->n_site && !rc; i++) {
+		first[i] = cxms_pagemap_get(&map, rec->site[i].pid, rec->site[i].ip);
+		if (first[i] == CXMS_NO_PAGE) {
+			first[i] = (uint32_t)i;
+			rc = cxms_pagemap_put(&map, rec->site[i].pid, rec->site[i].ip, first[i]);
+		}
+	}
+	cxms_pagemap_fini(&map);
+	return rc;
+}
+
+static void pick_top(const struct cxms_recording *rec, const struct cxms_evidence *ev,
+		     double lines_per_free_wait, struct cxms_site_result *sum,
 		     struct cxms_basis *out)
 {
-	struct cxms_site_result *sum = calloc(rec->n_site + 1, sizeof(*sum));
-	if (!sum)
-		return -ENOMEM;
-	for (size_t i = 0; i < ev->n_group; i++) {
-		const struct cxms_group *g = &ev->group[i];
-		struct cxms_site_result *s = &sum[g->site];
-		s->dram_share += g->share.mid * g->stall_ns;
-		s->dram_share_lo += g->share.lo * g->stall_ns;
-		s->dram_share_hi += g->share.hi * g->stall_ns;
-		s->footprint_bytes += g->share.footprint_bytes;
-		s->stall_ns += g->stall_ns;
-	}
 	for (out->n_site = 0; out->n_site < CXMS_TOP_SITES; out->n_site++) {
 		size_t best = 0;
 		for (size_t i = 1; i < rec->n_site; i++)
@@ -60,10 +68,31 @@ static int top_sites(const struct cxms_recording *rec, const struct cxms_evidenc
 		s->dram_share_lo /= s->stall_ns;
 		s->dram_share_hi /= s->stall_ns;
 		s->hidden_ns = ev->wait[2 * best].hidden_ps[CXMS_SPAN_MID] / (double)CXMS_PS_PER_NS;
+		s->mlp = s->flags & (CXMS_SITE_CARRIED | CXMS_SITE_SELF) ? 1 : lines_per_free_wait;
 		sum[best].stall_ns = 0;
 	}
+}
+
+static int top_sites(const struct cxms_recording *rec, const struct cxms_evidence *ev,
+		     double lines_per_free_wait, struct cxms_basis *out)
+{
+	struct cxms_site_result *sum = calloc(rec->n_site + 1, sizeof(*sum));
+	uint32_t *first = calloc(rec->n_site + 1, sizeof(*first));
+	int rc = sum && first ? first_sites(rec, first) : -ENOMEM;
+	for (size_t i = 0; i < ev->n_group && !rc; i++) {
+		const struct cxms_group *g = &ev->group[i];
+		struct cxms_site_result *s = &sum[first[g->site]];
+		s->dram_share += g->share.mid * g->stall_ns;
+		s->dram_share_lo += g->share.lo * g->stall_ns;
+		s->dram_share_hi += g->share.hi * g->stall_ns;
+		s->footprint_bytes += g->share.footprint_bytes;
+		s->stall_ns += g->stall_ns;
+	}
+	if (!rc)
+		pick_top(rec, ev, lines_per_free_wait, sum, out);
 	free(sum);
-	return 0;
+	free(first);
+	return rc;
 }
 
 static double huge_ratio(const struct cxms_recording *rec)
@@ -104,7 +133,8 @@ int cxms_basis_fill(const struct cxms_recording *rec, const struct cxms_cells *c
 	for (size_t i = 0; i < ev->n_group; i++)
 		out->dram_stall_ns += ev->group[i].stall_ns * ev->group[i].share.mid;
 	out->dram_stall_ns += (ev->wait_ns - ev->known_ns) * ev->floating_share[CXMS_SPAN_MID];
-	if (top_sites(rec, ev, out))
+	double per_wait = base->free_waits > 0 ? base->free_lines / base->free_waits : 1;
+	if (top_sites(rec, ev, per_wait, out))
 		return cxms_fail(err, ENOMEM, "out of memory");
 	return 0;
 }
@@ -157,4 +187,21 @@ void cxms_basis_judge(const struct cxms_recording *rec, const struct cxms_basis 
 	if (rec->facts.llc_bytes && !rec->facts.latency_given)
 		cxms_warn(out, CXMS_W_LLC_ASSUMED,
 			  "memory and cache are told apart by a chase at the start");
+}
+
+void cxms_basis_assumed(struct cxms_result *out)
+{
+	static const struct cxms_assumed table[] = {
+		{"model.cpi_work", "0.25",
+		 "cycles a micro-operation of the work between two misses"},
+		{"model.clock", "3GHz",
+		 "clock of the recording machine, for the hidden part of a wait"},
+		{"model.unlooped_uops", "64", "work between two runs of a load in no known loop"},
+		{"model.latency_spread", "5 %", "how far a latency measured once holds for a run"},
+		{"model.kernel_memory_ratio", "0.5",
+		 "share of kernel time that waits for user pages; widens the upper bound only"},
+	};
+	static_assert(sizeof(table) / sizeof(table[0]) <= CXMS_MODEL_ASSUMED, "room in the result");
+	out->n_assumed = sizeof(table) / sizeof(table[0]);
+	memcpy(out->assumed, table, sizeof(table));
 }

@@ -204,6 +204,7 @@ int cxms_replay(struct cxms_trace_reader *reader, const struct cxms_replay_cfg *
 	for (uint32_t i = 0; i < cfg->n_topo && !rc; i++)
 		rc = run_topology(&r, i, err);
 	if (!rc) {
+		cxms_basis_assumed(r.result);
 		judge_topologies(cfg, &r.result->warnings);
 		cxms_basis_judge(&r.rec, &r.result->basis, r.result->overhead_ratio,
 				 &r.result->warnings);

@@ -8,9 +8,8 @@
 #include <stdint.h>
 
 #include "base/warn.h"
+#include "topo/topo.h"
 #include "trace/event.h"
-
-struct cxms_topo;
 
 /* Sums exactly to time_ns of its result. Append only. */
 enum cxms_cause {
@@ -74,7 +73,8 @@ struct cxms_site_result {
 	double mlp;		/* lines per exposed wait, central */
 };
 
-#define CXMS_TOP_SITES 5
+#define CXMS_TOP_SITES	   5
+#define CXMS_MODEL_ASSUMED 8
 
 /** struct cxms_basis - the figures behind every split, for --explain */
 struct cxms_basis {
@@ -107,7 +107,8 @@ struct cxms_result {
 	struct cxms_split_result *split; /* topology-major, then policy, then split order asked */
 	struct cxms_basis basis;
 	struct cxms_warnings warnings;
-	void *owner;
+	size_t n_assumed; /* figures of the model without a source; text is static */
+	struct cxms_assumed assumed[CXMS_MODEL_ASSUMED];
 };
 void cxms_result_free(struct cxms_result *r);
 /** "cxl_latency" and so on: the names of the JSON */

@@ -204,14 +204,18 @@ static void set_threads(const struct cxms_stage *s, const struct cxms_world *w,
 static void set_targets(const struct cxms_stage *s, const struct cxms_placement *p,
 			const struct cxms_world *w, struct cxms_split_result *out)
 {
-	double seconds = (double)out->time_ns / (double)CXMS_NS_PER_S;
+	double seconds = (double)out->time_ns / (double)CXMS_NS_PER_S, known = 0;
+	for (size_t t = 0; t < s->fabric->n_target; t++)
+		known += p->bytes[t];
+	/* pages that no sample or fault named are placed in the same proportion */
+	double grow = known > 0 ? (double)cxms_pages_total_bytes(s->rec->pages) / known : 1;
 	out->n_target = s->fabric->n_target;
 	for (size_t t = 0; t < out->n_target; t++) {
 		const struct cxms_world_target *from = &w->target[t];
 		struct cxms_target_result *to = &out->target[t];
 		*to = (struct cxms_target_result){
 			.name = s->fabric->target[t].name,
-			.bytes = (uint64_t)p->bytes[t],
+			.bytes = (uint64_t)llround(p->bytes[t] * grow),
 			.reads = (uint64_t)llround(from->reads),
 			.writes = (uint64_t)llround(from->writes),
 			.idle_latency_ns = s->fabric->target[t].idle_ps / (double)CXMS_PS_PER_NS,
@@ -222,10 +226,10 @@ static void set_targets(const struct cxms_stage *s, const struct cxms_placement 
 			to->read_bytes_per_s = from->reads * CXMS_LINE_BYTES / seconds;
 			to->write_bytes_per_s = from->writes * CXMS_LINE_BYTES / seconds;
 		}
-		if (p->bytes[t] > s->fabric->target[t].capacity_bytes)
+		if ((double)to->bytes > s->fabric->target[t].capacity_bytes)
 			cxms_warn(s->warnings, CXMS_W_CAPACITY,
 				  "'%s' is asked to hold %.3g GiB of %.3g", to->name,
-				  p->bytes[t] / 0x1p30,
+				  (double)to->bytes / 0x1p30,
 				  s->fabric->target[t].capacity_bytes / 0x1p30);
 	}
 }

@@ -66,7 +66,7 @@ static int scene_init(struct scene *s, const struct cxms_world_in *in, struct cx
 
 /* Demand of one cell at the span's end; halves of the samples may overshoot the cell's time: cut.
  */
-static void cell_demand(const struct scene *s, size_t cell, struct cxms_solve_thread *th,
+static void cell_demand(struct scene *s, size_t cell, struct cxms_solve_thread *th,
 			struct cxms_demand *out)
 {
 	const struct cxms_load_cell *l = &s->in->load->at[cell * s->in->load->n_target];
@@ -83,6 +83,10 @@ static void cell_demand(const struct scene *s, size_t cell, struct cxms_solve_th
 	}
 	traffic.seen_ps = mid > 0 ? seen / mid : 0;
 	cxms_traffic_lines(&traffic, lines);
+	if (s->span == CXMS_SPAN_MID) {
+		s->world->free_waits += traffic.waits - traffic.carried_waits;
+		s->world->free_lines += lines[s->span] - traffic.carried_waits;
+	}
 	double user_ps = th->cpu_ps - th->kernel_ps;
 	double cut = stall > user_ps && stall > 0 ? user_ps / stall : 1;
 	th->walk_ps = mid > 0 ? fmax(0, traffic.seen_ps - s->in->ev->stair.mem_ps) : 0;

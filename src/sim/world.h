@@ -29,6 +29,8 @@ struct cxms_world {
 	double *thread_cpu_ns;		    /* [thread] middle */
 	struct cxms_world_target *target;   /* [target] */
 	double exposed_waits;		    /* middle */
+	double free_waits,
+		free_lines; /* of waits that may overlap: waits, lines filled meanwhile */
 	double worst_residual, worst_gap;
 	double worst_utilization; /* self-check: never above 1 */
 };

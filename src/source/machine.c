@@ -307,8 +307,10 @@ static void apply_given(struct cxms_facts *f, const struct cxms_machine_cfg *cfg
 		f->mem_latency_ps = cfg->mem_latency_ps;
 	if (cfg->walk_ps)
 		f->walk_ps = cfg->walk_ps;
-	if (cfg->llc_bytes)
+	if (cfg->llc_bytes) {
 		f->llc_bytes = cfg->llc_bytes;
+		f->n_stair = 0; /* the size given decides, not the measured steps */
+	}
 	f->latency_given = cfg->mem_latency_ps || cfg->walk_ps;
 }
 

@@ -103,7 +103,7 @@ struct cxms_topo {
 	size_t n_assumed;
 	const struct cxms_assumed *assumed;
 	size_t n_key;                /* every model key the file states: see cxms_topo_ignored() */
-	const struct cxms_ignored *stated;
+	const struct cxms_ignored *stated; /* source and reason NULL where every source uses the key */
 	void *owner;                 /* private storage of all strings and arrays above */
 };
 

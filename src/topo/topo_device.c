@@ -149,8 +149,8 @@ static void check_name(struct topo_build *b, const struct cxms_cfg_node *n)
 			TOPO_MAX_NAME_BYTES);
 	else if (strcmp(n->key, "host") == 0 || strcmp(n->key, "local") == 0)
 		cxms_cfg_error(&b->errs, n, true,
-			       "'%s' cannot name a device: results and upstreams use the word for "
-			       "the host; rename it",
+			       "'%s' cannot name a device: results and upstreams use that word; "
+			       "rename it",
 			       n->key);
 }
 

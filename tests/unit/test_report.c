@@ -256,7 +256,7 @@ static void test_text_names_what_a_reader_needs(void **state)
 		"1.250",	   "1.188 .. 1.312",
 		"CXL latency",	   "mem0",
 		"260 ns",	   "host.local.curve = none",
-		"--period",  "8 with the most CPU",
+		"--period",	   "8 with the most CPU",
 		"(3 more)",	   NULL,
 	};
 	const struct fixture *f = *state;

@@ -1,0 +1,141 @@
+/* Properties of servers that the closed-loop solver leans on, over random servers and loads. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the four above first */
+#include <cmocka.h>
+#include <math.h>
+
+#include "base/rng.h"
+#include "mem/server.h"
+
+enum { CASES = 20000 };
+static const uint64_t seed = 20250101;
+
+static double log_uniform(struct cxms_rng *rng, double lo, double hi)
+{
+	return lo * pow(hi / lo, cxms_rng_unit(rng));
+}
+
+static double any_cap(struct cxms_rng *rng)
+{
+	return cxms_rng_below(rng, 4) ? log_uniform(rng, 1e9, 1e12) : INFINITY;
+}
+
+static struct cxms_server any_server(struct cxms_rng *rng)
+{
+	static const unsigned width[] = {1, 2, 4, 8, 16};
+	struct cxms_server s = {.kind = cxms_rng_below(rng, 2) ? CXMS_SERVER_LINK
+							       : CXMS_SERVER_DEVICE};
+	if (s.kind == CXMS_SERVER_LINK) {
+		s.dir_bytes_per_s = cxms_link_usable_bytes_per_s(
+			4 + (unsigned)cxms_rng_below(rng, 4), width[cxms_rng_below(rng, 5)],
+			(int)cxms_rng_below(rng, 2), cxms_rng_below(rng, 2) == 0);
+		return s;
+	}
+	s.read_cap = any_cap(rng);
+	s.write_cap = any_cap(rng);
+	s.total_cap = log_uniform(rng, 1e9, 1e12);
+	s.idle_ps = log_uniform(rng, 1e3, 1e6);
+	s.queue_md1 = cxms_rng_below(rng, 2) == 0;
+	return s;
+}
+
+/* A load at the share @u of the server's capacity for this mix. */
+static struct cxms_load load_at(const struct cxms_server *s, double read_share, double u)
+{
+	double lines = cxms_server_peak_bytes_per_s(s, read_share) * u / 64;
+	return (struct cxms_load){lines * read_share, lines * (1 - read_share)};
+}
+
+static void fail_case(unsigned i, const char *what)
+{
+	fail_msg("case %u of seed %llu: %s", i, (unsigned long long)seed, what);
+}
+
+static void test_peak_is_where_utilization_is_one(void **state)
+{
+	(void)state;
+	struct cxms_rng rng;
+	cxms_rng_init(&rng, seed);
+	for (unsigned i = 0; i < CASES; i++) {
+		struct cxms_server s = any_server(&rng);
+		double f = cxms_rng_unit(&rng), u = cxms_rng_unit(&rng);
+		struct cxms_load l = load_at(&s, f, u);
+		if (fabs(cxms_server_utilization(&s, &l) - u) > 1e-9)
+			fail_case(i, "utilization is not proportional to load");
+	}
+}
+
+static void test_more_load_never_waits_less(void **state)
+{
+	(void)state;
+	struct cxms_rng rng;
+	cxms_rng_init(&rng, seed);
+	for (unsigned i = 0; i < CASES; i++) {
+		struct cxms_server s = any_server(&rng);
+		struct cxms_load a = load_at(&s, cxms_rng_unit(&rng), cxms_rng_unit(&rng));
+		struct cxms_load b = a;
+		double more = cxms_rng_unit(&rng) * 0.1;
+		if (cxms_rng_below(&rng, 2))
+			b.read_lines_per_s += a.write_lines_per_s * more;
+		else
+			b.write_lines_per_s += a.read_lines_per_s * more;
+		double wa = cxms_server_wait_ps(&s, &a), wb = cxms_server_wait_ps(&s, &b);
+		if (!(wb >= wa * (1 - 1e-12)))
+			fail_case(i, "the wait fell when load was added");
+		if (!(wa >= 0))
+			fail_case(i, "negative wait");
+	}
+}
+
+static void test_wait_rises_with_utilization_of_a_mix(void **state)
+{
+	(void)state;
+	struct cxms_rng rng;
+	cxms_rng_init(&rng, seed);
+	for (unsigned i = 0; i < CASES; i++) {
+		struct cxms_server s = any_server(&rng);
+		double f = cxms_rng_unit(&rng), before = 0;
+		for (double u = 0.05; u < 1; u += 0.1) {
+			struct cxms_load l = load_at(&s, f, u);
+			double wait = cxms_server_wait_ps(&s, &l);
+			if (!(wait > before && isfinite(wait)))
+				fail_case(i, "not increasing in u");
+			before = wait;
+		}
+		struct cxms_load full = load_at(&s, f, 1.0001);
+		if (!isinf(cxms_server_wait_ps(&s, &full)))
+			fail_case(i, "finite wait beyond the peak");
+	}
+}
+
+static void test_more_bandwidth_never_waits_longer(void **state)
+{
+	(void)state;
+	struct cxms_rng rng;
+	cxms_rng_init(&rng, seed);
+	for (unsigned i = 0; i < CASES; i++) {
+		struct cxms_server s = any_server(&rng), wide = s;
+		struct cxms_load l = load_at(&s, cxms_rng_unit(&rng), cxms_rng_unit(&rng));
+		double by = 1 + cxms_rng_unit(&rng);
+		wide.dir_bytes_per_s *= by;
+		wide.total_cap *= by;
+		if (cxms_rng_below(&rng, 2))
+			wide.read_cap *= by;
+		if (!(cxms_server_wait_ps(&wide, &l) <= cxms_server_wait_ps(&s, &l)))
+			fail_case(i, "more bandwidth made it slower");
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_peak_is_where_utilization_is_one),
+		cmocka_unit_test(test_more_load_never_waits_less),
+		cmocka_unit_test(test_wait_rises_with_utilization_of_a_mix),
+		cmocka_unit_test(test_more_bandwidth_never_waits_longer),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,209 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the four above first */
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "mem/server.h"
+
+static void assert_near(double got, double want, double tolerance, const char *why)
+{
+	if (!(fabs(got - want) <= tolerance * fabs(want)))
+		fail_msg("%s: got %.6g, want %.6g within %g %%", why, got, want, tolerance * 100);
+}
+
+static struct cxms_server gen5_x8(void)
+{
+	return (struct cxms_server){.kind = CXMS_SERVER_LINK,
+				    .dir_bytes_per_s =
+					    cxms_link_usable_bytes_per_s(5, 8, 0, false)};
+}
+
+static void test_link_rate_counts_encoding_and_flits(void **state)
+{
+	(void)state;
+	static const struct {
+		unsigned gen, width;
+		int flit_256;
+		bool encoding;
+		double want;
+		const char *why;
+	} rows[] = {
+		{5, 8, 0, false, 32e9 * 64 / 68, "30.12 GB/s"},
+		{5, 16, 0, false, 64e9 * 64 / 68, "60.24 GB/s"},
+		{5, 8, 0, true, 32e9 * 128 / 130 * 64 / 68, "with 128b/130b"},
+		{5, 16, 1, false, 60e9, "256 B flit: 15/16"},
+		{6, 16, 1, false, 120e9, "twice Gen 5"},
+		{4, 4, 0, false, 8e9 * 64 / 68, "half of Gen 5"},
+		{7, 1, 1, false, 15e9, "128 GT/s"},
+		{0, 8, 0, false, 0, "no link"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_near(cxms_link_usable_bytes_per_s(rows[i].gen, rows[i].width,
+							 rows[i].flit_256, rows[i].encoding),
+			    rows[i].want, 1e-12, rows[i].why);
+}
+
+static void test_link_peak_by_read_share(void **state)
+{
+	(void)state;
+	static const struct {
+		double read_pct, want_gbps;
+	} rows[] = {/* slot arithmetic by hand, two decimals */
+		    {0, 24.09},	 {2, 24.49},  {10, 26.19}, {30, 31.71}, {38, 34.62}, {50, 40.16},
+		    {58, 43.81}, {74, 35.26}, {76, 34.42}, {88, 30.12}, {90, 29.51}, {100, 26.77}};
+	struct cxms_server s = gen5_x8();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_near(cxms_server_peak_bytes_per_s(&s, rows[i].read_pct / 100),
+			    rows[i].want_gbps * 1e9, 0.001, "rounding of the table");
+}
+
+static void test_link_peak_meets_the_vendor_model(void **state)
+{
+	(void)state;
+	struct cxms_server s = gen5_x8();
+	char line[256];
+	size_t n = 0;
+	FILE *fp = fopen(CXMS_SOURCE_DIR "/tests/data/mess_cxl_peaks.csv", "re");
+	assert_non_null(fp);
+	while (fgets(line, sizeof(line), fp)) {
+		double pct, peak;
+		if (sscanf(line, "%lf,%lf", &pct, &peak) != 2)
+			continue;
+		assert_near(cxms_server_peak_bytes_per_s(&s, pct / 100), peak * 1e9, 0.004,
+			    "vendor's simulation; arbitration costs it up to 0.4 % where both "
+			    "directions are full");
+		n++;
+	}
+	fclose(fp);
+	assert_int_equal(n, 9);
+}
+
+static void test_utilization_is_of_the_tightest_bound(void **state)
+{
+	(void)state;
+	struct cxms_server d = {
+		.kind = CXMS_SERVER_DEVICE, .read_cap = 64e9, .write_cap = 32e9, .total_cap = 80e9};
+	static const struct {
+		double r, w, want;
+		const char *why;
+	} rows[] = {
+		{0, 0, 0, "idle"},
+		{0.5e9, 0, 0.5, "read cap: 32 of 64 GB/s"},
+		{0, 0.25e9, 0.5, "write cap: 16 of 32 GB/s"},
+		{0.75e9, 0.375e9, 0.9, "total cap: 72 of 80 GB/s"},
+		{2e9, 0, 2, "overload is told"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct cxms_load l = {rows[i].r, rows[i].w};
+		assert_near(cxms_server_utilization(&d, &l), rows[i].want, 1e-12, rows[i].why);
+	}
+	struct cxms_server none = {.kind = CXMS_SERVER_DEVICE,
+				   .read_cap = INFINITY,
+				   .write_cap = INFINITY,
+				   .total_cap = INFINITY,
+				   .idle_ps = 1e5};
+	struct cxms_server no_link = {.kind = CXMS_SERVER_LINK};
+	struct cxms_load heavy = {1e12, 1e12};
+	assert_true(cxms_server_utilization(&none, &heavy) <= 0);
+	assert_true(cxms_server_wait_ps(&none, &heavy) <= 0);
+	assert_true(isinf(cxms_server_peak_bytes_per_s(&none, 0.5)));
+	assert_true(cxms_server_utilization(&no_link, &heavy) <= 0);
+	assert_true(cxms_server_wait_ps(&no_link, &heavy) <= 0);
+}
+
+static void test_device_peak_is_the_smallest_cap(void **state)
+{
+	(void)state;
+	struct cxms_server d = {
+		.kind = CXMS_SERVER_DEVICE, .read_cap = 26e9, .write_cap = 24e9, .total_cap = 40e9};
+	assert_near(cxms_server_peak_bytes_per_s(&d, 1), 26e9, 1e-12, "reads");
+	assert_near(cxms_server_peak_bytes_per_s(&d, 0), 24e9, 1e-12, "writes");
+	assert_near(cxms_server_peak_bytes_per_s(&d, 0.5), 40e9, 1e-12, "total");
+	assert_near(cxms_server_peak_bytes_per_s(&d, 0.8), 26e9 / 0.8, 1e-12, "reads of a mix");
+}
+
+static void test_device_wait_follows_the_fitted_form(void **state)
+{
+	(void)state;
+	struct cxms_server d = {.kind = CXMS_SERVER_DEVICE,
+				.read_cap = 64e9,
+				.write_cap = INFINITY,
+				.total_cap = INFINITY,
+				.idle_ps = 214000};
+	static const struct {
+		double u, want_ps;
+		const char *why;
+	} rows[] = {
+		{0.5, 21400, "u/(1-u) = 1: a tenth of the idle latency"},
+		{0.9, 21400 * 4.655536721746079, "9^0.7"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct cxms_load l = {rows[i].u * 1e9, 0};
+		assert_near(cxms_server_wait_ps(&d, &l), rows[i].want_ps, 1e-9, rows[i].why);
+	}
+}
+
+static void test_md1_closed_form(void **state)
+{
+	(void)state;
+	struct cxms_server link = gen5_x8();
+	struct cxms_server sw = {.kind = CXMS_SERVER_DEVICE,
+				 .read_cap = INFINITY,
+				 .write_cap = INFINITY,
+				 .total_cap = 64e9,
+				 .queue_md1 = true};
+	for (double rho = 0.1; rho < 0.95; rho += 0.2) {
+		struct cxms_load l = {rho * 1e9, 0};
+		double want = rho / (2 * (1 - rho)) * 1000; /* 64 B at 64 GB/s: 1000 ps */
+		assert_near(cxms_server_wait_ps(&sw, &l), want, 1e-9, "switch");
+		double up_ps = 72 / link.dir_bytes_per_s * 1e12;
+		double down_ps = 16 / link.dir_bytes_per_s * 1e12, down = rho * 16 / 72;
+		l.read_lines_per_s = rho * link.dir_bytes_per_s / 72;
+		want = rho / (2 * (1 - rho)) * up_ps + down / (2 * (1 - down)) * down_ps;
+		assert_near(cxms_server_wait_ps(&link, &l), want, 1e-9, "link, reads only");
+	}
+	struct cxms_load busy = {0.9 * link.dir_bytes_per_s / 72, 0};
+	assert_near(cxms_server_wait_ps(&link, &busy), 10.8e3, 0.01, "11 ns at 90 % of x8 Gen 5");
+}
+
+static void test_wait_ends_at_saturation(void **state)
+{
+	(void)state;
+	struct cxms_server d = {.kind = CXMS_SERVER_DEVICE,
+				.read_cap = 64e9,
+				.write_cap = INFINITY,
+				.total_cap = INFINITY,
+				.idle_ps = 1e5};
+	struct cxms_server md1 = d, link = gen5_x8();
+	md1.queue_md1 = true;
+	const struct cxms_server *const servers[] = {&d, &md1, &link};
+	for (size_t i = 0; i < 3; i++) {
+		double full = cxms_server_peak_bytes_per_s(servers[i], 1) / 64;
+		struct cxms_load below = {full * (1 - 1e-9), 0}, over = {full * (1 + 1e-9), 0};
+		struct cxms_load idle = {0, 0};
+		assert_true(isfinite(cxms_server_wait_ps(servers[i], &below)));
+		assert_true(cxms_server_wait_ps(servers[i], &below) > 1e5);
+		assert_true(isinf(cxms_server_wait_ps(servers[i], &over)));
+		assert_true(cxms_server_wait_ps(servers[i], &idle) <= 0);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_link_rate_counts_encoding_and_flits),
+		cmocka_unit_test(test_link_peak_by_read_share),
+		cmocka_unit_test(test_link_peak_meets_the_vendor_model),
+		cmocka_unit_test(test_utilization_is_of_the_tightest_bound),
+		cmocka_unit_test(test_device_peak_is_the_smallest_cap),
+		cmocka_unit_test(test_device_wait_follows_the_fitted_form),
+		cmocka_unit_test(test_md1_closed_form),
+		cmocka_unit_test(test_wait_ends_at_saturation),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
