@@ -436,7 +436,7 @@ static void check_corpus(const char *path)
 static void test_corpus_of_odd_files_is_survived(void **state)
 {
 	(void)state;
-	assert_true(for_each_file(CXMS_SOURCE_DIR "/tests/data/corpus/topo", ".yaml",
+	assert_true(for_each_file(CXMS_SOURCE_DIR "/tests/data/corpus/topo_yaml", ".yaml",
 				  check_corpus) > 0);
 }
 

@@ -1,0 +1,294 @@
+#include "mb_kernels.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HUGE_BYTES  (2ul << 20)
+#define PAGE_BYTES  4096ul
+#define BATCH	    4096u /* accesses between two looks at the clock: under 1 ms even at 200 ns */
+#define SLEEP_NS    9000000
+#define SLEEP_STEPS 250000u /* about 1 ms of multiplications */
+
+/* Knuth's MMIX generator: modulo any power of two it runs through all values before it repeats. */
+#define LCG_MUL 6364136223846793005ull
+#define LCG_ADD 1442695040888963407ull
+#define MIX_MUL 0x9e3779b97f4a7c15ull /* odd, so it can be undone */
+
+double mb_seconds(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+struct mb_area mb_area_new(size_t bytes, bool huge)
+{
+	size_t whole = (bytes + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES;
+	char *p = mmap(NULL, whole + HUGE_BYTES, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED) {
+		fprintf(stderr, "mb: cannot get %zu MiB of memory; use a smaller --size\n",
+			whole >> 20);
+		exit(1);
+	}
+	size_t lead = (HUGE_BYTES - (uintptr_t)p % HUGE_BYTES) % HUGE_BYTES;
+	if (lead)
+		munmap(p, lead);
+	munmap(p + lead + whole, HUGE_BYTES - lead);
+	madvise(p + lead, whole, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	return (struct mb_area){.base = p + lead, .bytes = bytes};
+}
+
+void mb_area_free(struct mb_area *a)
+{
+	if (a->base)
+		munmap(a->base, (a->bytes + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES);
+	*a = (struct mb_area){0};
+}
+
+static uint64_t lcg(uint64_t x)
+{
+	return x * LCG_MUL + LCG_ADD;
+}
+
+/* The generator @n steps on, by squaring the step (Brown 1994). */
+static uint64_t lcg_jump(uint64_t x, uint64_t n)
+{
+	uint64_t mul = 1, add = 0, step_mul = LCG_MUL, step_add = LCG_ADD;
+	for (; n; n >>= 1) {
+		if (n & 1) {
+			mul *= step_mul;
+			add = add * step_mul + step_add;
+		}
+		step_add *= step_mul + 1;
+		step_mul *= step_mul;
+	}
+	return x * mul + add;
+}
+
+/*
+ * Places in the cycle and lines are both numbers of @bits bits. mix() takes one to the other and
+ * back: the low bits of the generator repeat early, so the high ones are folded into them.
+ */
+struct mix {
+	uint64_t mask, inverse;
+	unsigned shift;
+};
+
+static struct mix mix_new(size_t lines)
+{
+	struct mix m = {.mask = lines - 1, .inverse = MIX_MUL};
+	unsigned bits = 0;
+	while ((lines >> bits) > 1)
+		bits++;
+	m.shift = (bits + 1) / 2;
+	for (int i = 0; i < 5; i++) /* Newton: 3 bits are right, then 6, 12, 24, 48, 96 */
+		m.inverse *= 2 - MIX_MUL * m.inverse;
+	return m;
+}
+
+static uint64_t line_of_place(const struct mix *m, uint64_t place)
+{
+	place &= m->mask;
+	place ^= place >> m->shift;
+	place = place * MIX_MUL & m->mask;
+	return place ^ place >> m->shift;
+}
+
+static uint64_t place_of_line(const struct mix *m, uint64_t line)
+{
+	line ^= line >> m->shift;
+	line = line * m->inverse & m->mask;
+	return line ^ line >> m->shift;
+}
+
+void mb_fill_lines(struct mb_area *a)
+{
+	struct mb_line *line = a->base;
+	size_t lines = a->bytes / MB_LINE_BYTES;
+	struct mix m = mix_new(lines);
+	for (size_t i = 0; i < lines; i++) {
+		line[i].next = line + line_of_place(&m, lcg(place_of_line(&m, i)));
+		line[i].index = i;
+	}
+}
+
+void mb_fill_words(struct mb_area *a)
+{
+	uint64_t *word = a->base;
+	for (size_t i = 0; i < a->bytes / sizeof(*word); i++)
+		word[i] = i;
+}
+
+/* How many steps come next, at most @most; 0 when the work is over. */
+static uint64_t next_batch(const struct mb_work *w, double start, uint64_t most)
+{
+	if (w->steps) {
+		uint64_t left = w->steps - w->accesses;
+		return left < most ? left : most;
+	}
+	return mb_seconds() - start < w->seconds ? most : 0;
+}
+
+static double begin(struct mb_work *w)
+{
+	w->tid = gettid();
+	return mb_seconds();
+}
+
+static void end(struct mb_work *w, double start, uint64_t got, uint64_t want)
+{
+	w->spent_s = mb_seconds() - start;
+	w->checksum = got;
+	w->correct = got == want;
+}
+
+struct mb_line *mb_chase_batch(struct mb_line *at, uint64_t n)
+{
+	for (; n; n--)
+		at = at->next;
+	return at;
+}
+
+void mb_chase(struct mb_work *w)
+{
+	struct mb_line *line = w->area.base;
+	struct mix m = mix_new(w->area.bytes / MB_LINE_BYTES);
+	uint64_t place = lcg_jump(0, (m.mask + 1) / w->workers * w->worker);
+	struct mb_line *at = line + line_of_place(&m, place);
+	double start = begin(w);
+	for (uint64_t n; (n = next_batch(w, start, BATCH)) > 0; w->accesses += n)
+		at = mb_chase_batch(at, n);
+	end(w, start, (uint64_t)(at - line), line_of_place(&m, lcg_jump(place, w->accesses)));
+}
+
+void mb_gather(struct mb_work *w)
+{
+	const struct mb_line *line = w->area.base;
+	struct mix m = mix_new(w->area.bytes / MB_LINE_BYTES);
+	uint64_t place = lcg_jump(0, (m.mask + 1) / w->workers * w->worker), got = 0, want = 0;
+	double start = begin(w);
+	for (uint64_t n; (n = next_batch(w, start, BATCH)) > 0; w->accesses += n) {
+		for (uint64_t i = 0; i < n; i++) {
+			place = lcg(place);
+			uint64_t at = line_of_place(&m, place);
+			got += line[at].index;
+			want += at;
+		}
+	}
+	end(w, start, got, want);
+}
+
+uint64_t mb_sum_batch(const uint64_t *word, size_t n)
+{
+	uint64_t sum = 0;
+	for (size_t i = 0; i < n; i++)
+		sum += word[i];
+	return sum;
+}
+
+/* Words [*first, *first + *n) belong to this worker. */
+static uint64_t *slice(const struct mb_work *w, size_t *first, size_t *n)
+{
+	size_t words = w->area.bytes / sizeof(uint64_t);
+	*n = words / w->workers;
+	*first = *n * w->worker;
+	return (uint64_t *)w->area.base + *first;
+}
+
+/* first + (first + 1) + ... of @n words */
+static uint64_t sum_of_run(uint64_t first, uint64_t n)
+{
+	uint64_t twice = n % 2 ? n * ((n - 1) / 2) : n / 2 * (n - 1);
+	return n * first + twice;
+}
+
+void mb_stream(struct mb_work *w)
+{
+	size_t first, words, at = 0;
+	const uint64_t *word = slice(w, &first, &words);
+	uint64_t got = 0, want = 0;
+	double start = begin(w);
+	for (uint64_t n; (n = next_batch(w, start, BATCH)) > 0; w->accesses += n) {
+		if (n > words - at)
+			n = words - at;
+		got += mb_sum_batch(word + at, n);
+		want += sum_of_run(first + at, n);
+		at = at + n == words ? 0 : at + n;
+	}
+	end(w, start, got, want);
+}
+
+void mb_store_batch(uint64_t *word, size_t n, uint64_t value)
+{
+	for (size_t i = 0; i < n; i++)
+		word[i] = value;
+}
+
+void mb_store(struct mb_work *w)
+{
+	size_t first, words, at = 0;
+	uint64_t *word = slice(w, &first, &words);
+	uint64_t pass = 1;
+	mb_store_batch(word, words, 0);
+	double start = begin(w);
+	for (uint64_t n; (n = next_batch(w, start, BATCH)) > 0; w->accesses += n) {
+		if (n > words - at)
+			n = words - at;
+		mb_store_batch(word + at, n, pass);
+		at += n;
+		if (at == words) {
+			at = 0;
+			pass++;
+		}
+	}
+	double spent = mb_seconds() - start;
+	end(w, start, mb_sum_batch(word, words), at * pass + (words - at) * (pass - 1));
+	w->spent_s = spent;
+}
+
+static uint64_t multiply(uint64_t x, uint64_t n)
+{
+	for (; n; n--)
+		x = lcg(x);
+	return x;
+}
+
+void mb_compute(struct mb_work *w)
+{
+	uint64_t x = w->worker;
+	double start = begin(w);
+	for (uint64_t n; (n = next_batch(w, start, 16 * BATCH)) > 0; w->accesses += n)
+		x = multiply(x, n);
+	end(w, start, x, lcg_jump(w->worker, w->accesses));
+}
+
+void mb_sleeper(struct mb_work *w)
+{
+	uint64_t x = w->worker;
+	double start = begin(w);
+	for (uint64_t n; (n = next_batch(w, start, SLEEP_STEPS)) > 0; w->accesses += n) {
+		x = multiply(x, n);
+		nanosleep(&(struct timespec){.tv_nsec = SLEEP_NS}, NULL);
+	}
+	end(w, start, x, lcg_jump(w->worker, w->accesses));
+}
+
+void mb_fault(struct mb_work *w, bool huge)
+{
+	uint64_t pages = w->area.bytes / PAGE_BYTES, got = 0;
+	double start = begin(w);
+	for (uint64_t n; (n = next_batch(w, start, pages)) > 0; w->accesses += n) {
+		struct mb_area fresh = mb_area_new(w->area.bytes, huge);
+		for (uint64_t i = 0; i < n; i++) {
+			volatile uint64_t *word = (uint64_t *)((char *)fresh.base + i * PAGE_BYTES);
+			*word += 1; /* a fresh page holds 0 */
+			got += *word;
+		}
+		mb_area_free(&fresh);
+	}
+	end(w, start, got, w->accesses);
+}
