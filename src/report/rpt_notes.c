@@ -48,7 +48,8 @@ struct rpt_notes *rpt_notes_of(const struct cxms_result *r)
 		rpt_notes_assumed(n, &r->assumed[i]);
 	for (size_t t = 0; t < r->n_topo; t++) {
 		for (size_t i = 0; i < r->topo[t]->n_assumed; i++)
-			rpt_notes_assumed(n, &r->topo[t]->assumed[i]);
+			if (!r->topo[t]->assumed[i].exact_only)
+				rpt_notes_assumed(n, &r->topo[t]->assumed[i]);
 		/* the epoch engine uses the same keys whoever watched */
 		cxms_topo_ignored(r->topo[t], CXMS_TOPO_FOR_SAMPLED, on_ignored, n);
 	}

@@ -193,13 +193,16 @@ void cxms_basis_assumed(struct cxms_result *out)
 {
 	static const struct cxms_assumed table[] = {
 		{"model.cpi_work", "0.25",
-		 "cycles a micro-operation of the work between two misses"},
+		 "cycles a micro-operation of the work between two misses", false},
 		{"model.clock", "3GHz",
-		 "clock of the recording machine, for the hidden part of a wait"},
-		{"model.unlooped_uops", "64", "work between two runs of a load in no known loop"},
-		{"model.latency_spread", "5 %", "how far a latency measured once holds for a run"},
+		 "clock of the recording machine, for the hidden part of a wait", false},
+		{"model.unlooped_uops", "64", "work between two runs of a load in no known loop",
+		 false},
+		{"model.latency_spread", "5 %", "how far a latency measured once holds for a run",
+		 false},
 		{"model.kernel_memory_ratio", "0.5",
-		 "share of kernel time that waits for user pages; widens the upper bound only"},
+		 "share of kernel time that waits for user pages; widens the upper bound only",
+		 false},
 	};
 	static_assert(sizeof(table) / sizeof(table[0]) <= CXMS_MODEL_ASSUMED, "room in the result");
 	out->n_assumed = sizeof(table) / sizeof(table[0]);

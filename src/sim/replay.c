@@ -155,7 +155,8 @@ static void judge_topologies(const struct cxms_replay_cfg *cfg, struct cxms_warn
 {
 	size_t assumed = 0, ignored = 0;
 	for (size_t i = 0; i < cfg->n_topo; i++) {
-		assumed += cfg->topo[i]->n_assumed;
+		for (size_t k = 0; k < cfg->topo[i]->n_assumed; k++)
+			assumed += !cfg->topo[i]->assumed[k].exact_only;
 		cxms_topo_ignored(cfg->topo[i], CXMS_TOPO_FOR_SAMPLED, count_key, &ignored);
 	}
 	if (ignored)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -162,10 +163,12 @@ static void reap(struct cxms_child *c)
 	pid_t got;
 
 	kill(c->pid, SIGKILL);
-	do /* a traced child may report stops before its end */
+	do {
 		got = wait4(c->pid, &c->status, __WALL, &c->usage);
-	while ((got < 0 && errno == EINTR) ||
-	       (got == c->pid && !WIFEXITED(c->status) && !WIFSIGNALED(c->status)));
+		/* A traced child that was exiting already drops the signal and stops once more. */
+		if (got == c->pid && WIFSTOPPED(c->status))
+			ptrace(PTRACE_CONT, c->pid, NULL, NULL);
+	} while ((got < 0 && errno == EINTR) || (got == c->pid && WIFSTOPPED(c->status)));
 	c->ended = true;
 }
 

@@ -81,6 +81,7 @@ struct cxms_region {
 /** struct cxms_assumed - a figure the file did not give; struct cxms_ignored - a key that nothing used */
 struct cxms_assumed {
 	const char *key, *value, *reason; /* "host.local.bandwidth", "240GB/s", "..." */
+	bool exact_only; /* sampled sources do not use the key: no result of theirs rests on it */
 };
 struct cxms_ignored {
 	const char *key, *source, *reason;

@@ -144,6 +144,8 @@ void topo_assume_key(struct topo_build *b, const struct topo_key *k, const char 
 	else
 		cxms_fmt_quantity(value, (int)k->unit, k->assumed);
 	topo_assume(b, path, k->name, value, k->reason);
+	if (!b->own->failed && k->unused)
+		b->own->assumed[b->t->n_assumed - 1].exact_only = true;
 	store(k, base, k->assumed);
 }
 
