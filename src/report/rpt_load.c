@@ -255,9 +255,10 @@ static void load_notes(struct load *ld, const struct cxms_cfg_node *root)
 	const struct cxms_cfg_node *ignored = cxms_cfg_get(root, "ignored");
 	for (size_t i = 0; assumed && i < assumed->n_child; i++) {
 		const struct cxms_cfg_node *n = assumed->child[i];
-		rpt_notes_assumed(&ld->l->notes, &(struct cxms_assumed){load_str(ld, n, "key"),
-									load_str(ld, n, "value"),
-									load_str(ld, n, "reason")});
+		rpt_notes_assumed(&ld->l->notes,
+				  &(struct cxms_assumed){load_str(ld, n, "key"),
+							 load_str(ld, n, "value"),
+							 load_str(ld, n, "reason"), false});
 	}
 	for (size_t i = 0; ignored && i < ignored->n_child; i++) {
 		const struct cxms_cfg_node *n = ignored->child[i];

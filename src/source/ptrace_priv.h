@@ -35,6 +35,7 @@ struct ptrace_source {
 	struct cxms_idmap procs; /* pid -> struct cxms_pt_proc */
 	struct cxms_idmap tasks; /* tid -> struct cxms_pt_task */
 	struct cxms_meter meter;
+	struct cxms_warnings *warnings;
 	uint64_t period_ns, base_ns, tick_ns, last_tick_ns;
 	uint64_t end_ns;       /* the root's end; 0 = runs */
 	uint64_t samples;

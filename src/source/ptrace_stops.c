@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/sys.h"
+#include "base/warn.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -11,8 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/user.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define USER_CS_64   0x33ull /* code segment of 64-bit programs (Linux arch/x86 asm/segment.h, __USER_CS) */
 #define LET_GO_TRIES 200     /* of 1 ms: how long a thread is waited for that shall be let go */
@@ -211,14 +214,27 @@ static void tell_exec(struct ptrace_source *p, const struct cxms_pt_task *t)
 	cxms_buf_fini(&name);
 }
 
+/* The kernel gives a traced program no privileges of its file's owner, unless the tracer has them too. */
+static void check_setuid(struct ptrace_source *p, uint32_t pid)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/exe", pid);
+	if (p->warnings && geteuid() && !stat(path, &st) && (st.st_mode & (S_ISUID | S_ISGID)))
+		cxms_warn(p->warnings, CXMS_W_SETUID_CHILD,
+			  "process %" PRIu32 " runs without its set-user-ID privileges while traced",
+			  pid);
+}
+
 /* The image is new; of the threads only the one that called exec is left, now under the process's number. */
-static struct cxms_pt_task *on_exec(struct ptrace_source *p, uint32_t pid)
+static void on_exec(struct ptrace_source *p, uint32_t pid)
 {
 	struct cxms_pt_task *t = cxms_idmap_get(&p->tasks, pid), *other, *next;
 	uint64_t run_ns = 0, now_ns = cxms_now_ns();
 
 	if (!t || !t->proc)
-		return NULL;
+		return;
 	for (other = t->proc->tasks; other; other = next) {
 		next = other->next;
 		if (other == t)
@@ -233,11 +249,11 @@ static struct cxms_pt_task *on_exec(struct ptrace_source *p, uint32_t pid)
 	/* Time before the program's first instruction is not the program's. */
 	t->told_run_ns = t->sampled_run_ns = run_ns;
 	tell_exec(p, t);
+	check_setuid(p, pid);
 	cxms_maps_exec(&p->analyzer.maps, pid);
 	if (cxms_areas_begin(&p->areas, pid, now_ns) ||
 	    cxms_analyze_maps(&p->analyzer, pid, pt_rel_ns(p, now_ns), &p->out, NULL))
 		p->no_memory = true;
-	return t;
 }
 
 static void fill_regs(const struct user_regs_struct *u, struct cxms_regs *r)
@@ -318,7 +334,7 @@ static void on_stop(struct ptrace_source *p, struct cxms_pt_task *t, int sig, in
 		on_birth(p, t, event);
 		break;
 	case PTRACE_EVENT_EXEC:
-		(void)on_exec(p, t->tid);
+		on_exec(p, t->tid);
 		break;
 	case PTRACE_EVENT_EXIT:
 		tell_exit(p, t);

@@ -124,6 +124,7 @@ static int ptrace_open(struct cxms_source *s, struct cxms_err *err)
 	int rc = ptrace_probe(err);
 
 	p->chld_fd = -1;
+	p->warnings = s->cfg.warnings;
 	p->period_ns = s->cfg.period_ns ? s->cfg.period_ns : s->ops->default_period_ns;
 	if (rc)
 		return rc;

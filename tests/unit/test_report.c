@@ -104,7 +104,8 @@ static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 	assert_non_null(f);
-	f->assumed[0] = (struct cxms_assumed){"host.local.curve", "none", "no curve was given"};
+	f->assumed[0] =
+		(struct cxms_assumed){"host.local.curve", "none", "no curve was given", false};
 	f->topo = (struct cxms_topo){.file = "a,b.yaml",
 				     .name = "one \"big\" pool",
 				     .sha256 = "00ff",

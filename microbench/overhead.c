@@ -1,0 +1,370 @@
+/*
+ * overhead: what watching costs. Runs programs watched and unwatched in pairs, the order changing
+ * from pair to pair, and prints the ratio of wall and of CPU times: the median over the pairs and
+ * an interval of two order statistics around it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MAX_PAIRS    1000u
+#define MAX_ARGS     12
+#define CONFIDENCE   0.90
+#define GOAL_CLOCK   1.03 /* wall time watched / unwatched, median */
+#define GOAL_PTRACE  1.05
+#define PATH_BYTES   4096u
+#define PROGRAMS     3u
+#define DEFAULT_PAIR 10u
+
+struct opts {
+	const char *source, *json;
+	unsigned pairs;
+	bool tiny;
+	char build[PATH_BYTES]; /* folder of the build: cxlmemsim, microbench/mb, workloads/ */
+	char scratch[PATH_BYTES];
+};
+
+/* One program, and its words at full size (one or two seconds) and tiny (some milliseconds). */
+struct program {
+	const char *name, *path;
+	const char *full[MAX_ARGS], *tiny[MAX_ARGS];
+};
+
+static const struct program programs[PROGRAMS] = {
+	{"chase",
+	 "microbench/mb",
+	 {"chase", "--size", "256MiB", "--steps", "8000000"},
+	 {"chase", "--size", "1MiB", "--steps", "100000"}},
+	{"graph", "workloads/graph", {"-s", "17", "-n", "32"}, {"-s", "10", "-n", "2"}},
+	{"hashjoin", "workloads/hashjoin", {"-s", "21", "-n", "6"}, {"-s", "10", "-n", "1"}},
+};
+
+struct times {
+	double wall_s, cpu_s;
+};
+
+struct summary {
+	double median, lo, hi, coverage;
+};
+
+__attribute__((noreturn, format(printf, 2, 3))) static void die(int status, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	fputs("overhead: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+	exit(status);
+}
+
+static double now_s(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double seconds(struct timeval t)
+{
+	return (double)t.tv_sec + 1e-6 * (double)t.tv_usec;
+}
+
+/* CPU time holds that of all descendants that were waited for, so the tool's and the program's. */
+static struct times run(char *const *argv)
+{
+	double start = now_s();
+	pid_t child = fork();
+	if (child < 0)
+		die(1, "cannot fork: %s", strerror(errno));
+	if (child == 0) {
+		int null = open("/dev/null", O_WRONLY);
+		if (null >= 0)
+			dup2(null, STDOUT_FILENO);
+		execv(argv[0], argv);
+		_exit(127);
+	}
+	int status;
+	struct rusage use;
+	while (wait4(child, &status, 0, &use) < 0)
+		if (errno != EINTR)
+			die(1, "cannot wait for '%s': %s", argv[0], strerror(errno));
+	if (status)
+		die(1, "'%s' ended with status 0x%x; run it by hand", argv[0], (unsigned)status);
+	return (struct times){.wall_s = now_s() - start,
+			      .cpu_s = seconds(use.ru_utime) + seconds(use.ru_stime)};
+}
+
+static void run_program(const struct opts *o, const struct program *p, bool watched,
+			struct times *out)
+{
+	char tool[PATH_BYTES + 16], path[PATH_BYTES + 64], trace[PATH_BYTES + 16];
+	snprintf(tool, sizeof(tool), "%s/cxlmemsim", o->build);
+	snprintf(path, sizeof(path), "%s/%s", o->build, p->path);
+	snprintf(trace, sizeof(trace), "%s/w.cxlt", o->scratch);
+	/* The latencies are given: measuring the machine once is no cost of watching. */
+	const char *words[32] = {
+		tool, "record", "-q", "-S", o->source, "--mem-latency=100ns", "--walk-latency=20ns",
+		"-o", trace,	"--"};
+	size_t n = 10, first = watched ? 0 : n;
+	const char *const *args = o->tiny ? p->tiny : p->full;
+	words[n++] = path;
+	for (size_t i = 0; i < MAX_ARGS && args[i]; i++)
+		words[n++] = args[i];
+	char *argv[32] = {0};
+	for (size_t i = first; i < n; i++) {
+		argv[i - first] = strdup(words[i]);
+		if (!argv[i - first])
+			die(1, "out of memory");
+	}
+	*out = run(argv);
+	for (size_t i = first; i < n; i++)
+		free(argv[i - first]);
+	unlink(trace);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+	return (x > y) - (x < y);
+}
+
+/*
+ * The narrowest symmetric pair of order statistics that holds the median with the wanted
+ * confidence: [k, n - 1 - k] fails with probability 2 * sum over i <= k of C(n, i) / 2^n. With
+ * fewer than five pairs none does, and the whole range stands with its own coverage.
+ */
+static struct summary summarize(double *ratio, unsigned n)
+{
+	qsort(ratio, n, sizeof(*ratio), by_value);
+	struct summary s = {.median = n % 2 ? ratio[n / 2] : (ratio[n / 2 - 1] + ratio[n / 2]) / 2};
+	double term = 1, outside = 0;
+	for (unsigned i = 0; i < n; i++)
+		term /= 2;
+	unsigned k = 0;
+	for (unsigned i = 0; i < n - 1 - i; i++) {
+		outside += 2 * term;
+		if (i > 0 && 1 - outside < CONFIDENCE)
+			break;
+		k = i;
+		s.coverage = 1 - outside;
+		term = term * (n - i) / (i + 1);
+	}
+	s.lo = ratio[k];
+	s.hi = ratio[n - 1 - k];
+	return s;
+}
+
+struct measured {
+	struct times plain[MAX_PAIRS], watched[MAX_PAIRS];
+	struct summary wall, cpu;
+};
+
+static void measure(const struct opts *o, const struct program *p, struct measured *m)
+{
+	static const bool orders[2][2] = {{false, true}, {true, false}};
+	double ratio[MAX_PAIRS];
+	struct times warm_up;
+	run_program(o, p, false, &warm_up);
+	for (unsigned i = 0; i < o->pairs; i++)
+		for (unsigned j = 0; j < 2; j++) {
+			bool watched = orders[i % 2][j];
+			run_program(o, p, watched, watched ? &m->watched[i] : &m->plain[i]);
+		}
+	for (unsigned i = 0; i < o->pairs; i++)
+		ratio[i] = m->watched[i].wall_s / m->plain[i].wall_s;
+	m->wall = summarize(ratio, o->pairs);
+	for (unsigned i = 0; i < o->pairs; i++)
+		ratio[i] = m->watched[i].cpu_s / m->plain[i].cpu_s;
+	m->cpu = summarize(ratio, o->pairs);
+}
+
+static double goal(const struct opts *o)
+{
+	return !strcmp(o->source, "clock") ? GOAL_CLOCK : GOAL_PTRACE;
+}
+
+/* "model name" of /proc/cpuinfo, without what JSON would have to escape */
+static void cpu_name(char *out, size_t cap)
+{
+	char line[512];
+	snprintf(out, cap, "unknown");
+	FILE *fp = fopen("/proc/cpuinfo", "re");
+	while (fp && fgets(line, sizeof(line), fp)) {
+		char *value = strchr(line, ':');
+		if (!value || strncmp(line, "model name", 10))
+			continue;
+		value += strspn(value, ": \t");
+		value[strcspn(value, "\n\"\\")] = '\0';
+		snprintf(out, cap, "%s", value);
+		break;
+	}
+	if (fp)
+		fclose(fp);
+}
+
+static void print_text(const struct opts *o, const struct measured *m)
+{
+	struct utsname sys;
+	char cpu[256];
+	double load = 0;
+	uname(&sys);
+	cpu_name(cpu, sizeof(cpu));
+	getloadavg(&load, 1);
+	printf("machine    %s, %ld CPUs, %s %s, load %.2f after the runs\n", cpu,
+	       sysconf(_SC_NPROCESSORS_ONLN), sys.sysname, sys.release, load);
+	printf("watched    source %s, %u pairs; ratio watched / unwatched: median [%.1f %% "
+	       "interval]\n",
+	       o->source, o->pairs, 100 * m[0].wall.coverage);
+	printf("%-10s %-24s %-24s goal (wall)\n", "program", "wall", "CPU");
+	for (unsigned i = 0; i < PROGRAMS; i++)
+		printf("%-10s %.3f [%.3f, %.3f]     %.3f [%.3f, %.3f]     <= %.2f %s\n",
+		       programs[i].name, m[i].wall.median, m[i].wall.lo, m[i].wall.hi,
+		       m[i].cpu.median, m[i].cpu.lo, m[i].cpu.hi, goal(o),
+		       m[i].wall.median <= goal(o) ? "met" : "missed");
+}
+
+static void json_summary(FILE *fp, const char *key, const struct summary *s)
+{
+	fprintf(fp, "\"%s\": {\"median\": %.4f, \"lo\": %.4f, \"hi\": %.4f}", key, s->median, s->lo,
+		s->hi);
+}
+
+static void json_list(FILE *fp, const char *key, const struct times *t, unsigned n)
+{
+	fprintf(fp, ",\n      \"%s\": [", key);
+	for (unsigned i = 0; i < n; i++)
+		fprintf(fp, "%s[%.4f, %.4f]", i ? ", " : "", t[i].wall_s, t[i].cpu_s);
+	fputc(']', fp);
+}
+
+static void print_json(const struct opts *o, const struct measured *m)
+{
+	struct utsname sys;
+	char cpu[256];
+	uname(&sys);
+	cpu_name(cpu, sizeof(cpu));
+	FILE *fp = fopen(o->json, "we");
+	if (!fp)
+		die(1, "cannot open '%s': %s", o->json, strerror(errno));
+	fprintf(fp,
+		"{\n  \"schema\": \"cxlmemsim-overhead-1\",\n  \"source\": \"%s\",\n  \"pairs\": "
+		"%u,\n"
+		"  \"coverage_pct\": %.2f,\n  \"goal_wall_ratio\": %.2f,\n"
+		"  \"machine\": {\"cpu\": \"%s\", \"cpus\": %ld, \"kernel\": \"%s %s\"},\n"
+		"  \"programs\": [",
+		o->source, o->pairs, 100 * m[0].wall.coverage, goal(o), cpu,
+		sysconf(_SC_NPROCESSORS_ONLN), sys.sysname, sys.release);
+	for (unsigned i = 0; i < PROGRAMS; i++) {
+		fprintf(fp, "%s\n    {\"name\": \"%s\",\n      ", i ? "," : "", programs[i].name);
+		json_summary(fp, "wall_ratio", &m[i].wall);
+		fputs(",\n      ", fp);
+		json_summary(fp, "cpu_ratio", &m[i].cpu);
+		json_list(fp, "watched_wall_cpu_s", m[i].watched, o->pairs);
+		json_list(fp, "unwatched_wall_cpu_s", m[i].plain, o->pairs);
+		fputc('}', fp);
+	}
+	fputs("\n  ]\n}\n", fp);
+	if (fclose(fp))
+		die(1, "cannot write '%s': %s", o->json, strerror(errno));
+}
+
+static void usage(FILE *to)
+{
+	fprintf(to, "usage: overhead [--source clock|ptrace] [--pairs N] [--json FILE] [--tiny]\n\n"
+		    "what watching costs: watched against unwatched runs of three programs of this "
+		    "build\n\n"
+		    "options:\n"
+		    "  --source NAME  who watches: clock (default) or ptrace\n"
+		    "  --pairs N      pairs of runs for each program, 1 .. 1000 (default: 10)\n"
+		    "  --json FILE    write all figures there too\n"
+		    "  --tiny         programs of some milliseconds: shows that the benchmark "
+		    "works, no "
+		    "more\n");
+}
+
+static void parse(struct opts *o, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"source", required_argument, NULL, 's'}, {"pairs", required_argument, NULL, 'p'},
+		{"json", required_argument, NULL, 'j'},	  {"tiny", no_argument, NULL, 't'},
+		{"help", no_argument, NULL, 'h'},	  {NULL, 0, NULL, 0}};
+	char *rest;
+	int c;
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 's':
+			if (strcmp(optarg, "clock") && strcmp(optarg, "ptrace"))
+				die(2, "--source must be clock or ptrace, got '%s'", optarg);
+			o->source = optarg;
+			break;
+		case 'p':
+			o->pairs = (unsigned)strtoul(optarg, &rest, 10);
+			if (*optarg < '0' || *optarg > '9' || *rest || strlen(optarg) > 4 ||
+			    o->pairs < 1 || o->pairs > MAX_PAIRS)
+				die(2, "--pairs must be 1 .. %u, got '%s'", MAX_PAIRS, optarg);
+			break;
+		case 'j':
+			o->json = optarg;
+			break;
+		case 't':
+			o->tiny = true;
+			break;
+		case 'h':
+			usage(stdout);
+			exit(0);
+		default:
+			exit(2); /* getopt_long() has said why */
+		}
+	}
+	if (optind < argc)
+		die(2, "unexpected word '%s'; see overhead --help", argv[optind]);
+}
+
+/* This program is BUILD/microbench/overhead. */
+static void find_build(struct opts *o)
+{
+	ssize_t n = readlink("/proc/self/exe", o->build, sizeof(o->build) - 1);
+	if (n < 0)
+		die(1, "cannot read '/proc/self/exe': %s", strerror(errno));
+	o->build[n] = '\0';
+	for (int up = 0; up < 2; up++) {
+		char *slash = strrchr(o->build, '/');
+		if (!slash)
+			die(1, "'%s' is not in a build folder", o->build);
+		*slash = '\0';
+	}
+	const char *tmp = getenv("TMPDIR");
+	snprintf(o->scratch, sizeof(o->scratch), "%.4000s/cxlmemsim-overhead.XXXXXX",
+		 tmp ? tmp : "/tmp");
+	if (!mkdtemp(o->scratch))
+		die(1, "cannot make '%s': %s", o->scratch, strerror(errno));
+}
+
+int main(int argc, char **argv)
+{
+	struct opts o = {.source = "clock", .pairs = DEFAULT_PAIR};
+	parse(&o, argc, argv);
+	find_build(&o);
+	struct measured *m = calloc(PROGRAMS, sizeof(*m));
+	if (!m)
+		die(1, "out of memory");
+	for (unsigned i = 0; i < PROGRAMS; i++)
+		measure(&o, &programs[i], &m[i]);
+	print_text(&o, m);
+	if (o.json)
+		print_json(&o, m);
+	free(m);
+	rmdir(o.scratch);
+	return fflush(stdout) ? 1 : 0;
+}
