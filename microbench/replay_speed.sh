@@ -24,7 +24,7 @@ trap 'rm -rf "$work"' EXIT
 
 "$program" record -q -S synth --mem-latency 100ns --walk-latency 20ns --llc-size 16MiB \
 	--pattern '{threads: 4, duration: 60s, stall: 0.6, kernel: 0.05, footprint: 256MiB}' -o "$work/w.cxlt"
-echo "recording  $(stat -c %s "$work/w.cxlt") bytes, $("$program" trace info "$work/w.cxlt" | awk '$1 == "samples" { print $2; exit }') samples"
+echo "recording  $(stat -c %s "$work/w.cxlt") bytes, $("$program" trace info "$work/w.cxlt" | awk '$1 == "samples" { sub(",", "", $2); print $2; exit }') samples"
 for ((i = 0; i < runs; i++)); do
 	start=$EPOCHREALTIME
 	"$program" replay -q -t "$topology" -s 100,75,50,25,0 -f csv -o "$work/r.csv" "$work/w.cxlt"

@@ -98,7 +98,28 @@ static void close_thread(struct cxms_cells *c, uint32_t thread)
 		double blocked = cell->alive_ns - cell->cpu_ns + carry_blocked;
 		cell->blocked_ns = fmax(0, blocked);
 		carry_blocked = fmin(0, blocked);
+		cell->queued_ns = fmin(cell->queued_ns, cell->blocked_ns);
 	}
+}
+
+/* After a preemption the thread waits for a CPU until its next slice; slices of a thread come in
+ * order. */
+static int spread_runs(const struct cxms_recording *rec, struct cxms_cells *c)
+{
+	uint64_t *left_ns = calloc(rec->n_thread + 1, sizeof(*left_ns)); /* 0: not preempted */
+	if (!left_ns)
+		return -ENOMEM;
+	for (size_t i = 0; i < rec->n_run; i++) {
+		const struct cxms_rec_run *r = &rec->run[i];
+		uint64_t end = r->start_ns + r->dur_ns;
+		spread(c, r->thread, r->start_ns, end, offsetof(struct cxms_cell, cpu_ns));
+		if (left_ns[r->thread] && left_ns[r->thread] < r->start_ns)
+			spread(c, r->thread, left_ns[r->thread], r->start_ns,
+			       offsetof(struct cxms_cell, queued_ns));
+		left_ns[r->thread] = r->preempted ? end : 0;
+	}
+	free(left_ns);
+	return 0;
 }
 
 int cxms_cells_build(const struct cxms_recording *rec, uint64_t epoch_ns, struct cxms_cells *out,
@@ -124,10 +145,10 @@ int cxms_cells_build(const struct cxms_recording *rec, uint64_t epoch_ns, struct
 		spread(out, t, rec->thread[t].birth_ns, rec->thread[t].exit_ns,
 		       offsetof(struct cxms_cell, alive_ns));
 	}
-	for (size_t i = 0; i < rec->n_run; i++)
-		spread(out, rec->run[i].thread, rec->run[i].start_ns,
-		       rec->run[i].start_ns + rec->run[i].dur_ns,
-		       offsetof(struct cxms_cell, cpu_ns));
+	if (spread_runs(rec, out)) {
+		cxms_cells_fini(out);
+		return cxms_fail(err, ENOMEM, "out of memory for the epochs");
+	}
 	for (size_t i = 0; i < rec->n_sample; i++) {
 		const struct cxms_rec_sample *s = &rec->sample[i];
 		struct cxms_cell *cell = &out->cell[cxms_cells_at(out, s->thread, s->time_ns)];

@@ -13,6 +13,7 @@ struct cxms_cell {
 	double cpu_ns; /* T: user samples + kernel */
 	double user_ns, kernel_ns;
 	double blocked_ns; /* alive and not on CPU */
+	double queued_ns;  /* of blocked_ns: preempted, waiting for a CPU */
 	double alive_ns;
 };
 

@@ -87,8 +87,11 @@ static int on_run(struct loader *l, const struct cxms_event *ev, uint32_t thread
 	struct cxms_recording *rec = l->rec;
 	if (cxms_array_grow((void **)&rec->run, &rec->cap_run, rec->n_run + 1, sizeof(*rec->run)))
 		return -ENOMEM;
-	rec->run[rec->n_run++] = (struct cxms_rec_run){
-		.thread = thread, .start_ns = ev->time_ns, .dur_ns = ev->run.dur_ns};
+	rec->run[rec->n_run++] =
+		(struct cxms_rec_run){.thread = thread,
+				      .preempted = ev->run.end == CXMS_RUN_PREEMPTED,
+				      .start_ns = ev->time_ns,
+				      .dur_ns = ev->run.dur_ns};
 	rec->thread[thread].run_ns += ev->run.dur_ns;
 	if (ev->time_ns + ev->run.dur_ns > l->last_ns)
 		l->last_ns = ev->time_ns + ev->run.dur_ns;

@@ -22,6 +22,7 @@ struct cxms_rec_thread {
 };
 struct cxms_rec_run {
 	uint32_t thread;
+	bool preempted; /* left the CPU while it could have gone on */
 	uint64_t start_ns, dur_ns;
 };
 /** struct cxms_rec_sample - weight already scaled for loss */

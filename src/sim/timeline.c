@@ -41,7 +41,7 @@ static double growth_waited_for(const struct run *r, size_t cell, double busy_ns
 {
 	const struct cxms_cells *c = r->cells;
 	size_t e = c->cell[cell].epoch;
-	double blocked = c->cell[cell].blocked_ns, most = 0;
+	double blocked = c->cell[cell].blocked_ns - c->cell[cell].queued_ns, most = 0;
 	bool any = false;
 	for (size_t k = c->first_of_epoch[e]; k < c->first_of_epoch[e + 1]; k++) {
 		size_t j = c->by_epoch[k];
@@ -56,31 +56,57 @@ static double growth_waited_for(const struct run *r, size_t cell, double busy_ns
 	return most;
 }
 
+/* Time on CPU of an epoch's cells: natively, of the two longest, and in the simulated world. */
+struct epoch_sum {
+	double cpu_ns, new_cpu_ns, top_ns, second_ns;
+};
+
+static struct epoch_sum sum_epoch(const struct run *r, size_t e)
+{
+	const struct cxms_cells *c = r->cells;
+	struct epoch_sum s = {0};
+	for (size_t k = c->first_of_epoch[e]; k < c->first_of_epoch[e + 1]; k++) {
+		double cpu = c->cell[c->by_epoch[k]].cpu_ns;
+		s.cpu_ns += cpu;
+		s.new_cpu_ns += r->cell[c->by_epoch[k]].cpu_ns;
+		if (cpu > s.top_ns) {
+			s.second_ns = s.top_ns;
+			s.top_ns = cpu;
+		} else if (cpu > s.second_ns) {
+			s.second_ns = cpu;
+		}
+	}
+	return s;
+}
+
+/* Waiting for a CPU grows as those that hold it do, on average; waiting for a thread as that
+ * thread. */
+static void stretch_cell(struct run *r, size_t i, const struct epoch_sum *s)
+{
+	const struct cxms_cell *native = &r->cells->cell[i];
+	double blocked = native->blocked_ns - native->queued_ns;
+	double others = native->cpu_ns >= s->top_ns ? s->second_ns : s->top_ns;
+	double covered = fmin(blocked, others), growth = 0, queued = native->queued_ns;
+	double holders = s->cpu_ns - native->cpu_ns;
+	if (r->blocked == CXMS_BLOCKED_STRETCH && covered > 0)
+		growth = fmax(-covered, growth_waited_for(r, i, others));
+	double held = fmin(queued, holders); /* the rest: the CPU went to other programs */
+	if (held > 0) {
+		double new_held = held * (s->new_cpu_ns - r->cell[i].cpu_ns) / holders;
+		covered += new_held;
+		queued += new_held - held;
+	}
+	r->covered_ns[i] = covered + growth;
+	r->len_ns[i] = r->cell[i].cpu_ns + blocked + growth + queued;
+}
+
 static void stretch_epoch(struct run *r, size_t e)
 {
 	const struct cxms_cells *c = r->cells;
-	double top = 0, second = 0;
-	for (size_t k = c->first_of_epoch[e]; k < c->first_of_epoch[e + 1]; k++) {
-		double cpu = c->cell[c->by_epoch[k]].cpu_ns;
-		if (cpu > top) {
-			second = top;
-			top = cpu;
-		} else if (cpu > second) {
-			second = cpu;
-		}
-	}
+	struct epoch_sum s = sum_epoch(r, e);
 	epoch_mix(r, e);
-	for (size_t k = c->first_of_epoch[e]; k < c->first_of_epoch[e + 1]; k++) {
-		size_t i = c->by_epoch[k];
-		double blocked = c->cell[i].blocked_ns;
-		double others = c->cell[i].cpu_ns >= top ? second : top;
-		double covered = fmin(blocked, others);
-		double growth = 0;
-		if (r->blocked == CXMS_BLOCKED_STRETCH && covered > 0)
-			growth = fmax(-covered, growth_waited_for(r, i, others));
-		r->covered_ns[i] = covered + growth;
-		r->len_ns[i] = r->cell[i].cpu_ns + blocked + growth;
-	}
+	for (size_t k = c->first_of_epoch[e]; k < c->first_of_epoch[e + 1]; k++)
+		stretch_cell(r, c->by_epoch[k], &s);
 }
 
 /* Stretched length of a thread's life up to a native time. */
