@@ -202,6 +202,8 @@ int cxms_areas_find(struct cxms_areas *a, uint32_t space, uint64_t addr, uint32_
 		return 0;
 	}
 	uint64_t start = addr - addr % UNMAPPED_AREA_BYTES, end = start + UNMAPPED_AREA_BYTES;
+	if (end < start)
+		end = UINT64_MAX;
 	if (i > 0 && s->span[i - 1].end > start)
 		start = s->span[i - 1].end;
 	if (i < s->n && s->span[i].start < end)

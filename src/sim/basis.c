@@ -26,9 +26,11 @@
 double cxms_overhead_ratio(const struct cxms_recording *rec)
 {
 	const struct cxms_totals *t = &rec->totals;
-	double native = (double)rec->duration_ns;
 	double cost = (double)t->tool_cpu_ns + (double)t->samples * (double)t->sample_cost_ns;
-	return native > 0 ? cost / native : 0;
+	double run = 0;
+	for (size_t i = 0; i < rec->n_thread; i++)
+		run += (double)rec->thread[i].run_ns;
+	return run > 0 ? cost / run : 0;
 }
 
 /* One instruction may stand behind several sampled addresses: the site of the first speaks for all.

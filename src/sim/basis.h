@@ -19,7 +19,8 @@ void cxms_basis_judge(const struct cxms_recording *rec, const struct cxms_basis 
 		      double overhead_ratio, struct cxms_warnings *out);
 /** cxms_basis_assumed() - the model's figures without a source, at most CXMS_MODEL_ASSUMED */
 void cxms_basis_assumed(struct cxms_result *out);
-/** cost of watching per second of the program: our CPU time and samples x cost in the program */
+/** cost of watching over the program's CPU time: our own CPU time, and samples x cost in the
+ * program */
 double cxms_overhead_ratio(const struct cxms_recording *rec);
 
 #endif

@@ -30,7 +30,15 @@ static uint64_t auto_epoch(const struct cxms_recording *rec)
 	double period = rec->n_sample ? weight / (double)rec->n_sample : 0;
 	double busy = life > 0 ? fmin(1, run / life) : 1;
 	double epoch = MIN_SAMPLES_PER_EPOCH * period / fmax(busy, 1e-3);
+	/* a run of hours gets longer epochs rather than more */
+	epoch = fmax(epoch, (double)(rec->duration_ns / MAX_EPOCHS + 1));
 	return (uint64_t)fmax(epoch, MIN_EPOCH_NS);
+}
+
+/* A life is [birth, exit): one that ends on a border has no part in the next epoch. */
+static uint64_t last_epoch(uint64_t birth_ns, uint64_t exit_ns, uint64_t epoch_ns)
+{
+	return (exit_ns > birth_ns ? exit_ns - 1 : birth_ns) / epoch_ns;
 }
 
 static int allocate(const struct cxms_recording *rec, struct cxms_cells *c)
@@ -42,7 +50,7 @@ static int allocate(const struct cxms_recording *rec, struct cxms_cells *c)
 	for (size_t i = 0; i < rec->n_thread; i++) {
 		const struct cxms_rec_thread *t = &rec->thread[i];
 		c->first_epoch[i] = (uint32_t)(t->birth_ns / c->epoch_ns);
-		size_t last = (size_t)(t->exit_ns / c->epoch_ns);
+		size_t last = (size_t)last_epoch(t->birth_ns, t->exit_ns, c->epoch_ns);
 		c->first_of_thread[i] = c->n;
 		c->n += last - c->first_epoch[i] + 1;
 	}
@@ -53,10 +61,15 @@ static int allocate(const struct cxms_recording *rec, struct cxms_cells *c)
 	return c->cell && c->first_of_epoch && c->by_epoch ? 0 : -ENOMEM;
 }
 
-/* Overlap of [start, end) with each epoch of the thread's cells. */
-static void spread(struct cxms_cells *c, uint32_t thread, uint64_t start, uint64_t end,
-		   size_t field_offset)
+/* Overlap of [start, end) with each epoch of the thread's life, which bounds it. */
+static void spread(struct cxms_cells *c, const struct cxms_recording *rec, uint32_t thread,
+		   uint64_t start, uint64_t end, size_t field_offset)
 {
+	const struct cxms_rec_thread *t = &rec->thread[thread];
+	start = start > t->birth_ns ? start : t->birth_ns;
+	end = end < t->exit_ns ? end : t->exit_ns;
+	if (end <= start)
+		return;
 	size_t first = c->first_of_thread[thread], last = c->first_of_thread[thread + 1] - 1;
 	for (uint64_t e = start / c->epoch_ns; e * c->epoch_ns < end; e++) {
 		uint64_t from = e * c->epoch_ns > start ? e * c->epoch_ns : start;
@@ -112,9 +125,9 @@ static int spread_runs(const struct cxms_recording *rec, struct cxms_cells *c)
 	for (size_t i = 0; i < rec->n_run; i++) {
 		const struct cxms_rec_run *r = &rec->run[i];
 		uint64_t end = r->start_ns + r->dur_ns;
-		spread(c, r->thread, r->start_ns, end, offsetof(struct cxms_cell, cpu_ns));
+		spread(c, rec, r->thread, r->start_ns, end, offsetof(struct cxms_cell, cpu_ns));
 		if (left_ns[r->thread] && left_ns[r->thread] < r->start_ns)
-			spread(c, r->thread, left_ns[r->thread], r->start_ns,
+			spread(c, rec, r->thread, left_ns[r->thread], r->start_ns,
 			       offsetof(struct cxms_cell, queued_ns));
 		left_ns[r->thread] = r->preempted ? end : 0;
 	}
@@ -142,7 +155,7 @@ int cxms_cells_build(const struct cxms_recording *rec, uint64_t epoch_ns, struct
 			out->cell[i].epoch =
 				out->first_epoch[t] + (uint32_t)(i - out->first_of_thread[t]);
 		}
-		spread(out, t, rec->thread[t].birth_ns, rec->thread[t].exit_ns,
+		spread(out, rec, t, rec->thread[t].birth_ns, rec->thread[t].exit_ns,
 		       offsetof(struct cxms_cell, alive_ns));
 	}
 	if (spread_runs(rec, out)) {

@@ -11,6 +11,7 @@
 #include "sim/basis.h"
 #include "sim/cells.h"
 #include "sim/recording.h"
+#include "sim/solve.h"
 #include "sim/split.h"
 #include "topo/topo.h"
 #include "trace/trace.h"
@@ -96,9 +97,8 @@ static int add_split(struct replay *r, struct cxms_stage *stage, uint32_t topo, 
 	int rc = cxms_split_run(stage, cxms_policy_find(policy), pct, out, err);
 	if (rc)
 		return rc;
-	for (size_t t = 0; t < out->n_target; t++)
-		if (!(out->target[t].utilization_ratio <= 1 + 1e-6))
-			r->result->status = CXMS_STATUS_SELF_CHECK_FAILED;
+	if (!(out->worst_utilization <= 1 + CXMS_SOLVE_RESIDUAL))
+		r->result->status = CXMS_STATUS_SELF_CHECK_FAILED;
 	return 0;
 }
 

@@ -59,6 +59,7 @@ struct cxms_split_result {
 	size_t n_target;
 	struct cxms_target_result *target;
 	double worst_residual; /* of the closed loop, relative */
+	double worst_utilization; /* of any server in any epoch; above 1 the self-check fails */
 };
 
 /** struct cxms_site_result - an instruction by stall, for --explain */
@@ -97,7 +98,7 @@ struct cxms_result {
 	struct cxms_totals totals;
 	size_t n_argv;
 	const char **argv;     /* owned */
-	double overhead_ratio; /* tool cost / native time, >= 0 */
+	double overhead_ratio; /* tool cost / CPU time of the program, >= 0 */
 	uint64_t seed;
 	const char *engine;    /* "epoch" */
 	double confidence_pct; /* 90 */

@@ -94,16 +94,22 @@ struct slow {
 	double mid, lo, hi;
 };
 
+/* A run too short to be timed is as fast anywhere. */
+static double ratio(double time_ns, double base_ns)
+{
+	return base_ns > 0 ? time_ns / base_ns : 1;
+}
+
 static struct slow slowdown_of(const struct cxms_stage *s, const struct cxms_world *w,
 			       const struct cxms_world *base)
 {
 	int mode = (int)s->cfg->blocked;
-	struct slow r = {.mid = w->time_ns[CXMS_SPAN_MID][mode] /
-				base->time_ns[CXMS_SPAN_MID][mode]};
+	struct slow r = {
+		.mid = ratio(w->time_ns[CXMS_SPAN_MID][mode], base->time_ns[CXMS_SPAN_MID][mode])};
 	r.lo = r.hi = r.mid;
 	for (int k = 0; k < CXMS_SPAN_COUNT; k++)
 		for (int m = 0; m < 2; m++) {
-			double v = w->time_ns[k][m] / base->time_ns[k][m];
+			double v = ratio(w->time_ns[k][m], base->time_ns[k][m]);
 			r.lo = fmin(r.lo, v);
 			r.hi = fmax(r.hi, v);
 		}
@@ -112,14 +118,17 @@ static struct slow slowdown_of(const struct cxms_stage *s, const struct cxms_wor
 
 /*
  * Sampling error of the excess: samples are Poisson counts, each adds its own extra time x, so the
- * variance of the sum is the sum of x^2; what was never sampled is bounded by one mean sample.
+ * variance of the sum is the sum of x^2; what was never sampled is bounded by samples on the
+ * slowest target.
  */
 static double sampling_half_width(const struct cxms_stage *s, const struct cxms_placement *p,
 				  const struct cxms_world *w, double slowdown)
 {
-	double sum = 0, square = 0, weight = 0;
+	double sum = 0, square = 0, steepest = 0;
+	for (size_t t = 1; t < s->fabric->n_target; t++)
+		steepest =
+			fmax(steepest, fabs(w->target[t].latency_ps / w->target[0].latency_ps - 1));
 	for (size_t i = 0; i < s->rec->n_sample; i++) {
-		weight += s->rec->sample[i].weight_ns;
 		if (s->ev->group_of_sample[i] == CXMS_NO_GROUP)
 			continue;
 		uint32_t t = p->target_of_page[s->rec->sample[i].page];
@@ -131,8 +140,8 @@ static double sampling_half_width(const struct cxms_stage *s, const struct cxms_
 	}
 	if (p->local_pct >= 100 || s->rec->n_sample == 0)
 		return 0;
-	double relative = sum > 0 ? sqrt(square) / sum : 0;
-	double unseen = weight / (double)s->rec->n_sample / fmax(1, weight);
+	double relative = fabs(sum) > 0 ? sqrt(square) / fabs(sum) : 0;
+	double unseen = steepest / (double)s->rec->n_sample;
 	return Z90 * relative * fabs(slowdown - 1) + POISSON_NONE * unseen;
 }
 
@@ -204,7 +213,7 @@ static void set_threads(const struct cxms_stage *s, const struct cxms_world *w,
 static void set_targets(const struct cxms_stage *s, const struct cxms_placement *p,
 			const struct cxms_world *w, struct cxms_split_result *out)
 {
-	double seconds = (double)out->time_ns / (double)CXMS_NS_PER_S, known = 0;
+	double seconds = (double)out->time_ns / (double)CXMS_NS_PER_S, known = 0, dealt = 0;
 	for (size_t t = 0; t < s->fabric->n_target; t++)
 		known += p->bytes[t];
 	/* pages that no sample or fault named are placed in the same proportion */
@@ -215,13 +224,14 @@ static void set_targets(const struct cxms_stage *s, const struct cxms_placement 
 		struct cxms_target_result *to = &out->target[t];
 		*to = (struct cxms_target_result){
 			.name = s->fabric->target[t].name,
-			.bytes = (uint64_t)llround(p->bytes[t] * grow),
+			.bytes = (uint64_t)(llround(dealt + p->bytes[t] * grow) - llround(dealt)),
 			.reads = (uint64_t)llround(from->reads),
 			.writes = (uint64_t)llround(from->writes),
 			.idle_latency_ns = s->fabric->target[t].idle_ps / (double)CXMS_PS_PER_NS,
 			.loaded_latency_ns = from->latency_ps / (double)CXMS_PS_PER_NS,
 			.utilization_ratio = from->utilization,
 			.stall_ns = from->stall_ns};
+		dealt += p->bytes[t] * grow;
 		if (seconds > 0) {
 			to->read_bytes_per_s = from->reads * CXMS_LINE_BYTES / seconds;
 			to->write_bytes_per_s = from->writes * CXMS_LINE_BYTES / seconds;
@@ -242,6 +252,7 @@ static void set_figures(const struct cxms_stage *s, const struct cxms_placement 
 	out->local_pct = p->local_pct;
 	out->time_ns = (uint64_t)llround(time);
 	out->worst_residual = fmax(w->worst_residual, w->worst_gap);
+	out->worst_utilization = w->worst_utilization;
 	set_causes(w->cause_ns, own > 0 ? time / own : 1, out);
 	set_threads(s, w, base, out);
 	set_targets(s, p, w, out);

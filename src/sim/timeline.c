@@ -91,11 +91,13 @@ static void stretch_cell(struct run *r, size_t i, const struct epoch_sum *s)
 	if (r->blocked == CXMS_BLOCKED_STRETCH && covered > 0)
 		growth = fmax(-covered, growth_waited_for(r, i, others));
 	double held = fmin(queued, holders); /* the rest: the CPU went to other programs */
-	if (held > 0) {
-		double new_held = held * (s->new_cpu_ns - r->cell[i].cpu_ns) / holders;
-		covered += new_held;
-		queued += new_held - held;
-	}
+	queued -= held;
+	if (held > 0)
+		held *= (s->new_cpu_ns - r->cell[i].cpu_ns) / holders;
+	if (native->cpu_ns > 0)
+		queued *= r->cell[i].cpu_ns / native->cpu_ns;
+	covered += held;
+	queued += held;
 	r->covered_ns[i] = covered + growth;
 	r->len_ns[i] = r->cell[i].cpu_ns + blocked + growth + queued;
 }

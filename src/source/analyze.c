@@ -8,13 +8,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define PAGE_0_END  4096ull
-#define USER_END    0x800000000000ull /* 2^47 */
-#define TLS_TRIES   2
-#define LOOK_GAP_NS 100000000ull /* /proc/<pid>/maps is read at most ten times a second per process */
+#define PAGE_0_END 4096ull
+#define USER_END   0x800000000000ull /* 2^47 */
+#define TLS_TRIES  2
+#define LOOK_GAP_NS                                                                                \
+	100000000ull /* /proc/<pid>/maps is read at most ten times a second per process */
 /*
- * The kernel grows a main stack below its mapping as it is used (RLIMIT_STACK, 8 MiB by default), and
- * argument strings lie above: what is that near to the stack pointer is stack.
+ * The kernel grows a main stack below its mapping as it is used (RLIMIT_STACK, 8 MiB by default),
+ * and argument strings lie above: what is that near to the stack pointer is stack.
  */
 #define STACK_REACH (8ull << 20)
 /* Code outside every known mapping is read within this distance of the sample. */
@@ -47,8 +48,8 @@ static int look_at_maps(struct cxms_analyzer *a, struct cxms_space *s, uint64_t 
 	return 0;
 }
 
-int cxms_analyze_maps(struct cxms_analyzer *a, uint32_t pid, uint64_t time_ns,
-		      struct cxms_evq *out, struct cxms_err *err)
+int cxms_analyze_maps(struct cxms_analyzer *a, uint32_t pid, uint64_t time_ns, struct cxms_evq *out,
+		      struct cxms_err *err)
 {
 	struct cxms_space *s = cxms_maps_space(&a->maps, pid);
 
@@ -139,8 +140,8 @@ static void find_tls(const struct cxms_look *look, struct cxms_regs *regs)
 		return;
 	if (!tls->known && tls->tries < TLS_TRIES) {
 		tls->tries++;
-		tls->known = !cxms_tls_find((pid_t)look->pid, regs->gpr[CXMS_REG_SP],
-					    &tls->fs_base);
+		tls->known =
+			!cxms_tls_find((pid_t)look->pid, regs->gpr[CXMS_REG_SP], &tls->fs_base);
 	}
 	regs->fs_base = tls->fs_base;
 	regs->fs_known = tls->known;
@@ -184,9 +185,8 @@ static int resolve(struct cxms_analyzer *a, const struct cxms_look *look, struct
 	if (!rc && !look->is_foreign)
 		rc = find_code(a, s, look, out, &at, err);
 	if (!rc)
-		ref = look->is_foreign
-			      ? unread_site(a, regs.ip, &is_new)
-			      : cxms_module_site(&at, (pid_t)look->pid, regs.ip, &is_new);
+		ref = look->is_foreign ? unread_site(a, regs.ip, &is_new)
+				       : cxms_module_site(&at, (pid_t)look->pid, regs.ip, &is_new);
 	if (!ref)
 		return cxms_fail(err, ENOMEM, "out of memory for a sample");
 	if (is_new)

@@ -11,7 +11,8 @@
 struct cxms_err;
 struct cxms_evq;
 
-/** struct cxms_tls - where a thread's thread-local memory begins; zeroed at its start and at exec */
+/** struct cxms_tls - where a thread's thread-local memory begins; zeroed at its start and at exec
+ */
 struct cxms_tls {
 	uint64_t fs_base;
 	bool known;
@@ -21,21 +22,22 @@ struct cxms_tls {
 /** struct cxms_look - a thread at one moment */
 struct cxms_look {
 	uint32_t pid, tid;
-	uint64_t time_ns;        /* since the recording began */
+	uint64_t time_ns; /* since the recording began */
 	uint32_t weight_ns;
 	uint16_t cpu;
-	bool is_kernel;          /* in the kernel: regs and what follows mean nothing */
-	bool is_foreign;         /* registers missing or of a 32-bit program: nothing can be decoded */
+	bool is_kernel;	 /* in the kernel: regs and what follows mean nothing */
+	bool is_foreign; /* registers missing or of a 32-bit program: nothing can be decoded */
 	struct cxms_regs regs;
-	uint64_t fault_ip;       /* ip of the thread's page fault within the last period; 0 = none */
-	struct cxms_tls *tls;    /* of the thread; NULL = regs.fs_base says all */
+	uint64_t fault_ip;    /* ip of the thread's page fault within the last period; 0 = none */
+	struct cxms_tls *tls; /* of the thread; NULL = regs.fs_base says all */
 };
 
 /** struct cxms_analyzer - zeroed is ready */
 struct cxms_analyzer {
 	struct cxms_maps maps;
-	struct cxms_idmap unread;  /* ip of samples that cannot be decoded -> struct cxms_site_ref, owned */
-	uint32_t n_site;           /* sites numbered so far */
+	struct cxms_idmap
+		unread;	 /* ip of samples that cannot be decoded -> struct cxms_site_ref, owned */
+	uint32_t n_site; /* sites numbered so far */
 };
 
 /**
@@ -46,8 +48,8 @@ struct cxms_analyzer {
 int cxms_analyze(struct cxms_analyzer *a, const struct cxms_look *look, struct cxms_evq *out,
 		 struct cxms_err *err);
 /** read /proc/<pid>/maps of a live process and append a MAP for each new range; 0 or -ENOMEM */
-int cxms_analyze_maps(struct cxms_analyzer *a, uint32_t pid, uint64_t time_ns,
-		      struct cxms_evq *out, struct cxms_err *err);
+int cxms_analyze_maps(struct cxms_analyzer *a, uint32_t pid, uint64_t time_ns, struct cxms_evq *out,
+		      struct cxms_err *err);
 void cxms_analyzer_fini(struct cxms_analyzer *a);
 
 #endif

@@ -12,13 +12,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MS               1000000ull
-#define SMAPS_MAX        (256u << 20)
-#define PROCESS_MIN      (8ull << 20) /* resident bytes below which a process is not looked at */
-#define AREA_MIN         (1ull << 20) /* resident bytes below which a mapping is not told */
-#define BUDGET_DIVISOR   100ull       /* a look that took t is not followed by one before 100 t */
-#define ROUND_BUDGET_NS  (5 * MS)     /* time of looks in one round; the rest waits for ROUND_GAP_NS */
-#define ROUND_GAP_NS     (100 * MS)
+#define MS		1000000ull
+#define SMAPS_MAX	(256u << 20)
+#define PROCESS_MIN	(8ull << 20) /* resident bytes below which a process is not looked at */
+#define AREA_MIN	(1ull << 20) /* resident bytes below which a mapping is not told */
+#define BUDGET_DIVISOR	100ull	     /* a look that took t is not followed by one before 100 t */
+#define ROUND_BUDGET_NS (5 * MS) /* time of looks in one round; the rest waits for ROUND_GAP_NS */
+#define ROUND_GAP_NS	(100 * MS)
 
 struct area_proc {
 	uint32_t pid;

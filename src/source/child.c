@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -12,7 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define HELD_CHILD_EXIT 125 /* never seen by a user: the tool is gone or reports the error itself */
+#define HELD_CHILD_EXIT                                                                            \
+	125 /* never seen by a user: the tool is gone or reports the error itself                  \
+	     */
 
 static void close_fd(int *fd)
 {
@@ -31,8 +35,7 @@ static void forwarded_set(sigset_t *set)
 }
 
 /* Runs in the child between fork and exec: async-signal-safe calls only. */
-static _Noreturn void held_child(int hold_fd, int errno_fd, const sigset_t *mask,
-				 char *const *argv)
+static _Noreturn void held_child(int hold_fd, int errno_fd, const sigset_t *mask, char *const *argv)
 {
 	char byte;
 	ssize_t n;
@@ -102,8 +105,29 @@ out:
 	return rc;
 }
 
+/* execvp(3) says EACCES also for a name that is nowhere, when a directory of PATH may not be read.
+ */
+static bool is_on_path(const char *program)
+{
+	const char *dir = getenv("PATH");
+	char file[PATH_MAX];
+
+	while (dir && *dir) {
+		size_t len = strcspn(dir, ":");
+
+		if ((size_t)snprintf(file, sizeof(file), "%.*s/%s", len ? (int)len : 1,
+				     len ? dir : ".", program) < sizeof(file) &&
+		    !access(file, F_OK))
+			return true;
+		dir += len + (dir[len] == ':');
+	}
+	return false;
+}
+
 static int exec_failed(int errnum, const char *program, struct cxms_err *err)
 {
+	if (errnum == EACCES && !strchr(program, '/') && !is_on_path(program))
+		errnum = ENOENT;
 	switch (errnum) {
 	case ENOENT:
 		return cxms_fail(err, ENOENT, "program '%s' not found; check the name and PATH",
@@ -112,8 +136,8 @@ static int exec_failed(int errnum, const char *program, struct cxms_err *err)
 		return cxms_fail(err, EACCES, "program '%s' is not executable; check its mode",
 				 program);
 	case ENOEXEC:
-		return cxms_fail(err, ENOEXEC,
-				 "program '%s' is not in a format this kernel runs", program);
+		return cxms_fail(err, ENOEXEC, "program '%s' is not in a format this kernel runs",
+				 program);
 	default:
 		return cxms_fail_sys(err, errnum, "cannot execute '%s'", program);
 	}

@@ -11,24 +11,24 @@
 struct cxms_err;
 
 struct cxms_child {
-	pid_t pid;           /* 0 = none was started */
-	int hold_fd;         /* write end: one byte releases the child; closing it ends a held child */
-	int errno_fd;        /* read end: exec's errno, or EOF when exec succeeded */
-	int signal_fd;       /* signals sent to us, to be passed on */
-	int pid_fd;          /* readable when the child ended; -1 where the kernel has none (before 5.3) */
-	int status;          /* waitpid status once ended */
+	pid_t pid;     /* 0 = none was started */
+	int hold_fd;   /* write end: one byte releases the child; closing it ends a held child */
+	int errno_fd;  /* read end: exec's errno, or EOF when exec succeeded */
+	int signal_fd; /* signals sent to us, to be passed on */
+	int pid_fd; /* readable when the child ended; -1 where the kernel has none (before 5.3) */
+	int status; /* waitpid status once ended */
 	bool ended;
-	bool masked;         /* old_mask is to be restored */
+	bool masked;	     /* old_mask is to be restored */
 	struct rusage usage; /* of the child and what it waited for; once ended */
 	sigset_t old_mask;
 };
 
 /**
- * cxms_child_start() - fork; the child waits before exec with our signal mask and dispositions as they were
- * SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 sent to the tool are passed to the program, except
- * those the terminal already sent to both. Standard streams, environment, directory are inherited.
- * A held child ends by itself when the tool dies. The calling thread's signal mask is changed until fini.
- * Return: 0, -EAGAIN or -ENOMEM (fork), -EMFILE
+ * cxms_child_start() - fork; the child waits before exec with our signal mask and dispositions as
+ * they were SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 sent to the tool are passed to the
+ * program, except those the terminal already sent to both. Standard streams, environment, directory
+ * are inherited. A held child ends by itself when the tool dies. The calling thread's signal mask
+ * is changed until fini. Return: 0, -EAGAIN or -ENOMEM (fork), -EMFILE
  */
 int cxms_child_start(struct cxms_child *c, char *const *argv, struct cxms_err *err);
 /** release; waits until exec succeeded or failed: -ENOENT, -EACCES, -ENOEXEC name the program */
@@ -37,7 +37,8 @@ int cxms_child_release(struct cxms_child *c, const char *program, struct cxms_er
 void cxms_child_forward_signals(struct cxms_child *c);
 /** waitpid(WNOHANG) on the child; true once it ended. Not for a child that is being traced */
 bool cxms_child_poll(struct cxms_child *c);
-/** kill what still runs, reap, close descriptors, restore the signal mask; legal when zeroed, idempotent */
+/** kill what still runs, reap, close descriptors, restore the signal mask; legal when zeroed,
+ * idempotent */
 void cxms_child_fini(struct cxms_child *c);
 
 #endif

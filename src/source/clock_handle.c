@@ -96,8 +96,7 @@ void clock_tasks_fini(struct clock *c)
 	cxms_idmap_fini(&c->procs);
 }
 
-static void slice_end(struct clock *c, struct clock_task *t, uint64_t now_ns,
-		      enum cxms_run_end end)
+static void slice_end(struct clock *c, struct clock_task *t, uint64_t now_ns, enum cxms_run_end end)
 {
 	struct cxms_event ev = {.kind = CXMS_EV_RUN, .pid = t->proc->pid, .tid = t->tid};
 
@@ -205,7 +204,8 @@ static void end_task(struct clock *c, struct clock_task *t, uint64_t now_ns)
 	task_drop(c, t);
 }
 
-/* The image is new; of the threads only the one that called exec is left, now under the process's number. */
+/* The image is new; of the threads only the one that called exec is left, now under the process's
+ * number. */
 static int on_exec(struct clock *c, struct clock_task *t, const struct cxms_perf_rec *r,
 		   struct cxms_err *err)
 {
@@ -268,8 +268,7 @@ static bool is_alive(uint32_t pid)
 }
 
 /* An unprivileged watcher loses a process that gains privileges by exec: its events end there. */
-static void check_setuid(struct clock *c, const struct clock_task *t,
-			 const struct cxms_perf_rec *r)
+static void check_setuid(struct clock *c, const struct clock_task *t, const struct cxms_perf_rec *r)
 {
 	if (!t->exec_ns || r->time_ns - t->exec_ns > SETUID_NS || r->pid != r->tid || !geteuid())
 		return;
@@ -291,7 +290,8 @@ static int on_task_exit(struct clock *c, struct clock_task *t, const struct cxms
 static int on_switch(struct clock *c, struct clock_task *t, const struct cxms_perf_rec *r)
 {
 	if (!(r->misc & PERF_RECORD_MISC_SWITCH_OUT)) {
-		/* Without the record of its leaving we do not know how long it ran: not to this moment. */
+		/* Without the record of its leaving we do not know how long it ran: not to this
+		 * moment. */
 		t->is_running = false;
 		slice_begin(t, r->time_ns, r->cpu);
 	} else {

@@ -25,9 +25,9 @@ struct clock_task {
 	uint32_t tid;
 	uint16_t cpu;
 	bool is_running;
-	uint64_t since_ns;           /* of the slice it runs in */
+	uint64_t since_ns;	     /* of the slice it runs in */
 	uint64_t fault_ip, fault_ns; /* its latest page fault; 0 = none */
-	uint64_t exec_ns;            /* its latest exec; 0 = none */
+	uint64_t exec_ns;	     /* its latest exec; 0 = none */
 	struct cxms_tls tls;
 };
 
@@ -35,19 +35,20 @@ struct clock_task {
 struct clock {
 	struct cxms_child child;
 	struct cxms_clock_rings rings;
-	struct cxms_order order;  /* a stream per ring, and one for AREA events */
+	struct cxms_order order; /* a stream per ring, and one for AREA events */
 	struct cxms_evq out;
 	struct cxms_analyzer analyzer;
 	struct cxms_areas areas;
-	struct cxms_idmap procs;  /* pid -> struct clock_proc */
-	struct cxms_idmap tasks;  /* tid -> struct clock_task */
+	struct cxms_idmap procs; /* pid -> struct clock_proc */
+	struct cxms_idmap tasks; /* tid -> struct clock_task */
 	struct cxms_meter meter;
 	struct cxms_warnings *warnings;
 	uint64_t period_ns;
-	uint64_t base_ns;         /* the recording began */
-	uint64_t cut_ns;          /* records before it are complete */
-	uint64_t root_end_ns;     /* last EXIT of the root, else when it was seen to have ended; 0 = runs */
-	uint64_t seen_end_ns;     /* when the root was seen to have ended */
+	uint64_t base_ns;     /* the recording began */
+	uint64_t cut_ns;      /* records before it are complete */
+	uint64_t root_end_ns; /* last EXIT of the root, else when it was seen to have ended; 0 =
+				 runs */
+	uint64_t seen_end_ns; /* when the root was seen to have ended */
 	bool is_last_round, is_done;
 	uint64_t samples, lost_samples, lost_faults, throttled;
 };

@@ -13,8 +13,8 @@
 #define RING_FIRST (4u << 20)
 #define RING_LEAST (32u << 10)
 #define RING_SMALL (128u << 10) /* below it bursts are likely to be lost: warn */
-#define SIDE_LEAST (16u << 10)  /* holds three of the largest mapping records */
-#define WAKE_SHARE 4u           /* a ring wakes us at a quarter: three quarters are left for our delay */
+#define SIDE_LEAST (16u << 10)	/* holds three of the largest mapping records */
+#define WAKE_SHARE 4u /* a ring wakes us at a quarter: three quarters are left for our delay */
 #define SPARE_FDS  64u
 
 /* Mappings and switches are far fewer than samples and faults can be. */
@@ -25,7 +25,8 @@ static size_t ring_bytes(enum cxms_perf_event event, size_t sample_bytes)
 	return bytes < SIDE_LEAST ? SIDE_LEAST : bytes;
 }
 
-/* Three descriptors per CPU may be more than the soft limit; the program has forked with its own already. */
+/* Three descriptors per CPU may be more than the soft limit; the program has forked with its own
+ * already. */
 static void raise_fd_limit(unsigned need)
 {
 	struct rlimit limit;
@@ -80,7 +81,8 @@ static int open_cpu(struct cxms_clock_rings *r, pid_t pid, unsigned cpu, uint64_
 		rc = cxms_perf_ring_open(&ring->ring, fd, bytes, err);
 		if (rc) {
 			close(fd);
-			/* Over the quota; told from a refusal to open, which a smaller ring does not cure. */
+			/* Over the quota; told from a refusal to open, which a smaller ring does
+			 * not cure. */
 			return rc == -EPERM || rc == -ENOMEM ? -ENOBUFS : rc;
 		}
 		ring->fd = fd;
@@ -152,7 +154,8 @@ void cxms_clock_rings_wait(struct cxms_clock_rings *r, int fd_a, int fd_b, int t
 	r->poll[r->n + 1] = (struct pollfd){.fd = fd_b, .events = POLLIN};
 	if (poll(r->poll, r->n + 2u, timeout_ms) <= 0)
 		return;
-	/* An event whose tasks have all ended hangs up for ever: its ring is still drained, but not waited for. */
+	/* An event whose tasks have all ended hangs up for ever: its ring is still drained, but not
+	 * waited for. */
 	for (unsigned i = 0; i < r->n; i++) {
 		if (r->poll[i].revents & (POLLHUP | POLLERR | POLLNVAL))
 			r->poll[i].fd = -1;

@@ -25,9 +25,9 @@ struct cxms_clock_ring {
 struct cxms_clock_rings {
 	struct cxms_clock_ring *ring;
 	unsigned n, cap;
-	size_t sample_bytes;   /* size of a sample ring */
-	struct pollfd *poll;   /* n rings, then two descriptors of the caller */
-	uint64_t damaged;      /* times a ring held no sensible record */
+	size_t sample_bytes; /* size of a sample ring */
+	struct pollfd *poll; /* n rings, then two descriptors of the caller */
+	uint64_t damaged;    /* times a ring held no sensible record */
 };
 
 /**
@@ -37,7 +37,8 @@ struct cxms_clock_rings {
  */
 int cxms_clock_rings_open(struct cxms_clock_rings *r, pid_t pid, uint64_t period_ns,
 			  struct cxms_warnings *warnings, struct cxms_err *err);
-/** wait until a ring is a quarter full, or one of two descriptors (-1 = none) is readable, or the time is over */
+/** wait until a ring is a quarter full, or one of two descriptors (-1 = none) is readable, or the
+ * time is over */
 void cxms_clock_rings_wait(struct cxms_clock_rings *r, int fd_a, int fd_b, int timeout_ms);
 /** move what the rings hold into @order, and give the room back */
 int cxms_clock_rings_drain(struct cxms_clock_rings *r, struct cxms_order *order,

@@ -11,11 +11,11 @@
 /** struct cxms_evq - a queue; zeroed is empty */
 struct cxms_evq {
 	struct cxms_event *ev;
-	size_t head, len, cap;  /* [head, len) wait */
-	char **string;          /* owned; live until the queue was emptied and read again */
+	size_t head, len, cap; /* [head, len) wait */
+	char **string;	       /* owned; live until the queue was emptied and read again */
 	size_t n_string, cap_string;
-	uint64_t last_ns;       /* latest time pushed: no later event is given an earlier one */
-	bool failed;            /* an allocation failed */
+	uint64_t last_ns; /* latest time pushed: no later event is given an earlier one */
+	bool failed;	  /* an allocation failed */
 };
 
 /**

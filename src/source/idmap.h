@@ -21,7 +21,8 @@ void *cxms_idmap_get(const struct cxms_idmap *m, uint64_t key);
 int cxms_idmap_put(struct cxms_idmap *m, uint64_t key, void *value);
 /** the value that was there, NULL when none */
 void *cxms_idmap_remove(struct cxms_idmap *m, uint64_t key);
-/** cxms_idmap_next() - iterate: *pos starts at 0; NULL at the end. The map may not change meanwhile */
+/** cxms_idmap_next() - iterate: *pos starts at 0; NULL at the end. The map may not change meanwhile
+ */
 void *cxms_idmap_next(const struct cxms_idmap *m, size_t *pos);
 void cxms_idmap_fini(struct cxms_idmap *m);
 

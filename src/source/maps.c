@@ -189,8 +189,7 @@ static int shared_module(struct cxms_maps *m, enum cxms_module_kind kind, const 
 }
 
 static int module_for(struct cxms_maps *m, struct cxms_space *s, const char *path,
-		      const struct cxms_file_id *id, struct cxms_module **out,
-		      struct cxms_err *err)
+		      const struct cxms_file_id *id, struct cxms_module **out, struct cxms_err *err)
 {
 	if (!strcmp(path, "[vdso]"))
 		return shared_module(m, CXMS_MODULE_VDSO, path, id, out, err);

@@ -16,15 +16,15 @@ struct cxms_space {
 	uint32_t pid;
 	struct cxms_mapping *map;
 	size_t n, cap;
-	struct cxms_module *own;    /* code that is no file's; NULL until there is some */
-	uint64_t looked_ns;         /* CLOCK_MONOTONIC of the last look at /proc; 0 = never */
-	bool looked_ok;             /* it succeeded: the process was alive */
+	struct cxms_module *own; /* code that is no file's; NULL until there is some */
+	uint64_t looked_ns;	 /* CLOCK_MONOTONIC of the last look at /proc; 0 = never */
+	bool looked_ok;		 /* it succeeded: the process was alive */
 };
 
 /** struct cxms_maps - zeroed is empty */
 struct cxms_maps {
-	struct cxms_idmap spaces;      /* pid -> struct cxms_space, owned */
-	struct cxms_module *modules;   /* files and the vdso, shared; owned */
+	struct cxms_idmap spaces;    /* pid -> struct cxms_space, owned */
+	struct cxms_module *modules; /* files and the vdso, shared; owned */
 };
 
 void cxms_maps_fini(struct cxms_maps *m);
@@ -49,8 +49,8 @@ const struct cxms_mapping *cxms_maps_find(const struct cxms_space *s, uint64_t a
 
 typedef void (*cxms_maps_found_fn)(void *arg, const struct cxms_map *map);
 /**
- * cxms_maps_look() - read /proc/<pid>/maps and add what was not known, telling @found of each such range
- * Return: 0, or -ENOENT, -EACCES, -ENOMEM; the space's looked_… fields say when and how
+ * cxms_maps_look() - read /proc/<pid>/maps and add what was not known, telling @found of each such
+ * range Return: 0, or -ENOENT, -EACCES, -ENOMEM; the space's looked_… fields say when and how
  */
 int cxms_maps_look(struct cxms_maps *m, struct cxms_space *s, cxms_maps_found_fn found, void *arg,
 		   struct cxms_err *err);

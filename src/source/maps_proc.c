@@ -1,4 +1,5 @@
-/* /proc/<pid>/maps: what is mapped when no record told, as after mremap(2), or where no records come. */
+/* /proc/<pid>/maps: what is mapped when no record told, as after mremap(2), or where no records
+ * come. */
 #include "source/maps.h"
 
 #include "base/buf.h"

@@ -10,7 +10,8 @@
 
 #define STAT_MAX (16u << 20)
 
-/* Time the host took from all CPUs since boot: the eighth figure of the first line of /proc/stat. */
+/* Time the host took from all CPUs since boot: the eighth figure of the first line of /proc/stat.
+ */
 static uint64_t steal_ns(void)
 {
 	struct cxms_buf text = {0};

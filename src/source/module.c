@@ -145,8 +145,9 @@ static int64_t read_memory(pid_t pid, uint64_t va, void *buf, size_t len)
 }
 
 /*
- * The file itself comes first when it is known to be the one that was mapped: the process may have ended
- * or replaced its image since the sample. Its memory comes next; every process has the same vdso.
+ * The file itself comes first when it is known to be the one that was mapped: the process may have
+ * ended or replaced its image since the sample. Its memory comes next; every process has the same
+ * vdso.
  */
 static int64_t read_code(void *arg, uint64_t addr, void *buf, size_t len)
 {

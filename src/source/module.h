@@ -29,18 +29,18 @@ enum cxms_module_kind {
 struct cxms_site_ref {
 	struct cxms_code_site site; /* addresses are the process's */
 	uint32_t id;
-	bool write_next;            /* of a string with two sides: the side the next sample stands for */
+	bool write_next; /* of a string with two sides: the side the next sample stands for */
 };
 
 struct cxms_module {
 	enum cxms_module_kind kind;
 	char *path;
 	struct cxms_file_id id;
-	int fd;                    /* of the file; -1 = cannot be read */
-	bool fd_verified;          /* it is the very file that was mapped */
+	int fd;		  /* of the file; -1 = cannot be read */
+	bool fd_verified; /* it is the very file that was mapped */
 	struct cxms_code *code;
-	struct cxms_idmap sites;   /* sampled virtual address -> struct cxms_site_ref, owned */
-	struct cxms_module *next;  /* of the same list */
+	struct cxms_idmap sites;  /* sampled virtual address -> struct cxms_site_ref, owned */
+	struct cxms_module *next; /* of the same list */
 };
 
 /** struct cxms_mapping - one range of an address space */

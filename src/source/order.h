@@ -13,21 +13,23 @@ struct cxms_order_item {
 };
 struct cxms_order_stream {
 	struct cxms_order_item *item;
-	size_t head, n, cap;          /* [head, n) wait */
+	size_t head, n, cap; /* [head, n) wait */
 	uint8_t *store;
 	size_t used, cap_store;
 };
-/** struct cxms_order - a merge of streams; ties go to the lower stream, then to the earlier record */
+/** struct cxms_order - a merge of streams; ties go to the lower stream, then to the earlier record
+ */
 struct cxms_order {
 	struct cxms_order_stream *stream;
 	unsigned n_stream;
-	unsigned *heap;               /* streams that hold something, earliest first */
+	unsigned *heap; /* streams that hold something, earliest first */
 	unsigned n_heap;
 };
 
 int cxms_order_init(struct cxms_order *o, unsigned n_stream, struct cxms_err *err);
 void cxms_order_fini(struct cxms_order *o);
-/** copy a record in; a record a little older than the one before it in its stream is put in its place */
+/** copy a record in; a record a little older than the one before it in its stream is put in its
+ * place */
 int cxms_order_push(struct cxms_order *o, unsigned stream, uint64_t time_ns, const void *rec,
 		    size_t len, struct cxms_err *err);
 /**

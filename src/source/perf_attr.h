@@ -11,12 +11,12 @@ struct cxms_buf;
 enum cxms_perf_event {
 	CXMS_PERF_SAMPLES, /* CPU clock with user registers */
 	CXMS_PERF_FAULTS,  /* every page fault with its address */
-	CXMS_PERF_SIDE,    /* dummy: mappings, commands, tasks, context switches */
+	CXMS_PERF_SIDE,	   /* dummy: mappings, commands, tasks, context switches */
 	CXMS_PERF_EVENT_COUNT
 };
 
 /** registers asked for: the 16 general ones, in the order they come in a sample (enum cxms_reg) */
-#define CXMS_PERF_REGS 0xff00ffull
+#define CXMS_PERF_REGS	    0xff00ffull
 #define CXMS_PERF_REG_COUNT 16u
 
 /**
@@ -24,7 +24,8 @@ enum cxms_perf_event {
  * @period_ns:  of CXMS_PERF_SAMPLES
  * @wake_bytes: the ring wakes its reader when it holds that many
  * @build_ids:  CXMS_PERF_SIDE: mappings carry build ids (kernel 5.12 and later)
- * All: user space only, inherited by threads and children, off until the program's exec, CLOCK_MONOTONIC.
+ * All: user space only, inherited by threads and children, off until the program's exec,
+ * CLOCK_MONOTONIC.
  */
 void cxms_perf_attr(enum cxms_perf_event event, uint64_t period_ns, uint32_t wake_bytes,
 		    bool build_ids, struct perf_event_attr *out);

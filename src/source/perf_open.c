@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 #define PARANOID_FILE "/proc/sys/kernel/perf_event_paranoid"
-/* Highest level at which a process may sample its own children in user space (kernel sysctl documentation). */
+/* Highest level at which a process may sample its own children in user space (kernel sysctl
+ * documentation). */
 #define PARANOID_USABLE 2
 
 static void dump_attr(const struct perf_event_attr *attr)
@@ -31,7 +32,8 @@ static void dump_attr(const struct perf_event_attr *attr)
 	fclose(fp);
 }
 
-/* The level, or -2 when unknown: it may be negative, so the reader of unsigned numbers does not serve. */
+/* The level, or -2 when unknown: it may be negative, so the reader of unsigned numbers does not
+ * serve. */
 static long paranoid_level(void)
 {
 	struct cxms_buf text = {0};

@@ -11,8 +11,8 @@ struct perf_event_attr;
  * cxms_perf_open() - open an event on a process, close-on-exec
  * @pid: 0 = this thread; @cpu: -1 = any
  *
- * CXMS_PERF_ATTR_DUMP=FILE in the environment: the attributes are appended to FILE as text beforehand.
- * Return: a descriptor, or -errno; -EACCES, -EPERM and -ENOSYS say what the user can do
+ * CXMS_PERF_ATTR_DUMP=FILE in the environment: the attributes are appended to FILE as text
+ * beforehand. Return: a descriptor, or -errno; -EACCES, -EPERM and -ENOSYS say what the user can do
  */
 int cxms_perf_open(const struct perf_event_attr *attr, pid_t pid, int cpu, struct cxms_err *err);
 

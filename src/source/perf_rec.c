@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-
 /* sample_id at the end of every record that is no sample: pid, tid, time, cpu, reserved. */
 #define TRAILER_BYTES 24u
 /* In samples the time comes after header, ip, and pid with tid. */

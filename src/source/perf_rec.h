@@ -9,11 +9,11 @@
 
 /** struct cxms_perf_rec - a value; strings and registers are borrowed from the record */
 struct cxms_perf_rec {
-	uint32_t type;     /* enum perf_event_type */
+	uint32_t type; /* enum perf_event_type */
 	uint16_t misc;
 	uint32_t pid, tid; /* who it is about (of a fork: the new task) */
 	uint32_t cpu;
-	uint64_t time_ns;  /* CLOCK_MONOTONIC */
+	uint64_t time_ns; /* CLOCK_MONOTONIC */
 	union {
 		struct {
 			uint64_t ip, abi;    /* enum perf_sample_regs_abi; 0 = no user registers */
@@ -39,7 +39,8 @@ struct cxms_perf_rec {
 	};
 };
 
-/** cxms_perf_rec_time() - the time stamp of a record of @event; false when it is too short to hold one */
+/** cxms_perf_rec_time() - the time stamp of a record of @event; false when it is too short to hold
+ * one */
 bool cxms_perf_rec_time(const struct perf_event_header *h, uint64_t *time_ns);
 /**
  * cxms_perf_rec_parse() - @h with its size bytes, written by an event made by cxms_perf_attr()

@@ -15,10 +15,10 @@ struct cxms_err;
 struct cxms_perf_ring {
 	struct perf_event_mmap_page *page; /* NULL = not open */
 	const uint8_t *data;
-	uint64_t mask;                     /* data bytes - 1, a power of two less one */
-	size_t map_bytes;                  /* of the mapping; 0 = memory of the caller */
-	uint64_t head, tail;               /* what this round saw; how far it was read */
-	uint8_t *bounce;                   /* of CXMS_PERF_RECORD_MAX: a record that wraps around */
+	uint64_t mask;	     /* data bytes - 1, a power of two less one */
+	size_t map_bytes;    /* of the mapping; 0 = memory of the caller */
+	uint64_t head, tail; /* what this round saw; how far it was read */
+	uint8_t *bounce;     /* of CXMS_PERF_RECORD_MAX: a record that wraps around */
 };
 
 /**
@@ -34,9 +34,8 @@ int cxms_perf_ring_attach(struct cxms_perf_ring *r, struct perf_event_mmap_page 
 void cxms_perf_ring_begin(struct cxms_perf_ring *r);
 /**
  * cxms_perf_ring_next() - the next record of the round, borrowed until the next call
- * A header that cannot be (shorter than itself, not a multiple of 8, longer than what was written) ends the
- * round and gives up the rest of it: *bad is then set.
- * Return: NULL when none is left
+ * A header that cannot be (shorter than itself, not a multiple of 8, longer than what was written)
+ * ends the round and gives up the rest of it: *bad is then set. Return: NULL when none is left
  */
 const struct perf_event_header *cxms_perf_ring_next(struct cxms_perf_ring *r, bool *bad);
 /** end a round: the kernel may overwrite what was read */

@@ -20,15 +20,15 @@ struct cxms_pt_proc {
 	uint32_t pid;
 	unsigned n_task;
 	struct cxms_pt_task *tasks;
-	clockid_t clock;       /* CPU time of the process, exact at any moment */
-	uint64_t cpu_ns;       /* of it, at the last tick */
+	clockid_t clock; /* CPU time of the process, exact at any moment */
+	uint64_t cpu_ns; /* of it, at the last tick */
 	bool was_busy;
 };
 
 /* Times in here are CLOCK_MONOTONIC; pt_rel_ns() makes them those of events. */
 struct ptrace_source {
 	struct cxms_child child;
-	int chld_fd;           /* signalfd of SIGCHLD; -1 = none */
+	int chld_fd; /* signalfd of SIGCHLD; -1 = none */
 	struct cxms_evq out;
 	struct cxms_analyzer analyzer;
 	struct cxms_areas areas;
@@ -37,7 +37,7 @@ struct ptrace_source {
 	struct cxms_meter meter;
 	struct cxms_warnings *warnings;
 	uint64_t period_ns, base_ns, tick_ns, last_tick_ns;
-	uint64_t end_ns;       /* the root's end; 0 = runs */
+	uint64_t end_ns; /* the root's end; 0 = runs */
 	uint64_t samples;
 	bool is_open, is_done, no_memory;
 };

@@ -17,8 +17,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define USER_CS_64   0x33ull /* code segment of 64-bit programs (Linux arch/x86 asm/segment.h, __USER_CS) */
-#define LET_GO_TRIES 200     /* of 1 ms: how long a thread is waited for that shall be let go */
+#define USER_CS_64                                                                                 \
+	0x33ull /* code segment of 64-bit programs (Linux arch/x86 asm/segment.h, __USER_CS) */
+#define LET_GO_TRIES 200 /* of 1 ms: how long a thread is waited for that shall be let go */
 
 uint64_t pt_rel_ns(const struct ptrace_source *p, uint64_t time_ns)
 {
@@ -214,7 +215,8 @@ static void tell_exec(struct ptrace_source *p, const struct cxms_pt_task *t)
 	cxms_buf_fini(&name);
 }
 
-/* The kernel gives a traced program no privileges of its file's owner, unless the tracer has them too. */
+/* The kernel gives a traced program no privileges of its file's owner, unless the tracer has them
+ * too. */
 static void check_setuid(struct ptrace_source *p, uint32_t pid)
 {
 	char path[64];
@@ -223,11 +225,13 @@ static void check_setuid(struct ptrace_source *p, uint32_t pid)
 	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/exe", pid);
 	if (p->warnings && geteuid() && !stat(path, &st) && (st.st_mode & (S_ISUID | S_ISGID)))
 		cxms_warn(p->warnings, CXMS_W_SETUID_CHILD,
-			  "process %" PRIu32 " runs without its set-user-ID privileges while traced",
+			  "process %" PRIu32
+			  " runs without its set-user-ID privileges while traced",
 			  pid);
 }
 
-/* The image is new; of the threads only the one that called exec is left, now under the process's number. */
+/* The image is new; of the threads only the one that called exec is left, now under the process's
+ * number. */
 static void on_exec(struct ptrace_source *p, uint32_t pid)
 {
 	struct cxms_pt_task *t = cxms_idmap_get(&p->tasks, pid), *other, *next;

@@ -10,7 +10,7 @@ struct cxms_evq;
 
 /** struct cxms_pt_stat - of /proc/<pid>/task/<tid>/stat */
 struct cxms_pt_stat {
-	char state;      /* 'R' = running or ready to */
+	char state;	 /* 'R' = running or ready to */
 	uint64_t faults; /* page faults, minor and major */
 	uint16_t cpu;
 };
@@ -18,19 +18,19 @@ struct cxms_pt_stat {
 struct cxms_pt_proc;
 
 struct cxms_pt_task {
-	struct cxms_pt_proc *proc;  /* NULL: stopped at its birth, before its parent told of it */
-	struct cxms_pt_task *next;  /* of the same process */
+	struct cxms_pt_proc *proc; /* NULL: stopped at its birth, before its parent told of it */
+	struct cxms_pt_task *next; /* of the same process */
 	uint32_t pid, tid;
-	int stat_fd, sched_fd;      /* -1 = could not be opened */
-	bool is_interrupted;        /* asked to stop; it has not yet */
-	bool has_exited;            /* EXIT was told */
+	int stat_fd, sched_fd; /* -1 = could not be opened */
+	bool is_interrupted;   /* asked to stop; it has not yet */
+	bool has_exited;       /* EXIT was told */
 	bool is_in_slice;
 	uint64_t born_ns;
-	uint64_t credit_ns;         /* estimated CPU time since the last sample */
-	uint64_t sampled_run_ns;    /* CPU time at the last sample */
-	uint64_t faults;            /* when it was asked to stop */
-	uint64_t told_run_ns;       /* CPU time told in slices so far */
-	uint64_t slice_ns;          /* the open slice's beginning */
+	uint64_t credit_ns;	 /* estimated CPU time since the last sample */
+	uint64_t sampled_run_ns; /* CPU time at the last sample */
+	uint64_t faults;	 /* when it was asked to stop */
+	uint64_t told_run_ns;	 /* CPU time told in slices so far */
+	uint64_t slice_ns;	 /* the open slice's beginning */
 	uint16_t cpu;
 };
 
@@ -40,11 +40,13 @@ bool cxms_pt_parse_stat(const char *text, size_t len, struct cxms_pt_stat *out);
 void cxms_pt_task_open(struct cxms_pt_task *t);
 void cxms_pt_task_close(struct cxms_pt_task *t);
 bool cxms_pt_task_stat(const struct cxms_pt_task *t, struct cxms_pt_stat *out);
-/** CPU time since its birth: exact while it is stopped or asleep, up to a scheduler tick late while it runs */
+/** CPU time since its birth: exact while it is stopped or asleep, up to a scheduler tick late while
+ * it runs */
 bool cxms_pt_task_run_ns(const struct cxms_pt_task *t, uint64_t *out);
 
 /**
- * cxms_pt_task_seen() - the thread was looked at: open, extend or close its slice, and tell what closed
+ * cxms_pt_task_seen() - the thread was looked at: open, extend or close its slice, and tell what
+ * closed
  * @now_ns, @base_ns: CLOCK_MONOTONIC; events are relative to @base_ns
  * @run_ns: its CPU time
  * @is_on_cpu: it is likely on a CPU at this moment

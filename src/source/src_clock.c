@@ -1,9 +1,10 @@
 /*
- * Source `clock`: CPU-clock samples with user registers, page faults, and the kernel's notes on mappings,
- * tasks and context switches. Needs no PMU and no privileges at perf_event_paranoid <= 2.
+ * Source `clock`: CPU-clock samples with user registers, page faults, and the kernel's notes on
+ * mappings, tasks and context switches. Needs no PMU and no privileges at perf_event_paranoid <= 2.
  *
  * Records of all rings are put in time order: those before the beginning of a round of draining are
- * complete in it, later ones wait for the next. Children that outlive the program are not waited for.
+ * complete in it, later ones wait for the next. Children that outlive the program are not waited
+ * for.
  */
 #include "source/source.h"
 
@@ -16,12 +17,12 @@
 #include <unistd.h>
 
 #define DEFAULT_PERIOD_NS 199999ull
-#define WAIT_MS           90
+#define WAIT_MS		  90
 /* After the program's end, how long for the last records of children that end with it. */
 #define LINGER_NS 200000000ull
 /*
- * Cost of one sample in the program. Tried on a KVM guest (Cascade Lake, Linux 6.18): 3.6 % at 100 us are
- * 3.6 us a sample, 1.8 % at 250 us are 4.5 us; the larger is taken.
+ * Cost of one sample in the program. Tried on a KVM guest (Cascade Lake, Linux 6.18): 3.6 % at 100
+ * us are 3.6 us a sample, 1.8 % at 250 us are 4.5 us; the larger is taken.
  */
 #define CXMS_ASSUMED_SAMPLE_COST_NS 4500ull
 
@@ -69,8 +70,7 @@ static int clock_open(struct cxms_source *s, struct cxms_err *err)
 	if (!rc)
 		rc = cxms_child_start(&c->child, s->cfg.argv, err);
 	if (!rc)
-		rc = cxms_clock_rings_open(&c->rings, c->child.pid, c->period_ns, c->warnings,
-					   err);
+		rc = cxms_clock_rings_open(&c->rings, c->child.pid, c->period_ns, c->warnings, err);
 	if (!rc)
 		rc = cxms_order_init(&c->order, c->rings.n + 1, err);
 	return rc;

@@ -1,11 +1,12 @@
 /*
- * Source `ptrace`: threads that run are stopped about once a millisecond of their CPU time, their registers
- * read, and let go on. Works where perf_event_open is refused. Sleeping threads are left alone: a stop could
- * end a system call early. Between the look at a thread's state and its stop lie microseconds in which it
- * may fall asleep.
+ * Source `ptrace`: threads that run are stopped about once a millisecond of their CPU time, their
+ * registers read, and let go on. Works where perf_event_open is refused. Sleeping threads are left
+ * alone: a stop could end a system call early. Between the look at a thread's state and its stop
+ * lie microseconds in which it may fall asleep.
  *
- * All calls come from the one thread that called open(): the kernel binds tracing to it. It collects every
- * child of that thread. Children that outlive the program are let go 0.2 s after its end.
+ * All calls come from the one thread that called open(): the kernel binds tracing to it. It
+ * collects every child of that thread. Children that outlive the program are let go 0.2 s after its
+ * end. A program that traces (a debugger, a leak sanitizer) cannot be watched.
  */
 #include "source/source.h"
 
@@ -24,13 +25,15 @@
 #include <unistd.h>
 
 #define DEFAULT_PERIOD_NS 1000000ull
-#define SHARE_OF_PERIOD   7u /* tenths of a period of CPU time after which a thread is due */
-#define WORK_DIVISOR      10u /* our own work is at most a tenth of the time: ticks move apart otherwise */
-#define READ_NS           50000000ull
-#define LINGER_NS         200000000ull
-#define ORPHAN_NS         50000000ull
-#define FD_LIMIT          65536u /* two descriptors per thread */
-/* Stop, registers and going on: 16 to 25 us tried on a KVM guest (Cascade Lake, Linux 6.18); the larger. */
+#define SHARE_OF_PERIOD	  7u /* tenths of a period of CPU time after which a thread is due */
+#define WORK_DIVISOR                                                                               \
+	10u /* our own work is at most a tenth of the time: ticks move apart otherwise */
+#define READ_NS	  50000000ull
+#define LINGER_NS 200000000ull
+#define ORPHAN_NS 50000000ull
+#define FD_LIMIT  65536u /* two descriptors per thread */
+/* Stop, registers and going on: 16 to 25 us tried on a KVM guest (Cascade Lake, Linux 6.18); the
+ * larger. */
 #define CXMS_ASSUMED_STOP_COST_NS 25000ull
 
 #if defined(__x86_64__)
@@ -43,14 +46,16 @@ static int refused(int errnum, struct cxms_err *err)
 	uint64_t scope = 0;
 
 	if (!cxms_sys_read_u64("/proc/sys/kernel/yama/ptrace_scope", &scope, NULL) && scope >= 2)
-		return cxms_fail(err, errnum,
-				 "ptrace is refused (kernel.yama.ptrace_scope is %u); set it to 1 or "
-				 "lower: sysctl kernel.yama.ptrace_scope=1",
-				 (unsigned)scope);
-	return cxms_fail(err, errnum,
-			 "ptrace is refused: %s; allow it in the container's seccomp profile, or add "
-			 "the capability SYS_PTRACE",
-			 strerror(errnum));
+		return cxms_fail(
+			err, errnum,
+			"ptrace is refused (kernel.yama.ptrace_scope is %u); set it to 1 or "
+			"lower: sysctl kernel.yama.ptrace_scope=1",
+			(unsigned)scope);
+	return cxms_fail(
+		err, errnum,
+		"ptrace is refused: %s; allow it in the container's seccomp profile, or add "
+		"the capability SYS_PTRACE",
+		strerror(errnum));
 }
 
 static int ptrace_probe(struct cxms_err *err)

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# The benchmarks of microbench/ work, and the chase is what it claims to be. No time is judged here.
+#
+#   benchmarks.sh BUILD SOURCE_DIR
+set -u
+export LC_ALL=C
+[ $# -eq 2 ] || exit 2
+bad=0
+
+# check ROW STATUS
+check() {
+	[ "$2" -eq 0 ] && echo "ok      $1" && return
+	echo "FAILED  $1"
+	bad=1
+}
+
+if command -v objdump >/dev/null && [ "$(uname -m)" = x86_64 ]; then
+	objdump -d --no-show-raw-insn "$1/microbench/mb" |
+		awk '/<mb_chase_batch>:$/, /^$/' | grep -Eq 'mov +\((%r[a-z0-9]+)\),\1$'
+	check "chase: its load overwrites its own base, so each waits for the one before" $?
+else
+	echo "skipped chase: needs objdump on x86_64"
+fi
+for kernel in chase compute loop stream store gather mixed manythreads forks execchain sleeper fault; do
+	"$1/microbench/mb" $kernel --steps 2000 | grep -q ', correct$'
+	check "mb $kernel has the answer that is known" $?
+done
+for by in clock ptrace; do
+	if "$1/cxlmemsim" doctor | grep -q "^ *$by  *works"; then
+		"$1/microbench/overhead" --tiny --pairs 1 --source $by | grep -c ' none: too short to judge$' |
+			grep -qx 3
+		check "overhead --source $by has a line for each program" $?
+	else
+		echo "skipped overhead: source $by does not work here"
+	fi
+done
+"$2/microbench/replay_speed.sh" "$1/cxlmemsim" "$2/cxltopo/one-switch.yaml" 1 |
+	grep -Eq '^median +[0-9.]+ s of 1 replays'
+check "replay_speed.sh prints a median" $?
+exit $bad

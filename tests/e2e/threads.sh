@@ -1,0 +1,68 @@
+# Threads, children and successors: each is seen, and each has its own slowdown.
+topology x3.yaml 100ns 300ns
+
+# watch NAME WORDS...: run, JSON into NAME.json, flattened into NAME.flat; result 2 is 0 % local
+watch() {
+	local name=$1
+	shift
+	if ! cxms -q -t x3.yaml -f json -o "$name.json" -- "$@" >"$name.out" 2>"$name.err"; then
+		fail "$name" "ended with an error: $(cat "$name.err" "$name.out")"
+		return 1
+	fi
+	flat "$name.json" >"$name.flat"
+}
+
+# workers_seen NAME: chasing workers (even) wait for memory, computing ones (odd) do not
+workers_seen() {
+	local i tid got
+	while read -r i tid; do
+		got=$(thread_slowdown "$1.flat" 2 "$tid")
+		if [ $((i % 2)) -eq 0 ]; then
+			in_range "$1: worker $i chases" "${got:-not seen}" "$2" "$3" "$4"
+		else
+			in_range "$1: worker $i computes" "${got:-not seen}" 0.999 1.03 \
+				"it touches no memory"
+		fi
+	done < <(worker_tids "$1.out")
+}
+
+try_huge
+if $huge_ok; then
+	watch mixed "$MB" mixed --size 256MiB --pages huge --seconds 4
+	workers_seen mixed 2.85 3.15 "3 +- 5 %: memdev latency / local latency"
+else
+	watch mixed "$MB" mixed --size 256MiB --pages base --seconds 4
+	walk=$(field mixed.flat basis.walk_ns)
+	workers_seen mixed "$(calc "0.93 * ($walk + 300) / ($walk + 100)")" \
+		"$(calc "1.07 * ($walk + 300) / ($walk + 100)")" "+- 7 %: the page walk stays local"
+fi
+
+# Two CPUs, eight children: each has a share of the time, so the bounds are wide; a child that was
+# not seen, or taken for its neighbour, is far outside.
+watch children "$MB" forks --threads 8 --size 256MiB --pages base --seconds 3
+workers_seen children 2.0 3.1 "it waits for memory all the time, at 3x"
+in_range "children: processes" "$(field children.flat basis.processes)" 9 9 "the parent and 8 children"
+
+watch execs "$MB" execchain --times 3 --size 256MiB --seconds 1
+same "execs: all four ran" "$(grep -c '^execchain: .* correct' execs.out)" 4 "the first and three more"
+in_range "execs: CPU time" "$(field execs.flat basis.cpu_ns)" 3.8e9 9e9 \
+	"each of the four works for a second, and fills its memory"
+in_range "execs: all on CXL at 3x" "$(field execs.flat 'results[2].slowdown')" 1.8 3.1 \
+	"chases with a fill before each"
+
+watch many "$MB" manythreads --threads 100 --seconds 2
+in_range "many: threads" "$(field many.flat basis.threads)" 101 101 "the first and 100 more"
+lost=$(field many.flat source.lost)
+if [ "$lost" = 0 ] || grep -q '^warnings\[.*CXMS_W_LOST_SAMPLES' many.flat; then
+	pass "many: loss" "$lost samples lost, and a warning if any"
+else
+	fail "many: loss" "'$lost' samples lost without a warning"
+fi
+missing=0
+while read -r i tid; do
+	[ -n "$(thread_slowdown many.flat 2 "$tid")" ] || missing=$((missing + 1))
+done < <(worker_tids many.out)
+same "many: workers in the result" "$missing missing" "0 missing" "each thread has its own slowdown"
+
+watch brood "$MB" forks --threads 200 --size 1MiB --steps 20000
+in_range "brood: processes" "$(field brood.flat basis.processes)" 201 201 "the parent and 200 children"

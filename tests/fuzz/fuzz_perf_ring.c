@@ -1,0 +1,70 @@
+/* Fuzz target: any bytes as a ring of records, at any position of it, read as each of our events.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "source/perf_rec.h"
+#include "source/perf_ring.h"
+
+#define RING 4096u
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What a reader of the record does with it: every string and register is looked at. */
+static size_t use(const struct cxms_perf_rec *r)
+{
+	size_t sum = r->pid + r->tid;
+
+	if (r->type == PERF_RECORD_MMAP2)
+		sum += strlen(r->map.path) + (r->map.build_id ? r->map.build_id[0] : 0u);
+	else if (r->type == PERF_RECORD_COMM)
+		sum += strlen(r->comm.name);
+	return sum;
+}
+
+static size_t walk(struct cxms_perf_ring *ring, enum cxms_perf_event event)
+{
+	const struct perf_event_header *h;
+	struct cxms_perf_rec r;
+	size_t sum = 0;
+	bool bad = false;
+
+	cxms_perf_ring_begin(ring);
+	while ((h = cxms_perf_ring_next(ring, &bad))) {
+		if (!cxms_perf_rec_parse(event, h, &r))
+			continue;
+		sum += use(&r);
+		if (event == CXMS_PERF_SAMPLES && h->type == PERF_RECORD_SAMPLE && r.sample.gpr)
+			sum += r.sample.gpr[CXMS_PERF_REG_COUNT - 1];
+	}
+	cxms_perf_ring_end(ring);
+	return sum;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static uint64_t bytes[RING / 8];
+	static volatile size_t sink; /* so that the reads are not optimised away */
+	uint64_t at = size ? data[0] * 16u : 0;
+	size_t sum = 0;
+
+	if (size > RING)
+		size = RING;
+	memset(bytes, 0, sizeof(bytes));
+	for (size_t i = 0; i < size; i++)
+		((uint8_t *)bytes)[(at + i) % RING] = data[i];
+	for (int event = 0; event < CXMS_PERF_EVENT_COUNT; event++) {
+		struct perf_event_mmap_page page = {.data_head = at, .data_tail = at};
+		struct cxms_perf_ring ring;
+
+		if (cxms_perf_ring_attach(&ring, &page, bytes, RING, NULL))
+			return 0;
+		page.data_head = at + size;
+		sum += walk(&ring, (enum cxms_perf_event)event);
+		cxms_perf_ring_close(&ring);
+	}
+	sink = sum;
+	(void)sink;
+	return 0;
+}

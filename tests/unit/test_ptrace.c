@@ -1,0 +1,71 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the four above first */
+#include <cmocka.h>
+
+#define SOURCE (&cxms_source_ptrace)
+
+#include "source/ptrace_task.h"
+#include "watch_cases.h"
+
+static const struct {
+	const char *text, *why;
+	bool ok;
+	char state;
+	uint64_t faults;
+	uint16_t cpu;
+} stats[] = {
+	{"12 (a) b) R 1 2 3 4 5 6 700 8 30 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 "
+	 "28 29 30 31 32 33 34 35 3 40",
+	 "a name with a parenthesis", true, 'R', 730, 3},
+	{"12 (x) S 1 2 3 4 -1 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 "
+	 "30 31 32 33 34 35 0",
+	 "negative numbers, and nothing after the CPU", true, 'S', 16, 0},
+	{"12 (x) R 1 2 3 4 5 6 7 8 9", "cut", false, 0, 0, 0},
+	{"12 (x)", "cut after the name", false, 0, 0, 0},
+	{"12 x", "no name", false, 0, 0, 0},
+	{"", "nothing", false, 0, 0, 0},
+};
+
+static void test_stat_lines(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(stats) / sizeof(*stats); i++) {
+		struct cxms_pt_stat st;
+
+		assert_true(cxms_pt_parse_stat(stats[i].text, strlen(stats[i].text), &st) ==
+			    stats[i].ok);
+		if (!stats[i].ok)
+			continue;
+		assert_int_equal(st.state, stats[i].state);
+		assert_int_equal(st.faults, stats[i].faults);
+		assert_int_equal(st.cpu, stats[i].cpu);
+	}
+}
+
+/* A thread that is stopped by job control and continued goes on, and we are not deceived. */
+static void test_a_stopped_program_goes_on(void **state)
+{
+	const char *words[] = {"-c", "(sleep 0.2; kill -CONT $$) & kill -STOP $$; exit 12", NULL};
+	struct watch_tally t;
+
+	(void)state;
+	WATCH_NEEDS(SOURCE);
+	assert_int_equal(watch(SOURCE, "/bin/sh", words, NULL, 256, &t), 0);
+	assert_int_equal(WEXITSTATUS(t.totals.exit_status), 12);
+	assert_true(t.totals.duration_ns > 100u * 1000000u);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		WATCH_CASES,
+		cmocka_unit_test(test_stat_lines),
+		cmocka_unit_test(test_a_stopped_program_goes_on),
+	};
+
+	watch_program_main(argc, argv);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
