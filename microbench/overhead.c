@@ -27,7 +27,7 @@
 #define DEFAULT_PAIR 10u
 
 struct opts {
-	const char *source, *json;
+	const char *source, *json, *period; /* period: NULL = the default of the source */
 	unsigned pairs;
 	bool tiny;
 	char build[PATH_BYTES]; /* folder of the build: cxlmemsim, microbench/mb, workloads/ */
@@ -115,8 +115,14 @@ static void run_program(const struct opts *o, const struct program *p, bool watc
 	/* The latencies are given: measuring the machine once is no cost of watching. */
 	const char *words[32] = {
 		tool, "record", "-q", "-S", o->source, "--mem-latency=100ns", "--walk-latency=20ns",
-		"-o", trace,	"--"};
-	size_t n = 10, first = watched ? 0 : n;
+		"-o", trace};
+	size_t n = 9;
+	if (o->period) {
+		words[n++] = "--period";
+		words[n++] = o->period;
+	}
+	words[n++] = "--";
+	size_t first = watched ? 0 : n;
 	const char *const *args = o->tiny ? p->tiny : p->full;
 	words[n++] = path;
 	for (size_t i = 0; i < MAX_ARGS && args[i]; i++)
@@ -231,9 +237,10 @@ static void print_text(const struct opts *o, const struct measured *m)
 	getloadavg(&load, 1);
 	printf("machine    %s, %ld CPUs, %s %s, load %.2f after the runs\n", cpu,
 	       sysconf(_SC_NPROCESSORS_ONLN), sys.sysname, sys.release, load);
-	printf("watched    source %s, %u pairs; ratio watched / unwatched: median [%.1f %% "
+	printf("watched    source %s, period %s, %u pairs; ratio watched / unwatched: median [%.1f "
+	       "%% "
 	       "interval]\n",
-	       o->source, o->pairs, 100 * m[0].wall.coverage);
+	       o->source, o->period ? o->period : "default", o->pairs, 100 * m[0].wall.coverage);
 	printf("%-10s %-24s %-24s goal (wall)\n", "program", "wall", "CPU");
 	for (unsigned i = 0; i < PROGRAMS; i++)
 		printf("%-10s %.3f [%.3f, %.3f]     %.3f [%.3f, %.3f]     %s\n", programs[i].name,
@@ -265,13 +272,14 @@ static void print_json(const struct opts *o, const struct measured *m)
 	if (!fp)
 		die(1, "cannot open '%s': %s", o->json, strerror(errno));
 	fprintf(fp,
-		"{\n  \"schema\": \"cxlmemsim-overhead-1\",\n  \"source\": \"%s\",\n  \"pairs\": "
+		"{\n  \"schema\": \"cxlmemsim-overhead-1\",\n  \"source\": \"%s\",\n  \"period\": "
+		"\"%s\",\n  \"pairs\": "
 		"%u,\n"
 		"  \"coverage_pct\": %.2f,\n  \"goal_wall_ratio\": %.2f,\n"
 		"  \"machine\": {\"cpu\": \"%s\", \"cpus\": %ld, \"kernel\": \"%s %s\"},\n"
 		"  \"programs\": [",
-		o->source, o->pairs, 100 * m[0].wall.coverage, goal(o), cpu,
-		sysconf(_SC_NPROCESSORS_ONLN), sys.sysname, sys.release);
+		o->source, o->period ? o->period : "default", o->pairs, 100 * m[0].wall.coverage,
+		goal(o), cpu, sysconf(_SC_NPROCESSORS_ONLN), sys.sysname, sys.release);
 	for (unsigned i = 0; i < PROGRAMS; i++) {
 		fprintf(fp, "%s\n    {\"name\": \"%s\",\n      ", i ? "," : "", programs[i].name);
 		json_summary(fp, "wall_ratio", &m[i].wall);
@@ -288,11 +296,13 @@ static void print_json(const struct opts *o, const struct measured *m)
 
 static void usage(FILE *to)
 {
-	fprintf(to, "usage: overhead [--source clock|ptrace] [--pairs N] [--json FILE] [--tiny]\n\n"
+	fprintf(to, "usage: overhead [--source clock|ptrace] [--pairs N] [--period TIME] [--json "
+		    "FILE] [--tiny]\n\n"
 		    "what watching costs: watched against unwatched runs of three programs of this "
 		    "build\n\n"
 		    "options:\n"
 		    "  --source NAME  who watches: clock (default) or ptrace\n"
+		    "  --period TIME  time between two samples (default: that of the source)\n"
 		    "  --pairs N      pairs of runs for each program, 1 .. 1000 (default: 10)\n"
 		    "  --json FILE    write all figures there too\n"
 		    "  --tiny         programs of some milliseconds: shows that the benchmark "
@@ -302,10 +312,13 @@ static void usage(FILE *to)
 
 static void parse(struct opts *o, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"source", required_argument, NULL, 's'}, {"pairs", required_argument, NULL, 'p'},
-		{"json", required_argument, NULL, 'j'},	  {"tiny", no_argument, NULL, 't'},
-		{"help", no_argument, NULL, 'h'},	  {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"source", required_argument, NULL, 's'},
+						{"pairs", required_argument, NULL, 'p'},
+						{"json", required_argument, NULL, 'j'},
+						{"tiny", no_argument, NULL, 't'},
+						{"period", required_argument, NULL, 'e'},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
 	char *rest;
 	int c;
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -323,6 +336,9 @@ static void parse(struct opts *o, int argc, char **argv)
 			break;
 		case 'j':
 			o->json = optarg;
+			break;
+		case 'e':
+			o->period = optarg;
 			break;
 		case 't':
 			o->tiny = true;

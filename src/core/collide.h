@@ -22,7 +22,7 @@ struct cxms_collide_counts {
  * cxms_collide_count() - count within windows
  * @line:   n line numbers in time order
  * @window: n window numbers, non-decreasing
- * @work:   scratch for n numbers
+ * @work:   scratch for 2 n numbers
  */
 void cxms_collide_count(const uint64_t *line, const uint32_t *window, size_t n, uint64_t *work,
 			struct cxms_collide_counts *out);
@@ -41,12 +41,12 @@ struct cxms_share {
  * @far:   counts over the whole run
  * @touched_bytes: of the memory areas the group reaches: an upper bound of its footprint
  *
- * Formula: uniform draws from K lines give pairs p = n^2/2K and triples t = n^3/6K^2, so the part
- * that collides has n1 = p^2/(1.5 t) samples on K1 = n1^2/(2 p W) lines; the rest is on the touched
- *   bytes. With too few triples one class is assumed (n1 = n); with fewer than ten pairs the
- * touched bytes stand for the footprint and the pairs only bound it from below. Quality: 1 MB alone
- * is estimated as 1.05 MB; half on 1 MB and half on 1 GB as 3.9 MB by pairs alone (tried), which is
- * what the triples are for.
+ * Formula: uniform draws from K lines give pairs p = n^2/2K and triples t = n^3/6K^2. One class of
+ *   lines (n1 = n) explains t = p^2/(1.5 n); where more are seen, n1 = p^2/(1.5 t) samples fall on
+ *   K1 = n1^2/(2 p W) lines and the rest on the touched bytes. The bounds run over every n1 that
+ *   the triples allow. With fewer than ten pairs the touched bytes stand for the footprint and the
+ *   pairs only bound it from below. Quality: 1 MB alone is estimated as 1.05 MB; half on 1 MB and
+ *   half on 1 GB as 3.9 MB by pairs alone (tried), which is what the triples are for.
  */
 struct cxms_share cxms_collide_share(const struct cxms_collide_counts *near,
 				     const struct cxms_collide_counts *far, double touched_bytes,

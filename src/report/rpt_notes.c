@@ -71,7 +71,7 @@ const char *rpt_cap_name(unsigned bit)
 {
 	/* order of enum cxms_source_cap */
 	static const char *const names[] = {"live",	"latency", "stores", "phys",
-					    "counters", "exact",   "faults"};
+					    "counters", "exact",   "faults", "kernel"};
 	return bit < sizeof(names) / sizeof(names[0]) ? names[bit] : NULL;
 }
 

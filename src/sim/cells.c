@@ -58,7 +58,13 @@ static int allocate(const struct cxms_recording *rec, struct cxms_cells *c)
 	c->cell = calloc(c->n, sizeof(*c->cell));
 	c->first_of_epoch = calloc(c->n_epoch + 2, sizeof(*c->first_of_epoch));
 	c->by_epoch = calloc(c->n, sizeof(*c->by_epoch));
-	return c->cell && c->first_of_epoch && c->by_epoch ? 0 : -ENOMEM;
+	c->cell_of_sample = calloc(rec->n_sample + 1, sizeof(*c->cell_of_sample));
+	return c->cell && c->first_of_epoch && c->by_epoch && c->cell_of_sample ? 0 : -ENOMEM;
+}
+
+static double *field(struct cxms_cell *cell, size_t offset)
+{
+	return (double *)((char *)cell + offset);
 }
 
 /* Overlap of [start, end) with each epoch of the thread's life, which bounds it. */
@@ -78,7 +84,7 @@ static void spread(struct cxms_cells *c, const struct cxms_recording *rec, uint3
 			   (size_t)(e > c->first_epoch[thread] ? e - c->first_epoch[thread] : 0);
 		if (i > last)
 			i = last;
-		*(double *)((char *)&c->cell[i] + field_offset) += (double)(to - from);
+		*field(&c->cell[i], field_offset) += (double)(to - from);
 	}
 }
 
@@ -98,21 +104,43 @@ static void index_by_epoch(struct cxms_cells *c)
 	at[c->n_epoch] = c->n;
 }
 
-/* Kernel time is what is on CPU and not user samples; noise of one epoch is carried to the next. */
+/*
+ * Differences of sampled and counted times are noisy, and cutting each off at 0 would add the noise
+ * up. So a sum is believed only as far as no later sum falls below it.
+ */
+static void confirm(struct cxms_cell *cell, size_t n, size_t field_offset)
+{
+	double sum = 0, told = 0;
+	for (size_t i = 0; i < n; i++) {
+		sum += *field(&cell[i], field_offset);
+		*field(&cell[i], field_offset) = sum;
+	}
+	for (size_t i = n; i-- > 0;) {
+		sum = fmin(sum, *field(&cell[i], field_offset));
+		*field(&cell[i], field_offset) = sum;
+	}
+	for (size_t i = 0; i < n; i++) {
+		double now = fmax(told, *field(&cell[i], field_offset));
+		*field(&cell[i], field_offset) = now - told;
+		told = now;
+	}
+}
+
+/* Kernel time is what is on CPU and not user samples. */
 static void close_thread(struct cxms_cells *c, uint32_t thread)
 {
-	double carry = 0, carry_blocked = 0;
-	for (size_t i = c->first_of_thread[thread]; i < c->first_of_thread[thread + 1]; i++) {
-		struct cxms_cell *cell = &c->cell[i];
-		double kernel = cell->cpu_ns - cell->user_ns + carry;
-		cell->kernel_ns = fmax(0, kernel);
-		carry = fmin(0, kernel);
-		cell->cpu_ns = cell->user_ns + cell->kernel_ns;
-		double blocked = cell->alive_ns - cell->cpu_ns + carry_blocked;
-		cell->blocked_ns = fmax(0, blocked);
-		carry_blocked = fmin(0, blocked);
-		cell->queued_ns = fmin(cell->queued_ns, cell->blocked_ns);
+	struct cxms_cell *cell = &c->cell[c->first_of_thread[thread]];
+	size_t n = c->first_of_thread[thread + 1] - c->first_of_thread[thread];
+	for (size_t i = 0; i < n; i++)
+		cell[i].kernel_ns = cell[i].cpu_ns - cell[i].user_ns;
+	confirm(cell, n, offsetof(struct cxms_cell, kernel_ns));
+	for (size_t i = 0; i < n; i++) {
+		cell[i].cpu_ns = cell[i].user_ns + cell[i].kernel_ns;
+		cell[i].blocked_ns = cell[i].alive_ns - cell[i].cpu_ns;
 	}
+	confirm(cell, n, offsetof(struct cxms_cell, blocked_ns));
+	for (size_t i = 0; i < n; i++)
+		cell[i].queued_ns = fmin(cell[i].queued_ns, cell[i].blocked_ns);
 }
 
 /* After a preemption the thread waits for a CPU until its next slice; slices of a thread come in
@@ -164,7 +192,8 @@ int cxms_cells_build(const struct cxms_recording *rec, uint64_t epoch_ns, struct
 	}
 	for (size_t i = 0; i < rec->n_sample; i++) {
 		const struct cxms_rec_sample *s = &rec->sample[i];
-		struct cxms_cell *cell = &out->cell[cxms_cells_at(out, s->thread, s->time_ns)];
+		out->cell_of_sample[i] = (uint32_t)cxms_cells_at(out, s->thread, s->time_ns);
+		struct cxms_cell *cell = &out->cell[out->cell_of_sample[i]];
 		if (!(s->flags & CXMS_SAMPLE_KERNEL))
 			cell->user_ns += s->weight_ns;
 	}
@@ -181,6 +210,7 @@ void cxms_cells_fini(struct cxms_cells *c)
 	free(c->first_epoch);
 	free(c->first_of_epoch);
 	free(c->by_epoch);
+	free(c->cell_of_sample);
 	*c = (struct cxms_cells){0};
 }
 

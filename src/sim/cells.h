@@ -27,6 +27,7 @@ struct cxms_cells {
 	/* the same cells by epoch */
 	size_t *first_of_epoch; /* n_epoch + 1, into by_epoch */
 	uint32_t *by_epoch;
+	uint32_t *cell_of_sample; /* n_sample of the recording */
 };
 
 /**

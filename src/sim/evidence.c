@@ -7,17 +7,15 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/rng.h"
+#include "base/units.h"
 #include "place/pagemap.h"
 #include "sim/cells.h"
 #include "sim/recording.h"
 
 /* Code within one block of this size is taken for one loop when traffic is bounded from above. */
 #define CODE_BLOCK_SHIFT 9u
-/* More lines than this of one group are thinned by line number: pairs of the kept lines stay whole.
- */
-#define THIN_ABOVE 65536u
 
+#define NO_KEY UINT32_MAX
 /* Members of one group (or area), gathered in time order. */
 struct gather {
 	size_t *first; /* n + 1 */
@@ -26,38 +24,45 @@ struct gather {
 	uint32_t *window;
 };
 
-static int assign_groups(const struct cxms_recording *rec, struct cxms_evidence *e,
-			 struct cxms_err *err)
+/* The group of a site and area, made when new. */
+static int group_of(struct cxms_evidence *e, struct cxms_pagemap *map, size_t *cap, uint32_t site,
+		    uint32_t area, uint32_t *group)
+{
+	*group = cxms_pagemap_get(map, area, site);
+	if (*group != CXMS_NO_PAGE)
+		return 0;
+	if (cxms_array_grow((void **)&e->group, cap, e->n_group + 1, sizeof(*e->group)) ||
+	    cxms_pagemap_put(map, area, site, (uint32_t)e->n_group))
+		return -ENOMEM;
+	*group = (uint32_t)e->n_group;
+	e->group[e->n_group++] = (struct cxms_group){.site = site, .area = area};
+	return 0;
+}
+
+static int assign_groups(const struct cxms_recording *rec, struct cxms_evidence *e)
 {
 	struct cxms_pagemap map = {0};
 	size_t cap = 0;
 	int rc = 0;
-	e->group_of_sample = malloc((rec->n_sample + 1) * sizeof(*e->group_of_sample));
-	if (!e->group_of_sample)
-		return cxms_fail(err, ENOMEM, "out of memory");
+	e->grain_of_sample = malloc((rec->n_sample + 1) * sizeof(*e->grain_of_sample));
+	if (!e->grain_of_sample)
+		return -ENOMEM;
 	for (size_t i = 0; i < rec->n_sample && !rc; i++) {
 		const struct cxms_rec_sample *s = &rec->sample[i];
-		e->group_of_sample[i] = CXMS_NO_GROUP;
+		uint32_t g;
+		e->grain_of_sample[i] = CXMS_NO_GRAIN;
 		if (!cxms_rec_is_wait(rec, s))
 			continue;
 		e->wait_ns += s->weight_ns;
 		if (s->page == CXMS_NO_PAGE)
 			continue;
 		e->known_ns += s->weight_ns;
-		uint32_t area = cxms_pages_at(rec->pages, s->page)->area;
-		uint32_t g = cxms_pagemap_get(&map, area, s->site);
-		if (g == CXMS_NO_PAGE) {
-			g = (uint32_t)e->n_group;
-			if (cxms_array_grow((void **)&e->group, &cap, e->n_group + 1,
-					    sizeof(*e->group)) ||
-			    cxms_pagemap_put(&map, area, s->site, g)) {
-				rc = cxms_fail(err, ENOMEM, "out of memory");
-				break;
-			}
-			e->group[e->n_group++] = (struct cxms_group){.site = s->site, .area = area};
-		}
+		const struct cxms_page *page = cxms_pages_at(rec->pages, s->page);
+		rc = group_of(e, &map, &cap, s->site, page->area, &g);
+		if (rc)
+			break;
 		e->group[g].stall_ns += s->weight_ns;
-		e->group_of_sample[i] = g;
+		e->grain_of_sample[i] = 2 * g + (page->bytes > rec->facts.page_bytes);
 	}
 	cxms_pagemap_fini(&map);
 	return rc;
@@ -70,6 +75,7 @@ static void gather_fini(struct gather *g)
 	free(g->line);
 	free(g->work);
 	free(g->window);
+	*g = (struct gather){0};
 }
 
 /* Counting sort of the samples by key, stable, so each key's samples stay in time order. */
@@ -78,85 +84,120 @@ static int gather_init(struct gather *g, const uint32_t *key_of, size_t n_sample
 	*g = (struct gather){.first = calloc(n_key + 2, sizeof(*g->first)),
 			     .sample = malloc((n_sample + 1) * sizeof(*g->sample)),
 			     .line = malloc((n_sample + 1) * sizeof(*g->line)),
-			     .work = malloc((n_sample + 1) * sizeof(*g->work)),
+			     .work = malloc(2 * (n_sample + 1) * sizeof(*g->work)),
 			     .window = malloc((n_sample + 1) * sizeof(*g->window))};
 	if (!g->first || !g->sample || !g->line || !g->work || !g->window)
 		return -ENOMEM;
 	for (size_t i = 0; i < n_sample; i++)
-		if (key_of[i] != CXMS_NO_GROUP)
+		if (key_of[i] != NO_KEY)
 			g->first[key_of[i] + 2]++;
 	for (size_t k = 2; k < n_key + 2; k++)
 		g->first[k] += g->first[k - 1];
 	for (size_t i = 0; i < n_sample; i++)
-		if (key_of[i] != CXMS_NO_GROUP)
+		if (key_of[i] != NO_KEY)
 			g->sample[g->first[key_of[i] + 1]++] = (uint32_t)i;
 	return 0;
 }
 
-struct lags {
-	struct cxms_collide_counts near, far;
+/* Who is judged together: what the keys stand for. */
+struct judged {
+	const struct cxms_recording *rec;
+	const struct cxms_cells *cells;
+	const struct cxms_evidence *e;
+	struct gather by;
 };
 
-static void count_key(const struct cxms_recording *rec, const struct cxms_cells *cells,
-		      struct gather *g, size_t key, struct lags *out)
+static struct cxms_share judge_key(struct judged *j, size_t key, uint32_t area)
 {
-	size_t from = g->first[key], n = g->first[key + 1] - from, kept = 0;
-	double keep = n > THIN_ABOVE ? (double)THIN_ABOVE / (double)n : 1;
-	uint64_t below = keep < 1 ? (uint64_t)(keep * 0x1p63) * 2 : UINT64_MAX;
+	struct gather *g = &j->by;
+	struct cxms_collide_counts near, far;
+	size_t from = g->first[key], n = g->first[key + 1] - from;
 	for (size_t i = 0; i < n; i++) {
-		const struct cxms_rec_sample *s = &rec->sample[g->sample[from + i]];
-		uint64_t line = s->addr / CXMS_LINE_BYTES;
-		if (cxms_hash_u64(line) > below)
-			continue;
-		g->line[kept] = line ^ (uint64_t)cxms_pages_at(rec->pages, s->page)->space << 52;
-		g->window[kept++] = (uint32_t)(s->time_ns / cells->epoch_ns);
+		const struct cxms_rec_sample *s = &j->rec->sample[g->sample[from + i]];
+		uint64_t space = cxms_pages_at(j->rec->pages, s->page)->space;
+		g->line[i] = s->addr / CXMS_LINE_BYTES ^ space << 52;
+		g->window[i] = (uint32_t)(s->time_ns / j->cells->epoch_ns);
 	}
-	cxms_collide_count(g->line, g->window, kept, g->work, &out->near);
-	memset(g->window, 0, kept * sizeof(*g->window));
-	cxms_collide_count(g->line, g->window, kept, g->work, &out->far);
-	out->near.sum_sq /= keep;
-	out->far.sum_sq /= keep;
+	cxms_collide_count(g->line, g->window, n, g->work, &near);
+	memset(g->window, 0, n * sizeof(*g->window));
+	cxms_collide_count(g->line, g->window, n, g->work, &far);
+	return cxms_collide_share(&near, &far, (double)cxms_pages_area_bytes(j->rec->pages, area),
+				  &j->e->stair);
 }
 
-/* Every group by its own collisions; one that shows too few takes its area's. */
+/* Groups that show too few collisions take the share of their area, if others reach it too. */
+static int judge_areas(struct judged *j, struct cxms_evidence *e, uint32_t *key_of)
+{
+	size_t n_area = cxms_pages_area_count(j->rec->pages);
+	uint32_t *groups = calloc(n_area + 1, sizeof(*groups));
+	bool *wanted = calloc(n_area + 1, sizeof(*wanted));
+	int rc = groups && wanted ? 0 : -ENOMEM;
+	for (size_t i = 0; i < e->n_group && !rc; i++) {
+		groups[e->group[i].area]++;
+		wanted[e->group[i].area] |= e->group[i].share.resolved_ratio <= 0;
+	}
+	for (size_t i = 0; i < j->rec->n_sample && !rc; i++) {
+		uint32_t area = key_of[i] == NO_KEY ? NO_KEY : e->group[key_of[i]].area;
+		key_of[i] = area != NO_KEY && wanted[area] && groups[area] > 1 ? area : NO_KEY;
+	}
+	if (!rc)
+		rc = gather_init(&j->by, key_of, j->rec->n_sample, n_area);
+	for (uint32_t a = 0; a < n_area && !rc; a++) {
+		if (!wanted[a] || groups[a] < 2)
+			continue;
+		struct cxms_share share = judge_key(j, a, a);
+		for (size_t i = 0; i < e->n_group; i++)
+			if (e->group[i].area == a && e->group[i].share.resolved_ratio <= 0)
+				e->group[i].share = share;
+	}
+	free(groups);
+	free(wanted);
+	return rc;
+}
+
+/* Every group by its own collisions. */
 static int judge_groups(const struct cxms_recording *rec, const struct cxms_cells *cells,
 			struct cxms_evidence *e)
 {
-	size_t n_area = cxms_pages_area_count(rec->pages);
-	struct gather by_group = {0}, by_area = {0};
-	struct cxms_share *area_share = calloc(n_area + 1, sizeof(*area_share));
-	uint32_t *area_of = malloc((rec->n_sample + 1) * sizeof(*area_of));
-	int rc = area_share && area_of ? 0 : -ENOMEM;
+	struct judged j = {.rec = rec, .cells = cells, .e = e};
+	uint32_t *key_of = malloc((rec->n_sample + 1) * sizeof(*key_of));
+	int rc = key_of ? 0 : -ENOMEM;
 	for (size_t i = 0; i < rec->n_sample && !rc; i++)
-		area_of[i] = e->group_of_sample[i] == CXMS_NO_GROUP
-				     ? CXMS_NO_GROUP
-				     : e->group[e->group_of_sample[i]].area;
+		key_of[i] =
+			e->grain_of_sample[i] == CXMS_NO_GRAIN ? NO_KEY : e->grain_of_sample[i] / 2;
 	if (!rc)
-		rc = gather_init(&by_group, e->group_of_sample, rec->n_sample, e->n_group);
+		rc = gather_init(&j.by, key_of, rec->n_sample, e->n_group);
+	for (size_t i = 0; i < e->n_group && !rc; i++)
+		e->group[i].share = judge_key(&j, i, e->group[i].area);
+	gather_fini(&j.by);
 	if (!rc)
-		rc = gather_init(&by_area, area_of, rec->n_sample, n_area);
-	for (size_t a = 0; a < n_area && !rc; a++) {
-		struct lags c;
-		count_key(rec, cells, &by_area, a, &c);
-		area_share[a] = cxms_collide_share(
-			&c.near, &c.far, (double)cxms_pages_area_bytes(rec->pages, (uint32_t)a),
-			&e->stair);
-	}
-	for (size_t i = 0; i < e->n_group && !rc; i++) {
-		struct cxms_group *g = &e->group[i];
-		struct lags c;
-		count_key(rec, cells, &by_group, i, &c);
-		g->share = cxms_collide_share(&c.near, &c.far,
-					      (double)cxms_pages_area_bytes(rec->pages, g->area),
-					      &e->stair);
-		if (g->share.resolved_ratio <= 0)
-			g->share = area_share[g->area];
-	}
-	gather_fini(&by_group);
-	gather_fini(&by_area);
-	free(area_share);
-	free(area_of);
+		rc = judge_areas(&j, e, key_of);
+	gather_fini(&j.by);
+	free(key_of);
 	return rc;
+}
+
+struct cxms_grain cxms_grain_of(const double share[CXMS_SPAN_COUNT], const struct cxms_wait *wait)
+{
+	struct cxms_grain g = {0};
+	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
+		g.stall_ps[k] = share[k] * (double)CXMS_PS_PER_NS;
+		g.waits[k] = g.stall_ps[k] * wait->per_ps[k];
+	}
+	g.seen_ps = g.waits[CXMS_SPAN_MID] * wait->seen_ps[CXMS_SPAN_MID];
+	return g;
+}
+
+static void set_grains(const struct cxms_recording *rec, struct cxms_evidence *e)
+{
+	for (size_t i = 0; i < 2 * e->n_group; i++) {
+		const struct cxms_group *g = &e->group[i / 2];
+		const struct cxms_rec_site *site = &rec->site[g->site];
+		const double share[CXMS_SPAN_COUNT] = {g->share.lo, g->share.mid, g->share.hi};
+		e->grain[i] = cxms_grain_of(share, &e->wait[2 * g->site + i % 2]);
+		e->grain[i].carried = site->flags & (CXMS_SITE_CARRIED | CXMS_SITE_SELF);
+		e->grain[i].store = site->kind == CXMS_SITE_STORE || site->kind == CXMS_SITE_UPDATE;
+	}
 }
 
 int cxms_evidence_set_rob(const struct cxms_recording *rec, unsigned rob, struct cxms_evidence *e,
@@ -164,8 +205,10 @@ int cxms_evidence_set_rob(const struct cxms_recording *rec, unsigned rob, struct
 {
 	double walk = (double)rec->facts.walk_ps;
 	free(e->wait);
+	free(e->grain);
 	e->wait = calloc(2 * rec->n_site + 2, sizeof(*e->wait));
-	if (!e->wait)
+	e->grain = calloc(2 * e->n_group + 2, sizeof(*e->grain));
+	if (!e->wait || !e->grain)
 		return cxms_fail(err, ENOMEM, "out of memory for the waits");
 	for (size_t i = 0; i < rec->n_site; i++) {
 		const struct cxms_rec_site *s = &rec->site[i];
@@ -175,43 +218,49 @@ int cxms_evidence_set_rob(const struct cxms_recording *rec, unsigned rob, struct
 		cxms_wait_model(e->stair.mem_ps, 0, carried, s->loop_insns, rob,
 				&e->wait[2 * i + 1]);
 	}
+	set_grains(rec, e);
 	return 0;
 }
 
-static uint32_t block_space(const struct cxms_recording *rec, const struct cxms_rec_sample *s)
+/* Number of each site's block of code; the program's processes apart. */
+static int find_blocks(const struct cxms_recording *rec, uint32_t *block_of)
 {
-	return rec->site[s->site].pid;
+	struct cxms_pagemap map = {0};
+	int rc = 0;
+	for (size_t i = 0; i < rec->n_site && !rc; i++) {
+		const struct cxms_rec_site *s = &rec->site[i];
+		uint64_t block = s->ip >> CODE_BLOCK_SHIFT;
+		block_of[i] = cxms_pagemap_get(&map, s->pid, block);
+		if (block_of[i] == CXMS_NO_PAGE) {
+			block_of[i] = (uint32_t)i;
+			rc = cxms_pagemap_put(&map, s->pid, block, (uint32_t)i);
+		}
+	}
+	cxms_pagemap_fini(&map);
+	return rc;
 }
 
 /* A block of code counts as active when at least two samples in it waited for memory. */
 static int find_active(const struct cxms_recording *rec, const struct cxms_cells *cells,
 		       struct cxms_evidence *e)
 {
-	struct cxms_pagemap waits = {0};
-	int rc = 0;
+	uint32_t *block_of = calloc(rec->n_site + 1, sizeof(*block_of));
+	size_t *waits = calloc(rec->n_site + 1, sizeof(*waits));
 	e->active_ns = calloc(cells->n + 1, sizeof(*e->active_ns));
-	if (!e->active_ns)
-		return -ENOMEM;
+	int rc = block_of && waits && e->active_ns ? find_blocks(rec, block_of) : -ENOMEM;
 	for (size_t i = 0; i < rec->n_sample && !rc; i++) {
-		const struct cxms_rec_sample *s = &rec->sample[i];
-		uint32_t g = e->group_of_sample[i];
-		if (g == CXMS_NO_GROUP || e->group[g].share.mid <= 0)
-			continue;
-		uint64_t block = rec->site[s->site].ip >> CODE_BLOCK_SHIFT;
-		uint32_t seen = cxms_pagemap_get(&waits, block_space(rec, s), block);
-		if (seen == CXMS_NO_PAGE || seen < 2)
-			rc = cxms_pagemap_set(&waits, block_space(rec, s), block,
-					      seen == CXMS_NO_PAGE ? 1 : 2);
+		uint32_t g = e->grain_of_sample[i];
+		if (g != CXMS_NO_GRAIN && e->group[g / 2].share.mid > 0)
+			waits[block_of[rec->sample[i].site]]++;
 	}
 	for (size_t i = 0; i < rec->n_sample && !rc; i++) {
 		const struct cxms_rec_sample *s = &rec->sample[i];
-		if (s->site == CXMS_NO_SITE || s->flags & CXMS_SAMPLE_KERNEL)
-			continue;
-		if (cxms_pagemap_get(&waits, block_space(rec, s),
-				     rec->site[s->site].ip >> CODE_BLOCK_SHIFT) == 2)
-			e->active_ns[cxms_cells_at(cells, s->thread, s->time_ns)] += s->weight_ns;
+		if (s->site != CXMS_NO_SITE && !(s->flags & CXMS_SAMPLE_KERNEL) &&
+		    waits[block_of[s->site]] >= 2)
+			e->active_ns[cells->cell_of_sample[i]] += s->weight_ns;
 	}
-	cxms_pagemap_fini(&waits);
+	free(block_of);
+	free(waits);
 	return rc;
 }
 
@@ -234,7 +283,7 @@ int cxms_evidence_build(const struct cxms_recording *rec, const struct cxms_cell
 {
 	*out = (struct cxms_evidence){0};
 	cxms_stair_init(&out->stair, &rec->facts, llc_bytes);
-	int rc = assign_groups(rec, out, err);
+	int rc = assign_groups(rec, out);
 	if (!rc)
 		rc = judge_groups(rec, cells, out);
 	if (!rc)
@@ -250,7 +299,8 @@ int cxms_evidence_build(const struct cxms_recording *rec, const struct cxms_cell
 void cxms_evidence_fini(struct cxms_evidence *e)
 {
 	free(e->group);
-	free(e->group_of_sample);
+	free(e->grain_of_sample);
+	free(e->grain);
 	free(e->wait);
 	free(e->active_ns);
 	*e = (struct cxms_evidence){0};

@@ -3,6 +3,7 @@
 #ifndef CXMS_SIM_EVIDENCE_H
 #define CXMS_SIM_EVIDENCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,7 +15,7 @@ struct cxms_cells;
 struct cxms_err;
 struct cxms_recording;
 
-#define CXMS_NO_GROUP UINT32_MAX
+#define CXMS_NO_GRAIN UINT32_MAX
 
 /** struct cxms_group - one instruction on one memory area */
 struct cxms_group {
@@ -23,11 +24,21 @@ struct cxms_group {
 	double stall_ns; /* observed, with address */
 };
 
+/** struct cxms_grain - what a nanosecond of a group's samples on base or huge pages stands for */
+struct cxms_grain {
+	double stall_ps[CXMS_SPAN_COUNT]; /* on memory */
+	double waits[CXMS_SPAN_COUNT];	  /* exposed */
+	double seen_ps;			  /* waits (middle) x L_obs */
+	bool carried, store;
+};
+
 struct cxms_evidence {
 	struct cxms_stair stair;
 	size_t n_group;
 	struct cxms_group *group;
-	uint32_t *group_of_sample; /* n_sample; CXMS_NO_GROUP: no wait, or no address */
+	uint32_t *grain_of_sample; /* n_sample: 2 x group + huge; CXMS_NO_GRAIN: no wait, or no
+				      address */
+	struct cxms_grain *grain;  /* [group][huge] */
 	struct cxms_wait *wait;	   /* [site][huge] */
 	double *active_ns;	   /* by cell: time in code that waits for memory */
 	double floating_share[CXMS_SPAN_COUNT]; /* memory share of waits without address: the mean
@@ -35,11 +46,13 @@ struct cxms_evidence {
 	double wait_ns, known_ns;		/* all memory waits; those with an address */
 };
 
-/** cxms_evidence_build() - judge every group; wait[] is filled by cxms_evidence_set_rob(). 0 or
- * -ENOMEM */
+/** cxms_grain_of() - a wait of which @share (by span end) is memory */
+struct cxms_grain cxms_grain_of(const double share[CXMS_SPAN_COUNT], const struct cxms_wait *wait);
+/** cxms_evidence_build() - judge every group; wait[] and grain[] are filled by
+ * cxms_evidence_set_rob(). 0 or -ENOMEM */
 int cxms_evidence_build(const struct cxms_recording *rec, const struct cxms_cells *cells,
 			uint64_t llc_bytes, struct cxms_evidence *out, struct cxms_err *err);
-/** cxms_evidence_set_rob() - fill wait[] for a window of @rob entries. 0 or -ENOMEM */
+/** cxms_evidence_set_rob() - fill wait[] and grain[] for a window of @rob entries. 0 or -ENOMEM */
 int cxms_evidence_set_rob(const struct cxms_recording *rec, unsigned rob, struct cxms_evidence *e,
 			  struct cxms_err *err);
 void cxms_evidence_fini(struct cxms_evidence *e);

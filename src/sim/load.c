@@ -1,12 +1,12 @@
 #include "sim/load.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/rng.h"
-#include "base/units.h"
 #include "sim/cells.h"
 #include "sim/evidence.h"
 #include "sim/recording.h"
@@ -17,42 +17,17 @@ enum cxms_half cxms_sample_half(size_t sample, uint64_t seed)
 									 : CXMS_HALF_B;
 }
 
-static bool is_store(const struct cxms_recording *rec, const struct cxms_rec_sample *s)
-{
-	uint8_t kind = rec->site[s->site].kind;
-	return kind == CXMS_SITE_STORE || kind == CXMS_SITE_UPDATE || s->flags & CXMS_SAMPLE_WRITE;
-}
-
-static void add(struct cxms_load_cell *c, const struct cxms_wait *w, const double share[],
-		double weight_ps, bool carried, bool store)
+static void add(struct cxms_load_cell *c, const struct cxms_grain *g, double weight_ns, bool store)
 {
 	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
-		double stall = weight_ps * share[k];
-		double waits = stall * w->per_ps[k];
-		c->stall_ps[k] += stall;
-		c->waits[k] += waits;
-		if (carried)
-			c->carried[k] += waits;
+		c->stall_ps[k] += weight_ns * g->stall_ps[k];
+		c->waits[k] += weight_ns * g->waits[k];
 	}
-	double mid = weight_ps * share[CXMS_SPAN_MID] * w->per_ps[CXMS_SPAN_MID];
-	c->seen_ps += mid * w->seen_ps[CXMS_SPAN_MID];
+	for (int k = 0; k < CXMS_SPAN_COUNT && g->carried; k++)
+		c->carried[k] += weight_ns * g->waits[k];
+	c->seen_ps += weight_ns * g->seen_ps;
 	if (store)
-		c->store_waits += mid;
-}
-
-static void add_sample(const struct cxms_recording *rec, const struct cxms_evidence *ev,
-		       const uint32_t *target_of_page, size_t i, double times,
-		       struct cxms_load_cell *row)
-{
-	const struct cxms_rec_sample *s = &rec->sample[i];
-	const struct cxms_share *sh = &ev->group[ev->group_of_sample[i]].share;
-	if (sh->hi <= 0)
-		return;
-	const double share[CXMS_SPAN_COUNT] = {sh->lo, sh->mid, sh->hi};
-	bool huge = cxms_pages_at(rec->pages, s->page)->bytes > rec->facts.page_bytes;
-	bool carried = rec->site[s->site].flags & (CXMS_SITE_CARRIED | CXMS_SITE_SELF);
-	add(&row[target_of_page[s->page]], &ev->wait[2 * s->site + huge], share,
-	    s->weight_ns * (double)CXMS_PS_PER_NS * times, carried, is_store(rec, s));
+		c->store_waits += weight_ns * g->waits[CXMS_SPAN_MID];
 }
 
 /* Mix of targets by stall (middle): of one cell, a thread's cells, or all. */
@@ -76,6 +51,7 @@ static void spread_floating(const struct cxms_recording *rec, const struct cxms_
 	struct cxms_wait wait;
 	cxms_wait_model(ev->stair.mem_ps, (double)rec->facts.walk_ps, false, 0,
 			(unsigned)CXMS_ASSUMED_UNLOOPED_UOPS, &wait);
+	const struct cxms_grain grain = cxms_grain_of(ev->floating_share, &wait);
 	for (size_t c = 0; c < cells->n; c++) {
 		if (floating_ns[c] <= 0)
 			continue;
@@ -88,9 +64,8 @@ static void spread_floating(const struct cxms_recording *rec, const struct cxms_
 			sum = mix_of(m, 0, cells->n, mix);
 		for (size_t t = 0; t < m->n_target && sum > 0; t++)
 			if (mix[t] > 0)
-				add(&m->at[c * m->n_target + t], &wait, ev->floating_share,
-				    floating_ns[c] * (double)CXMS_PS_PER_NS * mix[t] / sum, false,
-				    false);
+				add(&m->at[c * m->n_target + t], &grain,
+				    floating_ns[c] * mix[t] / sum, false);
 	}
 }
 
@@ -115,9 +90,12 @@ int cxms_load_build(const struct cxms_recording *rec, const struct cxms_cells *c
 		const struct cxms_rec_sample *s = &rec->sample[i];
 		if (half != CXMS_HALF_ALL && cxms_sample_half(i, seed) != half)
 			continue;
-		size_t cell = cxms_cells_at(cells, s->thread, s->time_ns);
-		if (ev->group_of_sample[i] != CXMS_NO_GROUP)
-			add_sample(rec, ev, target_of_page, i, times, &at[cell * n_target]);
+		size_t cell = cells->cell_of_sample[i];
+		uint32_t g = ev->grain_of_sample[i];
+		if (g != CXMS_NO_GRAIN)
+			add(&at[cell * n_target + target_of_page[s->page]], &ev->grain[g],
+			    s->weight_ns * times,
+			    ev->grain[g].store || s->flags & CXMS_SAMPLE_WRITE);
 		else if (cxms_rec_is_wait(rec, s))
 			floating[cell] += s->weight_ns * times;
 	}

@@ -44,7 +44,7 @@ int cxms_place_split(const struct cxms_policy_ops *policy, const struct cxms_pol
 		total += (double)page[i].bytes;
 	}
 	if (!rc)
-		out->local_pct = total > 0 ? 100 * out->bytes[0] / total : 100;
+		out->local_pct = total > 0 ? 100 * out->bytes[0] / total : local_pct;
 	else
 		cxms_placement_fini(out);
 	free(local);

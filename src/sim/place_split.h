@@ -14,7 +14,7 @@ struct cxms_pages;
 struct cxms_placement {
 	uint32_t *target_of_page;
 	double *bytes;	  /* [target] */
-	double local_pct; /* measured */
+	double local_pct; /* measured; as asked where no page is known */
 };
 
 /**

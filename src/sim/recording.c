@@ -178,6 +178,27 @@ static int load_event(struct loader *l, const struct cxms_event *ev, struct cxms
 	return rc ? no_memory(err) : 0;
 }
 
+/*
+ * A source that samples kernel time too covers all time on CPU: what its samples miss of a thread's
+ * slices (the tail of a short thread) is taken to be like what they saw.
+ */
+static int scale_to_runs(struct cxms_recording *rec, struct cxms_err *err)
+{
+	double *seen = calloc(rec->n_thread + 1, sizeof(*seen));
+	if (!seen)
+		return no_memory(err);
+	for (size_t i = 0; i < rec->n_sample; i++)
+		seen[rec->sample[i].thread] += rec->sample[i].weight_ns;
+	for (size_t i = 0; i < rec->n_sample; i++) {
+		struct cxms_rec_sample *s = &rec->sample[i];
+		double run = (double)rec->thread[s->thread].run_ns;
+		if (run > 0 && seen[s->thread] > 0)
+			s->weight_ns *= run / seen[s->thread];
+	}
+	free(seen);
+	return 0;
+}
+
 /* Scale each CPU's samples for those it lost; close threads that never exited. */
 static void finish(struct loader *l)
 {
@@ -245,6 +266,8 @@ int cxms_recording_load(struct cxms_trace_reader *r, struct cxms_recording *out,
 		out->cut = cxms_trace_reader_state(r) == CXMS_TRACE_CUT;
 		rc = settle_pages(out, err);
 	}
+	if (!rc && out->facts.source_caps & CXMS_SRC_KERNEL)
+		rc = scale_to_runs(out, err);
 	cxms_pagemap_fini(&l.by_tid);
 	free(l.got);
 	free(l.lost);

@@ -18,37 +18,36 @@
 /* Kernel time below this share of the run does not widen the bound (MODELS: kernel time). */
 #define KERNEL_RATIO 0.05
 
-static double memory_waits(const struct cxms_stage *s, size_t sample)
-{
-	const struct cxms_rec_sample *r = &s->rec->sample[sample];
-	uint32_t g = s->ev->group_of_sample[sample];
-	if (g == CXMS_NO_GROUP)
-		return 0;
-	bool huge = cxms_pages_at(s->rec->pages, r->page)->bytes > s->rec->facts.page_bytes;
-	return r->weight_ns * (double)CXMS_PS_PER_NS * s->ev->group[g].share.mid *
-	       s->ev->wait[2 * r->site + huge].per_ps[CXMS_SPAN_MID];
-}
-
 int cxms_stage_init(struct cxms_stage *out, struct cxms_err *err)
 {
 	out->n_page = cxms_pages_count(out->rec->pages);
 	out->page = cxms_policy_pages_new(out->rec->pages);
-	for (int h = 0; h < 2; h++)
+	for (int h = 0; h < 2; h++) {
 		out->heat[h] = calloc(out->n_page + 1, sizeof(*out->heat[h]));
-	if (!out->page || !out->heat[0] || !out->heat[1])
+		out->square[h] = calloc(out->n_page + 1, sizeof(*out->square[h]));
+	}
+	if (!out->page || !out->heat[0] || !out->heat[1] || !out->square[0] || !out->square[1])
 		return cxms_fail(err, ENOMEM, "out of memory for %zu pages", out->n_page);
-	for (size_t i = 0; i < out->rec->n_sample; i++)
-		if (out->ev->group_of_sample[i] != CXMS_NO_GROUP)
-			out->heat[cxms_sample_half(i, out->cfg->seed) == CXMS_HALF_B]
-				 [out->rec->sample[i].page] += memory_waits(out, i);
+	for (size_t i = 0; i < out->rec->n_sample; i++) {
+		const struct cxms_rec_sample *s = &out->rec->sample[i];
+		uint32_t g = out->ev->grain_of_sample[i];
+		if (g == CXMS_NO_GRAIN)
+			continue;
+		int half = cxms_sample_half(i, out->cfg->seed) == CXMS_HALF_B;
+		double waits = s->weight_ns * out->ev->grain[g].waits[CXMS_SPAN_MID];
+		out->heat[half][s->page] += waits;
+		out->square[half][s->page] += waits * waits;
+	}
 	return 0;
 }
 
 void cxms_stage_fini(struct cxms_stage *s)
 {
 	free(s->page);
-	free(s->heat[0]);
-	free(s->heat[1]);
+	for (int h = 0; h < 2; h++) {
+		free(s->heat[h]);
+		free(s->square[h]);
+	}
 	for (int h = 0; h < 3; h++)
 		if (s->base_ready[h])
 			cxms_world_fini(&s->base[h]);
@@ -117,32 +116,37 @@ static struct slow slowdown_of(const struct cxms_stage *s, const struct cxms_wor
 }
 
 /*
- * Sampling error of the excess: samples are Poisson counts, each adds its own extra time x, so the
- * variance of the sum is the sum of x^2; what was never sampled is bounded by samples on the
- * slowest target.
+ * Sampling error of the excess, relative: samples are Poisson counts, each adds its own extra time
+ * x, so the variance of the sum is the sum of x^2. Only samples of the judged half count.
  */
-static double sampling_half_width(const struct cxms_stage *s, const struct cxms_placement *p,
-				  const struct cxms_world *w, double slowdown)
+static double sampling_error(const struct cxms_stage *s, const struct cxms_placement *p,
+			     const struct cxms_world *w, enum cxms_half judged)
 {
-	double sum = 0, square = 0, steepest = 0;
+	double sum = 0, square = 0;
+	for (int h = 0; h < 2; h++) {
+		if (judged != CXMS_HALF_ALL && (judged == CXMS_HALF_B) != h)
+			continue;
+		for (size_t i = 0; i < s->n_page; i++) {
+			uint32_t t = p->target_of_page[i];
+			double extra = w->target[t].latency_ps - w->target[0].latency_ps;
+			sum += t ? s->heat[h][i] * extra : 0;
+			square += t ? s->square[h][i] * extra * extra : 0;
+		}
+	}
+	return fabs(sum) > 0 ? sqrt(square) / fabs(sum) : 0;
+}
+
+/* What was never sampled may be on the slowest target: bounded as a Poisson count of none. */
+static double unseen_half_width(const struct cxms_stage *s, const struct cxms_placement *p,
+				const struct cxms_world *w)
+{
+	double steepest = 0;
+	if (p->local_pct >= 100 || s->rec->n_sample == 0)
+		return 0;
 	for (size_t t = 1; t < s->fabric->n_target; t++)
 		steepest =
 			fmax(steepest, fabs(w->target[t].latency_ps / w->target[0].latency_ps - 1));
-	for (size_t i = 0; i < s->rec->n_sample; i++) {
-		if (s->ev->group_of_sample[i] == CXMS_NO_GROUP)
-			continue;
-		uint32_t t = p->target_of_page[s->rec->sample[i].page];
-		if (t == 0)
-			continue;
-		double x = memory_waits(s, i) * (w->target[t].latency_ps - w->target[0].latency_ps);
-		sum += x;
-		square += x * x;
-	}
-	if (p->local_pct >= 100 || s->rec->n_sample == 0)
-		return 0;
-	double relative = fabs(sum) > 0 ? sqrt(square) / fabs(sum) : 0;
-	double unseen = steepest / (double)s->rec->n_sample;
-	return Z90 * relative * fabs(slowdown - 1) + POISSON_NONE * unseen;
+	return POISSON_NONE * steepest / (double)s->rec->n_sample;
 }
 
 /* Kernel work on CXL pages is not modelled: it may lengthen by the latency ratio. */
@@ -163,9 +167,10 @@ static double kernel_bound(const struct cxms_stage *s, const struct cxms_placeme
 }
 
 static void set_interval(const struct cxms_stage *s, const struct cxms_placement *p,
-			 const struct cxms_world *w, struct slow r, struct cxms_split_result *out)
+			 const struct cxms_world *w, double error, struct slow r,
+			 struct cxms_split_result *out)
 {
-	double sampling = sampling_half_width(s, p, w, r.mid);
+	double sampling = Z90 * error * fabs(r.mid - 1) + unseen_half_width(s, p, w);
 	double hi = r.hi + kernel_bound(s, p, w);
 	out->slowdown = r.mid;
 	out->sampling_half_width = sampling;
@@ -210,28 +215,38 @@ static void set_threads(const struct cxms_stage *s, const struct cxms_world *w,
 	}
 }
 
+/* Where no page is known by address, resident bytes are dealt as asked. */
+static double unseen_bytes(const struct cxms_stage *s, const struct cxms_placement *p, size_t t,
+			   double total)
+{
+	double local = total * p->local_pct / 100;
+	return t == 0 ? local : (total - local) / (double)s->fabric->n_interleave;
+}
+
 static void set_targets(const struct cxms_stage *s, const struct cxms_placement *p,
 			const struct cxms_world *w, struct cxms_split_result *out)
 {
 	double seconds = (double)out->time_ns / (double)CXMS_NS_PER_S, known = 0, dealt = 0;
 	for (size_t t = 0; t < s->fabric->n_target; t++)
 		known += p->bytes[t];
-	/* pages that no sample or fault named are placed in the same proportion */
-	double grow = known > 0 ? (double)cxms_pages_total_bytes(s->rec->pages) / known : 1;
+	double total = (double)cxms_pages_total_bytes(s->rec->pages);
 	out->n_target = s->fabric->n_target;
 	for (size_t t = 0; t < out->n_target; t++) {
 		const struct cxms_world_target *from = &w->target[t];
+		/* pages that no sample or fault named are placed in the same proportion */
+		double bytes =
+			known > 0 ? p->bytes[t] * (total / known) : unseen_bytes(s, p, t, total);
 		struct cxms_target_result *to = &out->target[t];
 		*to = (struct cxms_target_result){
 			.name = s->fabric->target[t].name,
-			.bytes = (uint64_t)(llround(dealt + p->bytes[t] * grow) - llround(dealt)),
+			.bytes = (uint64_t)(llround(dealt + bytes) - llround(dealt)),
 			.reads = (uint64_t)llround(from->reads),
 			.writes = (uint64_t)llround(from->writes),
 			.idle_latency_ns = s->fabric->target[t].idle_ps / (double)CXMS_PS_PER_NS,
 			.loaded_latency_ns = from->latency_ps / (double)CXMS_PS_PER_NS,
 			.utilization_ratio = from->utilization,
 			.stall_ns = from->stall_ns};
-		dealt += p->bytes[t] * grow;
+		dealt += bytes;
 		if (seconds > 0) {
 			to->read_bytes_per_s = from->reads * CXMS_LINE_BYTES / seconds;
 			to->write_bytes_per_s = from->writes * CXMS_LINE_BYTES / seconds;
@@ -297,6 +312,7 @@ int cxms_split_run(struct cxms_stage *s, const struct cxms_policy_ops *policy, d
 	struct cxms_placement place[2] = {0};
 	struct cxms_world world[2] = {0};
 	struct slow slow, other;
+	double error = 0;
 	const struct cxms_world *base, *whole;
 	enum cxms_half first = ranked ? CXMS_HALF_A : CXMS_HALF_ALL;
 	out->policy = policy->name;
@@ -307,11 +323,16 @@ int cxms_split_run(struct cxms_stage *s, const struct cxms_policy_ops *policy, d
 	int rc = out->thread && out->target ? 0 : cxms_fail(err, ENOMEM, "out of memory");
 	if (!rc)
 		rc = split_once(s, policy, asked_pct, first, &place[0], &world[0], &slow, err);
+	if (!rc)
+		error = sampling_error(s, &place[0], &world[0], first);
 	if (!rc && ranked) {
 		rc = split_once(s, policy, asked_pct, CXMS_HALF_B, &place[1], &world[1], &other,
 				err);
-		if (!rc)
+		if (!rc) {
 			average(&slow, &other);
+			error = hypot(error, sampling_error(s, &place[1], &world[1], CXMS_HALF_B)) /
+				2;
+		}
 	}
 	if (!rc)
 		rc = cxms_stage_base(s, first, &base, err);
@@ -319,7 +340,7 @@ int cxms_split_run(struct cxms_stage *s, const struct cxms_policy_ops *policy, d
 		rc = cxms_stage_base(s, CXMS_HALF_ALL, &whole, err);
 	if (!rc) {
 		double time = slow.mid * whole->time_ns[CXMS_SPAN_MID][s->cfg->blocked];
-		set_interval(s, &place[0], &world[0], slow, out);
+		set_interval(s, &place[0], &world[0], error, slow, out);
 		set_figures(s, &place[0], &world[0], base, time, out);
 	}
 	for (int i = 0; i < 2; i++) {

@@ -21,7 +21,8 @@ struct cxms_stage {
 	const struct cxms_fabric *fabric;
 	size_t n_page;
 	struct cxms_policy_page *page; /* heat is set for the half that ranks */
-	double *heat[2]; /* [half A, half B][page]: exposed waits of that half's samples */
+	double *heat[2];   /* [half A, half B][page]: exposed waits of that half's samples */
+	double *square[2]; /* the same: sum of each sample's waits squared */
 	struct cxms_world base[3]; /* everything local, by enum cxms_half */
 	bool base_ready[3];
 	struct cxms_warnings *warnings;

@@ -1,6 +1,7 @@
 #include "source/clock_rings.h"
 
 #include "base/err.h"
+#include "base/sys.h"
 #include "base/warn.h"
 #include "source/perf_open.h"
 #include "source/perf_rec.h"
@@ -162,6 +163,21 @@ void cxms_clock_rings_wait(struct cxms_clock_rings *r, int fd_a, int fd_b, int t
 	}
 }
 
+/* What stood in a ring that held no sensible record is lost, as if the kernel had said so. */
+static int push_lost(unsigned stream, unsigned cpu, struct cxms_order *order, struct cxms_err *err)
+{
+	struct {
+		struct perf_event_header header;
+		uint64_t id, lost;
+		uint32_t pid, tid;
+		uint64_t time_ns;
+		uint32_t cpu, reserved;
+	} rec = {.header = {.type = PERF_RECORD_LOST, .size = sizeof(rec)}, .lost = 1, .cpu = cpu};
+
+	rec.time_ns = cxms_now_ns();
+	return cxms_order_push(order, stream, rec.time_ns, &rec, sizeof(rec), err);
+}
+
 static int drain_ring(struct cxms_clock_rings *r, unsigned i, struct cxms_order *order,
 		      struct cxms_err *err)
 {
@@ -178,7 +194,8 @@ static int drain_ring(struct cxms_clock_rings *r, unsigned i, struct cxms_order 
 			rc = cxms_order_push(order, i, time_ns, h, h->size, err);
 	}
 	cxms_perf_ring_end(ring);
-	r->damaged += bad;
+	if (!rc && bad)
+		rc = push_lost(i, r->ring[i].cpu, order, err);
 	return rc;
 }
 

@@ -27,7 +27,6 @@ struct cxms_clock_rings {
 	unsigned n, cap;
 	size_t sample_bytes; /* size of a sample ring */
 	struct pollfd *poll; /* n rings, then two descriptors of the caller */
-	uint64_t damaged;    /* times a ring held no sensible record */
 };
 
 /**

@@ -301,7 +301,7 @@ static void take_sample(struct ptrace_source *p, struct cxms_pt_task *t)
 	look.weight_ns = weight_ns < UINT32_MAX ? (uint32_t)weight_ns : UINT32_MAX;
 	look.cpu = st.cpu;
 	/* In a system call, or in a page fault that has been handled since it was asked to stop. */
-	look.is_kernel = (long long)user.orig_rax >= 0 || st.faults != t->faults;
+	look.is_kernel = (long long)user.orig_rax >= 0 || st.faults != t->seen.faults;
 	look.is_foreign = user.cs != USER_CS_64;
 	fill_regs(&user, &look.regs);
 	p->samples++;

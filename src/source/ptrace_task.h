@@ -32,6 +32,8 @@ struct cxms_pt_task {
 	uint64_t told_run_ns;	 /* CPU time told in slices so far */
 	uint64_t slice_ns;	 /* the open slice's beginning */
 	uint16_t cpu;
+	bool is_seen;
+	struct cxms_pt_stat seen; /* at the last tick; when asked to stop, just before that */
 };
 
 /** parse a stat line; false when it is none */

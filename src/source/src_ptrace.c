@@ -28,10 +28,11 @@
 #define SHARE_OF_PERIOD	  7u /* tenths of a period of CPU time after which a thread is due */
 #define WORK_DIVISOR                                                                               \
 	10u /* our own work is at most a tenth of the time: ticks move apart otherwise */
-#define READ_NS	  50000000ull
-#define LINGER_NS 200000000ull
-#define ORPHAN_NS 50000000ull
-#define FD_LIMIT  65536u /* two descriptors per thread */
+#define IDLE_PERIODS 4u /* from one look to the next while nothing runs */
+#define READ_NS	     50000000ull
+#define LINGER_NS    200000000ull
+#define ORPHAN_NS    50000000ull
+#define FD_LIMIT     65536u /* two descriptors per thread */
 /* Stop, registers and going on: 16 to 25 us tried on a KVM guest (Cascade Lake, Linux 6.18); the
  * larger. */
 #define CXMS_ASSUMED_STOP_COST_NS 25000ull
@@ -161,50 +162,64 @@ struct round {
 	uint64_t busy_ns; /* CPU time of the process since the last tick */
 };
 
-static void look_at_task(struct ptrace_source *p, struct cxms_pt_task *t,
-			 const struct cxms_pt_stat *st, const struct round *r, unsigned n_ready)
+static void look_at_task(struct ptrace_source *p, struct cxms_pt_task *t, const struct round *r,
+			 unsigned n_ready)
 {
 	/* With more threads ready than were running, each had its share only. */
 	uint64_t share_ns = n_ready ? r->busy_ns / n_ready : 0, run_ns;
-	bool is_on_cpu = st->state == 'R' && share_ns * 2 > r->elapsed_ns;
+	bool is_ready = t->seen.state == 'R';
 
 	if (t->is_interrupted || !cxms_pt_task_run_ns(t, &run_ns))
 		return;
-	t->cpu = st->cpu;
-	cxms_pt_task_seen(t, r->now_ns, p->base_ns, run_ns, st->state, is_on_cpu, &p->out);
-	if (st->state != 'R')
+	t->cpu = t->seen.cpu;
+	cxms_pt_task_seen(t, r->now_ns, p->base_ns, run_ns, t->seen.state,
+			  is_ready && share_ns * 2 > r->elapsed_ns, &p->out);
+	if (!is_ready)
 		return;
 	t->credit_ns += share_ns < r->elapsed_ns ? share_ns : r->elapsed_ns;
 	if (t->credit_ns * 10 < p->period_ns * SHARE_OF_PERIOD)
 		return;
-	t->faults = st->faults;
 	t->is_interrupted = !ptrace(PTRACE_INTERRUPT, (pid_t)t->tid, NULL, NULL);
 }
 
-static void look_at_process(struct ptrace_source *p, struct cxms_pt_proc *proc, struct round *r)
+/* Return: it ran since the last tick. */
+static bool look_at_process(struct ptrace_source *p, struct cxms_pt_proc *proc, struct round *r)
 {
-	struct cxms_pt_stat st;
 	struct cxms_pt_task *t;
 	unsigned n_ready = 0;
 	struct timespec ts;
 	uint64_t cpu_ns;
-	bool is_busy;
+	bool was_busy = proc->was_busy;
 
 	if (clock_gettime(proc->clock, &ts))
-		return;
+		return false;
 	cpu_ns = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 	r->busy_ns = cpu_ns > proc->cpu_ns ? cpu_ns - proc->cpu_ns : 0;
-	is_busy = r->busy_ns > 0;
 	proc->cpu_ns = cpu_ns;
-	if (!is_busy && !proc->was_busy)
-		return;
-	proc->was_busy = is_busy;
-	/* One thread needs no count of the ready ones: its state is read only once. */
-	for (t = proc->tasks; t && proc->n_task > 1; t = t->next)
-		n_ready += cxms_pt_task_stat(t, &st) && st.state == 'R';
+	proc->was_busy = r->busy_ns > 0;
+	if (!proc->was_busy && !was_busy)
+		return false;
 	for (t = proc->tasks; t; t = t->next) {
-		if (!t->has_exited && cxms_pt_task_stat(t, &st))
-			look_at_task(p, t, &st, r, proc->n_task > 1 ? n_ready : st.state == 'R');
+		t->is_seen = !t->has_exited && cxms_pt_task_stat(t, &t->seen);
+		n_ready += t->is_seen && t->seen.state == 'R';
+	}
+	for (t = proc->tasks; t; t = t->next) {
+		if (t->is_seen)
+			look_at_task(p, t, r, n_ready);
+	}
+	return true;
+}
+
+static void adopt_orphans(struct ptrace_source *p, uint64_t now_ns)
+{
+	struct cxms_pt_task *t;
+	size_t pos = 0;
+
+	while ((t = cxms_idmap_next(&p->tasks, &pos))) {
+		if (t->proc || now_ns - t->born_ns < ORPHAN_NS)
+			continue;
+		pt_adopt_orphan(p, t);
+		return; /* the map may have changed */
 	}
 }
 
@@ -212,27 +227,22 @@ static void tick(struct ptrace_source *p)
 {
 	struct round r = {.now_ns = cxms_now_ns()};
 	struct cxms_pt_proc *proc;
-	struct cxms_pt_task *t;
-	uint64_t work_ns;
+	uint64_t work_ns, gap_ns;
+	bool is_busy = false;
 	size_t pos = 0;
 
 	r.elapsed_ns = r.now_ns - p->last_tick_ns;
 	p->last_tick_ns = r.now_ns;
 	while ((proc = cxms_idmap_next(&p->procs, &pos)))
-		look_at_process(p, proc, &r);
-	pos = 0;
-	while ((t = cxms_idmap_next(&p->tasks, &pos))) {
-		if (t->proc || r.now_ns - t->born_ns < ORPHAN_NS)
-			continue;
-		pt_adopt_orphan(p, t);
-		break; /* the map may have changed */
-	}
+		is_busy |= look_at_process(p, proc, &r);
+	adopt_orphans(p, r.now_ns);
+	gap_ns = is_busy ? p->period_ns : p->period_ns * IDLE_PERIODS;
 	work_ns = cxms_now_ns() - r.now_ns;
-	p->tick_ns += p->period_ns;
+	p->tick_ns += gap_ns;
 	if (p->tick_ns < r.now_ns + work_ns * WORK_DIVISOR)
 		p->tick_ns = r.now_ns + work_ns * WORK_DIVISOR;
 	if (p->tick_ns < r.now_ns)
-		p->tick_ns = r.now_ns + p->period_ns;
+		p->tick_ns = r.now_ns + gap_ns;
 }
 
 static void area_found(void *arg, uint32_t pid, const struct cxms_area *area)
@@ -325,7 +335,7 @@ const struct cxms_source_ops cxms_source_ptrace = {
 	.abi = CXMS_SOURCE_ABI,
 	.name = "ptrace",
 	.summary = "registers read by stopping running threads once a millisecond; needs no perf",
-	.caps = CXMS_SRC_LIVE | CXMS_SRC_STORES,
+	.caps = CXMS_SRC_LIVE | CXMS_SRC_STORES | CXMS_SRC_KERNEL,
 	.default_period_ns = DEFAULT_PERIOD_NS,
 	.priv_size = sizeof(struct ptrace_source),
 	.probe = ptrace_probe,

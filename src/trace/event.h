@@ -129,6 +129,7 @@ enum cxms_source_cap {
 	CXMS_SRC_COUNTERS = 1u << 4, /* hardware counters */
 	CXMS_SRC_EXACT = 1u << 5,    /* every access */
 	CXMS_SRC_FAULTS = 1u << 6,   /* first touches with addresses */
+	CXMS_SRC_KERNEL = 1u << 7,   /* time in the kernel is sampled as well as user time */
 };
 
 #define CXMS_STAIR_MAX 12

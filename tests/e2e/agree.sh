@@ -8,7 +8,7 @@ if [[ $why != works* ]]; then
 	finish
 fi
 for by in clock ptrace; do
-	"$CXMS" record -q -S $by -o $by.cxlt -- "$MB" chase --size 256MiB --seconds 5 >$by.out ||
+	"$CXMS" record -q -S $by -o $by.cxlt -- "$MB" chase --size 256MiB --steps 28000000 >$by.out ||
 		fail "$by" "could not be recorded"
 	"$CXMS" replay -q -t x2.yaml -t x3.yaml -f csv -o $by.csv $by.cxlt
 done

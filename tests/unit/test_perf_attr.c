@@ -17,7 +17,7 @@
 
 #define COMMON_OF(sample_type, more)                                                               \
 	"sample_type=" sample_type "\ndisabled=1\ninherit=1\nexclude_kernel=1\nexclude_hv="        \
-				   "1\n" more
+	"1\n" more
 
 static const struct {
 	enum cxms_perf_event event;

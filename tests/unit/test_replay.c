@@ -1,0 +1,453 @@
+/* Replay against closed forms: what a program in closed form must come out as, and odd recordings.
+ */
+#include "play.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "base/rng.h"
+
+#define PID	 100u
+#define ARRAY	 0x100000000000ull
+#define LOCAL_NS 110.0
+#define CXL_NS	 330.0
+#define MEM_NS	 100.0 /* of the synthetic machine */
+#define WALK_NS	 20.0
+#define TOPOLOGY PLAY_TOPO(110, 330)
+#define FAR_AWAY PLAY_TOPO(110, 5000)
+
+static const double ends[] = {100, 50, 0};
+
+/* Excess over all-local of a program that waits for share s of its time, waits of L_seen each. */
+static double closed_form(double stall, double seen_ns)
+{
+	double waits = stall / seen_ns;
+	return (1 + waits * (CXL_NS - MEM_NS)) / (1 + waits * (LOCAL_NS - MEM_NS));
+}
+
+static void test_chase_follows_the_closed_form(void **state)
+{
+	static const struct {
+		const char *page;
+		double stall, seen_ns;
+		const char *why;
+	} rows[] = {
+		{"2MiB", 1.0, MEM_NS, "all time is waiting: ratio of the latencies"},
+		{"2MiB", 0.6, MEM_NS, "Amdahl"},
+		{"2MiB", 0.05, MEM_NS, "little waiting"},
+		{"4KiB", 1.0, MEM_NS + WALK_NS, "page walks stay local: fewer exposed waits"},
+		{"4KiB", 0.4, MEM_NS + WALK_NS, "walks and compute"},
+	};
+	struct cxms_topo *topo = play_topology(TOPOLOGY);
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
+		char pattern[200];
+		snprintf(pattern, sizeof(pattern),
+			 "{duration: 1s, period: 200us, page: %s, footprint: 1GiB, stall: %g, "
+			 "access: chase}",
+			 rows[i].page, rows[i].stall);
+		struct cxms_result *r = play(pattern, 7, topo, NULL, ends, 3);
+		const struct cxms_split_result *s = r->split;
+		double want = closed_form(rows[i].stall, rows[i].seen_ns);
+		double half = 1 + (want - 1) / 2;
+		print_message("%s: want %g, got %g\n", rows[i].why, want, s[2].slowdown);
+		/* 1 GiB is far beyond the cache; what a few colliding lines bring stays below */
+		assert_true(fabs(s[2].slowdown - want) < 1e-3 * want);
+		assert_true(s[2].slowdown_lo <= want && want <= s[2].slowdown_hi);
+		/* half the pages: half of the samples, to within their number's binomial error */
+		double n = 5000 * rows[i].stall;
+		assert_true(fabs(s[1].slowdown - half) < 3 * (want - 1) * 0.5 / sqrt(n) + 1e-3);
+		assert_true(s[1].slowdown_lo <= half && half <= s[1].slowdown_hi);
+		cxms_result_free(r);
+	}
+	cxms_topo_free(topo);
+}
+
+static void test_time_with_everything_local_is_native_on_the_same_machine(void **state)
+{
+	static const char *const patterns[] = {
+		"{duration: 1s, stall: 0.7, access: chase, page: 2MiB}",
+		"{duration: 1s, stall: 0.7, access: random, threads: 3, blocked: 0.4}",
+		"{duration: 700ms, period: 1ms, stall: 1, access: stream, kernel: 0}",
+	};
+	struct cxms_topo *topo = play_topology(PLAY_TOPO(100, 330));
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(patterns); i++) {
+		struct cxms_result *r = play(patterns[i], 3, topo, NULL, ends, 1);
+		double native = (double)r->totals.duration_ns;
+		assert_true(fabs((double)r->split[0].time_ns - native) < 1e-9 * native + 1);
+		cxms_result_free(r);
+	}
+	cxms_topo_free(topo);
+}
+
+static void test_cached_and_computing_programs_stay_fast(void **state)
+{
+	static const struct {
+		const char *pattern, *topology;
+		double most;
+		const char *why;
+	} rows[] = {
+		{"{duration: 1s, stall: 0, footprint: 1GiB}", FAR_AWAY, 1.02, "compute only"},
+		{"{duration: 1s, stall: 0, kernel: 0.5, footprint: 1GiB}", FAR_AWAY, 1.02,
+		 "compute and kernel"},
+		{"{duration: 1s, stall: 0.9, footprint: 1MiB, access: random}", TOPOLOGY, 1.10,
+		 "1 MiB sits in the LLC"},
+		{"{duration: 1s, stall: 0.9, footprint: 1MiB, access: chase, page: 2MiB}", TOPOLOGY,
+		 1.10, "a chase in the LLC"},
+		{"{duration: 60s, threads: 4, stall: 1, footprint: 4KiB, access: random}", TOPOLOGY,
+		 1.10, "64 lines, so many samples that they are not all looked at"},
+	};
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
+		struct cxms_topo *topo = play_topology(rows[i].topology);
+		struct cxms_result *r = play(rows[i].pattern, 5, topo, NULL, ends, 3);
+		print_message("%s: %g\n", rows[i].why, r->split[2].slowdown);
+		assert_true(r->split[2].slowdown >= 1 && r->split[2].slowdown <= rows[i].most);
+		cxms_result_free(r);
+		cxms_topo_free(topo);
+	}
+}
+
+static double memory_share(const struct cxms_result *r)
+{
+	return r->basis.dram_stall_ns / r->basis.stall_ns;
+}
+
+static void test_two_loops_one_cached_one_not(void **state)
+{
+	struct cxms_topo *topo = play_topology(TOPOLOGY);
+	struct cxms_result *r = play("{duration: 2s, stall: 0.8, footprint: 1GiB, footprint2: "
+				     "1MiB, share2: 0.5, access: random}",
+				     2, topo, NULL, ends, 3);
+	(void)state;
+	print_message("memory share %g\n", memory_share(r));
+	assert_true(memory_share(r) >= 0.4 && memory_share(r) <= 0.6);
+	cxms_result_free(r);
+	cxms_topo_free(topo);
+}
+
+/* A process of one thread that is on the CPU throughout; the array is one mapping. */
+static void begin_process(struct play *p, uint64_t bytes)
+{
+	play_fork(p, PID, PID, 0, 0, 0);
+	play_map(p, PID, ARRAY, bytes);
+}
+
+static int end_process(struct play *p, uint64_t duration_ns)
+{
+	play_run(p, PID, PID, 0, duration_ns);
+	play_exit(p, PID, PID, duration_ns);
+	return play_write(p, true);
+}
+
+/* One instruction, one array: half of the waits on its first MiB. */
+static int record_mixture(unsigned n, uint64_t seed)
+{
+	struct play p = {0};
+	struct cxms_rng rng;
+	cxms_rng_init(&rng, seed);
+	begin_process(&p, 1024 * PLAY_MIB);
+	uint32_t site = play_site(&p, PID, 0x400000, CXMS_SITE_LOAD, 0);
+	play_area(&p, PID, ARRAY, 1024 * PLAY_MIB, 1024 * PLAY_MIB, 1024 * PLAY_MIB);
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t lines = (i & 1 ? 1024 * PLAY_MIB : PLAY_MIB) / 64;
+		(void)play_sample(&p, PID, PID, (i + 1) * 200000ull, site,
+				  ARRAY + 64 * cxms_rng_below(&rng, lines));
+	}
+	return end_process(&p, n * 200000ull);
+}
+
+static void test_one_loop_half_cached(void **state)
+{
+	static const struct {
+		unsigned samples;
+		double lo, hi;
+		const char *why;
+	} rows[] = {
+		{50000, 0.4, 0.6, "enough triples to tell two classes apart"},
+		{12000, 0.35, 0.65, "some"},
+	};
+	struct cxms_topo *topo = play_topology(TOPOLOGY);
+	const struct cxms_topo *const list[] = {topo};
+	struct cxms_replay_cfg cfg = {.topo = list, .n_topo = 1, .split_pct = ends, .n_split = 3};
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
+		int fd = record_mixture(rows[i].samples, 40 + i);
+		struct cxms_result *r = play_replay(fd, &cfg);
+		print_message("%s: memory share %g\n", rows[i].why, memory_share(r));
+		assert_true(memory_share(r) >= rows[i].lo && memory_share(r) <= rows[i].hi);
+		cxms_result_free(r);
+		close(fd);
+	}
+	cxms_topo_free(topo);
+}
+
+/* Too few samples to tell: the interval must hold the truth, whatever the middle. */
+static void test_one_loop_half_cached_few_samples(void **state)
+{
+	struct cxms_topo *topo = play_topology(TOPOLOGY);
+	const struct cxms_topo *const list[] = {topo};
+	struct cxms_replay_cfg cfg = {.topo = list, .n_topo = 1, .split_pct = ends, .n_split = 3};
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		int fd = record_mixture(2500, 100 + i);
+		struct cxms_result *r = play_replay(fd, &cfg);
+		const struct cxms_site_result *site = &r->basis.site[0];
+		print_message("share %g .. %g .. %g, slowdown %g .. %g\n", site->dram_share_lo,
+			      site->dram_share, site->dram_share_hi, r->split[2].slowdown_lo,
+			      r->split[2].slowdown_hi);
+		assert_true(site->dram_share_lo <= 0.5 && site->dram_share_hi >= 0.5);
+		cxms_result_free(r);
+		close(fd);
+	}
+	cxms_topo_free(topo);
+}
+
+static void test_hot_pages_of_a_uniform_chase_are_no_better_than_any(void **state)
+{
+	static const char *const policy[] = {"page-interleave", "hot-local", "cold-local"};
+	static const double half[] = {50};
+	struct cxms_topo *topo = play_topology(TOPOLOGY);
+	const struct cxms_topo *const list[] = {topo};
+	struct cxms_replay_cfg cfg = {.topo = list,
+				      .n_topo = 1,
+				      .policy = policy,
+				      .n_policy = 3,
+				      .split_pct = half,
+				      .n_split = 1};
+	(void)state;
+	double sum[3] = {0};
+	for (uint64_t seed = 1; seed <= 100; seed++) {
+		int fd = play_record("{duration: 1s, footprint: 8MiB, stall: 0.7, access: chase}",
+				     seed);
+		cfg.seed = seed;
+		cfg.llc_bytes = 65536;
+		struct cxms_result *r = play_replay(fd, &cfg);
+		const struct cxms_split_result *s = r->split;
+		print_message("%g, hot %g, cold %g\n", s[0].slowdown, s[1].slowdown, s[2].slowdown);
+		for (int k = 1; k < 3; k++)
+			sum[k] += s[k].slowdown - s[0].slowdown;
+		cxms_result_free(r);
+		close(fd);
+	}
+	print_message("MEAN %g %g\n", sum[1] / 100, sum[2] / 100);
+	cxms_topo_free(topo);
+}
+
+/* Waits are on the upper half of the array only; who touched it first decides. */
+static double first_touch_slowdown(bool upper_first, double local_pct)
+{
+	static const char *const policy[] = {"first-touch"};
+	const uint64_t pages = 8192;
+	struct cxms_topo *topo = play_topology(TOPOLOGY);
+	const struct cxms_topo *const list[] = {topo};
+	struct cxms_replay_cfg cfg = {.topo = list,
+				      .n_topo = 1,
+				      .policy = policy,
+				      .n_policy = 1,
+				      .split_pct = &local_pct,
+				      .n_split = 1,
+				      .llc_bytes = 65536};
+	struct play p = {0};
+	struct cxms_rng rng;
+	cxms_rng_init(&rng, 1);
+	begin_process(&p, pages * 4096);
+	uint32_t site = play_site(&p, PID, 0x400000, CXMS_SITE_LOAD, CXMS_SITE_CARRIED);
+	for (uint64_t i = 0; i < pages; i++)
+		play_fault(&p, PID, i, ARRAY + 4096 * (upper_first ? (i + pages / 2) % pages : i));
+	for (uint64_t i = 0; i < 2000; i++)
+		(void)play_sample(&p, PID, PID, (i + 1) * 200000, site,
+				  ARRAY + 4096 * (pages / 2 + cxms_rng_below(&rng, pages / 2)));
+	int fd = end_process(&p, 400 * PLAY_MS);
+	struct cxms_result *r = play_replay(fd, &cfg);
+	double slowdown = r->split[0].slowdown;
+	cxms_result_free(r);
+	close(fd);
+	cxms_topo_free(topo);
+	return slowdown;
+}
+
+static void test_first_touch_order_is_honoured(void **state)
+{
+	(void)state;
+	assert_true(fabs(first_touch_slowdown(true, 50) - 1) < 1e-9);
+	double all = first_touch_slowdown(false, 0);
+	assert_true(all > 2);
+	assert_true(fabs(first_touch_slowdown(false, 50) - all) < 1e-9);
+	double part = first_touch_slowdown(false, 75);
+	assert_true(part > 1.2 && part < all - 0.2);
+}
+
+/* Recordings that end early, show nothing, or refer to what is not there. */
+enum oddity {
+	NOTHING_RAN,
+	NO_SAMPLES,
+	ONE_SAMPLE,
+	NO_TIME,
+	NO_RUNS,
+	UNKNOWN_SITE,
+	CUT,
+	RUN_BEYOND_LIFE,
+	SAMPLE_BEYOND_LIFE,
+	TOP_OF_MEMORY,
+	BORN_AT_THE_END,
+	ODDITIES
+};
+
+static int record_oddity(enum oddity o)
+{
+	struct play p = {0};
+	uint64_t end = o == NO_TIME ? 0 : 100 * PLAY_MS;
+	if (o == NOTHING_RAN)
+		return play_write(&p, true);
+	begin_process(&p, 64 * PLAY_MIB);
+	uint32_t site = play_site(&p, PID, 0x400000, CXMS_SITE_LOAD, 0);
+	unsigned n = o == NO_SAMPLES || o == NO_TIME ? 0 : o == ONE_SAMPLE ? 1 : 500;
+	for (unsigned i = 0; i < n; i++)
+		(void)play_sample(&p, PID, PID, (i + 1) * 200000ull, o == UNKNOWN_SITE ? 77 : site,
+				  o == TOP_OF_MEMORY ? UINT64_MAX - 64 * i : ARRAY + 4096 * i);
+	if (o == SAMPLE_BEYOND_LIFE)
+		(void)play_sample(&p, PID, PID, UINT64_MAX / 2, site, ARRAY);
+	if (o == BORN_AT_THE_END)
+		play_fork(&p, PID, PID + 1, PID, PID, end);
+	if (o != NO_RUNS)
+		play_run(&p, PID, PID, 0, o == RUN_BEYOND_LIFE ? UINT64_MAX / 4 : end);
+	if (o != CUT)
+		play_exit(&p, PID, PID, end);
+	return play_write(&p, o != CUT);
+}
+
+static void check_sane(const struct cxms_result *r)
+{
+	for (size_t i = 0; i < r->n_split; i++) {
+		const struct cxms_split_result *s = &r->split[i];
+		uint64_t sum = 0;
+		for (int c = 0; c < CXMS_CAUSE_COUNT; c++)
+			sum += s->causes_ns[c];
+		assert_int_equal(sum, s->time_ns);
+		assert_true(isfinite(s->slowdown) && s->slowdown >= 1);
+		assert_true(isfinite(s->slowdown_hi) && s->slowdown_hi >= s->slowdown);
+		assert_true(s->slowdown_lo >= 0 && s->slowdown_lo <= s->slowdown);
+		assert_true(isfinite(s->sampling_half_width) && isfinite(s->model_half_width));
+	}
+	assert_true(r->split[0].slowdown <= 1);
+}
+
+static void test_odd_recordings_are_survived(void **state)
+{
+	struct cxms_topo *topo = play_topology(TOPOLOGY);
+	const struct cxms_topo *const list[] = {topo};
+	static const char *const policy[] = {"page-interleave", "hot-local", "first-touch"};
+	struct cxms_replay_cfg cfg = {.topo = list,
+				      .n_topo = 1,
+				      .policy = policy,
+				      .n_policy = 3,
+				      .split_pct = ends,
+				      .n_split = 3};
+	(void)state;
+	for (int o = 0; o < ODDITIES; o++) {
+		struct cxms_trace_reader *reader = NULL;
+		struct cxms_result *r = NULL;
+		struct cxms_err err = {0};
+		int fd = record_oddity((enum oddity)o);
+		assert_int_equal(cxms_trace_reader_open_fd(fd, "memory", &reader, &err), 0);
+		int rc = cxms_replay(reader, &cfg, &r, &err);
+		print_message("oddity %d: %d %s\n", o, rc, err.msg);
+		assert_int_equal(rc, o == NOTHING_RAN ? -ENODATA : 0);
+		if (!rc) {
+			check_sane(r);
+			assert_int_equal(r->status == CXMS_STATUS_CUT, o == CUT);
+		}
+		cxms_result_free(r);
+		cxms_trace_reader_close(reader);
+		close(fd);
+	}
+	cxms_topo_free(topo);
+}
+
+static void test_unknown_policy_is_named(void **state)
+{
+	static const char *const policy[] = {"no-such"};
+	struct cxms_topo *topo = play_topology(TOPOLOGY);
+	const struct cxms_topo *const list[] = {topo};
+	const struct cxms_replay_cfg cfg = {
+		.topo = list, .n_topo = 1, .policy = policy, .n_policy = 1};
+	struct cxms_trace_reader *reader = NULL;
+	struct cxms_result *r = NULL;
+	struct cxms_err err = {0};
+	int fd = play_record("{duration: 1ms, pages: 1}", 1);
+	(void)state;
+	assert_int_equal(cxms_trace_reader_open_fd(fd, "memory", &reader, &err), 0);
+	assert_int_equal(cxms_replay(reader, &cfg, &r, &err), -EINVAL);
+	assert_non_null(strstr(err.msg, "'no-such'"));
+	assert_non_null(strstr(err.msg, "page-interleave"));
+	assert_null(r);
+	cxms_trace_reader_close(reader);
+	close(fd);
+	cxms_topo_free(topo);
+}
+
+static void test_policy_and_splits_come_from_the_topology(void **state)
+{
+	struct cxms_topo *topo =
+		play_topology(TOPOLOGY "placement: {policy: first-touch, splits: [90, 10]}\n");
+	struct cxms_result *r = play("{duration: 50ms, pages: 100}", 1, topo, NULL, NULL, 0);
+	(void)state;
+	assert_int_equal(r->n_split, 2);
+	assert_string_equal(r->split[1].policy, "first-touch");
+	assert_true(fabs(r->split[1].local_pct - 10) < 1e-9);
+	cxms_result_free(r);
+	r = play("{duration: 50ms, pages: 100}", 1, topo, "page-interleave", ends, 3);
+	assert_int_equal(r->n_split, 3);
+	assert_string_equal(r->split[0].policy, "page-interleave");
+	cxms_result_free(r);
+	cxms_topo_free(topo);
+}
+
+/* Independent draws: the interval's sampling part against the slowdown of the pattern itself. */
+static void test_interval_covers_the_truth(void **state)
+{
+	enum { RUNS = 300 };
+	static const double half[] = {50};
+	static const double stall = 0.3;
+	struct cxms_topo *topo = play_topology(TOPOLOGY);
+	unsigned covered = 0, sampled = 0;
+	double truth = 1 + (closed_form(stall, MEM_NS) - 1) / 2;
+	(void)state;
+	for (unsigned i = 0; i < RUNS; i++) {
+		struct cxms_result *r = play("{duration: 200ms, footprint: 4GiB, page: 2MiB, "
+					     "stall: 0.3, access: chase, exact: false}",
+					     1000 + i, topo, NULL, half, 1);
+		const struct cxms_split_result *s = r->split;
+		covered += s->slowdown_lo <= truth && truth <= s->slowdown_hi;
+		sampled += fabs(s->slowdown - truth) <= s->sampling_half_width;
+		cxms_result_free(r);
+	}
+	print_message("covered %.1f %%, by the sampling part alone %.1f %%\n",
+		      100.0 * covered / RUNS, 100.0 * sampled / RUNS);
+	/* nominal 90 %: 84 is 3.5 standard deviations of 300 runs below */
+	assert_true(covered >= 0.84 * RUNS);
+	assert_true(sampled >= 0.84 * RUNS);
+	cxms_topo_free(topo);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_chase_follows_the_closed_form),
+		cmocka_unit_test(test_time_with_everything_local_is_native_on_the_same_machine),
+		cmocka_unit_test(test_cached_and_computing_programs_stay_fast),
+		cmocka_unit_test(test_two_loops_one_cached_one_not),
+		cmocka_unit_test(test_one_loop_half_cached),
+		cmocka_unit_test(test_one_loop_half_cached_few_samples),
+		cmocka_unit_test(test_hot_pages_of_a_uniform_chase_are_no_better_than_any),
+		cmocka_unit_test(test_first_touch_order_is_honoured),
+		cmocka_unit_test(test_odd_recordings_are_survived),
+		cmocka_unit_test(test_unknown_policy_is_named),
+		cmocka_unit_test(test_policy_and_splits_come_from_the_topology),
+		cmocka_unit_test(test_interval_covers_the_truth),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
