@@ -1,5 +1,6 @@
 #include "place/areas.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -7,6 +8,8 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "place/pagemap.h"
+#include "place/pages.h"
 
 /* Where a source tells no mappings, neighbours within this are taken for one area. */
 #define UNMAPPED_AREA_BYTES (1ull << 30)
@@ -26,6 +29,7 @@ struct cxms_areas {
 	struct space *space;
 	size_t n, cap;
 	uint32_t n_area;
+	struct cxms_pagemap by_pid;    /* (0, pid) -> the space it runs in */
 	uint32_t last_pid, last_space; /* look-up cache */
 };
 
@@ -46,13 +50,15 @@ void cxms_areas_free(struct cxms_areas *a)
 	for (size_t i = 0; i < a->n; i++)
 		free(a->space[i].span);
 	free(a->space);
+	cxms_pagemap_fini(&a->by_pid);
 	free(a);
 }
 
 static int new_space(struct cxms_areas *a, uint32_t pid, uint32_t parent, uint32_t *out,
 		     struct cxms_err *err)
 {
-	if (cxms_array_grow((void **)&a->space, &a->cap, a->n + 1, sizeof(*a->space)))
+	if (cxms_array_grow((void **)&a->space, &a->cap, a->n + 1, sizeof(*a->space)) ||
+	    cxms_pagemap_set(&a->by_pid, 0, pid, (uint32_t)a->n))
 		return cxms_fail(err, ENOMEM, "out of memory");
 	a->space[a->n] = (struct space){.pid = pid, .parent = parent};
 	*out = (uint32_t)a->n++;
@@ -61,19 +67,16 @@ static int new_space(struct cxms_areas *a, uint32_t pid, uint32_t parent, uint32
 	return 0;
 }
 
+static_assert(CXMS_NO_PAGE == CXMS_NO_SPACE, "an absent pid has no space");
+
 /* The newest space of a pid is the one it runs in. */
 static uint32_t current_space(struct cxms_areas *a, uint32_t pid)
 {
 	if (a->last_space != CXMS_NO_SPACE && a->last_pid == pid)
 		return a->last_space;
-	for (size_t i = a->n; i-- > 0;) {
-		if (a->space[i].pid == pid) {
-			a->last_pid = pid;
-			a->last_space = (uint32_t)i;
-			return (uint32_t)i;
-		}
-	}
-	return CXMS_NO_SPACE;
+	a->last_pid = pid;
+	a->last_space = cxms_pagemap_get(&a->by_pid, 0, pid);
+	return a->last_space;
 }
 
 int cxms_areas_space(struct cxms_areas *a, uint32_t pid, uint32_t *space, struct cxms_err *err)

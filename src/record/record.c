@@ -177,6 +177,7 @@ static int run(struct recording *r, const struct cxms_source_ops *ops, struct cx
 	struct cxms_source_cfg cfg = {
 		.argv = r->cfg->argv,
 		.period_ns = r->cfg->period_ns,
+		.sample_cost_ns = facts->sample_cost_ns,
 		.pattern = r->cfg->pattern,
 		.seed = r->cfg->seed,
 		.log = r->cfg->log,

@@ -11,13 +11,15 @@
 #define MIN_SAMPLES_PER_EPOCH 400u	       /* MODELS, notation */
 #define MIN_EPOCH_NS	      (20u * 1000000u) /* MODELS, notation */
 #define MAX_EPOCHS	      100000u	       /* keeps a mistyped --epoch from eating the memory */
+#define MAX_CELLS	      1000000u	       /* about 0.5 KiB each while a split is evaluated */
 
 /* Samples per running thread come at the rate at which the mean thread that runs is on CPU. */
 static uint64_t auto_epoch(const struct cxms_recording *rec)
 {
-	double run = 0, life = 0, weight = 0;
+	double run = 0, life = 0, weight = 0, lives = 0;
 	for (size_t i = 0; i < rec->n_thread; i++) {
 		const struct cxms_rec_thread *t = &rec->thread[i];
+		lives += (double)(t->exit_ns - t->birth_ns);
 		if (t->run_ns == 0)
 			continue;
 		/* weighted by CPU time: a sleeping pool does not stretch the epoch of those that
@@ -30,8 +32,9 @@ static uint64_t auto_epoch(const struct cxms_recording *rec)
 	double period = rec->n_sample ? weight / (double)rec->n_sample : 0;
 	double busy = life > 0 ? fmin(1, run / life) : 1;
 	double epoch = MIN_SAMPLES_PER_EPOCH * period / fmax(busy, 1e-3);
-	/* a run of hours gets longer epochs rather than more */
+	/* a run of hours, or of very many threads, gets longer epochs rather than more */
 	epoch = fmax(epoch, (double)(rec->duration_ns / MAX_EPOCHS + 1));
+	epoch = fmax(epoch, lives / MAX_CELLS);
 	return (uint64_t)fmax(epoch, MIN_EPOCH_NS);
 }
 

@@ -24,10 +24,12 @@ struct gather {
 	uint32_t *window;
 };
 
-/* The group of a site and area, made when new. */
+/* The group of a site and area, made when new; *group: the group of the sample before. */
 static int group_of(struct cxms_evidence *e, struct cxms_pagemap *map, size_t *cap, uint32_t site,
 		    uint32_t area, uint32_t *group)
 {
+	if (*group < e->n_group && e->group[*group].site == site && e->group[*group].area == area)
+		return 0;
 	*group = cxms_pagemap_get(map, area, site);
 	if (*group != CXMS_NO_PAGE)
 		return 0;
@@ -43,13 +45,13 @@ static int assign_groups(const struct cxms_recording *rec, struct cxms_evidence 
 {
 	struct cxms_pagemap map = {0};
 	size_t cap = 0;
+	uint32_t g = 0;
 	int rc = 0;
 	e->grain_of_sample = malloc((rec->n_sample + 1) * sizeof(*e->grain_of_sample));
 	if (!e->grain_of_sample)
 		return -ENOMEM;
 	for (size_t i = 0; i < rec->n_sample && !rc; i++) {
 		const struct cxms_rec_sample *s = &rec->sample[i];
-		uint32_t g;
 		e->grain_of_sample[i] = CXMS_NO_GRAIN;
 		if (!cxms_rec_is_wait(rec, s))
 			continue;

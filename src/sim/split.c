@@ -170,7 +170,7 @@ static void set_interval(const struct cxms_stage *s, const struct cxms_placement
 			 const struct cxms_world *w, double error, struct slow r,
 			 struct cxms_split_result *out)
 {
-	double sampling = Z90 * error * fabs(r.mid - 1) + unseen_half_width(s, p, w);
+	double sampling = hypot(Z90 * error * (r.mid - 1), unseen_half_width(s, p, w));
 	double hi = r.hi + kernel_bound(s, p, w);
 	out->slowdown = r.mid;
 	out->sampling_half_width = sampling;

@@ -43,7 +43,7 @@ struct clock {
 	struct cxms_idmap tasks; /* tid -> struct clock_task */
 	struct cxms_meter meter;
 	struct cxms_warnings *warnings;
-	uint64_t period_ns;
+	uint64_t period_ns, sample_cost_ns;
 	uint64_t base_ns;     /* the recording began */
 	uint64_t cut_ns;      /* records before it are complete */
 	uint64_t root_end_ns; /* last EXIT of the root, else when it was seen to have ended; 0 =

@@ -22,6 +22,7 @@
 #include "base/units.h"
 #include "source/machine_cache.h"
 #include "source/machine_chase.h"
+#include "source/sample_cost.h"
 #include "source/synth.h"
 
 #define MIB	 (1024ull * 1024)
@@ -319,7 +320,7 @@ int cxms_machine_measure(struct cxms_facts *facts, const struct cxms_machine_cfg
 {
 	struct cxms_err cache_err = {0};
 	struct cxms_facts f = *facts;
-	bool all_given = cfg->mem_latency_ps && cfg->walk_ps;
+	bool all_given = cfg->mem_latency_ps && cfg->walk_ps, is_new = false;
 	int rc;
 
 	if (cfg->remeasure || (!cxms_machine_cache_load(&f, cfg->log) && !all_given)) {
@@ -328,10 +329,13 @@ int cxms_machine_measure(struct cxms_facts *facts, const struct cxms_machine_cfg
 		rc = measure_now(&f, cfg->log, err);
 		if (rc)
 			return rc;
-		if (cxms_machine_cache_save(&f, &cache_err))
-			cxms_log(cfg->log, CXMS_LOG_NORMAL,
-				 "the measurement is not kept for the next run: %s", cache_err.msg);
+		is_new = true;
 	}
+	if (!f.sample_cost_ns && !all_given && !cxms_sample_cost_measure(&f.sample_cost_ns, NULL))
+		is_new = true;
+	if (is_new && cxms_machine_cache_save(&f, &cache_err))
+		cxms_log(cfg->log, CXMS_LOG_NORMAL,
+			 "the measurement is not kept for the next run: %s", cache_err.msg);
 	apply_given(&f, cfg);
 	*facts = f;
 	return 0;

@@ -1,4 +1,5 @@
-/* This machine: CPU, caches, kernel, and its memory latency and page-walk cost, measured once and cached. */
+/* This machine: CPU, caches, kernel, and its memory latency and page-walk cost, measured once and
+ * cached. */
 #ifndef CXMS_SOURCE_MACHINE_H
 #define CXMS_SOURCE_MACHINE_H
 
@@ -13,17 +14,19 @@ struct cxms_log;
 /** struct cxms_machine_cfg - 0 = measure (or take from the cache) */
 struct cxms_machine_cfg {
 	uint64_t mem_latency_ps, walk_ps;
-	uint64_t llc_bytes;       /* the LLC share to assume; 0 = the staircase decides */
-	bool remeasure;           /* do not use the cache */
+	uint64_t llc_bytes; /* the LLC share to assume; 0 = the staircase decides */
+	bool remeasure;	    /* do not use the cache */
 	struct cxms_log *log;
 };
-/** cxms_machine_identify() - fills what /proc, /sys and uname say (re-rootable); never fails on unknown CPUs */
+/** cxms_machine_identify() - fills what /proc, /sys and uname say (re-rootable); never fails on
+ * unknown CPUs */
 void cxms_machine_identify(struct cxms_facts *facts);
 /**
  * cxms_machine_measure() - latency by a dependent chase over 256 MiB (or an eighth of free memory)
  *
- * Once per page size, several rounds, minimum of the medians; plus a staircase of smaller footprints.
- * The staircase is made monotone; llc_latency_ps is its first step above the L2.
+ * Where perf_event_open works, what one CPU-clock sample costs is measured as well.
+ * Once per page size, several rounds, minimum of the medians; plus a staircase of smaller
+ * footprints. The staircase is made monotone; llc_latency_ps is its first step above the L2.
  * Nothing is measured when both latencies are given and no cache is there: no staircase then.
  * Cached under $XDG_CACHE_HOME/cxlmemsim (or ~/.cache) with the machine's identity; a cache that
  * cannot be written is only a log line. Takes about three seconds without a cache.
@@ -31,7 +34,8 @@ void cxms_machine_identify(struct cxms_facts *facts);
  */
 int cxms_machine_measure(struct cxms_facts *facts, const struct cxms_machine_cfg *cfg,
 			 struct cxms_err *err);
-/** the fixed machine of sources that are not live: 100 ns, 20 ns a walk, 16 MiB LLC; overwrites all of @facts */
+/** the fixed machine of sources that are not live: 100 ns, 20 ns a walk, 16 MiB LLC; overwrites all
+ * of @facts */
 void cxms_machine_synthetic(struct cxms_facts *facts, const struct cxms_machine_cfg *cfg);
 
 #endif

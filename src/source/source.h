@@ -16,9 +16,10 @@ struct cxms_warnings;
 
 /** struct cxms_source_cfg - borrowed for the life of the source */
 struct cxms_source_cfg {
-	char *const *argv;   /* program and arguments, NULL-terminated; live sources */
-	uint64_t period_ns;  /* 0 = the source's default */
-	const char *pattern; /* synth: the YAML line */
+	char *const *argv;	 /* program and arguments, NULL-terminated; live sources */
+	uint64_t period_ns;	 /* 0 = the source's default */
+	uint64_t sample_cost_ns; /* of one CPU-clock sample here; 0 = not known */
+	const char *pattern;	 /* synth: the YAML line */
 	uint64_t seed;
 	struct cxms_log *log;
 	struct cxms_warnings *warnings;

@@ -84,8 +84,6 @@ int cxms_source_open(const struct cxms_source_ops *ops, const struct cxms_source
 	s->ops = ops;
 	s->cfg = *cfg;
 	s->caps = ops->caps;
-	if (!s->cfg.period_ns)
-		s->cfg.period_ns = ops->default_period_ns;
 	s->priv = calloc(1, ops->priv_size ? ops->priv_size : 1);
 	if (!s->priv) {
 		free(s);
@@ -96,6 +94,8 @@ int cxms_source_open(const struct cxms_source_ops *ops, const struct cxms_source
 		cxms_source_free(s);
 		return rc;
 	}
+	if (!s->cfg.period_ns)
+		s->cfg.period_ns = ops->default_period_ns;
 	*out = s;
 	return 0;
 }

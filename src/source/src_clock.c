@@ -12,6 +12,7 @@
 #include "base/sys.h"
 #include "source/clock_priv.h"
 #include "source/perf_open.h"
+#include "source/sample_cost.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -21,8 +22,9 @@
 /* After the program's end, how long for the last records of children that end with it. */
 #define LINGER_NS 200000000ull
 /*
- * Cost of one sample in the program. Tried on a KVM guest (Cascade Lake, Linux 6.18): 3.6 % at 100
- * us are 3.6 us a sample, 1.8 % at 250 us are 4.5 us; the larger is taken.
+ * Cost of one sample in the program where it was not measured. Tried on a KVM guest (Cascade Lake,
+ * Linux 6.18): 3.6 % at 100 us are 3.6 us a sample, 1.8 % at 250 us are 4.5 us; the larger is
+ * taken.
  */
 #define CXMS_ASSUMED_SAMPLE_COST_NS 4500ull
 
@@ -63,7 +65,12 @@ static int clock_open(struct cxms_source *s, struct cxms_err *err)
 	int rc;
 
 	c->warnings = s->cfg.warnings;
-	c->period_ns = s->cfg.period_ns ? s->cfg.period_ns : s->ops->default_period_ns;
+	c->sample_cost_ns =
+		s->cfg.sample_cost_ns ? s->cfg.sample_cost_ns : CXMS_ASSUMED_SAMPLE_COST_NS;
+	if (!s->cfg.period_ns)
+		s->cfg.period_ns =
+			cxms_sample_period_ns(s->ops->default_period_ns, s->cfg.sample_cost_ns);
+	c->period_ns = s->cfg.period_ns;
 	if (c->period_ns > UINT32_MAX)
 		return cxms_fail(err, EINVAL, "period is longer than 4 s; lower --period");
 	rc = clock_probe(err);
@@ -200,7 +207,7 @@ static int clock_stop(struct cxms_source *s, struct cxms_totals *out, struct cxm
 		.lost_samples = c->lost_samples,
 		.lost_faults = c->lost_faults,
 		.throttled = c->throttled,
-		.sample_cost_ns = CXMS_ASSUMED_SAMPLE_COST_NS,
+		.sample_cost_ns = c->sample_cost_ns,
 	};
 	cxms_meter_end(&c->meter, &c->child, out);
 	return 0;

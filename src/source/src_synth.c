@@ -342,7 +342,9 @@ static int synth_open(struct cxms_source *s, struct cxms_err *err)
 		return cxms_fail(err, EINVAL,
 				 "source 'synth' has no pattern; give one such as "
 				 "'{threads: 2, duration: 2s, stall: 0.6, access: chase}'");
-	rc = cxms_synth_parse(s->cfg.pattern, s->cfg.period_ns, &y->p, err);
+	rc = cxms_synth_parse(s->cfg.pattern,
+			      s->cfg.period_ns ? s->cfg.period_ns : s->ops->default_period_ns,
+			      &y->p, err);
 	if (rc)
 		return rc;
 	s->cfg.period_ns = y->p.period_ns;

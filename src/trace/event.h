@@ -154,6 +154,8 @@ struct cxms_facts {
 	char source[16];	 /* "clock", "ptrace", ... */
 	char source_reason[256]; /* why this source */
 	uint64_t period_ns;
+	uint64_t sample_cost_ns; /* of one CPU-clock sample in the program, measured; 0 = not known
+				  */
 	uint32_t source_caps;
 };
 

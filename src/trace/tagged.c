@@ -40,6 +40,7 @@ static const struct tagged facts_fields[] = {
 	OF(cxms_facts, llc_latency_ps, 28, 0), OF(cxms_facts, latency_given, 29, 1),
 	TEXT_OF(cxms_facts, source, 30),       TEXT_OF(cxms_facts, source_reason, 31),
 	OF(cxms_facts, period_ns, 32, 0),      OF(cxms_facts, source_caps, 33, 0),
+	OF(cxms_facts, sample_cost_ns, 34, 0),
 };
 static const struct tagged totals_fields[] = {
 	OF(cxms_totals, duration_ns, 16, 0),  OF(cxms_totals, exit_status, 17, 0),
@@ -54,7 +55,7 @@ static const struct tagged totals_fields[] = {
 #define N_TOTALS (sizeof(totals_fields) / sizeof(totals_fields[0]))
 
 /* A field added to these structs needs its row above (the stair has its own tag). */
-static_assert(sizeof(struct cxms_facts) == 712, "facts changed");
+static_assert(sizeof(struct cxms_facts) == 720, "facts changed");
 static_assert(sizeof(struct cxms_totals) == 96, "totals changed");
 
 static void put_bytes(struct cxms_buf *raw, uint32_t tag, const void *p, size_t n)

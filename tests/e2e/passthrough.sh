@@ -12,7 +12,8 @@ ulimit -a
 echo "files"; for f in 0 1 2 3 4 5 6 7 8 9 10 11 12 20 50 100; do
 	[ -e /proc/$$/fd/$f ] && echo "$f $(readlink /proc/$$/fd/$f | sed 's/pipe:.*/pipe/')"
 done
-awk '/^(Sig(Q|Blk|Ign)|ShdPnd|NoNewPrivs|Seccomp:|Cap|Cpus_allowed)/ && !/SigQ/' /proc/$$/status
+# Of awk, which has them from the shell: the shell blocks signals while it starts a program.
+awk '/^(Sig(Blk|Ign)|ShdPnd|NoNewPrivs|Seccomp:|Cap|Cpus_allowed)/' /proc/self/status
 awk '{ print "group is leader:", $5 == $1, "session is leader:", $6 == $1 }' /proc/$$/stat
 cat /proc/$$/personality
 echo "to standard error" >&2

@@ -425,11 +425,133 @@ static void test_more_local_is_never_slower(void **state)
 	}
 }
 
+static uint64_t wild(struct cxms_rng *rng)
+{
+	uint64_t bits = cxms_rng_u64(rng) >> cxms_rng_below(rng, 64);
+	return chance(rng, 0.2) ? UINT64_MAX - bits : bits;
+}
+
+static uint32_t few(struct cxms_rng *rng)
+{
+	return (uint32_t)cxms_rng_below(rng, 6);
+}
+
+/* Any event with any numbers; sites are numbered as they should be, most of the time. */
+static void wild_event(struct cxms_rng *rng, struct play *p, uint64_t *now_ns)
+{
+	static const uint64_t steps[] = {0, 1000, 1000000, 1000000000};
+	if (chance(rng, 0.98))
+		*now_ns += cxms_rng_below(rng, steps[cxms_rng_below(rng, 4)] + 1);
+	uint32_t pid = few(rng), tid = chance(rng, 0.5) ? pid : few(rng);
+	uint64_t at_ns = chance(rng, 0.01) ? wild(rng) : *now_ns;
+	struct cxms_event *ev = play_event(
+		p, (enum cxms_event_kind)between(rng, 1, CXMS_EV_KIND_END - 1), pid, tid, at_ns);
+	switch (ev->kind) {
+	case CXMS_EV_SAMPLE:
+		(void)play_sample(p, pid, tid, at_ns, chance(rng, 0.1) ? (uint32_t)wild(rng) : 0,
+				  wild(rng));
+		p->ev[p->n - 1].sample.weight_ns = (uint32_t)wild(rng);
+		p->ev[p->n - 1].sample.flags = (uint16_t)cxms_rng_below(rng, 16);
+		break;
+	case CXMS_EV_FAULT:
+		ev->fault.addr = wild(rng);
+		break;
+	case CXMS_EV_RUN:
+		ev->run.dur_ns = wild(rng);
+		ev->run.end = (uint8_t)cxms_rng_below(rng, 4);
+		break;
+	case CXMS_EV_FORK:
+		ev->fork.parent_pid = few(rng);
+		ev->fork.parent_tid = few(rng);
+		break;
+	case CXMS_EV_EXEC:
+		ev->exec.name = "wild";
+		break;
+	case CXMS_EV_MAP:
+		ev->map.addr = wild(rng);
+		ev->map.len = wild(rng);
+		ev->map.path = "";
+		break;
+	case CXMS_EV_AREA:
+		ev->area.addr = wild(rng);
+		ev->area.len = wild(rng);
+		ev->area.resident_bytes = wild(rng) >> 8;
+		ev->area.huge_bytes = wild(rng);
+		break;
+	case CXMS_EV_SITE:
+		ev->site.id = chance(rng, 0.01) ? (uint32_t)wild(rng) : p->n_site++;
+		ev->site.ip = wild(rng);
+		ev->site.kind = (uint8_t)cxms_rng_below(rng, CXMS_SITE_UNDECODED + 1);
+		ev->site.flags = (uint16_t)wild(rng);
+		ev->site.loop_insns = (uint16_t)wild(rng);
+		break;
+	default:
+		ev->lost.count = chance(rng, 0.5) ? cxms_rng_below(rng, 100) : wild(rng);
+		ev->lost.cpu = (uint16_t)cxms_rng_below(rng, 300);
+		ev->lost.what = (uint8_t)cxms_rng_below(rng, 3);
+		break;
+	}
+}
+
+static void check_wild(unsigned number, const struct cxms_result *r)
+{
+	for (size_t i = 0; i < r->n_split; i++) {
+		const struct cxms_split_result *s = &r->split[i];
+		uint64_t sum = 0;
+		for (int c = 0; c < CXMS_CAUSE_COUNT; c++)
+			sum += s->causes_ns[c];
+		if (sum != s->time_ns || !isfinite(s->slowdown) || !isfinite(s->slowdown_hi) ||
+		    !(s->slowdown_lo <= s->slowdown && s->slowdown <= s->slowdown_hi))
+			fail_msg("seed %llu, wild case %u, split %zu: %g .. %g .. %g",
+				 (unsigned long long)seed, number, i, s->slowdown_lo, s->slowdown,
+				 s->slowdown_hi);
+	}
+}
+
+/* Whatever a recording says, the answer is a result or an error. */
+static void test_wild_recordings_are_survived(void **state)
+{
+	static const char *const policy[] = {"page-interleave", "hot-local"};
+	struct cxms_topo *topo = play_topology(PLAY_TOPO(100, 300));
+	const struct cxms_topo *const list[] = {topo};
+	unsigned judged = 0;
+	(void)state;
+	for (unsigned i = 0; i < CASES; i++) {
+		struct cxms_replay_cfg cfg = {.topo = list,
+					      .n_topo = 1,
+					      .policy = policy,
+					      .n_policy = 2,
+					      .split_pct = splits,
+					      .n_split = N_SPLIT,
+					      .seed = i};
+		struct cxms_trace_reader *reader = NULL;
+		struct cxms_result *r = NULL;
+		struct play p = {0};
+		struct cxms_rng rng;
+		uint64_t now_ns = 0;
+		cxms_rng_init(&rng, cxms_hash_u64(seed + 7) + i);
+		for (unsigned k = 0; k < 200; k++)
+			wild_event(&rng, &p, &now_ns);
+		int fd = play_write(&p, chance(&rng, 0.8));
+		assert_int_equal(cxms_trace_reader_open_fd(fd, "memory", &reader, NULL), 0);
+		int rc = cxms_replay(reader, &cfg, &r, NULL);
+		if (rc == 0)
+			check_wild(i, r);
+		judged += rc == 0;
+		cxms_result_free(r);
+		cxms_trace_reader_close(reader);
+		close(fd);
+	}
+	print_message("%u of %u wild recordings gave a result\n", judged, CASES);
+	cxms_topo_free(topo);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_replay_holds),
 		cmocka_unit_test(test_more_local_is_never_slower),
+		cmocka_unit_test(test_wild_recordings_are_survived),
 	};
 	if (argc > 1)
 		seed = strtoull(argv[1], NULL, 0);

@@ -52,8 +52,7 @@ static void test_chase_follows_the_closed_form(void **state)
 		double want = closed_form(rows[i].stall, rows[i].seen_ns);
 		double half = 1 + (want - 1) / 2;
 		print_message("%s: want %g, got %g\n", rows[i].why, want, s[2].slowdown);
-		/* 1 GiB is far beyond the cache; what a few colliding lines bring stays below */
-		assert_true(fabs(s[2].slowdown - want) < 1e-3 * want);
+		assert_true(fabs(s[2].slowdown - want) < 1e-5 * want);
 		assert_true(s[2].slowdown_lo <= want && want <= s[2].slowdown_hi);
 		/* half the pages: half of the samples, to within their number's binomial error */
 		double n = 5000 * rows[i].stall;
@@ -96,8 +95,6 @@ static void test_cached_and_computing_programs_stay_fast(void **state)
 		 "1 MiB sits in the LLC"},
 		{"{duration: 1s, stall: 0.9, footprint: 1MiB, access: chase, page: 2MiB}", TOPOLOGY,
 		 1.10, "a chase in the LLC"},
-		{"{duration: 60s, threads: 4, stall: 1, footprint: 4KiB, access: random}", TOPOLOGY,
-		 1.10, "64 lines, so many samples that they are not all looked at"},
 	};
 	(void)state;
 	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
@@ -184,6 +181,28 @@ static void test_one_loop_half_cached(void **state)
 	cxms_topo_free(topo);
 }
 
+/* A counter that everybody bumps, in a gigabyte that is touched all over: two hot lines. */
+static void test_a_hot_line_is_cached_however_many_samples_it_has(void **state)
+{
+	struct cxms_topo *topo = play_topology(TOPOLOGY);
+	const struct cxms_topo *const list[] = {topo};
+	struct cxms_replay_cfg cfg = {.topo = list, .n_topo = 1, .split_pct = ends, .n_split = 3};
+	struct play p = {0};
+	const unsigned n = 400000;
+	(void)state;
+	begin_process(&p, 1024 * PLAY_MIB);
+	uint32_t site = play_site(&p, PID, 0x400000, CXMS_SITE_UPDATE, 0);
+	play_area(&p, PID, ARRAY, 1024 * PLAY_MIB, 1024 * PLAY_MIB, 1024 * PLAY_MIB);
+	for (unsigned i = 0; i < n; i++)
+		(void)play_sample(&p, PID, PID, (i + 1) * 200000ull, site, ARRAY + 64 * (i & 1));
+	int fd = end_process(&p, n * 200000ull);
+	struct cxms_result *r = play_replay(fd, &cfg);
+	assert_true(memory_share(r) < 0.01);
+	cxms_result_free(r);
+	close(fd);
+	cxms_topo_free(topo);
+}
+
 /* Too few samples to tell: the interval must hold the truth, whatever the middle. */
 static void test_one_loop_half_cached_few_samples(void **state)
 {
@@ -195,9 +214,6 @@ static void test_one_loop_half_cached_few_samples(void **state)
 		int fd = record_mixture(2500, 100 + i);
 		struct cxms_result *r = play_replay(fd, &cfg);
 		const struct cxms_site_result *site = &r->basis.site[0];
-		print_message("share %g .. %g .. %g, slowdown %g .. %g\n", site->dram_share_lo,
-			      site->dram_share, site->dram_share_hi, r->split[2].slowdown_lo,
-			      r->split[2].slowdown_hi);
 		assert_true(site->dram_share_lo <= 0.5 && site->dram_share_hi >= 0.5);
 		cxms_result_free(r);
 		close(fd);
@@ -205,10 +221,12 @@ static void test_one_loop_half_cached_few_samples(void **state)
 	cxms_topo_free(topo);
 }
 
+/* Ranked and judged on different halves of the samples, rank says nothing of a uniform chase. */
 static void test_hot_pages_of_a_uniform_chase_are_no_better_than_any(void **state)
 {
 	static const char *const policy[] = {"page-interleave", "hot-local", "cold-local"};
 	static const double half[] = {50};
+	enum { RUNS = 60 };
 	struct cxms_topo *topo = play_topology(TOPOLOGY);
 	const struct cxms_topo *const list[] = {topo};
 	struct cxms_replay_cfg cfg = {.topo = list,
@@ -216,23 +234,28 @@ static void test_hot_pages_of_a_uniform_chase_are_no_better_than_any(void **stat
 				      .policy = policy,
 				      .n_policy = 3,
 				      .split_pct = half,
-				      .n_split = 1};
+				      .n_split = 1,
+				      .llc_bytes = 65536};
+	double gain[3] = {0};
 	(void)state;
-	double sum[3] = {0};
-	for (uint64_t seed = 1; seed <= 100; seed++) {
+	for (uint64_t seed = 1; seed <= RUNS; seed++) {
 		int fd = play_record("{duration: 1s, footprint: 8MiB, stall: 0.7, access: chase}",
 				     seed);
 		cfg.seed = seed;
-		cfg.llc_bytes = 65536;
 		struct cxms_result *r = play_replay(fd, &cfg);
 		const struct cxms_split_result *s = r->split;
-		print_message("%g, hot %g, cold %g\n", s[0].slowdown, s[1].slowdown, s[2].slowdown);
-		for (int k = 1; k < 3; k++)
-			sum[k] += s[k].slowdown - s[0].slowdown;
+		for (int k = 1; k < 3; k++) {
+			double width = hypot(s[0].sampling_half_width, s[k].sampling_half_width);
+			gain[k] += (s[0].slowdown - s[k].slowdown) / RUNS;
+			/* two 90 % intervals; 60 runs see 3.5 standard deviations at most */
+			assert_true(fabs(s[0].slowdown - s[k].slowdown) < width * 3.5 / 1.645);
+		}
 		cxms_result_free(r);
 		close(fd);
 	}
-	print_message("MEAN %g %g\n", sum[1] / 100, sum[2] / 100);
+	print_message("mean gain of hot-local %g, of cold-local %g\n", gain[1], gain[2]);
+	/* the excess is 0.6; its standard deviation here 0.014 / sqrt(60) */
+	assert_true(fabs(gain[1]) < 0.007 && fabs(gain[2]) < 0.007);
 	cxms_topo_free(topo);
 }
 
@@ -427,7 +450,7 @@ static void test_interval_covers_the_truth(void **state)
 	}
 	print_message("covered %.1f %%, by the sampling part alone %.1f %%\n",
 		      100.0 * covered / RUNS, 100.0 * sampled / RUNS);
-	/* nominal 90 %: 84 is 3.5 standard deviations of 300 runs below */
+	/* nominal 90 %: 84 is 3.5 standard deviations of 300 runs below; wider is allowed */
 	assert_true(covered >= 0.84 * RUNS);
 	assert_true(sampled >= 0.84 * RUNS);
 	cxms_topo_free(topo);
@@ -442,6 +465,7 @@ int main(void)
 		cmocka_unit_test(test_two_loops_one_cached_one_not),
 		cmocka_unit_test(test_one_loop_half_cached),
 		cmocka_unit_test(test_one_loop_half_cached_few_samples),
+		cmocka_unit_test(test_a_hot_line_is_cached_however_many_samples_it_has),
 		cmocka_unit_test(test_hot_pages_of_a_uniform_chase_are_no_better_than_any),
 		cmocka_unit_test(test_first_touch_order_is_honoured),
 		cmocka_unit_test(test_odd_recordings_are_survived),

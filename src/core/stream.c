@@ -1,0 +1,96 @@
+#include "core/stream.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/units.h"
+
+#define MIN_PAIRS  10u
+#define NEAR_RATIO 0.25 /* of the median */
+#define MIN_NEAR   0.6	/* share of the pairs */
+
+static int by_value(const void *pa, const void *pb)
+{
+	double a = *(const double *)pa, b = *(const double *)pb;
+	return a < b ? -1 : a > b;
+}
+
+static uint64_t divisor(uint64_t a, uint64_t b)
+{
+	while (b) {
+		uint64_t rest = a % b;
+		a = b;
+		b = rest;
+	}
+	return a;
+}
+
+static bool is_pair(const struct cxms_stream_point *a, const struct cxms_stream_point *b,
+		    double max_gap_ns)
+{
+	return a->thread == b->thread && b->time_ns > a->time_ns &&
+	       (double)(b->time_ns - a->time_ns) <= max_gap_ns;
+}
+
+static double rate_of(const struct cxms_stream_point *a, const struct cxms_stream_point *b)
+{
+	return (double)(int64_t)(b->addr - a->addr) / (double)(b->time_ns - a->time_ns);
+}
+
+/* Every so many pairs over the whole run, so that no phase is left out. */
+static size_t pair_step(size_t n)
+{
+	return n / CXMS_STREAM_MAX_PAIRS + 1;
+}
+
+void cxms_stream_fit(const struct cxms_stream_point *point, size_t n, double max_gap_ns,
+		     double *work, struct cxms_stream *out)
+{
+	size_t pairs = 0, near = 0;
+	*out = (struct cxms_stream){0};
+	for (size_t i = 0; i + 1 < n; i += pair_step(n))
+		if (is_pair(&point[i], &point[i + 1], max_gap_ns))
+			work[pairs++] = rate_of(&point[i], &point[i + 1]);
+	if (pairs < MIN_PAIRS)
+		return;
+	qsort(work, pairs, sizeof(*work), by_value);
+	double median = work[pairs / 2];
+	out->spread_ratio = (work[pairs * 3 / 4] - work[pairs / 4]) / 2 / fabs(median);
+	for (size_t i = 0; i < pairs; i++)
+		near += fabs(work[i] - median) <= NEAR_RATIO * fabs(median);
+	if (median == 0 || (double)near < MIN_NEAR * (double)pairs)
+		return;
+	for (size_t i = 0; i + 1 < n; i += pair_step(n))
+		if (is_pair(&point[i], &point[i + 1], max_gap_ns) &&
+		    fabs(rate_of(&point[i], &point[i + 1]) - median) <= NEAR_RATIO * fabs(median))
+			out->stride_bytes = divisor(
+				(uint64_t)llabs((int64_t)(point[i + 1].addr - point[i].addr)),
+				out->stride_bytes);
+	out->bytes_per_ns = median;
+	out->found = true;
+}
+
+double cxms_stream_distance(const struct cxms_stream_point *a, size_t n_a,
+			    const struct cxms_stream_point *b, size_t n_b, double bytes_per_ns,
+			    double max_gap_ns, double *work)
+{
+	size_t n = 0, last = 0;
+	for (size_t i = 0; i < n_b && n < CXMS_STREAM_MAX_PAIRS; i++) {
+		while (last + 1 < n_a && a[last + 1].time_ns < b[i].time_ns)
+			last++;
+		if (n_a == 0 || !is_pair(&a[last], &b[i], max_gap_ns))
+			continue;
+		double moved = bytes_per_ns * (double)(b[i].time_ns - a[last].time_ns);
+		work[n++] = fabs((double)(int64_t)(b[i].addr - a[last].addr) - moved);
+	}
+	if (n == 0)
+		return INFINITY;
+	qsort(work, n, sizeof(*work), by_value);
+	return work[n / 2];
+}
+
+double cxms_stream_lines_per_ns(const struct cxms_stream *s)
+{
+	double step = fmax(CXMS_LINE_BYTES, (double)s->stride_bytes);
+	return fabs(s->bytes_per_ns) / step;
+}

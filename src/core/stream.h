@@ -1,0 +1,52 @@
+/* Streams: an instruction whose address moves evenly with time tells its own rate of lines. */
+#ifndef CXMS_CORE_STREAM_H
+#define CXMS_CORE_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** struct cxms_stream_point - one sample of the instruction */
+struct cxms_stream_point {
+	uint64_t time_ns, addr;
+	uint32_t thread;
+};
+
+/** struct cxms_stream - value; found false: the addresses do not move evenly */
+struct cxms_stream {
+	bool found;
+	double bytes_per_ns;   /* signed; median over neighbouring samples */
+	double spread_ratio;   /* half the interquartile range over the median */
+	uint64_t stride_bytes; /* greatest common divisor of the steps; 0 = one point only */
+};
+
+/* Most pairs that are looked at: the median is then known to about 1.5 % of the spread. */
+#define CXMS_STREAM_MAX_PAIRS 4096u
+
+/**
+ * cxms_stream_fit() - rate of an address that is affine in time (MODELS, stall sampling 6)
+ * @point:      n samples in time order, of any threads mixed
+ * @max_gap_ns: neighbours further apart are not taken for the same run of the loop
+ * @work:       scratch for CXMS_STREAM_MAX_PAIRS numbers
+ *
+ * At least ten pairs, of which six in ten lie within a quarter of the median: a random order has
+ * its median near 0 and nearly none there.
+ */
+void cxms_stream_fit(const struct cxms_stream_point *point, size_t n, double max_gap_ns,
+		     double *work, struct cxms_stream *out);
+
+/**
+ * cxms_stream_distance() - how far apart two instructions run on the same thread, bytes
+ * The median over samples of @b of their distance from where the last sample of @a has moved to by
+ * then. Unrolled copies of one loop stand within a few KiB; different arrays do not. INFINITY when
+ * they never meet within @max_gap_ns.
+ */
+double cxms_stream_distance(const struct cxms_stream_point *a, size_t n_a,
+			    const struct cxms_stream_point *b, size_t n_b, double bytes_per_ns,
+			    double max_gap_ns, double *work);
+
+/** lines per nanosecond of a stream that was found: one per line passed, or one per step when those
+ * are longer */
+double cxms_stream_lines_per_ns(const struct cxms_stream *s);
+
+#endif

@@ -1,0 +1,97 @@
+#include "source/sample_cost.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/sys.h"
+#include "source/perf_attr.h"
+#include "source/perf_open.h"
+
+#define ROUNDS	       31u
+#define ROUND_NS       4000000u /* about forty samples a round */
+#define TEST_PERIOD_NS 99991u
+#define RING_BYTES     (64u << 10)
+/* Two per cent of the CPU for sampling leaves one for the reader within the three that are
+ * promised. */
+#define BUDGET_PER_CENT 2u
+
+static uint64_t spin(uint64_t turns)
+{
+	uint64_t x = turns;
+	for (uint64_t i = 0; i < turns; i++) {
+		x = x * 6364136223846793005ull + 1442695040888963407ull;
+		__asm__ volatile("" : "+r"(x)); /* keeps the loop */
+	}
+	return x;
+}
+
+static uint64_t time_spin(uint64_t turns)
+{
+	uint64_t start = cxms_now_ns();
+	(void)spin(turns);
+	return cxms_now_ns() - start;
+}
+
+static int by_value(const void *pa, const void *pb)
+{
+	int64_t a = *(const int64_t *)pa, b = *(const int64_t *)pb;
+	return a < b ? -1 : a > b;
+}
+
+/* One round: the added time of a sampled spin, by the samples its own time takes. */
+static int64_t round_cost(int fd, struct perf_event_mmap_page *ring, uint64_t turns)
+{
+	uint64_t plain = time_spin(turns);
+	ioctl(fd, PERF_EVENT_IOC_ENABLE, 0);
+	uint64_t sampled = time_spin(turns);
+	ioctl(fd, PERF_EVENT_IOC_DISABLE, 0);
+	ring->data_tail = ring->data_head; /* nobody reads them: make room for the next round */
+	int64_t samples = (int64_t)(sampled / TEST_PERIOD_NS);
+	return ((int64_t)sampled - (int64_t)plain) / (samples > 0 ? samples : 1);
+}
+
+static uint64_t measure(int fd, struct perf_event_mmap_page *ring)
+{
+	int64_t cost[ROUNDS];
+	uint64_t turns = 1u << 16, took = time_spin(turns);
+	turns = turns * ROUND_NS / (took ? took : 1);
+	for (unsigned i = 0; i < ROUNDS; i++)
+		cost[i] = round_cost(fd, ring, turns);
+	qsort(cost, ROUNDS, sizeof(cost[0]), by_value);
+	return cost[ROUNDS / 2] > 1 ? (uint64_t)cost[ROUNDS / 2] : 1;
+}
+
+int cxms_sample_cost_measure(uint64_t *cost_ns, struct cxms_err *err)
+{
+	struct perf_event_attr attr;
+	size_t bytes = RING_BYTES + (size_t)sysconf(_SC_PAGESIZE);
+	cxms_perf_attr(CXMS_PERF_SAMPLES, TEST_PERIOD_NS, RING_BYTES, false, &attr);
+	attr.inherit = 0; /* a ring for all CPUs is refused to inherited events */
+	attr.enable_on_exec = 0;
+	attr.disabled = 1;
+	int fd = cxms_perf_open(&attr, 0, -1, err);
+	if (fd < 0)
+		return fd;
+	void *ring = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	int rc = 0;
+	if (ring == MAP_FAILED) {
+		rc = cxms_fail_sys(err, errno, "cannot map a ring of %u KiB", RING_BYTES >> 10);
+	} else {
+		*cost_ns = measure(fd, ring);
+		munmap(ring, bytes);
+	}
+	close(fd);
+	return rc;
+}
+
+uint64_t cxms_sample_period_ns(uint64_t default_ns, uint64_t cost_ns)
+{
+	uint64_t least = cost_ns * 100 / BUDGET_PER_CENT;
+	uint64_t times = (least + default_ns - 1) / default_ns;
+	return default_ns * (times ? times : 1);
+}

@@ -1,0 +1,26 @@
+/* What one CPU-clock sample costs the program it interrupts, measured on this machine. */
+#ifndef CXMS_SOURCE_SAMPLE_COST_H
+#define CXMS_SOURCE_SAMPLE_COST_H
+
+#include <stdint.h>
+
+struct cxms_err;
+
+/**
+ * cxms_sample_cost_measure() - a fixed amount of work with and without sampling, in turn
+ * @cost_ns: median of the added time by samples taken, at least 1
+ *
+ * On bare metal a sample costs a few microseconds; under a hypervisor, where programming the timer
+ * leaves the guest, it has been seen to cost 15. Takes about a third of a second.
+ * Return: 0, or the error of perf_event_open or mmap
+ */
+int cxms_sample_cost_measure(uint64_t *cost_ns, struct cxms_err *err);
+
+/**
+ * cxms_sample_period_ns() - the period that keeps the cost of sampling within two per cent
+ * @cost_ns: of one sample; 0 = not known
+ * Return: the smallest multiple of @default_ns that does; @default_ns when the cost is not known
+ */
+uint64_t cxms_sample_period_ns(uint64_t default_ns, uint64_t cost_ns);
+
+#endif

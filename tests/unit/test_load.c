@@ -1,0 +1,195 @@
+/* From samples to demand by cell and target. */
+#include "play.h"
+
+#include <math.h>
+
+#include "base/rng.h"
+#include "sim/cells.h"
+#include "sim/evidence.h"
+#include "sim/load.h"
+#include "sim/recording.h"
+
+#define PID   50u
+#define ARRAY 0x100000000000ull
+#define N     1000u
+#define NS    200000.0 /* of one sample */
+
+struct fixture {
+	struct cxms_recording rec;
+	struct cxms_cells cells;
+	struct cxms_evidence ev;
+	uint32_t *target; /* of page: by turns */
+};
+
+/* N waits on as many pages of a large array; every tenth has no address; two processes' sites. */
+static void load(struct fixture *f, uint16_t flags, enum cxms_site_kind kind, bool huge)
+{
+	struct cxms_trace_reader *r = NULL;
+	struct play p = {0};
+	uint64_t bytes = 4096 * PLAY_MIB, page = huge ? 2 * PLAY_MIB : 4096;
+	play_fork(&p, PID, PID, 0, 0, 0);
+	play_map(&p, PID, ARRAY, bytes);
+	uint32_t site = play_site(&p, PID, 0x400000, kind, flags);
+	play_area(&p, PID, ARRAY, bytes, bytes, huge ? bytes : 0);
+	for (uint64_t i = 0; i < N; i++)
+		(void)play_sample(&p, PID, PID, (i + 1) * 200000, site,
+				  i % 10 == 9 ? 0 : ARRAY + i * page);
+	play_run(&p, PID, PID, 0, N * 200000ull);
+	play_exit(&p, PID, PID, N * 200000ull);
+	int fd = play_write(&p, true);
+	assert_int_equal(cxms_trace_reader_open_fd(fd, "memory", &r, NULL), 0);
+	assert_int_equal(cxms_recording_load(r, &f->rec, NULL), 0);
+	assert_int_equal(cxms_cells_build(&f->rec, 20 * PLAY_MS, &f->cells, NULL), 0);
+	assert_int_equal(cxms_evidence_build(&f->rec, &f->cells, 0, &f->ev, NULL), 0);
+	assert_int_equal(cxms_evidence_set_rob(&f->rec, 512, &f->ev, NULL), 0);
+	size_t n = cxms_pages_count(f->rec.pages);
+	f->target = calloc(n, sizeof(*f->target));
+	for (size_t i = 0; i < n; i++)
+		f->target[i] = i % 3 != 0;
+	cxms_trace_reader_close(r);
+	close(fd);
+}
+
+static void fini(struct fixture *f)
+{
+	free(f->target);
+	cxms_evidence_fini(&f->ev);
+	cxms_cells_fini(&f->cells);
+	cxms_recording_fini(&f->rec);
+}
+
+static struct cxms_load_cell total(const struct fixture *f, const struct cxms_load_map *m,
+				   size_t target)
+{
+	struct cxms_load_cell sum = {0};
+	for (size_t c = 0; c < f->cells.n; c++) {
+		const struct cxms_load_cell *l = &m->at[c * m->n_target + target];
+		for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
+			sum.stall_ps[k] += l->stall_ps[k];
+			sum.waits[k] += l->waits[k];
+			sum.carried[k] += l->carried[k];
+		}
+		sum.store_waits += l->store_waits;
+		sum.seen_ps += l->seen_ps;
+	}
+	return sum;
+}
+
+static void test_waits_are_stall_over_latency(void **state)
+{
+	static const struct {
+		uint16_t flags;
+		enum cxms_site_kind kind;
+		bool huge;
+		double seen_ps;
+		const char *why;
+	} rows[] = {
+		{CXMS_SITE_CARRIED, CXMS_SITE_LOAD, true, 100e3, "a chase on huge pages"},
+		{CXMS_SITE_SELF, CXMS_SITE_LOAD, false, 120e3, "a chase on base pages walks"},
+		{CXMS_SITE_CARRIED, CXMS_SITE_UPDATE, true, 100e3, "updates are stores too"},
+	};
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
+		struct fixture f = {0};
+		struct cxms_load_map m = {0};
+		load(&f, rows[i].flags, rows[i].kind, rows[i].huge);
+		assert_int_equal(cxms_load_build(&f.rec, &f.cells, &f.ev, f.target, 2,
+						 CXMS_HALF_ALL, 1, &m, NULL),
+				 0);
+		struct cxms_load_cell a = total(&f, &m, 0), b = total(&f, &m, 1);
+		double stall = a.stall_ps[CXMS_SPAN_MID] + b.stall_ps[CXMS_SPAN_MID];
+		double carried = a.carried[CXMS_SPAN_MID] + b.carried[CXMS_SPAN_MID];
+		print_message("%s\n", rows[i].why);
+		/* all of it memory; those without address follow the others */
+		assert_true(fabs(stall - N * NS * 1e3) < 1);
+		assert_true(fabs(carried - 0.9 * N * NS * 1e3 / rows[i].seen_ps) < 1e-3);
+		assert_true(fabs(b.stall_ps[CXMS_SPAN_MID] / stall - 2.0 / 3) < 0.02);
+		assert_true(f.ev.wait_ns > f.ev.known_ns);
+		bool store = rows[i].kind == CXMS_SITE_UPDATE;
+		assert_true(fabs(a.store_waits + b.store_waits - (store ? carried : 0)) < 1e-3);
+		cxms_load_fini(&m);
+		fini(&f);
+	}
+}
+
+static void test_halves_add_up_to_twice_the_whole(void **state)
+{
+	struct fixture f = {0};
+	struct cxms_load_map m = {0};
+	double waits[3];
+	(void)state;
+	load(&f, CXMS_SITE_CARRIED, CXMS_SITE_LOAD, true);
+	for (int h = CXMS_HALF_ALL; h <= CXMS_HALF_B; h++) {
+		assert_int_equal(cxms_load_build(&f.rec, &f.cells, &f.ev, f.target, 2,
+						 (enum cxms_half)h, 9, &m, NULL),
+				 0);
+		waits[h] = total(&f, &m, 0).carried[CXMS_SPAN_MID] +
+			   total(&f, &m, 1).carried[CXMS_SPAN_MID];
+	}
+	assert_true(fabs(waits[1] + waits[2] - 2 * waits[0]) < 1e-6 * waits[0]);
+	assert_true(fabs(waits[1] / waits[0] - 1) < 0.15);
+	cxms_load_fini(&m);
+	fini(&f);
+}
+
+static void test_halves_are_fair_and_seeded(void **state)
+{
+	unsigned in_a = 0, moved = 0;
+	(void)state;
+	for (size_t i = 0; i < 100000; i++) {
+		in_a += cxms_sample_half(i, 1) == CXMS_HALF_A;
+		moved += cxms_sample_half(i, 1) != cxms_sample_half(i, 2);
+	}
+	assert_in_range(in_a, 49300, 50700);
+	assert_in_range(moved, 49300, 50700);
+}
+
+/* The same instruction address in two processes, each with a memory of its own. */
+static void test_processes_are_kept_apart(void **state)
+{
+	struct cxms_trace_reader *r = NULL;
+	struct cxms_recording rec;
+	struct cxms_cells cells;
+	struct cxms_evidence ev;
+	struct play p = {0};
+	struct cxms_rng rng;
+	(void)state;
+	cxms_rng_init(&rng, 1);
+	for (uint32_t pid = 1; pid <= 2; pid++) {
+		play_fork(&p, pid, pid, 0, 0, 0);
+		play_map(&p, pid, ARRAY, 1024 * PLAY_MIB);
+		(void)play_site(&p, pid, 0x400000, CXMS_SITE_LOAD, 0);
+		play_area(&p, pid, ARRAY, 1024 * PLAY_MIB, 1024 * PLAY_MIB, 0);
+	}
+	/* process 1 stays on one MiB, process 2 goes over all of it */
+	for (uint64_t i = 0; i < 8000; i++) {
+		uint32_t pid = 1 + (i & 1);
+		uint64_t lines = (pid == 1 ? 1 : 1024) * PLAY_MIB / 64;
+		(void)play_sample(&p, pid, pid, i * 100000, pid - 1,
+				  ARRAY + 64 * cxms_rng_below(&rng, lines));
+	}
+	int fd = play_write(&p, true);
+	assert_int_equal(cxms_trace_reader_open_fd(fd, "memory", &r, NULL), 0);
+	assert_int_equal(cxms_recording_load(r, &rec, NULL), 0);
+	assert_int_equal(cxms_cells_build(&rec, 0, &cells, NULL), 0);
+	assert_int_equal(cxms_evidence_build(&rec, &cells, 0, &ev, NULL), 0);
+	assert_int_equal(rec.n_process, 2);
+	assert_int_equal(ev.n_group, 2);
+	assert_true(ev.group[0].share.mid < 0.05 && ev.group[1].share.mid > 0.95);
+	cxms_evidence_fini(&ev);
+	cxms_cells_fini(&cells);
+	cxms_recording_fini(&rec);
+	cxms_trace_reader_close(r);
+	close(fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_waits_are_stall_over_latency),
+		cmocka_unit_test(test_halves_add_up_to_twice_the_whole),
+		cmocka_unit_test(test_halves_are_fair_and_seeded),
+		cmocka_unit_test(test_processes_are_kept_apart),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

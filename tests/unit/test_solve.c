@@ -1,0 +1,171 @@
+/* The closed loop against closed forms: one link, one device, light and saturated. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the four above first */
+#include <cmocka.h>
+#include <stdlib.h>
+
+#include "loop.h"
+
+#define MEM_PS	 100e3
+#define CXL_PS	 250e3
+#define LINE	 64.0
+#define SECOND	 1e12
+#define NO_BOUND INFINITY
+
+static struct loop *new_loop(void)
+{
+	struct loop *l = calloc(1, sizeof(*l));
+	assert_non_null(l);
+	return l;
+}
+
+static struct cxms_server device(double total_cap, double idle_ps)
+{
+	return (struct cxms_server){.kind = CXMS_SERVER_DEVICE,
+				    .read_cap = NO_BOUND,
+				    .write_cap = NO_BOUND,
+				    .total_cap = total_cap,
+				    .idle_ps = idle_ps};
+}
+
+static struct cxms_server link_of(double bytes_per_s)
+{
+	return (struct cxms_server){.kind = CXMS_SERVER_LINK, .dir_bytes_per_s = bytes_per_s};
+}
+
+/* N threads that compute @z_ps between two waits on one server. */
+static struct loop *closed(struct cxms_server server, unsigned n, double z_ps)
+{
+	struct loop *l = new_loop();
+	double waits = 1e6;
+	loop_pass(l, loop_target(l, CXL_PS), loop_server(l, server));
+	for (unsigned i = 0; i < n; i++)
+		(void)loop_thread(l, waits * z_ps, MEM_PS, 0, waits, waits);
+	loop_run(l, MEM_PS, 16);
+	return l;
+}
+
+static double lines_per_s(const struct loop *l)
+{
+	return loop_load(l, 0).read_lines_per_s;
+}
+
+/* By bisection: the wait w of M/D/1 on both directions where load and time agree. */
+static double link_wait_ps(double bytes_per_s, double z_ps)
+{
+	double lo = 0, hi = 1e9;
+	for (int i = 0; i < 200; i++) {
+		double w = (lo + hi) / 2;
+		double rate = SECOND / (z_ps + CXL_PS + w);
+		double up = rate * CXMS_WIRE_READ_UP_BYTES / bytes_per_s;
+		double down = rate * CXMS_WIRE_READ_DOWN_BYTES / bytes_per_s;
+		double sum = up / (2 * (1 - up)) * CXMS_WIRE_READ_UP_BYTES / bytes_per_s +
+			     down / (2 * (1 - down)) * CXMS_WIRE_READ_DOWN_BYTES / bytes_per_s;
+		if (up >= 1 || sum * SECOND > w)
+			lo = w;
+		else
+			hi = w;
+	}
+	return (lo + hi) / 2;
+}
+
+static void test_one_thread_on_one_link(void **state)
+{
+	static const struct {
+		double bytes_per_s, z_ps;
+		const char *why;
+	} rows[] = {
+		{31e9, 0, "a chase on eight lanes hardly queues"},
+		{500e6, 0, "more than half the link"},
+		{100e6, 0, "slower than the chase: the link decides"},
+		{100e6, 2e6, "compute between"},
+		{31e9, 1e9, "idle"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct loop *l = closed(link_of(rows[i].bytes_per_s), 1, rows[i].z_ps);
+		double want = link_wait_ps(rows[i].bytes_per_s, rows[i].z_ps);
+		print_message("%s: want %g, got %g\n", rows[i].why, want, l->wait[0]);
+		assert_true(fabs(l->wait[0] - want) < 1e-5 * (CXL_PS + want));
+		assert_true(l->solve.residual <= CXMS_SOLVE_RESIDUAL);
+		free(l);
+	}
+}
+
+static void test_light_load_sees_the_idle_latency(void **state)
+{
+	(void)state;
+	struct loop *l = closed(device(1e12, CXL_PS), 1, 1e9);
+	assert_true(l->latency[0] >= CXL_PS && l->latency[0] < CXL_PS * (1 + 1e-4));
+	assert_true(l->utilization[0] < 1e-4);
+	free(l);
+	l = closed(device(NO_BOUND, CXL_PS), 100, 0);
+	assert_true(fabs(l->latency[0] - CXL_PS) < 1e-9);
+	free(l);
+}
+
+/* Machine repairman: X <= min(N/(Z + R0), cap), rising with N, and the cap itself in the end. */
+static void test_throughput_stays_within_the_asymptotic_bounds(void **state)
+{
+	static const double cap = 10e9, z_ps = 100e3;
+	double before = 0;
+	(void)state;
+	for (unsigned n = 1; n <= LOOP_THREADS; n *= 2) {
+		struct loop *l = closed(device(cap, CXL_PS), n, z_ps);
+		double x = lines_per_s(l) * LINE, alone = n * SECOND / (z_ps + CXL_PS) * LINE;
+		assert_true(x <= alone * (1 + 1e-9) && x <= cap);
+		assert_true(x > before);
+		if (n == 1)
+			assert_true(x > 0.98 * alone);
+		if (n == LOOP_THREADS)
+			assert_true(x > cap * (1 - 1e-3));
+		assert_true(l->solve.start_gap < 1e-5);
+		before = x;
+		free(l);
+	}
+}
+
+static void test_miss_registers_bound_the_time(void **state)
+{
+	(void)state;
+	struct loop *l = new_loop();
+	loop_pass(l, loop_target(l, CXL_PS), loop_server(l, device(NO_BOUND, CXL_PS)));
+	/* 16 lines a wait keep 16 registers full: latency alone; 32 lines need twice the time */
+	size_t a = loop_thread(l, 0, MEM_PS, 0, 1e6, 16e6),
+	       b = loop_thread(l, 0, MEM_PS, 0, 1e6, 32e6);
+	l->thread[b].kernel_ps = 0.1 * l->thread[b].cpu_ps;
+	loop_run(l, MEM_PS, 16);
+	assert_true(fabs(l->thread[a].new_cpu_ps - 1e6 * CXL_PS) < 1);
+	assert_true(fabs(l->thread[a].bound_ps) < 1);
+	assert_true(fabs(l->thread[b].new_cpu_ps - (2e6 * CXL_PS + 0.1 * l->thread[b].cpu_ps)) < 1);
+	assert_true(l->thread[b].bound_ps > 0);
+	free(l);
+}
+
+static void test_faster_memory_never_makes_time_negative(void **state)
+{
+	(void)state;
+	struct loop *l = new_loop();
+	loop_pass(l, loop_target(l, 10e3), loop_server(l, device(NO_BOUND, 10e3)));
+	size_t i = loop_thread(l, 5e9, MEM_PS, 0, 1e6, 1e6);
+	l->demand[i][0].stall_ps /= 4; /* most of the waiting was hidden */
+	l->thread[i].cpu_ps = l->thread[i].wall_ps = 5e9 + l->demand[i][0].stall_ps;
+	loop_run(l, MEM_PS, 16);
+	assert_true(fabs(l->thread[i].new_cpu_ps - 5e9) < 1);
+	free(l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_one_thread_on_one_link),
+		cmocka_unit_test(test_light_load_sees_the_idle_latency),
+		cmocka_unit_test(test_throughput_stays_within_the_asymptotic_bounds),
+		cmocka_unit_test(test_miss_registers_bound_the_time),
+		cmocka_unit_test(test_faster_memory_never_makes_time_negative),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,112 @@
+/* The staircase: what share of a uniform access's waiting is memory. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the four above first */
+#include <cmocka.h>
+#include <math.h>
+
+#include "core/stair.h"
+
+#define MIB (1024.0 * 1024)
+
+static struct cxms_facts facts(void)
+{
+	return (struct cxms_facts){.mem_latency_ps = 100000,
+				   .llc_latency_ps = 20000,
+				   .llc_bytes = 16u << 20,
+				   .n_stair = 3,
+				   .stair_bytes = {1u << 20, 16u << 20, 64u << 20},
+				   .stair_ps = {20000, 20000, 100000}};
+}
+
+static void test_measured_steps(void **state)
+{
+	static const struct {
+		double bytes, want;
+		const char *why;
+	} rows[] = {
+		{0, 0, "nothing"},
+		{1 * MIB, 0, "in the LLC"},
+		{16 * MIB, 0, "just in the LLC"},
+		/* half way in log: 60 ns = half misses; of the time 100/(100 + 20) is memory */
+		{32 * MIB, 100.0 / 120.0, "half of the accesses miss"},
+		{64 * MIB, 1, "the last step"},
+		{1e15, 1, "beyond"},
+	};
+	struct cxms_facts f = facts();
+	struct cxms_stair s;
+	(void)state;
+	cxms_stair_init(&s, &f, 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		print_message("%s\n", rows[i].why);
+		assert_true(fabs(cxms_stair_memory_share(&s, rows[i].bytes) - rows[i].want) < 1e-9);
+	}
+}
+
+static void test_capacity_rule(void **state)
+{
+	struct cxms_facts f = facts();
+	struct cxms_stair s;
+	(void)state;
+	cxms_stair_init(&s, &f, 8u << 20);
+	assert_true(cxms_stair_memory_share(&s, 8 * MIB) <= 0);
+	/* miss ratio 1/2 */
+	assert_true(fabs(cxms_stair_memory_share(&s, 16 * MIB) - 100.0 / 120.0) < 1e-9);
+}
+
+static void test_never_falls(void **state)
+{
+	static const uint64_t ps[][3] = {
+		{20000, 20000, 100000}, {30000, 25000, 90000}, {5000, 150000, 20000}, {1, 2, 3}};
+	(void)state;
+	for (size_t i = 0; i < sizeof(ps) / sizeof(ps[0]); i++) {
+		struct cxms_facts f = facts();
+		struct cxms_stair s;
+		double before = 0;
+		for (int k = 0; k < 3; k++)
+			f.stair_ps[k] = ps[i][k];
+		cxms_stair_init(&s, &f, 0);
+		for (double bytes = 1; bytes < 1e12; bytes *= 1.1) {
+			double share = cxms_stair_memory_share(&s, bytes);
+			assert_true(share >= before && share <= 1);
+			before = share;
+		}
+	}
+}
+
+static void test_unknown_machines_are_assumed(void **state)
+{
+	static const struct cxms_facts nothing = {0};
+	struct cxms_facts odd = facts();
+	struct cxms_stair s;
+	(void)state;
+	cxms_stair_init(&s, &nothing, 0);
+	assert_true(s.mem_ps > s.llc_ps && s.llc_ps > 0 && s.llc_bytes > 0);
+	assert_true(cxms_stair_memory_share(&s, 1e12) > 0.9);
+	odd.llc_latency_ps = 200000; /* above memory's */
+	odd.n_stair = 0;
+	cxms_stair_init(&s, &odd, 0);
+	assert_true(s.llc_ps < s.mem_ps);
+	assert_true(fabs(s.llc_bytes - 16 * MIB) < 1);
+	odd = facts(); /* a damaged recording: steps out of order, twice, zero, too many */
+	odd.n_stair = 1000;
+	odd.stair_bytes[1] = odd.stair_bytes[0];
+	odd.stair_bytes[2] = 5;
+	cxms_stair_init(&s, &odd, 0);
+	assert_true(s.n <= CXMS_STAIR_MAX);
+	for (double bytes = 1; bytes < 1e10; bytes *= 1.5)
+		assert_true(isfinite(cxms_stair_memory_share(&s, bytes)));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_measured_steps),
+		cmocka_unit_test(test_capacity_rule),
+		cmocka_unit_test(test_never_falls),
+		cmocka_unit_test(test_unknown_machines_are_assumed),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
