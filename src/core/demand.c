@@ -31,12 +31,12 @@ void cxms_wait_model(double mem_ps, double walk_ps, bool carried, unsigned loop_
 
 void cxms_traffic_lines(const struct cxms_traffic_in *in, double lines[CXMS_SPAN_COUNT])
 {
-	double free_waits = fmax(0, in->waits - in->carried_waits);
+	double free_waits = fmax(0, in->waits - in->known_waits);
 	double free_ratio = in->waits > 0 ? free_waits / in->waits : 0;
 	double most =
 		in->seen_ps > 0 ? in->l1d_mshrs * in->active_ps * free_ratio / in->seen_ps : 0;
 	double high = fmax(free_waits, most);
-	lines[CXMS_SPAN_LO] = in->carried_waits + free_waits;
-	lines[CXMS_SPAN_MID] = in->carried_waits + sqrt(free_waits * high);
-	lines[CXMS_SPAN_HI] = in->carried_waits + high;
+	lines[CXMS_SPAN_LO] = in->known_lines + free_waits;
+	lines[CXMS_SPAN_MID] = in->known_lines + sqrt(free_waits * high);
+	lines[CXMS_SPAN_HI] = in->known_lines + high;
 }

@@ -45,16 +45,17 @@ void cxms_wait_model(double mem_ps, double walk_ps, bool carried, unsigned loop_
 
 /** struct cxms_traffic_in - what is known of one thread in one epoch */
 struct cxms_traffic_in {
-	double waits;	      /* exposed waits on memory */
-	double carried_waits; /* of them: one line each, exactly */
-	double active_ps;     /* time in code that waits for memory */
-	double seen_ps;	      /* mean L_obs */
+	double waits;	    /* exposed waits on memory */
+	double known_waits; /* of them: those whose lines are known */
+	double known_lines; /* lines filled for those */
+	double active_ps;   /* time in code that waits for memory */
+	double seen_ps;	    /* mean L_obs */
 	double l1d_mshrs;
 };
 /**
  * cxms_traffic_lines() - lines filled, as an interval
- * Formula: [S/L_obs, l1d_mshrs T/L_obs] for waits that may overlap, the number itself for carried
- *          ones; the middle is the geometric mean of the ends. Source: MODELS, stall sampling 6.
+ * Formula: [S/L_obs, l1d_mshrs T/L_obs] for waits that may overlap, with what is known
+ *          added; the middle is the geometric mean of the ends. Source: MODELS, stall sampling 6.
  */
 void cxms_traffic_lines(const struct cxms_traffic_in *in, double lines[CXMS_SPAN_COUNT]);
 

@@ -35,7 +35,7 @@ static uint64_t auto_epoch(const struct cxms_recording *rec)
 	/* a run of hours, or of very many threads, gets longer epochs rather than more */
 	epoch = fmax(epoch, (double)(rec->duration_ns / MAX_EPOCHS + 1));
 	epoch = fmax(epoch, lives / MAX_CELLS);
-	return (uint64_t)fmax(epoch, MIN_EPOCH_NS);
+	return (uint64_t)fmin(fmax(epoch, MIN_EPOCH_NS), CXMS_RECORDING_MAX_NS);
 }
 
 /* A life is [birth, exit): one that ends on a border has no part in the next epoch. */

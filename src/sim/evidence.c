@@ -11,6 +11,7 @@
 #include "place/pagemap.h"
 #include "sim/cells.h"
 #include "sim/recording.h"
+#include "sim/streams.h"
 
 /* Code within one block of this size is taken for one loop when traffic is bounded from above. */
 #define CODE_BLOCK_SHIFT 9u
@@ -190,6 +191,17 @@ struct cxms_grain cxms_grain_of(const double share[CXMS_SPAN_COUNT], const struc
 	return g;
 }
 
+/* A loop-carried wait is one line; a stream's lines follow from its rate, and are fetched ahead. */
+static void set_lines(const struct cxms_group *group, bool carried, struct cxms_grain *g)
+{
+	g->known = carried || group->lines_per_stall_ns > 0;
+	g->prefetched = g->known && !carried;
+	for (int k = 0; k < CXMS_SPAN_COUNT && g->known; k++)
+		g->lines[k] = carried ? g->waits[k]
+				      : group->lines_per_stall_ns * g->stall_ps[k] /
+						(double)CXMS_PS_PER_NS;
+}
+
 static void set_grains(const struct cxms_recording *rec, struct cxms_evidence *e)
 {
 	for (size_t i = 0; i < 2 * e->n_group; i++) {
@@ -197,7 +209,7 @@ static void set_grains(const struct cxms_recording *rec, struct cxms_evidence *e
 		const struct cxms_rec_site *site = &rec->site[g->site];
 		const double share[CXMS_SPAN_COUNT] = {g->share.lo, g->share.mid, g->share.hi};
 		e->grain[i] = cxms_grain_of(share, &e->wait[2 * g->site + i % 2]);
-		e->grain[i].carried = site->flags & (CXMS_SITE_CARRIED | CXMS_SITE_SELF);
+		set_lines(g, site->flags & (CXMS_SITE_CARRIED | CXMS_SITE_SELF), &e->grain[i]);
 		e->grain[i].store = site->kind == CXMS_SITE_STORE || site->kind == CXMS_SITE_UPDATE;
 	}
 }
@@ -247,6 +259,7 @@ static int find_active(const struct cxms_recording *rec, const struct cxms_cells
 		       struct cxms_evidence *e)
 {
 	uint32_t *block_of = calloc(rec->n_site + 1, sizeof(*block_of));
+	e->block_of_site = block_of;
 	size_t *waits = calloc(rec->n_site + 1, sizeof(*waits));
 	e->active_ns = calloc(cells->n + 1, sizeof(*e->active_ns));
 	int rc = block_of && waits && e->active_ns ? find_blocks(rec, block_of) : -ENOMEM;
@@ -261,7 +274,6 @@ static int find_active(const struct cxms_recording *rec, const struct cxms_cells
 		    waits[block_of[s->site]] >= 2)
 			e->active_ns[cells->cell_of_sample[i]] += s->weight_ns;
 	}
-	free(block_of);
 	free(waits);
 	return rc;
 }
@@ -290,6 +302,8 @@ int cxms_evidence_build(const struct cxms_recording *rec, const struct cxms_cell
 		rc = judge_groups(rec, cells, out);
 	if (!rc)
 		rc = find_active(rec, cells, out);
+	if (!rc)
+		rc = cxms_streams_find(rec, out, err);
 	if (rc) {
 		cxms_evidence_fini(out);
 		return cxms_fail(err, ENOMEM, "out of memory for the evidence");
@@ -304,6 +318,7 @@ void cxms_evidence_fini(struct cxms_evidence *e)
 	free(e->grain_of_sample);
 	free(e->grain);
 	free(e->wait);
+	free(e->block_of_site);
 	free(e->active_ns);
 	*e = (struct cxms_evidence){0};
 }

@@ -21,15 +21,18 @@ struct cxms_recording;
 struct cxms_group {
 	uint32_t site, area;
 	struct cxms_share share;
-	double stall_ns; /* observed, with address */
+	double stall_ns;	   /* observed, with address */
+	double lines_per_stall_ns; /* of a stream; 0 = none (streams.h) */
 };
 
 /** struct cxms_grain - what a nanosecond of a group's samples on base or huge pages stands for */
 struct cxms_grain {
 	double stall_ps[CXMS_SPAN_COUNT]; /* on memory */
 	double waits[CXMS_SPAN_COUNT];	  /* exposed */
+	double lines[CXMS_SPAN_COUNT];	  /* filled, when known */
 	double seen_ps;			  /* waits (middle) x L_obs */
-	bool carried, store;
+	bool known;			  /* lines is known: loop-carried address, or a stream */
+	bool prefetched, store;
 };
 
 struct cxms_evidence {
@@ -40,6 +43,7 @@ struct cxms_evidence {
 				      address */
 	struct cxms_grain *grain;  /* [group][huge] */
 	struct cxms_wait *wait;	   /* [site][huge] */
+	uint32_t *block_of_site;   /* number of the block of code a site lies in, below n_site */
 	double *active_ns;	   /* by cell: time in code that waits for memory */
 	double floating_share[CXMS_SPAN_COUNT]; /* memory share of waits without address: the mean
 						   of the others */

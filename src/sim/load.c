@@ -23,8 +23,12 @@ static void add(struct cxms_load_cell *c, const struct cxms_grain *g, double wei
 		c->stall_ps[k] += weight_ns * g->stall_ps[k];
 		c->waits[k] += weight_ns * g->waits[k];
 	}
-	for (int k = 0; k < CXMS_SPAN_COUNT && g->carried; k++)
-		c->carried[k] += weight_ns * g->waits[k];
+	for (int k = 0; k < CXMS_SPAN_COUNT && g->known; k++) {
+		c->known_waits[k] += weight_ns * g->waits[k];
+		c->known_lines[k] += weight_ns * g->lines[k];
+		if (g->prefetched)
+			c->prefetched[k] += weight_ns * g->lines[k];
+	}
 	c->seen_ps += weight_ns * g->seen_ps;
 	if (store)
 		c->store_waits += weight_ns * g->waits[CXMS_SPAN_MID];

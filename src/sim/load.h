@@ -17,9 +17,11 @@ struct cxms_recording;
 struct cxms_load_cell {
 	double stall_ps[CXMS_SPAN_COUNT];
 	double waits[CXMS_SPAN_COUNT];
-	double carried[CXMS_SPAN_COUNT]; /* of the waits: of loop-carried addresses */
-	double store_waits;		 /* of the waits (middle): by stores */
-	double seen_ps;			 /* sum over waits (middle) of L_obs */
+	double known_waits[CXMS_SPAN_COUNT]; /* of the waits: those whose lines are known */
+	double known_lines[CXMS_SPAN_COUNT]; /* lines filled meanwhile */
+	double prefetched[CXMS_SPAN_COUNT];  /* of known_lines: fetched ahead, by streams */
+	double store_waits;		     /* of the waits (middle): by stores */
+	double seen_ps;			     /* sum over waits (middle) of L_obs */
 };
 
 /** which samples count: all, or one seeded half (with double weight) */

@@ -1,6 +1,7 @@
 #include "sim/recording.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,8 @@
 #include "trace/trace.h"
 
 #define BATCH 4096u
+/* Where less than one sample of a thousand came through, the rest is not made up from it. */
+#define MAX_LOSS_SCALE 1000.0
 
 /* Loading state: thread look-up and loss per CPU. */
 struct loader {
@@ -149,8 +152,19 @@ static int on_thread_event(struct loader *l, const struct cxms_event *ev)
 	return 0;
 }
 
+static bool is_timely(const struct cxms_event *ev)
+{
+	return ev->time_ns < CXMS_RECORDING_MAX_NS &&
+	       (ev->kind != CXMS_EV_RUN || ev->run.dur_ns < CXMS_RECORDING_MAX_NS);
+}
+
 static int load_event(struct loader *l, const struct cxms_event *ev, struct cxms_err *err)
 {
+	if (!is_timely(ev))
+		return cxms_fail(err, EINVAL,
+				 "an event at %llu ns is no time of a recording; "
+				 "record again",
+				 (unsigned long long)ev->time_ns);
 	int rc = cxms_pages_event(l->rec->pages, ev, err);
 	if (rc)
 		return rc;
@@ -213,7 +227,8 @@ static void finish(struct loader *l)
 	}
 	for (size_t i = 0; i < rec->n_sample; i++) {
 		struct cxms_rec_sample *s = &rec->sample[i];
-		s->weight_ns *= 1.0 + (double)l->lost[s->cpu] / (double)l->got[s->cpu];
+		s->weight_ns *= fmin(MAX_LOSS_SCALE,
+				     1.0 + (double)l->lost[s->cpu] / (double)l->got[s->cpu]);
 		if (s->site >= rec->n_site)
 			s->site = CXMS_NO_SITE;
 	}

@@ -13,6 +13,8 @@ struct cxms_err;
 struct cxms_trace_reader;
 
 #define CXMS_NO_THREAD UINT32_MAX
+/* Times beyond 36 years are not those of a recording; sums of two stay within 64 bits. */
+#define CXMS_RECORDING_MAX_NS (1ull << 60)
 
 struct cxms_rec_thread {
 	uint32_t pid, tid, parent; /* parent: index or CXMS_NO_THREAD */

@@ -58,7 +58,7 @@ struct cxms_split_result {
 	struct cxms_thread_result *thread;
 	size_t n_target;
 	struct cxms_target_result *target;
-	double worst_residual; /* of the closed loop, relative */
+	double worst_residual;	  /* of the closed loop, relative */
 	double worst_utilization; /* of any server in any epoch; above 1 the self-check fails */
 };
 

@@ -26,15 +26,16 @@ double cxms_solve_latency_ps(const struct cxms_solve *s, size_t t)
 
 static void solve_thread(struct cxms_solve *s, struct cxms_solve_thread *th)
 {
-	double change = 0, fill = 0;
+	double change = 0, demand = 0, all = 0;
 	for (size_t t = 0; t < s->fabric->n_target; t++) {
 		const struct cxms_demand *d = &th->demand[t];
 		double latency = s->latency_ps[t];
 		change += fmax(0, d->stall_ps + d->waits * (latency - s->mem_ps)) - d->stall_ps;
-		fill += d->reads * (latency + th->walk_ps);
+		demand += (d->reads - d->prefetched) * (latency + th->walk_ps);
+		all += d->reads * (latency + th->walk_ps);
 	}
 	double by_latency = th->cpu_ps + change;
-	double by_misses = th->kernel_ps + fill / s->fabric->l1d_mshrs;
+	double by_misses = th->kernel_ps + fmax(demand / th->demand_limit, all / th->all_limit);
 	th->new_cpu_ps = fmax(by_latency, by_misses);
 	th->bound_ps = th->new_cpu_ps - by_latency;
 }

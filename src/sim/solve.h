@@ -9,6 +9,7 @@ struct cxms_fabric;
 /** struct cxms_demand - one thread on one target in the epoch */
 struct cxms_demand {
 	double stall_ps, waits; /* S, n */
+	double prefetched;	/* of reads: fetched ahead of demand */
 	double reads, writes;	/* lines filled; lines written back */
 };
 
@@ -18,6 +19,9 @@ struct cxms_solve_thread {
 	double kernel_ps; /* of T: never bounded by user traffic */
 	double wall_ps;	  /* length of the epoch */
 	double walk_ps;	  /* mean page walk beside each fill */
+	/* lines the thread can have in flight: on demand, and in all; at least what it was seen to
+	 * have */
+	double demand_limit, all_limit;
 	const struct cxms_demand *demand;
 	double new_cpu_ps; /* out: T' */
 	double bound_ps;   /* out: of T', time beyond the latency term that the miss registers force
@@ -45,7 +49,8 @@ struct cxms_solve {
 /**
  * cxms_solve_epoch() - Gauss-Seidel over the servers, each by bracketing with the others fixed
  * Formula: MODELS, closed loop. S' = max(0, S + n (L - L_mem)) for each target;
- *   T' = max(T + sum(S' - S), kernel + sum(R (L + walk))/l1d_mshrs); load = R/(wall - T + T').
+ *   T' = max(T + sum(S' - S), kernel + sum(R_demand (L + walk))/demand_limit,
+ *   kernel + sum(R (L + walk))/all_limit); load = R/(wall - T + T').
  * Starting points: the waits given; where a server is over half busy the saturated start too.
  */
 void cxms_solve_epoch(struct cxms_solve *s);

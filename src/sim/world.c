@@ -64,6 +64,24 @@ static int scene_init(struct scene *s, const struct cxms_world_in *in, struct cx
 		       : -ENOMEM;
 }
 
+/*
+ * The simulated core's miss registers bound the lines in flight (Little). The recording machine may
+ * have had more of them: what it was seen to sustain is possible, so that simulating it returns its
+ * own time.
+ */
+static void set_limits(const struct scene *s, double seen_ps, struct cxms_solve_thread *th,
+		       const struct cxms_demand *d)
+{
+	double user_ps = th->cpu_ps - th->kernel_ps, all = 0, ahead = 0;
+	for (size_t t = 0; t < s->in->fabric->n_target; t++) {
+		all += d[t].reads;
+		ahead += d[t].prefetched;
+	}
+	double per_line = user_ps > 0 ? seen_ps * cxms_wait_spread(s->span) / user_ps : 0;
+	th->demand_limit = fmax(s->in->fabric->l1d_mshrs, (all - ahead) * per_line);
+	th->all_limit = fmax(s->in->fabric->l2_mshrs, all * per_line);
+}
+
 /* Demand of one cell at the span's end; halves of the samples may overshoot the cell's time: cut.
  */
 static void cell_demand(struct scene *s, size_t cell, struct cxms_solve_thread *th,
@@ -77,29 +95,35 @@ static void cell_demand(struct scene *s, size_t cell, struct cxms_solve_thread *
 	for (size_t t = 0; t < n_target; t++) {
 		stall += l[t].stall_ps[s->span];
 		traffic.waits += l[t].waits[s->span];
-		traffic.carried_waits += l[t].carried[s->span];
+		traffic.known_waits += l[t].known_waits[s->span];
+		traffic.known_lines += l[t].known_lines[s->span];
 		seen += l[t].seen_ps;
 		mid += l[t].waits[CXMS_SPAN_MID];
 	}
 	traffic.seen_ps = mid > 0 ? seen / mid : 0;
 	cxms_traffic_lines(&traffic, lines);
 	if (s->span == CXMS_SPAN_MID) {
-		s->world->free_waits += traffic.waits - traffic.carried_waits;
-		s->world->free_lines += lines[s->span] - traffic.carried_waits;
+		s->world->free_waits += traffic.waits - traffic.known_waits;
+		s->world->free_lines += lines[s->span] - traffic.known_lines;
 	}
+	double free_waits = traffic.waits - traffic.known_waits;
+	double free_lines = lines[s->span] - traffic.known_lines;
 	double user_ps = th->cpu_ps - th->kernel_ps;
 	double cut = stall > user_ps && stall > 0 ? user_ps / stall : 1;
 	th->walk_ps = mid > 0 ? fmax(0, traffic.seen_ps - s->in->ev->stair.mem_ps) : 0;
 	for (size_t t = 0; t < n_target; t++) {
-		double share = traffic.waits > 0 ? l[t].waits[s->span] / traffic.waits : 0;
+		double own_free = fmax(0, l[t].waits[s->span] - l[t].known_waits[s->span]);
+		double share = free_waits > 0 ? own_free / free_waits : 0;
 		double stores = l[t].waits[CXMS_SPAN_MID] > 0
 					? l[t].store_waits / l[t].waits[CXMS_SPAN_MID]
 					: 0;
 		out[t].stall_ps = cut * l[t].stall_ps[s->span];
 		out[t].waits = cut * l[t].waits[s->span];
-		out[t].reads = cut * lines[s->span] * share;
+		out[t].reads = cut * (l[t].known_lines[s->span] + free_lines * share);
+		out[t].prefetched = cut * l[t].prefetched[s->span];
 		out[t].writes = out[t].reads * stores;
 	}
+	set_limits(s, traffic.seen_ps, th, out);
 	th->demand = out;
 }
 

@@ -63,7 +63,9 @@ static inline void loop_run(struct loop *l, double mem_ps, double mshrs)
 {
 	l->fabric.target = l->target;
 	l->fabric.server = l->server;
-	l->fabric.l1d_mshrs = mshrs;
+	l->fabric.l1d_mshrs = l->fabric.l2_mshrs = mshrs;
+	for (size_t i = 0; i < l->solve.n_thread; i++)
+		l->thread[i].demand_limit = l->thread[i].all_limit = mshrs;
 	l->fabric.l2_mshrs = 3 * mshrs;
 	l->solve.fabric = &l->fabric;
 	l->solve.mem_ps = mem_ps;

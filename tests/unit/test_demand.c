@@ -67,16 +67,17 @@ static void test_lines_filled(void **state)
 		double lo, mid, hi;
 		const char *why;
 	} rows[] = {
-		{{1000, 1000, 1e9, 100e3, 16}, 1000, 1000, 1000, "a chase: one line a wait"},
-		{{1000, 0, 1e9, 100e3, 16}, 1000, 12649.110640673518, 160000, "registers full"},
-		{{1000, 500, 1e9, 100e3, 16},
+		{{1000, 1000, 1000, 1e9, 100e3, 16}, 1000, 1000, 1000, "a chase: one line a wait"},
+		{{1000, 0, 0, 1e9, 100e3, 16}, 1000, 12649.110640673518, 160000, "registers full"},
+		{{1000, 500, 500, 1e9, 100e3, 16},
 		 1000,
 		 500 + 6324.555320336759,
 		 80500,
 		 "half of the waits may overlap, in half of the time"},
-		{{0, 0, 1e9, 100e3, 16}, 0, 0, 0, "no waits"},
-		{{1000, 0, 0, 100e3, 16}, 1000, 1000, 1000, "no time in such code: the waits"},
-		{{1000, 0, 1e9, 0, 16}, 1000, 1000, 1000, "no latency known"},
+		{{1000, 1000, 9000, 1e9, 100e3, 16}, 9000, 9000, 9000, "a stream: its own lines"},
+		{{0, 0, 0, 1e9, 100e3, 16}, 0, 0, 0, "no waits"},
+		{{1000, 0, 0, 0, 100e3, 16}, 1000, 1000, 1000, "no time in such code: the waits"},
+		{{1000, 0, 0, 1e9, 0, 16}, 1000, 1000, 1000, "no latency known"},
 	};
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {

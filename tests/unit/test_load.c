@@ -67,7 +67,7 @@ static struct cxms_load_cell total(const struct fixture *f, const struct cxms_lo
 		for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
 			sum.stall_ps[k] += l->stall_ps[k];
 			sum.waits[k] += l->waits[k];
-			sum.carried[k] += l->carried[k];
+			sum.known_waits[k] += l->known_waits[k];
 		}
 		sum.store_waits += l->store_waits;
 		sum.seen_ps += l->seen_ps;
@@ -98,7 +98,7 @@ static void test_waits_are_stall_over_latency(void **state)
 				 0);
 		struct cxms_load_cell a = total(&f, &m, 0), b = total(&f, &m, 1);
 		double stall = a.stall_ps[CXMS_SPAN_MID] + b.stall_ps[CXMS_SPAN_MID];
-		double carried = a.carried[CXMS_SPAN_MID] + b.carried[CXMS_SPAN_MID];
+		double carried = a.known_waits[CXMS_SPAN_MID] + b.known_waits[CXMS_SPAN_MID];
 		print_message("%s\n", rows[i].why);
 		/* all of it memory; those without address follow the others */
 		assert_true(fabs(stall - N * NS * 1e3) < 1);
@@ -123,8 +123,8 @@ static void test_halves_add_up_to_twice_the_whole(void **state)
 		assert_int_equal(cxms_load_build(&f.rec, &f.cells, &f.ev, f.target, 2,
 						 (enum cxms_half)h, 9, &m, NULL),
 				 0);
-		waits[h] = total(&f, &m, 0).carried[CXMS_SPAN_MID] +
-			   total(&f, &m, 1).carried[CXMS_SPAN_MID];
+		waits[h] = total(&f, &m, 0).known_waits[CXMS_SPAN_MID] +
+			   total(&f, &m, 1).known_waits[CXMS_SPAN_MID];
 	}
 	assert_true(fabs(waits[1] + waits[2] - 2 * waits[0]) < 1e-6 * waits[0]);
 	assert_true(fabs(waits[1] / waits[0] - 1) < 0.15);

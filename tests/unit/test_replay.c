@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/rng.h"
+#include "sim/recording.h"
 
 #define PID	 100u
 #define ARRAY	 0x100000000000ull
@@ -14,6 +15,7 @@
 #define CXL_NS	 330.0
 #define MEM_NS	 100.0 /* of the synthetic machine */
 #define WALK_NS	 20.0
+#define LATE_NS	 CXMS_RECORDING_MAX_NS
 #define TOPOLOGY PLAY_TOPO(110, 330)
 #define FAR_AWAY PLAY_TOPO(110, 5000)
 
@@ -316,6 +318,8 @@ enum oddity {
 	SAMPLE_BEYOND_LIFE,
 	TOP_OF_MEMORY,
 	BORN_AT_THE_END,
+	TOO_LATE,
+	ALL_LOST,
 	ODDITIES
 };
 
@@ -332,11 +336,15 @@ static int record_oddity(enum oddity o)
 		(void)play_sample(&p, PID, PID, (i + 1) * 200000ull, o == UNKNOWN_SITE ? 77 : site,
 				  o == TOP_OF_MEMORY ? UINT64_MAX - 64 * i : ARRAY + 4096 * i);
 	if (o == SAMPLE_BEYOND_LIFE)
-		(void)play_sample(&p, PID, PID, UINT64_MAX / 2, site, ARRAY);
+		(void)play_sample(&p, PID, PID, LATE_NS / 2, site, ARRAY);
+	if (o == TOO_LATE)
+		(void)play_sample(&p, PID, PID, LATE_NS, site, ARRAY);
+	if (o == ALL_LOST)
+		play_event(&p, CXMS_EV_LOST, PID, PID, 1)->lost.count = UINT64_MAX / 2;
 	if (o == BORN_AT_THE_END)
 		play_fork(&p, PID, PID + 1, PID, PID, end);
 	if (o != NO_RUNS)
-		play_run(&p, PID, PID, 0, o == RUN_BEYOND_LIFE ? UINT64_MAX / 4 : end);
+		play_run(&p, PID, PID, 0, o == RUN_BEYOND_LIFE ? LATE_NS / 2 : end);
 	if (o != CUT)
 		play_exit(&p, PID, PID, end);
 	return play_write(&p, o != CUT);
@@ -378,7 +386,7 @@ static void test_odd_recordings_are_survived(void **state)
 		assert_int_equal(cxms_trace_reader_open_fd(fd, "memory", &reader, &err), 0);
 		int rc = cxms_replay(reader, &cfg, &r, &err);
 		print_message("oddity %d: %d %s\n", o, rc, err.msg);
-		assert_int_equal(rc, o == NOTHING_RAN ? -ENODATA : 0);
+		assert_int_equal(rc, o == NOTHING_RAN ? -ENODATA : o == TOO_LATE ? -EINVAL : 0);
 		if (!rc) {
 			check_sane(r);
 			assert_int_equal(r->status == CXMS_STATUS_CUT, o == CUT);
