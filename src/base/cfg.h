@@ -1,4 +1,5 @@
-/* Configuration tree: what a YAML (or JSON) file says, every node with its file, line and column. */
+/* Configuration tree: what a YAML (or JSON) file says, every node with its file, line and column.
+ */
 #ifndef CXMS_BASE_CFG_H
 #define CXMS_BASE_CFG_H
 
@@ -15,12 +16,12 @@ enum cxms_cfg_type { CXMS_CFG_SCALAR, CXMS_CFG_MAP, CXMS_CFG_SEQ };
 /** struct cxms_cfg_node - read only after load; children in file order; text borrowed until free */
 struct cxms_cfg_node {
 	enum cxms_cfg_type type;
-	bool quoted;                   /* scalar: written in quotes, so never a number or bool */
-	const char *key;               /* in a map: the key; else NULL */
-	const char *text;              /* scalar: its text; else NULL */
-	unsigned line, col;            /* 1-based position of the value */
-	unsigned key_line, key_col;    /* of the key, in a map */
-	struct cxms_cfg_node **child;  /* map and sequence */
+	bool quoted;		      /* scalar: written in quotes, so never a number or bool */
+	const char *key;	      /* in a map: the key; else NULL */
+	const char *text;	      /* scalar: its text; else NULL */
+	unsigned line, col;	      /* 1-based position of the value */
+	unsigned key_line, key_col;   /* of the key, in a map */
+	struct cxms_cfg_node **child; /* map and sequence */
 	size_t n_child;
 	struct cxms_cfg *cfg;
 };
@@ -47,7 +48,8 @@ const char *cxms_cfg_sha256(const struct cxms_cfg *cfg);
 /** child of a map by key, NULL when absent or not a map */
 const struct cxms_cfg_node *cxms_cfg_get(const struct cxms_cfg_node *map, const char *key);
 
-/** struct cxms_cfg_errors - collects every error of a file, in order, "file:line:col: what" per line */
+/** struct cxms_cfg_errors - collects every error of a file, in order, "file:line:col: what" per
+ * line */
 struct cxms_cfg_errors {
 	char *text; /* lines, each ended by \n; NULL = none */
 	size_t len, n;
@@ -66,7 +68,8 @@ bool cxms_cfg_bool(const struct cxms_cfg_node *n, bool *out, struct cxms_cfg_err
 /** one of @words (NULL-terminated): its index */
 bool cxms_cfg_word(const struct cxms_cfg_node *n, const char *const *words, int *out,
 		   struct cxms_cfg_errors *errs);
-/** reports every key of @map not in @known (NULL-terminated) and not starting "x-"; names the nearest known key */
+/** reports every key of @map not in @known (NULL-terminated) and not starting "x-"; names the
+ * nearest known key */
 void cxms_cfg_only(const struct cxms_cfg_node *map, const char *const *known,
 		   struct cxms_cfg_errors *errs);
 

@@ -6,7 +6,7 @@
 
 /** struct cxms_err - what went wrong; all zero means "nothing yet" */
 struct cxms_err {
-	int code;                   /* positive errno of the first failure, 0 = none */
+	int code;		    /* positive errno of the first failure, 0 = none */
 	char msg[CXMS_ERR_MSG_MAX]; /* lower case, no full stop, fault first, then the remedy */
 };
 
@@ -22,7 +22,8 @@ int cxms_fail(struct cxms_err *err, int errnum, const char *fmt, ...)
 int cxms_fail_sys(struct cxms_err *err, int errnum, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/** cxms_err_prefix() - put "<text>: " before the message that is there; nothing on an empty error */
+/** cxms_err_prefix() - put "<text>: " before the message that is there; nothing on an empty error
+ */
 void cxms_err_prefix(struct cxms_err *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

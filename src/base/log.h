@@ -6,14 +6,19 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum cxms_log_level { CXMS_LOG_QUIET = -1, CXMS_LOG_NORMAL = 0, CXMS_LOG_INFO = 1, CXMS_LOG_DEBUG = 2 };
+enum cxms_log_level {
+	CXMS_LOG_QUIET = -1,
+	CXMS_LOG_NORMAL = 0,
+	CXMS_LOG_INFO = 1,
+	CXMS_LOG_DEBUG = 2
+};
 
 struct cxms_log {
-	FILE *out;            /* NULL = silent */
+	FILE *out; /* NULL = silent */
 	int level;
-	bool progress;        /* out is a terminal */
-	bool line_open;       /* a progress line stands unfinished */
-	uint64_t started_ns;  /* progress shows only after one second */
+	bool progress;	     /* out is a terminal */
+	bool line_open;	     /* a progress line stands unfinished */
+	uint64_t started_ns; /* progress shows only after one second */
 };
 void cxms_log_init(struct cxms_log *log, FILE *out, int level);
 /** prefixed "cxlmemsim: "; wipes an open progress line first; @log may be NULL */

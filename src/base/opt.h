@@ -12,12 +12,12 @@ struct cxms_buf;
 struct cxms_err;
 
 enum cxms_opt_type {
-	CXMS_OPT_FLAG,   /* bool at offset */
-	CXMS_OPT_STR,    /* const char * at offset, borrowed from argv */
-	CXMS_OPT_STRS,   /* struct cxms_strs at offset, may be repeated */
-	CXMS_OPT_QTY,    /* uint64_t at offset, in the base unit of .unit, min..max */
-	CXMS_OPT_ENUM,   /* int at offset: index into .words */
-	CXMS_OPT_COUNT,  /* int at offset, counts repetitions (-v -v) */
+	CXMS_OPT_FLAG,	/* bool at offset */
+	CXMS_OPT_STR,	/* const char * at offset, borrowed from argv */
+	CXMS_OPT_STRS,	/* struct cxms_strs at offset, may be repeated */
+	CXMS_OPT_QTY,	/* uint64_t at offset, in the base unit of .unit, min..max */
+	CXMS_OPT_ENUM,	/* int at offset: index into .words */
+	CXMS_OPT_COUNT, /* int at offset, counts repetitions (-v -v) */
 };
 
 struct cxms_strs {
@@ -26,15 +26,15 @@ struct cxms_strs {
 };
 
 struct cxms_opt {
-	const char *name;  /* long name without dashes */
-	char short_name;   /* 0 = none */
+	const char *name; /* long name without dashes */
+	char short_name;  /* 0 = none */
 	enum cxms_opt_type type;
-	size_t offset;     /* into the verb's option struct */
+	size_t offset; /* into the verb's option struct */
 	enum cxms_unit unit;
-	uint64_t min, max; /* CXMS_OPT_QTY; both inclusive */
+	uint64_t min, max;	  /* CXMS_OPT_QTY; both inclusive */
 	const char *const *words; /* CXMS_OPT_ENUM: NULL-terminated */
-	const char *arg;   /* name of the argument in --help */
-	const char *help;  /* one line, with the unit and the default */
+	const char *arg;	  /* name of the argument in --help */
+	const char *help;	  /* one line, with the unit and the default */
 };
 
 /**

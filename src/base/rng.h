@@ -1,4 +1,5 @@
-/* Seeded, splittable pseudo-random numbers: the same seed gives the same numbers on every machine. */
+/* Seeded, splittable pseudo-random numbers: the same seed gives the same numbers on every machine.
+ */
 #ifndef CXMS_BASE_RNG_H
 #define CXMS_BASE_RNG_H
 

@@ -1,4 +1,5 @@
-/* /proc and /sys readers that CXMS_FSROOT re-roots, and output files that replace a good one only when whole. */
+/* /proc and /sys readers that CXMS_FSROOT re-roots, and output files that replace a good one only
+ * when whole. */
 #ifndef CXMS_BASE_SYS_H
 #define CXMS_BASE_SYS_H
 
@@ -10,9 +11,11 @@
 struct cxms_buf;
 struct cxms_err;
 
-/** cxms_sys_path() - "@path" below $CXMS_FSROOT when set and path is in /proc or /sys; -ENAMETOOLONG */
+/** cxms_sys_path() - "@path" below $CXMS_FSROOT when set and path is in /proc or /sys;
+ * -ENAMETOOLONG */
 int cxms_sys_path(char *out, size_t cap, const char *path);
-/** cxms_sys_read() - a whole small file into @out, re-rooted; 0, -ENOENT, -EACCES, -EFBIG over @max */
+/** cxms_sys_read() - a whole small file into @out, re-rooted; 0, -ENOENT, -EACCES, -EFBIG over @max
+ */
 int cxms_sys_read(const char *path, size_t max, struct cxms_buf *out, struct cxms_err *err);
 /** cxms_sys_read_u64() - a file that holds one decimal number; a trailing K/M is honoured */
 int cxms_sys_read_u64(const char *path, uint64_t *out, struct cxms_err *err);
@@ -21,19 +24,20 @@ int cxms_file_read(const char *path, size_t max, struct cxms_buf *out, struct cx
 /** cxms_mkdirs() - mkdir -p with mode 0700 for what is missing */
 int cxms_mkdirs(const char *dir, struct cxms_err *err);
 
-uint64_t cxms_now_ns(void);         /* CLOCK_MONOTONIC */
-uint64_t cxms_cpu_self_ns(void);    /* CPU time of this process, all its threads */
+uint64_t cxms_now_ns(void);	 /* CLOCK_MONOTONIC */
+uint64_t cxms_cpu_self_ns(void); /* CPU time of this process, all its threads */
 
 /**
- * struct cxms_outfile - write aside, fsync, rename: the name shows the whole new file or the old one
- * A path that exists and is not a regular file (/dev/stdout, a pipe) is written directly.
+ * struct cxms_outfile - write aside, fsync, rename: the name shows the whole new file or the old
+ * one A path that exists and is not a regular file (/dev/stdout, a pipe) is written directly.
  */
 struct cxms_outfile {
 	FILE *fp;
 	char *path, *tmp; /* tmp == NULL: written directly */
 };
 int cxms_outfile_open(struct cxms_outfile *f, const char *path, struct cxms_err *err);
-/** flush, fsync, rename; on failure the old file stands and the aside file is gone; f is then empty */
+/** flush, fsync, rename; on failure the old file stands and the aside file is gone; f is then empty
+ */
 int cxms_outfile_commit(struct cxms_outfile *f, struct cxms_err *err);
 /** drop what was written; legal on a zeroed or committed f */
 void cxms_outfile_abort(struct cxms_outfile *f);

@@ -10,10 +10,10 @@
 
 struct cxms_record_cfg {
 	const struct cxms_source_ops *source; /* NULL = auto */
-	char *const *argv;          /* the program, NULL-terminated; NULL for synth */
-	const char *pattern;        /* synth */
-	bool no_argv;               /* leave argv out of the recording */
-	uint64_t period_ns;         /* 0 = the source's default */
+	char *const *argv;		      /* the program, NULL-terminated; NULL for synth */
+	const char *pattern;		      /* synth */
+	bool no_argv;			      /* leave argv out of the recording */
+	uint64_t period_ns;		      /* 0 = the source's default */
 	uint64_t seed;
 	struct cxms_machine_cfg machine;
 	struct cxms_log *log;
@@ -22,9 +22,10 @@ struct cxms_record_cfg {
 
 /** how far a recording came: decides the exit code of run and record */
 enum cxms_record_stage {
-	CXMS_RECORD_NOT_STARTED,  /* no source, no facts: nothing ran */
-	CXMS_RECORD_EXEC_FAILED,  /* err->code ENOENT or EACCES/ENOEXEC: the program could not be executed */
-	CXMS_RECORD_RAN,          /* the program ran; totals are valid (even when writing failed) */
+	CXMS_RECORD_NOT_STARTED, /* no source, no facts: nothing ran */
+	CXMS_RECORD_EXEC_FAILED, /* err->code ENOENT or EACCES/ENOEXEC: the program could not be
+				    executed */
+	CXMS_RECORD_RAN,	 /* the program ran; totals are valid (even when writing failed) */
 };
 struct cxms_record_result {
 	enum cxms_record_stage stage;

@@ -21,8 +21,8 @@ struct cxms_trace_head {
 };
 
 /**
- * cxms_trace_writer_new() - begin a recording on @fd (borrowed; seekable or not), header written at once
- * Return: 0 or -errno of write(2) (-ENOSPC: "disk full"). Owner: cxms_trace_writer_free()
+ * cxms_trace_writer_new() - begin a recording on @fd (borrowed; seekable or not), header written at
+ * once Return: 0 or -errno of write(2) (-ENOSPC: "disk full"). Owner: cxms_trace_writer_free()
  */
 int cxms_trace_writer_new(int fd, const struct cxms_trace_head *head,
 			  struct cxms_trace_writer **out, struct cxms_err *err);
@@ -39,10 +39,11 @@ void cxms_trace_writer_free(struct cxms_trace_writer *w);
 enum cxms_trace_state {
 	CXMS_TRACE_OPEN,     /* more may follow */
 	CXMS_TRACE_COMPLETE, /* the totals block was read */
-	CXMS_TRACE_CUT,      /* ended or damaged before it: what was read is whole blocks */
+	CXMS_TRACE_CUT,	     /* ended or damaged before it: what was read is whole blocks */
 };
 
-/** cxms_trace_reader_open() - @path for messages too. -EINVAL: not a recording, or a newer version */
+/** cxms_trace_reader_open() - @path for messages too. -EINVAL: not a recording, or a newer version
+ */
 int cxms_trace_reader_open(const char *path, struct cxms_trace_reader **out, struct cxms_err *err);
 /** the same on a descriptor, read from offset 0 with pread; borrowed */
 int cxms_trace_reader_open_fd(int fd, const char *name, struct cxms_trace_reader **out,
@@ -51,8 +52,9 @@ int cxms_trace_reader_open_fd(int fd, const char *name, struct cxms_trace_reader
 const struct cxms_trace_head *cxms_trace_reader_head(const struct cxms_trace_reader *r);
 /**
  * cxms_trace_read() - the next events, in the order written
- * Fills [0, *n), *n <= cap; 0 with *n == 0 is the end. Strings in events are borrowed until the next call.
- * A cut or damaged tail is no error: reading ends early and state() says CUT, with where() the reason.
+ * Fills [0, *n), *n <= cap; 0 with *n == 0 is the end. Strings in events are borrowed until the
+ * next call. A cut or damaged tail is no error: reading ends early and state() says CUT, with
+ * where() the reason.
  */
 int cxms_trace_read(struct cxms_trace_reader *r, struct cxms_event *buf, size_t cap, size_t *n,
 		    struct cxms_err *err);

@@ -517,7 +517,7 @@ static void test_wild_recordings_are_survived(void **state)
 	const struct cxms_topo *const list[] = {topo};
 	unsigned judged = 0;
 	(void)state;
-	for (unsigned i = 0; i < CASES / 6; i++) {
+	for (unsigned i = 0; i < CASES / 12; i++) {
 		struct cxms_replay_cfg cfg = {.topo = list,
 					      .n_topo = 1,
 					      .policy = policy,
@@ -543,7 +543,7 @@ static void test_wild_recordings_are_survived(void **state)
 		cxms_trace_reader_close(reader);
 		close(fd);
 	}
-	print_message("%u of %u wild recordings gave a result\n", judged, CASES / 6);
+	print_message("%u of %u wild recordings gave a result\n", judged, CASES / 12);
 	cxms_topo_free(topo);
 }
 

@@ -1,4 +1,5 @@
-/* Plain driver: replays files through a fuzz target, so that its corpus is part of the normal tests. */
+/* Plain driver: replays files through a fuzz target, so that its corpus is part of the normal
+ * tests. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
