@@ -65,6 +65,33 @@ signalled "SIGTERM to the tool" TERM "" 7 "it reaches the program, which ends it
 	sh waits.sh
 says "SIGTERM to the tool: program" out '^TERM$' "the handler ran"
 signalled "SIGHUP to the tool" HUP "" 11 "the same" sh waits.sh
-signalled "Ctrl-C" INT - 9 "the group gets it; the tool waits for the program and reports" sh waits.sh
+
+# Ctrl-C typed at a terminal of its own: the kernel sends it to the whole foreground group.
+typed() {
+	local row=$1 want=$2 why=$3 i
+	shift 3
+	rm -f r.json out
+	mkfifo keys
+	set -m # else the shell starts it with SIGINT ignored
+	# shellcheck disable=SC2086
+	script -qec "exec $VIA '$CXMS' -q -t x2.yaml -f json -o r.json -- $*" /dev/null <keys >out 2>err &
+	pid=$!
+	set +m
+	exec 3>keys
+	for ((i = 0; i < 100; i++)); do
+		grep -q ready out 2>/dev/null && break
+		sleep 0.05
+	done
+	printf '\003' >&3
+	wait "$pid"
+	same "$row" "$?" "$want" "$why"
+	exec 3>&-
+	rm -f keys
+	if [ ! -s r.json ]; then
+		fail "$row: report" "none was written: $(cat err)"
+	fi
+}
+
+typed "Ctrl-C" 9 "the group gets it; the tool waits for the program and reports" sh waits.sh
 same "Ctrl-C: program" "$(grep -c INT out)" 1 "one signal, not one from the terminal and one passed on"
-signalled "Ctrl-C, no handler" INT - 130 "128 + 2" sh -c 'echo ready; exec sleep 5'
+typed "Ctrl-C, no handler" 130 "128 + 2" sh -c "'echo ready; exec sleep 5'"
