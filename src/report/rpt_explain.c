@@ -4,7 +4,8 @@
 #include "report/rpt_priv.h"
 #include "trace/event.h"
 
-/* MODELS.md section 2 with this run's numbers: what a wait is, and how many there were. */
+/* MODELS.md, "Latency" and "Closed loop", with this run's numbers: what a wait is, and how many
+ * there were. */
 static void put_waits(const struct cxms_basis *b, struct cxms_buf *out)
 {
 	double walk = b->walk_ns * (1 - b->huge_ratio);

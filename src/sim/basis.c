@@ -16,7 +16,6 @@
 
 #define LOST_RATIO     0.005 /* lost share of the samples from which a warning is due */
 #define STEAL_RATIO    0.01
-#define KERNEL_RATIO   0.05 /* MODELS: kernel time */
 #define OVERHEAD_RATIO 0.05
 #define UNKNOWN_RATIO  0.25 /* of the memory waits without an address */
 #define FEW_SAMPLES    400u /* one epoch's worth (MODELS: notation) */
@@ -173,7 +172,7 @@ void cxms_basis_judge(const struct cxms_recording *rec, const struct cxms_basis 
 		cxms_warn(out, CXMS_W_UNKNOWN_ADDRESS,
 			  "%.0f %% of the memory waits have no known address",
 			  100 * (1 - basis->known_addr_ratio));
-	if (basis->kernel_ns > KERNEL_RATIO * basis->cpu_ns)
+	if (basis->kernel_ns > CXMS_KERNEL_RATIO * basis->cpu_ns)
 		cxms_warn(out, CXMS_W_KERNEL_TIME, "%.0f %% of the CPU time is in the kernel",
 			  100 * basis->kernel_ns / basis->cpu_ns);
 	if (overhead_ratio > OVERHEAD_RATIO)

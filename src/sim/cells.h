@@ -5,6 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Share of the CPU time from which kernel time is warned of and widens the bound (MODELS: kernel
+ * time) */
+#define CXMS_KERNEL_RATIO 0.05
+
 struct cxms_err;
 struct cxms_recording;
 

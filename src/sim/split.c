@@ -15,8 +15,6 @@
 #define POISSON_NONE 2.303
 /* Share of kernel time that may wait for user pages (zeroing, copying), for the upper bound. */
 #define CXMS_ASSUMED_KERNEL_MEMORY_RATIO 0.5
-/* Kernel time below this share of the run does not widen the bound (MODELS: kernel time). */
-#define KERNEL_RATIO 0.05
 
 int cxms_stage_init(struct cxms_stage *out, struct cxms_err *err)
 {
@@ -158,7 +156,7 @@ static double kernel_bound(const struct cxms_stage *s, const struct cxms_placeme
 		cpu += s->cells->cell[c].cpu_ns;
 		kernel += s->cells->cell[c].kernel_ns;
 	}
-	if (cpu <= 0 || kernel < KERNEL_RATIO * cpu)
+	if (cpu <= 0 || kernel < CXMS_KERNEL_RATIO * cpu)
 		return 0;
 	for (size_t t = 1; t < s->fabric->n_target; t++)
 		cxl = fmax(cxl, w->target[t].latency_ps / w->target[0].latency_ps - 1);

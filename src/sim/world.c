@@ -102,12 +102,12 @@ static void cell_demand(struct scene *s, size_t cell, struct cxms_solve_thread *
 	}
 	traffic.seen_ps = mid > 0 ? seen / mid : 0;
 	cxms_traffic_lines(&traffic, lines);
-	if (s->span == CXMS_SPAN_MID) {
-		s->world->free_waits += traffic.waits - traffic.known_waits;
-		s->world->free_lines += lines[s->span] - traffic.known_lines;
-	}
 	double free_waits = traffic.waits - traffic.known_waits;
 	double free_lines = lines[s->span] - traffic.known_lines;
+	if (s->span == CXMS_SPAN_MID) {
+		s->world->free_waits += free_waits;
+		s->world->free_lines += free_lines;
+	}
 	double user_ps = th->cpu_ps - th->kernel_ps;
 	double cut = stall > user_ps && stall > 0 ? user_ps / stall : 1;
 	th->walk_ps = mid > 0 ? fmax(0, traffic.seen_ps - s->in->ev->stair.mem_ps) : 0;
