@@ -34,6 +34,12 @@
 	  "first touch is known only through samples; use the clock source for the exact order")   \
 	X(CAPACITY, "the split asks a target to hold more than its capacity; raise capacity or "   \
 		    "change the split")                                                            \
+	X(REGION, "nothing is timed outside the region; check the name with nm, and that the "     \
+		  "function is not inlined")                                                       \
+	X(UNKNOWN_INSN, "the program ended there; build it without AVX-512 (-march=native is the " \
+			"usual cause), or use another source")                                     \
+	X(EXACT_TOOL, "what the exact tool could not follow is not in these figures; use another " \
+		      "source to compare")                                                         \
 	X(BLOCKED, "who waits for whom is inferred from who ran meanwhile; compare --blocked "     \
 		   "keep and stretch")
 

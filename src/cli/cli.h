@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/opt.h"
 #include "base/warn.h"
+#include "trace/exact_cfg.h"
 
 struct cxms_buf;
 struct cxms_cfg;
@@ -37,6 +38,7 @@ enum cli_format { CLI_TEXT, CLI_JSON, CLI_CSV };
 struct cli_opts {
 	struct cxms_strs topology, policy;
 	const char *source, *splits, *output, *save, *pattern;
+	const char *roi_begin, *roi_end, *exact_window;
 	int format;  /* enum cli_format; of topo: enum cxms_draw_format */
 	int blocked; /* enum cxms_blocked */
 	int engine;  /* 0 = epoch */
@@ -46,7 +48,7 @@ struct cli_opts {
 	int quiet, verbose;
 	bool to_stdout, explain, no_argv, measure;
 	/* options that are known but cannot be served yet */
-	const char *event, *pid, *inject, *roi_begin, *roi_end, *host, *repeat;
+	const char *event, *pid, *inject, *host, *repeat;
 	bool timeline;
 };
 
@@ -125,6 +127,19 @@ void cli_eval_fini(struct cli_eval *e);
 int cli_eval_run(struct cli *c, const struct cli_eval *e, struct cxms_trace_reader *reader,
 		 struct cxms_buf *out, bool *self_check);
 
+/* cli_exact.c: what source exact simulates */
+/** is source exact asked for, and are its options right and not given to others? 0 or -EINVAL with
+ * c->err */
+int cli_exact_check(struct cli *c, bool *is_exact);
+/**
+ * cli_exact_load() - caches, TLB, cores, region and sampling into @out
+ * @topo: all topologies of a live run, which must agree; n_topo 0: an assumed host with this
+ *        machine's cache sizes, which is said
+ * Return: 0 or -errno with c->err
+ */
+int cli_exact_load(struct cli *c, const struct cxms_topo *const *topo, size_t n_topo,
+		   struct cxms_exact_cfg *out);
+
 /* cli_out.c */
 /** can @path be written, and is it none of the files read? 0 or -errno with c->err */
 int cli_out_check(struct cli *c, const char *option, const char *path);
@@ -137,14 +152,19 @@ int cli_out_done(struct cli *c, struct cxms_buf *text);
 /* cli_record.c */
 /** struct cli_rec - where a recording goes while it grows */
 struct cli_rec {
+	struct cxms_exact_cfg exact; /* source exact: what it simulates; else zero */
 	int fd;
 	const char *path; /* NULL = in memory */
 	char *part;	  /* NULL = path itself is written */
 	bool created;	  /* path did not exist before */
 };
-/** source, program, pattern, target: checked and opened before anything starts; 0 or -errno with
- * c->err */
-int cli_rec_open(struct cli *c, struct cli_rec *r, const char *path);
+/**
+ * cli_rec_open() - source, program, pattern, target: checked and opened before anything starts
+ * @topo: as of cli_exact_load()
+ * Return: 0 or -errno with c->err
+ */
+int cli_rec_open(struct cli *c, struct cli_rec *r, const char *path,
+		 const struct cxms_topo *const *topo, size_t n_topo);
 /** records; *status is the exit code so far; 0 when there is a recording to go on with, errors are
  * printed */
 int cli_rec_run(struct cli *c, struct cli_rec *r, struct cxms_record_result *result, int *status);

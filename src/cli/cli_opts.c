@@ -33,12 +33,28 @@ static const char *const engine_words[] = {"epoch", "event", NULL};
 		"(default: the topology's, else page-interleave)"}
 #define OPT_SOURCE {.name = "source", .short_name = 'S', .type = CXMS_OPT_STR, \
 	.offset = AT(source), .arg = "NAME", \
-	.help = "who watches: auto (default, the best that works here), clock, ptrace, synth"}
+	.help = "who watches: auto (default, the best cheap one that works here), clock, ptrace, exact, " \
+		"synth"}
 #define OPT_PATTERN {.name = "pattern", .type = CXMS_OPT_STR, .offset = AT(pattern), \
 	.arg = "YAML", .help = "what source synth plays, for example '{threads: 2, stall: 0.6}'"}
 #define OPT_PERIOD {.name = "period", .type = CXMS_OPT_QTY, .offset = AT(period_ps), \
 	.unit = CXMS_UNIT_TIME_PS, .min = 10 * PS_PER_US, .max = CXMS_PS_PER_S, .arg = "TIME", \
 	.help = "time between two samples of a thread, 10us .. 1s (default: the source's)"}
+#define OPT_RECORD_TOPOLOGY {.name = "topology", .short_name = 't', .type = CXMS_OPT_STRS, \
+	.offset = AT(topology), .arg = "FILE", \
+	.help = "source exact: topology whose caches, TLB and cores are simulated " \
+		"(default: an assumed host with this machine's cache sizes)"}
+#define OPT_ROI_BEGIN {.name = "roi-begin", .type = CXMS_OPT_STR, .offset = AT(roi_begin), \
+	.arg = "FUNCTION", \
+	.help = "source exact: only the region is timed that entering this function opens " \
+		"(default: from the start)"}
+#define OPT_ROI_END {.name = "roi-end", .type = CXMS_OPT_STR, .offset = AT(roi_end), \
+	.arg = "FUNCTION", \
+	.help = "source exact: entering this function closes the region (default: to the end)"}
+#define OPT_EXACT_WINDOW {.name = "exact-window", .type = CXMS_OPT_STR, \
+	.offset = AT(exact_window), .arg = "DETAIL/PERIOD", \
+	.help = "source exact: of each PERIOD instructions DETAIL are timed, for example 10M/100M " \
+		"(default: all)"}
 #define OPT_EPOCH {.name = "epoch", .type = CXMS_OPT_QTY, .offset = AT(epoch_ps), \
 	.unit = CXMS_UNIT_TIME_PS, .min = PS_PER_MS, .max = 1000 * CXMS_PS_PER_S, .arg = "TIME", \
 	.help = "length of a model step, 1ms .. 1000s " \
@@ -86,15 +102,15 @@ static const char *const engine_words[] = {"epoch", "event", NULL};
 #define OPT_END {.name = NULL}
 
 const struct cxms_opt cli_opts_run[] = {
-	OPT_TOPOLOGY, OPT_SPLITS, OPT_POLICY, OPT_SOURCE, OPT_PATTERN, OPT_PERIOD, OPT_EPOCH,
-	OPT_BLOCKED, OPT_ENGINE, OPT_MEM_LATENCY, OPT_WALK_LATENCY, OPT_LLC_SIZE,
+	OPT_TOPOLOGY, OPT_SPLITS, OPT_POLICY, OPT_SOURCE, OPT_PATTERN, OPT_PERIOD, OPT_ROI_BEGIN,
+	OPT_ROI_END, OPT_EXACT_WINDOW, OPT_EPOCH, OPT_BLOCKED, OPT_ENGINE, OPT_MEM_LATENCY, OPT_WALK_LATENCY, OPT_LLC_SIZE,
 	OPT_OUTPUT("the report goes here (default: standard error, text only)"), OPT_FORMAT,
 	OPT_STDOUT, OPT_EXPLAIN, OPT_SAVE, OPT_NO_ARGV, OPT_SEED, OPT_JOBS, OPT_QUIET, OPT_VERBOSE,
 	OPT_END,
 };
 const struct cxms_opt cli_opts_record[] = {
 	OPT_OUTPUT("the recording (default: cxlmemsim.cxlt)"), OPT_SOURCE, OPT_PATTERN, OPT_PERIOD,
-	OPT_MEM_LATENCY, OPT_WALK_LATENCY, OPT_LLC_SIZE, OPT_NO_ARGV, OPT_SEED, OPT_QUIET,
+	OPT_RECORD_TOPOLOGY, OPT_ROI_BEGIN, OPT_ROI_END, OPT_EXACT_WINDOW, OPT_MEM_LATENCY, OPT_WALK_LATENCY, OPT_LLC_SIZE, OPT_NO_ARGV, OPT_SEED, OPT_QUIET,
 	OPT_VERBOSE, OPT_END,
 };
 const struct cxms_opt cli_opts_replay[] = {
@@ -134,8 +150,6 @@ static const struct cxms_opt later[] = {
 	{.name = "event", .short_name = 'e', .type = CXMS_OPT_STR, .offset = AT(event)},
 	{.name = "pid", .short_name = 'p', .type = CXMS_OPT_STR, .offset = AT(pid)},
 	{.name = "inject", .type = CXMS_OPT_STR, .offset = AT(inject)},
-	{.name = "roi-begin", .type = CXMS_OPT_STR, .offset = AT(roi_begin)},
-	{.name = "roi-end", .type = CXMS_OPT_STR, .offset = AT(roi_end)},
 	{.name = "host", .type = CXMS_OPT_STR, .offset = AT(host)},
 	{.name = "repeat", .short_name = 'r', .type = CXMS_OPT_STR, .offset = AT(repeat)},
 	{.name = "timeline", .type = CXMS_OPT_FLAG, .offset = AT(timeline)},
@@ -157,8 +171,6 @@ static int check_later(struct cli *c)
 	const char *name = o->event	   ? "--event"
 			   : o->pid	   ? "--pid"
 			   : o->inject	   ? "--inject"
-			   : o->roi_begin  ? "--roi-begin"
-			   : o->roi_end	   ? "--roi-end"
 			   : o->host	   ? "--host"
 			   : o->repeat	   ? "--repeat"
 			   : o->timeline   ? "--timeline"

@@ -15,7 +15,7 @@
 #include "record/record.h"
 
 /* Sources of the design that nothing here implements so far. */
-static const char *const later_sources[] = {"pebs", "ibs", "exact", "file", NULL};
+static const char *const later_sources[] = {"pebs", "ibs", "file", NULL};
 
 static int fail_source(struct cli *c, const char *name)
 {
@@ -106,10 +106,16 @@ static int open_target(struct cli *c, struct cli_rec *r, const char *path)
 	return 0;
 }
 
-int cli_rec_open(struct cli *c, struct cli_rec *r, const char *path)
+int cli_rec_open(struct cli *c, struct cli_rec *r, const char *path,
+		 const struct cxms_topo *const *topo, size_t n_topo)
 {
+	bool is_exact = false;
 	*r = (struct cli_rec){.fd = -1, .path = path};
 	int rc = check_source(c);
+	if (rc == 0)
+		rc = cli_exact_check(c, &is_exact);
+	if (rc == 0 && is_exact)
+		rc = cli_exact_load(c, topo, n_topo, &r->exact);
 	if (rc == 0 && path && c->argc > 0)
 		rc = cli_out_distinct(c, path, c->argv[0]);
 	if (rc < 0)
@@ -148,10 +154,12 @@ static int after_failure(struct cli *c, struct cli_rec *r, const struct cxms_rec
 	if (res->stage != CXMS_RECORD_RAN) {
 		discard(r);
 	} else if (r->path) {
-		cxms_log(&c->log, CXMS_LOG_NORMAL,
-			 "the program ended with status %d; '%s' is readable up to its last whole "
-			 "block",
-			 program_status(&res->totals), r->part ? r->part : r->path);
+		char status[48] = "";
+		if (res->totals.exit_known)
+			snprintf(status, sizeof(status), "the program ended with status %d; ",
+				 program_status(&res->totals));
+		cxms_log(&c->log, CXMS_LOG_NORMAL, "%s'%s' is readable up to its last whole block",
+			 status, r->part ? r->part : r->path);
 	}
 	cli_fail(c, CLI_TOOL);
 	if (res->stage != CXMS_RECORD_EXEC_FAILED)
@@ -168,6 +176,7 @@ int cli_rec_run(struct cli *c, struct cli_rec *r, struct cxms_record_result *res
 		.no_argv = c->opt.no_argv,
 		.period_ns = c->opt.period_ps / CXMS_PS_PER_NS,
 		.seed = c->opt.seed,
+		.exact = &r->exact,
 		.machine = {.mem_latency_ps = c->opt.mem_latency_ps,
 			    .walk_ps = c->opt.walk_latency_ps,
 			    .llc_bytes = c->opt.llc_bytes,

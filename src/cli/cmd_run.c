@@ -66,6 +66,7 @@ static int judge(struct cli *c, const struct cli_eval *eval, struct cli_rec *rec
 		rc = cli_out_put(c, &text, c->opt.to_stdout ? stdout : stderr);
 	if (rc < 0 || saved < 0) {
 		cli_fail(c, CLI_TOOL);
+		cli_warnings(c, &c->warnings); /* no report holds them, and one may be the reason */
 		cxms_log(&c->log, CXMS_LOG_NORMAL, "the program ended with status %d", status);
 		status = CLI_TOOL;
 	} else if (self_check) {
@@ -87,7 +88,7 @@ int cmd_run(struct cli *c)
 	}
 	if (cli_eval_load(c, &eval) < 0)
 		goto out;
-	if (cli_rec_open(c, &rec, c->opt.save) < 0) {
+	if (cli_rec_open(c, &rec, c->opt.save, eval.topo, eval.n_topo) < 0) {
 		cli_fail(c, CLI_TOOL);
 		goto out;
 	}

@@ -13,13 +13,56 @@
 #define READ_EVENTS 1024
 #define FMT	    ((char[CXMS_FMT_MAX]){0})
 
+/* Packets are the last kind: only the exact source has them. */
 static const char *const kind_names[CXMS_EV_KIND_END] = {
 	[CXMS_EV_SAMPLE] = "samples",	 [CXMS_EV_FAULT] = "faults",
 	[CXMS_EV_RUN] = "slices",	 [CXMS_EV_FORK] = "forks",
 	[CXMS_EV_EXEC] = "execs",	 [CXMS_EV_EXIT] = "exits",
 	[CXMS_EV_MAP] = "mappings",	 [CXMS_EV_AREA] = "areas",
 	[CXMS_EV_SITE] = "instructions", [CXMS_EV_LOST] = "loss records",
+	[CXMS_EV_EXACT] = "packets",
 };
+
+static void put_cache(const char *name, const struct cxms_exact_cache *c, struct cxms_buf *out)
+{
+	if (c->size_bytes == 0) {
+		cxms_buf_printf(out, "  %-11s none\n", name);
+		return;
+	}
+	cxms_buf_printf(out, "  %-11s %s, %" PRIu32 " ways, %s%s", name,
+			cxms_fmt_bytes(FMT, c->size_bytes), c->ways, c->plru ? "plru" : "lru",
+			c->inclusive ? ", inclusive" : "");
+	for (uint32_t i = 0; i < c->n_prefetch; i++)
+		cxms_buf_printf(out, ", prefetch %s degree %" PRIu32 " distance %" PRIu32,
+				c->prefetch[i].type == CXMS_EXACT_STRIDE ? "stride" : "next-line",
+				c->prefetch[i].degree, c->prefetch[i].distance);
+	cxms_buf_put_u8(out, '\n');
+}
+
+/* What the tool simulated: a replay cannot change it. */
+static void put_exact(const struct cxms_exact_cfg *x, struct cxms_buf *out)
+{
+	cxms_buf_printf(out, "simulated     %" PRIu32 " cores, window of %" PRIu32 " uops\n",
+			x->cores, x->window);
+	put_cache("L1I", &x->cache[CXMS_EXACT_L1I], out);
+	put_cache("L1D", &x->cache[CXMS_EXACT_L1D], out);
+	put_cache("L2", &x->cache[CXMS_EXACT_L2], out);
+	put_cache("LLC", &x->cache[CXMS_EXACT_LLC], out);
+	if (x->tlb_l1)
+		cxms_buf_printf(out, "  %-11s %" PRIu32 " and %" PRIu32 " entries, pages of %s\n",
+				"TLB", x->tlb_l1, x->tlb_l2,
+				cxms_fmt_bytes(FMT, x->tlb_page_bytes));
+	else
+		cxms_buf_printf(out, "  %-11s none\n", "TLB");
+	cxms_buf_printf(out, "region        from %s%s to %s%s\n",
+			x->roi_begin[0] ? "entering " : "the start", x->roi_begin,
+			x->roi_end[0] ? "entering " : "the end", x->roi_end);
+	if (x->period_insns)
+		cxms_buf_printf(out, "timed         %" PRIu64 " of each %" PRIu64 " instructions\n",
+				x->detail_insns, x->period_insns);
+	else
+		cxms_buf_printf(out, "timed         all instructions\n");
+}
 
 static void put_facts(const struct cxms_trace_head *h, struct cxms_buf *out)
 {
@@ -40,8 +83,12 @@ static void put_facts(const struct cxms_trace_head *h, struct cxms_buf *out)
 			cxms_fmt_bytes(FMT, f->mem_total_bytes),
 			cxms_fmt_time_ps(FMT, f->mem_latency_ps),
 			f->latency_given ? "given" : "measured", cxms_fmt_time_ps(FMT, f->walk_ps));
-	cxms_buf_printf(out, "source        %s, one sample per %" PRIu64 " ns%s%s\n", f->source,
-			f->period_ns, f->source_reason[0] ? "; " : "", f->source_reason);
+	cxms_buf_printf(out, "source        %s", f->source);
+	if (!(f->source_caps & CXMS_SRC_EXACT))
+		cxms_buf_printf(out, ", one sample per %" PRIu64 " ns", f->period_ns);
+	cxms_buf_printf(out, "%s%s\n", f->source_reason[0] ? "; " : "", f->source_reason);
+	if (f->source_caps & CXMS_SRC_EXACT)
+		put_exact(&f->exact, out);
 	cxms_buf_printf(out, "seed          %" PRIu64 "\n", h->seed);
 }
 
@@ -50,20 +97,22 @@ static void put_totals(const struct cxms_trace_reader *r, struct cxms_buf *out)
 	const struct cxms_totals *t = cxms_trace_reader_totals(r);
 	const struct cxms_trace_stats *s = cxms_trace_reader_stats(r);
 	bool cut = cxms_trace_reader_state(r) == CXMS_TRACE_CUT;
+	bool exact = cxms_trace_reader_head(r)->facts.source_caps & CXMS_SRC_EXACT;
 	cxms_buf_printf(out, "state         %s%s\n", cut ? "cut: " : "complete",
 			cut ? cxms_trace_reader_where(r) : "");
 	cxms_buf_printf(out, "duration      %" PRIu64 " ns\n", t->duration_ns);
-	cxms_buf_printf(out, "samples       %" PRIu64 ", lost %" PRIu64 "\n", t->samples,
-			t->lost_samples);
-	cxms_buf_printf(out, "CPU time      user %" PRIu64 " ns, system %" PRIu64 " ns\n",
-			t->user_ns, t->system_ns);
+	if (!exact)
+		cxms_buf_printf(out, "samples       %" PRIu64 ", lost %" PRIu64 "\n", t->samples,
+				t->lost_samples);
+	cxms_buf_printf(out, "CPU time      user %" PRIu64 " ns, system %" PRIu64 " ns%s\n",
+			t->user_ns, t->system_ns, exact ? " (under Valgrind)" : "");
 	cxms_buf_printf(out, "peak RSS      %s\n", cxms_fmt_bytes(FMT, t->peak_rss_bytes));
 	cxms_buf_printf(out,
 			"file          %" PRIu64 " bytes in %" PRIu64 " blocks, %" PRIu64
 			" unpacked\n",
 			s->bytes, s->blocks, s->raw_bytes);
 	cxms_buf_printf(out, "events\n");
-	for (int k = CXMS_EV_SAMPLE; k < CXMS_EV_KIND_END; k++)
+	for (int k = CXMS_EV_SAMPLE; k < CXMS_EV_KIND_END - !exact; k++)
 		cxms_buf_printf(out, "  %-13s %" PRIu64 "\n", kind_names[k], s->events[k]);
 }
 

@@ -23,7 +23,7 @@ struct recording {
 	struct cxms_source *source;
 	struct cxms_trace_writer *writer;
 	uint64_t begin_ns, begin_cpu_ns, flushed_ns, shown_ns;
-	uint64_t samples, lost;
+	uint64_t samples, lost, packets;
 	int write_rc; /* the first failed write: nothing is written any more */
 };
 
@@ -84,6 +84,8 @@ static void count(struct recording *r, const struct cxms_event *ev, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (ev[i].kind == CXMS_EV_SAMPLE)
 			r->samples++;
+		else if (ev[i].kind == CXMS_EV_EXACT)
+			r->packets++;
 		else if (ev[i].kind == CXMS_EV_LOST && ev[i].lost.what == CXMS_LOST_SAMPLES)
 			r->lost += ev[i].lost.count;
 	}
@@ -96,10 +98,16 @@ static void show_progress(struct recording *r, uint64_t now_ns)
 	if (now_ns - r->shown_ns < PROGRESS_NS)
 		return;
 	r->shown_ns = now_ns;
-	cxms_log_progress(r->cfg->log, "recording: %.1f s, %llu samples, %llu lost, %s",
-			  (double)(now_ns - r->begin_ns) / (double)CXMS_NS_PER_S,
-			  (unsigned long long)r->samples, (unsigned long long)r->lost,
-			  cxms_fmt_bytes(size, cxms_trace_written_bytes(r->writer)));
+	cxms_fmt_bytes(size, cxms_trace_written_bytes(r->writer));
+	if (r->source->caps & CXMS_SRC_EXACT)
+		cxms_log_progress(r->cfg->log, "recording: %.1f s, %llu packets, %s",
+				  (double)(now_ns - r->begin_ns) / (double)CXMS_NS_PER_S,
+				  (unsigned long long)r->packets, size);
+	else
+		cxms_log_progress(r->cfg->log, "recording: %.1f s, %llu samples, %llu lost, %s",
+				  (double)(now_ns - r->begin_ns) / (double)CXMS_NS_PER_S,
+				  (unsigned long long)r->samples, (unsigned long long)r->lost,
+				  size);
 }
 
 /* A failed write is said at once: the program may run for hours yet. */
@@ -180,6 +188,7 @@ static int run(struct recording *r, const struct cxms_source_ops *ops, struct cx
 		.sample_cost_ns = facts->sample_cost_ns,
 		.pattern = r->cfg->pattern,
 		.seed = r->cfg->seed,
+		.exact = r->cfg->exact,
 		.log = r->cfg->log,
 		.warnings = r->cfg->warnings,
 	};
@@ -194,7 +203,7 @@ static int run(struct recording *r, const struct cxms_source_ops *ops, struct cx
 	rc = begin_trace(r, facts, fd, err);
 	if (rc)
 		return rc;
-	if (!(r->source->caps & CXMS_SRC_FAULTS) && r->cfg->warnings)
+	if (!(r->source->caps & (CXMS_SRC_FAULTS | CXMS_SRC_EXACT)) && r->cfg->warnings)
 		cxms_warn(r->cfg->warnings, CXMS_W_NO_FAULTS, "source '%s' sees no page faults",
 			  ops->name);
 	r->begin_ns = r->flushed_ns = r->shown_ns = cxms_now_ns();
@@ -205,7 +214,12 @@ static int run(struct recording *r, const struct cxms_source_ops *ops, struct cx
 		return rc;
 	}
 	out->stage = CXMS_RECORD_RAN;
-	return watch(r, &out->totals, err);
+	rc = watch(r, &out->totals, err);
+	if (rc == -ENOTSUP) /* the source gave up: what there is of a recording is of no use */
+		out->stage = CXMS_RECORD_NOT_STARTED;
+	out->packets = r->packets;
+	out->written_bytes = cxms_trace_written_bytes(r->writer);
+	return rc;
 }
 
 int cxms_record_run(const struct cxms_record_cfg *cfg, int fd, struct cxms_record_result *out,
@@ -234,6 +248,8 @@ int cxms_record_run(const struct cxms_record_cfg *cfg, int fd, struct cxms_recor
 		goto out;
 	snprintf(facts.source, sizeof(facts.source), "%s", ops->name);
 	memcpy(facts.source_reason, reason, sizeof(reason));
+	if ((ops->caps & CXMS_SRC_EXACT) && cfg->exact)
+		facts.exact = *cfg->exact;
 	cxms_log(cfg->log, CXMS_LOG_INFO, "source %s", reason);
 	rc = run(&r, ops, &facts, fd, out, err);
 out:

@@ -15,6 +15,7 @@ struct cxms_record_cfg {
 	bool no_argv;			      /* leave argv out of the recording */
 	uint64_t period_ns;		      /* 0 = the source's default */
 	uint64_t seed;
+	const struct cxms_exact_cfg *exact; /* source exact: what it simulates; else not used */
 	struct cxms_machine_cfg machine;
 	struct cxms_log *log;
 	struct cxms_warnings *warnings;
@@ -31,6 +32,7 @@ struct cxms_record_result {
 	enum cxms_record_stage stage;
 	const struct cxms_source_ops *source; /* the one used */
 	struct cxms_totals totals;
+	uint64_t packets, written_bytes;
 };
 
 /**

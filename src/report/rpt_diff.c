@@ -30,9 +30,11 @@ static void put_file(const char *label, const struct cxms_cfg *json, const struc
 	for (size_t i = 0; i < r->n_topo; i++)
 		cxms_buf_printf(&names, "%s%s (%s)", i ? ", " : "", r->topo[i]->name,
 				r->topo[i]->file);
-	rpt_para(out, label, "%s: %s on %s; native %s, source %s", cxms_cfg_file(json),
+	rpt_para(out, label, "%s: %s on %s; %s %s, source %s", cxms_cfg_file(json),
 		 r->n_argv ? r->argv[0] : "(program not recorded)", cxms_buf_text(&names),
-		 rpt_time_ns(RPT_FMT, (double)r->totals.duration_ns), r->facts.source);
+		 r->exact ? "watched for" : "native",
+		 rpt_time_ns(RPT_FMT, (double)(r->exact ? r->xr.watch_ns : r->totals.duration_ns)),
+		 r->facts.source);
 	cxms_buf_fini(&names);
 }
 

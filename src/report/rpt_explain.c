@@ -65,7 +65,7 @@ static void put_added(const struct cxms_result *r, struct cxms_buf *out)
 	}
 }
 
-static void put_intervals(const struct cxms_result *r, struct cxms_buf *out)
+void rpt_intervals(const struct cxms_result *r, struct cxms_buf *out)
 {
 	cxms_buf_printf(out, "\n  topology  local %%  slowdown  +- sampling  +- model\n");
 	for (size_t i = 0; i < r->n_split; i++) {
@@ -107,8 +107,12 @@ static void put_sites(const struct cxms_basis *b, struct cxms_buf *out)
 void rpt_explain(const struct cxms_result *r, struct cxms_buf *out)
 {
 	cxms_buf_printf(out, "\nhow these numbers come about\n");
+	if (r->exact) {
+		rpt_exact_explain(r, out);
+		return;
+	}
 	put_waits(&r->basis, out);
 	put_added(r, out);
-	put_intervals(r, out);
+	rpt_intervals(r, out);
 	put_sites(&r->basis, out);
 }

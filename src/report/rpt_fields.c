@@ -26,6 +26,51 @@ const struct rpt_field rpt_basis_fields[] = {
 	{NULL, RPT_F64, 0},
 };
 
+const struct rpt_field rpt_exact_fields[] = {
+	FIELD(struct cxms_exact_result, "branches", RPT_U64, branches),
+	FIELD(struct cxms_exact_result, "insns", RPT_U64, insns),
+	FIELD(struct cxms_exact_result, "l1d_misses", RPT_U64, l1d_misses),
+	FIELD(struct cxms_exact_result, "l2_misses", RPT_U64, l2_misses),
+	FIELD(struct cxms_exact_result, "llc_misses", RPT_U64, llc_misses),
+	FIELD(struct cxms_exact_result, "loads", RPT_U64, loads),
+	FIELD(struct cxms_exact_result, "local_ipc", RPT_F64, native_ipc),
+	FIELD(struct cxms_exact_result, "mispredicts", RPT_U64, mispredicts),
+	FIELD(struct cxms_exact_result, "prefetch_lines", RPT_U64, prefetches),
+	FIELD(struct cxms_exact_result, "roi_entries", RPT_U64, roi_entries),
+	FIELD(struct cxms_exact_result, "roi_exits", RPT_U64, roi_exits),
+	FIELD(struct cxms_exact_result, "stores", RPT_U64, stores),
+	FIELD(struct cxms_exact_result, "timed_insns", RPT_U64, timed_insns),
+	FIELD(struct cxms_exact_result, "uops", RPT_U64, uops),
+	FIELD(struct cxms_exact_result, "walks", RPT_U64, walks),
+	FIELD(struct cxms_exact_result, "watch_ns", RPT_U64, watch_ns),
+	FIELD(struct cxms_exact_result, "windows", RPT_U64, n_window),
+	FIELD(struct cxms_exact_result, "writeback_lines", RPT_U64, writebacks),
+	{NULL, RPT_F64, 0},
+};
+
+const struct rpt_field rpt_exact_host_fields[] = {
+	FIELD(struct cxms_exact_cfg, "cores", RPT_U32, cores),
+	FIELD(struct cxms_exact_cfg, "detail_insns", RPT_U64, detail_insns),
+	FIELD(struct cxms_exact_cfg, "period_insns", RPT_U64, period_insns),
+	FIELD(struct cxms_exact_cfg, "tlb_l1_entries", RPT_U32, tlb_l1),
+	FIELD(struct cxms_exact_cfg, "tlb_l2_entries", RPT_U32, tlb_l2),
+	FIELD(struct cxms_exact_cfg, "tlb_page_bytes", RPT_U64, tlb_page_bytes),
+	FIELD(struct cxms_exact_cfg, "window_uops", RPT_U32, window),
+	{NULL, RPT_F64, 0},
+};
+
+const struct rpt_field rpt_exact_cache_fields[] = {
+	FIELD(struct cxms_exact_cache, "size_bytes", RPT_U64, size_bytes),
+	FIELD(struct cxms_exact_cache, "ways", RPT_U32, ways),
+	{NULL, RPT_F64, 0},
+};
+
+const struct rpt_field rpt_exact_prefetch_fields[] = {
+	FIELD(struct cxms_exact_prefetch, "degree_lines", RPT_U32, degree),
+	FIELD(struct cxms_exact_prefetch, "distance_lines", RPT_U32, distance),
+	{NULL, RPT_F64, 0},
+};
+
 const struct rpt_field rpt_site_fields[] = {
 	FIELD(struct cxms_site_result, "dram_share", RPT_F64, dram_share),
 	FIELD(struct cxms_site_result, "dram_share_hi", RPT_F64, dram_share_hi),

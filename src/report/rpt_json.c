@@ -71,16 +71,23 @@ static struct cxms_json *tool(void)
 	return o;
 }
 
+/* Under the exact tool times are the tool's, not the program's: they stand in "exact". */
+static void set_native(struct cxms_json *o, const struct cxms_result *r, const char *key,
+		       uint64_t ns)
+{
+	cxms_json_set(o, key, r->exact ? cxms_json_null() : cxms_json_u64(ns));
+}
+
 static struct cxms_json *workload(const struct cxms_result *r)
 {
 	struct cxms_json *o = cxms_json_object();
 	int status = rpt_exit_status(&r->totals);
 	cxms_json_set(o, "argv", strings(r->argv, r->n_argv));
 	cxms_json_set(o, "exit_status", status < 0 ? cxms_json_null() : cxms_json_i64(status));
-	cxms_json_set(o, "native_time_ns", cxms_json_u64(r->totals.duration_ns));
+	set_native(o, r, "native_time_ns", r->totals.duration_ns);
 	cxms_json_set(o, "peak_rss_bytes", cxms_json_u64(r->totals.peak_rss_bytes));
-	cxms_json_set(o, "user_ns", cxms_json_u64(r->totals.user_ns));
-	cxms_json_set(o, "system_ns", cxms_json_u64(r->totals.system_ns));
+	set_native(o, r, "user_ns", r->totals.user_ns);
+	set_native(o, r, "system_ns", r->totals.system_ns);
 	return o;
 }
 
@@ -199,6 +206,38 @@ static struct cxms_json *basis(const struct cxms_result *r)
 	return o;
 }
 
+static struct cxms_json *exact_cache(const struct cxms_exact_cache *c)
+{
+	if (c->size_bytes == 0)
+		return cxms_json_null();
+	struct cxms_json *o = object_of(c, rpt_exact_cache_fields);
+	struct cxms_json *list = cxms_json_array();
+	cxms_json_set(o, "inclusive", cxms_json_bool(c->inclusive));
+	set_str(o, "replacement", c->plru ? "plru" : "lru");
+	for (uint32_t i = 0; i < c->n_prefetch; i++) {
+		struct cxms_json *f = object_of(&c->prefetch[i], rpt_exact_prefetch_fields);
+		set_str(f, "type", rpt_prefetch_name(c->prefetch[i].type));
+		cxms_json_push(list, f);
+	}
+	cxms_json_set(o, "prefetch", list);
+	return o;
+}
+
+static struct cxms_json *exact(const struct cxms_result *r)
+{
+	const struct cxms_exact_cfg *x = &r->facts.exact;
+	struct cxms_json *o = object_of(&r->xr, rpt_exact_fields);
+	struct cxms_json *host = object_of(x, rpt_exact_host_fields);
+	struct cxms_json *caches = cxms_json_object();
+	for (unsigned l = 0; l < CXMS_EXACT_LEVELS; l++)
+		cxms_json_set(caches, rpt_level_name(l), exact_cache(&x->cache[l]));
+	cxms_json_set(host, "caches", caches);
+	set_str(host, "roi_begin", x->roi_begin[0] ? x->roi_begin : NULL);
+	set_str(host, "roi_end", x->roi_end[0] ? x->roi_end : NULL);
+	cxms_json_set(o, "simulated", host);
+	return o;
+}
+
 static struct cxms_json *warnings(const struct cxms_result *r)
 {
 	struct cxms_json *a = cxms_json_array();
@@ -251,6 +290,8 @@ static struct cxms_json *document(const struct cxms_result *r, const struct rpt_
 		cxms_json_push(results, split(&r->split[i]));
 	cxms_json_set(root, "results", results);
 	cxms_json_set(root, "basis", basis(r));
+	if (r->exact)
+		cxms_json_set(root, "exact", exact(r));
 	cxms_json_set(root, "warnings", warnings(r));
 	set_notes(root, notes);
 	return root;

@@ -85,7 +85,7 @@ static uint64_t load_u64(struct load *ld, const struct cxms_cfg_node *map, const
 {
 	uint64_t v = 0;
 	const struct cxms_cfg_node *n = cxms_cfg_get(map, key);
-	if (n)
+	if (n && !is_null(n))
 		cxms_cfg_quantity(n, CXMS_UNIT_COUNT, 0, 0, INT64_MAX, &v, &ld->errs);
 	return v;
 }
@@ -234,6 +234,42 @@ static void load_basis(struct load *ld, const struct cxms_cfg_node *root)
 	}
 }
 
+static void load_exact_cache(struct load *ld, const struct cxms_cfg_node *n,
+			     struct cxms_exact_cache *c)
+{
+	const struct cxms_cfg_node *list = cxms_cfg_get(n, "prefetch");
+	if (!n || is_null(n))
+		return;
+	load_fields(ld, n, rpt_exact_cache_fields, c);
+	c->inclusive = strcmp(load_str(ld, n, "inclusive"), "true") == 0;
+	c->plru = strcmp(load_str(ld, n, "replacement"), "plru") == 0;
+	for (size_t i = 0; list && i < list->n_child && i < CXMS_EXACT_PREFETCH_MAX; i++) {
+		struct cxms_exact_prefetch *f = &c->prefetch[c->n_prefetch++];
+		load_fields(ld, list->child[i], rpt_exact_prefetch_fields, f);
+		f->type = strcmp(load_str(ld, list->child[i], "type"), "stride") == 0
+				  ? CXMS_EXACT_STRIDE
+				  : CXMS_EXACT_NEXT_LINE;
+	}
+}
+
+static void load_exact(struct load *ld, const struct cxms_cfg_node *root)
+{
+	struct cxms_result *r = &ld->l->r;
+	struct cxms_exact_cfg *x = &r->facts.exact;
+	const struct cxms_cfg_node *n = cxms_cfg_get(root, "exact");
+	const struct cxms_cfg_node *host = cxms_cfg_get(n, "simulated");
+	const struct cxms_cfg_node *caches = cxms_cfg_get(host, "caches");
+	if (!n)
+		return;
+	r->exact = true;
+	load_fields(ld, n, rpt_exact_fields, &r->xr);
+	load_fields(ld, host, rpt_exact_host_fields, x);
+	for (unsigned l = 0; l < CXMS_EXACT_LEVELS; l++)
+		load_exact_cache(ld, cxms_cfg_get(caches, rpt_level_name(l)), &x->cache[l]);
+	snprintf(x->roi_begin, sizeof(x->roi_begin), "%s", load_str(ld, host, "roi_begin"));
+	snprintf(x->roi_end, sizeof(x->roi_end), "%s", load_str(ld, host, "roi_end"));
+}
+
 static void load_warnings(struct load *ld, const struct cxms_cfg_node *root)
 {
 	struct cxms_warnings *w = &ld->l->r.warnings;
@@ -287,6 +323,7 @@ static void load_document(struct load *ld, const struct cxms_cfg_node *root)
 	for (size_t i = 0; list && i < list->n_child; i++)
 		load_split(ld, list->child[i], &r->split[r->n_split++]);
 	load_basis(ld, root);
+	load_exact(ld, root);
 	load_warnings(ld, root);
 	load_notes(ld, root);
 }

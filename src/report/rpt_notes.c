@@ -48,10 +48,11 @@ struct rpt_notes *rpt_notes_of(const struct cxms_result *r)
 		rpt_notes_assumed(n, &r->assumed[i]);
 	for (size_t t = 0; t < r->n_topo; t++) {
 		for (size_t i = 0; i < r->topo[t]->n_assumed; i++)
-			if (!r->topo[t]->assumed[i].exact_only)
+			if (r->exact || !r->topo[t]->assumed[i].exact_only)
 				rpt_notes_assumed(n, &r->topo[t]->assumed[i]);
-		/* the epoch engine uses the same keys whoever watched */
-		cxms_topo_ignored(r->topo[t], CXMS_TOPO_FOR_SAMPLED, on_ignored, n);
+		cxms_topo_ignored(r->topo[t],
+				  r->exact ? CXMS_TOPO_FOR_EXACT : CXMS_TOPO_FOR_SAMPLED,
+				  on_ignored, n);
 	}
 	return n;
 }
@@ -93,6 +94,18 @@ const char *rpt_site_kind_name(unsigned kind)
 	static const char *const names[] = {"none",   "load",	"store",
 					    "update", "string", "undecoded"};
 	return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "unknown";
+}
+
+const char *rpt_level_name(unsigned level)
+{
+	static const char *const names[CXMS_EXACT_LEVELS] = {"l1i", "l1d", "l2", "llc"};
+	return level < CXMS_EXACT_LEVELS ? names[level] : "unknown";
+}
+
+const char *rpt_prefetch_name(unsigned type)
+{
+	static const char *const names[] = {"unknown", "next-line", "stride"};
+	return names[type < sizeof(names) / sizeof(names[0]) ? type : 0];
 }
 
 const char *rpt_time_ns(char buf[CXMS_FMT_MAX], double ns)

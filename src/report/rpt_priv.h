@@ -57,6 +57,15 @@ void rpt_scrub(struct cxms_buf *out, size_t start);
 void rpt_text(const struct cxms_result *r, const struct rpt_notes *notes, bool explain,
 	      struct cxms_buf *out);
 void rpt_explain(const struct cxms_result *r, struct cxms_buf *out);
+void rpt_intervals(const struct cxms_result *r, struct cxms_buf *out);
+
+/* rpt_exact.c: what differs when every access was seen */
+void rpt_exact_header(const struct cxms_result *r, struct cxms_buf *out);
+void rpt_exact_explain(const struct cxms_result *r, struct cxms_buf *out);
+/** "l1i" and so on, by enum cxms_exact_level */
+const char *rpt_level_name(unsigned level);
+/** 0 for what is no prefetcher: "next-line", "stride" by enum cxms_exact_prefetch_type */
+const char *rpt_prefetch_name(unsigned type);
 
 enum rpt_type { RPT_F64, RPT_U64, RPT_U32, RPT_U16, RPT_U8, RPT_SIZE };
 /** struct rpt_field - a number of a result struct and its JSON key; tables end with key == NULL */
@@ -67,7 +76,8 @@ struct rpt_field {
 };
 /* One table each for writing and for reading: nothing is written that cannot be read back. */
 extern const struct rpt_field rpt_basis_fields[], rpt_site_fields[], rpt_split_fields[],
-	rpt_thread_fields[], rpt_target_fields[];
+	rpt_thread_fields[], rpt_target_fields[], rpt_exact_fields[], rpt_exact_host_fields[],
+	rpt_exact_cache_fields[], rpt_exact_prefetch_fields[];
 
 /** struct rpt_loaded - a result read back; topologies hold only file, name and sha256 */
 struct rpt_loaded {

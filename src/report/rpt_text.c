@@ -85,6 +85,10 @@ static void put_header(const struct cxms_result *r, struct cxms_buf *out)
 	const struct cxms_totals *t = &r->totals;
 	const struct cxms_basis *b = &r->basis;
 	put_program(r, out);
+	if (r->exact) {
+		rpt_exact_header(r, out);
+		return;
+	}
 	rpt_para(out, "native",
 		 "%s wall, %s user + %s kernel CPU time, %zu thread%s, %zu process%s",
 		 rpt_time_ns(RPT_FMT, (double)t->duration_ns),
@@ -117,14 +121,19 @@ static void put_trust(const struct cxms_result *r, struct cxms_buf *out)
 		[CXMS_STATUS_SELF_CHECK_FAILED] =
 			"NO: A SELF-CHECK FAILED, do not use these numbers",
 	};
+	char seen[80];
+	if (r->exact)
+		snprintf(seen, sizeof(seen), "sees every access in user mode");
+	else
+		snprintf(seen, sizeof(seen), "%s %% of the memory waits have an address",
+			 rpt_pct(RPT_FMT, r->basis.known_addr_ratio, 0));
 	/* MODELS.md, "Not modelled" */
 	rpt_para(out, "trust",
-		 "%s; source %s; %s %% of the memory waits have an address; %zu warning%s below; "
-		 "not modelled: coherence between hosts, page tables on CXL, lines cached by "
-		 "another "
-		 "socket, SMT sharing, frequency changes, interrupts",
-		 state[r->status], r->facts.source, rpt_pct(RPT_FMT, r->basis.known_addr_ratio, 0),
-		 r->warnings.n, r->warnings.n == 1 ? "" : "s");
+		 "%s; source %s; %s; %zu warning%s below; not modelled: %scoherence between hosts, "
+		 "page tables on CXL, lines cached by another socket, SMT sharing, frequency "
+		 "changes, interrupts",
+		 state[r->status], r->facts.source, seen, r->warnings.n,
+		 r->warnings.n == 1 ? "" : "s", r->exact ? "time in the kernel, " : "");
 }
 
 static void put_slowdowns(const struct cxms_split_result *s, size_t n, double confidence,

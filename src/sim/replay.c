@@ -8,41 +8,17 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "sim/asked.h"
 #include "sim/basis.h"
 #include "sim/cells.h"
 #include "sim/recording.h"
 #include "sim/solve.h"
 #include "sim/split.h"
+#include "sim/xreplay.h"
 #include "topo/topo.h"
 #include "trace/trace.h"
 
 #define CONFIDENCE_PCT 90.0
-
-static const double default_split_pct[] = {100, 75, 50, 25, 0};
-static const char *const default_policy[] = {"page-interleave"};
-
-/* What is asked of one topology: the command line first, then the file, then the defaults. */
-struct asked {
-	const char *const *policy;
-	size_t n_policy;
-	const double *split_pct;
-	size_t n_split;
-};
-
-static struct asked asked_of(const struct cxms_replay_cfg *cfg, const struct cxms_topo *t)
-{
-	struct asked a = {cfg->policy, cfg->n_policy, cfg->split_pct, cfg->n_split};
-	if (a.n_policy == 0) {
-		a.policy = t->policy ? (const char *const *)&t->policy : default_policy;
-		a.n_policy = 1;
-	}
-	if (a.n_split == 0) {
-		a.split_pct = t->n_split ? t->split_pct : default_split_pct;
-		a.n_split = t->n_split ? t->n_split
-				       : sizeof(default_split_pct) / sizeof(*default_split_pct);
-	}
-	return a;
-}
 
 static int unknown_policy(const char *name, struct cxms_err *err)
 {
@@ -58,25 +34,10 @@ static int unknown_policy(const char *name, struct cxms_err *err)
 static int check_policies(const struct cxms_replay_cfg *cfg, struct cxms_err *err)
 {
 	for (size_t i = 0; i < cfg->n_topo; i++) {
-		struct asked a = asked_of(cfg, cfg->topo[i]);
+		struct cxms_asked a = cxms_asked_of(cfg, cfg->topo[i]);
 		for (size_t p = 0; p < a.n_policy; p++)
 			if (!cxms_policy_find(a.policy[p]))
 				return unknown_policy(a.policy[p], err);
-	}
-	return 0;
-}
-
-static int copy_argv(const struct cxms_trace_head *head, struct cxms_result *out)
-{
-	if (head->n_argv == 0)
-		return 0;
-	out->argv = calloc(head->n_argv, sizeof(*out->argv));
-	if (!out->argv)
-		return -ENOMEM;
-	for (; out->n_argv < head->n_argv; out->n_argv++) {
-		out->argv[out->n_argv] = strdup(head->argv[out->n_argv]);
-		if (!out->argv[out->n_argv])
-			return -ENOMEM;
 	}
 	return 0;
 }
@@ -105,7 +66,7 @@ static int add_split(struct replay *r, struct cxms_stage *stage, uint32_t topo, 
 static int run_topology(struct replay *r, uint32_t index, struct cxms_err *err)
 {
 	const struct cxms_topo *topo = r->cfg->topo[index];
-	struct asked a = asked_of(r->cfg, topo);
+	struct cxms_asked a = cxms_asked_of(r->cfg, topo);
 	struct cxms_fabric fabric = {0};
 	struct cxms_stage stage = {.cfg = r->cfg,
 				   .rec = &r->rec,
@@ -135,29 +96,21 @@ static int run_topology(struct replay *r, uint32_t index, struct cxms_err *err)
 	return rc;
 }
 
-static size_t count_splits(const struct cxms_replay_cfg *cfg)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < cfg->n_topo; i++) {
-		struct asked a = asked_of(cfg, cfg->topo[i]);
-		n += a.n_policy * a.n_split;
-	}
-	return n;
-}
-
 static void count_key(void *arg, const struct cxms_ignored *key)
 {
 	(void)key;
 	++*(size_t *)arg;
 }
 
-static void judge_topologies(const struct cxms_replay_cfg *cfg, struct cxms_warnings *out)
+static void judge_topologies(const struct cxms_replay_cfg *cfg, enum cxms_topo_source source,
+			     struct cxms_warnings *out)
 {
+	bool exact = source == CXMS_TOPO_FOR_EXACT;
 	size_t assumed = 0, ignored = 0;
 	for (size_t i = 0; i < cfg->n_topo; i++) {
 		for (size_t k = 0; k < cfg->topo[i]->n_assumed; k++)
-			assumed += !cfg->topo[i]->assumed[k].exact_only;
-		cxms_topo_ignored(cfg->topo[i], CXMS_TOPO_FOR_SAMPLED, count_key, &ignored);
+			assumed += exact || !cfg->topo[i]->assumed[k].exact_only;
+		cxms_topo_ignored(cfg->topo[i], source, count_key, &ignored);
 	}
 	if (ignored)
 		cxms_warn(out, CXMS_W_IGNORED_KEYS, "%zu topology keys were not used", ignored);
@@ -180,10 +133,28 @@ static int fill_result(struct replay *r, const struct cxms_trace_head *head, str
 	out->confidence_pct = CONFIDENCE_PCT;
 	out->n_topo = r->cfg->n_topo;
 	out->topo = r->cfg->topo;
-	out->split = calloc(count_splits(r->cfg) + 1, sizeof(*out->split));
-	if (!out->split || copy_argv(head, out))
+	out->split = calloc(cxms_asked_count(r->cfg) + 1, sizeof(*out->split));
+	if (!out->split || cxms_asked_argv(head, out))
 		return cxms_fail(err, ENOMEM, "out of memory for the result");
 	return 0;
+}
+
+static int replay_exact(struct cxms_trace_reader *reader, const struct cxms_replay_cfg *cfg,
+			struct cxms_result **out, struct cxms_err *err)
+{
+	struct cxms_result *r = calloc(1, sizeof(*r));
+	int rc = r ? cxms_xreplay_run(cfg, reader, r, err)
+		   : cxms_fail(err, ENOMEM, "out of memory for the result");
+	cxms_log_progress_end(cfg->log);
+	if (!rc) {
+		judge_topologies(cfg, CXMS_TOPO_FOR_EXACT, &r->warnings);
+		if (r->status == CXMS_STATUS_CUT)
+			cxms_warn(&r->warnings, CXMS_W_CUT_TRACE, "the recording is cut");
+		*out = r;
+		r = NULL;
+	}
+	cxms_result_free(r);
+	return rc;
 }
 
 int cxms_replay(struct cxms_trace_reader *reader, const struct cxms_replay_cfg *cfg,
@@ -191,8 +162,11 @@ int cxms_replay(struct cxms_trace_reader *reader, const struct cxms_replay_cfg *
 {
 	struct replay r = {.cfg = cfg};
 	int rc = check_policies(cfg, err);
-	if (!rc)
-		rc = cxms_recording_load(reader, &r.rec, err);
+	if (rc)
+		return rc;
+	if (cxms_trace_reader_head(reader)->facts.source_caps & CXMS_SRC_EXACT)
+		return replay_exact(reader, cfg, out, err);
+	rc = cxms_recording_load(reader, &r.rec, err);
 	if (rc)
 		return rc;
 	r.result = calloc(1, sizeof(*r.result));
@@ -206,7 +180,7 @@ int cxms_replay(struct cxms_trace_reader *reader, const struct cxms_replay_cfg *
 		rc = run_topology(&r, i, err);
 	if (!rc) {
 		cxms_basis_assumed(r.result);
-		judge_topologies(cfg, &r.result->warnings);
+		judge_topologies(cfg, CXMS_TOPO_FOR_SAMPLED, &r.result->warnings);
 		cxms_basis_judge(&r.rec, &r.result->basis, r.result->overhead_ratio,
 				 &r.result->warnings);
 		*out = r.result;

@@ -92,6 +92,20 @@ struct cxms_basis {
 	struct cxms_site_result site[CXMS_TOP_SITES];
 };
 
+/** struct cxms_exact_result - what the exact source saw and the window replay counted, whole run */
+struct cxms_exact_result {
+	uint64_t insns, timed_insns; /* run; of these in the timed windows of the region */
+	uint64_t uops;		     /* timed */
+	uint64_t loads, stores;
+	uint64_t l1d_misses, l2_misses, llc_misses; /* demand; l2: data and instructions */
+	uint64_t writebacks, prefetches;	    /* lines */
+	uint64_t branches, mispredicts, walks;
+	uint64_t roi_entries, roi_exits;
+	uint64_t n_window; /* timed windows */
+	double native_ipc; /* instructions a cycle with everything local; 0 = not known */
+	uint64_t watch_ns; /* wall time under the tool */
+};
+
 struct cxms_result {
 	enum cxms_status status;
 	struct cxms_facts facts;
@@ -100,13 +114,15 @@ struct cxms_result {
 	const char **argv;     /* owned */
 	double overhead_ratio; /* tool cost / CPU time of the program, >= 0 */
 	uint64_t seed;
-	const char *engine;    /* "epoch" */
+	const char *engine;    /* "epoch", "window" */
 	double confidence_pct; /* 90 */
 	size_t n_topo;
 	const struct cxms_topo *const *topo; /* borrowed from the caller of the replay */
 	size_t n_split;
 	struct cxms_split_result *split; /* topology-major, then policy, then split order asked */
 	struct cxms_basis basis;
+	bool exact; /* of the exact source: `xr` holds; times of the totals are the tool's */
+	struct cxms_exact_result xr;
 	struct cxms_warnings warnings;
 	size_t n_assumed; /* figures of the model without a source; text is static */
 	struct cxms_assumed assumed[CXMS_MODEL_ASSUMED];

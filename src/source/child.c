@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,7 +36,8 @@ static void forwarded_set(sigset_t *set)
 }
 
 /* Runs in the child between fork and exec: async-signal-safe calls only. */
-static _Noreturn void held_child(int hold_fd, int errno_fd, const sigset_t *mask, char *const *argv)
+static _Noreturn void held_child(int hold_fd, int errno_fd, const sigset_t *mask, char *const *argv,
+				 char *const *envp)
 {
 	char byte;
 	ssize_t n;
@@ -47,7 +49,7 @@ static _Noreturn void held_child(int hold_fd, int errno_fd, const sigset_t *mask
 	if (n != 1)
 		_exit(HELD_CHILD_EXIT);
 	sigprocmask(SIG_SETMASK, mask, NULL);
-	execvp(argv[0], argv);
+	execvpe(argv[0], argv, envp);
 	failed = errno;
 	do
 		n = write(errno_fd, &failed, sizeof(failed));
@@ -71,6 +73,12 @@ static int block_signals(struct cxms_child *c, struct cxms_err *err)
 
 int cxms_child_start(struct cxms_child *c, char *const *argv, struct cxms_err *err)
 {
+	return cxms_child_start_env(c, argv, NULL, err);
+}
+
+int cxms_child_start_env(struct cxms_child *c, char *const *argv, char *const *envp,
+			 struct cxms_err *err)
+{
 	int hold[2] = {-1, -1}, result[2] = {-1, -1}, rc;
 
 	*c = (struct cxms_child){.hold_fd = -1, .errno_fd = -1, .signal_fd = -1, .pid_fd = -1};
@@ -89,7 +97,7 @@ int cxms_child_start(struct cxms_child *c, char *const *argv, struct cxms_err *e
 	}
 	if (c->pid == 0) {
 		close(hold[1]);
-		held_child(hold[0], result[1], &c->old_mask, argv);
+		held_child(hold[0], result[1], &c->old_mask, argv, envp ? envp : environ);
 	}
 	c->hold_fd = hold[1];
 	c->errno_fd = result[0];
@@ -105,19 +113,21 @@ out:
 	return rc;
 }
 
-/* execvp(3) says EACCES also for a name that is nowhere, when a directory of PATH may not be read.
- */
-static bool is_on_path(const char *program)
+/* @mode as of access(2). execvp(3) says EACCES also for a name that is nowhere, when a directory of
+ * PATH may not be read. */
+static bool is_on_path(const char *program, int mode)
 {
 	const char *dir = getenv("PATH");
 	char file[PATH_MAX];
+	struct stat st;
 
 	while (dir && *dir) {
 		size_t len = strcspn(dir, ":");
 
 		if ((size_t)snprintf(file, sizeof(file), "%.*s/%s", len ? (int)len : 1,
 				     len ? dir : ".", program) < sizeof(file) &&
-		    !access(file, F_OK))
+		    !faccessat(AT_FDCWD, file, mode, AT_EACCESS) &&
+		    (mode == F_OK || (!stat(file, &st) && S_ISREG(st.st_mode))))
 			return true;
 		dir += len + (dir[len] == ':');
 	}
@@ -126,7 +136,7 @@ static bool is_on_path(const char *program)
 
 static int exec_failed(int errnum, const char *program, struct cxms_err *err)
 {
-	if (errnum == EACCES && !strchr(program, '/') && !is_on_path(program))
+	if (errnum == EACCES && !strchr(program, '/') && !is_on_path(program, F_OK))
 		errnum = ENOENT;
 	switch (errnum) {
 	case ENOENT:
@@ -141,6 +151,21 @@ static int exec_failed(int errnum, const char *program, struct cxms_err *err)
 	default:
 		return cxms_fail_sys(err, errnum, "cannot execute '%s'", program);
 	}
+}
+
+int cxms_child_find(const char *program, struct cxms_err *err)
+{
+	struct stat st;
+
+	if (!strchr(program, '/'))
+		return is_on_path(program, X_OK)   ? 0
+		       : is_on_path(program, F_OK) ? exec_failed(EACCES, program, err)
+						   : exec_failed(ENOENT, program, err);
+	if (stat(program, &st) < 0)
+		return exec_failed(errno, program, err);
+	if (!S_ISREG(st.st_mode) || faccessat(AT_FDCWD, program, X_OK, AT_EACCESS) < 0)
+		return exec_failed(EACCES, program, err);
+	return 0;
 }
 
 int cxms_child_release(struct cxms_child *c, const char *program, struct cxms_err *err)

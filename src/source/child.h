@@ -31,6 +31,14 @@ struct cxms_child {
  * is changed until fini. Return: 0, -EAGAIN or -ENOMEM (fork), -EMFILE
  */
 int cxms_child_start(struct cxms_child *c, char *const *argv, struct cxms_err *err);
+/** cxms_child_start_env() - the same with another environment; NULL = ours */
+int cxms_child_start_env(struct cxms_child *c, char *const *argv, char *const *envp,
+			 struct cxms_err *err);
+/**
+ * cxms_child_find() - would execvp(3) find @program? For programs that another one starts
+ * Return: 0, or the errors of cxms_child_release() with the same words
+ */
+int cxms_child_find(const char *program, struct cxms_err *err);
 /** release; waits until exec succeeded or failed: -ENOENT, -EACCES, -ENOEXEC name the program */
 int cxms_child_release(struct cxms_child *c, const char *program, struct cxms_err *err);
 /** pass on what arrived on signal_fd; never blocks */

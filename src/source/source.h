@@ -21,6 +21,10 @@ struct cxms_source_cfg {
 	uint64_t sample_cost_ns; /* of one CPU-clock sample here; 0 = not known */
 	const char *pattern;	 /* synth: the YAML line */
 	uint64_t seed;
+	const struct cxms_exact_cfg *exact; /* what source exact simulates; NULL for others */
+	/** source exact: simulated time of a thread, for programs that ask; NULL = always 0 */
+	uint64_t (*sim_time_ns)(void *arg, uint32_t pid, uint32_t tid);
+	void *sim_time_arg;
 	struct cxms_log *log;
 	struct cxms_warnings *warnings;
 };
@@ -52,13 +56,14 @@ struct cxms_source_ops {
 	 */
 	int (*read)(struct cxms_source *s, struct cxms_event *buf, size_t cap, size_t *n, bool *end,
 		    struct cxms_err *err);
-	/** totals; legal once read() said end */
+	/** totals; legal once read() said end. -ENOTSUP: the source gave up, not the program */
 	int (*stop)(struct cxms_source *s, struct cxms_totals *out, struct cxms_err *err);
 	/** always legal after open() was called; idempotent; a program still running is killed */
 	void (*close)(struct cxms_source *s);
 };
 
-extern const struct cxms_source_ops cxms_source_clock, cxms_source_ptrace, cxms_source_synth;
+extern const struct cxms_source_ops cxms_source_clock, cxms_source_ptrace, cxms_source_exact,
+	cxms_source_synth;
 
 size_t cxms_source_count(void);
 const struct cxms_source_ops *cxms_source_at(size_t i);

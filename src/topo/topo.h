@@ -47,24 +47,37 @@ struct cxms_dev {
 	unsigned line;		 /* in the file */
 };
 
+#define CXMS_PREFETCH_MAX 2 /* prefetchers of one cache: each type once */
+enum cxms_prefetch_type { CXMS_PREFETCH_NONE, CXMS_PREFETCH_NEXT_LINE, CXMS_PREFETCH_STRIDE };
+struct cxms_host_prefetch {
+	enum cxms_prefetch_type type; /* never NONE in a list */
+	uint32_t degree;	      /* lines at a time */
+	uint32_t distance;	      /* lines ahead of the access; 0 = from the next line */
+};
+
 struct cxms_cache {
 	bool present;
 	uint64_t size_bytes;
 	uint32_t ways;
 	uint64_t latency_cyc;
 	bool inclusive;
+	bool plru; /* replacement: lru | plru */
+	uint32_t n_prefetch;
+	struct cxms_host_prefetch prefetch[CXMS_PREFETCH_MAX];
 };
 
 struct cxms_host {
 	uint64_t frequency_hz;
 	uint32_t cores, width, rob, load_queue, store_queue, l1d_mshrs, l2_mshrs;
-	bool uops_fused; /* uops: fused | split */
-	bool store_tso;	 /* store_order: tso | weak */
+	uint32_t scheduler; /* uops that wait to issue; 0 = not stated: 3/7 of rob */
+	bool uops_fused;    /* uops: fused | split */
+	bool store_tso;	    /* store_order: tso | weak */
+	bool fetch_decoded; /* fetch: decoded | line */
 	uint32_t line_bytes;
-	struct cxms_cache l1d, l2, llc;
-	bool tlb_present; /* false: `tlb: none`, no page walks are timed */
+	struct cxms_cache l1i, l1d, l2, llc; /* l1i: no prefetchers */
+	bool tlb_present;		     /* false: `tlb: none`, no page walks are timed */
 	uint32_t tlb_l1, tlb_l2;
-	enum cxms_page_kind tlb_page;
+	enum cxms_page_kind tlb_page; /* not said: as recorded; the exact source takes 4 KiB */
 	bool walk_given;
 	uint64_t walk_ps;
 	bool local_latency_auto; /* `latency: auto`: the recording machine's measured latency */
@@ -125,6 +138,12 @@ struct cxms_topo {
 int cxms_topo_load(const char *path, struct cxms_topo **out, struct cxms_err *err);
 int cxms_topo_load_mem(const char *name, const void *data, size_t len, struct cxms_topo **out,
 		       struct cxms_err *err);
+/** cxms_topo_assumed() - the host of SCHEMA.md with every figure assumed, and one memdev; 0,
+ * -ENOMEM
+ */
+int cxms_topo_assumed(struct cxms_topo **out, struct cxms_err *err);
+/** cxms_topo_scheduler() - uops that wait to issue: as stated, else 3/7 of the reorder buffer */
+uint32_t cxms_topo_scheduler(const struct cxms_host *h);
 /** the full list of errors of the last failed load by value, since struct cxms_err is bounded:
  * free(3) it */
 int cxms_topo_check(const char *path, char **errors, struct cxms_err *err);

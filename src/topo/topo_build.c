@@ -117,6 +117,14 @@ int cxms_topo_load(const char *path, struct cxms_topo **out, struct cxms_err *er
 	return rc;
 }
 
+int cxms_topo_assumed(struct cxms_topo **out, struct cxms_err *err)
+{
+	static const char text[] = "schema: 1\nname: assumed host\nhost: {local: {latency: auto}}\n"
+				   "devices: {mem0: {type: memdev, upstream: host, latency: 250ns, "
+				   "capacity: 1TiB}}\n";
+	return cxms_topo_load_mem("assumed", text, sizeof(text) - 1, out, err);
+}
+
 int cxms_topo_check(const char *path, char **errors, struct cxms_err *err)
 {
 	struct cxms_err why = {0};

@@ -1,7 +1,10 @@
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/cfg.h"
+#include "base/fmt.h"
 #include "topo/topo_priv.h"
 
 /*
@@ -11,6 +14,50 @@
  */
 #define CXMS_ASSUMED_LOCAL_TOTAL 240000000000ull
 #define CXMS_ASSUMED_LOCAL_WRITE 120000000000ull
+
+uint32_t cxms_topo_scheduler(const struct cxms_host *h)
+{
+	uint32_t derived = (uint32_t)((uint64_t)h->rob * 3 / 7);
+	if (h->scheduler)
+		return h->scheduler;
+	return derived ? derived : 1;
+}
+
+/* Uops that wait to issue. 3/7 of the reorder buffer: Skylake has 97 of 224, Golden Cove 205 of
+ * 512.
+ */
+static void read_scheduler(struct topo_build *b, const struct cxms_cfg_node *n, struct cxms_host *h)
+{
+	const struct topo_key *k = topo_find_key(&topo_keys_cpu, "scheduler");
+	char value[CXMS_FMT_MAX];
+	uint64_t v;
+	if (n) {
+		if (cxms_cfg_quantity(n, k->unit, 0, k->min, k->max, &v, &b->errs))
+			h->scheduler = (uint32_t)v;
+		return;
+	}
+	cxms_fmt_quantity(value, (int)k->unit, cxms_topo_scheduler(h));
+	topo_assume(
+		b, "host.cpu", k->name, value,
+		"not stated; 3/7 of rob, as Skylake (97 of 224) and Golden Cove (205 of 512) have");
+	topo_assume_exact_only(b);
+}
+
+/* A core whose reorder buffer holds fused uops is one that keeps decoded ones. */
+static void read_fetch(struct topo_build *b, const struct cxms_cfg_node *n, struct cxms_host *h)
+{
+	int word = h->uops_fused;
+	if (n)
+		cxms_cfg_word(n, topo_fetch_words, &word, &b->errs);
+	h->fetch_decoded = word != 0;
+	if (n)
+		return;
+	topo_assume(b, "host.cpu", "fetch", topo_fetch_words[word],
+		    h->uops_fused ? "not stated; a core with fused uops has a cache of decoded ones"
+				  : "not stated; a core with split uops decodes each line it "
+				    "fetches");
+	topo_assume_exact_only(b);
+}
 
 static void read_cpu(struct topo_build *b, const struct cxms_cfg_node *n, struct cxms_host *h)
 {
@@ -25,103 +72,138 @@ static void read_cpu(struct topo_build *b, const struct cxms_cfg_node *n, struct
 	topo_read_keys(b, n, &topo_keys_cpu, "host.cpu", h);
 	/* a bad frequency was reported; go on with some, so that "cyc" is not reported as well */
 	b->hz = h->frequency_hz ? h->frequency_hz : topo_keys_cpu.key[0].assumed;
+	read_fetch(b, cxms_cfg_get(n, "fetch"), h);
+	read_scheduler(b, cxms_cfg_get(n, "scheduler"), h);
 }
 
-/* One of "none", "next-line", "stride" or {type, degree, distance}, appended as YAML. */
-static bool read_prefetcher(struct topo_build *b, const struct cxms_cfg_node *n,
-			    struct cxms_buf *out, int *type)
+/* @v: the default on entry, kept when the key is not there */
+static void read_lines(struct topo_build *b, const struct cxms_cfg_node *map, const char *key,
+		       uint32_t *v)
 {
-	const struct topo_key *degree_key = &topo_keys_prefetch.key[1];
-	const struct topo_key *distance_key = &topo_keys_prefetch.key[2];
-	uint64_t degree = 1, distance = 0;
+	const struct topo_key *k = topo_find_key(&topo_keys_prefetch, key);
+	const struct cxms_cfg_node *n = cxms_cfg_get(map, key);
+	uint64_t lines;
+	if (n && cxms_cfg_quantity(n, CXMS_UNIT_COUNT, 0, k->min, k->max, &lines, &b->errs))
+		*v = (uint32_t)lines;
+}
+
+/* One of "none", "next-line", "stride" or {type, degree, distance}; also appended as YAML. */
+static bool read_prefetcher(struct topo_build *b, const struct cxms_cfg_node *n,
+			    struct cxms_buf *out, struct cxms_host_prefetch *f)
+{
 	size_t before = b->errs.n;
+	int type = 0;
+	*f = (struct cxms_host_prefetch){.degree = 1};
 	if (n->type != CXMS_CFG_MAP) {
-		if (!cxms_cfg_word(n, topo_prefetch_words, type, &b->errs))
+		if (!cxms_cfg_word(n, topo_prefetch_words, &type, &b->errs))
 			return false;
-		cxms_buf_printf(out, "%s", topo_prefetch_words[*type]);
+		f->type = (enum cxms_prefetch_type)type;
+		cxms_buf_printf(out, "%s", topo_prefetch_words[type]);
 		return true;
 	}
 	topo_is_map(b, n, &topo_keys_prefetch);
 	const struct cxms_cfg_node *v = cxms_cfg_get(n, "type");
 	if (v)
-		cxms_cfg_word(v, topo_prefetch_words, type, &b->errs);
+		cxms_cfg_word(v, topo_prefetch_words, &type, &b->errs);
 	else
 		cxms_cfg_error(&b->errs, n, true, "'prefetch' lacks the key 'type'");
-	v = cxms_cfg_get(n, "degree");
-	if (v)
-		cxms_cfg_quantity(v, CXMS_UNIT_COUNT, 0, degree_key->min, degree_key->max, &degree,
-				  &b->errs);
-	v = cxms_cfg_get(n, "distance");
-	if (v)
-		cxms_cfg_quantity(v, CXMS_UNIT_COUNT, 0, distance_key->min, distance_key->max,
-				  &distance, &b->errs);
+	f->type = (enum cxms_prefetch_type)type;
+	read_lines(b, n, "degree", &f->degree);
+	read_lines(b, n, "distance", &f->distance);
 	if (b->errs.n != before)
 		return false;
-	cxms_buf_printf(out, "{type: %s, degree: %u, distance: %u}", topo_prefetch_words[*type],
-			(unsigned)degree, (unsigned)distance);
+	cxms_buf_printf(out, "{type: %s, degree: %u, distance: %u}", topo_prefetch_words[type],
+			f->degree, f->distance);
 	return true;
 }
 
+static void add_prefetcher(struct cxms_cache *c, const struct cxms_host_prefetch *f)
+{
+	if (f->type != CXMS_PREFETCH_NONE && c->n_prefetch < CXMS_PREFETCH_MAX)
+		c->prefetch[c->n_prefetch++] = *f;
+}
+
 static void read_prefetch_list(struct topo_build *b, const struct cxms_cfg_node *n,
-			       struct cxms_buf *out)
+			       struct cxms_buf *out, struct cxms_cache *c)
 {
 	bool seen[3] = {false};
 	cxms_buf_printf(out, "[");
 	for (size_t i = 0; i < n->n_child; i++) {
-		int type = 0;
+		struct cxms_host_prefetch f;
 		if (i > 0)
 			cxms_buf_printf(out, ", ");
-		if (!read_prefetcher(b, n->child[i], out, &type))
+		if (!read_prefetcher(b, n->child[i], out, &f))
 			continue;
-		if (seen[type])
+		if (seen[f.type])
 			cxms_cfg_error(&b->errs, n->child[i], false,
 				       "prefetcher '%s' is there twice; remove one",
-				       topo_prefetch_words[type]);
-		seen[type] = true;
+				       topo_prefetch_words[f.type]);
+		seen[f.type] = true;
+		add_prefetcher(c, &f);
 	}
-	if (seen[0] && n->n_child > 1)
+	if (seen[CXMS_PREFETCH_NONE] && n->n_child > 1)
 		cxms_cfg_error(&b->errs, n, false,
 			       "'none' stands beside other prefetchers; remove it or them");
 	cxms_buf_printf(out, "]");
 }
 
-static void read_prefetch(struct topo_build *b, const struct cxms_cfg_node *n, const char **yaml)
+static void read_prefetch(struct topo_build *b, const struct cxms_cfg_node *n, const char **yaml,
+			  struct cxms_cache *c)
 {
 	struct cxms_buf out = {0};
-	int type = 0;
+	struct cxms_host_prefetch f;
 	if (!n)
 		cxms_buf_printf(&out, "none");
 	else if (n->type == CXMS_CFG_SEQ)
-		read_prefetch_list(b, n, &out);
-	else
-		read_prefetcher(b, n, &out, &type);
+		read_prefetch_list(b, n, &out, c);
+	else if (read_prefetcher(b, n, &out, &f))
+		add_prefetcher(c, &f);
 	*yaml = topo_printf(b->own, "%s", cxms_buf_text(&out));
 	cxms_buf_fini(&out);
 }
 
-static void read_cache(struct topo_build *b, const struct cxms_cfg_node *caches, int level)
+/* An instruction is had as fast as a datum where the file does not say; it matters only where each
+ * line is fetched. */
+static void read_fetch_latency(struct topo_build *b, const struct cxms_cfg_node *n,
+			       struct cxms_host *h)
 {
-	static const char *const name[] = {"l1d", "l2", "llc"};
-	static const char *const path[] = {"host.caches.l1d", "host.caches.l2", "host.caches.llc"};
-	const struct topo_table *const tab[] = {&topo_keys_l1d, &topo_keys_l2, &topo_keys_llc};
+	char value[CXMS_FMT_MAX];
+	if (n || h->l1d.latency_cyc == 0)
+		return;
+	h->l1i.latency_cyc = h->l1d.latency_cyc;
+	if (h->fetch_decoded)
+		return;
+	snprintf(value, sizeof(value), "%" PRIu64 "cyc", h->l1i.latency_cyc);
+	topo_assume(b, "host.caches.l1i", "latency", value, "not stated; that of l1d");
+	topo_assume_exact_only(b);
+}
+
+static void read_cache(struct topo_build *b, const struct cxms_cfg_node *caches,
+		       enum topo_level level)
+{
 	struct cxms_host *h = &b->t->host;
-	struct cxms_cache *cache = level == 0 ? &h->l1d : level == 1 ? &h->l2 : &h->llc;
-	const struct cxms_cfg_node *n = cxms_cfg_get(caches, name[level]);
-	if (level == 1 && topo_is_word(n, "none")) {
+	struct cxms_cache *const cache[] = {&h->l1i, &h->l1d, &h->l2, &h->llc};
+	const struct topo_key *k = &topo_keys_caches.key[1 + level]; /* after the line */
+	const struct cxms_cfg_node *n = cxms_cfg_get(caches, k->name);
+	struct cxms_cache *c = cache[level];
+	char path[32];
+	if (level == TOPO_L2 && topo_is_word(n, "none")) {
 		b->own->prefetch[level] = "none";
 		return;
 	}
-	cache->present = true;
+	c->present = true;
 	size_t before = b->errs.n;
-	if (n && !topo_is_map(b, n, tab[level]))
+	if (n && !topo_is_map(b, n, k->sub))
 		return;
-	topo_read_keys(b, n, tab[level], path[level], h);
-	read_prefetch(b, cxms_cfg_get(n, "prefetch"), &b->own->prefetch[level]);
-	if (n && b->errs.n == before && cache->size_bytes % (cache->ways * CXMS_LINE_BYTES) != 0)
+	snprintf(path, sizeof(path), "host.caches.%s", k->name);
+	topo_read_keys(b, n, k->sub, path, h);
+	if (level != TOPO_L1I)
+		read_prefetch(b, cxms_cfg_get(n, "prefetch"), &b->own->prefetch[level], c);
+	if (n && b->errs.n == before && c->size_bytes % (c->ways * CXMS_LINE_BYTES) != 0)
 		cxms_cfg_error(&b->errs, cxms_cfg_get(n, "size"), false,
 			       "'%s' is not a whole number of sets: 'size' must be a multiple of "
 			       "%u ways x %u B",
-			       name[level], cache->ways, CXMS_LINE_BYTES);
+			       k->name, c->ways, CXMS_LINE_BYTES);
 }
 
 static void read_line(struct topo_build *b, const struct cxms_cfg_node *n, struct cxms_host *h)
@@ -141,8 +223,9 @@ static void read_caches(struct topo_build *b, const struct cxms_cfg_node *n)
 	if (n && !topo_is_map(b, n, &topo_keys_caches))
 		return;
 	read_line(b, cxms_cfg_get(n, "line"), &b->t->host);
-	for (int level = 0; level < 3; level++)
+	for (enum topo_level level = TOPO_L1I; level < TOPO_LEVELS; level++)
 		read_cache(b, n, level);
+	read_fetch_latency(b, cxms_cfg_get(cxms_cfg_get(n, "l1i"), "latency"), &b->t->host);
 }
 
 static void read_tlb(struct topo_build *b, const struct cxms_cfg_node *n, struct cxms_host *h)
@@ -158,6 +241,11 @@ static void read_tlb(struct topo_build *b, const struct cxms_cfg_node *n, struct
 	const struct cxms_cfg_node *v = cxms_cfg_get(n, "page");
 	if (v && cxms_cfg_word(v, topo_page_words, &page, &b->errs))
 		h->tlb_page = page == 0 ? CXMS_PAGE_4K : CXMS_PAGE_2M;
+	if (v)
+		return;
+	topo_assume(b, "host.tlb", "page", topo_page_words[0],
+		    "not stated; the exact source simulates pages of one size");
+	topo_assume_exact_only(b);
 }
 
 static void read_local(struct topo_build *b, const struct cxms_cfg_node *n, struct cxms_host *h)

@@ -33,6 +33,7 @@
 #define CXMS_ASSUMED_SQ	      114	    /* stores */
 #define CXMS_ASSUMED_L1D_MSHR 16	    /* line fill buffers */
 #define CXMS_ASSUMED_L2_MSHR  48	    /* L2 misses in flight (McCalpin, ISC'23) */
+#define CXMS_ASSUMED_L1I      KIB(32)	    /* bytes, 8 ways */
 #define CXMS_ASSUMED_L1D      KIB(48)	    /* bytes, 12 ways, 5 cycles */
 #define CXMS_ASSUMED_L2	      MIB(2)	    /* bytes, 16 ways, 14 cycles */
 #define CXMS_ASSUMED_LLC      MIB(105)	    /* bytes, 15 ways: 1.875 MiB a core */
@@ -51,6 +52,8 @@
 static const char *const uops_words[] = {"split", "fused", NULL};
 static const char *const order_words[] = {"weak", "tso", NULL};
 static const char *const bool_words[] = {"false", "true", NULL};
+static const char *const replacement_words[] = {"lru", "plru", NULL};
+const char *const topo_fetch_words[] = {"line", "decoded", NULL};
 const char *const topo_dev_words[] = {"switch", "memdev", NULL};
 const char *const topo_flit_words[] = {"68B", "256B", "256B-lopt", NULL};
 const char *const topo_page_words[] = {"4KiB", "2MiB", NULL};
@@ -90,7 +93,14 @@ static const struct topo_key cpu_keys[] = {
 	 .assumed = 1,
 	 .reason = SPR,
 	 .unused = ONLY_CORE},
+	{.name = "fetch", .kind = TOPO_OWN, .unused = ONLY_CORE},
 	COUNT("rob", HOST(rob), 1, 65536, CXMS_ASSUMED_ROB, NULL),
+	{.name = "scheduler",
+	 .kind = TOPO_OWN,
+	 .unit = PLAIN,
+	 .min = 1,
+	 .max = 65536,
+	 .unused = ONLY_CORE},
 	COUNT("load_queue", HOST(load_queue), 1, 65536, CXMS_ASSUMED_LQ, ONLY_CORE),
 	COUNT("store_queue", HOST(store_queue), 1, 65536, CXMS_ASSUMED_SQ, ONLY_CORE),
 	COUNT("l1d_mshrs", HOST(l1d_mshrs), 1, 1024, CXMS_ASSUMED_L1D_MSHR, NULL),
@@ -147,19 +157,66 @@ const struct topo_table topo_keys_prefetch = TABLE(prefetch_keys);
 			 .words = bool_words,                                                      \
 			 .offset = HOST(level.inclusive),                                          \
 			 .unused = ONLY_CACHE},                                                    \
+			{.name = "replacement",                                                    \
+			 .kind = TOPO_WORD,                                                        \
+			 .store = TOPO_BOOL,                                                       \
+			 .words = replacement_words,                                               \
+			 .offset = HOST(level.plru),                                               \
+			 .unused = ONLY_CACHE},                                                    \
 			{.name = "prefetch", .kind = TOPO_OWN, .unused = ONLY_CACHE},              \
 	}
 
+/* latency: that of the L1D when not stated, topo_host.c */
+static const struct topo_key l1i_keys[] = {
+	{.name = "size",
+	 .kind = TOPO_QTY,
+	 .store = TOPO_U64,
+	 .unit = CXMS_UNIT_BYTES,
+	 .min = KIB(1),
+	 .max = GIB(16),
+	 .offset = HOST(l1i.size_bytes),
+	 .required = true,
+	 .assumed = CXMS_ASSUMED_L1I,
+	 .reason = SPR,
+	 .unused = ONLY_CACHE},
+	{.name = "ways",
+	 .kind = TOPO_QTY,
+	 .store = TOPO_U32,
+	 .unit = PLAIN,
+	 .min = 1,
+	 .max = 1024,
+	 .offset = HOST(l1i.ways),
+	 .required = true,
+	 .assumed = 8,
+	 .reason = SPR,
+	 .unused = ONLY_CACHE},
+	{.name = "latency",
+	 .kind = TOPO_CYC,
+	 .store = TOPO_U64,
+	 .unit = CXMS_UNIT_TIME_PS,
+	 .min = 1,
+	 .max = PS_PER_US,
+	 .offset = HOST(l1i.latency_cyc),
+	 .unused = ONLY_CACHE},
+	{.name = "replacement",
+	 .kind = TOPO_WORD,
+	 .store = TOPO_BOOL,
+	 .words = replacement_words,
+	 .offset = HOST(l1i.plru),
+	 .unused = ONLY_CACHE},
+};
 static const struct topo_key l1d_keys[] = CACHE_KEYS(l1d, CXMS_ASSUMED_L1D, 12, 5, ONLY_CACHE);
 static const struct topo_key l2_keys[] = CACHE_KEYS(l2, CXMS_ASSUMED_L2, 16, 14, ONLY_CACHE);
 static const struct topo_key llc_keys[] =
 	CACHE_KEYS(llc, CXMS_ASSUMED_LLC, 15, CXMS_ASSUMED_LLC_CYC, NULL);
+const struct topo_table topo_keys_l1i = TABLE(l1i_keys);
 const struct topo_table topo_keys_l1d = TABLE(l1d_keys);
 const struct topo_table topo_keys_l2 = TABLE(l2_keys);
 const struct topo_table topo_keys_llc = TABLE(llc_keys);
 
 static const struct topo_key caches_keys[] = {
 	{.name = "line", .kind = TOPO_OWN, .unit = CXMS_UNIT_BYTES, .unused = ONLY_CACHE},
+	{.name = "l1i", .kind = TOPO_OWN, .sub = &topo_keys_l1i},
 	{.name = "l1d", .kind = TOPO_OWN, .sub = &topo_keys_l1d},
 	{.name = "l2", .kind = TOPO_OWN, .sub = &topo_keys_l2, .unused = ONLY_CACHE},
 	{.name = "llc", .kind = TOPO_OWN, .sub = &topo_keys_llc},

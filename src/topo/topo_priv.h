@@ -27,6 +27,9 @@ struct cxms_err;
 	5u		    /* 128b/130b ends with Gen 5; Gen 6 sends PAM4 flits (PCIe 6.0, 4.2) */
 #define TOPO_68B_MAX_GEN 5u /* above it the default flit is 256 B (PCIe 6.0, 4.2.3) */
 
+/** enum topo_level - caches in the order of their keys */
+enum topo_level { TOPO_L1I, TOPO_L1D, TOPO_L2, TOPO_LLC, TOPO_LEVELS };
+
 /** enum topo_kind - how a value is read; TOPO_OWN has a reader of its own */
 enum topo_kind { TOPO_OWN, TOPO_QTY, TOPO_CYC, TOPO_WORD };
 enum topo_store { TOPO_U32, TOPO_U64, TOPO_BOOL };
@@ -53,11 +56,12 @@ struct topo_table {
 };
 
 extern const struct topo_table topo_keys_top, topo_keys_host, topo_keys_cpu, topo_keys_caches,
-	topo_keys_l1d, topo_keys_l2, topo_keys_llc, topo_keys_prefetch, topo_keys_tlb,
-	topo_keys_local, topo_keys_curve, topo_keys_bandwidth, topo_keys_device, topo_keys_link,
-	topo_keys_region, topo_keys_placement;
+	topo_keys_l1i, topo_keys_l1d, topo_keys_l2, topo_keys_llc, topo_keys_prefetch,
+	topo_keys_tlb, topo_keys_local, topo_keys_curve, topo_keys_bandwidth, topo_keys_device,
+	topo_keys_link, topo_keys_region, topo_keys_placement;
 extern const char *const topo_dev_words[],
-	*const topo_flit_words[], *const topo_page_words[], *const topo_prefetch_words[];
+	*const topo_flit_words[], *const topo_page_words[], *const topo_prefetch_words[],
+								    *const topo_fetch_words[];
 
 /** struct topo_owner - cxms_topo.owner: everything a topology points to */
 struct topo_owner {
@@ -67,7 +71,7 @@ struct topo_owner {
 	size_t cap_assumed, cap_stated;
 	struct cxms_assumed *assumed;
 	struct cxms_ignored *stated;
-	const char *prefetch[3]; /* l1d, l2, llc as YAML */
+	const char *prefetch[TOPO_LEVELS]; /* by level, as YAML */
 	bool region_stated;
 };
 
@@ -92,11 +96,15 @@ const char *topo_printf(struct topo_owner *own, const char *fmt, ...)
 void topo_owner_free(struct topo_owner *own);
 void topo_assume(struct topo_build *b, const char *path, const char *key, const char *value,
 		 const char *reason);
+/** the figure assumed last is one that only the exact source uses */
+void topo_assume_exact_only(struct topo_build *b);
 void topo_not_yet(struct topo_build *b, const struct cxms_cfg_node *n, const char *what,
 		  const char *remedy);
 /** @node is a map with known keys only; else it was reported, and false when it is no map */
 bool topo_is_map(struct topo_build *b, const struct cxms_cfg_node *node,
 		 const struct topo_table *tab);
+/** NULL: the table has no such key */
+const struct topo_key *topo_find_key(const struct topo_table *tab, const char *name);
 /** every key of the table that is not TOPO_OWN into @base; @map NULL = not stated */
 void topo_read_keys(struct topo_build *b, const struct cxms_cfg_node *map,
 		    const struct topo_table *tab, const char *path, void *base);

@@ -70,6 +70,12 @@ void topo_assume(struct topo_build *b, const char *path, const char *key, const 
 	};
 }
 
+void topo_assume_exact_only(struct topo_build *b)
+{
+	if (!b->own->failed)
+		b->own->assumed[b->t->n_assumed - 1].exact_only = true;
+}
+
 void topo_not_yet(struct topo_build *b, const struct cxms_cfg_node *n, const char *what,
 		  const char *remedy)
 {
@@ -86,6 +92,14 @@ bool topo_is_map(struct topo_build *b, const struct cxms_cfg_node *node,
 		known[i] = tab->key[i].name;
 	cxms_cfg_only(node, known, &b->errs);
 	return node->type == CXMS_CFG_MAP;
+}
+
+const struct topo_key *topo_find_key(const struct topo_table *tab, const char *name)
+{
+	for (size_t i = 0; i < tab->n; i++)
+		if (strcmp(tab->key[i].name, name) == 0)
+			return &tab->key[i];
+	return NULL;
 }
 
 static void store(const struct topo_key *k, void *base, uint64_t v)
@@ -144,8 +158,8 @@ void topo_assume_key(struct topo_build *b, const struct topo_key *k, const char 
 	else
 		cxms_fmt_quantity(value, (int)k->unit, k->assumed);
 	topo_assume(b, path, k->name, value, k->reason);
-	if (!b->own->failed && k->unused)
-		b->own->assumed[b->t->n_assumed - 1].exact_only = true;
+	if (k->unused)
+		topo_assume_exact_only(b);
 	store(k, base, k->assumed);
 }
 

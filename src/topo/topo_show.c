@@ -72,17 +72,29 @@ static void put_keys(const struct cxms_topo *t, struct cxms_buf *out, const char
 
 static void put_cache(const struct cxms_topo *t, struct cxms_buf *out, int level)
 {
-	static const char *const path[] = {"host.caches.l1d", "host.caches.l2", "host.caches.llc"};
-	const struct topo_table *const tab[] = {&topo_keys_l1d, &topo_keys_l2, &topo_keys_llc};
 	const struct topo_owner *own = t->owner;
-	const char *name = topo_keys_caches.key[level + 1].name;
-	if (level == 1 && !t->host.l2.present) {
-		cxms_buf_printf(out, "    %s: none\n", name);
+	const struct topo_key *k = &topo_keys_caches.key[1 + level]; /* after the line */
+	char path[32];
+	snprintf(path, sizeof(path), "host.caches.%s", k->name);
+	if (level == TOPO_L2 && !t->host.l2.present) {
+		cxms_buf_printf(out, "    %s: none\n", k->name);
 		return;
 	}
-	cxms_buf_printf(out, "    %s:\n", name);
-	put_keys(t, out, path[level], "      ", tab[level], &t->host);
-	cxms_buf_printf(out, "      prefetch: %s\n", own->prefetch[level]);
+	cxms_buf_printf(out, "    %s:\n", k->name);
+	put_keys(t, out, path, "      ", k->sub, &t->host);
+	if (own->prefetch[level])
+		cxms_buf_printf(out, "      prefetch: %s\n", own->prefetch[level]);
+}
+
+/* The two keys whose default depends on others. */
+static void put_core(const struct cxms_topo *t, struct cxms_buf *out)
+{
+	const struct cxms_host *h = &t->host;
+	cxms_buf_printf(out, "    fetch: %s", topo_fetch_words[h->fetch_decoded]);
+	end_line(t, out, "host.cpu", "fetch");
+	cxms_buf_printf(out, "    %sscheduler: %" PRIu32, h->scheduler ? "" : "# ",
+			cxms_topo_scheduler(h));
+	end_line(t, out, "host.cpu", "scheduler");
 }
 
 static void put_tlb(const struct cxms_topo *t, struct cxms_buf *out)
@@ -99,9 +111,13 @@ static void put_tlb(const struct cxms_topo *t, struct cxms_buf *out)
 		if (k->kind != TOPO_OWN && (!walk || h->walk_given))
 			put_key(t, out, "host.tlb", "    ", k, h);
 	}
-	if (h->tlb_page != CXMS_PAGE_NOT_SAID)
+	if (h->tlb_page == CXMS_PAGE_NOT_SAID) {
+		cxms_buf_printf(out, "    # page: %s", topo_page_words[0]);
+		end_line(t, out, "host.tlb", "page");
+	} else {
 		cxms_buf_printf(out, "    page: %s\n",
 				topo_page_words[h->tlb_page == CXMS_PAGE_4K ? 0 : 1]);
+	}
 }
 
 static void put_bandwidth(const struct cxms_topo *t, struct cxms_buf *out, const char *path,
@@ -132,8 +148,9 @@ static void put_host(const struct cxms_topo *t, struct cxms_buf *out)
 	const struct cxms_host *h = &t->host;
 	cxms_buf_printf(out, "host:\n  cpu:\n");
 	put_keys(t, out, "host.cpu", "    ", &topo_keys_cpu, h);
+	put_core(t, out);
 	cxms_buf_printf(out, "  caches:\n    line: %uB\n", h->line_bytes);
-	for (int level = 0; level < 3; level++)
+	for (int level = 0; level < TOPO_LEVELS; level++)
 		put_cache(t, out, level);
 	put_tlb(t, out);
 	cxms_buf_printf(out, "  local:\n");

@@ -7,14 +7,6 @@
 #define SAMPLED_SOURCES "clock, ptrace"
 #define FREQUENCY	"host.cpu.frequency"
 
-static const struct topo_key *find_key(const struct topo_table *tab, const char *name)
-{
-	for (size_t i = 0; i < tab->n; i++)
-		if (strcmp(tab->key[i].name, name) == 0)
-			return &tab->key[i];
-	return NULL;
-}
-
 static void note(struct topo_build *b, const char *path, const char *unused)
 {
 	struct topo_owner *own = b->own;
@@ -42,7 +34,7 @@ static bool walk(struct topo_build *b, const struct cxms_cfg_node *map,
 	bool cyc = false;
 	for (size_t i = 0; i < map->n_child; i++) {
 		const struct cxms_cfg_node *n = map->child[i];
-		const struct topo_key *k = find_key(tab, n->key);
+		const struct topo_key *k = topo_find_key(tab, n->key);
 		if (!k) /* x-... */
 			continue;
 		const char *key = topo_printf(b->own, "%s.%s", path, n->key);

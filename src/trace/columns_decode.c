@@ -246,7 +246,7 @@ static int find_columns(struct decoder *d, const struct cxms_buf *raw, size_t n,
 	if (!d->kinds)
 		return cxms_fail(err, EBADMSG, "the column of event kinds has the wrong length");
 	for (size_t i = 0; i < n; i++)
-		if (d->kinds[i] == 0 || d->kinds[i] >= CXMS_EV_KIND_END)
+		if (d->kinds[i] == 0 || d->kinds[i] >= CXMS_EV_EXACT)
 			return cxms_fail(err, EBADMSG, "unknown event kind %u", d->kinds[i]);
 	return 0;
 }

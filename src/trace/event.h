@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/units.h"
+#include "trace/exact_cfg.h"
 
 #define CXMS_BUILD_ID_MAX 20
 #define CXMS_NO_SITE	  UINT32_MAX
@@ -23,6 +24,7 @@ enum cxms_event_kind {
 	CXMS_EV_AREA,	    /* a look at a mapping: resident and huge-page bytes */
 	CXMS_EV_SITE,	    /* an instruction that later samples refer to by number */
 	CXMS_EV_LOST,	    /* records that did not reach us */
+	CXMS_EV_EXACT,	    /* a packet of the exact source, as it sent it */
 	CXMS_EV_KIND_END
 };
 
@@ -103,6 +105,15 @@ struct cxms_lost {
 	uint8_t what; /* enum cxms_lost_what */
 };
 
+/**
+ * struct cxms_exact - one packet of the exact source, head included (core/xstream.h); borrowed
+ * Its event has the pid of the packet; time_ns and tid are 0, and are not recorded.
+ */
+struct cxms_exact {
+	const void *data; /* of any alignment */
+	uint32_t len;	  /* bytes */
+};
+
 struct cxms_event {
 	uint8_t kind; /* enum cxms_event_kind: names the union member */
 	uint32_t pid, tid;
@@ -117,6 +128,7 @@ struct cxms_event {
 		struct cxms_area area;
 		struct cxms_site site;
 		struct cxms_lost lost;
+		struct cxms_exact exact;
 	};
 };
 
@@ -157,6 +169,7 @@ struct cxms_facts {
 	uint64_t sample_cost_ns; /* of one CPU-clock sample in the program, measured; 0 = not known
 				  */
 	uint32_t source_caps;
+	struct cxms_exact_cfg exact; /* with CXMS_SRC_EXACT in source_caps */
 };
 
 /** struct cxms_totals - what is known only at the end of a recording */

@@ -1,4 +1,5 @@
 #include "base/buf.h"
+#include "trace/exact_packet.h"
 #include "trace/trace.h"
 
 struct bit_name {
@@ -129,6 +130,21 @@ static void put_lost(const struct cxms_lost *l, struct cxms_buf *out)
 	cxms_buf_printf(out, " what=%s", PICK(lost_whats, l->what));
 }
 
+/* Packets have no time of their own. */
+static void put_packet(const struct cxms_event *ev, struct cxms_buf *out)
+{
+	struct cxms_xs_head h = {0};
+
+	cxms_buf_printf(out, "exact");
+	put_u64(out, "pid", ev->pid);
+	if (ev->exact.data && cxms_packet_head(ev->exact.data, ev->exact.len, &h, NULL) == 0) {
+		put_u64(out, "image", h.image);
+		put_u64(out, "seq", h.seq);
+		put_u64(out, "insns", h.insns);
+	}
+	put_u64(out, "bytes", ev->exact.len);
+}
+
 static void put_rest(const struct cxms_event *ev, struct cxms_buf *out)
 {
 	switch (ev->kind) {
@@ -157,6 +173,10 @@ static void put_rest(const struct cxms_event *ev, struct cxms_buf *out)
 
 void cxms_event_print(const struct cxms_event *ev, struct cxms_buf *out)
 {
+	if (ev->kind == CXMS_EV_EXACT) {
+		put_packet(ev, out);
+		return;
+	}
 	cxms_buf_printf(out, "%llu.%09llu %u/%u ",
 			(unsigned long long)(ev->time_ns / CXMS_NS_PER_S),
 			(unsigned long long)(ev->time_ns % CXMS_NS_PER_S), ev->pid, ev->tid);

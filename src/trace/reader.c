@@ -11,7 +11,9 @@
 struct cxms_trace_reader {
 	int fd, own_fd; /* own_fd: closed at the end, -1 = borrowed */
 	char *name;
+	uint32_t version;
 	uint64_t size_bytes, at_bytes; /* of the file when opened; the next block begins at at */
+	uint64_t first_bytes;	       /* where the block after the head begins */
 	struct cxms_codec *codec;
 	struct cxms_buf comp, raw; /* block as stored; its payload, in which event strings live */
 	struct cxms_head_store head;
@@ -126,7 +128,10 @@ static int take_events(struct cxms_trace_reader *r, const struct cxms_block *b,
 	if (cxms_array_grow(&events, &r->cap_events, b->n_events, sizeof(*r->events)) < 0)
 		return -ENOMEM;
 	r->events = events;
-	rc = cxms_events_decode(&r->raw, r->events, b->n_events, why);
+	if (b->type == CXMS_BLOCK_EXACT)
+		rc = cxms_packets_split(&r->raw, r->events, b->n_events, why);
+	else
+		rc = cxms_events_decode(&r->raw, r->events, b->n_events, why);
 	if (rc < 0)
 		return rc;
 	r->n_events = b->n_events;
@@ -134,23 +139,41 @@ static int take_events(struct cxms_trace_reader *r, const struct cxms_block *b,
 	return 0;
 }
 
+static bool has_events(const struct cxms_block *b)
+{
+	return b->type == CXMS_BLOCK_EVENTS || b->type == CXMS_BLOCK_EXACT;
+}
+
+static int check_block(const struct cxms_trace_reader *r, const struct cxms_block *b,
+		       struct cxms_err *why)
+{
+	if (r->has_head == (b->type == CXMS_BLOCK_HEAD))
+		return cxms_fail(why, EBADMSG, "the head block is not the first one");
+	if (!has_events(b) && b->n_events > 0)
+		return cxms_fail(why, EBADMSG, "a block without events claims to have some");
+	if (b->type == CXMS_BLOCK_EXACT && b->raw_len > CXMS_TRACE_EXACT_RAW_MAX)
+		return cxms_fail(why, EBADMSG, "a block of packets claims %u bytes", b->raw_len);
+	return 0;
+}
+
 static int take_block(struct cxms_trace_reader *r, const struct cxms_block *b, struct cxms_err *why)
 {
-	bool is_known = b->type >= CXMS_BLOCK_HEAD && b->type <= CXMS_BLOCK_TOTALS;
+	unsigned last =
+		r->version >= CXMS_TRACE_VERSION_EXACT ? CXMS_BLOCK_EXACT : CXMS_BLOCK_TOTALS;
+	bool is_known = b->type >= CXMS_BLOCK_HEAD && b->type <= last;
 	int rc;
 
 	if (!is_known && (b->flags & CXMS_BLOCK_SKIPPABLE))
 		return 0;
 	if (!is_known)
 		return cxms_fail(why, EBADMSG, "unknown block type %u", b->type);
-	if (r->has_head == (b->type == CXMS_BLOCK_HEAD))
-		return cxms_fail(why, EBADMSG, "the head block is not the first one");
-	if (b->type != CXMS_BLOCK_EVENTS && b->n_events > 0)
-		return cxms_fail(why, EBADMSG, "a block without events claims to have some");
+	rc = check_block(r, b, why);
+	if (rc < 0)
+		return rc;
 	rc = cxms_codec_decompress(r->codec, r->comp.data, b->comp_len, b->raw_len, &r->raw, why);
 	if (rc < 0)
 		return rc;
-	if (b->type == CXMS_BLOCK_EVENTS)
+	if (has_events(b))
 		return take_events(r, b, why);
 	if (b->type == CXMS_BLOCK_TOTALS) {
 		rc = cxms_totals_decode(&r->raw, &r->totals, why);
@@ -199,7 +222,7 @@ static int read_file_head(struct cxms_trace_reader *r, struct cxms_err *err)
 	if (rc == -ENODATA)
 		return cut(r, "the file became shorter while it was read", err);
 	if (rc == 0)
-		rc = cxms_file_head_check(head, len, r->name, err);
+		rc = cxms_file_head_check(head, len, r->name, &r->version, err);
 	r->at_bytes = len;
 	return rc;
 }
@@ -236,6 +259,7 @@ static int open_fd(int fd, int own_fd, const char *name, struct cxms_trace_reade
 	while (rc == 0 && !r->has_head)
 		rc = next_block(r, err);
 	if (rc == 0) {
+		r->first_bytes = r->at_bytes;
 		*out = r;
 		r = NULL;
 	}
@@ -281,6 +305,16 @@ int cxms_trace_read(struct cxms_trace_reader *r, struct cxms_event *buf, size_t 
 		memcpy(buf, &r->events[r->next_event], *n * sizeof(*buf));
 	r->next_event += *n;
 	return 0;
+}
+
+void cxms_trace_reader_rewind(struct cxms_trace_reader *r)
+{
+	r->at_bytes = r->first_bytes;
+	r->n_events = r->next_event = 0;
+	r->state = CXMS_TRACE_OPEN;
+	r->totals = (struct cxms_totals){0};
+	r->stats = (struct cxms_trace_stats){0};
+	cxms_buf_clear(&r->where);
 }
 
 enum cxms_trace_state cxms_trace_reader_state(const struct cxms_trace_reader *r)

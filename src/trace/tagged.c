@@ -7,7 +7,9 @@
 #include "base/err.h"
 #include "trace/trace_priv.h"
 
-enum { TAG_ARGV = 1, TAG_SEED = 2, TAG_STAIR = 3 };
+enum { TAG_ARGV = 1, TAG_SEED = 2, TAG_STAIR = 3, TAG_CACHE = 4, TAG_PREFETCH = 5 };
+enum { CACHE_BYTES = 14, PREFETCH_BYTES = 13 };
+enum { CACHE_INCLUSIVE = 1, CACHE_PLRU = 2 };
 
 /* One field; numbers little endian without their upper zero bytes, 0 and "" are left out. */
 struct tagged {
@@ -31,16 +33,34 @@ struct tagged {
 
 /* Append only: tags are in files. */
 static const struct tagged facts_fields[] = {
-	TEXT_OF(cxms_facts, cpu, 16),	       TEXT_OF(cxms_facts, kernel, 17),
-	TEXT_OF(cxms_facts, machine, 18),      OF(cxms_facts, n_cpu, 19, 0),
-	OF(cxms_facts, page_bytes, 20, 0),     OF(cxms_facts, huge_bytes, 21, 0),
-	OF(cxms_facts, l1d_bytes, 22, 0),      OF(cxms_facts, l2_bytes, 23, 0),
-	OF(cxms_facts, llc_bytes, 24, 0),      OF(cxms_facts, mem_total_bytes, 25, 0),
-	OF(cxms_facts, mem_latency_ps, 26, 0), OF(cxms_facts, walk_ps, 27, 0),
-	OF(cxms_facts, llc_latency_ps, 28, 0), OF(cxms_facts, latency_given, 29, 1),
-	TEXT_OF(cxms_facts, source, 30),       TEXT_OF(cxms_facts, source_reason, 31),
-	OF(cxms_facts, period_ns, 32, 0),      OF(cxms_facts, source_caps, 33, 0),
+	TEXT_OF(cxms_facts, cpu, 16),
+	TEXT_OF(cxms_facts, kernel, 17),
+	TEXT_OF(cxms_facts, machine, 18),
+	OF(cxms_facts, n_cpu, 19, 0),
+	OF(cxms_facts, page_bytes, 20, 0),
+	OF(cxms_facts, huge_bytes, 21, 0),
+	OF(cxms_facts, l1d_bytes, 22, 0),
+	OF(cxms_facts, l2_bytes, 23, 0),
+	OF(cxms_facts, llc_bytes, 24, 0),
+	OF(cxms_facts, mem_total_bytes, 25, 0),
+	OF(cxms_facts, mem_latency_ps, 26, 0),
+	OF(cxms_facts, walk_ps, 27, 0),
+	OF(cxms_facts, llc_latency_ps, 28, 0),
+	OF(cxms_facts, latency_given, 29, 1),
+	TEXT_OF(cxms_facts, source, 30),
+	TEXT_OF(cxms_facts, source_reason, 31),
+	OF(cxms_facts, period_ns, 32, 0),
+	OF(cxms_facts, source_caps, 33, 0),
 	OF(cxms_facts, sample_cost_ns, 34, 0),
+	OF(cxms_facts, exact.tlb_l1, 35, 0),
+	OF(cxms_facts, exact.tlb_l2, 36, 0),
+	OF(cxms_facts, exact.tlb_page_bytes, 37, 0),
+	OF(cxms_facts, exact.cores, 38, 0),
+	OF(cxms_facts, exact.window, 39, 0),
+	OF(cxms_facts, exact.detail_insns, 40, 0),
+	OF(cxms_facts, exact.period_insns, 41, 0),
+	TEXT_OF(cxms_facts, exact.roi_begin, 42),
+	TEXT_OF(cxms_facts, exact.roi_end, 43),
 };
 static const struct tagged totals_fields[] = {
 	OF(cxms_totals, duration_ns, 16, 0),  OF(cxms_totals, exit_status, 17, 0),
@@ -54,8 +74,11 @@ static const struct tagged totals_fields[] = {
 #define N_FACTS	 (sizeof(facts_fields) / sizeof(facts_fields[0]))
 #define N_TOTALS (sizeof(totals_fields) / sizeof(totals_fields[0]))
 
-/* A field added to these structs needs its row above (the stair has its own tag). */
-static_assert(sizeof(struct cxms_facts) == 720, "facts changed");
+/* A field added to these structs needs its row above (stair, caches and prefetchers have tags of
+ * their own). */
+static_assert(sizeof(struct cxms_exact_cache) == 48, "caches of the exact source changed");
+static_assert(sizeof(struct cxms_exact_cfg) == 1256, "figures of the exact source changed");
+static_assert(sizeof(struct cxms_facts) == 1976, "facts changed");
 static_assert(sizeof(struct cxms_totals) == 96, "totals changed");
 
 static void put_bytes(struct cxms_buf *raw, uint32_t tag, const void *p, size_t n)
@@ -165,6 +188,42 @@ static int get_known(const struct tagged *fields, size_t n, uint64_t tag, const 
 	return 0;
 }
 
+static void put_cache(struct cxms_buf *raw, unsigned level, const struct cxms_exact_cache *c)
+{
+	if (c->size_bytes == 0)
+		return;
+	cxms_buf_put_varint(raw, TAG_CACHE);
+	cxms_buf_put_varint(raw, CACHE_BYTES);
+	cxms_buf_put_u8(raw, (uint8_t)level);
+	cxms_buf_put_u8(
+		raw, (uint8_t)((c->inclusive ? CACHE_INCLUSIVE : 0) | (c->plru ? CACHE_PLRU : 0)));
+	cxms_buf_put_u64(raw, c->size_bytes);
+	cxms_buf_put_u32(raw, c->ways);
+	for (uint32_t i = 0; i < c->n_prefetch; i++) {
+		cxms_buf_put_varint(raw, TAG_PREFETCH);
+		cxms_buf_put_varint(raw, PREFETCH_BYTES);
+		cxms_buf_put_u8(raw, (uint8_t)level);
+		cxms_buf_put_u32(raw, c->prefetch[i].type);
+		cxms_buf_put_u32(raw, c->prefetch[i].degree);
+		cxms_buf_put_u32(raw, c->prefetch[i].distance);
+	}
+}
+
+/* What a reader would refuse is not written. */
+static int put_caches(const struct cxms_exact_cfg *x, struct cxms_buf *raw, struct cxms_err *err)
+{
+	for (unsigned level = 0; level < CXMS_EXACT_LEVELS; level++) {
+		const struct cxms_exact_cache *c = &x->cache[level];
+
+		if (c->size_bytes != 0 && (c->ways == 0 || c->n_prefetch > CXMS_EXACT_PREFETCH_MAX))
+			return cxms_fail(err, EINVAL,
+					 "cannot record a cache of %u ways and %u prefetchers",
+					 c->ways, c->n_prefetch);
+		put_cache(raw, level, c);
+	}
+	return 0;
+}
+
 int cxms_head_encode(const struct cxms_trace_head *head, struct cxms_buf *raw, struct cxms_err *err)
 {
 	const struct cxms_facts *facts = &head->facts;
@@ -181,6 +240,8 @@ int cxms_head_encode(const struct cxms_trace_head *head, struct cxms_buf *raw, s
 		cxms_buf_put_u64(raw, facts->stair_bytes[i]);
 		cxms_buf_put_u64(raw, facts->stair_ps[i]);
 	}
+	if (put_caches(&facts->exact, raw, err) < 0)
+		return -EINVAL;
 	put_fields(raw, facts_fields, N_FACTS, facts);
 	if (raw->failed)
 		return cxms_fail(err, ENOMEM, "out of memory for the head of a recording");
@@ -200,6 +261,43 @@ static int get_stair(const uint8_t *p, size_t len, struct cxms_facts *facts)
 	return 0;
 }
 
+static int get_cache(const uint8_t *p, size_t len, struct cxms_exact_cfg *x)
+{
+	struct cxms_cur cur = {p, p + len, false};
+	unsigned level = cxms_cur_u8(&cur), flags = cxms_cur_u8(&cur);
+	uint64_t size = cxms_cur_u64(&cur);
+	uint32_t ways = cxms_cur_u32(&cur);
+
+	if (len != CACHE_BYTES || level >= CXMS_EXACT_LEVELS || size == 0 || ways == 0 ||
+	    x->cache[level].size_bytes != 0)
+		return -EBADMSG;
+	x->cache[level].size_bytes = size;
+	x->cache[level].ways = ways;
+	x->cache[level].inclusive = flags & CACHE_INCLUSIVE;
+	x->cache[level].plru = flags & CACHE_PLRU;
+	return 0;
+}
+
+/* Prefetchers follow their cache. */
+static int get_prefetch(const uint8_t *p, size_t len, struct cxms_exact_cfg *x)
+{
+	struct cxms_cur cur = {p, p + len, false};
+	unsigned level = cxms_cur_u8(&cur);
+	struct cxms_exact_prefetch f = {.type = cxms_cur_u32(&cur)};
+	struct cxms_exact_cache *c;
+
+	f.degree = cxms_cur_u32(&cur);
+	f.distance = cxms_cur_u32(&cur);
+	if (len != PREFETCH_BYTES || level >= CXMS_EXACT_LEVELS || f.type < CXMS_EXACT_NEXT_LINE ||
+	    f.type > CXMS_EXACT_STRIDE || f.degree == 0)
+		return -EBADMSG;
+	c = &x->cache[level];
+	if (c->size_bytes == 0 || c->n_prefetch == CXMS_EXACT_PREFETCH_MAX)
+		return -EBADMSG;
+	c->prefetch[c->n_prefetch++] = f;
+	return 0;
+}
+
 /* Room for every word: each costs at least its tag and length in @raw, and ends with a NUL here. */
 static int head_store_init(struct cxms_head_store *s, size_t raw_len, struct cxms_err *err)
 {
@@ -211,11 +309,40 @@ static int head_store_init(struct cxms_head_store *s, size_t raw_len, struct cxm
 	return 0;
 }
 
+static void take_word(struct cxms_head_store *s, const uint8_t *p, size_t len)
+{
+	char *to = s->text + s->text_len;
+
+	s->argv[s->head.n_argv++] = to;
+	memcpy(to, p, len);
+	to[len] = '\0';
+	s->text_len += len + 1;
+}
+
+static int take_head_field(struct cxms_head_store *s, uint64_t tag, const uint8_t *p, size_t len,
+			   struct cxms_err *err)
+{
+	struct cxms_trace_head *head = &s->head;
+
+	if (tag == TAG_ARGV && memchr(p, 0, len))
+		return cxms_fail(err, EBADMSG, "a word of the command line has a NUL");
+	if (tag == TAG_ARGV)
+		take_word(s, p, len);
+	else if (tag == TAG_SEED && get_number(p, len, UINT64_MAX, &head->seed) < 0)
+		return cxms_fail(err, EBADMSG, "the seed holds a bad value");
+	else if (tag == TAG_STAIR && get_stair(p, len, &head->facts) < 0)
+		return cxms_fail(err, EBADMSG, "the latency stair holds a bad value");
+	else if (tag == TAG_CACHE && get_cache(p, len, &head->facts.exact) < 0)
+		return cxms_fail(err, EBADMSG, "a cache of the exact source holds a bad value");
+	else if (tag == TAG_PREFETCH && get_prefetch(p, len, &head->facts.exact) < 0)
+		return cxms_fail(err, EBADMSG,
+				 "a prefetcher of the exact source holds a bad value");
+	return get_known(facts_fields, N_FACTS, tag, p, len, &head->facts, err);
+}
+
 int cxms_head_decode(const struct cxms_buf *raw, struct cxms_head_store *out, struct cxms_err *err)
 {
 	struct cxms_cur cur = {raw->data, raw->data + raw->len, false};
-	struct cxms_trace_head *head = &out->head;
-	size_t text_len = 0;
 	int rc = head_store_init(out, raw->len, err);
 
 	while (rc == 0 && cur.p < cur.end) {
@@ -225,20 +352,7 @@ int cxms_head_decode(const struct cxms_buf *raw, struct cxms_head_store *out, st
 
 		if (!p)
 			return cxms_fail(err, EBADMSG, "a field of the head is cut");
-		if (tag == TAG_ARGV && memchr(p, 0, len))
-			return cxms_fail(err, EBADMSG, "a word of the command line has a NUL");
-		if (tag == TAG_ARGV) {
-			out->argv[head->n_argv++] = out->text + text_len;
-			memcpy(out->text + text_len, p, len);
-			out->text[text_len + len] = '\0';
-			text_len += len + 1;
-		} else if (tag == TAG_SEED && get_number(p, len, UINT64_MAX, &head->seed) < 0) {
-			rc = cxms_fail(err, EBADMSG, "the seed holds a bad value");
-		} else if (tag == TAG_STAIR && get_stair(p, len, &head->facts) < 0) {
-			rc = cxms_fail(err, EBADMSG, "the latency stair holds a bad value");
-		} else {
-			rc = get_known(facts_fields, N_FACTS, tag, p, len, &head->facts, err);
-		}
+		rc = take_head_field(out, tag, p, len, err);
 	}
 	return rc;
 }

@@ -6,17 +6,18 @@
 
 #define BLOCK_CRC_OFFSET 20u /* the checksum covers the header up to itself, then the payload */
 
-void cxms_file_head_put(struct cxms_buf *out)
+void cxms_file_head_put(struct cxms_buf *out, uint32_t version)
 {
 	size_t start = out->len;
 
 	cxms_buf_put(out, CXMS_TRACE_MAGIC, CXMS_TRACE_MAGIC_BYTES);
-	cxms_buf_put_u32(out, CXMS_TRACE_VERSION);
+	cxms_buf_put_u32(out, version);
 	if (!out->failed)
 		cxms_buf_put_u32(out, cxms_crc32c(0, out->data + start, out->len - start));
 }
 
-int cxms_file_head_check(const uint8_t *data, size_t len, const char *name, struct cxms_err *err)
+int cxms_file_head_check(const uint8_t *data, size_t len, const char *name, uint32_t *version_out,
+			 struct cxms_err *err)
 {
 	size_t magic_len = len < CXMS_TRACE_MAGIC_BYTES ? len : CXMS_TRACE_MAGIC_BYTES;
 	struct cxms_cur cur = {data + magic_len, data + len, false};
@@ -36,11 +37,12 @@ int cxms_file_head_check(const uint8_t *data, size_t len, const char *name, stru
 	if (crc != cxms_crc32c(0, data, CXMS_TRACE_FILE_HEAD_BYTES - sizeof(crc)) || version == 0)
 		return cxms_fail(err, EINVAL, "'%s' is damaged in its first 16 bytes; record again",
 				 name);
-	if (version > CXMS_TRACE_VERSION)
+	if (version > CXMS_TRACE_VERSION_EXACT)
 		return cxms_fail(
 			err, EINVAL,
 			"'%s' was written by a newer version (%u); this one reads up to %u", name,
-			version, CXMS_TRACE_VERSION);
+			version, CXMS_TRACE_VERSION_EXACT);
+	*version_out = version;
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "trace/exact_packet.h"
 #include "trace/trace_priv.h"
 
 #define FIELD(field, code, limit)                                                                  \
@@ -85,8 +86,9 @@ static const struct cxms_column_set sets[CXMS_EV_KIND_END] = {
 	[CXMS_EV_AREA] = SET("area", area),
 	[CXMS_EV_SITE] = SET("site", site),
 	[CXMS_EV_LOST] = SET("lost", lost),
+	[CXMS_EV_EXACT] = {"exact", NULL, 0}, /* has blocks of its own */
 };
-static_assert(CXMS_EV_KIND_END == 11, "a new event kind needs its columns here");
+static_assert(CXMS_EV_KIND_END == 12, "a new event kind needs its columns here");
 
 const struct cxms_column_set *cxms_columns_of(unsigned kind)
 {
@@ -131,6 +133,18 @@ const char *cxms_column_string(const struct cxms_column *c, const struct cxms_ev
 	return s ? s : "";
 }
 
+static int check_packet(const struct cxms_exact *x, struct cxms_err *err)
+{
+	struct cxms_xs_head h;
+	struct cxms_err why = {0};
+
+	if (!x->data || cxms_packet_head(x->data, x->len, &h, &why) < 0 ||
+	    x->len != sizeof(h) + h.bytes)
+		return cxms_fail(err, EINVAL, "cannot record %u bytes that are no packet: %s",
+				 x->len, why.msg[0] ? why.msg : "its length differs");
+	return 0;
+}
+
 int cxms_event_check(const struct cxms_event *ev, struct cxms_err *err)
 {
 	const struct cxms_column_set *set;
@@ -141,6 +155,8 @@ int cxms_event_check(const struct cxms_event *ev, struct cxms_err *err)
 	if (ev->kind == CXMS_EV_MAP && ev->map.build_id_len > CXMS_BUILD_ID_MAX)
 		return cxms_fail(err, EINVAL, "cannot record a build id of %u bytes",
 				 ev->map.build_id_len);
+	if (ev->kind == CXMS_EV_EXACT)
+		return check_packet(&ev->exact, err);
 	set = &sets[ev->kind];
 	for (size_t i = 0; i < set->n; i++) {
 		const struct cxms_column *c = &set->columns[i];

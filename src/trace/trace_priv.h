@@ -12,7 +12,8 @@
 struct cxms_err;
 struct cxms_codec;
 
-#define CXMS_TRACE_VERSION 1u
+#define CXMS_TRACE_VERSION	 1u
+#define CXMS_TRACE_VERSION_EXACT 2u /* may hold blocks of packets; the highest that is read */
 #define CXMS_TRACE_MAGIC                                                                           \
 	"\x89"                                                                                     \
 	"CXLT\r\n\x1a" /* as PNG: text-mode damage shows */
@@ -25,11 +26,13 @@ struct cxms_codec;
 #define CXMS_TRACE_COMP_MAX	    (16u << 20)
 #define CXMS_TRACE_RAW_TARGET	    (4u << 20) /* the writer closes a block at about this size */
 #define CXMS_TRACE_STRING_MAX	    65535u     /* bytes of one path or name in an event */
+#define CXMS_TRACE_EXACT_RAW_MAX    (1u << 20) /* of a block of packets */
 
 enum cxms_block_type {
 	CXMS_BLOCK_HEAD = 1,
 	CXMS_BLOCK_EVENTS,
 	CXMS_BLOCK_TOTALS,
+	CXMS_BLOCK_EXACT, /* from version 2 on */
 };
 #define CXMS_BLOCK_SKIPPABLE                                                                       \
 	1u /* block flag: a reader that does not know the type passes over it */
@@ -55,9 +58,10 @@ int cxms_codec_decompress(struct cxms_codec *c, const uint8_t *in, size_t comp_l
 			  struct cxms_buf *out, struct cxms_err *err);
 void cxms_codec_free(struct cxms_codec *c);
 
-void cxms_file_head_put(struct cxms_buf *out);
+void cxms_file_head_put(struct cxms_buf *out, uint32_t version);
 /** @len bytes from the start of a file; 0 or -EINVAL with a message about @name */
-int cxms_file_head_check(const uint8_t *data, size_t len, const char *name, struct cxms_err *err);
+int cxms_file_head_check(const uint8_t *data, size_t len, const char *name, uint32_t *version,
+			 struct cxms_err *err);
 /** cxms_block_put() - compress and frame @raw, appended to @out (empty before) */
 int cxms_block_put(const struct cxms_block *b, const struct cxms_buf *raw, struct cxms_codec *c,
 		   struct cxms_buf *out, struct cxms_err *err);
@@ -134,14 +138,22 @@ void cxms_encoder_fini(struct cxms_encoder *e);
  */
 int cxms_events_decode(struct cxms_buf *raw, struct cxms_event *ev, size_t n, struct cxms_err *err);
 
+/**
+ * cxms_packets_split() - the @n packets of a raw payload as events; they are borrowed from @raw
+ * Return: 0, -EBADMSG with the reason
+ */
+int cxms_packets_split(const struct cxms_buf *raw, struct cxms_event *ev, size_t n,
+		       struct cxms_err *err);
+
 /** struct cxms_head_store - a decoded head block and the memory its strings live in; zero to begin
  */
 struct cxms_head_store {
 	struct cxms_trace_head head;
 	const char **argv;
-	char *text;
+	char *text; /* the words, one after another */
+	size_t text_len;
 };
-/** -EINVAL: a field out of its range (n_stair); -E2BIG: argv */
+/** -EINVAL: a field out of its range (stair, caches); -E2BIG: argv */
 int cxms_head_encode(const struct cxms_trace_head *head, struct cxms_buf *raw,
 		     struct cxms_err *err);
 int cxms_head_decode(const struct cxms_buf *raw, struct cxms_head_store *out, struct cxms_err *err);

@@ -20,6 +20,9 @@ struct cxms_trace_writer {
 	size_t n_events, cap_events;
 	struct cxms_buf strings[CXMS_EV_KIND_END];
 	size_t string_bytes;
+	bool has_exact;		 /* the file's version allows packets */
+	struct cxms_buf packets; /* of the open block of packets; n_events is 0 then */
+	size_t n_packets;
 	struct cxms_buf raw, out;
 };
 
@@ -53,18 +56,18 @@ static int write_out(struct cxms_trace_writer *w, struct cxms_err *err)
 	return 0;
 }
 
-/* The block of w->raw in one write(2), so that a kill seldom tears it. */
+/* The block of @raw in one write(2), so that a kill seldom tears it; empties @raw. */
 static int write_block(struct cxms_trace_writer *w, enum cxms_block_type type, size_t n_events,
-		       struct cxms_err *err)
+		       struct cxms_buf *raw, struct cxms_err *err)
 {
 	struct cxms_block b = {.type = (uint8_t)type, .n_events = (uint32_t)n_events};
-	int rc = cxms_block_put(&b, &w->raw, w->codec, &w->out, err);
+	int rc = cxms_block_put(&b, raw, w->codec, &w->out, err);
 
 	if (rc < 0)
 		w->failed = rc;
 	else
 		rc = write_out(w, err);
-	cxms_buf_clear(&w->raw);
+	cxms_buf_clear(raw);
 	return rc;
 }
 
@@ -80,14 +83,15 @@ static int write_head(struct cxms_trace_writer *w, const struct cxms_trace_head 
 {
 	int rc;
 
-	cxms_file_head_put(&w->out);
+	w->has_exact = head->facts.source_caps & CXMS_SRC_EXACT;
+	cxms_file_head_put(&w->out, w->has_exact ? CXMS_TRACE_VERSION_EXACT : CXMS_TRACE_VERSION);
 	if (w->out.failed)
 		return cxms_fail(err, ENOMEM, "out of memory for a recording");
 	rc = write_out(w, err);
 	if (rc == 0)
 		rc = cxms_head_encode(head, &w->raw, err);
 	if (rc == 0)
-		rc = write_block(w, CXMS_BLOCK_HEAD, 0, err);
+		rc = write_block(w, CXMS_BLOCK_HEAD, 0, &w->raw, err);
 	return rc;
 }
 
@@ -126,12 +130,66 @@ static void keep_string(struct cxms_trace_writer *w, const struct cxms_event *ev
 	}
 }
 
+static int flush_packets(struct cxms_trace_writer *w, struct cxms_err *err)
+{
+	size_t n = w->n_packets;
+
+	w->n_packets = 0;
+	return n ? write_block(w, CXMS_BLOCK_EXACT, n, &w->packets, err) : 0;
+}
+
+static int flush_events(struct cxms_trace_writer *w, struct cxms_err *err)
+{
+	int rc;
+
+	if (w->n_events == 0)
+		return 0;
+	rc = cxms_events_encode(&w->encoder, w->events, w->n_events, w->strings, &w->raw, err);
+	if (rc == 0)
+		rc = write_block(w, CXMS_BLOCK_EVENTS, w->n_events, &w->raw, err);
+	else
+		w->failed = rc;
+	w->n_events = 0;
+	w->string_bytes = 0;
+	for (size_t k = 0; k < CXMS_EV_KIND_END; k++)
+		cxms_buf_clear(&w->strings[k]);
+	return rc;
+}
+
+/* Events and packets lie in blocks of their own: what is open of the one kind ends before the
+ * other, so that the order stays. */
+static int keep_packet(struct cxms_trace_writer *w, const struct cxms_exact *x,
+		       struct cxms_err *err)
+{
+	int rc = 0;
+
+	if (!w->has_exact)
+		return cxms_fail(err, EINVAL,
+				 "cannot record a packet: the source does not claim to be exact");
+	rc = flush_events(w, err);
+	if (rc == 0 && w->packets.len + x->len > CXMS_TRACE_EXACT_RAW_MAX)
+		rc = flush_packets(w, err);
+	if (rc < 0)
+		return rc;
+	cxms_buf_put(&w->packets, x->data, x->len);
+	if (w->packets.failed) {
+		w->failed = -ENOMEM;
+		return fail_write(ENOMEM, err);
+	}
+	w->n_packets++;
+	return 0;
+}
+
 static int keep_event(struct cxms_trace_writer *w, const struct cxms_event *ev,
 		      struct cxms_err *err)
 {
 	void *events = w->events;
 	int rc = cxms_event_check(ev, err);
 
+	if (rc == 0 && ev->kind == CXMS_EV_EXACT)
+		return keep_packet(w, &ev->exact, err);
+	if (rc == 0)
+		rc = flush_packets(w, err);
 	if (rc < 0)
 		return rc;
 	if (cxms_array_grow(&events, &w->cap_events, w->n_events + 1, sizeof(*ev)) < 0)
@@ -163,18 +221,9 @@ int cxms_trace_flush(struct cxms_trace_writer *w, struct cxms_err *err)
 {
 	int rc = check_usable(w, err);
 
-	if (rc < 0 || w->n_events == 0)
-		return rc;
-	rc = cxms_events_encode(&w->encoder, w->events, w->n_events, w->strings, &w->raw, err);
 	if (rc == 0)
-		rc = write_block(w, CXMS_BLOCK_EVENTS, w->n_events, err);
-	else
-		w->failed = rc;
-	w->n_events = 0;
-	w->string_bytes = 0;
-	for (size_t k = 0; k < CXMS_EV_KIND_END; k++)
-		cxms_buf_clear(&w->strings[k]);
-	return rc;
+		rc = flush_events(w, err);
+	return rc == 0 ? flush_packets(w, err) : rc;
 }
 
 int cxms_trace_finish(struct cxms_trace_writer *w, const struct cxms_totals *totals,
@@ -185,7 +234,7 @@ int cxms_trace_finish(struct cxms_trace_writer *w, const struct cxms_totals *tot
 	if (rc == 0)
 		rc = cxms_totals_encode(totals, &w->raw, err);
 	if (rc == 0)
-		rc = write_block(w, CXMS_BLOCK_TOTALS, 0, err);
+		rc = write_block(w, CXMS_BLOCK_TOTALS, 0, &w->raw, err);
 	if (rc == 0)
 		w->finished = true;
 	return rc;
@@ -202,6 +251,7 @@ void cxms_trace_writer_free(struct cxms_trace_writer *w)
 		return;
 	for (size_t k = 0; k < CXMS_EV_KIND_END; k++)
 		cxms_buf_fini(&w->strings[k]);
+	cxms_buf_fini(&w->packets);
 	cxms_buf_fini(&w->raw);
 	cxms_buf_fini(&w->out);
 	cxms_encoder_fini(&w->encoder);

@@ -5,7 +5,7 @@
 #
 # A case is GROUP_DIR/<case>.sh, run by sh in a scratch directory that holds a copy of data/ and
 # w.cxlt, a recording of source synth. 'cxlmemsim' is PROGRAM; HOME and the cache lie in the scratch
-# directory. Beside it stand
+# directory; FAKE_VALGRIND is a folder with a stand-in for valgrind and the exact tool. Beside it stand
 #   <case>.stdout.exact   what standard output must be, byte by byte (none: empty)
 #   <case>.stdout.glob    or, line by line as shell patterns; a line "..." stands for any lines
 #   <case>.stderr.exact, <case>.stderr.glob   the same of standard error
@@ -20,7 +20,7 @@ if [ "${1:-}" = --set-exact-output ]; then
 	shift
 fi
 if [ $# -lt 2 ]; then
-	sed -n '2,15s/^# \{0,1\}//p' "$0" >&2
+	sed -n '2,16s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 fi
 program=$(realpath "$1")
@@ -32,7 +32,8 @@ trap 'chmod -R u+rwx "$work"; rm -rf "$work"' EXIT
 mkdir "$work/bin"
 ln -s "$program" "$work/bin/cxlmemsim"
 export PATH="$work/bin:$PATH" LC_ALL=C TZ=UTC
-unset CXMS_FSROOT XDG_CACHE_HOME
+export FAKE_VALGRIND=$(dirname "$program")/tests/fake
+unset CXMS_FSROOT XDG_CACHE_HOME CXMS_EXACT_DIR FAKE_TOOL TMPDIR
 
 # One recording for all cases: the same bytes each time, on any machine.
 (cd "$work" && HOME=$work cxlmemsim record -q -S synth --mem-latency 100ns --walk-latency 20ns \

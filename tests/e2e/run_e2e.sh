@@ -5,8 +5,8 @@
 #   run_e2e.sh BUILD machine MACHINE_DIR
 #
 # VARIANT is clock (as this user, perf_event_open allowed), ptrace (perf_event_open refused by a
-# seccomp filter, as containers do it: the tool has to fall back), any (the script chooses), or one of
-# them after user-: the same as an ordinary user (65534), for which root is needed here. The second
+# seccomp filter, as containers do it: the tool has to fall back), exact (the Valgrind tool, which is
+# where the build left it), any (the script chooses), or one of them after user-: the same as an ordinary user (65534), for which root is needed here. The second
 # form measures this machine once, into a cache directory that all tests share.
 #
 # SCRIPT is sourced by bash in a scratch directory that holds copies of everything it needs; see
@@ -27,7 +27,7 @@ if [ "${2:-}" = machine ] && [ $# -eq 3 ]; then
 	exit $status
 fi
 if [ $# -lt 3 ] || [ $# -gt 4 ]; then
-	sed -n '2,14s/^# \{0,1\}//p' "$0" >&2
+	sed -n '2,15s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 fi
 build=$1
@@ -71,6 +71,10 @@ clock)
 ptrace)
 	via=("$T/bin/refuse" perf=EPERM --)
 	works ptrace "${via[@]}" || skip "source ptrace here: ${why:-no answer from doctor}"
+	;;
+exact)
+	export CXMS_EXACT_DIR=$build/exact
+	works exact || skip "source exact here: ${why:-no answer from doctor}"
 	;;
 any)
 	if works clock; then

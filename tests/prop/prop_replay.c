@@ -445,8 +445,8 @@ static void wild_event(struct cxms_rng *rng, struct play *p, uint64_t *now_ns)
 	uint32_t pid = few(rng), tid = chance(rng, 0.5) ? pid : few(rng);
 	/* years of epochs take seconds to evaluate: few cases have them */
 	uint64_t at_ns = chance(rng, 0.0001) ? wild(rng) : *now_ns;
-	struct cxms_event *ev = play_event(
-		p, (enum cxms_event_kind)between(rng, 1, CXMS_EV_KIND_END - 1), pid, tid, at_ns);
+	struct cxms_event *ev =
+		play_event(p, (enum cxms_event_kind)between(rng, 1, CXMS_EV_LOST), pid, tid, at_ns);
 	switch (ev->kind) {
 	case CXMS_EV_SAMPLE:
 		(void)play_sample(p, pid, tid, at_ns, chance(rng, 0.1) ? (uint32_t)wild(rng) : 0,

@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "base/rng.h"
+#include "core/xstream.h"
 #include "trace/trace.h"
 
 #define SEED 20240601u
@@ -33,7 +34,8 @@ _Static_assert(sizeof(struct cxms_map) == 64, "add the new field");
 _Static_assert(sizeof(struct cxms_area) == 32, "add the new field");
 _Static_assert(sizeof(struct cxms_site) == 24, "add the new field");
 _Static_assert(sizeof(struct cxms_lost) == 16, "add the new field");
-_Static_assert(CXMS_EV_KIND_END == 11, "add the new kind");
+_Static_assert(sizeof(struct cxms_exact) == 16, "add the new field");
+_Static_assert(CXMS_EV_KIND_END == 12, "add the new kind");
 
 /* Values where coders break: 0, 1, all ones, a power of two, few bits, any. */
 static uint64_t any64(struct cxms_rng *rng)
@@ -106,9 +108,52 @@ static struct cxms_map gen_map(struct cxms_rng *rng)
 	return m;
 }
 
+/* Packets of every size that matters; their bytes are drawn once. */
+static const uint32_t packet_bytes[] = {32, 33, 40, 300, 5000, 65535, CXMS_XS_PACKET_MAX};
+#define N_PACKET       (sizeof(packet_bytes) / sizeof(packet_bytes[0]))
+#define N_SMALL_PACKET 3u
+
+static const uint8_t *packet_at(size_t i)
+{
+	static uint8_t pool[N_PACKET][CXMS_XS_PACKET_MAX];
+	static bool is_filled;
+	struct cxms_rng rng;
+
+	cxms_rng_init(&rng, SEED);
+	for (size_t k = 0; k < N_PACKET && !is_filled; k++) {
+		struct cxms_xs_head h = {.magic = CXMS_XS_MAGIC,
+					 .bytes = packet_bytes[k] - (uint32_t)sizeof(h),
+					 .pid = any32(&rng),
+					 .image = any32(&rng),
+					 .seq = any64(&rng),
+					 .insns = any64(&rng)};
+
+		for (size_t b = 0; b < packet_bytes[k]; b++)
+			pool[k][b] = any8(&rng);
+		memcpy(pool[k], &h, sizeof(h));
+	}
+	is_filled = true;
+	return pool[i];
+}
+
+static struct cxms_event gen_packet(struct cxms_rng *rng, size_t n_size)
+{
+	struct cxms_event ev = {.kind = CXMS_EV_EXACT};
+	size_t i = (size_t)cxms_rng_below(rng, n_size);
+	struct cxms_xs_head h;
+
+	ev.exact = (struct cxms_exact){packet_at(i), packet_bytes[i]};
+	memcpy(&h, ev.exact.data, sizeof(h));
+	ev.pid = h.pid;
+	return ev;
+}
+
 static struct cxms_event gen_event(struct cxms_rng *rng, uint8_t kind)
 {
 	struct cxms_event ev = {.kind = kind};
+
+	if (kind == CXMS_EV_EXACT) /* mostly small ones, or nothing else would be in the file */
+		return gen_packet(rng, cxms_rng_below(rng, 50) ? N_SMALL_PACKET : N_PACKET);
 
 	ev.pid = any32(rng);
 	ev.tid = any32(rng);
@@ -194,6 +239,9 @@ static bool same_event(const struct cxms_event *a, const struct cxms_event *b)
 	case CXMS_EV_LOST:
 		return a->lost.count == b->lost.count && a->lost.cpu == b->lost.cpu &&
 		       a->lost.what == b->lost.what;
+	case CXMS_EV_EXACT:
+		return a->exact.len == b->exact.len &&
+		       memcmp(a->exact.data, b->exact.data, a->exact.len) == 0;
 	default:
 		return a->kind == CXMS_EV_EXIT;
 	}
@@ -230,11 +278,15 @@ static int write_all(struct cxms_rng *rng, const struct cxms_event *ev, size_t n
 {
 	struct cxms_err err = {0};
 	struct cxms_trace_writer *w = NULL;
+	struct cxms_trace_head with = head;
 	int fd = memfd_create("recording", MFD_CLOEXEC);
 	size_t at = 0, in_block = 0;
 
+	for (size_t i = 0; i < n; i++)
+		if (ev[i].kind == CXMS_EV_EXACT)
+			with.facts.source_caps = CXMS_SRC_EXACT;
 	assert_true(fd >= 0);
-	assert_int_equal(cxms_trace_writer_new(fd, &head, &w, &err), 0);
+	assert_int_equal(cxms_trace_writer_new(fd, &with, &w, &err), 0);
 	while (at < n) {
 		size_t count = 1 + (size_t)cxms_rng_below(rng, 300);
 
@@ -332,6 +384,7 @@ static void test_all_kinds_together_read_back_as_written(void **state)
 }
 
 #define SMALL_EVENTS	60u
+#define SMALL_PACKETS	24u /* of these, at the end: a block holds events or packets */
 #define SMALL_PER_BLOCK 12u
 
 struct small {
@@ -345,7 +398,9 @@ static void small_init(struct small *s, struct cxms_rng *rng)
 {
 	int fd;
 
-	s->ev = gen_events(rng, ~0u, SMALL_EVENTS);
+	s->ev = gen_events(rng, ~(1u << CXMS_EV_EXACT), SMALL_EVENTS);
+	for (size_t i = SMALL_EVENTS - SMALL_PACKETS; i < SMALL_EVENTS; i++)
+		s->ev[i] = gen_packet(rng, N_SMALL_PACKET);
 	fd = write_all(rng, s->ev, SMALL_EVENTS, SMALL_PER_BLOCK);
 	s->len = (size_t)lseek(fd, 0, SEEK_END);
 	s->bytes = malloc(s->len);

@@ -43,13 +43,17 @@ static const char design[] =
 	"schema: 1\n"
 	"name: two expanders behind one switch\n"
 	"host:\n"
-	"  cpu: {frequency: 2.5GHz, cores: 8, width: 4, uops: split, store_order: weak, rob: 224, "
+	"  cpu: {frequency: 2.5GHz, cores: 8, width: 4, uops: split, store_order: weak, fetch: "
+	"decoded, rob: 224, scheduler: 97, "
 	"load_queue: 72, store_queue: 56, l1d_mshrs: 12, l2_mshrs: 20}\n"
 	"  caches:\n"
 	"    line: 64B\n"
+	"    l1i: {size: 64KiB, ways: 4, latency: 3cyc, replacement: plru}\n"
 	"    l1d: {size: 32KiB, ways: 8, latency: 4cyc, prefetch: next-line}\n"
-	"    l2:  {size: 1MiB, ways: 16, latency: 6ns, prefetch: {type: stride, degree: 8}}\n"
-	"    llc: {size: 22MiB, ways: 11, latency: 70cyc, inclusive: true}\n"
+	"    l2:  {size: 1MiB, ways: 16, latency: 6ns, replacement: plru, prefetch: {type: stride, "
+	"degree: 8}}\n"
+	"    llc: {size: 22MiB, ways: 11, latency: 70cyc, inclusive: true, replacement: lru, "
+	"prefetch: [stride, {type: next-line, degree: 2, distance: 5}]}\n"
 	"  tlb: {l1: 64, l2: 1536, page: 2MiB, walk: 24ns}\n"
 	"  local: {latency: 107ns, bandwidth: {read: 220GB/s, write: 120GB/s, total: 240GB/s}, "
 	"capacity: 64GiB}\n"
@@ -80,12 +84,20 @@ static void test_every_host_key_is_read(void **state)
 	assert_false(h->uops_fused);
 	assert_false(h->store_tso);
 	assert_int_equal(h->rob, 224);
+	assert_int_equal(h->scheduler, 97);
+	assert_int_equal(cxms_topo_scheduler(h), 97);
+	assert_true(h->fetch_decoded);
 	assert_int_equal(h->load_queue, 72);
 	assert_int_equal(h->store_queue, 56);
 	assert_int_equal(h->l1d_mshrs, 12);
 	assert_int_equal(h->l2_mshrs, 20);
 	assert_int_equal(h->line_bytes, 64);
-	assert_true(h->l1d.present && h->l2.present && h->llc.present);
+	assert_true(h->l1i.present && h->l1d.present && h->l2.present && h->llc.present);
+	assert_int_equal(h->l1i.size_bytes, 64 << 10);
+	assert_int_equal(h->l1i.ways, 4);
+	assert_int_equal(h->l1i.latency_cyc, 3);
+	assert_true(h->l1i.plru && h->l2.plru);
+	assert_false(h->l1d.plru || h->llc.plru);
 	assert_int_equal(h->l1d.size_bytes, 32 << 10);
 	assert_int_equal(h->l1d.ways, 8);
 	assert_int_equal(h->l1d.latency_cyc, 4);
@@ -103,6 +115,98 @@ static void test_every_host_key_is_read(void **state)
 	assert_int_equal(h->local_bw.total, 240000000000);
 	assert_int_equal(h->local_capacity_bytes, 64ull << 30);
 	assert_int_equal(t->n_assumed, 0);
+	cxms_topo_free(t);
+}
+
+static void assert_prefetch(const struct cxms_cache *c, uint32_t i, enum cxms_prefetch_type type,
+			    uint32_t degree, uint32_t distance)
+{
+	assert_true(i < c->n_prefetch);
+	assert_int_equal(c->prefetch[i].type, type);
+	assert_int_equal(c->prefetch[i].degree, degree);
+	assert_int_equal(c->prefetch[i].distance, distance);
+}
+
+static void test_prefetchers_are_read(void **state)
+{
+	(void)state;
+	struct cxms_topo *t = load(design);
+	const struct cxms_host *h = &t->host;
+	assert_int_equal(h->l1i.n_prefetch, 0);
+	assert_int_equal(h->l1d.n_prefetch, 1);
+	assert_prefetch(&h->l1d, 0, CXMS_PREFETCH_NEXT_LINE, 1, 0);
+	assert_int_equal(h->l2.n_prefetch, 1);
+	assert_prefetch(&h->l2, 0, CXMS_PREFETCH_STRIDE, 8, 0);
+	assert_int_equal(h->llc.n_prefetch, 2);
+	assert_prefetch(&h->llc, 0, CXMS_PREFETCH_STRIDE, 1, 0);
+	assert_prefetch(&h->llc, 1, CXMS_PREFETCH_NEXT_LINE, 2, 5);
+	cxms_topo_free(t);
+	t = load("schema: 1\nhost:\n  caches: {l2: none, l1d: {size: 32KiB, ways: 8, latency: "
+		 "4cyc, prefetch: none}, llc: {size: 1MiB, ways: 8, latency: 9cyc, prefetch: "
+		 "[{type: "
+		 "none}]}}\n  local: {latency: auto}\ndevices:\n" MEM(0));
+	assert_int_equal(t->host.l1d.n_prefetch, 0);
+	assert_int_equal(t->host.l2.n_prefetch, 0);
+	assert_int_equal(t->host.llc.n_prefetch, 0);
+	cxms_topo_free(t);
+}
+
+/* The two keys of the core whose default depends on others. */
+static void test_fetch_and_scheduler_follow_other_keys(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *cpu, *fetch, *scheduler, *l1i_latency; /* NULL = not assumed */
+		bool decoded;
+		uint32_t waits; /* uops */
+	} rows[] = {
+		{"uops: split, rob: 224", "line", "96", "5cyc", false, 96},
+		{"uops: fused, rob: 512", "decoded", "219", NULL, true, 219},
+		{"uops: fused, rob: 1", "decoded", "1", NULL, true, 1},
+		{"uops: fused, fetch: line, scheduler: 205", NULL, NULL, "5cyc", false, 205},
+		{"uops: split, fetch: decoded, scheduler: 65536", NULL, NULL, NULL, true, 65536},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[300];
+		snprintf(text, sizeof(text),
+			 "schema: 1\nhost: {cpu: {%s}, local: {latency: 107ns}}\ndevices:\n" MEM(0),
+			 rows[i].cpu);
+		struct cxms_topo *t = load(text);
+		const char *fetch = assumed(t, "host.cpu.fetch");
+		const char *scheduler = assumed(t, "host.cpu.scheduler");
+		const char *latency = assumed(t, "host.caches.l1i.latency");
+		assert_int_equal(t->host.fetch_decoded, rows[i].decoded);
+		assert_int_equal(cxms_topo_scheduler(&t->host), rows[i].waits);
+		assert_int_equal(t->host.scheduler, rows[i].scheduler ? 0 : rows[i].waits);
+		assert_string_equal(fetch ? fetch : "-", rows[i].fetch ? rows[i].fetch : "-");
+		assert_string_equal(scheduler ? scheduler : "-",
+				    rows[i].scheduler ? rows[i].scheduler : "-");
+		assert_string_equal(latency ? latency : "-",
+				    rows[i].l1i_latency ? rows[i].l1i_latency : "-");
+		assert_int_equal(t->host.l1i.latency_cyc, 5);
+		cxms_topo_free(t);
+	}
+}
+
+static void test_figures_of_the_exact_source_are_marked(void **state)
+{
+	(void)state;
+	static const char *const exact_only[] = {
+		"host.cpu.fetch", "host.cpu.scheduler",	  "host.caches.l1i.size",
+		"host.tlb.page",  "host.caches.l1i.ways", "host.caches.llc.ways",
+	};
+	struct cxms_topo *t = NULL;
+	struct cxms_err err = {0};
+	assert_int_equal(cxms_topo_assumed(&t, &err), 0);
+	assert_int_equal(t->host.l1i.size_bytes, 32 << 10);
+	assert_int_equal(t->host.llc.size_bytes, 105 << 20);
+	for (size_t i = 0; i < sizeof(exact_only) / sizeof(exact_only[0]); i++) {
+		size_t k = 0;
+		while (k < t->n_assumed && strcmp(t->assumed[k].key, exact_only[i]) != 0)
+			k++;
+		assert_true(k < t->n_assumed);
+		assert_true(t->assumed[k].exact_only);
+	}
 	cxms_topo_free(t);
 }
 
@@ -132,7 +236,7 @@ static void test_every_device_key_is_read(void **state)
 	assert_int_equal(m0->bw.write, 24000000000);
 	assert_int_equal(m0->bw.total, 40000000000);
 	assert_int_equal(m0->capacity_bytes, 256ull << 30);
-	assert_int_equal(m0->line, 14);
+	assert_int_equal(m0->line, 15);
 	assert_int_equal(m1->link.flit, CXMS_FLIT_68B); /* default up to Gen 5 */
 	assert_false(m1->link.encoding);
 	assert_int_equal(m1->latency_ps, 40000);       /* 100 cycles at 2.5 GHz */
@@ -163,6 +267,11 @@ static void test_what_is_missing_is_assumed_and_named(void **state)
 		{"host.caches.l1d.size", "48KiB"},
 		{"host.caches.llc.latency", "111cyc"},
 		{"host.tlb.l2", "2048"},
+		{"host.tlb.page", "4KiB"},
+		{"host.cpu.fetch", "decoded"},
+		{"host.cpu.scheduler", "219"},
+		{"host.caches.l1i.size", "32KiB"},
+		{"host.caches.l1i.ways", "8"},
 		{"host.local.bandwidth", "{read: 240GB/s, write: 120GB/s, total: 240GB/s}"},
 		{"devices.sw0.latency", "90ns"},
 		{"devices.mem0.link", "none"},
@@ -242,11 +351,23 @@ static void test_stated_keys_are_used_or_ignored_with_a_reason(void **state)
 {
 	(void)state;
 	static const char *const unused[] = {
-		"host.cpu.width",	  "host.cpu.cores",	  "host.cpu.uops",
-		"host.cpu.store_order",	  "host.cpu.load_queue",  "host.cpu.store_queue",
-		"host.caches.line",	  "host.caches.l1d.size", "host.caches.l2.prefetch",
-		"host.caches.llc.ways",	  "host.tlb.page",	  "host.tlb.walk",
+		"host.cpu.width",
+		"host.cpu.cores",
+		"host.cpu.uops",
+		"host.cpu.store_order",
+		"host.cpu.load_queue",
+		"host.cpu.store_queue",
+		"host.caches.line",
+		"host.caches.l1d.size",
+		"host.caches.l2.prefetch",
+		"host.caches.llc.ways",
+		"host.tlb.page",
+		"host.tlb.walk",
 		"host.caches.l2.latency",
+		"host.cpu.fetch",
+		"host.cpu.scheduler",
+		"host.caches.l1i.ways",
+		"host.caches.llc.replacement",
 	};
 	static const char *const used[] = {
 		"host.cpu.rob",		"host.cpu.l1d_mshrs",	 "host.cpu.l2_mshrs",
@@ -514,6 +635,7 @@ static void test_schema_md_has_every_key_with_range_and_default(void **state)
 		{"host.caches.l1d.", &topo_keys_l1d},
 		{"host.caches.l2.", &topo_keys_l2},
 		{"host.caches.llc.", &topo_keys_llc},
+		{"host.caches.l1i.", &topo_keys_l1i},
 		{"prefetch.", &topo_keys_prefetch},
 		{"host.tlb.", &topo_keys_tlb},
 		{"host.local.", &topo_keys_local},
@@ -539,6 +661,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_host_key_is_read),
+		cmocka_unit_test(test_prefetchers_are_read),
+		cmocka_unit_test(test_fetch_and_scheduler_follow_other_keys),
+		cmocka_unit_test(test_figures_of_the_exact_source_are_marked),
 		cmocka_unit_test(test_every_device_key_is_read),
 		cmocka_unit_test(test_what_is_missing_is_assumed_and_named),
 		cmocka_unit_test(test_root_ports_left_open_are_own_ports),

@@ -75,7 +75,7 @@ static void craft_begin(struct craft *c, bool with_head)
 {
 	*c = (struct craft){0};
 	assert_int_equal(cxms_codec_new(&c->codec, NULL), 0);
-	cxms_file_head_put(&c->file);
+	cxms_file_head_put(&c->file, CXMS_TRACE_VERSION);
 	if (with_head)
 		craft_block(c, (struct cxms_block){.type = CXMS_BLOCK_HEAD}, "\x01\x01x", 3);
 }
@@ -124,6 +124,28 @@ static struct cxms_facts full_facts(void)
 		.source = "clock",
 		.period_ns = 199999,
 		.source_caps = 0x80000001u,
+		.exact = {.cache = {{.size_bytes = 32768, .ways = 8},
+				    {.size_bytes = 49152,
+				     .ways = 12,
+				     .inclusive = true,
+				     .plru = true,
+				     .n_prefetch = 2,
+				     .prefetch = {{CXMS_EXACT_STRIDE, 8, 1024},
+						  {CXMS_EXACT_NEXT_LINE, 64, 0}}},
+				    {.size_bytes = 0},
+				    {.size_bytes = UINT64_MAX,
+				     .ways = UINT32_MAX,
+				     .plru = true,
+				     .n_prefetch = 1,
+				     .prefetch = {{CXMS_EXACT_STRIDE, UINT32_MAX, UINT32_MAX}}}},
+			  .tlb_l1 = 96,
+			  .tlb_l2 = 2048,
+			  .tlb_page_bytes = 2u << 20,
+			  .cores = 56,
+			  .window = 512,
+			  .detail_insns = 10000000,
+			  .period_insns = 100000000,
+			  .roi_begin = "mark_roi_begin"},
 	};
 
 	for (size_t i = 0; i < CXMS_STAIR_MAX; i++) {
@@ -131,7 +153,31 @@ static struct cxms_facts full_facts(void)
 		f.stair_ps[i] = UINT64_MAX - i;
 	}
 	memset(f.source_reason, 'r', sizeof(f.source_reason) - 1);
+	memset(f.exact.roi_end, 'e', sizeof(f.exact.roi_end) - 1);
 	return f;
+}
+
+static void assert_same_exact(const struct cxms_exact_cfg *a, const struct cxms_exact_cfg *b)
+{
+	for (size_t i = 0; i < CXMS_EXACT_LEVELS; i++) {
+		const struct cxms_exact_cache *c = &a->cache[i], *d = &b->cache[i];
+
+		assert_int_equal(c->size_bytes, d->size_bytes);
+		assert_int_equal(c->ways, d->ways);
+		assert_int_equal(c->inclusive, d->inclusive);
+		assert_int_equal(c->plru, d->plru);
+		assert_int_equal(c->n_prefetch, d->n_prefetch);
+		assert_memory_equal(c->prefetch, d->prefetch, sizeof(c->prefetch));
+	}
+	assert_int_equal(a->tlb_l1, b->tlb_l1);
+	assert_int_equal(a->tlb_l2, b->tlb_l2);
+	assert_int_equal(a->tlb_page_bytes, b->tlb_page_bytes);
+	assert_int_equal(a->cores, b->cores);
+	assert_int_equal(a->window, b->window);
+	assert_int_equal(a->detail_insns, b->detail_insns);
+	assert_int_equal(a->period_insns, b->period_insns);
+	assert_string_equal(a->roi_begin, b->roi_begin);
+	assert_string_equal(a->roi_end, b->roi_end);
 }
 
 static void assert_same_facts(const struct cxms_facts *a, const struct cxms_facts *b)
@@ -157,6 +203,7 @@ static void assert_same_facts(const struct cxms_facts *a, const struct cxms_fact
 	assert_string_equal(a->source_reason, b->source_reason);
 	assert_int_equal(a->period_ns, b->period_ns);
 	assert_int_equal(a->source_caps, b->source_caps);
+	assert_same_exact(&a->exact, &b->exact);
 }
 
 static void test_head_and_totals_read_back_as_written(void **state)
@@ -270,7 +317,7 @@ static void test_newer_version_is_refused(void **state)
 	fd = file_of(head, sizeof(head));
 	assert_int_equal(cxms_trace_reader_open_fd(fd, "f", &r, &err), -EINVAL);
 	assert_string_equal(err.msg,
-			    "'f' was written by a newer version (3); this one reads up to 1");
+			    "'f' was written by a newer version (3); this one reads up to 2");
 	close(fd);
 }
 
@@ -354,7 +401,7 @@ static void test_events_that_cannot_be_read_back_are_refused(void **state)
 		const char *message;
 	} rows[] = {
 		{{.kind = 0}, -EINVAL, "cannot record an event of unknown kind 0"},
-		{{.kind = CXMS_EV_KIND_END}, -EINVAL, "cannot record an event of unknown kind 11"},
+		{{.kind = CXMS_EV_KIND_END}, -EINVAL, "cannot record an event of unknown kind 12"},
 		{{.kind = CXMS_EV_RUN, .run.end = 4},
 		 -EINVAL,
 		 "cannot record 'run.end' 4: at most 3 is known"},
@@ -662,6 +709,17 @@ static void test_bad_head_content_is_an_error(void **state)
 		{"\x1e\x10"
 		 "0123456789abcdef",
 		 18, "field source holds a bad value"},
+		{"\x04\x0e"
+		 "\x04\x00\x00\x80\x00\x00\x00\x00\x00\x00\x08\x00\x00\x00",
+		 16, "a cache of the exact source holds a bad value"}, /* level 4 */
+		{"\x04\x0e"
+		 "\x01\x00\x00\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00",
+		 16, "a cache of the exact source holds a bad value"}, /* no ways */
+		{"\x04\x01x", 3, "a cache of the exact source holds a bad value"},
+		{"\x05\x0d"
+		 "\x01\x01\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00",
+		 15, "a prefetcher of the exact source holds a bad value"}, /* of no cache */
+		{"\x05\x01x", 3, "a prefetcher of the exact source holds a bad value"},
 	};
 
 	(void)state;

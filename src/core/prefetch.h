@@ -1,0 +1,57 @@
+/*
+ * Hardware prefetchers: next-line and per-instruction stride. Freestanding.
+ * They only say which lines they would like; the hierarchy brings those that are absent.
+ */
+#ifndef CXMS_CORE_PREFETCH_H
+#define CXMS_CORE_PREFETCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CXMS_PREFETCH_SETS	 16
+#define CXMS_PREFETCH_WAYS	 4
+#define CXMS_PREFETCH_MAX_DEGREE 32
+
+/**
+ * struct cxms_prefetch_cfg - what sits at one level
+ * @next_degree, @stride_degree: lines per trigger, 0 = no such prefetcher, at most
+ *                               CXMS_PREFETCH_MAX_DEGREE
+ * @next_distance, @stride_distance: steps skipped before the first line; 0 = the next step
+ */
+struct cxms_prefetch_cfg {
+	uint32_t next_degree, next_distance;
+	uint32_t stride_degree, stride_distance;
+};
+
+struct cxms_prefetch_entry {
+	uint64_t pc, last;
+	int64_t stride;
+	uint8_t confidence, valid;
+	uint64_t used;
+};
+
+struct cxms_prefetch {
+	struct cxms_prefetch_cfg cfg;
+	uint64_t clock;
+	struct cxms_prefetch_entry entry[CXMS_PREFETCH_SETS][CXMS_PREFETCH_WAYS];
+};
+
+/** cxms_prefetch_init() - an untrained prefetcher. */
+void cxms_prefetch_init(struct cxms_prefetch *p, const struct cxms_prefetch_cfg *cfg);
+
+static inline bool cxms_prefetch_any(const struct cxms_prefetch *p)
+{
+	return p->cfg.next_degree || p->cfg.stride_degree;
+}
+
+/**
+ * cxms_prefetch_train() - shows one access, hit or miss, that reached the level
+ * @pc:      address of the instruction; @address: what it accessed, as the level sees it (bytes)
+ * @lines:   [0, result) are the wanted lines, in order, all in the 4 KiB page of @address, never
+ *           its own line; room for 2 * CXMS_PREFETCH_MAX_DEGREE
+ * Return:   how many
+ */
+unsigned cxms_prefetch_train(struct cxms_prefetch *p, uint64_t pc, uint64_t address,
+			     uint64_t *lines);
+
+#endif

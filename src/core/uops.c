@@ -1,0 +1,369 @@
+/*
+ * x86-64 instructions as micro-operations. The memory accesses of an instruction are those that the
+ * tool saw; capstone gives the registers; the opcode gives the class. How many uops an instruction
+ * becomes follows the cracking rule of the host (`uops: split | fused`).
+ */
+#include "core/uops.h"
+
+#include <capstone/capstone.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/units.h"
+#include "core/uops_priv.h"
+#include "core/xstream.h"
+
+struct cxms_uops {
+	csh cs;
+	cs_insn *insn;
+	bool split;
+};
+
+/*
+ * Latencies in cycles and starts per 64 cycles. Integer multiply 3; floating add, multiply and
+ * fused multiply-add 4, two of each a cycle (Skylake-SP and Ice Lake-SP: uops.info, ADDSD, MULSD,
+ * VFMADD; Golden Cove and Zen 4 have 3 for some); three loads and two stores a cycle (Golden Cove,
+ * Zen 4). A divider is one unit and not pipelined.
+ */
+static const struct cxms_uop_cost costs[CXMS_UC_COUNT] = {
+	[CXMS_UC_INT] = {1, 0},	   [CXMS_UC_BRANCH] = {1, 128}, [CXMS_UC_MUL] = {3, 64},
+	[CXMS_UC_DIV] = {14, 8},   [CXMS_UC_FADD] = {4, 128},	[CXMS_UC_FMUL] = {4, 128},
+	[CXMS_UC_FMA] = {4, 128},  [CXMS_UC_FDIV] = {13, 12},	[CXMS_UC_FSQRT] = {18, 8},
+	[CXMS_UC_LOAD] = {0, 192}, [CXMS_UC_STORE] = {1, 128},	[CXMS_UC_PREFETCH] = {0, 192},
+};
+
+const struct cxms_uop_cost *cxms_uop_cost(enum cxms_uop_class class)
+{
+	return &costs[class];
+}
+
+int cxms_uops_new(bool split, struct cxms_uops **out, struct cxms_err *err)
+{
+	struct cxms_uops *u = calloc(1, sizeof(*u));
+	if (!u)
+		return cxms_fail(err, ENOMEM, "out of memory");
+	u->split = split;
+	if (cs_open(CS_ARCH_X86, CS_MODE_64, &u->cs) != CS_ERR_OK) {
+		free(u);
+		return cxms_fail(err, ENOTSUP, "cannot start capstone for x86-64");
+	}
+	cs_option(u->cs, CS_OPT_DETAIL, CS_OPT_ON);
+	u->insn = cs_malloc(u->cs);
+	if (!u->insn) {
+		cxms_uops_free(u);
+		return cxms_fail(err, ENOMEM, "out of memory");
+	}
+	*out = u;
+	return 0;
+}
+
+void cxms_uops_free(struct cxms_uops *u)
+{
+	if (!u)
+		return;
+	if (u->insn)
+		cs_free(u->insn, 1);
+	cs_close(&u->cs);
+	free(u);
+}
+
+/* One block while it is taken apart. */
+struct work {
+	const struct cxms_uops *u;
+	struct cxms_uop *uop;
+	size_t n, cap;
+	bool failed;
+	uint16_t insn_at;
+	struct cxms_insn insn;
+	struct cxms_uop spare; /* written when memory is out */
+};
+
+static struct cxms_uop *add(struct work *w, enum cxms_uop_class class, unsigned rob)
+{
+	if (cxms_array_grow((void **)&w->uop, &w->cap, w->n + 1, sizeof(*w->uop)) < 0) {
+		w->failed = true;
+		return &w->spare;
+	}
+	struct cxms_uop *o = &w->uop[w->n++];
+	*o = (struct cxms_uop){.dst = {CXMS_SLOT_TRASH, CXMS_SLOT_TRASH},
+			       .class = (uint8_t) class,
+			       .rob = (uint8_t)rob,
+			       .access = -1,
+			       .insn = w->insn_at};
+	return o;
+}
+
+static void copy_sources(struct cxms_uop *o, const struct cxms_slots *from, size_t at)
+{
+	for (size_t i = 0; i < from->n && at < 3; i++)
+		o->src[at++] = from->slot[i];
+}
+
+/* Results of an instruction go out through @o; more than two through further uops of no cost. */
+static void write_results(struct cxms_uop *o, const struct cxms_slots *to)
+{
+	for (size_t i = 0; i < to->n && i < 2; i++)
+		o->dst[i] = to->slot[i];
+}
+
+static void add_loads(struct work *w, bool shares)
+{
+	const struct cxms_insn *in = &w->insn;
+	for (size_t i = 0; i < in->n_load; i++) {
+		bool prefetch = in->prefetch;
+		for (unsigned part = 0; part < in->parts; part++) {
+			struct cxms_uop *o =
+				add(w, prefetch ? CXMS_UC_PREFETCH : CXMS_UC_LOAD,
+				    shares && i + 1 == in->n_load && !w->u->split ? 0 : 1);
+			copy_sources(o, &in->addr, 0);
+			o->src[2] = o->src[2] ? o->src[2] : CXMS_SLOT_FENCE;
+			o->access = part == 0 ? in->load[i] : (int16_t)-1;
+			if (part > 0)
+				o->class = CXMS_UC_INT;
+			else if (!prefetch)
+				o->dst[0] = (uint8_t)(CXMS_SLOT_TEMP + (i < 4 ? i : 3));
+			if (in->locked)
+				o->flags |= CXMS_UF_LOCKED;
+		}
+	}
+}
+
+/* A plain load gives its register itself. */
+static void retarget_load(struct work *w, size_t first)
+{
+	if (w->insn.n_load == 0 || w->insn.out.n == 0)
+		return;
+	write_results(&w->uop[first], &w->insn.out);
+}
+
+static void add_operation(struct work *w, bool stores)
+{
+	const struct cxms_insn *in = &w->insn;
+	unsigned n = in->n_op * in->parts;
+	for (unsigned i = 0; i < n; i++) {
+		struct cxms_uop *o = add(w, i == 0 ? in->class : CXMS_UC_INT,
+					 w->u->split || i < in->rob_op ? 1 : 0);
+		size_t at = 0;
+		for (size_t l = 0; l < in->n_load && l < 2; l++)
+			o->src[at++] = (uint8_t)(CXMS_SLOT_TEMP + l);
+		copy_sources(o, &in->data, at);
+		if (i < in->result_at)
+			o->dst[0] = CXMS_SLOT_TEMP + 6;
+		else if (i == in->result_at && i > 0)
+			o->src[0] = CXMS_SLOT_TEMP + 6;
+		if (i != in->result_at)
+			continue;
+		write_results(o, &in->out);
+		if (stores) /* what is stored comes from the operation */
+			o->dst[o->dst[0] == CXMS_SLOT_TRASH ? 0 : 1] = CXMS_SLOT_TEMP + 7;
+	}
+}
+
+static void add_stores(struct work *w, bool from_operation)
+{
+	const struct cxms_insn *in = &w->insn;
+	for (size_t i = 0; i < in->n_store; i++) {
+		struct cxms_uop *o = add(w, CXMS_UC_STORE, 1);
+		copy_sources(o, &in->addr, 0);
+		size_t at = o->src[1] ? 2 : 1;
+		if (from_operation)
+			o->src[at] = CXMS_SLOT_TEMP + 7;
+		else if (in->n_load > 0)
+			o->src[at] = CXMS_SLOT_TEMP;
+		else
+			copy_sources(o, &in->data, at);
+		o->access = in->store[i];
+		if (in->locked) {
+			o->flags |= CXMS_UF_LOCKED;
+			o->dst[0] = CXMS_SLOT_FENCE;
+		}
+	}
+}
+
+static void add_fillers(struct work *w, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		add(w, CXMS_UC_INT, 1);
+}
+
+/* The stack pointer moves by a uop of its own, or in the front end of a core with fused uops. */
+static void add_stack_move(struct work *w)
+{
+	if (!w->insn.moves_stack || !w->u->split)
+		return;
+	struct cxms_uop *o = add(w, CXMS_UC_INT, 1);
+	o->src[0] = o->dst[0] = CXMS_SLOT_GPR + CXMS_GPR_SP;
+}
+
+static void crack(struct work *w)
+{
+	const struct cxms_insn *in = &w->insn;
+	size_t first = w->n;
+	bool op = in->n_op > 0;
+	add_fillers(w, w->u->split ? in->n_split_extra : 0);
+	size_t load_at = w->n;
+	add_loads(w, op);
+	if (!op && in->n_store == 0)
+		retarget_load(w, load_at);
+	if (op)
+		add_operation(w, in->n_store > 0);
+	add_stores(w, op);
+	add_stack_move(w);
+	if (w->n == first) /* fused away: compare and branch, register moves that are renamed */
+		add(w, CXMS_UC_INT, in->rob_op);
+	if (!w->failed)
+		w->uop[w->n - 1].flags |= CXMS_UF_LAST;
+}
+
+static int check_code(const struct cxms_code_block *c, struct cxms_err *err)
+{
+	unsigned last = 0;
+	bool ok = c->n_insn > 0 && c->n_insn <= CXMS_BLOCK_MAX && c->n_access <= INT16_MAX &&
+		  c->n_exit <= CXMS_BLOCK_MAX;
+	for (size_t i = 0; ok && i < c->n_insn; i++)
+		ok = c->insn[i].len >= 1 && c->insn[i].len <= 15;
+	for (size_t i = 0; ok && i < c->n_access; i++) {
+		ok = c->access[i].insn < c->n_insn && c->access[i].insn >= last;
+		last = c->access[i].insn;
+	}
+	for (size_t i = 0; ok && i < c->n_exit; i++)
+		ok = c->exit[i].insn < c->n_insn && c->exit[i].n_access <= c->n_access;
+	return ok ? 0 : cxms_fail(err, EINVAL, "a block of code in the exact stream is malformed");
+}
+
+static void crack_all(struct work *w, const struct cxms_code_block *c, uint32_t *end_of_insn,
+		      struct cxms_block *out)
+{
+	size_t access = 0;
+	for (size_t i = 0; i < c->n_insn && !w->failed; i++) {
+		size_t n = 0;
+		while (access + n < c->n_access && c->access[access + n].insn == i)
+			n++;
+		w->insn_at = (uint16_t)i;
+		if (!cxms_insn_read(w->u->cs, w->u->insn, &c->insn[i], &c->access[access], n,
+				    (int16_t)access, w->u->split, &w->insn))
+			out->n_undecoded++;
+		if (!w->u->split && i > 0)
+			cxms_insn_fuse(&w->insn, &c->insn[i - 1]);
+		crack(w);
+		access += n;
+		end_of_insn[i] = (uint32_t)w->n;
+	}
+}
+
+/* Lines of instructions in the order they are fetched. */
+static int add_segments(const struct cxms_code_block *c, const uint32_t *end_of_insn,
+			struct cxms_block *out)
+{
+	size_t cap = 0, n = 0;
+	uint64_t line = UINT64_MAX;
+	for (size_t i = 0; i < c->n_insn; i++) {
+		uint64_t end[2] = {c->insn[i].addr >> CXMS_XS_LINE_SHIFT,
+				   (c->insn[i].addr + c->insn[i].len - 1) >> CXMS_XS_LINE_SHIFT};
+		for (int e = 0; e < 2; e++) {
+			if (end[e] == line)
+				continue;
+			line = end[e];
+			if (cxms_array_grow((void **)&out->segment, &cap, n + 1,
+					    sizeof(*out->segment)) < 0)
+				return -ENOMEM;
+			out->segment[n] = (struct cxms_segment){.line = line,
+								.first = i ? end_of_insn[i - 1] : 0,
+								.line_at = (uint16_t)n};
+			n++;
+		}
+	}
+	for (size_t i = 0; i < n; i++)
+		out->segment[i].n = (uint16_t)((i + 1 < n ? out->segment[i + 1].first
+							  : end_of_insn[c->n_insn - 1]) -
+					       out->segment[i].first);
+	out->n_segment = (uint32_t)n;
+	return 0;
+}
+
+static int fill_tables(const struct cxms_code_block *c, const uint32_t *end_of_insn,
+		       struct cxms_block *out)
+{
+	out->access_kind = calloc(c->n_access + 1, sizeof(*out->access_kind));
+	out->access_ip = calloc(c->n_access + 1, sizeof(*out->access_ip));
+	out->exit_uops = calloc(c->n_exit + 1, sizeof(*out->exit_uops));
+	out->exit_insns = calloc(c->n_exit + 1, sizeof(*out->exit_insns));
+	out->exit_kind = calloc(c->n_exit + 1, sizeof(*out->exit_kind));
+	if (!out->access_kind || !out->access_ip || !out->exit_uops || !out->exit_insns ||
+	    !out->exit_kind)
+		return -ENOMEM;
+	for (size_t i = 0; i < c->n_access; i++) {
+		out->access_kind[i] = c->access[i].kind;
+		out->access_ip[i] = c->insn[c->access[i].insn].addr;
+	}
+	for (size_t i = 0; i < c->n_exit; i++) {
+		out->exit_uops[i] = end_of_insn[c->exit[i].insn];
+		out->exit_insns[i] = (uint16_t)(c->exit[i].insn + 1);
+		out->exit_kind[i] = c->exit[i].kind;
+	}
+	out->exit_uops[c->n_exit] = end_of_insn[c->n_insn - 1];
+	out->exit_insns[c->n_exit] = (uint16_t)c->n_insn;
+	out->exit_kind[c->n_exit] = c->end;
+	return 0;
+}
+
+static void measure_code(const struct cxms_code_block *c, struct cxms_block *out)
+{
+	out->addr = out->end_addr = c->insn[0].addr;
+	for (size_t i = 0; i < c->n_insn; i++) {
+		uint64_t from = out->end_addr, to = c->insn[i].addr;
+		uint64_t bytes = to > from ? to - from : from - to;
+		out->n_jump += bytes > 0;
+		out->jump_bytes += (uint32_t)(bytes < CXMS_LINE_BYTES ? bytes : CXMS_LINE_BYTES);
+		out->n_bytes += c->insn[i].len;
+		out->end_addr = to + c->insn[i].len;
+	}
+}
+
+int cxms_uops_block(struct cxms_uops *u, const struct cxms_code_block *code, struct cxms_block *out,
+		    struct cxms_err *err)
+{
+	struct work w = {.u = u};
+	struct cxms_block b = {0};
+	uint32_t *end_of_insn = NULL;
+	int rc = check_code(code, err);
+	if (rc)
+		return rc;
+	end_of_insn = calloc(code->n_insn, sizeof(*end_of_insn));
+	if (end_of_insn) {
+		crack_all(&w, code, end_of_insn, &b);
+		if (!w.failed)
+			rc = add_segments(code, end_of_insn, &b);
+		if (!rc && !w.failed)
+			rc = fill_tables(code, end_of_insn, &b);
+	}
+	b.uop = w.uop;
+	if (rc || w.failed || !end_of_insn) {
+		cxms_block_fini(&b);
+		rc = cxms_fail(err, ENOMEM, "out of memory");
+	} else {
+		measure_code(code, &b);
+		b.n_insn = (uint32_t)code->n_insn;
+		b.n_uop = (uint32_t)w.n;
+		b.n_access = (uint32_t)code->n_access;
+		b.n_exit = (uint32_t)code->n_exit;
+		*out = b;
+	}
+	free(end_of_insn);
+	return rc;
+}
+
+void cxms_block_fini(struct cxms_block *b)
+{
+	free(b->uop);
+	free(b->segment);
+	free(b->access_kind);
+	free(b->access_ip);
+	free(b->exit_uops);
+	free(b->exit_insns);
+	free(b->exit_kind);
+	*b = (struct cxms_block){0};
+}

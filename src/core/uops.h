@@ -1,0 +1,132 @@
+/* What a core does with a block of code: micro-operations, their dataflow, and how they are
+ * fetched. */
+#ifndef CXMS_CORE_UOPS_H
+#define CXMS_CORE_UOPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct cxms_err;
+
+/* Where a value lives. Slot 0 is always ready; the last ones carry values inside one instruction.
+ */
+enum cxms_slot {
+	CXMS_SLOT_NONE = 0,
+	CXMS_SLOT_GPR = 1,		      /* 16 */
+	CXMS_SLOT_FLAGS = CXMS_SLOT_GPR + 16, /* all of them together */
+	CXMS_SLOT_VEC = CXMS_SLOT_FLAGS + 1,  /* 32; xmm, ymm, zmm are one */
+	CXMS_SLOT_MASK = CXMS_SLOT_VEC + 32,  /* 8 */
+	CXMS_SLOT_X87 = CXMS_SLOT_MASK + 8,   /* the stack as a whole, and MMX */
+	CXMS_SLOT_FENCE = CXMS_SLOT_X87 + 1,  /* loads wait for it; locked operations write it */
+	CXMS_SLOT_TEMP = CXMS_SLOT_FENCE + 1, /* 8 */
+	CXMS_SLOT_TRASH = CXMS_SLOT_TEMP + 8, /* written, never read */
+	CXMS_SLOT_COUNT
+};
+
+/* Kinds of work by latency and by how many may start in a cycle. */
+enum cxms_uop_class {
+	CXMS_UC_INT,	/* one cycle: moves, logic, add, shift, vector integer */
+	CXMS_UC_BRANCH, /* one cycle */
+	CXMS_UC_MUL,
+	CXMS_UC_DIV,
+	CXMS_UC_FADD, /* add, subtract, compare, convert */
+	CXMS_UC_FMUL,
+	CXMS_UC_FMA,
+	CXMS_UC_FDIV,
+	CXMS_UC_FSQRT,
+	CXMS_UC_LOAD,
+	CXMS_UC_STORE,
+	CXMS_UC_PREFETCH, /* software prefetch: a load that nothing waits for */
+	CXMS_UC_COUNT
+};
+struct cxms_uop_cost {
+	uint8_t latency_cyc; /* result ready after that; loads: on top of the cache */
+	uint8_t per_64_cyc;  /* as many start in 64 cycles at most; 0 = as the width allows */
+};
+/** latency and throughput of a class */
+const struct cxms_uop_cost *cxms_uop_cost(enum cxms_uop_class class);
+
+enum cxms_uop_flag {
+	CXMS_UF_LOCKED = 1u << 0, /* waits for all older stores, and later loads wait for it */
+	CXMS_UF_LAST = 1u << 1,	  /* last of its instruction */
+};
+
+struct cxms_uop {
+	uint8_t src[3]; /* slots read */
+	uint8_t dst[2]; /* slots written; CXMS_SLOT_TRASH where none */
+	uint8_t class;	/* enum cxms_uop_class */
+	uint8_t rob;	/* reorder-buffer entries it takes: 0 = shares the one before it */
+	uint8_t flags;	/* enum cxms_uop_flag */
+	int16_t access; /* number of the memory access in the block, -1 = none */
+	uint16_t insn;	/* number of the instruction in the block */
+};
+
+/** struct cxms_segment - uops that come from one line of instructions, in order */
+struct cxms_segment {
+	uint64_t line;	  /* address / 64 */
+	uint32_t first;	  /* uop */
+	uint16_t n;	  /* uops; 0 where only bytes of a straddling instruction lie there */
+	uint16_t line_at; /* number of the line in the block (CXMS_XE_IF) */
+};
+
+/** struct cxms_code_insn - one instruction as the stream gives it; bytes borrowed */
+struct cxms_code_insn {
+	uint64_t addr;
+	uint8_t len;
+	const uint8_t *bytes;
+};
+struct cxms_code_access {
+	uint16_t insn;
+	uint8_t kind; /* enum cxms_xs_access */
+	uint8_t log2_size;
+};
+struct cxms_code_exit {
+	uint16_t insn, n_access;
+	uint8_t kind; /* enum cxms_xs_exit */
+};
+/** struct cxms_code_block - what ran, before it is taken apart */
+struct cxms_code_block {
+	size_t n_insn, n_access, n_exit;
+	struct cxms_code_insn *insn;
+	struct cxms_code_access *access;
+	struct cxms_code_exit *exit;
+	uint8_t end; /* enum cxms_xs_exit */
+};
+
+/** struct cxms_block - a block taken apart; read-only afterwards */
+struct cxms_block {
+	uint64_t addr;
+	uint64_t end_addr;	     /* behind the last instruction */
+	uint32_t n_bytes;	     /* of code */
+	uint32_t n_jump, jump_bytes; /* jumps inside: how many, their lengths cut at a line */
+	uint32_t n_insn, n_uop, n_access, n_exit, n_segment;
+	struct cxms_uop *uop;
+	struct cxms_segment *segment;
+	uint8_t *access_kind; /* enum cxms_xs_access, by access */
+	uint64_t *access_ip;  /* address of the instruction, by access */
+	uint32_t *exit_uops;  /* by exit: uops executed when it is left there; [n_exit] = all */
+	uint16_t *exit_insns; /* the same in instructions */
+	uint8_t *exit_kind;   /* enum cxms_xs_exit; [n_exit] = end of the block */
+	uint32_t n_undecoded; /* instructions the decoder does not know: one uop each, no data */
+};
+
+struct cxms_uops;
+/**
+ * cxms_uops_new() - a decoder of x86-64 code into uops
+ * @split: crack as a simple core does: one operation a uop, an immediate operand or the target of a
+ *         branch is its own, 128-bit vectors in two; else as a core with fused uops: load and
+ *         operation, store address and data, compare and branch share an entry
+ * Owner: cxms_uops_free()
+ */
+int cxms_uops_new(bool split, struct cxms_uops **out, struct cxms_err *err);
+void cxms_uops_free(struct cxms_uops *u);
+/**
+ * cxms_uops_block() - take @code apart
+ * Return: 0, -ENOMEM, or -EINVAL when an index in @code is out of range. Owner: cxms_block_fini()
+ */
+int cxms_uops_block(struct cxms_uops *u, const struct cxms_code_block *code, struct cxms_block *out,
+		    struct cxms_err *err);
+void cxms_block_fini(struct cxms_block *b);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * The window of an out-of-order core: runs of blocks with their miss records become time, for
+ * several places of the pages at once ("lanes"). MODELS: exact source.
+ */
+#ifndef CXMS_CORE_WINDOW_H
+#define CXMS_CORE_WINDOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/xread.h"
+
+#define CXMS_LANES 8
+
+/** struct cxms_window_cfg - the core; latencies are load to use, idle */
+struct cxms_window_cfg {
+	uint64_t frequency_hz;
+	uint32_t width, rob, scheduler, load_queue, store_queue, l1d_mshrs, l2_mshrs;
+	bool fetch_lines; /* instructions come line by line from the L1I, not from decoded uops */
+	bool store_tso;
+	bool has_l2;
+	uint64_t l1d_ps, l2_ps, llc_ps, walk_ps; /* walk: added by a page walk; 0 = not timed */
+};
+
+enum cxms_xrequest { CXMS_XR_READ, CXMS_XR_OWN, CXMS_XR_PREFETCH, CXMS_XR_FETCH, CXMS_XR_WRITE };
+
+/** struct cxms_xreply - what memory answers; parts of the latency for the report */
+struct cxms_xreply {
+	uint64_t latency_ps;	      /* load to use */
+	uint64_t queue_ps, switch_ps; /* of it */
+	uint32_t target;	      /* 0 = local */
+};
+/** memory behind the LLC: asked once for each request and lane; times are of the lane */
+struct cxms_xmemory {
+	void *arg;
+	void (*request)(void *arg, unsigned lane, uint64_t line, enum cxms_xrequest kind,
+			uint64_t at_ps, struct cxms_xreply *out);
+};
+
+/** struct cxms_window_lane - what a lane took; picoseconds. Stalls: time by which retirement waited
+ * for a load of the cause, each lane's sum <= time_ps */
+struct cxms_window_lane {
+	uint64_t time_ps;
+	uint64_t local_ps, cxl_ps, queue_ps, switch_ps;
+};
+#define CXMS_XTARGETS 257
+struct cxms_window_counts {
+	uint64_t insns, uops, loads, stores;
+	uint64_t l1d_misses, l2_misses, llc_misses, prefetches, writebacks, uses, forwards;
+	uint64_t mispredicts, wrong_loads, walks, undecoded;
+};
+
+struct cxms_window;
+/**
+ * cxms_window_new() - one core with @n_lane (1..CXMS_LANES) lanes, all idle at time 0
+ * Owner: cxms_window_free()
+ */
+int cxms_window_new(const struct cxms_window_cfg *cfg, unsigned n_lane,
+		    const struct cxms_xmemory *memory, struct cxms_window **out,
+		    struct cxms_err *err);
+void cxms_window_free(struct cxms_window *w);
+/** the block's uops through the window */
+void cxms_window_run(struct cxms_window *w, const struct cxms_xrun *run);
+/** time of the last retirement, and sums, of a lane so far */
+void cxms_window_lane(const struct cxms_window *w, unsigned lane, struct cxms_window_lane *out);
+const struct cxms_window_counts *cxms_window_counts(const struct cxms_window *w);
+/** the thread slept: nothing of a lane retires before that time */
+void cxms_window_wait(struct cxms_window *w, unsigned lane, uint64_t until_ps);
+
+#endif

@@ -1,0 +1,426 @@
+#include "core/xread.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* Blocks by number; a forked image sees those of its parent below a number. */
+struct image {
+	uint32_t pid, number;
+	uint64_t next_seq;
+	struct image *parent; /* NULL = none */
+	uint64_t n_parent;    /* blocks with numbers below it are the parent's */
+	struct cxms_block **block;
+	size_t n, cap; /* block[i] has number n_parent + i, or i + 1 without a parent */
+};
+
+struct cxms_xread {
+	struct cxms_uops *uops;
+	struct image **image;
+	size_t n_image, cap_image;
+	struct cxms_xevent *event;
+	size_t cap_event;
+	struct cxms_code_insn *insn;
+	struct cxms_code_access *access;
+	struct cxms_code_exit *exit;
+	size_t cap_insn, cap_access, cap_exit;
+	/* of the packet being read */
+	struct image *now;
+	uint32_t tid;
+	uint64_t line;
+};
+
+int cxms_xread_new(bool split, struct cxms_xread **out, struct cxms_err *err)
+{
+	struct cxms_xread *r = calloc(1, sizeof(*r));
+	int rc = r ? cxms_uops_new(split, &r->uops, err) : cxms_fail(err, ENOMEM, "out of memory");
+	if (rc)
+		cxms_xread_free(r);
+	else
+		*out = r;
+	return rc;
+}
+
+void cxms_xread_free(struct cxms_xread *r)
+{
+	if (!r)
+		return;
+	for (size_t i = 0; i < r->n_image; i++) {
+		for (size_t b = 0; b < r->image[i]->n; b++) {
+			cxms_block_fini(r->image[i]->block[b]);
+			free(r->image[i]->block[b]);
+		}
+		free(r->image[i]->block);
+		free(r->image[i]);
+	}
+	cxms_uops_free(r->uops);
+	free(r->image);
+	free(r->event);
+	free(r->insn);
+	free(r->access);
+	free(r->exit);
+	free(r);
+}
+
+static int bad(struct cxms_err *err, const char *what)
+{
+	return cxms_fail(err, EINVAL, "the exact stream is damaged: %s", what);
+}
+
+/* The latest image of a process, or the one with this number. */
+static struct image *find_image(struct cxms_xread *r, uint32_t pid, int64_t number)
+{
+	for (size_t i = r->n_image; i-- > 0;)
+		if (r->image[i]->pid == pid && (number < 0 || r->image[i]->number == number))
+			return r->image[i];
+	return NULL;
+}
+
+static struct cxms_block *find_block(const struct image *im, uint64_t id)
+{
+	while (im->parent && id < im->n_parent)
+		im = im->parent;
+	uint64_t at = id - (im->parent ? im->n_parent : 1);
+	return at < im->n ? im->block[at] : NULL;
+}
+
+static int add_image(struct cxms_xread *r, uint32_t pid, uint32_t number, struct cxms_err *err)
+{
+	if (cxms_array_grow((void **)&r->image, &r->cap_image, r->n_image + 1, sizeof(*r->image)) <
+	    0)
+		return cxms_fail(err, ENOMEM, "out of memory");
+	struct image *im = calloc(1, sizeof(*im));
+	if (!im)
+		return cxms_fail(err, ENOMEM, "out of memory");
+	im->pid = pid;
+	im->number = number;
+	r->image[r->n_image++] = im;
+	return 0;
+}
+
+static int read_hello(struct cxms_xread *r, struct cxms_cur *c, struct cxms_xcontrol *out,
+		      struct cxms_err *err)
+{
+	uint64_t version = cxms_cur_varint(c);
+	out->a = cxms_cur_varint(c);
+	out->b = cxms_cur_varint(c);
+	out->flag = cxms_cur_u8(c);
+	uint64_t below = cxms_cur_varint(c);
+	out->text = cxms_cur_str(c, &out->n_text);
+	if (c->failed || version != 1)
+		return bad(err, "its first message is of another version");
+	if (!out->flag)
+		return 0;
+	struct image *parent = find_image(r, (uint32_t)out->b, -1);
+	if (!parent || parent == r->now || below == 0 || r->now->n > 0)
+		return bad(err, "a forked process has no parent");
+	r->now->parent = parent;
+	r->now->n_parent = below;
+	return 0;
+}
+
+static int read_insns(struct cxms_xread *r, struct cxms_cur *c, uint64_t addr, uint64_t n)
+{
+	if (n == 0 || n > 4096 ||
+	    cxms_array_grow((void **)&r->insn, &r->cap_insn, (size_t)n, sizeof(*r->insn)) < 0)
+		return -EINVAL;
+	for (uint64_t i = 0; i < n; i++) {
+		size_t len;
+		addr += (uint64_t)cxms_cur_svarint(c);
+		const uint8_t *bytes = cxms_cur_str(c, &len);
+		if (c->failed || len < 1 || len > 15)
+			return -EINVAL;
+		r->insn[i] = (struct cxms_code_insn){addr, (uint8_t)len, bytes};
+		addr += len;
+	}
+	return 0;
+}
+
+static int read_accesses(struct cxms_xread *r, struct cxms_cur *c, uint64_t n)
+{
+	if (n > INT16_MAX || cxms_array_grow((void **)&r->access, &r->cap_access, (size_t)n + 1,
+					     sizeof(*r->access)) < 0)
+		return -EINVAL;
+	for (uint64_t i = 0; i < n; i++) {
+		uint64_t insn = cxms_cur_varint(c);
+		uint8_t kind = cxms_cur_u8(c);
+		if (c->failed || insn > UINT16_MAX || (kind & 15) > CXMS_XA_NT_STORE)
+			return -EINVAL;
+		r->access[i] =
+			(struct cxms_code_access){(uint16_t)insn, kind & 15, (uint8_t)(kind >> 4)};
+	}
+	return 0;
+}
+
+static int read_exits(struct cxms_xread *r, struct cxms_cur *c, uint64_t n)
+{
+	if (n > 4096 ||
+	    cxms_array_grow((void **)&r->exit, &r->cap_exit, (size_t)n + 1, sizeof(*r->exit)) < 0)
+		return -EINVAL;
+	for (uint64_t i = 0; i < n; i++) {
+		uint64_t insn = cxms_cur_varint(c), done = cxms_cur_varint(c);
+		uint8_t kind = cxms_cur_u8(c);
+		if (c->failed || insn > UINT16_MAX || done > UINT16_MAX || kind > CXMS_XX_SYSCALL)
+			return -EINVAL;
+		r->exit[i] = (struct cxms_code_exit){(uint16_t)insn, (uint16_t)done, kind};
+	}
+	return 0;
+}
+
+static int keep_block(struct cxms_xread *r, const struct cxms_code_block *code,
+		      struct cxms_err *err)
+{
+	struct image *im = r->now;
+	struct cxms_block *b = calloc(1, sizeof(*b));
+	if (!b ||
+	    cxms_array_grow((void **)&im->block, &im->cap, im->n + 1, sizeof(*im->block)) < 0) {
+		free(b);
+		return cxms_fail(err, ENOMEM, "out of memory");
+	}
+	int rc = cxms_uops_block(r->uops, code, b, err);
+	if (rc)
+		free(b);
+	else
+		im->block[im->n++] = b;
+	return rc;
+}
+
+static int read_block(struct cxms_xread *r, struct cxms_cur *c, struct cxms_err *err)
+{
+	struct image *im = r->now;
+	uint64_t id = cxms_cur_varint(c), addr = cxms_cur_varint(c);
+	uint64_t n_insn = cxms_cur_varint(c), n_access, n_exit;
+	if (c->failed || id != (im->parent ? im->n_parent : 1) + im->n)
+		return bad(err, "a block has the wrong number");
+	if (read_insns(r, c, addr, n_insn) < 0)
+		return bad(err, "instructions of a block");
+	n_access = cxms_cur_varint(c);
+	if (read_accesses(r, c, n_access) < 0)
+		return bad(err, "accesses of a block");
+	n_exit = cxms_cur_varint(c);
+	if (read_exits(r, c, n_exit) < 0)
+		return bad(err, "exits of a block");
+	const struct cxms_code_block code = {.n_insn = (size_t)n_insn,
+					     .n_access = (size_t)n_access,
+					     .n_exit = (size_t)n_exit,
+					     .insn = r->insn,
+					     .access = r->access,
+					     .exit = r->exit,
+					     .end = cxms_cur_u8(c)};
+	if (c->failed || code.end > CXMS_XX_SYSCALL)
+		return bad(err, "end of a block");
+	return keep_block(r, &code, err);
+}
+
+static uint64_t read_line(struct cxms_xread *r, struct cxms_cur *c)
+{
+	r->line += (uint64_t)cxms_cur_svarint(c);
+	return r->line;
+}
+
+static uint32_t limit_of(const struct cxms_block *b, const struct cxms_xevent *e)
+{
+	if (e->flags & CXMS_XE_BEHIND)
+		return b->n_exit + 1;
+	switch (e->kind) {
+	case CXMS_XE_MISP:
+	case CXMS_XE_WRONG:
+		return b->n_exit + 1;
+	case CXMS_XE_IF:
+		return b->n_segment;
+	case CXMS_XE_WB: /* behind an access or a line of instructions */
+		return b->n_access > b->n_segment ? b->n_access : b->n_segment;
+	default:
+		return b->n_access;
+	}
+}
+
+static bool level_fits(uint8_t level)
+{
+	return level >= CXMS_XL_L1 && level <= CXMS_XL_MEM;
+}
+
+static int read_event(struct cxms_xread *r, struct cxms_cur *c, const struct cxms_block *b,
+		      struct cxms_xevent *e)
+{
+	uint8_t kind = cxms_cur_u8(c);
+	uint64_t index = cxms_cur_varint(c), back = 1;
+	*e = (struct cxms_xevent){.kind = kind & CXMS_XE_KIND_MASK,
+				  .flags = kind & (CXMS_XE_TLB2 | CXMS_XE_WALK | CXMS_XE_BEHIND)};
+	switch (e->kind) {
+	case CXMS_XE_MEM:
+	case CXMS_XE_WB:
+	case CXMS_XE_NT:
+		e->line = read_line(r, c);
+		break;
+	case CXMS_XE_USE:
+	case CXMS_XE_L2USE:
+	case CXMS_XE_LLCUSE:
+	case CXMS_XE_FWD:
+		back = cxms_cur_varint(c);
+		break;
+	case CXMS_XE_PF:
+		kind = cxms_cur_u8(c);
+		e->into = kind & 15;
+		e->from = kind >> 4;
+		e->line = read_line(r, c);
+		break;
+	case CXMS_XE_WRONG:
+		back = cxms_cur_varint(c) + 1;
+		e->from = cxms_cur_u8(c);
+		e->line = read_line(r, c);
+		break;
+	case CXMS_XE_IF:
+		e->from = cxms_cur_u8(c);
+		if (e->from == CXMS_XL_MEM)
+			e->line = read_line(r, c);
+		break;
+	default:
+		break;
+	}
+	e->index = (uint32_t)index;
+	e->back = (uint32_t)back;
+	if (c->failed || e->kind >= CXMS_XE_KIND_END || index >= limit_of(b, e) ||
+	    back == 0 || back > UINT32_MAX)
+		return -EINVAL;
+	if (e->kind == CXMS_XE_PF && (!level_fits(e->into) || !level_fits(e->from)))
+		return -EINVAL;
+	if (e->kind == CXMS_XE_WRONG && (e->from < CXMS_XL_L2 || e->from > CXMS_XL_MEM))
+		return -EINVAL;
+	return e->kind == CXMS_XE_IF && !level_fits(e->from) ? -EINVAL : 0;
+}
+
+static int read_run(struct cxms_xread *r, struct cxms_cur *c, uint64_t h,
+		    const struct cxms_xsink *sink, struct cxms_err *err)
+{
+	const struct cxms_block *b = find_block(r->now, h >> 2);
+	if (!b)
+		return bad(err, "a block that was never sent ran");
+	uint64_t exit = h & 1 ? cxms_cur_varint(c) : b->n_exit;
+	uint64_t n = h & 2 ? cxms_cur_varint(c) : 0;
+	if (c->failed || exit > b->n_exit || (h & 1 && exit == b->n_exit))
+		return bad(err, "a block was left by an exit it has not");
+	if (n > CXMS_XS_PACKET_MAX || cxms_array_grow((void **)&r->event, &r->cap_event,
+						      (size_t)n + 1, sizeof(*r->event)) < 0)
+		return bad(err, "number of events");
+	for (uint64_t i = 0; i < n; i++)
+		if (read_event(r, c, b, &r->event[i]) < 0)
+			return bad(err, "an event");
+	const struct cxms_xrun run = {.pid = r->now->pid,
+				      .image = r->now->number,
+				      .tid = r->tid,
+				      .block = b,
+				      .exit = (uint32_t)exit,
+				      .n_event = (size_t)n,
+				      .event = r->event};
+	return sink->run ? sink->run(sink->arg, &run, err) : 0;
+}
+
+static int read_counts(struct cxms_cur *c, uint64_t *count, struct cxms_xcontrol *out)
+{
+	uint64_t n = cxms_cur_varint(c);
+	if (n > 64)
+		return -EINVAL;
+	for (uint64_t i = 0; i < n; i++)
+		count[i] = cxms_cur_varint(c);
+	out->count = count;
+	out->n_count = (size_t)n;
+	return 0;
+}
+
+/* Numbers, then a byte, then text: which of them a control message has. */
+static const struct {
+	uint8_t numbers;
+	bool flag, text, known;
+} shapes[CXMS_XC_END] = {
+	[CXMS_XC_THREAD] = {1, false, false, true},  [CXMS_XC_CLONE] = {1, false, false, true},
+	[CXMS_XC_EXIT] = {1, false, false, true},    [CXMS_XC_WAIT] = {1, false, false, true},
+	[CXMS_XC_RESUME] = {1, true, false, true},   [CXMS_XC_WAKE] = {1, false, false, true},
+	[CXMS_XC_PAGE] = {1, true, false, true},     [CXMS_XC_MAP] = {2, true, true, true},
+	[CXMS_XC_UNMAP] = {2, false, false, true},   [CXMS_XC_FREE] = {1, false, false, true},
+	[CXMS_XC_SYSCALL] = {1, false, false, true}, [CXMS_XC_WARN] = {0, false, true, true},
+	[CXMS_XC_LOST] = {1, false, false, true},    [CXMS_XC_TIME] = {1, false, false, true},
+	[CXMS_XC_ROI] = {0, true, false, true},
+};
+
+static int read_control(struct cxms_xread *r, struct cxms_cur *c, const struct cxms_xsink *sink,
+			struct cxms_err *err)
+{
+	uint64_t count[64];
+	struct cxms_xcontrol m = {
+		.type = cxms_cur_u8(c), .pid = r->now->pid, .image = r->now->number, .tid = r->tid};
+	int rc = 0;
+	if (m.type == CXMS_XC_BLOCK)
+		return read_block(r, c, err);
+	if (m.type == CXMS_XC_HELLO) {
+		rc = read_hello(r, c, &m, err);
+	} else if (m.type == CXMS_XC_COUNTS) {
+		rc = read_counts(c, count, &m) < 0 ? bad(err, "totals") : 0;
+	} else if (m.type == CXMS_XC_TIMED) {
+		m.flag = cxms_cur_u8(c);
+		m.a = cxms_cur_varint(c);
+	} else if (m.type == CXMS_XC_ALLOC) {
+		m.a = cxms_cur_varint(c);
+		m.b = cxms_cur_varint(c);
+		(void)cxms_cur_varint(c); /* caller: for tables by allocation */
+	} else if (m.type < CXMS_XC_END && shapes[m.type].known) {
+		m.a = shapes[m.type].numbers > 0 ? cxms_cur_varint(c) : 0;
+		m.b = shapes[m.type].numbers > 1 ? cxms_cur_varint(c) : 0;
+		m.flag = shapes[m.type].flag ? cxms_cur_u8(c) : 0;
+		m.text = shapes[m.type].text ? cxms_cur_str(c, &m.n_text) : NULL;
+	} else {
+		return bad(err, "a message of an unknown kind");
+	}
+	if (rc)
+		return rc;
+	if (c->failed)
+		return bad(err, "a message is cut");
+	if (m.type == CXMS_XC_THREAD)
+		r->tid = (uint32_t)m.a;
+	return sink->control ? sink->control(sink->arg, &m, err) : 0;
+}
+
+static int read_head(struct cxms_xread *r, const void *data, size_t len, struct cxms_err *err)
+{
+	struct cxms_xs_head h;
+	if (len < sizeof(h))
+		return bad(err, "a packet is shorter than its head");
+	memcpy(&h, data, sizeof(h));
+	if (h.magic != CXMS_XS_MAGIC || h.bytes != len - sizeof(h) || len > CXMS_XS_PACKET_MAX)
+		return bad(err, "head of a packet");
+	r->now = find_image(r, h.pid, h.image);
+	if (!r->now) {
+		if (h.seq != 0)
+			return bad(err, "the first packets of a process are missing");
+		int rc = add_image(r, h.pid, h.image, err);
+		if (rc)
+			return rc;
+		r->now = r->image[r->n_image - 1];
+	}
+	if (h.seq != r->now->next_seq)
+		return bad(err, "packets are missing or in another order");
+	r->now->next_seq++;
+	return 0;
+}
+
+int cxms_xread_packet(struct cxms_xread *r, const void *data, size_t len,
+		      const struct cxms_xsink *sink, struct cxms_err *err)
+{
+	int rc = read_head(r, data, len, err);
+	if (rc)
+		return rc;
+	const uint8_t *p = data;
+	struct cxms_cur c = {p + sizeof(struct cxms_xs_head), p + len, false};
+	r->tid = 0;
+	r->line = 0;
+	while (c.p < c.end && rc == 0) {
+		uint64_t h = cxms_cur_varint(&c);
+		if (c.failed)
+			return bad(err, "a message is cut");
+		rc = h ? read_run(r, &c, h, sink, err) : read_control(r, &c, sink, err);
+	}
+	return rc;
+}

@@ -1,0 +1,64 @@
+/* Reads the exact stream: packets into blocks taken apart and runs of them with their miss records.
+ */
+#ifndef CXMS_CORE_XREAD_H
+#define CXMS_CORE_XREAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/uops.h"
+#include "core/xstream.h"
+
+struct cxms_err;
+
+/** struct cxms_xevent - one miss record; see enum cxms_xs_event */
+struct cxms_xevent {
+	uint8_t kind, flags; /* flags: CXMS_XE_TLB2, CXMS_XE_WALK */
+	uint8_t into, from;  /* PF: levels; IF, WRONG: from */
+	uint32_t index;
+	uint32_t back; /* fills or stores back, >= 1; WRONG: instructions behind the branch */
+	uint64_t line;
+};
+
+/** struct cxms_xrun - one run of a block; borrowed during the call */
+struct cxms_xrun {
+	uint32_t pid, image, tid;
+	const struct cxms_block *block;
+	uint32_t exit; /* number of the side exit, n_exit = ran to its end */
+	size_t n_event;
+	const struct cxms_xevent *event;
+};
+
+/** struct cxms_xcontrol - one control message; which fields count: enum cxms_xs_control */
+struct cxms_xcontrol {
+	enum cxms_xs_control type;
+	uint32_t pid, image, tid; /* of the thread it came from */
+	uint64_t a, b;		  /* the numbers in their order: tid, address, page, bytes, ... */
+	uint8_t flag;		  /* the byte */
+	const uint8_t *text;	  /* counted bytes, n_text of them, or NULL */
+	size_t n_text;
+	const uint64_t *count; /* CXMS_XC_COUNTS: n_count totals */
+	size_t n_count;
+};
+
+/** struct cxms_xsink - who is told; a callback that fails (-errno) ends the reading */
+struct cxms_xsink {
+	void *arg;
+	int (*run)(void *arg, const struct cxms_xrun *run, struct cxms_err *err);
+	int (*control)(void *arg, const struct cxms_xcontrol *control, struct cxms_err *err);
+};
+
+struct cxms_xread;
+/** @split: cracking rule, as cxms_uops_new(). Owner: cxms_xread_free() */
+int cxms_xread_new(bool split, struct cxms_xread **out, struct cxms_err *err);
+void cxms_xread_free(struct cxms_xread *r);
+/**
+ * cxms_xread_packet() - one packet, head included
+ * Every length and number is checked: -EINVAL names what is wrong; then the reader is of no
+ * further use.
+ */
+int cxms_xread_packet(struct cxms_xread *r, const void *data, size_t len,
+		      const struct cxms_xsink *sink, struct cxms_err *err);
+
+#endif

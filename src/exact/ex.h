@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The exact source's Valgrind tool, which links Valgrind's core. It writes the raw stream that
+ * core/xstream.h defines.
+ *
+ *   ex_main.c        options, start and end
+ *   ex_instrument.c  translation: what generated code notes, and what a block looks like
+ *   ex_decode.c      the few facts about instruction bytes that VEX does not keep
+ *   ex_run.c         run time: a block that ran goes through caches, TLB and predictor
+ *   ex_wrong.c       the path behind a mispredicted branch
+ *   ex_out.c         packets
+ *   ex_roi.c         regions of interest, sampling, client requests
+ *   ex_pages.c       pages: seen so far, their frames
+ *   ex_sys.c         threads, futexes, maps, fork and exec
+ *   ex_alloc.c       calls of malloc and its kin
+ */
+#ifndef CXMS_EXACT_EX_H
+#define CXMS_EXACT_EX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/bpred.h"
+#include "core/cache.h"
+#include "core/tlb.h"
+#include "core/xstream.h"
+
+#include "pub_tool_basics.h"
+/* after basics */
+#include "pub_tool_libcbase.h"
+#include "pub_tool_libcprint.h"
+#include "pub_tool_mallocfree.h"
+#include "pub_tool_threadstate.h"
+#include "pub_tool_tooliface.h"
+
+#include "libvex_guest_amd64.h"
+
+#define EX_LIKELY(x)   __builtin_expect(!!(x), 1)
+#define EX_UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* Generated code notes into the two shadow copies of the guest state, which tools own and this one
+ * has no other use for: slot 0 is how far the block came, the others are addresses. */
+#define EX_SLOTS_OFFSET	 ((Int)sizeof(VexGuestAMD64State))
+#define EX_SLOT_PROGRESS 0u
+#define EX_SLOT_ADDRESS	 1u
+/* Slot 0: 0 = begun; e + 1 = at side exit e; EX_PASSED + e = went past it; EX_END = the end. */
+#define EX_PASSED 0x10000u
+#define EX_END	  0x20000u
+/* More accesses than this, and the block is cut in two. */
+#define EX_BLOCK_ACCESSES 128u
+
+struct ex_insn {
+	uint64_t addr;
+	uint8_t len, bytes[15];
+};
+
+/**
+ * struct ex_access - an access of a block
+ * @loose: or'ed to a tag before it is compared with line << 1 | 1: 1 if clean is good enough, 0 if
+ *         the line must be dirty already, all ones if the fast path is not for this access
+ * @last:  bytes - 1;  @insn: index;  @guarded: may not happen, its address is 0 then
+ */
+struct ex_access {
+	uint64_t loose;
+	uint16_t insn, last;
+	uint8_t kind, log2_bytes;
+	bool guarded;
+};
+
+/* What has been done when a block is left by a side exit, or (the one past the last) by its end. */
+struct ex_part {
+	uint16_t insns, accesses, lines, loads, stores;
+	uint8_t kind;	 /* enum cxms_xs_exit */
+	bool is_inverse; /* the side exit is the branch not taken */
+};
+
+enum ex_mark {
+	EX_MARK_NONE = 0,
+	EX_MARK_BEGIN = 1,
+	EX_MARK_END = 2,
+	EX_MARK_COLD = 4,
+	EX_MARK_ALLOC = 8
+};
+
+/**
+ * struct ex_block - a straight piece of code, entered at the top
+ * @id:      its number in the stream; 0 = not sent yet
+ * @mark:    enum ex_mark: its first instruction is the entry of a function of interest
+ * @sibling: the next block of the same translation, or the next prefix made of it by a fault
+ */
+struct ex_block {
+	uint64_t addr;
+	uint32_t id;
+	uint16_t n_insn, n_access, n_exit, n_line;
+	uint8_t mark, alloc;
+	struct ex_access *access;
+	struct ex_part *part; /* n_exit + 1 */
+	uint64_t *line;	      /* instruction lines */
+	struct ex_insn *insn;
+	void *body; /* holds the four arrays */
+	struct ex_block *sibling;
+};
+
+/* The last store to an aligned piece of 8 bytes, both truncated to 32 bits. */
+struct ex_granule {
+	uint32_t granule, store;
+};
+#define EX_GRANULES	2048u
+#define EX_FORWARD_BACK 128u /* stores */
+
+struct ex_core {
+	struct cxms_bpred bpred;
+	struct cxms_tlb tlb;
+};
+
+/**
+ * struct ex_thread - a thread of the program
+ * @number:  1, 2, ... in order of creation: its name in the stream
+ * @insns, @fills, @stores: so far; fills and stores only while timed
+ * @floor:   fills before this one belong to the past
+ * @line:    of its last line body, if that was in packet number @line_packet
+ * @clear:   address that the kernel clears and wakes at its exit, or 0
+ */
+struct ex_thread {
+	uint32_t number, core_number;
+	uint64_t insns, fills, floor;
+	uint32_t stores;
+	struct ex_core *core;
+	struct cxms_hier_core *caches;
+	uint64_t line, line_packet;
+	uint64_t clear, waits_on;
+	uint64_t store_insn[EX_FORWARD_BACK];
+	struct ex_granule granule[EX_GRANULES];
+};
+
+struct ex_event {
+	uint64_t value; /* line, or how far back */
+	uint16_t index;
+	uint16_t behind; /* WRONG: instructions */
+	uint8_t kind, byte;
+};
+/* A message of this many events fits in a packet: 17 bytes each at most. */
+#define EX_EVENTS 3800u
+
+struct ex_options {
+	const HChar *out, *roi_begin, *roi_end, *cold_at;
+	struct cxms_hier_cfg hier;
+	struct cxms_tlb_cfg tlb;
+	bool has_tlb, has_frames, stats, alloc;
+	uint64_t sample_detail, sample_period; /* instructions; period 0: no sampling */
+	uint32_t image;
+};
+
+/**
+ * struct ex_state - everything else
+ * @pending: the block that was entered last and has not been accounted for
+ * @slot:    where generated code notes, for the thread that runs
+ * @in_region, @in_sample: timed = both
+ */
+struct ex_state {
+	struct ex_block *pending;
+	uint64_t *slot;
+	struct ex_thread *thread;
+	bool timed, in_region, in_sample, had_region;
+	uint64_t sample_left;
+	unsigned n_event;
+	struct ex_event event[EX_EVENTS];
+	struct cxms_hier hier;
+	struct ex_core *core;
+	struct ex_thread **thread_of; /* by Valgrind's thread number */
+	uint32_t n_thread, next_block;
+	uint64_t count[CXMS_XN_COUNT];
+	struct ex_options opt;
+	uint32_t pid;
+};
+extern struct ex_state ex;
+
+/* ex_instrument.c */
+void ex_instrument_init(void);
+IRSB *ex_instrument(VgCallbackClosure *closure, IRSB *in, const VexGuestLayout *layout,
+		    const VexGuestExtents *extents, const VexArchInfo *arch, IRType guest_word,
+		    IRType host_word);
+struct ex_block *ex_block_prefix(struct ex_block *b, unsigned n_insn);
+void ex_discard(Addr addr, VexGuestExtents extents);
+
+/* ex_decode.c */
+enum ex_what { EX_WHAT_OTHER, EX_WHAT_BRANCH, EX_WHAT_PREFETCH, EX_WHAT_NT_STORE };
+/**
+ * struct ex_operand - a memory operand
+ * @base, @index: register numbers, or -1;  @ip_relative: relative to the end of the instruction
+ */
+struct ex_operand {
+	int base, index;
+	unsigned scale_shift;
+	int32_t displacement;
+	bool ip_relative, is_32bit, is_fs, is_gs;
+};
+enum ex_what ex_decode(const uint8_t *bytes, unsigned len, struct ex_operand *operand);
+
+/* ex_run.c */
+VG_REGPARM(2) void ex_enter(char *guest, struct ex_block *b);
+/** ex_settle() - accounts for the pending block; @next: where the thread goes on. */
+void ex_settle(uint64_t next);
+struct ex_thread *ex_thread_new(void);
+void ex_run_init(void);
+/** ex_run_cold() - empties caches and TLB, forgets what predictor and prefetchers learnt. */
+void ex_run_cold(void);
+
+/**
+ * ex_wrong_load() - a load behind the mispredicted branch of exit @branch, @insns instructions on
+ * Return: where the line was; it is in the first level now.
+ */
+enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64_t pc,
+				   unsigned branch, unsigned insns, bool timed);
+
+/* ex_wrong.c */
+/**
+ * ex_wrong_path() - walks the path that the predictor chose in vain
+ * @guest: registers as the branch left them;  @branch: its exit number;  @to: where it led
+ * @waits: the branch probably waits for a miss, so the walk may be long
+ */
+void ex_wrong_path(struct ex_thread *t, const char *guest, unsigned branch, uint64_t to,
+		   bool waits, bool timed);
+
+/* ex_out.c */
+void ex_out_open(uint32_t image, bool is_fork);
+void ex_out_close(void);
+void ex_out_flush(void);
+/** ex_begin() - room for a message of up to @bytes, under the name of the current thread. */
+void ex_begin(unsigned bytes);
+void ex_control(uint8_t type, unsigned bytes);
+void ex_byte(uint8_t value);
+void ex_varint(uint64_t value);
+void ex_zigzag(int64_t value);
+void ex_string(const HChar *s, unsigned len);
+void ex_send_block(struct ex_block *b);
+void ex_send_run(struct ex_block *b, unsigned left);
+void ex_warn(const HChar *format, ...) PRINTF_CHECK(1, 2);
+/** ex_answer() - asks the reader for simulated time; 0 if nobody answers. */
+uint64_t ex_answer(uint64_t token);
+
+/* ex_roi.c */
+void ex_roi_init(void);
+uint8_t ex_roi_mark(Addr addr);
+void ex_roi_enter(uint8_t mark);
+void ex_sample_next(void);
+void ex_time_restart(void);
+Bool ex_request(ThreadId tid, UWord *args, UWord *ret);
+void ex_roi_report(void);
+
+/* ex_pages.c */
+void ex_page_touch(uint64_t page, bool is_store);
+bool ex_page_known(uint64_t page);
+/** ex_page_index() - the physical line that caches are indexed by. */
+uint64_t ex_page_index(uint64_t line);
+void ex_page_forget(uint64_t first, uint64_t last);
+
+/* ex_sys.c */
+void ex_sys_init(void);
+void ex_sys_end(void);
+
+/* ex_main.c */
+void ex_number_images(void);
+
+/* ex_alloc.c */
+uint8_t ex_alloc_kind(Addr addr);
+void ex_alloc_enter(struct ex_block *b);
+
+#endif

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Packets: to a socket that cxmlemsim listens on, to a file, or nowhere. */
+#include "ex.h"
+
+#include <stdarg.h>
+
+#include "pub_tool_clientstate.h"
+#include "pub_tool_libcfile.h"
+#include "pub_tool_libcproc.h"
+#include "pub_tool_vki.h"
+#include "pub_tool_vkiscnums.h"
+#include "pub_tool_xarray.h"
+
+/* Valgrind keeps the descriptors of tools out of the program's way; not in the tool headers. */
+extern Int VG_(safe_fd)(Int fd);
+
+#define HEAD_BYTES sizeof(struct cxms_xs_head)
+/* A thread message: h, type, thread. */
+#define THREAD_BYTES 12u
+
+static struct {
+	bool is_socket;
+	int fd; /* -1: packets are dropped */
+	uint32_t image, used;
+	uint64_t seq, insns;
+	const struct ex_thread *thread; /* that the messages are of; NULL: packet is empty */
+	union {
+		struct cxms_xs_head head;
+		uint8_t byte[CXMS_XS_PACKET_MAX];
+	} packet;
+} out = {.fd = -1};
+
+static long system_call(long number, long a, long b, long c, long d)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = 0;
+	register long r9 __asm__("r9") = 0;
+	long result;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
+static long again(long number, long a, long b, long c, long d)
+{
+	long result;
+
+	do
+		result = system_call(number, a, b, c, d);
+	while (result == -VKI_EINTR || result == -VKI_EAGAIN);
+	return result;
+}
+
+static int open_socket(const HChar *name)
+{
+	struct {
+		uint16_t family;
+		HChar path[108];
+	} address = {.family = VKI_AF_UNIX};
+	unsigned len = (unsigned)VG_(strlen)(name);
+	long fd, rc;
+
+	if (len + 1 > sizeof(address.path))
+		return -1;
+	VG_(memcpy)(address.path + 1, name, len); /* a leading 0: an abstract name */
+	fd = system_call(__NR_socket, VKI_AF_UNIX, 5 /* SOCK_SEQPACKET */ | 02000000 /* CLOEXEC */,
+			 0, 0);
+	if (fd < 0)
+		return -1;
+	rc = again(__NR_connect, fd, (long)&address, (long)(sizeof(uint16_t) + 1 + len), 0);
+	if (rc < 0) {
+		VG_(close)((Int)fd);
+		return -1;
+	}
+	return VG_(safe_fd)((Int)fd);
+}
+
+static int open_file(const HChar *path)
+{
+	SysRes r = VG_(open)(path, VKI_O_CREAT | VKI_O_APPEND | VKI_O_WRONLY, 0600);
+
+	return sr_isError(r) ? -1 : VG_(safe_fd)((Int)sr_Res(r));
+}
+
+static void hello(bool is_fork)
+{
+	Word n = is_fork ? 0 : VG_(sizeXA)(VG_(args_for_client));
+	unsigned bytes = is_fork ? 0 : (unsigned)VG_(strlen)(VG_(args_the_exename));
+	unsigned limit = CXMS_XS_PACKET_MAX / 2, len;
+	HChar *words = VG_(malloc)("cxms.hello", limit + 1);
+
+	if (bytes > limit)
+		bytes = limit;
+	VG_(memcpy)(words, is_fork ? "" : VG_(args_the_exename), bytes);
+	for (Word i = 0; i < n; i++) {
+		const HChar *word = *(HChar **)VG_(indexXA)(VG_(args_for_client), i);
+
+		len = (unsigned)VG_(strlen)(word);
+		if (bytes + 1 + len > limit)
+			break;
+		words[bytes++] = 0;
+		VG_(memcpy)(words + bytes, word, len);
+		bytes += len;
+	}
+	ex_control(CXMS_XC_HELLO, 64 + bytes);
+	ex_varint(1);
+	ex_varint(ex.pid);
+	ex_varint((uint64_t)VG_(getppid)());
+	ex_byte(is_fork);
+	ex_varint(ex.next_block);
+	ex_string(words, bytes);
+	VG_(free)(words);
+}
+
+void ex_out_open(uint32_t image, bool is_fork)
+{
+	const HChar *where = ex.opt.out;
+
+	ex.pid = (uint32_t)VG_(getpid)();
+	out.fd = -1;
+	out.image = image;
+	out.seq = 0;
+	out.used = 0;
+	out.thread = NULL;
+	if (where) {
+		out.is_socket = where[0] == '@';
+		out.fd = out.is_socket ? open_socket(where + 1) : open_file(where);
+		if (out.fd < 0 && !is_fork) {
+			VG_(fmsg)("cannot write to '%s'\n", where);
+			VG_(exit)(125);
+		}
+	}
+	hello(is_fork);
+}
+
+void ex_out_close(void)
+{
+	if (out.fd >= 0)
+		VG_(close)(out.fd);
+	out.fd = -1;
+}
+
+static void write_all(const uint8_t *at, unsigned n)
+{
+	while (n > 0) {
+		Int done = VG_(write)(out.fd, at, (Int)n);
+
+		if (done <= 0) {
+			VG_(umsg)("the trace file cannot be written; the rest is lost\n");
+			ex_out_close();
+			return;
+		}
+		at += done;
+		n -= (unsigned)done;
+	}
+}
+
+void ex_out_flush(void)
+{
+	if (out.used <= HEAD_BYTES)
+		return;
+	out.packet.head = (struct cxms_xs_head){.magic = CXMS_XS_MAGIC,
+						.bytes = out.used - (uint32_t)HEAD_BYTES,
+						.pid = ex.pid,
+						.image = out.image,
+						.seq = out.seq++,
+						.insns = out.insns};
+	if (out.fd >= 0 && !out.is_socket)
+		write_all(out.packet.byte, out.used);
+	/* A reader that left is no fault of the program: it runs on, unseen. */
+	if (out.fd >= 0 && out.is_socket &&
+	    again(__NR_sendto, out.fd, (long)out.packet.byte, out.used, VKI_MSG_NOSIGNAL) < 0)
+		ex_out_close();
+	out.used = 0;
+	out.thread = NULL;
+}
+
+static inline void put(uint8_t value)
+{
+	out.packet.byte[out.used++] = value;
+}
+
+static inline void put_varint(uint64_t value)
+{
+	while (value >= 0x80) {
+		put((uint8_t)(value | 0x80));
+		value >>= 7;
+	}
+	put((uint8_t)value);
+}
+
+static inline void put_zigzag(int64_t value)
+{
+	put_varint((uint64_t)value << 1 ^ (uint64_t)(value >> 63));
+}
+
+static void put_thread(void)
+{
+	if (out.used == 0) {
+		out.used = HEAD_BYTES;
+		out.insns = ex.count[CXMS_XN_INSNS];
+	}
+	out.thread = ex.thread;
+	put(0);
+	put(CXMS_XC_THREAD);
+	put_varint(ex.thread->number);
+}
+
+void ex_begin(unsigned bytes)
+{
+	if (EX_UNLIKELY(out.used + bytes + THREAD_BYTES > CXMS_XS_PACKET_MAX))
+		ex_out_flush();
+	if (EX_UNLIKELY(out.thread != ex.thread))
+		put_thread();
+}
+
+void ex_control(uint8_t type, unsigned bytes)
+{
+	ex_begin(2 + bytes);
+	put(0);
+	put(type);
+}
+
+void ex_byte(uint8_t value)
+{
+	put(value);
+}
+
+void ex_varint(uint64_t value)
+{
+	put_varint(value);
+}
+
+void ex_zigzag(int64_t value)
+{
+	put_zigzag(value);
+}
+
+void ex_string(const HChar *s, unsigned len)
+{
+	put_varint(len);
+	VG_(memcpy)(out.packet.byte + out.used, s, len);
+	out.used += len;
+}
+
+void ex_warn(const HChar *format, ...)
+{
+	HChar text[256];
+	va_list ap;
+	unsigned len;
+
+	va_start(ap, format);
+	len = VG_(vsnprintf)(text, sizeof(text), format, ap);
+	va_end(ap);
+	if (len >= sizeof(text))
+		len = sizeof(text) - 1;
+	ex_control(CXMS_XC_WARN, 8 + len);
+	ex_string(text, len);
+}
+
+uint64_t ex_answer(uint64_t token)
+{
+	uint64_t answer = 0;
+
+	ex_control(CXMS_XC_TIME, 16);
+	ex_varint(token);
+	ex_out_flush();
+	if (out.fd < 0 || !out.is_socket ||
+	    again(__NR_recvfrom, out.fd, (long)&answer, sizeof(answer), 0) != sizeof(answer))
+		return 0;
+	return answer;
+}
+
+static void put_insns(const struct ex_block *b)
+{
+	uint64_t end = b->addr;
+
+	put_varint(b->n_insn);
+	for (unsigned i = 0; i < b->n_insn; i++) {
+		const struct ex_insn *insn = &b->insn[i];
+
+		put_zigzag((int64_t)(insn->addr - end));
+		ex_string((const HChar *)insn->bytes, insn->len);
+		end = insn->addr + insn->len;
+	}
+}
+
+void ex_send_block(struct ex_block *b)
+{
+	b->id = ex.next_block++;
+	ex_control(CXMS_XC_BLOCK, 64 + b->n_insn * 27u + b->n_access * 4u + b->n_exit * 8u);
+	put_varint(b->id);
+	put_varint(b->addr);
+	put_insns(b);
+	put_varint(b->n_access);
+	for (unsigned i = 0; i < b->n_access; i++) {
+		put_varint(b->access[i].insn);
+		put((uint8_t)(b->access[i].kind | b->access[i].log2_bytes << 4));
+	}
+	put_varint(b->n_exit);
+	for (unsigned i = 0; i < b->n_exit; i++) {
+		put_varint(b->part[i].insns - 1u);
+		put_varint(b->part[i].accesses);
+		put(b->part[i].kind);
+	}
+	put(b->part[b->n_exit].kind);
+}
+
+static void put_line(uint64_t line)
+{
+	struct ex_thread *t = ex.thread;
+
+	put_zigzag((int64_t)(line - (t->line_packet == out.seq + 1 ? t->line : 0)));
+	t->line = line;
+	t->line_packet = out.seq + 1;
+}
+
+static void put_event(const struct ex_event *e)
+{
+	put(e->kind);
+	put_varint(e->index);
+	switch (e->kind & CXMS_XE_KIND_MASK) {
+	case CXMS_XE_USE:
+	case CXMS_XE_L2USE:
+	case CXMS_XE_LLCUSE:
+	case CXMS_XE_FWD:
+		put_varint(e->value);
+		break;
+	case CXMS_XE_PF:
+		put(e->byte);
+		put_line(e->value);
+		break;
+	case CXMS_XE_WRONG:
+		put_varint(e->behind);
+		ex_byte(e->byte);
+		put_line(e->value);
+		break;
+	case CXMS_XE_IF:
+		put(e->byte);
+		if (e->byte == CXMS_XL_MEM)
+			put_line(e->value);
+		break;
+	case CXMS_XE_MEM:
+	case CXMS_XE_WB:
+	case CXMS_XE_NT:
+		put_line(e->value);
+		break;
+	default:
+		break;
+	}
+}
+
+void ex_send_run(struct ex_block *b, unsigned left)
+{
+	if (EX_UNLIKELY(!b->id))
+		ex_send_block(b);
+	ex_begin(24 + 17 * ex.n_event);
+	put_varint((uint64_t)b->id << 2 | (ex.n_event ? 2u : 0u) | (left < b->n_exit));
+	if (left < b->n_exit)
+		put_varint(left);
+	if (ex.n_event) {
+		put_varint(ex.n_event);
+		for (unsigned i = 0; i < ex.n_event; i++)
+			put_event(&ex.event[i]);
+	}
+}

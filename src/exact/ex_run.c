@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Run time. Generated code calls ex_enter() once a block, at its top; that accounts for the block
+ * that ran before, whose addresses and progress generated code noted in slots.
+ */
+#include "ex.h"
+
+#include "pub_tool_aspacemgr.h"
+#include "pub_tool_libcassert.h"
+#include "pub_tool_vki.h"
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define NEVER_INLINE  static __attribute__((noinline))
+
+/* Compared with the page of an access where there is no TLB: every address is on this page. */
+#define NO_TLB_SHIFT 63
+
+static struct {
+	unsigned page_shift;
+} run;
+
+static void *memory, **tlb_memory;
+
+void ex_run_cold(void)
+{
+	cxms_hier_init(&ex.hier, &ex.opt.hier, memory);
+	for (uint32_t i = 0; i < ex.opt.hier.cores; i++) {
+		cxms_bpred_init(&ex.core[i].bpred);
+		if (ex.opt.has_tlb)
+			cxms_tlb_init(&ex.core[i].tlb, &ex.opt.tlb, tlb_memory[i]);
+	}
+}
+
+void ex_run_init(void)
+{
+	uint32_t cores = ex.opt.hier.cores;
+	size_t tlb = ex.opt.has_tlb ? cxms_tlb_bytes(&ex.opt.tlb) : 0;
+
+	memory = VG_(am_shadow_alloc)(cxms_hier_bytes(&ex.opt.hier));
+	tlb_memory = VG_(calloc)("cxms.tlb", cores, sizeof(*tlb_memory));
+	for (uint32_t i = 0; tlb && i < cores; i++)
+		tlb_memory[i] = VG_(malloc)("cxms.tlb.entries", tlb);
+	ex.core = VG_(calloc)("cxms.core", cores, sizeof(*ex.core));
+	run.page_shift = ex.opt.has_tlb ? ex.opt.tlb.page_shift : NO_TLB_SHIFT;
+	ex_run_cold();
+}
+
+struct ex_thread *ex_thread_new(void)
+{
+	struct ex_thread *t = VG_(calloc)("cxms.thread", 1, sizeof(*t));
+
+	t->number = ++ex.n_thread;
+	t->core_number = (t->number - 1) % ex.opt.hier.cores;
+	t->core = &ex.core[t->core_number];
+	t->caches = &ex.hier.core[t->core_number];
+	t->stores = EX_FORWARD_BACK + 1;
+	return t;
+}
+
+ALWAYS_INLINE void note(unsigned kind, unsigned index, uint64_t value, unsigned byte)
+{
+	ex.event[ex.n_event++] = (struct ex_event){.value = value,
+						   .index = (uint16_t)index,
+						   .kind = (uint8_t)kind,
+						   .byte = (uint8_t)byte};
+}
+
+/* What an access caused goes behind it. Room is kept for one event of each access and exit. */
+static void note_effects(unsigned index, unsigned flags)
+{
+	for (unsigned i = 0; i < ex.hier.n_effect; i++) {
+		const struct cxms_hier_effect *e = &ex.hier.effect[i];
+
+		if (ex.n_event >= EX_EVENTS - 6 * EX_BLOCK_ACCESSES) {
+			ex.hier.lost++;
+			continue;
+		}
+		if (e->into)
+			note(CXMS_XE_PF | flags, index, e->line, (unsigned)(e->into | e->from << 4));
+		else
+			note(CXMS_XE_WB | flags, index, e->line, 0);
+	}
+}
+
+NEVER_INLINE void fetch_miss(struct ex_thread *t, unsigned index, uint64_t line, bool timed)
+{
+	enum cxms_hier_level level;
+
+	ex.hier.n_effect = 0;
+	level = cxms_hier_fetch(&ex.hier, t->core_number, line);
+	if (level == CXMS_HIER_L1)
+		return;
+	ex.count[CXMS_XN_L1I_MISS]++;
+	ex.count[CXMS_XN_L2_MISS] += ex.hier.has_l2 && level > CXMS_HIER_L2;
+	ex.count[CXMS_XN_LLC_IFETCH_MISS] += level == CXMS_HIER_MEM;
+	ex_page_touch(line >> (CXMS_XS_PAGE_SHIFT - CXMS_XS_LINE_SHIFT), false);
+	if (!timed)
+		return;
+	note(CXMS_XE_IF, index, line, level);
+	note_effects(index, 0);
+}
+
+/* Several lines of one access: what counts is the one that was furthest away. */
+struct served {
+	struct cxms_hier_res res;
+	uint64_t line;
+	bool any_fill;
+};
+
+static void serve(struct cxms_hier_req *req, uint64_t last_line, struct served *worst)
+{
+	uint64_t first = req->line;
+
+	*worst = (struct served){.line = first};
+	for (uint64_t line = first; line <= last_line; line++) {
+		struct cxms_hier_res res;
+
+		req->line = line;
+		cxms_hier_data(&ex.hier, req, &res);
+		worst->any_fill |= res.level > CXMS_HIER_L1;
+		if (res.level > worst->res.level ||
+		    (res.level == worst->res.level && res.use && !worst->res.use)) {
+			worst->res = res;
+			worst->line = line;
+		}
+	}
+	req->line = first;
+}
+
+static void count_access(unsigned kind, enum cxms_hier_level level)
+{
+	if (kind == CXMS_XA_PREFETCH || level == CXMS_HIER_L1)
+		return;
+	ex.count[CXMS_XN_L2_MISS] += ex.hier.has_l2 && level > CXMS_HIER_L2;
+	if (kind == CXMS_XA_STORE) {
+		ex.count[CXMS_XN_L1D_STORE_MISS]++;
+		ex.count[CXMS_XN_LLC_STORE_MISS] += level == CXMS_HIER_MEM;
+	} else {
+		ex.count[CXMS_XN_L1D_LOAD_MISS]++;
+		ex.count[CXMS_XN_LLC_LOAD_MISS] += level == CXMS_HIER_MEM;
+	}
+}
+
+/* The event of a served access, unless it is a plain first-level hit. */
+static void note_access(struct ex_thread *t, unsigned index, const struct served *s,
+			unsigned flags)
+{
+	static const uint8_t plain[] = {0, CXMS_XE_HIT, CXMS_XE_L2, CXMS_XE_LLC, CXMS_XE_MEM};
+	static const uint8_t in_flight[] = {0, CXMS_XE_USE, CXMS_XE_L2USE, CXMS_XE_LLCUSE, 0};
+	bool use = s->res.use && s->res.number < t->fills;
+
+	if (s->res.level == CXMS_HIER_L1 && !use && !flags)
+		return;
+	if (use)
+		note(in_flight[s->res.level] | flags, index, t->fills - s->res.number, 0);
+	else
+		note(plain[s->res.level] | flags, index, s->line, 0);
+}
+
+static unsigned translate(struct ex_thread *t, uint64_t address)
+{
+	if (!ex.opt.has_tlb)
+		return 0;
+	switch (cxms_tlb_access(&t->core->tlb, address)) {
+	case CXMS_TLB_SECOND:
+		ex.count[CXMS_XN_TLB_MISS]++;
+		return CXMS_XE_TLB2;
+	case CXMS_TLB_WALK:
+		ex.count[CXMS_XN_TLB_MISS]++;
+		ex.count[CXMS_XN_WALK]++;
+		return CXMS_XE_WALK;
+	default:
+		return 0;
+	}
+}
+
+static unsigned translate_all(struct ex_thread *t, uint64_t address, unsigned last)
+{
+	unsigned flags = translate(t, address);
+
+	if (address >> run.page_shift != (address + last) >> run.page_shift)
+		flags |= translate(t, address + last);
+	return flags & CXMS_XE_WALK ? CXMS_XE_WALK : flags;
+}
+
+static void past_caches(unsigned index, uint64_t line, uint64_t last_line, unsigned flags,
+			bool timed)
+{
+	ex.hier.n_effect = 0;
+	for (uint64_t l = line; l <= last_line; l++)
+		cxms_hier_flush(&ex.hier, l);
+	if (!timed)
+		return;
+	note(CXMS_XE_NT | flags, index, line, 0);
+	note_effects(index, 0);
+}
+
+/* A software prefetch of what is not mapped does nothing. */
+static bool is_void(const struct ex_access *a, uint64_t address)
+{
+	if (a->guarded)
+		return address == 0;
+	return a->kind == CXMS_XA_PREFETCH && !ex_page_known(address >> CXMS_XS_PAGE_SHIFT) &&
+	       !VG_(am_is_valid_for_client)(address, 1, VKI_PROT_READ);
+}
+
+static void skip(const struct ex_access *a, unsigned index, bool timed)
+{
+	ex.count[CXMS_XN_LOADS] -= a->kind == CXMS_XA_LOAD;
+	ex.count[CXMS_XN_STORES] -= a->kind == CXMS_XA_STORE || a->kind == CXMS_XA_NT_STORE;
+	if (timed)
+		note(CXMS_XE_SKIP, index, 0, 0);
+}
+
+/* Everything that is not a hit on the most recent clean-enough line of a set. Returns false if the
+ * access did not happen. */
+NEVER_INLINE bool slow_access(struct ex_thread *t, const struct ex_block *b, unsigned index,
+			      uint64_t address, bool timed)
+{
+	const struct ex_access *a = &b->access[index];
+	uint64_t last_line = (address + a->last) >> CXMS_XS_LINE_SHIFT;
+	bool is_store = a->kind == CXMS_XA_STORE || a->kind == CXMS_XA_NT_STORE;
+	struct cxms_hier_req req = {.line = address >> CXMS_XS_LINE_SHIFT,
+				    .address = address,
+				    .pc = b->insn[a->insn].addr,
+				    .now = t->insns + a->insn,
+				    .fill = timed ? t->fills : CXMS_CACHE_NO_FILL,
+				    .floor = t->floor,
+				    .thread = t->number,
+				    .core = t->core_number,
+				    .store = is_store,
+				    .idle = a->kind == CXMS_XA_PREFETCH};
+	struct served served;
+	unsigned flags;
+
+	if (is_void(a, address)) {
+		skip(a, index, timed);
+		return false;
+	}
+	flags = translate_all(t, address, a->last);
+	for (uint64_t page = address >> CXMS_XS_PAGE_SHIFT;
+	     page <= (address + a->last) >> CXMS_XS_PAGE_SHIFT; page++)
+		if (!req.idle)
+			ex_page_touch(page, is_store);
+	if (a->kind == CXMS_XA_NT_STORE) {
+		past_caches(index, req.line, last_line, flags, timed);
+		return true;
+	}
+	ex.hier.n_effect = 0;
+	serve(&req, last_line, &served);
+	count_access(a->kind, served.res.level);
+	if (timed) {
+		note_access(t, index, &served, flags);
+		t->fills += served.any_fill;
+		req.fill = t->fills;
+	}
+	if (ex.hier.has_prefetch)
+		for (; req.line <= last_line; req.line++) {
+			cxms_hier_prefetch(&ex.hier, &req, served.res.level);
+			req.address = (req.line + 1) << CXMS_XS_LINE_SHIFT;
+		}
+	if (timed) {
+		t->fills = req.fill;
+		note_effects(index, 0);
+	}
+	return true;
+}
+
+/* A load of what a recent store wrote. */
+ALWAYS_INLINE void forward(struct ex_thread *t, unsigned index, uint64_t address, unsigned last,
+			   uint64_t now)
+{
+	uint64_t g = address >> 3, end = (address + last) >> 3;
+	uint32_t nearest = EX_FORWARD_BACK + 1;
+
+	do {
+		const struct ex_granule *e = &t->granule[g % EX_GRANULES];
+		uint32_t back = t->stores - e->store;
+
+		if (EX_UNLIKELY(e->granule == (uint32_t)g && back < nearest))
+			nearest = back;
+	} while (EX_UNLIKELY(++g <= end));
+	if (EX_UNLIKELY(nearest <= EX_FORWARD_BACK) &&
+	    now - t->store_insn[(t->stores - nearest) % EX_FORWARD_BACK] <= ex.opt.hier.window)
+		note(CXMS_XE_FWD, index, nearest, 0);
+}
+
+ALWAYS_INLINE void stored(struct ex_thread *t, uint64_t address, unsigned last, uint64_t now)
+{
+	uint64_t g = address >> 3, end = (address + last) >> 3;
+
+	do
+		t->granule[g % EX_GRANULES] =
+			(struct ex_granule){.granule = (uint32_t)g, .store = t->stores};
+	while (EX_UNLIKELY(++g <= end));
+	t->store_insn[t->stores % EX_FORWARD_BACK] = now;
+	t->stores++;
+}
+
+ALWAYS_INLINE void access_one(struct ex_thread *t, const struct ex_block *b, unsigned index,
+			      uint64_t address, bool timed)
+{
+	const struct ex_access *a = &b->access[index];
+	const struct cxms_cache *l1 = &t->caches->l1d;
+	uint64_t line = address >> CXMS_XS_LINE_SHIFT, now = t->insns + a->insn;
+	size_t slot = cxms_cache_mru(l1, line);
+	unsigned page_shift = run.page_shift;
+
+	if (EX_UNLIKELY((l1->tag[slot] | a->loose) != (line << 1 | 1) || now <= l1->fresh[slot] ||
+			(address + a->last) >> CXMS_XS_LINE_SHIFT != line ||
+			(page_shift != NO_TLB_SHIFT &&
+			 address >> page_shift != t->core->tlb.last)))
+		if (!slow_access(t, b, index, address, timed))
+			return;
+	if (!timed)
+		return;
+	if (a->kind == CXMS_XA_LOAD)
+		forward(t, index, address, a->last, now);
+	else if (a->kind != CXMS_XA_PREFETCH)
+		stored(t, address, a->last, now);
+}
+
+enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64_t pc,
+				   unsigned branch, unsigned insns, bool timed)
+{
+	struct cxms_hier_req req = {.line = address >> CXMS_XS_LINE_SHIFT,
+				    .address = address,
+				    .pc = pc,
+				    .now = t->insns,
+				    .fill = timed ? t->fills : CXMS_CACHE_NO_FILL,
+				    .floor = t->floor,
+				    .thread = t->number,
+				    .core = t->core_number};
+	struct cxms_hier_res res;
+
+	if (ex.n_event >= EX_EVENTS - 6 * EX_BLOCK_ACCESSES)
+		return CXMS_HIER_MEM;
+	ex.hier.n_effect = 0;
+	cxms_hier_data(&ex.hier, &req, &res);
+	if (res.level > CXMS_HIER_L1 && timed) {
+		ex.event[ex.n_event++] = (struct ex_event){.value = req.line,
+							   .index = (uint16_t)branch,
+							   .kind = CXMS_XE_WRONG,
+							   .byte = (uint8_t)(res.level),
+							   .behind = (uint16_t)insns};
+		req.fill = ++t->fills;
+	}
+	if (ex.hier.has_prefetch)
+		cxms_hier_prefetch(&ex.hier, &req, res.level);
+	if (timed) {
+		t->fills = req.fill;
+		note_effects(branch, CXMS_XE_BEHIND);
+	}
+	return res.level;
+}
+
+/* The predictor was wrong about the last branch of a block: what it chose instead is walked. */
+static void wrong_path(struct ex_thread *t, const struct ex_block *b, unsigned exit, bool taken,
+		       bool timed)
+{
+	const struct ex_insn *in = &b->insn[b->part[exit].insns - 1];
+	uint64_t next = in->addr + in->len, target = next;
+	bool waits = false;
+
+	if (in->bytes[0] == 0x0f || (in->len > 1 && in->bytes[1] == 0x0f))
+		target += (uint64_t)(int64_t)(int32_t)(
+			(uint32_t)in->bytes[in->len - 4] | (uint32_t)in->bytes[in->len - 3] << 8 |
+			(uint32_t)in->bytes[in->len - 2] << 16 |
+			(uint32_t)in->bytes[in->len - 1] << 24);
+	else
+		target += (uint64_t)(int64_t)(int8_t)in->bytes[in->len - 1];
+	for (unsigned i = 0; i < ex.n_event && timed; i++)
+		waits |= (ex.event[i].kind & CXMS_XE_KIND_MASK) == CXMS_XE_MEM;
+	ex_wrong_path(t, (const char *)ex.slot - EX_SLOTS_OFFSET, exit, taken ? next : target,
+		      waits, timed);
+}
+
+static void mispredicted(unsigned index, bool wrong, bool timed)
+{
+	if (!wrong)
+		return;
+	ex.count[CXMS_XN_MISPREDICT]++;
+	if (timed)
+		note(CXMS_XE_MISP, index, 0, 0);
+}
+
+ALWAYS_INLINE void branches(struct ex_thread *t, const struct ex_block *b, unsigned left,
+			    uint64_t next, bool timed)
+{
+	struct cxms_bpred *p = &t->core->bpred;
+	const struct ex_insn *last;
+
+	for (unsigned e = 0; e <= left && e < b->n_exit; e++) {
+		const struct ex_part *part = &b->part[e];
+
+		if (part->kind != CXMS_XX_COND)
+			continue;
+		ex.count[CXMS_XN_BRANCH]++;
+		bool taken = (e == left) != part->is_inverse;
+		bool wrong = cxms_bpred_cond(p, b->insn[part->insns - 1].addr, taken);
+
+		mispredicted(e, wrong, timed);
+		/* the registers at hand are those of the end of what ran */
+		if (EX_UNLIKELY(wrong) && part->insns == b->part[left].insns)
+			wrong_path(t, b, e, taken, timed);
+	}
+	if (left < b->n_exit || EX_LIKELY(b->part[left].kind == CXMS_XX_JUMP))
+		return;
+	last = &b->insn[b->n_insn - 1];
+	switch (b->part[left].kind) {
+	case CXMS_XX_CALL:
+		cxms_bpred_call(p, last->addr + last->len);
+		break;
+	case CXMS_XX_ICALL:
+		cxms_bpred_call(p, last->addr + last->len);
+		/* fall through */
+	case CXMS_XX_INDIRECT:
+		mispredicted(left, cxms_bpred_jump(p, last->addr, next), timed);
+		break;
+	case CXMS_XX_RET:
+		mispredicted(left, cxms_bpred_return(p, next), timed);
+		break;
+	default:
+		break;
+	}
+}
+
+ALWAYS_INLINE void account(struct ex_block *b, const uint64_t *slot, unsigned left, uint64_t next,
+			   bool timed)
+{
+	struct ex_thread *t = ex.thread;
+	const struct ex_part *part = &b->part[left];
+	const struct cxms_cache *l1i = &t->caches->l1i;
+
+	ex.n_event = 0;
+	ex.count[CXMS_XN_LOADS] += part->loads;
+	ex.count[CXMS_XN_STORES] += part->stores;
+	ex.count[CXMS_XN_IFETCH] += part->lines;
+	for (unsigned i = 0; i < part->lines; i++)
+		if (EX_UNLIKELY(l1i->tag[cxms_cache_mru(l1i, b->line[i])] != b->line[i] << 1))
+			fetch_miss(t, i, b->line[i], timed);
+	for (unsigned i = 0; i < part->accesses; i++)
+		access_one(t, b, i, slot[EX_SLOT_ADDRESS + i], timed);
+	branches(t, b, left, next, timed);
+	if (timed) {
+		ex_send_run(b, left);
+		ex.count[CXMS_XN_TIMED_INSNS] += part->insns;
+	}
+	t->insns += part->insns;
+	ex.count[CXMS_XN_INSNS] += part->insns;
+	if (EX_UNLIKELY(ex.opt.sample_period != 0) && ex.in_region) {
+		if (ex.sample_left <= part->insns)
+			ex_sample_next();
+		else
+			ex.sample_left -= part->insns;
+	}
+}
+
+/* A fault: the instruction at @next did not complete, what lies before it did. */
+NEVER_INLINE struct ex_block *cut_short(struct ex_block *b, uint64_t progress, uint64_t next)
+{
+	unsigned at = progress >= EX_PASSED ? b->part[progress - EX_PASSED].insns : 0;
+
+	while (at < b->n_insn && b->insn[at].addr != next)
+		at++;
+	if (at == 0 || at == b->n_insn)
+		return NULL;
+	return ex_block_prefix(b, at);
+}
+
+void ex_settle(uint64_t next)
+{
+	struct ex_block *b = ex.pending;
+	uint64_t progress;
+	unsigned left;
+
+	if (!b)
+		return;
+	ex.pending = NULL;
+	progress = ex.slot[EX_SLOT_PROGRESS];
+	left = b->n_exit;
+	if (EX_LIKELY(progress != EX_END)) {
+		if (EX_LIKELY(progress - 1 < b->n_exit)) {
+			left = (unsigned)progress - 1;
+		} else {
+			b = cut_short(b, progress, next);
+			if (!b)
+				return;
+			left = b->n_exit;
+		}
+	}
+	if (ex.timed)
+		account(b, ex.slot, left, next, true);
+	else
+		account(b, ex.slot, left, next, false);
+}
+
+VG_REGPARM(2) void ex_enter(char *guest, struct ex_block *b)
+{
+	uint64_t *slot = (uint64_t *)(guest + EX_SLOTS_OFFSET);
+
+	ex.slot = slot;
+	ex_settle(b->addr);
+	if (EX_UNLIKELY(b->mark)) {
+		if (b->mark & ~EX_MARK_ALLOC)
+			ex_roi_enter(b->mark);
+		if (b->mark & EX_MARK_ALLOC)
+			ex_alloc_enter(b);
+	}
+	ex.pending = b;
+	slot[EX_SLOT_PROGRESS] = 0;
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Threads, what they wait for, and the address space. */
+#include "ex.h"
+
+#include "pub_tool_aspacemgr.h"
+#include "pub_tool_libcproc.h"
+#include "pub_tool_machine.h"
+#include "pub_tool_vki.h"
+#include "pub_tool_vkiscnums.h"
+
+/* The path of an open file; exported by Valgrind's core, not in the tool headers. */
+extern Bool VG_(resolve_filename)(Int fd, const HChar **name);
+
+/* Futex operations, from the kernel's interface. */
+enum {
+	FUTEX_COMMAND = 127, /* without the private and clock flags */
+	FUTEX_WAIT = 0,
+	FUTEX_WAKE = 1,
+	FUTEX_REQUEUE = 3,
+	FUTEX_CMP_REQUEUE = 4,
+	FUTEX_WAKE_OP = 5,
+	FUTEX_LOCK_PI = 6,
+	FUTEX_UNLOCK_PI = 7,
+	FUTEX_WAIT_BITSET = 9,
+	FUTEX_WAKE_BITSET = 10,
+	FUTEX_WAIT_REQUEUE_PI = 11,
+	FUTEX_CMP_REQUEUE_PI = 12,
+	FUTEX_LOCK_PI2 = 13
+};
+#define CLONE_CHILD_CLEARTID 0x00200000u
+
+static struct {
+	uint64_t clone_clear; /* of the clone that is being made */
+	uint64_t brk;	      /* 0: not known yet */
+	bool warned_requeue;
+} sys;
+
+static void control_of(ThreadId tid)
+{
+	if (tid < VG_N_THREADS && ex.thread_of[tid])
+		ex.thread = ex.thread_of[tid];
+}
+
+/* ---- threads ---- */
+
+static void thread_create(ThreadId parent, ThreadId child)
+{
+	struct ex_thread *t;
+
+	if (parent == VG_INVALID_THREADID) /* the first: it exists already */
+		return;
+	control_of(parent);
+	t = ex_thread_new();
+	ex.thread_of[child] = t;
+	t->clear = sys.clone_clear;
+	sys.clone_clear = 0;
+	ex_control(CXMS_XC_CLONE, 16);
+	ex_varint(t->number);
+}
+
+static void thread_exit(ThreadId tid)
+{
+	struct ex_thread *t = ex.thread_of[tid];
+
+	if (!t)
+		return;
+	control_of(tid);
+	if (t->clear) {
+		ex_control(CXMS_XC_WAKE, 16);
+		ex_varint(t->clear);
+	}
+	ex_control(CXMS_XC_EXIT, 16);
+	ex_varint(t->number);
+}
+
+static void client_start(ThreadId tid, ULong blocks)
+{
+	(void)blocks;
+	ex.thread = ex.thread_of[tid];
+}
+
+static void client_stop(ThreadId tid, ULong blocks)
+{
+	(void)blocks;
+	if (ex.pending)
+		ex_settle(VG_(get_IP)(tid));
+}
+
+/* ---- maps ---- */
+
+static void mapped(uint64_t addr, uint64_t bytes, unsigned prot, const HChar *path)
+{
+	unsigned len = path ? (unsigned)VG_(strlen)(path) : 0;
+
+	if (!bytes)
+		return;
+	ex_control(CXMS_XC_MAP, 64 + len);
+	ex_varint(addr);
+	ex_varint(bytes);
+	ex_byte((uint8_t)prot);
+	ex_string(path ? path : "", len);
+}
+
+static void unmapped(uint64_t addr, uint64_t bytes)
+{
+	if (!bytes)
+		return;
+	ex_page_forget(addr >> CXMS_XS_PAGE_SHIFT, (addr + bytes - 1) >> CXMS_XS_PAGE_SHIFT);
+	cxms_hier_forget(&ex.hier, addr >> CXMS_XS_LINE_SHIFT,
+			 (addr + bytes - 1) >> CXMS_XS_LINE_SHIFT);
+	ex_control(CXMS_XC_UNMAP, 32);
+	ex_varint(addr);
+	ex_varint(bytes);
+}
+
+static void startup_map(Addr addr, SizeT bytes, Bool rr, Bool ww, Bool xx, ULong handle)
+{
+	const NSegment *segment = VG_(am_find_nsegment)(addr);
+	unsigned prot = (rr ? VKI_PROT_READ : 0u) | (ww ? VKI_PROT_WRITE : 0u) |
+			(xx ? VKI_PROT_EXEC : 0u);
+
+	(void)handle;
+	mapped(addr, bytes, prot, segment ? VG_(am_get_filename)(segment) : NULL);
+}
+
+static void map_file(const UWord *args, uint64_t addr)
+{
+	const HChar *path = NULL;
+
+	if (args[3] & VKI_MAP_ANONYMOUS || !VG_(resolve_filename)((Int)args[4], &path))
+		path = NULL;
+	if (args[3] & VKI_MAP_FIXED)
+		unmapped(addr, args[1]);
+	mapped(addr, args[1], (unsigned)args[2] & 7, path);
+}
+
+static void moved_brk(uint64_t now)
+{
+	if (sys.brk && now > sys.brk)
+		mapped(sys.brk, now - sys.brk, VKI_PROT_READ | VKI_PROT_WRITE, "[heap]");
+	if (sys.brk && now < sys.brk)
+		unmapped(now, sys.brk - now);
+	sys.brk = now;
+}
+
+/* ---- system calls ---- */
+
+static void wait_for(struct ex_thread *t, uint64_t addr)
+{
+	t->waits_on = addr;
+	ex_control(CXMS_XC_WAIT, 16);
+	ex_varint(addr);
+}
+
+static void wake(uint64_t addr)
+{
+	ex_control(CXMS_XC_WAKE, 16);
+	ex_varint(addr);
+}
+
+static void pre_futex(struct ex_thread *t, const UWord *args)
+{
+	switch (args[1] & FUTEX_COMMAND) {
+	case FUTEX_WAIT:
+	case FUTEX_WAIT_BITSET:
+	case FUTEX_WAIT_REQUEUE_PI:
+	case FUTEX_LOCK_PI:
+	case FUTEX_LOCK_PI2:
+		wait_for(t, args[0]);
+		break;
+	case FUTEX_REQUEUE:
+	case FUTEX_CMP_REQUEUE:
+	case FUTEX_CMP_REQUEUE_PI:
+		if (!sys.warned_requeue)
+			ex_warn("futex requeue: its sleepers are taken for woken");
+		sys.warned_requeue = true;
+		wake(args[0]);
+		wake(args[4]);
+		break;
+	case FUTEX_WAKE_OP:
+		wake(args[0]);
+		wake(args[4]);
+		break;
+	case FUTEX_WAKE:
+	case FUTEX_WAKE_BITSET:
+	case FUTEX_UNLOCK_PI:
+		wake(args[0]);
+		break;
+	default:
+		break;
+	}
+}
+
+static void put_counts(void)
+{
+	ex.count[CXMS_XN_WRITEBACK] = ex.hier.writeback;
+	ex.count[CXMS_XN_PREFETCH] = ex.hier.prefetched;
+	ex_control(CXMS_XC_COUNTS, 16 + 10 * CXMS_XN_COUNT);
+	ex_varint(CXMS_XN_COUNT);
+	for (unsigned i = 0; i < CXMS_XN_COUNT; i++)
+		ex_varint(ex.count[i]);
+}
+
+void ex_sys_end(void)
+{
+	ex_settle(0);
+	if (ex.hier.lost)
+		ex_warn("%llu events did not fit and are missing", (ULong)ex.hier.lost);
+	put_counts();
+	ex_out_flush();
+}
+
+static void pre_syscall(ThreadId tid, UInt number, UWord *args, UInt n)
+{
+	struct ex_thread *t = ex.thread_of[tid];
+
+	if (!t)
+		return;
+	(void)n;
+	control_of(tid);
+	if (ex.timed) {
+		ex_control(CXMS_XC_SYSCALL, 16);
+		ex_varint(number);
+	}
+	switch (number) {
+	case __NR_futex:
+		pre_futex(t, args);
+		break;
+	case __NR_clone:
+		sys.clone_clear = args[0] & CLONE_CHILD_CLEARTID ? args[3] : 0;
+		break;
+	case __NR_set_tid_address:
+		t->clear = args[0];
+		break;
+	case __NR_execve:
+	case __NR_execveat:
+		ex_sys_end(); /* for good, if it succeeds */
+		break;
+	default:
+		break;
+	}
+}
+
+static void post_syscall(ThreadId tid, UInt number, UWord *args, UInt n, SysRes result)
+{
+	struct ex_thread *t = ex.thread_of[tid];
+	bool failed = sr_isError(result);
+	uint64_t value = failed ? 0 : sr_Res(result);
+
+	(void)n;
+	if (!t)
+		return;
+	control_of(tid);
+	if (number == __NR_futex && t->waits_on) {
+		ex_control(CXMS_XC_RESUME, 16);
+		ex_varint(t->waits_on);
+		ex_byte(!failed);
+		t->waits_on = 0;
+	}
+	if (failed)
+		return;
+	switch (number) {
+	case __NR_mmap:
+		map_file(args, value);
+		break;
+	case __NR_munmap:
+		unmapped(args[0], args[1]);
+		break;
+	case __NR_mremap:
+		unmapped(args[0], args[1]);
+		mapped(value, args[2], VKI_PROT_READ | VKI_PROT_WRITE, NULL);
+		break;
+	case __NR_brk:
+		moved_brk(value);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- fork ---- */
+
+static void before_fork(ThreadId tid)
+{
+	control_of(tid);
+	ex_out_flush();
+}
+
+static void in_child(ThreadId tid)
+{
+	struct ex_thread *t = ex.thread_of[tid];
+
+	for (unsigned i = 0; i < VG_N_THREADS; i++)
+		if (i != tid)
+			ex.thread_of[i] = NULL;
+	for (unsigned i = 0; i < CXMS_XN_COUNT; i++)
+		ex.count[i] = 0;
+	ex.hier.writeback = ex.hier.prefetched = ex.hier.lost = 0;
+	ex.thread = t;
+	ex_out_close();
+	ex_out_open(0, true);
+	ex_time_restart();
+}
+
+void ex_sys_init(void)
+{
+	VG_(needs_syscall_wrapper)(pre_syscall, post_syscall);
+	VG_(track_new_mem_startup)(startup_map);
+	VG_(track_pre_thread_ll_create)(thread_create);
+	VG_(track_pre_thread_ll_exit)(thread_exit);
+	VG_(track_start_client_code)(client_start);
+	VG_(track_stop_client_code)(client_stop);
+	VG_(atfork)(before_fork, NULL, in_child);
+}

@@ -1,0 +1,247 @@
+#include "sim/xengine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "topo/topo.h"
+
+static uint64_t ps_of(const struct cxms_host *h, uint64_t cyc)
+{
+	return (cyc * CXMS_PS_PER_S + h->frequency_hz / 2) / h->frequency_hz;
+}
+
+void cxms_xengine_host(const struct cxms_topo *topo, uint64_t walk_ps, struct cxms_window_cfg *out)
+{
+	const struct cxms_host *h = &topo->host;
+	*out = (struct cxms_window_cfg){.frequency_hz = h->frequency_hz,
+					.width = h->width,
+					.rob = h->rob,
+					.scheduler = cxms_topo_scheduler(h),
+					.load_queue = h->load_queue,
+					.store_queue = h->store_queue,
+					.l1d_mshrs = h->l1d_mshrs,
+					.l2_mshrs = h->l2_mshrs,
+					.fetch_lines = !h->fetch_decoded,
+					.store_tso = h->store_tso,
+					.has_l2 = h->l2.present,
+					.l1d_ps = ps_of(h, h->l1d.latency_cyc),
+					.l2_ps = ps_of(h, h->l2.latency_cyc),
+					.llc_ps = ps_of(h, h->llc.latency_cyc),
+					.walk_ps = !h->tlb_present ? 0
+						   : h->walk_given ? h->walk_ps
+								   : walk_ps};
+}
+
+static struct cxms_xthread *find_thread(struct cxms_xengine *e, uint32_t pid, uint32_t tid)
+{
+	for (size_t i = e->n_thread; i-- > 0;)
+		if (e->thread[i].pid == pid && e->thread[i].tid == tid)
+			return &e->thread[i];
+	return NULL;
+}
+
+static void request(void *arg, unsigned lane, uint64_t line, enum cxms_xrequest kind,
+		    uint64_t at_ps, struct cxms_xreply *out)
+{
+	struct cxms_xengine *e = arg;
+	struct cxms_xlane *x = &e->lane[lane];
+	uint32_t target = 0;
+	if (line != e->page_line) {
+		e->page_line = line;
+		e->page = cxms_xpages_find(e->pages, e->space, line);
+	}
+	if (x->target_of_page && e->page < x->n_page)
+		target = x->target_of_page[e->page];
+	cxms_xlane_request(x, e->fabric, target, kind, at_ps, out);
+}
+
+int cxms_xengine_init(struct cxms_xengine *e, struct cxms_err *err)
+{
+	int rc = 0;
+	e->page_line = UINT64_MAX;
+	for (unsigned l = 0; l < e->n_lane && !rc; l++)
+		rc = cxms_xlane_init(&e->lane[l], e->fabric, err);
+	return rc;
+}
+
+void cxms_xengine_fini(struct cxms_xengine *e)
+{
+	for (unsigned l = 0; l < e->n_lane; l++)
+		cxms_xlane_fini(&e->lane[l], e->fabric);
+	for (size_t i = 0; i < e->n_thread; i++)
+		cxms_window_free(e->thread[i].window);
+	free(e->thread);
+	free(e->wake);
+	free(e->stretch);
+	*e = (struct cxms_xengine){0};
+}
+
+static uint64_t time_of(const struct cxms_xthread *t, unsigned lane)
+{
+	struct cxms_window_lane now;
+	cxms_window_lane(t->window, lane, &now);
+	return now.time_ps;
+}
+
+/* A thread begins when its creator is where it is. */
+static int add_thread(struct cxms_xengine *e, uint32_t pid, uint32_t tid, uint32_t space,
+		      const struct cxms_xthread *creator, struct cxms_xthread **out,
+		      struct cxms_err *err)
+{
+	const struct cxms_xmemory memory = {e, request};
+	struct cxms_xthread t = {.pid = pid, .tid = tid, .space = space};
+	int rc = cxms_window_new(&e->window, e->n_lane, &memory, &t.window, err);
+	if (rc)
+		return rc;
+	for (unsigned l = 0; l < e->n_lane && creator; l++) {
+		t.begun_ps[l] = time_of(creator, l);
+		cxms_window_wait(t.window, l, t.begun_ps[l]);
+		t.timed_ps[l] = t.begun_ps[l];
+	}
+	if (cxms_array_grow((void **)&e->thread, &e->cap_thread, e->n_thread + 1,
+			    sizeof(*e->thread)) < 0) {
+		cxms_window_free(t.window);
+		return cxms_fail(err, ENOMEM, "out of memory for a thread");
+	}
+	e->thread[e->n_thread] = t;
+	*out = &e->thread[e->n_thread++];
+	return 0;
+}
+
+static int thread_of(struct cxms_xengine *e, uint32_t pid, uint32_t tid, uint32_t space,
+		     struct cxms_xthread **out, struct cxms_err *err)
+{
+	*out = find_thread(e, pid, tid);
+	return *out ? 0 : add_thread(e, pid, tid, space, NULL, out, err);
+}
+
+int cxms_xengine_run(struct cxms_xengine *e, uint32_t space, const struct cxms_xrun *run,
+		     struct cxms_err *err)
+{
+	struct cxms_xthread *t;
+	int rc = thread_of(e, run->pid, run->tid, space, &t, err);
+	if (rc)
+		return rc;
+	if (e->space != space) {
+		e->space = space;
+		e->page_line = UINT64_MAX;
+	}
+	cxms_window_run(t->window, run);
+	return 0;
+}
+
+static struct cxms_xwake *find_wake(struct cxms_xengine *e, uint32_t space, uint64_t addr)
+{
+	for (size_t i = e->n_wake; i-- > 0;)
+		if (e->wake[i].space == space && e->wake[i].addr == addr)
+			return &e->wake[i];
+	return NULL;
+}
+
+static int note_wake(struct cxms_xengine *e, uint32_t space, uint64_t addr,
+		     const struct cxms_xthread *waker, struct cxms_err *err)
+{
+	struct cxms_xwake *w = find_wake(e, space, addr);
+	if (!w) {
+		if (cxms_array_grow((void **)&e->wake, &e->cap_wake, e->n_wake + 1,
+				    sizeof(*e->wake)) < 0)
+			return cxms_fail(err, ENOMEM, "out of memory for a futex");
+		w = &e->wake[e->n_wake++];
+		*w = (struct cxms_xwake){.space = space, .addr = addr};
+	}
+	for (unsigned l = 0; l < e->n_lane; l++)
+		w->at_ps[l] = time_of(waker, l);
+	return 0;
+}
+
+/* What slept goes on when its waker woke it, not before. */
+static void resume(struct cxms_xengine *e, struct cxms_xthread *t, uint64_t addr)
+{
+	const struct cxms_xwake *w = find_wake(e, t->space, addr);
+	for (unsigned l = 0; l < e->n_lane && w; l++) {
+		uint64_t now = time_of(t, l);
+		if (w->at_ps[l] <= now)
+			continue;
+		t->blocked_ps[l] += w->at_ps[l] - now;
+		cxms_window_wait(t->window, l, w->at_ps[l]);
+	}
+}
+
+static int end_stretch(struct cxms_xengine *e, struct cxms_err *err)
+{
+	if (cxms_array_grow((void **)&e->stretch, &e->cap_stretch, e->n_stretch + 1,
+			    sizeof(*e->stretch)) < 0)
+		return cxms_fail(err, ENOMEM, "out of memory for a timed stretch");
+	struct cxms_xstretch *s = &e->stretch[e->n_stretch++];
+	*s = (struct cxms_xstretch){0};
+	for (size_t i = 0; i < e->n_thread; i++)
+		for (unsigned l = 0; l < e->n_lane; l++) {
+			uint64_t now = time_of(&e->thread[i], l);
+			s->time_ps[l] += now - e->thread[i].timed_ps[l];
+			e->thread[i].timed_ps[l] = now;
+		}
+	return 0;
+}
+
+static int clone_thread(struct cxms_xengine *e, uint32_t space, const struct cxms_xcontrol *c,
+			struct cxms_err *err)
+{
+	struct cxms_xthread *creator, *made;
+	int rc = thread_of(e, c->pid, c->tid, space, &creator, err);
+	struct cxms_xthread *known = find_thread(e, c->pid, (uint32_t)c->a);
+	if (rc || known)
+		return rc;
+	/* the array may move: what is read of the creator is copied */
+	struct cxms_xthread copy = *find_thread(e, c->pid, c->tid);
+	return add_thread(e, c->pid, (uint32_t)c->a, space, &copy, &made, err);
+}
+
+static int fork_process(struct cxms_xengine *e, uint32_t space, const struct cxms_xcontrol *c,
+			struct cxms_err *err)
+{
+	struct cxms_xthread *made;
+	for (size_t i = e->n_thread; i-- > 0;) {
+		if (e->thread[i].pid != c->b)
+			continue;
+		struct cxms_xthread copy = e->thread[i];
+		return add_thread(e, c->pid, c->pid, space, &copy, &made, err);
+	}
+	return 0;
+}
+
+int cxms_xengine_control(struct cxms_xengine *e, uint32_t space, const struct cxms_xcontrol *c,
+			 struct cxms_err *err)
+{
+	struct cxms_xthread *t;
+	int rc = 0;
+	switch (c->type) {
+	case CXMS_XC_HELLO:
+		return c->flag ? fork_process(e, space, c, err) : 0;
+	case CXMS_XC_CLONE:
+		return clone_thread(e, space, c, err);
+	case CXMS_XC_RESUME:
+		rc = thread_of(e, c->pid, c->tid, space, &t, err);
+		if (!rc && c->flag)
+			resume(e, t, c->a);
+		return rc;
+	case CXMS_XC_WAKE:
+		rc = thread_of(e, c->pid, c->tid, space, &t, err);
+		return rc ? rc : note_wake(e, space, c->a, t, err);
+	case CXMS_XC_TIMED:
+		return c->flag ? 0 : end_stretch(e, err);
+	default:
+		return 0;
+	}
+}
+
+uint64_t cxms_xengine_end_ps(const struct cxms_xengine *e, unsigned lane)
+{
+	uint64_t end = 0;
+	for (size_t i = 0; i < e->n_thread; i++) {
+		uint64_t t = time_of(&e->thread[i], lane);
+		end = t > end ? t : end;
+	}
+	return end;
+}

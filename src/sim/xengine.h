@@ -1,0 +1,69 @@
+/* One topology and up to CXMS_LANES placements: a window for each thread, one shared fabric a lane,
+ * and the threads' common time. */
+#ifndef CXMS_SIM_XENGINE_H
+#define CXMS_SIM_XENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/window.h"
+#include "sim/xfabric.h"
+#include "sim/xpages.h"
+
+struct cxms_topo;
+
+/** struct cxms_xthread - one thread of one process image chain */
+struct cxms_xthread {
+	uint32_t pid, tid, space;
+	struct cxms_window *window;
+	uint64_t begun_ps[CXMS_LANES];	 /* on the common time line */
+	uint64_t blocked_ps[CXMS_LANES]; /* of its time: waited for others */
+	uint64_t timed_ps[CXMS_LANES];	 /* at the begin of the open timed stretch */
+};
+
+/** struct cxms_xwake - when a futex was last woken, by lane */
+struct cxms_xwake {
+	uint32_t space;
+	uint64_t addr;
+	uint64_t at_ps[CXMS_LANES];
+};
+
+/** struct cxms_xstretch - time of one timed stretch, by lane */
+struct cxms_xstretch {
+	uint64_t time_ps[CXMS_LANES];
+};
+
+struct cxms_xengine {
+	struct cxms_fabric *fabric; /* borrowed */
+	struct cxms_window_cfg window;
+	unsigned n_lane;
+	struct cxms_xlane lane[CXMS_LANES];
+	struct cxms_xpages *pages; /* borrowed */
+	struct cxms_xthread *thread;
+	size_t n_thread, cap_thread;
+	struct cxms_xwake *wake;
+	size_t n_wake, cap_wake;
+	struct cxms_xstretch *stretch;
+	size_t n_stretch, cap_stretch;
+	/* the request being served */
+	uint32_t space, page;
+	uint64_t page_line;
+};
+
+/** figures of the host for the window; @mem_ps: the recording machine's latency and walk, for what
+ * the topology leaves to it */
+void cxms_xengine_host(const struct cxms_topo *topo, uint64_t walk_ps, struct cxms_window_cfg *out);
+/** lanes zeroed; e->fabric, window, n_lane, pages set by the caller. 0 or -ENOMEM */
+int cxms_xengine_init(struct cxms_xengine *e, struct cxms_err *err);
+void cxms_xengine_fini(struct cxms_xengine *e);
+/** a block ran in a thread of address space @space. 0 or -ENOMEM */
+int cxms_xengine_run(struct cxms_xengine *e, uint32_t space, const struct cxms_xrun *run,
+		     struct cxms_err *err);
+/** threads begin, sleep and wake; timed stretches begin and end. 0 or -ENOMEM */
+int cxms_xengine_control(struct cxms_xengine *e, uint32_t space,
+			 const struct cxms_xcontrol *control, struct cxms_err *err);
+/** last retirement of any thread of a lane */
+uint64_t cxms_xengine_end_ps(const struct cxms_xengine *e, unsigned lane);
+
+#endif

@@ -1,0 +1,73 @@
+#include "sim/xpages.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/rng.h"
+#include "core/xstream.h"
+
+#define SPACE_SHIFT 52 /* page numbers of 48-bit addresses stay below */
+
+void cxms_xpages_fini(struct cxms_xpages *p)
+{
+	free(p->page);
+	free(p->key);
+	free(p->slot);
+	*p = (struct cxms_xpages){.shift = p->shift};
+}
+
+static uint64_t key_of(const struct cxms_xpages *p, uint32_t space, uint64_t line)
+{
+	return (uint64_t)space << SPACE_SHIFT ^ line >> (p->shift - CXMS_XS_LINE_SHIFT);
+}
+
+/* Where the key stands, or the empty slot where it belongs. */
+static size_t probe(const struct cxms_xpages *p, uint64_t key)
+{
+	size_t at = cxms_hash_u64(key) & (p->n_slot - 1);
+	while (p->slot[at] && p->key[p->slot[at] - 1] != key)
+		at = (at + 1) & (p->n_slot - 1);
+	return at;
+}
+
+static int grow_slots(struct cxms_xpages *p)
+{
+	size_t n = p->n_slot ? 2 * p->n_slot : 4096;
+	uint32_t *slot = calloc(n, sizeof(*slot));
+	if (!slot)
+		return -ENOMEM;
+	free(p->slot);
+	p->slot = slot;
+	p->n_slot = n;
+	for (size_t i = 0; i < p->n; i++)
+		p->slot[probe(p, p->key[i])] = (uint32_t)i + 1;
+	return 0;
+}
+
+int cxms_xpages_add(struct cxms_xpages *p, uint32_t space, uint64_t line, uint32_t *index,
+		    struct cxms_err *err)
+{
+	uint64_t key = key_of(p, space, line);
+	if ((2 * (p->n + 1) > p->n_slot && grow_slots(p) < 0) ||
+	    cxms_array_grow((void **)&p->page, &p->cap, p->n + 1, sizeof(*p->page)) < 0 ||
+	    cxms_array_grow((void **)&p->key, &p->cap_key, p->n + 1, sizeof(*p->key)) < 0)
+		return cxms_fail(err, ENOMEM, "out of memory for %zu pages", p->n);
+	size_t at = probe(p, key);
+	if (!p->slot[at]) {
+		p->key[p->n] = key;
+		p->page[p->n] = (struct cxms_policy_page){
+			.key = cxms_hash_u64(key), .bytes = 1ull << p->shift, .touch_rank = p->n};
+		p->slot[at] = (uint32_t)++p->n;
+	}
+	*index = p->slot[at] - 1;
+	return 0;
+}
+
+uint32_t cxms_xpages_find(const struct cxms_xpages *p, uint32_t space, uint64_t line)
+{
+	if (p->n_slot == 0)
+		return CXMS_XPAGE_NONE;
+	return p->slot[probe(p, key_of(p, space, line))] - 1; /* empty: 0 - 1 = NONE */
+}

@@ -1,0 +1,474 @@
+#include "sim/xreplay.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "sim/asked.h"
+#include "sim/exact_host.h"
+#include "sim/place_split.h"
+#include "sim/xengine.h"
+#include "topo/topo.h"
+#include "trace/trace.h"
+
+#define CONFIDENCE_PCT 90.0
+#define Z90	       1.645 /* two-sided 90 % of a normal distribution */
+/* Error of what memory adds, relative: nine of ten programs of the cycle-level reference lie within
+ * it (tests/data/gem5). */
+#define CXMS_WINDOW_ERROR_RATIO 0.10
+#define EVENTS_AT_ONCE		256
+
+/* Address space of a process: a fork shares its parent's pages, an exec begins a new one. */
+struct space {
+	uint32_t pid, space;
+};
+
+/* One reading of the recording: of pages, or of everything for one topology. */
+struct pass {
+	struct cxms_xpages *pages;
+	bool counts_heat, counts_totals;
+	struct cxms_xengine *engine;
+	size_t n_engine;
+	struct space *space;
+	size_t n_space, cap_space;
+	uint32_t next_space;
+	struct cxms_exact_result *xr;
+	struct cxms_warnings *warnings;
+};
+
+static uint32_t *space_of(struct pass *p, uint32_t pid)
+{
+	for (size_t i = p->n_space; i-- > 0;)
+		if (p->space[i].pid == pid)
+			return &p->space[i].space;
+	return NULL;
+}
+
+static int note_process(struct pass *p, const struct cxms_xcontrol *c, struct cxms_err *err)
+{
+	uint32_t *mine = space_of(p, c->pid), *parent = space_of(p, (uint32_t)c->b);
+	uint32_t space = c->flag && parent ? *parent : p->next_space++;
+	if (mine) {
+		*mine = space;
+		return 0;
+	}
+	if (cxms_array_grow((void **)&p->space, &p->cap_space, p->n_space + 1, sizeof(*p->space)) <
+	    0)
+		return cxms_fail(err, ENOMEM, "out of memory for a process");
+	p->space[p->n_space++] = (struct space){c->pid, space};
+	return 0;
+}
+
+static void add_totals(const struct cxms_xcontrol *c, struct cxms_exact_result *xr)
+{
+	const uint64_t *n = c->count;
+	if (c->n_count < CXMS_XN_COUNT)
+		return;
+	xr->insns += n[CXMS_XN_INSNS];
+	xr->timed_insns += n[CXMS_XN_TIMED_INSNS];
+	xr->roi_entries += n[CXMS_XN_ROI_ENTRIES];
+	xr->roi_exits += n[CXMS_XN_ROI_EXITS];
+	xr->branches += n[CXMS_XN_BRANCH];
+}
+
+static int on_control(void *arg, const struct cxms_xcontrol *c, struct cxms_err *err)
+{
+	struct pass *p = arg;
+	uint32_t page;
+	int rc = 0;
+	if (c->type == CXMS_XC_THREAD)
+		return 0; /* stands before the first message of all */
+	if (c->type == CXMS_XC_HELLO)
+		rc = note_process(p, c, err);
+	const uint32_t *space = space_of(p, c->pid);
+	if (!rc && !space)
+		rc = cxms_fail(err, EINVAL,
+			       "the exact stream is damaged: a process without a begin");
+	if (!rc && c->type == CXMS_XC_PAGE && p->counts_heat)
+		rc = cxms_xpages_add(p->pages, *space,
+				     c->a << (CXMS_XS_PAGE_SHIFT - CXMS_XS_LINE_SHIFT), &page, err);
+	if (!rc && c->type == CXMS_XC_COUNTS && p->counts_totals)
+		add_totals(c, p->xr);
+	for (size_t i = 0; i < p->n_engine && !rc; i++)
+		rc = cxms_xengine_control(&p->engine[i], *space, c, err);
+	return rc;
+}
+
+static int on_run(void *arg, const struct cxms_xrun *run, struct cxms_err *err)
+{
+	struct pass *p = arg;
+	const uint32_t *space = space_of(p, run->pid);
+	int rc = space ? 0
+		       : cxms_fail(err, EINVAL,
+				   "the exact stream is damaged: a process without a begin");
+	for (size_t i = 0; i < run->n_event && p->counts_heat && !rc; i++) {
+		uint32_t page;
+		if (run->event[i].kind != CXMS_XE_MEM)
+			continue;
+		rc = cxms_xpages_add(p->pages, *space, run->event[i].line, &page, err);
+		if (!rc)
+			p->pages->page[page].heat++;
+	}
+	for (size_t i = 0; i < p->n_engine && !rc; i++)
+		rc = cxms_xengine_run(&p->engine[i], *space, run, err);
+	return rc;
+}
+
+static int read_all(struct pass *p, bool split_uops, struct cxms_trace_reader *reader,
+		    struct cxms_log *log, const char *what, struct cxms_err *err)
+{
+	struct cxms_event ev[EVENTS_AT_ONCE];
+	struct cxms_xread *x = NULL;
+	const struct cxms_xsink sink = {p, on_run, on_control};
+	size_t n = 1;
+	int rc = cxms_xread_new(split_uops, &x, err);
+	p->next_space = 0;
+	p->n_space = 0;
+	cxms_trace_reader_rewind(reader);
+	while (!rc && n > 0) {
+		rc = cxms_trace_read(reader, ev, EVENTS_AT_ONCE, &n, err);
+		for (size_t i = 0; i < n && !rc; i++)
+			if (ev[i].kind == CXMS_EV_EXACT)
+				rc = cxms_xread_packet(x, ev[i].exact.data, ev[i].exact.len, &sink,
+						       err);
+		cxms_log_progress(
+			log, "%s: %llu MiB", what,
+			(unsigned long long)(cxms_trace_reader_stats(reader)->raw_bytes >> 20));
+	}
+	cxms_xread_free(x);
+	return rc;
+}
+
+/* Lanes of one topology: everything local first, then the placements asked for. */
+struct plan {
+	const struct cxms_topo *topo;
+	struct cxms_fabric fabric;
+	struct cxms_asked asked;
+	size_t n_place;
+	struct cxms_placement *place;
+	size_t n_engine;
+	struct cxms_xengine *engine;
+};
+
+static void plan_fini(struct plan *p)
+{
+	for (size_t i = 0; p->place && i < p->n_place; i++)
+		cxms_placement_fini(&p->place[i]);
+	for (size_t i = 0; p->engine && i < p->n_engine; i++)
+		cxms_xengine_fini(&p->engine[i]);
+	free(p->place);
+	free(p->engine);
+	cxms_fabric_fini(&p->fabric);
+}
+
+static int place_pages(struct plan *p, const struct cxms_xpages *pages, uint64_t seed,
+		       struct cxms_err *err)
+{
+	int rc = 0;
+	p->n_place = p->asked.n_policy * p->asked.n_split;
+	p->place = calloc(p->n_place + 1, sizeof(*p->place));
+	if (!p->place)
+		return cxms_fail(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < p->n_place && !rc; i++)
+		rc = cxms_place_split(cxms_policy_find(p->asked.policy[i / p->asked.n_split]),
+				      pages->page, pages->n,
+				      p->asked.split_pct[i % p->asked.n_split], seed, &p->fabric,
+				      &p->place[i], err);
+	return rc;
+}
+
+/* Lane 0 of the first engine is the baseline; placement i has lane i + 1 in that order. */
+static int start_engines(struct plan *p, struct cxms_xpages *pages, uint64_t walk_ps,
+			 struct cxms_err *err)
+{
+	size_t lanes = p->n_place + 1;
+	int rc = 0;
+	p->n_engine = (lanes + CXMS_LANES - 1) / CXMS_LANES;
+	p->engine = calloc(p->n_engine, sizeof(*p->engine));
+	if (!p->engine)
+		return cxms_fail(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < p->n_engine && !rc; i++) {
+		struct cxms_xengine *e = &p->engine[i];
+		size_t left = lanes - i * CXMS_LANES;
+		e->fabric = &p->fabric;
+		e->pages = pages;
+		e->n_lane = (unsigned)(left < CXMS_LANES ? left : CXMS_LANES);
+		cxms_xengine_host(p->topo, walk_ps, &e->window);
+		rc = cxms_xengine_init(e, err);
+		for (unsigned l = 0; l < e->n_lane && !rc; l++) {
+			size_t lane = i * CXMS_LANES + l;
+			if (lane == 0)
+				continue;
+			e->lane[l].target_of_page = p->place[lane - 1].target_of_page;
+			e->lane[l].n_page = pages->n;
+		}
+	}
+	return rc;
+}
+
+struct lane_ref {
+	const struct cxms_xengine *e;
+	unsigned lane;
+};
+
+static struct lane_ref lane_of(const struct plan *p, size_t place)
+{
+	size_t lane = place + 1;
+	return (struct lane_ref){&p->engine[lane / CXMS_LANES], (unsigned)(lane % CXMS_LANES)};
+}
+
+/*
+ * Sampling error of a ratio of sums over the timed stretches: variance of t - r b, by the usual
+ * linearisation; 0 with everything timed.
+ */
+static double sampling_half_width(const struct plan *p, struct lane_ref at, double slowdown)
+{
+	const struct cxms_xengine *base = &p->engine[0];
+	size_t n = base->n_stretch;
+	double square = 0, sum = 0;
+	for (size_t i = 0; i < n; i++) {
+		double b = (double)base->stretch[i].time_ps[0];
+		double t = (double)at.e->stretch[i].time_ps[at.lane];
+		square += (t - slowdown * b) * (t - slowdown * b);
+		sum += b;
+	}
+	return n > 1 && sum > 0 ? Z90 * sqrt(square * (double)n / (double)(n - 1)) / sum : 0;
+}
+
+static void set_causes(struct lane_ref at, double scale, struct cxms_split_result *out)
+{
+	uint64_t ps[CXMS_CAUSE_COUNT] = {0}, sum = 0, named = 0;
+	for (size_t i = 0; i < at.e->n_thread; i++) {
+		struct cxms_window_lane l;
+		const struct cxms_xthread *t = &at.e->thread[i];
+		cxms_window_lane(t->window, at.lane, &l);
+		ps[CXMS_CAUSE_LOCAL] += l.local_ps;
+		ps[CXMS_CAUSE_CXL_LATENCY] += l.cxl_ps;
+		ps[CXMS_CAUSE_CXL_BANDWIDTH] += l.queue_ps;
+		ps[CXMS_CAUSE_SWITCH] += l.switch_ps;
+		ps[CXMS_CAUSE_BLOCKED] += t->blocked_ps[at.lane];
+		sum += l.time_ps - t->begun_ps[at.lane];
+	}
+	/* of several threads: their shares of the program's time; compute is what remains */
+	double by = sum > 0 ? scale * (double)out->time_ns / (double)sum : 0;
+	for (int i = 0; i < CXMS_CAUSE_COUNT; i++) {
+		uint64_t ns = (uint64_t)((double)ps[i] * by);
+		if (i == CXMS_CAUSE_COMPUTE)
+			continue;
+		if (named + ns > out->time_ns)
+			ns = out->time_ns - named;
+		out->causes_ns[i] = ns;
+		named += ns;
+	}
+	out->causes_ns[CXMS_CAUSE_COMPUTE] = out->time_ns - named;
+}
+
+static void set_threads(const struct plan *p, struct lane_ref at, struct cxms_split_result *out)
+{
+	out->n_thread = at.e->n_thread;
+	for (size_t i = 0; i < out->n_thread; i++) {
+		const struct cxms_xthread *t = &at.e->thread[i];
+		const struct cxms_xthread *b = &p->engine[0].thread[i];
+		struct cxms_window_lane now, base;
+		cxms_window_lane(t->window, at.lane, &now);
+		cxms_window_lane(b->window, 0, &base);
+		double own = (double)(now.time_ps - t->begun_ps[at.lane] - t->blocked_ps[at.lane]);
+		double was = (double)(base.time_ps - b->begun_ps[0] - b->blocked_ps[0]);
+		out->thread[i] = (struct cxms_thread_result){
+			.pid = t->pid,
+			.tid = t->tid,
+			.native_ns = (uint64_t)(was / (double)CXMS_PS_PER_NS),
+			.slowdown = was > 0 ? own / was : 1};
+	}
+}
+
+static void set_targets(const struct plan *p, size_t place, struct lane_ref at, double repeat,
+			struct cxms_split_result *out)
+{
+	const struct cxms_xlane *x = &at.e->lane[at.lane];
+	double seconds = (double)out->time_ns / (double)CXMS_NS_PER_S;
+	uint64_t end = cxms_xengine_end_ps(at.e, at.lane);
+	out->n_target = p->fabric.n_target;
+	for (size_t t = 0; t < out->n_target; t++) {
+		const struct cxms_xtarget_sum *s = &x->target[t];
+		struct cxms_target_result *to = &out->target[t];
+		double idle = p->fabric.target[t].idle_ps / (double)CXMS_PS_PER_NS;
+		*to = (struct cxms_target_result){
+			.name = p->fabric.target[t].name,
+			.bytes = (uint64_t)llround(p->place[place].bytes[t]),
+			.reads = (uint64_t)llround((double)s->reads * repeat),
+			.writes = (uint64_t)llround((double)s->writes * repeat),
+			.idle_latency_ns = idle,
+			.loaded_latency_ns = s->reads ? (double)s->latency_ps / (double)s->reads /
+								(double)CXMS_PS_PER_NS
+						      : idle,
+			.utilization_ratio =
+				cxms_xlane_utilization(x, &p->fabric, (uint32_t)t, end)};
+		if (seconds > 0) {
+			to->read_bytes_per_s = (double)to->reads * CXMS_LINE_BYTES / seconds;
+			to->write_bytes_per_s = (double)to->writes * CXMS_LINE_BYTES / seconds;
+		}
+		out->worst_utilization = fmax(out->worst_utilization, to->utilization_ratio);
+	}
+}
+
+static int fill_split(const struct plan *p, size_t place, uint32_t topo, double repeat,
+		      struct cxms_split_result *out, struct cxms_err *err)
+{
+	struct lane_ref at = lane_of(p, place);
+	double base = (double)cxms_xengine_end_ps(&p->engine[0], 0);
+	double end = (double)cxms_xengine_end_ps(at.e, at.lane);
+	out->thread = calloc(at.e->n_thread + 1, sizeof(*out->thread));
+	out->target = calloc(p->fabric.n_target, sizeof(*out->target));
+	if (!out->thread || !out->target)
+		return cxms_fail(err, ENOMEM, "out of memory for the result");
+	out->topology = topo;
+	out->policy = p->asked.policy[place / p->asked.n_split];
+	out->split_kind = "policy";
+	out->asked_pct = p->asked.split_pct[place % p->asked.n_split];
+	out->local_pct = p->place[place].local_pct;
+	out->slowdown = base > 0 ? end / base : 1;
+	out->sampling_half_width = sampling_half_width(p, at, out->slowdown);
+	/* of what memory adds; a window that hides too much or too little does so for all of it */
+	out->model_half_width = CXMS_WINDOW_ERROR_RATIO * fabs(out->slowdown - 1);
+	double half = hypot(out->sampling_half_width, out->model_half_width);
+	out->slowdown_lo = fmax(0, out->slowdown - half);
+	out->slowdown_hi = out->slowdown + half;
+	out->time_ns = (uint64_t)llround(end * repeat / (double)CXMS_PS_PER_NS);
+	set_causes(at, 1, out);
+	set_threads(p, at, out);
+	set_targets(p, place, at, repeat, out);
+	return 0;
+}
+
+static void add_counts(const struct plan *p, struct cxms_exact_result *xr)
+{
+	const struct cxms_xengine *e = &p->engine[0];
+	uint64_t end = cxms_xengine_end_ps(e, 0);
+	for (size_t i = 0; i < e->n_thread; i++) {
+		const struct cxms_window_counts *c = cxms_window_counts(e->thread[i].window);
+		xr->uops += c->uops;
+		xr->loads += c->loads;
+		xr->stores += c->stores;
+		xr->l1d_misses += c->l1d_misses;
+		xr->l2_misses += c->l2_misses;
+		xr->llc_misses += c->llc_misses;
+		xr->writebacks += c->writebacks;
+		xr->prefetches += c->prefetches;
+		xr->mispredicts += c->mispredicts;
+		xr->walks += c->walks;
+		xr->native_ipc += (double)c->insns;
+	}
+	xr->n_window = e->n_stretch;
+	xr->native_ipc = end ? xr->native_ipc / ((double)end / (double)CXMS_PS_PER_S *
+						 (double)e->window.frequency_hz)
+			     : 0;
+}
+
+static int run_topology(const struct cxms_replay_cfg *cfg, uint32_t index,
+			struct cxms_trace_reader *reader, struct cxms_xpages *pages,
+			struct cxms_result *out, struct cxms_err *err)
+{
+	const struct cxms_facts *facts = &cxms_trace_reader_head(reader)->facts;
+	struct plan p = {.topo = cfg->topo[index], .asked = cxms_asked_of(cfg, cfg->topo[index])};
+	struct pass pass = {.pages = pages, .counts_totals = index == 0, .xr = &out->xr};
+	double repeat = facts->exact.detail_insns ? (double)facts->exact.period_insns /
+							    (double)facts->exact.detail_insns
+						  : 1;
+	int rc = cxms_fabric_build(p.topo, (double)facts->mem_latency_ps, &p.fabric, err);
+	if (!rc)
+		rc = place_pages(&p, pages, cfg->seed, err);
+	if (!rc)
+		rc = start_engines(&p, pages, facts->walk_ps, err);
+	if (!rc) {
+		pass.engine = p.engine;
+		pass.n_engine = p.n_engine;
+		rc = read_all(&pass, !p.topo->host.uops_fused, reader, cfg->log, "replay", err);
+	}
+	if (!rc && cxms_xengine_end_ps(&p.engine[0], 0) == 0)
+		rc = cxms_fail(err, ENODATA,
+			       "nothing in the recording was timed; was the region "
+			       "of interest ever entered?");
+	for (size_t i = 0; i < p.n_place && !rc; i++)
+		rc = fill_split(&p, i, index, repeat, &out->split[out->n_split++], err);
+	if (!rc && index == 0)
+		add_counts(&p, &out->xr);
+	free(pass.space);
+	plan_fini(&p);
+	return rc;
+}
+
+/* The caches ran while the program ran: a topology with others needs another recording. */
+static int check_hosts(const struct cxms_replay_cfg *cfg, const struct cxms_exact_cfg *recorded,
+		       struct cxms_err *err)
+{
+	for (size_t i = 0; i < cfg->n_topo; i++) {
+		struct cxms_exact_cfg host;
+		struct cxms_exact_diff d;
+		int rc = cxms_exact_of_host(cfg->topo[i], &host, err);
+		if (rc)
+			return rc;
+		if (cxms_exact_differ(recorded, &host, &d))
+			return cxms_fail(
+				err, EINVAL,
+				"'%s' has %s %s, but the recording was made with %s; record "
+				"again with -t '%s'",
+				cfg->topo[i]->file, d.key, d.b, d.a, cfg->topo[i]->file);
+	}
+	return 0;
+}
+
+static int read_pages(const struct cxms_replay_cfg *cfg, struct cxms_trace_reader *reader,
+		      struct cxms_xpages *pages, struct cxms_err *err)
+{
+	struct pass pass = {.pages = pages, .counts_heat = true};
+	int rc = read_all(&pass, false, reader, cfg->log, "pages", err);
+	free(pass.space);
+	return rc;
+}
+
+static void finish(const struct cxms_replay_cfg *cfg, struct cxms_trace_reader *reader,
+		   const struct cxms_xpages *pages, struct cxms_result *out)
+{
+	out->totals = *cxms_trace_reader_totals(reader);
+	out->xr.watch_ns = out->totals.duration_ns;
+	out->status = cxms_trace_reader_state(reader) == CXMS_TRACE_CUT ? CXMS_STATUS_CUT
+									: CXMS_STATUS_COMPLETE;
+	out->basis.n_page = pages->n;
+	out->basis.footprint_bytes = (uint64_t)pages->n << pages->shift;
+	for (size_t i = 0; i < out->n_split; i++)
+		if (!(out->split[i].worst_utilization <= 1))
+			out->status = CXMS_STATUS_SELF_CHECK_FAILED;
+	(void)cfg;
+}
+
+int cxms_xreplay_run(const struct cxms_replay_cfg *cfg, struct cxms_trace_reader *reader,
+		     struct cxms_result *out, struct cxms_err *err)
+{
+	const struct cxms_trace_head *head = cxms_trace_reader_head(reader);
+	struct cxms_xpages pages = {
+		.shift = head->facts.exact.tlb_page_bytes == 2u << 20 ? 21 : CXMS_XS_PAGE_SHIFT};
+	int rc = check_hosts(cfg, &head->facts.exact, err);
+	out->exact = true;
+	out->facts = head->facts;
+	out->seed = cfg->seed;
+	out->engine = "window";
+	out->confidence_pct = CONFIDENCE_PCT;
+	out->n_topo = cfg->n_topo;
+	out->topo = cfg->topo;
+	out->split = calloc(cxms_asked_count(cfg) + 1, sizeof(*out->split));
+	if (!rc && (!out->split || cxms_asked_argv(head, out)))
+		rc = cxms_fail(err, ENOMEM, "out of memory for the result");
+	if (!rc)
+		rc = read_pages(cfg, reader, &pages, err);
+	for (uint32_t i = 0; i < cfg->n_topo && !rc; i++)
+		rc = run_topology(cfg, i, reader, &pages, out, err);
+	if (!rc)
+		finish(cfg, reader, &pages, out);
+	cxms_xpages_fini(&pages);
+	return rc;
+}

@@ -1,0 +1,74 @@
+# Source exact, the real tool: the program's status, streams and signals are its own, all its
+# processes and threads are followed, and the recording holds what was simulated.
+topology x2.yaml 100ns 200ns
+
+# watch WORDS...: record, quietly
+watch() {
+	rm -f w.cxlt
+	cxms record -q -S exact -t x2.yaml -o w.cxlt -- "$@"
+}
+
+# ends ROW STATUS WHY WORDS...
+ends() {
+	local row=$1 want=$2 why=$3
+	shift 3
+	watch "$@" >out 2>err
+	same "$row" "$?" "$want" "$why"
+	cxms trace info w.cxlt >info 2>&1
+	says "$row: recording" info '^state +complete' "whatever the program did"
+	says "$row: packets" info '^  packets +[1-9]' "it was seen"
+}
+
+ends "exit at once" 0 "nothing to do" /bin/true
+ends "exit 3" 3 "exit status passes through" sh -c 'exit 3'
+ends "exit 125" 125 "also where the tool's own would be the same" sh -c 'exit 125'
+ends "SIGKILL" 137 "128 + 9" sh -c 'kill -KILL $$'
+ends "SIGSEGV" 139 "128 + 11" sh -c 'kill -SEGV $$'
+ends "orphan" 4 "the program is over when its first process is" sh -c 'sleep 0.3 & exit 4'
+ends "fork and exec" 0 "each process sends packets" sh -c '/bin/true; (exit 0); exec /bin/true'
+cxms trace dump w.cxlt >dump 2>&1
+same "fork and exec: processes" "$(sed -n 's/^exact pid=\([0-9]*\) .*/\1/p' dump | sort -u | wc -l)" 3 \
+	"the shell and its two children"
+says "fork and exec: exec" dump "exec name='/bin/true'|exec name='/usr/bin/true'" "the last image"
+ends "threads" 0 "they run on simulated cores" "$MB" chase --size 64KiB --threads 3 --steps 1000
+watch sh -c 'cat; echo err >&2' <<<"some input" >out 2>err
+same "standard output" "$(cat out)" "some input" "what the program read and wrote"
+same "standard error" "$(cat err)" "err" "nothing of Valgrind's"
+watch sh -c 'echo "$PATH $# $0"' zero >out 2>err
+same "environment" "$(cat out)" "$PATH 0 zero" "PATH and arguments pass through"
+
+cxms record -q -S exact -t x2.yaml -o w.cxlt -- ./no-such-program >out 2>err
+same "not found" $? 127 "as shells do"
+: >no-program
+cxms record -q -S exact -t x2.yaml -o w.cxlt -- ./no-program >out 2>err
+same "not executable" $? 126 "as shells do"
+
+same "threads: told of" "$(watch "$MB" chase --size 64KiB --threads 3 --steps 1000 >out 2>err
+	cxms trace dump w.cxlt | grep -c '^[0-9.]* [0-9]*/[0-9]* fork')" 3 "each worker"
+
+# a region of interest that nobody enters is warned of, and named
+cxms record -S exact -t x2.yaml --roi-begin no_such_function -o r.cxlt -- /bin/true >out 2>err
+same "region: status" $? 0 "the program ran"
+says "region: warning" err "'no_such_function' was never entered" "it names the function"
+
+# a signal sent to the tool reaches the program
+cat >waits.sh <<'SH'
+trap 'echo TERM; exit 7' TERM
+echo ready
+i=0
+while [ $i -lt 200 ]; do sleep 0.05; i=$((i + 1)); done
+SH
+rm -f out s.cxlt
+# shellcheck disable=SC2086
+(exec $VIA "$CXMS" record -q -S exact -t x2.yaml -o s.cxlt -- sh waits.sh) >out 2>err &
+pid=$!
+for ((i = 0; i < 200; i++)); do
+	grep -q ready out 2>/dev/null && break
+	sleep 0.05
+done
+kill -TERM "$pid"
+wait "$pid"
+same "SIGTERM to the tool" "$?" 7 "it reaches the program, which ends its own way"
+same "SIGTERM to the tool: program" "$(tail -n 1 out)" TERM "the handler ran"
+ls -d "${TMPDIR:-/tmp}"/cxlmemsim-exact.* >left 2>/dev/null
+same "left behind" "$(cat left)" "" "the folder of logs is gone"

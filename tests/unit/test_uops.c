@@ -1,0 +1,217 @@
+/* Instructions as micro-operations: how many, which registers, how they are fetched. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the four above first */
+#include <cmocka.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "core/uops.h"
+#include "core/xstream.h"
+
+#define LOAD                                                                                       \
+	{                                                                                          \
+		0, CXMS_XA_LOAD, 3                                                                 \
+	}
+#define STORE                                                                                      \
+	{                                                                                          \
+		0, CXMS_XA_STORE, 3                                                                \
+	}
+
+static struct cxms_block taken_apart(bool split, struct cxms_code_insn *insn, size_t n,
+				     struct cxms_code_access *access, size_t n_access)
+{
+	struct cxms_uops *u = NULL;
+	struct cxms_err err = {0};
+	struct cxms_block b = {0};
+	const struct cxms_code_block code = {
+		.n_insn = n, .n_access = n_access, .insn = insn, .access = access};
+	assert_int_equal(cxms_uops_new(split, &u, &err), 0);
+	assert_int_equal(cxms_uops_block(u, &code, &b, &err), 0);
+	cxms_uops_free(u);
+	return b;
+}
+
+static unsigned entries(const struct cxms_block *b)
+{
+	unsigned n = 0;
+	for (uint32_t i = 0; i < b->n_uop; i++)
+		n += b->uop[i].rob;
+	return n;
+}
+
+static void test_entries_by_cracking_rule(void **state)
+{
+	static const struct {
+		uint8_t len, bytes[15];
+		size_t n_access;
+		struct cxms_code_access access[2];
+		unsigned split, fused;
+		const char *why;
+	} rows[] = {
+		{3, {0x48, 0x89, 0xc2}, 0, {{0}}, 1, 1, "mov rdx, rax"},
+		{3, {0x48, 0x8b, 0x00}, 1, {LOAD}, 1, 1, "mov rax, [rax]"},
+		{3, {0x48, 0x89, 0x02}, 1, {STORE}, 1, 1, "mov [rdx], rax"},
+		{3, {0x48, 0x03, 0x30}, 1, {LOAD}, 2, 1, "add rsi, [rax]: load and add"},
+		{4, {0x48, 0x83, 0xe9, 0x01}, 0, {{0}}, 2, 1, "sub rcx, 1: its own immediate"},
+		{4, {0x48, 0x31, 0x04, 0x16}, 2, {LOAD, STORE}, 3, 2, "xor [rsi+rdx], rax"},
+		{4, {0x49, 0x0f, 0xaf, 0xc2}, 0, {{0}}, 3, 1, "imul rax, r10"},
+		{4, {0x48, 0xc1, 0xea, 0x1b}, 0, {{0}}, 1, 1, "shr rdx, 27: a shift has no own"},
+		{2, {0x73, 0xe5}, 0, {{0}}, 3, 1, "jae: pointer, displacement, jump"},
+		{10, {0x49, 0xba, 1, 2, 3, 4, 5, 6, 7, 8}, 0, {{0}}, 1, 1, "movabs r10, imm"},
+		{4, {0xf2, 0x0f, 0x58, 0xc8}, 0, {{0}}, 1, 1, "addsd xmm1, xmm0"},
+		{5, {0xf2, 0x41, 0x0f, 0x10, 0x00}, 1, {LOAD}, 2, 1, "movsd xmm0, [r8]"},
+		{4, {0x66, 0x0f, 0xef, 0xc9}, 0, {{0}}, 2, 1, "pxor xmm1, xmm1: two halves"},
+		{1, {0x90}, 0, {{0}}, 1, 1, "nop"},
+		{1, {0x53}, 1, {STORE}, 2, 1, "push rbx: store, stack pointer"},
+		{1, {0x5b}, 1, {LOAD}, 2, 1, "pop rbx"},
+		{1, {0x06}, 0, {{0}}, 1, 1, "no instruction in 64-bit code"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		for (int split = 0; split < 2; split++) {
+			struct cxms_code_insn in = {0x1000, rows[i].len, rows[i].bytes};
+			struct cxms_code_access a[2] = {rows[i].access[0], rows[i].access[1]};
+			struct cxms_block b = taken_apart(split, &in, 1, a, rows[i].n_access);
+			unsigned want = split ? rows[i].split : rows[i].fused;
+			if (entries(&b) != want)
+				fail_msg("%s (%s): %u entries, expected %u", rows[i].why,
+					 split ? "split" : "fused", entries(&b), want);
+			cxms_block_fini(&b);
+		}
+	}
+}
+
+/* Each access of the stream has exactly one uop, whatever the rule. */
+static void test_every_access_has_its_uop(void **state)
+{
+	static const uint8_t add_mem[] = {0x48, 0x01, 0x02}; /* add [rdx], rax */
+	struct cxms_code_insn in[2] = {{0x1000, 3, add_mem}, {0x1003, 3, add_mem}};
+	struct cxms_code_access a[4] = {{0, CXMS_XA_LOAD, 3},
+					{0, CXMS_XA_STORE, 3},
+					{1, CXMS_XA_LOAD, 3},
+					{1, CXMS_XA_STORE, 3}};
+	(void)state;
+	for (int split = 0; split < 2; split++) {
+		struct cxms_block b = taken_apart(split, in, 2, a, 4);
+		unsigned seen[4] = {0};
+		for (uint32_t i = 0; i < b.n_uop; i++)
+			if (b.uop[i].access >= 0)
+				seen[b.uop[i].access]++;
+		for (int i = 0; i < 4; i++)
+			assert_int_equal(seen[i], 1);
+		cxms_block_fini(&b);
+	}
+}
+
+static bool reads(const struct cxms_uop *u, uint8_t slot)
+{
+	return u->src[0] == slot || u->src[1] == slot || u->src[2] == slot;
+}
+
+static void test_registers_carry_values(void **state)
+{
+	static const uint8_t chase[] = {0x48, 0x8b, 0x00}; /* mov rax, [rax] */
+	static const uint8_t pop[] = {0x5b};		   /* pop rbx */
+	static const uint8_t zero[] = {0x31, 0xd2};	   /* xor edx, edx */
+	static const uint8_t part[] = {0x0f, 0x94, 0xc2};  /* sete dl */
+	static const uint8_t jump[] = {0x74, 0x00};	   /* je */
+	struct cxms_code_access load = LOAD;
+	struct cxms_code_insn in = {0x1000, 3, chase};
+	(void)state;
+
+	struct cxms_block b = taken_apart(false, &in, 1, &load, 1);
+	assert_true(reads(&b.uop[0], CXMS_SLOT_GPR));
+	assert_int_equal(b.uop[0].dst[0], CXMS_SLOT_GPR);
+	cxms_block_fini(&b);
+
+	in = (struct cxms_code_insn){0x1000, 1, pop};
+	b = taken_apart(true, &in, 1, &load, 1);
+	assert_int_equal(b.uop[0].dst[0], CXMS_SLOT_GPR + 3);
+	/* the stack pointer must not wait for the load */
+	assert_int_not_equal(b.uop[0].dst[1], CXMS_SLOT_GPR + 4);
+	assert_int_equal(b.uop[1].dst[0], CXMS_SLOT_GPR + 4);
+	cxms_block_fini(&b);
+
+	in = (struct cxms_code_insn){0x1000, 2, zero};
+	b = taken_apart(false, &in, 1, NULL, 0);
+	assert_false(reads(&b.uop[0], CXMS_SLOT_GPR + 2));
+	cxms_block_fini(&b);
+
+	in = (struct cxms_code_insn){0x1000, 3, part};
+	b = taken_apart(false, &in, 1, NULL, 0);
+	assert_true(reads(&b.uop[0], CXMS_SLOT_FLAGS));
+	assert_true(reads(&b.uop[0], CXMS_SLOT_GPR + 2)); /* the rest of rdx is kept */
+	cxms_block_fini(&b);
+
+	in = (struct cxms_code_insn){0x1000, 2, jump};
+	b = taken_apart(true, &in, 1, NULL, 0);
+	assert_true(reads(&b.uop[b.n_uop - 1], CXMS_SLOT_FLAGS));
+	cxms_block_fini(&b);
+}
+
+static void test_compare_and_branch_share_an_entry(void **state)
+{
+	static const uint8_t cmp[] = {0x48, 0x39, 0xd8}, je[] = {0x74, 0x00};
+	struct cxms_code_insn in[2] = {{0x1000, 3, cmp}, {0x1003, 2, je}};
+	(void)state;
+	struct cxms_block b = taken_apart(false, in, 2, NULL, 0);
+	assert_int_equal(entries(&b), 1);
+	cxms_block_fini(&b);
+}
+
+static void test_lines_of_instructions(void **state)
+{
+	static const uint8_t nop[] = {0x90}, mov[] = {0x48, 0x89, 0xc2};
+	/* the second straddles 0x1040 */
+	struct cxms_code_insn in[3] = {{0x103d, 1, nop}, {0x103e, 3, mov}, {0x1041, 1, nop}};
+	(void)state;
+	struct cxms_block b = taken_apart(true, in, 3, NULL, 0);
+	assert_int_equal(b.n_segment, 2);
+	assert_int_equal(b.segment[0].line, 0x40);
+	assert_int_equal(b.segment[0].n, 1);
+	/* the straddling one comes when its last byte is there */
+	assert_int_equal(b.segment[1].line, 0x41);
+	assert_int_equal(b.segment[1].n, 2);
+	cxms_block_fini(&b);
+}
+
+static void test_malformed_code_is_refused(void **state)
+{
+	static const uint8_t nop[] = {0x90};
+	struct cxms_code_insn in = {0x1000, 1, nop};
+	struct cxms_code_access access = {1, CXMS_XA_LOAD, 3};
+	struct cxms_code_exit out = {1, 0, CXMS_XX_COND};
+	const struct cxms_code_block rows[] = {
+		{.n_insn = 0, .insn = &in},
+		{.n_insn = 1, .insn = &in, .n_access = 1, .access = &access},
+		{.n_insn = 1, .insn = &in, .n_exit = 1, .exit = &out},
+	};
+	struct cxms_uops *u = NULL;
+	(void)state;
+	assert_int_equal(cxms_uops_new(true, &u, NULL), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct cxms_block b = {0};
+		struct cxms_err err = {0};
+		assert_int_equal(cxms_uops_block(u, &rows[i], &b, &err), -EINVAL);
+		assert_string_not_equal(err.msg, "");
+		assert_null(b.uop);
+	}
+	cxms_uops_free(u);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_entries_by_cracking_rule),
+		cmocka_unit_test(test_every_access_has_its_uop),
+		cmocka_unit_test(test_registers_carry_values),
+		cmocka_unit_test(test_compare_and_branch_share_an_entry),
+		cmocka_unit_test(test_lines_of_instructions),
+		cmocka_unit_test(test_malformed_code_is_refused),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,407 @@
+/* The window against closed forms: what bounds a program bounds it here. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the four above first */
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/rng.h"
+#include "core/window.h"
+
+#define CYC_PS 500.0 /* 2 GHz */
+
+static const struct cxms_window_cfg host = {.frequency_hz = 2000000000,
+					    .width = 4,
+					    .rob = 128,
+					    .scheduler = 64,
+					    .load_queue = 64,
+					    .store_queue = 32,
+					    .l1d_mshrs = 8,
+					    .l2_mshrs = 24,
+					    .fetch_lines = false,
+					    .store_tso = true,
+					    .has_l2 = true,
+					    .l1d_ps = 2000,
+					    .l2_ps = 7000,
+					    .llc_ps = 20000};
+
+/* Lane i answers in 100 + 50 i ns. */
+static void request(void *arg, unsigned lane, uint64_t line, enum cxms_xrequest kind,
+		    uint64_t at_ps, struct cxms_xreply *out)
+{
+	(void)line;
+	(void)kind;
+	(void)at_ps;
+	unsigned *calls = arg;
+	if (calls)
+		++*calls;
+	*out = (struct cxms_xreply){.latency_ps = 100000 + 50000 * lane, .target = lane > 0};
+}
+
+struct code {
+	struct cxms_block block;
+};
+
+static struct cxms_block code_of(const uint8_t *bytes, const uint8_t *len, size_t n,
+				 struct cxms_code_access *access, size_t n_access,
+				 struct cxms_code_exit *exit, size_t n_exit)
+{
+	struct cxms_code_insn insn[64];
+	struct cxms_uops *u = NULL;
+	struct cxms_block b = {0};
+	uint64_t addr = 0x1000;
+	for (size_t i = 0; i < n; i++) {
+		insn[i] = (struct cxms_code_insn){addr, len[i], bytes};
+		bytes += len[i];
+		addr += len[i];
+	}
+	const struct cxms_code_block code = {.n_insn = n,
+					     .n_access = n_access,
+					     .n_exit = n_exit,
+					     .insn = insn,
+					     .access = access,
+					     .exit = exit};
+	assert_int_equal(cxms_uops_new(true, &u, NULL), 0);
+	assert_int_equal(cxms_uops_block(u, &code, &b, NULL), 0);
+	cxms_uops_free(u);
+	return b;
+}
+
+static struct cxms_window *window_of(const struct cxms_window_cfg *cfg, unsigned lanes)
+{
+	const struct cxms_xmemory memory = {NULL, request};
+	struct cxms_window *w = NULL;
+	assert_int_equal(cxms_window_new(cfg, lanes, &memory, &w, NULL), 0);
+	return w;
+}
+
+static void run(struct cxms_window *w, const struct cxms_block *b, const struct cxms_xevent *e,
+		size_t n)
+{
+	const struct cxms_xrun r = {.block = b, .exit = b->n_exit, .n_event = n, .event = e};
+	cxms_window_run(w, &r);
+}
+
+static double time_cyc(const struct cxms_window *w, unsigned lane)
+{
+	struct cxms_window_lane l;
+	cxms_window_lane(w, lane, &l);
+	return (double)l.time_ps / CYC_PS;
+}
+
+/* Cycles a repetition takes once it is steady. */
+static double steady_cyc(const struct cxms_window_cfg *cfg, const struct cxms_block *b,
+			 const struct cxms_xevent *e, size_t n, unsigned lane)
+{
+	struct cxms_window *w = window_of(cfg, lane + 1);
+	for (int i = 0; i < 1000; i++)
+		run(w, b, e, n);
+	double before = time_cyc(w, lane);
+	for (int i = 0; i < 1000; i++)
+		run(w, b, e, n);
+	double out = (time_cyc(w, lane) - before) / 1000;
+	cxms_window_free(w);
+	return out;
+}
+
+static const uint8_t chase[] = {0x48, 0x8b, 0x00};  /* mov rax, [rax] */
+static const uint8_t gather[] = {0x48, 0x8b, 0x19}; /* mov rbx, [rcx] */
+static const uint8_t nops[] = {0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90};
+static const uint8_t ones[] = {1, 1, 1, 1, 1, 1, 1, 1};
+static const struct cxms_xevent from_memory = {.kind = CXMS_XE_MEM, .line = 77};
+static const struct cxms_xevent from_llc = {.kind = CXMS_XE_LLC};
+static const struct cxms_xevent from_l2 = {.kind = CXMS_XE_L2};
+
+static void test_dependent_loads_take_the_latency_each(void **state)
+{
+	static const struct {
+		const struct cxms_xevent *event;
+		double want_cyc;
+		const char *why;
+	} rows[] = {
+		{NULL, 4, "first level"},
+		{&from_l2, 14, "L2"},
+		{&from_llc, 40, "LLC"},
+		{&from_memory, 300, "memory, lane 1: 150 ns"},
+	};
+	const uint8_t len[] = {3};
+	struct cxms_code_access load = {0, CXMS_XA_LOAD, 3};
+	struct cxms_block b = code_of(chase, len, 1, &load, 1, NULL, 0);
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		double got = steady_cyc(&host, &b, rows[i].event, rows[i].event != NULL, 1);
+		/* a tick is 1/32 cycle */
+		if (fabs(got - rows[i].want_cyc) > 1.0 / 32)
+			fail_msg("%s: %g cycles a hop, expected %g", rows[i].why, got,
+				 rows[i].want_cyc);
+	}
+	cxms_block_fini(&b);
+}
+
+static void test_independent_misses_share_the_miss_registers(void **state)
+{
+	const uint8_t len[] = {3};
+	struct cxms_code_access load = {0, CXMS_XA_LOAD, 3};
+	struct cxms_block b = code_of(gather, len, 1, &load, 1, NULL, 0);
+	struct cxms_window_cfg cfg = host;
+	(void)state;
+	for (cfg.l1d_mshrs = 1; cfg.l1d_mshrs <= 16; cfg.l1d_mshrs *= 2) {
+		double got = steady_cyc(&cfg, &b, &from_memory, 1, 1);
+		double want = 300.0 / cfg.l1d_mshrs; /* Little */
+		if (fabs(got / want - 1) > 0.01)
+			fail_msg("%u registers: %g cycles a miss, expected %g", cfg.l1d_mshrs, got,
+				 want);
+	}
+	cfg.l1d_mshrs = 16;
+	cfg.l2_mshrs = 4;
+	assert_true(fabs(steady_cyc(&cfg, &b, &from_memory, 1, 1) / 75 - 1) < 0.01);
+	cxms_block_fini(&b);
+}
+
+static void test_the_load_queue_bounds_what_is_in_flight(void **state)
+{
+	const uint8_t len[] = {3};
+	struct cxms_code_access load = {0, CXMS_XA_LOAD, 3};
+	struct cxms_block b = code_of(gather, len, 1, &load, 1, NULL, 0);
+	struct cxms_window_cfg cfg = host;
+	(void)state;
+	cfg.l1d_mshrs = 16;
+	cfg.load_queue = 4;
+	/* four loads a latency and what it takes to retire and dispatch again */
+	double got = steady_cyc(&cfg, &b, &from_memory, 1, 1);
+	assert_true(got >= 75 && got < 80);
+	cxms_block_fini(&b);
+}
+
+static void test_work_runs_at_the_width(void **state)
+{
+	struct cxms_block b = code_of(nops, ones, 8, NULL, 0, NULL, 0);
+	struct cxms_window_cfg cfg = host;
+	(void)state;
+	for (cfg.width = 1; cfg.width <= 8; cfg.width++) {
+		double got = steady_cyc(&cfg, &b, NULL, 0, 0), want = 8.0 / cfg.width;
+		/* what the bare latency between dispatch and reuse of an entry allows: 128 of them
+		 */
+		if (fabs(got / want - 1) > 0.01)
+			fail_msg("width %u: %g cycles, expected %g", cfg.width, got, want);
+	}
+	cxms_block_fini(&b);
+}
+
+/* A miss every 4 + 8 k uops: as many are in flight as the reorder buffer spans, up to the
+ * registers. */
+static void test_the_reorder_buffer_spans_misses(void **state)
+{
+	const uint8_t len[] = {3};
+	struct cxms_code_access load = {0, CXMS_XA_LOAD, 3};
+	struct cxms_block miss = code_of(gather, len, 1, &load, 1, NULL, 0);
+	struct cxms_block work = code_of(nops, ones, 8, NULL, 0, NULL, 0);
+	(void)state;
+	for (int k = 1; k <= 8; k *= 2) {
+		struct cxms_window *w = window_of(&host, 2);
+		double before = 0;
+		for (int i = 0; i < 2000; i++) {
+			if (i == 1000)
+				before = time_cyc(w, 1);
+			run(w, &miss, &from_memory, 1);
+			for (int j = 0; j < k; j++)
+				run(w, &work, NULL, 0);
+		}
+		double got = (time_cyc(w, 1) - before) / 1000;
+		double spanned = 128.0 / (1 + 8 * k);
+		double want = 300 / fmin(spanned, host.l1d_mshrs);
+		/* a whole number of misses is in flight, and each turn costs some cycles more */
+		if (got < 0.95 * want * floor(spanned) / spanned || got > 1.35 * want)
+			fail_msg("%d uops apart: %g cycles a miss, expected about %g", 1 + 8 * k,
+				 got, want);
+		cxms_window_free(w);
+	}
+	cxms_block_fini(&miss);
+	cxms_block_fini(&work);
+}
+
+static void test_a_prefetch_in_time_hides_memory(void **state)
+{
+	const uint8_t len[] = {3};
+	struct cxms_code_access load = {0, CXMS_XA_LOAD, 3};
+	struct cxms_block touch = code_of(chase, len, 1, &load, 1, NULL, 0);
+	const struct cxms_xevent ahead = {
+		.kind = CXMS_XE_PF, .into = CXMS_XL_L2, .from = CXMS_XL_MEM, .line = 5};
+	const struct cxms_xevent use = {.kind = CXMS_XE_L2USE, .back = 20};
+	struct cxms_window *w = window_of(&host, 2);
+	(void)state;
+	/* the line is used 40 hops after it was asked for: 40 * 4 cycles are less than 300 */
+	run(w, &touch, &ahead, 1);
+	double begin = time_cyc(w, 1);
+	for (int i = 0; i < 10; i++)
+		run(w, &touch, NULL, 0);
+	double early = time_cyc(w, 1) - begin;
+	assert_true(fabs(early - 40) < 1);
+	for (int i = 0; i < 19; i++)
+		run(w, &touch, &ahead, 1); /* 19 more fills, so that the first is 20 back */
+	run(w, &touch, &use, 1);
+	/* done when the prefetch is: 300 after it was asked, not 300 after the use */
+	double all = time_cyc(w, 1) - begin;
+	assert_true(all > 290 && all < 310);
+	cxms_window_free(w);
+	cxms_block_fini(&touch);
+}
+
+static void test_a_store_carries_a_value_to_its_load(void **state)
+{
+	/* mov rax,[rax]; mov [rdx],rax; mov rax,[rdx]: the second load reads what was stored */
+	static const uint8_t bytes[] = {0x48, 0x8b, 0x00, 0x48, 0x89, 0x02, 0x48, 0x8b, 0x02};
+	const uint8_t len[] = {3, 3, 3};
+	struct cxms_code_access a[] = {
+		{0, CXMS_XA_LOAD, 3}, {1, CXMS_XA_STORE, 3}, {2, CXMS_XA_LOAD, 3}};
+	const struct cxms_xevent linked[] = {{.kind = CXMS_XE_MEM, .line = 9},
+					     {.kind = CXMS_XE_FWD, .index = 2, .back = 1}};
+	struct cxms_block b = code_of(bytes, len, 3, a, 3, NULL, 0);
+	(void)state;
+	/* through memory: miss, store, forward; without the link the loads overlap */
+	double with = steady_cyc(&host, &b, linked, 2, 0);
+	double without = steady_cyc(&host, &b, linked, 1, 0);
+	assert_true(with >= 200 && with <= 210);
+	assert_true(without < 0.5 * with);
+	cxms_block_fini(&b);
+}
+
+static void test_a_mispredicted_branch_waits_for_its_miss(void **state)
+{
+	/* cmp rbx,[rcx]; jne: the next round is fetched when the branch is done */
+	static const uint8_t bytes[] = {0x48, 0x3b, 0x19, 0x75, 0x00};
+	const uint8_t len[] = {3, 2};
+	struct cxms_code_access load = {0, CXMS_XA_LOAD, 3};
+	struct cxms_code_exit exit = {1, 1, CXMS_XX_COND};
+	const struct cxms_xevent e[] = {{.kind = CXMS_XE_MEM, .line = 3},
+					{.kind = CXMS_XE_MISP, .index = 0}};
+	struct cxms_block b = code_of(bytes, len, 2, &load, 1, &exit, 1);
+	(void)state;
+	double right = steady_cyc(&host, &b, e, 1, 1), wrong = steady_cyc(&host, &b, e, 2, 1);
+	assert_true(right < 45); /* overlapped: 300 / 8 */
+	assert_true(wrong > 300 && wrong < 330);
+	cxms_block_fini(&b);
+}
+
+/* Stores leave behind retirement: rare ones cost nothing, many wait for the miss registers. */
+static void test_stores_hide_until_the_queue_is_full(void **state)
+{
+	static const uint8_t store[] = {0x48, 0x89, 0x19}; /* mov [rcx], rbx */
+	const uint8_t len[] = {3};
+	struct cxms_code_access access = {0, CXMS_XA_STORE, 3};
+	struct cxms_block s = code_of(store, len, 1, &access, 1, NULL, 0);
+	struct cxms_block work = code_of(nops, ones, 8, NULL, 0, NULL, 0);
+	struct cxms_window *w = window_of(&host, 1);
+	(void)state;
+	assert_true(fabs(steady_cyc(&host, &s, &from_memory, 1, 0) / (200.0 / 8) - 1) < 0.02);
+	for (int i = 0; i < 100; i++) {
+		run(w, &s, &from_memory, 1);
+		for (int j = 0; j < 100; j++)
+			run(w, &work, NULL, 0);
+	}
+	assert_true(time_cyc(w, 0) < 1.01 * 100 * (1 + 800) / 4 + 20);
+	cxms_window_free(w);
+	cxms_block_fini(&s);
+	cxms_block_fini(&work);
+}
+
+static struct cxms_xevent random_event(struct cxms_rng *r)
+{
+	static const uint8_t kinds[] = {CXMS_XE_MEM, CXMS_XE_MEM,   CXMS_XE_LLC,    CXMS_XE_L2,
+					CXMS_XE_USE, CXMS_XE_L2USE, CXMS_XE_LLCUSE, CXMS_XE_PF};
+	struct cxms_xevent e = {.kind = kinds[cxms_rng_below(r, 8)],
+				.into = CXMS_XL_L2,
+				.from = CXMS_XL_MEM,
+				.back = (uint32_t)(1 + cxms_rng_below(r, 16)),
+				.line = cxms_rng_below(r, 1000)};
+	return e;
+}
+
+/* A lane does not see the others; a slower memory is never faster by more than what the order of
+ * requests at the miss registers can give. */
+static void test_lanes_stand_alone_and_grow_with_latency(void **state)
+{
+	const uint8_t len[] = {3};
+	struct cxms_code_access load = {0, CXMS_XA_LOAD, 3};
+	struct cxms_block code[3] = {code_of(chase, len, 1, &load, 1, NULL, 0),
+				     code_of(gather, len, 1, &load, 1, NULL, 0),
+				     code_of(nops, ones, 8, NULL, 0, NULL, 0)};
+	(void)state;
+	for (uint64_t seed = 1; seed <= 40; seed++) {
+		struct cxms_window *alone = window_of(&host, 1),
+				   *many = window_of(&host, CXMS_LANES);
+		struct cxms_rng r;
+		cxms_rng_init(&r, seed);
+		for (int i = 0; i < 3000; i++) {
+			unsigned which = (unsigned)cxms_rng_below(&r, 3);
+			struct cxms_xevent e = random_event(&r);
+			size_t n = which < 2 && cxms_rng_below(&r, 3) == 0;
+			run(alone, &code[which], &e, n);
+			run(many, &code[which], &e, n);
+		}
+		assert_true(time_cyc(alone, 0) == time_cyc(many, 0));
+		for (unsigned l = 1; l < CXMS_LANES; l++)
+			if (time_cyc(many, l) < 0.995 * time_cyc(many, l - 1))
+				fail_msg("seed %llu: lane %u takes %g, the faster lane %g",
+					 (unsigned long long)seed, l, time_cyc(many, l),
+					 time_cyc(many, l - 1));
+		cxms_window_free(alone);
+		cxms_window_free(many);
+	}
+	for (int i = 0; i < 3; i++)
+		cxms_block_fini(&code[i]);
+}
+
+/* Times beyond the range of a tick counter: nothing changes when the base moves on. */
+static void test_long_runs_keep_their_pace(void **state)
+{
+	const uint8_t len[] = {3};
+	struct cxms_code_access load = {0, CXMS_XA_LOAD, 3};
+	struct cxms_block b = code_of(chase, len, 1, &load, 1, NULL, 0);
+	struct cxms_window *w = window_of(&host, 1);
+	(void)state;
+	for (int i = 0; i < 200000; i++)
+		run(w, &b, &from_memory, 1);
+	double cyc = time_cyc(w, 0);
+	assert_true(fabs(cyc / (200.0 * 200000) - 1) < 1e-3);
+	cxms_window_free(w);
+	cxms_block_fini(&b);
+}
+
+static void test_a_thread_that_slept_goes_on_later(void **state)
+{
+	struct cxms_block b = code_of(nops, ones, 8, NULL, 0, NULL, 0);
+	struct cxms_window *w = window_of(&host, 2);
+	(void)state;
+	run(w, &b, NULL, 0);
+	cxms_window_wait(w, 1, 5000000000);
+	run(w, &b, NULL, 0);
+	assert_true(time_cyc(w, 0) < 100);
+	assert_true(time_cyc(w, 1) >= 1e7 && time_cyc(w, 1) < 1e7 + 100);
+	cxms_window_free(w);
+	cxms_block_fini(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_dependent_loads_take_the_latency_each),
+		cmocka_unit_test(test_independent_misses_share_the_miss_registers),
+		cmocka_unit_test(test_the_load_queue_bounds_what_is_in_flight),
+		cmocka_unit_test(test_work_runs_at_the_width),
+		cmocka_unit_test(test_the_reorder_buffer_spans_misses),
+		cmocka_unit_test(test_a_prefetch_in_time_hides_memory),
+		cmocka_unit_test(test_a_store_carries_a_value_to_its_load),
+		cmocka_unit_test(test_a_mispredicted_branch_waits_for_its_miss),
+		cmocka_unit_test(test_stores_hide_until_the_queue_is_full),
+		cmocka_unit_test(test_lanes_stand_alone_and_grow_with_latency),
+		cmocka_unit_test(test_long_runs_keep_their_pace),
+		cmocka_unit_test(test_a_thread_that_slept_goes_on_later),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
