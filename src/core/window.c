@@ -90,17 +90,6 @@ static void set_figures(struct cxms_window *w)
 	w->fetch_loss = (int32_t)(c->width - 1) * CXMS_TICKS / (2 * (int32_t)c->width);
 }
 
-/* @pending: requests that may be waiting at one time; all of them must be in the ring */
-static void set_mshr(struct cxms_mshr *m, uint32_t limit, uint32_t pending)
-{
-	m->limit = limit;
-	m->ring = ring_for(4 * limit > pending ? 4 * limit : pending);
-	if (m->ring > CXMS_MSHR_RING)
-		m->ring = CXMS_MSHR_RING;
-	for (int i = 0; i < CXMS_MSHR_RING; i++)
-		m->start[i] = m->end[i] = CXMS_TICK_LONG_AGO;
-}
-
 static void reset_clocks(struct cxms_window *w)
 {
 	for (unsigned i = 0; i < CXMS_UC_COUNT; i++)
@@ -118,9 +107,8 @@ static void reset_clocks(struct cxms_window *w)
 	for (unsigned i = 0; i < CXMS_FILL_RING; i++)
 		w->fill[i].done = all(CXMS_TICK_LONG_AGO);
 	for (unsigned l = 0; l < CXMS_LANES; l++) {
-		uint32_t pending = w->cfg.load_queue + w->cfg.store_queue;
-		set_mshr(&w->l1_mshr[l], w->cfg.l1d_mshrs, pending);
-		set_mshr(&w->l2_mshr[l], w->cfg.l2_mshrs, pending);
+		w->l1_mshr[l].limit = w->cfg.l1d_mshrs;
+		w->l2_mshr[l].limit = w->cfg.l2_mshrs;
 	}
 }
 
@@ -161,28 +149,45 @@ void cxms_window_free(struct cxms_window *w)
 	free(w);
 }
 
-/* Earliest time from @t on at which a register is free. */
-static int32_t mshr_free(const struct cxms_mshr *m, int32_t t)
+/* Requests in flight at @t. */
+static uint32_t mshr_busy(const struct cxms_mshr *m, int32_t t)
 {
-	for (;;) {
-		uint32_t busy = 0;
-		int32_t first = INT32_MAX;
-		for (uint32_t i = 0; i < m->ring; i++) {
-			bool is = m->start[i] <= t && m->end[i] > t;
-			busy += is;
-			first = is && m->end[i] < first ? m->end[i] : first;
-		}
-		if (busy < m->limit)
-			return t;
-		t = first;
-	}
+	uint32_t busy = 0;
+	for (uint32_t i = 0; i < m->n; i++)
+		busy += m->start[i] <= t && m->end[i] > t;
+	return busy;
 }
 
-static void mshr_take(struct cxms_mshr *m, int32_t start, int32_t end)
+/*
+ * Earliest time from @t on at which a register is free. Requests are not served in program order:
+ * one that waits for an operand holds no register before it begins.
+ */
+static int32_t mshr_free(struct cxms_mshr *m, int32_t t)
 {
-	m->start[m->next] = start;
-	m->end[m->next] = end;
-	m->next = (m->next + 1) & (m->ring - 1);
+	if (m->n < m->limit || mshr_busy(m, t) < m->limit)
+		return t;
+	for (uint32_t i = 0; i < m->n; i++)
+		if (m->end[i] > t && mshr_busy(m, m->end[i]) < m->limit)
+			return m->end[i];
+	return t;
+}
+
+/* What ended before @now, when the youngest uop dispatched, is of no more interest. */
+static void mshr_take(struct cxms_mshr *m, int32_t start, int32_t end, int32_t now)
+{
+	uint32_t over = m->n == CXMS_MSHR_MAX, at;
+	while (over < m->n && m->end[over] <= now)
+		over++;
+	m->n -= over;
+	memmove(m->start, m->start + over, m->n * sizeof(*m->start));
+	memmove(m->end, m->end + over, m->n * sizeof(*m->end));
+	for (at = m->n; at > 0 && m->end[at - 1] > end; at--) {
+		m->start[at] = m->start[at - 1];
+		m->end[at] = m->end[at - 1];
+	}
+	m->start[at] = start;
+	m->end[at] = end;
+	m->n++;
 }
 
 static void ask_memory(struct cxms_window *w, unsigned l, uint64_t line, enum cxms_xrequest kind,
@@ -209,9 +214,9 @@ static int32_t miss(struct cxms_window *w, unsigned l, uint8_t level, uint64_t l
 		ask_memory(w, l, line, kind, t);
 		done = t + ticks_of(w, w->reply[l].latency_ps);
 	}
-	mshr_take(&w->l1_mshr[l], t, done);
+	mshr_take(&w->l1_mshr[l], t, done, w->dispatch.v[l]);
 	if (beyond)
-		mshr_take(&w->l2_mshr[l], t, done);
+		mshr_take(&w->l2_mshr[l], t, done, w->dispatch.v[l]);
 	return done;
 }
 
@@ -250,7 +255,7 @@ static int32_t prefetch_lane(struct cxms_window *w, unsigned l, const struct cxm
 		done = t + ticks_of(w, w->reply[l].latency_ps);
 		w->reply[l] = kept;
 	}
-	mshr_take(m, t, done);
+	mshr_take(m, t, done, w->dispatch.v[l]);
 	return done;
 }
 
@@ -274,7 +279,8 @@ static void data_event(struct cxms_window *w, const struct cxms_xevent *e, enum 
 	};
 	struct cxms_fill *before = NULL;
 	uint8_t level = level_of[e->kind];
-	if (e->kind == CXMS_XE_USE || e->kind == CXMS_XE_L2USE || e->kind == CXMS_XE_LLCUSE)
+	if ((e->kind == CXMS_XE_USE || e->kind == CXMS_XE_L2USE || e->kind == CXMS_XE_LLCUSE) &&
+	    !(w->cfg.without & CXMS_WP_IN_FLIGHT))
 		before = fill_back(w, e->back);
 	if (level) {
 		struct cxms_fill *f = new_fill(w, e->line, level);
@@ -338,7 +344,8 @@ static void access_events(struct cxms_window *w, const struct cxms_xrun *run, si
 			break;
 		case CXMS_XE_FWD:
 			w->counts.forwards++;
-			if (e->back <= w->n_store && e->back <= CXMS_STORE_RING)
+			if (e->back <= w->n_store && e->back <= CXMS_STORE_RING &&
+			    !(w->cfg.without & CXMS_WP_FORWARD))
 				*done = later(*done, w->store_ready[(w->n_store - e->back) &
 								    (CXMS_STORE_RING - 1)]);
 			break;
@@ -348,16 +355,25 @@ static void access_events(struct cxms_window *w, const struct cxms_xrun *run, si
 	}
 }
 
+/* Those that issue in the next cycle in which any does are gone; there is one. */
+static void leave_next(struct cxms_waiters *q)
+{
+	uint32_t from = (uint32_t)q->cursor & (CXMS_WAIT_RING - 1), at = from;
+	while (!(q->any[at / 64] >> at % 64))
+		at = (at / 64 + 1) * 64 & (CXMS_WAIT_RING - 1);
+	at += (uint32_t)__builtin_ctzll(q->any[at / 64] >> at % 64);
+	q->any[at / 64] &= ~(1ull << at % 64);
+	q->n -= q->at[at];
+	q->at[at] = 0;
+	q->cursor += (int32_t)((at - from) & (CXMS_WAIT_RING - 1)) + 1;
+}
+
 /* The scheduler is full: dispatch waits until enough of those that wait have issued. */
 static void leave_scheduler(struct cxms_window *w, unsigned l)
 {
 	struct cxms_waiters *q = &w->waiting[l];
-	while (q->n >= (int32_t)w->cfg.scheduler) {
-		uint16_t *at = &q->at[(uint32_t)q->cursor & (CXMS_WAIT_RING - 1)];
-		q->n -= *at;
-		*at = 0;
-		q->cursor++;
-	}
+	while (q->n >= (int32_t)w->cfg.scheduler)
+		leave_next(q);
 	int32_t t = q->cursor * CXMS_TICKS;
 	if (t > w->floor.v[l])
 		w->floor.v[l] = t;
@@ -368,11 +384,8 @@ static void wait_to_issue(struct cxms_window *w, unsigned l, int32_t dispatch, i
 	struct cxms_waiters *q = &w->waiting[l];
 	int32_t cycle = start >> CXMS_TICK_SHIFT, now = dispatch >> CXMS_TICK_SHIFT;
 	if (cycle - q->cursor >= CXMS_WAIT_RING) {
-		for (; q->cursor < now && q->n > 0; q->cursor++) {
-			uint16_t *at = &q->at[(uint32_t)q->cursor & (CXMS_WAIT_RING - 1)];
-			q->n -= *at;
-			*at = 0;
-		}
+		while (q->n > 0 && q->cursor < now)
+			leave_next(q);
 		if (q->cursor < now)
 			q->cursor = now; /* nothing waits */
 		if (cycle - q->cursor >= CXMS_WAIT_RING)
@@ -380,7 +393,9 @@ static void wait_to_issue(struct cxms_window *w, unsigned l, int32_t dispatch, i
 	}
 	if (cycle < q->cursor)
 		return;
-	q->at[(uint32_t)cycle & (CXMS_WAIT_RING - 1)]++;
+	uint32_t at = (uint32_t)cycle & (CXMS_WAIT_RING - 1);
+	q->at[at]++;
+	q->any[at / 64] |= 1ull << at % 64;
 	if (++q->n >= (int32_t)w->cfg.scheduler)
 		leave_scheduler(w, l);
 }
@@ -514,7 +529,9 @@ static struct cxms_lanes start_of(struct cxms_window *w, const struct cxms_uop *
 	struct cxms_lanes ready = later(later(w->slot[u->src[0]], w->slot[u->src[1]]),
 					later(w->slot[u->src[2]], earliest));
 	uint8_t per_64 = cxms_uop_cost(u->class)->per_64_cyc;
-	if (per_64) {
+	if (w->cfg.without & CXMS_WP_DEPENDENCES)
+		ready = earliest;
+	if (per_64 && !(w->cfg.without & CXMS_WP_UNITS)) {
 		w->unit[u->class] =
 			later(plus(w->unit[u->class], 64 * CXMS_TICKS / per_64), earliest);
 		ready = later(ready, w->unit[u->class]);
@@ -531,9 +548,11 @@ static void retire(struct cxms_window *w, const struct cxms_uop *u, struct cxms_
 		   const struct cxms_lanes *without_miss)
 {
 	struct cxms_lanes could = u->rob ? plus(w->retire, w->step) : w->retire;
-	w->retire = later(could, plus(done, CXMS_ASSUMED_RETIRE_CYC * CXMS_TICKS));
+	struct cxms_lanes own = plus(done, CXMS_ASSUMED_RETIRE_CYC * CXMS_TICKS);
+	w->retire = later(could, own);
 	if (u->rob)
-		w->rob[w->n_rob++ & w->rob_mask] = plus(w->retire, CXMS_TICKS);
+		w->rob[w->n_rob++ & w->rob_mask] =
+			plus(w->cfg.without & CXMS_WP_IN_ORDER ? own : w->retire, CXMS_TICKS);
 	if (w->missed) {
 		could = later(could, plus(*without_miss, CXMS_ASSUMED_RETIRE_CYC * CXMS_TICKS));
 		attribute(w, &could);
@@ -603,7 +622,7 @@ static void wrong_fill(struct cxms_window *w, const struct cxms_xevent *e,
 {
 	struct cxms_fill *f = new_fill(w, e->line, e->from);
 	for (unsigned l = 0; l < w->n_lane; l++) {
-		bool began = at->v[l] < branch_done->v[l];
+		bool began = at->v[l] < branch_done->v[l] && !(w->cfg.without & CXMS_WP_WRONG_PATH);
 		if (e->kind == CXMS_XE_PF)
 			f->done.v[l] = prefetch_lane(w, l, e, began ? at->v[l] : branch_done->v[l]);
 		else if (began)
@@ -650,6 +669,9 @@ static void bound_ticks(struct cxms_window *w)
 			move_base(w, l);
 }
 
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
+__attribute__((target_clones("avx2", "default")))
+#endif
 void cxms_window_run(struct cxms_window *w, const struct cxms_xrun *run)
 {
 	const struct cxms_block *b = run->block;
@@ -669,7 +691,8 @@ void cxms_window_run(struct cxms_window *w, const struct cxms_xrun *run)
 		int64_t exit = mispredicted_at(run, i + 1);
 		if (exit >= 0) {
 			wrong_path(w, run, exit, done);
-			redirect(w, done);
+			if (!(w->cfg.without & CXMS_WP_REDIRECT))
+				redirect(w, done);
 		}
 	}
 	w->fetch = plus(w->fetch, (int32_t)end * step_q8 >> 8);
@@ -710,9 +733,11 @@ static void move_base(struct cxms_window *w, unsigned l)
 	shift_ring(w->fetched, CXMS_FETCH_RING, l, by);
 	for (int i = 0; i < CXMS_FILL_RING; i++)
 		shift(&w->fill[i].done.v[l], by);
-	for (int i = 0; i < CXMS_MSHR_RING; i++) {
+	for (uint32_t i = 0; i < w->l1_mshr[l].n; i++) {
 		shift(&w->l1_mshr[l].start[i], by);
 		shift(&w->l1_mshr[l].end[i], by);
+	}
+	for (uint32_t i = 0; i < w->l2_mshr[l].n; i++) {
 		shift(&w->l2_mshr[l].start[i], by);
 		shift(&w->l2_mshr[l].end[i], by);
 	}

@@ -13,8 +13,21 @@
 
 #define CXMS_LANES 8
 
+/* Mechanisms that can be left out, to see what each is worth (results/ablation). What a number of
+ * the core bounds is left out by a large number. */
+enum cxms_window_part {
+	CXMS_WP_WRONG_PATH = 1u << 0,  /* loads behind mispredicted branches */
+	CXMS_WP_REDIRECT = 1u << 1,    /* fetch waits for a mispredicted branch */
+	CXMS_WP_IN_FLIGHT = 1u << 2,   /* a hit waits for the fill that brings its line */
+	CXMS_WP_FORWARD = 1u << 3,     /* a load waits for the store it reads */
+	CXMS_WP_UNITS = 1u << 4,       /* so many of a class start in a cycle */
+	CXMS_WP_DEPENDENCES = 1u << 5, /* operands through registers */
+	CXMS_WP_IN_ORDER = 1u << 6,    /* retirement in order */
+};
+
 /** struct cxms_window_cfg - the core; latencies are load to use, idle */
 struct cxms_window_cfg {
+	uint32_t without; /* enum cxms_window_part; 0 = everything modelled */
 	uint64_t frequency_hz;
 	uint32_t width, rob, scheduler, load_queue, store_queue, l1d_mshrs, l2_mshrs;
 	bool fetch_lines; /* instructions come line by line from the L1I, not from decoded uops */

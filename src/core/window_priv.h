@@ -9,27 +9,28 @@
 #define CXMS_TICK_LONG	   (1 << 28) /* a lane's base moves on when it passes this */
 #define CXMS_TICK_LONG_AGO (-(1 << 28))
 #define CXMS_TICK_NEVER	   INT32_MAX /* a fill that did not begin */
-#define CXMS_WAIT_RING	   2048	     /* cycles; divides the step of the base */
+#define CXMS_WAIT_RING	   4096	     /* cycles; divides the step of the base */
 #define CXMS_FILL_RING	   4096
 #define CXMS_STORE_RING	   256
 #define CXMS_FETCH_RING	   256
-#define CXMS_MSHR_RING	   512
+#define CXMS_MSHR_MAX	   512 /* requests; beyond it the first to end are forgotten */
 
 /* One value a lane. */
 struct cxms_lanes {
 	int32_t v[CXMS_LANES];
 } __attribute__((aligned(32)));
 
-/* A level's miss registers: when each of the latest requests was in flight. */
+/* A level's miss registers: when each request that is not yet over is in flight, by end. */
 struct cxms_mshr {
-	uint32_t limit, ring, next; /* ring: entries looked at, a power of two */
-	int32_t start[CXMS_MSHR_RING], end[CXMS_MSHR_RING];
+	uint32_t limit, n;
+	int32_t start[CXMS_MSHR_MAX], end[CXMS_MSHR_MAX];
 };
 
 /* Uops of a lane that wait to issue, by the cycle in which they will. */
 struct cxms_waiters {
 	int32_t n, cursor; /* cursor: cycle up to which they have left */
 	uint16_t at[CXMS_WAIT_RING];
+	uint64_t any[CXMS_WAIT_RING / 64]; /* bit set: someone leaves in that cycle */
 };
 
 struct cxms_fill {

@@ -41,6 +41,20 @@ static void put_misses(const struct cxms_exact_result *x, struct cxms_buf *out)
 		 rpt_ratio((double)x->mispredicts, kilo), x->branches);
 }
 
+static void put_timed(const struct cxms_result *r, struct cxms_buf *out)
+{
+	const struct cxms_exact_result *x = &r->xr;
+	char stretches[48] = "";
+	if (x->n_window)
+		snprintf(stretches, sizeof(stretches), ", in %" PRIu64 " stretch%s", x->n_window,
+			 x->n_window == 1 ? "" : "es");
+	rpt_para(out, "source",
+		 "%s: %" PRIu64 " instruction%s, of which %" PRIu64 " (%s %%) were timed%s",
+		 r->facts.source, COUNT(x->insns), x->timed_insns,
+		 rpt_pct(RPT_FMT, rpt_ratio((double)x->timed_insns, (double)x->insns), 1),
+		 stretches);
+}
+
 void rpt_exact_header(const struct cxms_result *r, struct cxms_buf *out)
 {
 	const struct cxms_exact_result *x = &r->xr;
@@ -51,12 +65,7 @@ void rpt_exact_header(const struct cxms_result *r, struct cxms_buf *out)
 		 cxms_fmt_bytes(RPT_FMT, b->footprint_bytes), COUNT(b->n_page));
 	rpt_para(out, "machine", "%s, Linux %s", r->facts.cpu[0] ? r->facts.cpu : "unknown CPU",
 		 r->facts.kernel[0] ? r->facts.kernel : "unknown");
-	rpt_para(out, "source",
-		 "%s: %" PRIu64 " instruction%s, of which %" PRIu64
-		 " (%s %%) were timed, in %" PRIu64 " stretch%s",
-		 r->facts.source, COUNT(x->insns), x->timed_insns,
-		 rpt_pct(RPT_FMT, rpt_ratio((double)x->timed_insns, (double)x->insns), 1),
-		 x->n_window, x->n_window == 1 ? "" : "es");
+	put_timed(r, out);
 	put_region(r, out);
 	put_misses(x, out);
 }
@@ -147,18 +156,17 @@ static void put_latencies(const struct cxms_result *r, struct cxms_buf *out)
 {
 	cxms_buf_printf(out,
 			"\n  topology  local %%  target                reads      writes    L idle"
-			"   L loaded       waits\n");
+			"   L loaded\n");
 	for (size_t i = 0; i < r->n_split; i++) {
 		const struct cxms_split_result *s = &r->split[i];
 		for (size_t t = 0; t < s->n_target; t++) {
 			const struct cxms_target_result *e = &s->target[t];
 			cxms_buf_printf(out,
 					"  %8" PRIu32 "  %7.1f  %-16.16s  %9" PRIu64 "  %10" PRIu64
-					"  %8s  %9s  %10s\n",
+					"  %8s  %9s\n",
 					s->topology, s->local_pct, e->name, e->reads, e->writes,
 					rpt_time_ns(RPT_FMT, e->idle_latency_ns),
-					rpt_time_ns(RPT_FMT, e->loaded_latency_ns),
-					rpt_time_ns(RPT_FMT, e->stall_ns));
+					rpt_time_ns(RPT_FMT, e->loaded_latency_ns));
 		}
 	}
 }
