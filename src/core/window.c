@@ -149,44 +149,66 @@ void cxms_window_free(struct cxms_window *w)
 	free(w);
 }
 
-/* Requests in flight at @t. */
-static uint32_t mshr_busy(const struct cxms_mshr *m, int32_t t)
+/* How many of @v, sorted, are at most @t. */
+static uint32_t count_until(const int32_t *v, uint32_t n, int32_t t)
 {
-	uint32_t busy = 0;
-	for (uint32_t i = 0; i < m->n; i++)
-		busy += m->start[i] <= t && m->end[i] > t;
-	return busy;
+	uint32_t low = 0;
+	while (n > 0) {
+		uint32_t half = n / 2;
+		bool over = v[low + half] <= t;
+		low = over ? low + half + 1 : low;
+		n = over ? n - half - 1 : half;
+	}
+	return low;
 }
 
 /*
  * Earliest time from @t on at which a register is free. Requests are not served in program order:
- * one that waits for an operand holds no register before it begins.
+ * one that waits for an operand holds no register before it begins. Requests only come in, so what
+ * was found full stays full.
  */
 static int32_t mshr_free(struct cxms_mshr *m, int32_t t)
 {
-	if (m->n < m->limit || mshr_busy(m, t) < m->limit)
+	if (m->n < m->limit)
 		return t;
-	for (uint32_t i = 0; i < m->n; i++)
-		if (m->end[i] > t && mshr_busy(m, m->end[i]) < m->limit)
-			return m->end[i];
+	bool inside = t >= m->full_from && t < m->full_to;
+	if (inside)
+		t = m->full_to;
+	uint32_t s = count_until(m->start, m->n, t), e = count_until(m->end, m->n, t);
+	if (s - e < m->limit)
+		return t;
+	if (!inside)
+		m->full_from = t;
+	while (s - e >= m->limit && e < m->n) {
+		t = m->end[e++];
+		while (s < m->n && m->start[s] <= t)
+			s++;
+	}
+	m->full_to = t;
 	return t;
 }
 
-/* What ended before @now, when the youngest uop dispatched, is of no more interest. */
+static void insert(int32_t *v, uint32_t n, int32_t x)
+{
+	uint32_t at = count_until(v, n, x);
+	memmove(v + at + 1, v + at, (n - at) * sizeof(*v));
+	v[at] = x;
+}
+
+/* What ended before @now, when the youngest uop dispatched, is of no more interest; as many of the
+ * begins go as of the ends, the first ones: each of them lies before its end. */
 static void mshr_take(struct cxms_mshr *m, int32_t start, int32_t end, int32_t now)
 {
-	uint32_t over = m->n == CXMS_MSHR_MAX, at;
-	while (over < m->n && m->end[over] <= now)
-		over++;
-	m->n -= over;
-	memmove(m->start, m->start + over, m->n * sizeof(*m->start));
-	memmove(m->end, m->end + over, m->n * sizeof(*m->end));
-	for (at = m->n; at > 0 && m->end[at - 1] > end; at--) {
-		m->start[at] = m->start[at - 1];
-		m->end[at] = m->end[at - 1];
+	uint32_t over = count_until(m->end, m->n, now);
+	if (over == 0 && m->n == CXMS_MSHR_MAX)
+		over = 1;
+	if (over > 0) {
+		m->n -= over;
+		memmove(m->start, m->start + over, m->n * sizeof(*m->start));
+		memmove(m->end, m->end + over, m->n * sizeof(*m->end));
 	}
-	m->start[at] = start;
-	m->end[at] = end;
+	insert(m->start, m->n, start);
+	insert(m->end, m->n, end);
 	m->n++;
 }
 
@@ -715,6 +737,16 @@ static void shift_ring(struct cxms_lanes *ring, size_t n, unsigned l, int32_t by
 		shift(&ring[i].v[l], by);
 }
 
+static void shift_mshr(struct cxms_mshr *m, int32_t by)
+{
+	shift(&m->full_from, by);
+	shift(&m->full_to, by);
+	for (uint32_t i = 0; i < m->n; i++) {
+		shift(&m->start[i], by);
+		shift(&m->end[i], by);
+	}
+}
+
 static void move_base(struct cxms_window *w, unsigned l)
 {
 	int32_t by = CXMS_TICK_LONG - CXMS_TICK_LONG % (CXMS_WAIT_RING * CXMS_TICKS);
@@ -733,14 +765,8 @@ static void move_base(struct cxms_window *w, unsigned l)
 	shift_ring(w->fetched, CXMS_FETCH_RING, l, by);
 	for (int i = 0; i < CXMS_FILL_RING; i++)
 		shift(&w->fill[i].done.v[l], by);
-	for (uint32_t i = 0; i < w->l1_mshr[l].n; i++) {
-		shift(&w->l1_mshr[l].start[i], by);
-		shift(&w->l1_mshr[l].end[i], by);
-	}
-	for (uint32_t i = 0; i < w->l2_mshr[l].n; i++) {
-		shift(&w->l2_mshr[l].start[i], by);
-		shift(&w->l2_mshr[l].end[i], by);
-	}
+	shift_mshr(&w->l1_mshr[l], by);
+	shift_mshr(&w->l2_mshr[l], by);
 	w->waiting[l].cursor -= by / CXMS_TICKS;
 }
 

@@ -20,9 +20,11 @@ struct cxms_lanes {
 	int32_t v[CXMS_LANES];
 } __attribute__((aligned(32)));
 
-/* A level's miss registers: when each request that is not yet over is in flight, by end. */
+/* A level's miss registers: requests that are not yet over. Begins and ends are sorted each by
+ * itself: how many are in flight at a time is all that matters. */
 struct cxms_mshr {
 	uint32_t limit, n;
+	int32_t full_from, full_to; /* no register is free within */
 	int32_t start[CXMS_MSHR_MAX], end[CXMS_MSHR_MAX];
 };
 

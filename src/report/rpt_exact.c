@@ -20,19 +20,22 @@ static void put_region(const struct cxms_result *r, struct cxms_buf *out)
 		 COUNT(x->roi_exits));
 }
 
-static void put_misses(const struct cxms_exact_result *x, struct cxms_buf *out)
+static void put_misses(const struct cxms_result *r, struct cxms_buf *out)
 {
+	const struct cxms_exact_result *x = &r->xr;
+	char l2[48] = "";
 	double access = (double)x->loads + (double)x->stores;
 	double kilo = (double)x->timed_insns / 1000;
+	if (r->facts.exact.cache[CXMS_EXACT_L2].size_bytes)
+		snprintf(l2, sizeof(l2), " %" PRIu64 " accesses the L2,", x->l2_misses);
 	rpt_para(out, "misses",
 		 "of %" PRIu64 " loads and %" PRIu64 " stores %" PRIu64
-		 " missed the L1D (%s %%), %" PRIu64 " accesses the L2, %" PRIu64
+		 " missed the L1D (%s %%),%s %" PRIu64
 		 " the LLC (%.3g per 1000 instructions); %" PRIu64 " lines written back, %" PRIu64
 		 " prefetched; %" PRIu64 " page walks",
 		 x->loads, x->stores, x->l1d_misses,
-		 rpt_pct(RPT_FMT, rpt_ratio((double)x->l1d_misses, access), 2), x->l2_misses,
-		 x->llc_misses, rpt_ratio((double)x->llc_misses, kilo), x->writebacks,
-		 x->prefetches, x->walks);
+		 rpt_pct(RPT_FMT, rpt_ratio((double)x->l1d_misses, access), 2), l2, x->llc_misses,
+		 rpt_ratio((double)x->llc_misses, kilo), x->writebacks, x->prefetches, x->walks);
 	rpt_para(out, "core",
 		 "%.3g instructions a cycle with everything local; %.3g uops an instruction; "
 		 "%" PRIu64 " mispredicted jumps (%.3g per 1000 instructions); %" PRIu64
@@ -67,7 +70,7 @@ void rpt_exact_header(const struct cxms_result *r, struct cxms_buf *out)
 		 r->facts.kernel[0] ? r->facts.kernel : "unknown");
 	put_timed(r, out);
 	put_region(r, out);
-	put_misses(x, out);
+	put_misses(r, out);
 }
 
 static void put_cache(const char *name, const struct cxms_exact_cache *c, struct cxms_buf *out)

@@ -174,7 +174,7 @@ static int end_stretch(struct cxms_xengine *e, struct cxms_err *err)
 	if (cxms_array_grow((void **)&e->stretch, &e->cap_stretch, e->n_stretch + 1,
 			    sizeof(*e->stretch)) < 0)
 		return cxms_fail(err, ENOMEM, "out of memory for a timed stretch");
-	struct cxms_xstretch *s = &e->stretch[e->n_stretch++];
+	struct cxms_xstretch *s = &e->stretch[e->n_stretch];
 	*s = (struct cxms_xstretch){0};
 	for (size_t i = 0; i < e->n_thread; i++)
 		for (unsigned l = 0; l < e->n_lane; l++) {
@@ -182,6 +182,7 @@ static int end_stretch(struct cxms_xengine *e, struct cxms_err *err)
 			s->time_ps[l] += now - e->thread[i].timed_ps[l];
 			e->thread[i].timed_ps[l] = now;
 		}
+	e->n_stretch += s->time_ps[0] > 0;
 	return 0;
 }
 

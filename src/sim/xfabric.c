@@ -97,7 +97,11 @@ double cxms_xlane_utilization(const struct cxms_xlane *x, const struct cxms_fabr
 		for (int p = 0; p < CXMS_XP_COUNT; p++) {
 			const struct cxms_calendar *c =
 				&x->server[t->server[i] * CXMS_XP_COUNT + (size_t)p];
-			most = fmax(most, (double)c->busy_ps / (double)time_ps);
+			/* what was posted last is served after the last retirement */
+			uint64_t until = (c->latest + 1) * c->slot_ps;
+			if (until < time_ps)
+				until = time_ps;
+			most = fmax(most, (double)c->busy_ps / (double)until);
 		}
 	return most;
 }

@@ -193,6 +193,8 @@ static void tell_warning(struct exact_source *x, const struct cxms_walk_msg *m)
 	char room[CXMS_STRING];
 
 	cxms_log(x->source->cfg.log, CXMS_LOG_INFO, "exact tool: %s", string_of(room, m));
+	if (strncmp(room, "roi ", 4) == 0) /* of one process; warn_of_region() speaks for all */
+		return;
 	if (x->source->cfg.warnings)
 		cxms_warn(x->source->cfg.warnings, CXMS_W_EXACT_TOOL, "%s", room);
 }
