@@ -20,6 +20,7 @@ struct cxms_result;
 struct cxms_source_ops;
 struct cxms_topo;
 struct cxms_trace_reader;
+struct cxms_xlive;
 
 enum cli_exit {
 	CLI_OK = 0,
@@ -157,6 +158,7 @@ struct cli_rec {
 	const char *path; /* NULL = in memory */
 	char *part;	  /* NULL = path itself is written */
 	bool created;	  /* path did not exist before */
+	struct cxms_xlive *live; /* source exact: answers programs that ask for time */
 };
 /**
  * cli_rec_open() - source, program, pattern, target: checked and opened before anything starts

@@ -13,6 +13,7 @@
 #include "base/near.h"
 #include "cli/cli.h"
 #include "record/record.h"
+#include "sim/xlive.h"
 
 /* Sources of the design that nothing here implements so far. */
 static const char *const later_sources[] = {"pebs", "ibs", "file", NULL};
@@ -106,6 +107,19 @@ static int open_target(struct cli *c, struct cli_rec *r, const char *path)
 	return 0;
 }
 
+/* A recording that nobody keeps. Sampled ones fit in memory; one of every access may not. */
+static int open_unnamed(struct cli *c, struct cli_rec *r, bool is_exact)
+{
+	const char *tmp = getenv("TMPDIR");
+	if (is_exact)
+		r->fd = open(tmp && *tmp ? tmp : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (r->fd < 0)
+		r->fd = memfd_create("cxlmemsim", MFD_CLOEXEC);
+	if (r->fd < 0)
+		return cxms_fail_sys(&c->err, errno, "cannot keep the recording in memory");
+	return 0;
+}
+
 int cli_rec_open(struct cli *c, struct cli_rec *r, const char *path,
 		 const struct cxms_topo *const *topo, size_t n_topo)
 {
@@ -116,16 +130,13 @@ int cli_rec_open(struct cli *c, struct cli_rec *r, const char *path,
 		rc = cli_exact_check(c, &is_exact);
 	if (rc == 0 && is_exact)
 		rc = cli_exact_load(c, topo, n_topo, &r->exact);
+	if (rc == 0 && is_exact && n_topo > 0)
+		rc = cxms_xlive_new(topo[0], &r->live, &c->err);
 	if (rc == 0 && path && c->argc > 0)
 		rc = cli_out_distinct(c, path, c->argv[0]);
 	if (rc < 0)
 		return rc;
-	if (path)
-		return open_target(c, r, path);
-	r->fd = memfd_create("cxlmemsim", MFD_CLOEXEC);
-	if (r->fd < 0)
-		return cxms_fail_sys(&c->err, errno, "cannot keep the recording in memory");
-	return 0;
+	return path ? open_target(c, r, path) : open_unnamed(c, r, is_exact);
 }
 
 static void discard(struct cli_rec *r)
@@ -177,6 +188,9 @@ int cli_rec_run(struct cli *c, struct cli_rec *r, struct cxms_record_result *res
 		.period_ns = c->opt.period_ps / CXMS_PS_PER_NS,
 		.seed = c->opt.seed,
 		.exact = &r->exact,
+		.sim_packet = r->live ? cxms_xlive_packet : NULL,
+		.sim_time_ns = r->live ? cxms_xlive_time_ns : NULL,
+		.sim_arg = r->live,
 		.machine = {.mem_latency_ps = c->opt.mem_latency_ps,
 			    .walk_ps = c->opt.walk_latency_ps,
 			    .llc_bytes = c->opt.llc_bytes,
@@ -208,5 +222,6 @@ void cli_rec_fini(struct cli_rec *r)
 	if (r->fd >= 0)
 		close(r->fd);
 	free(r->part);
+	cxms_xlive_free(r->live);
 	*r = (struct cli_rec){.fd = -1};
 }

@@ -189,6 +189,9 @@ static int run(struct recording *r, const struct cxms_source_ops *ops, struct cx
 		.pattern = r->cfg->pattern,
 		.seed = r->cfg->seed,
 		.exact = r->cfg->exact,
+		.sim_packet = r->cfg->sim_packet,
+		.sim_time_ns = r->cfg->sim_time_ns,
+		.sim_arg = r->cfg->sim_arg,
 		.log = r->cfg->log,
 		.warnings = r->cfg->warnings,
 	};

@@ -3,6 +3,7 @@
 #define CXMS_RECORD_RECORD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "source/machine.h"
@@ -16,6 +17,10 @@ struct cxms_record_cfg {
 	uint64_t period_ns;		      /* 0 = the source's default */
 	uint64_t seed;
 	const struct cxms_exact_cfg *exact; /* source exact: what it simulates; else not used */
+	/** source exact: as in struct cxms_source_cfg; NULL = no time is simulated meanwhile */
+	void (*sim_packet)(void *arg, const void *data, size_t len);
+	uint64_t (*sim_time_ns)(void *arg, uint32_t pid, uint32_t tid);
+	void *sim_arg;
 	struct cxms_machine_cfg machine;
 	struct cxms_log *log;
 	struct cxms_warnings *warnings;

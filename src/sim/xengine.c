@@ -34,7 +34,7 @@ void cxms_xengine_host(const struct cxms_topo *topo, uint64_t walk_ps, struct cx
 								   : walk_ps};
 }
 
-static struct cxms_xthread *find_thread(struct cxms_xengine *e, uint32_t pid, uint32_t tid)
+static struct cxms_xthread *find_thread(const struct cxms_xengine *e, uint32_t pid, uint32_t tid)
 {
 	for (size_t i = e->n_thread; i-- > 0;)
 		if (e->thread[i].pid == pid && e->thread[i].tid == tid)
@@ -235,6 +235,13 @@ int cxms_xengine_control(struct cxms_xengine *e, uint32_t space, const struct cx
 	default:
 		return 0;
 	}
+}
+
+uint64_t cxms_xengine_thread_ps(const struct cxms_xengine *e, uint32_t pid, uint32_t tid,
+				unsigned lane)
+{
+	const struct cxms_xthread *t = find_thread(e, pid, tid);
+	return t ? time_of(t, lane) : 0;
 }
 
 uint64_t cxms_xengine_end_ps(const struct cxms_xengine *e, unsigned lane)

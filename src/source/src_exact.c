@@ -254,7 +254,7 @@ static void on_message_live(void *arg, const struct cxms_xs_head *head,
 		return;
 	}
 	if (cfg->sim_time_ns)
-		ns = cfg->sim_time_ns(cfg->sim_time_arg, head->pid, m->tid);
+		ns = cfg->sim_time_ns(cfg->sim_arg, head->pid, m->tid);
 	/* who is gone needs no answer */
 	(void)!send(a->fd, &ns, sizeof(ns), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
@@ -270,6 +270,8 @@ static int queue_packets(struct exact_source *x, struct cxms_err *err)
 		struct cxms_event ev = {.kind = CXMS_EV_EXACT};
 		struct cxms_xs_head head;
 
+		if (x->source->cfg.sim_packet)
+			x->source->cfg.sim_packet(x->source->cfg.sim_arg, p->data, p->len);
 		rc = cxms_walk_packet(p->data, p->len, on_message_live, &a, err);
 		memcpy(&head, p->data, sizeof(head));
 		ev.pid = head.pid;

@@ -51,6 +51,38 @@ cxms record -S exact -t x2.yaml --roi-begin no_such_function -o r.cxlt -- /bin/t
 same "region: status" $? 0 "the program ran"
 says "region: warning" err "'no_such_function' was never entered" "it names the function"
 
+# the whole way: a chase over memory that no cache holds waits for each hop, so it slows by the
+# ratio of the latencies, less what a hop costs besides
+cat >small.yaml <<YAML
+schema: 1
+name: small caches
+host:
+  cpu: {cores: 2}
+  caches:
+    l1d: {size: 32KiB, ways: 8, latency: 4cyc}
+    l2: none
+    llc: {size: 1MiB, ways: 16, latency: 40cyc}
+  tlb: none
+  local: {latency: 100ns, bandwidth: unlimited, capacity: 64GiB}
+devices:
+  mem0: {type: memdev, upstream: host, latency: 250ns, bandwidth: unlimited, capacity: 256GiB}
+placement: {policy: page-interleave, splits: [100, 50, 0]}
+YAML
+for threads in 1 2; do
+	row="chase, $threads threads"
+	cxms -q -S exact -t small.yaml --roi-begin mb_chase -f csv -o r.csv --save c.cxlt -- \
+		"$MB" chase --size 16MiB --threads $threads --steps 20000 >out 2>err
+	same "$row: status" $? 0 "a report was written"
+	same "$row: all local" "$(slowdown r.csv small.yaml 100)" 1 "one model against itself"
+	within "$row: all on CXL" "$(slowdown r.csv small.yaml 0)" 2.5 2 "250 ns against 100 ns"
+	cxms replay -q -t small.yaml -f csv -o again.csv c.cxlt
+	same "$row: replayed" "$(cat again.csv)" "$(cat r.csv)" "the same recording"
+done
+sed 's/size: 1MiB/size: 2MiB/' small.yaml >other.yaml
+cxms replay -t other.yaml c.cxlt >out 2>err
+same "other caches" $? 2 "they were simulated while the program ran"
+says "other caches: reason" err "host.caches.llc.size" "the first key that differs"
+
 # a signal sent to the tool reaches the program
 cat >waits.sh <<'SH'
 trap 'echo TERM; exit 7' TERM

@@ -135,11 +135,9 @@ static void test_text_says_what_was_seen(void **state)
 		"watched    for 5.00 ms under Valgrind",
 		"200000 instructions, of which 20000 (10.0 %) were timed, in 3 stretches",
 		"from begin_here to the end; entered 2 times, left 1 time",
-		"of 5000 loads and 3000 stores 400 missed the L1D (5.00 %), 300 accesses the L2, "
-		"200 "
-		"the LLC (10 per 1000 instructions); 101 lines written back, 102 prefetched; 104 "
-		"page "
-		"walks",
+		"of 5000 loads and 3000 stores 400 missed the L1D (5.00 %), 200 the LLC (10 per "
+		"1000 "
+		"instructions); 101 lines written back, 102 prefetched; 104 page walks",
 		"1.25 instructions a cycle with everything local; 1.5 uops an instruction; 103 "
 		"mispredicted jumps (5.15 per 1000 instructions); 40000 conditional branches",
 		"sees every access in user mode",
@@ -212,6 +210,21 @@ static void test_text_from_json_equals_text_of_the_result(void **state)
 	cxms_topo_free(t);
 }
 
+static void test_the_l2_is_told_of_where_there_is_one(void **state)
+{
+	struct cxms_topo *t = load_topo();
+	const struct cxms_topo *list[] = {t};
+	struct cxms_result r = some_result(list);
+	struct cxms_buf out = {0};
+	(void)state;
+	r.facts.exact.cache[CXMS_EXACT_L2] =
+		(struct cxms_exact_cache){.size_bytes = 1 << 20, .ways = 8};
+	cxms_report_text(&r, false, &out);
+	assert_non_null(strstr(cxms_buf_text(&out), "(5.00 %), 300 accesses the L2, 200"));
+	cxms_buf_fini(&out);
+	cxms_topo_free(t);
+}
+
 static const char *text_of(const struct cxms_cfg_node *map, const char *key)
 {
 	const struct cxms_cfg_node *n = cxms_cfg_get(map, key);
@@ -273,6 +286,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text_says_what_was_seen),
 		cmocka_unit_test(test_text_from_json_equals_text_of_the_result),
+		cmocka_unit_test(test_the_l2_is_told_of_where_there_is_one),
 		cmocka_unit_test(test_json_has_an_object_of_its_own),
 		cmocka_unit_test(test_diff_names_no_native_time),
 	};
