@@ -111,7 +111,9 @@ FNR == NR { if (FNR > 1) bound[$1, $3, $2, $4, $5] = $6; next }
 	}
 	if (!shown++)
 		print "program       prefet. core    memory     GB/s (2^30)  slowdown   wanted   error"
-	printf "%s   %9.4f %8.4f %+6.1f %%  %s\n", name, $8, $7, 100 * ($8 / $7 - 1), uops
+	line = sprintf("%s   %9.4f %8.4f %+6.1f %%  %s", name, $8, $7, 100 * ($8 / $7 - 1), uops)
+	sub(/ +$/, "", line)
+	print line
 }
 END {
 	if (n == 0)

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Recordings of the cycle-level reference's programs, for accuracy.sh and results/ablation/run.sh.
 # Sourced; they set BUILD (folder of the build) and REFERENCE (tests/data/gem5).
 

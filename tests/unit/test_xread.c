@@ -1,0 +1,310 @@
+/* The exact stream: what is told of well-formed packets, and that malformed ones are refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the four above first */
+#include <cmocka.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "core/xread.h"
+
+struct packet {
+	struct cxms_buf messages;
+	uint8_t bytes[CXMS_XS_PACKET_MAX];
+	size_t len;
+};
+
+static void close_packet(struct packet *p, uint32_t pid, uint32_t image, uint64_t seq)
+{
+	struct cxms_xs_head h = {.magic = CXMS_XS_MAGIC,
+				 .bytes = (uint32_t)p->messages.len,
+				 .pid = pid,
+				 .image = image,
+				 .seq = seq};
+	memcpy(p->bytes, &h, sizeof(h));
+	memcpy(p->bytes + sizeof(h), p->messages.data, p->messages.len);
+	p->len = sizeof(h) + p->messages.len;
+	cxms_buf_fini(&p->messages);
+}
+
+static void control(struct packet *p, uint8_t type)
+{
+	cxms_buf_put_varint(&p->messages, 0);
+	cxms_buf_put_u8(&p->messages, type);
+}
+
+static void thread(struct packet *p, uint64_t tid)
+{
+	control(p, CXMS_XC_THREAD);
+	cxms_buf_put_varint(&p->messages, tid);
+}
+
+static void hello(struct packet *p, uint32_t pid, uint32_t parent, bool fork, uint64_t below)
+{
+	control(p, CXMS_XC_HELLO);
+	cxms_buf_put_varint(&p->messages, 1);
+	cxms_buf_put_varint(&p->messages, pid);
+	cxms_buf_put_varint(&p->messages, parent);
+	cxms_buf_put_u8(&p->messages, fork);
+	cxms_buf_put_varint(&p->messages, below);
+	cxms_buf_put_str(&p->messages, "prog");
+}
+
+/* mov rax, [rax]; je: one load, one side exit */
+static void block(struct packet *p, uint64_t id)
+{
+	struct cxms_buf *b = &p->messages;
+	control(p, CXMS_XC_BLOCK);
+	cxms_buf_put_varint(b, id);
+	cxms_buf_put_varint(b, 0x401000);
+	cxms_buf_put_varint(b, 2);
+	cxms_buf_put_svarint(b, 0);
+	cxms_buf_put_str(b, "\x48\x8b\x01");
+	cxms_buf_put_svarint(b, 0);
+	cxms_buf_put_str(b, "\x74\x05");
+	cxms_buf_put_varint(b, 1);
+	cxms_buf_put_varint(b, 0);
+	cxms_buf_put_u8(b, CXMS_XA_LOAD | 3 << 4);
+	cxms_buf_put_varint(b, 1);
+	cxms_buf_put_varint(b, 1);
+	cxms_buf_put_varint(b, 1);
+	cxms_buf_put_u8(b, CXMS_XX_COND);
+	cxms_buf_put_u8(b, CXMS_XX_JUMP);
+}
+
+struct seen {
+	size_t runs, controls;
+	struct cxms_xrun last;
+	struct cxms_xevent event[8];
+	struct cxms_xcontrol control;
+};
+
+static int on_run(void *arg, const struct cxms_xrun *run, struct cxms_err *err)
+{
+	struct seen *s = arg;
+	(void)err;
+	s->runs++;
+	s->last = *run;
+	memcpy(s->event, run->event, run->n_event * sizeof(*run->event));
+	return 0;
+}
+
+static int on_control(void *arg, const struct cxms_xcontrol *c, struct cxms_err *err)
+{
+	struct seen *s = arg;
+	(void)err;
+	s->controls++;
+	s->control = *c;
+	return 0;
+}
+
+static int read_packet(struct cxms_xread *r, const struct packet *p, struct seen *s)
+{
+	const struct cxms_xsink sink = {s, on_run, on_control};
+	struct cxms_err err = {0};
+	int rc = cxms_xread_packet(r, p->bytes, p->len, &sink, &err);
+	if (rc)
+		assert_string_not_equal(err.msg, "");
+	return rc;
+}
+
+static struct cxms_xread *reader(void)
+{
+	struct cxms_xread *r = NULL;
+	assert_int_equal(cxms_xread_new(true, &r, NULL), 0);
+	return r;
+}
+
+static void test_a_run_and_its_events(void **state)
+{
+	struct cxms_xread *r = reader();
+	static struct packet p;
+	struct seen s = {0};
+	(void)state;
+	thread(&p, 7);
+	hello(&p, 42, 1, false, 1);
+	block(&p, 1);
+	cxms_buf_put_varint(&p.messages, 1 << 2 | 2 | 1); /* left by exit 0, with events */
+	cxms_buf_put_varint(&p.messages, 0);
+	cxms_buf_put_varint(&p.messages, 3);
+	cxms_buf_put_u8(&p.messages, CXMS_XE_MEM | CXMS_XE_WALK);
+	cxms_buf_put_varint(&p.messages, 0);
+	cxms_buf_put_svarint(&p.messages, 1000);
+	cxms_buf_put_u8(&p.messages, CXMS_XE_PF);
+	cxms_buf_put_varint(&p.messages, 0);
+	cxms_buf_put_u8(&p.messages, CXMS_XL_L2 | CXMS_XL_MEM << 4);
+	cxms_buf_put_svarint(&p.messages, -3);
+	cxms_buf_put_u8(&p.messages, CXMS_XE_MISP);
+	cxms_buf_put_varint(&p.messages, 0);
+	close_packet(&p, 42, 0, 0);
+	assert_int_equal(read_packet(r, &p, &s), 0);
+	assert_int_equal(s.runs, 1);
+	assert_int_equal(s.last.pid, 42);
+	assert_int_equal(s.last.tid, 7);
+	assert_int_equal(s.last.exit, 0);
+	assert_int_equal(s.last.block->addr, 0x401000);
+	assert_int_equal(s.last.block->n_access, 1);
+	assert_int_equal(s.event[0].line, 1000);
+	assert_int_equal(s.event[0].flags, CXMS_XE_WALK);
+	assert_int_equal(s.event[1].line, 997);
+	assert_int_equal(s.event[1].into, CXMS_XL_L2);
+	assert_int_equal(s.event[1].from, CXMS_XL_MEM);
+	assert_int_equal(s.event[2].kind, CXMS_XE_MISP);
+	cxms_xread_free(r);
+}
+
+static void test_lines_begin_anew_in_each_packet(void **state)
+{
+	struct cxms_xread *r = reader();
+	static struct packet p;
+	struct seen s = {0};
+	(void)state;
+	hello(&p, 42, 1, false, 1);
+	block(&p, 1);
+	close_packet(&p, 42, 0, 0);
+	assert_int_equal(read_packet(r, &p, &s), 0);
+	for (uint64_t seq = 1; seq < 3; seq++) {
+		thread(&p, 1);
+		cxms_buf_put_varint(&p.messages, 1 << 2 | 2);
+		cxms_buf_put_varint(&p.messages, 1);
+		cxms_buf_put_u8(&p.messages, CXMS_XE_MEM);
+		cxms_buf_put_varint(&p.messages, 0);
+		cxms_buf_put_svarint(&p.messages, 500);
+		close_packet(&p, 42, 0, seq);
+		assert_int_equal(read_packet(r, &p, &s), 0);
+		assert_int_equal(s.event[0].line, 500);
+		assert_int_equal(s.last.exit, s.last.block->n_exit);
+	}
+	cxms_xread_free(r);
+}
+
+static void test_a_fork_runs_the_blocks_of_its_parent(void **state)
+{
+	struct cxms_xread *r = reader();
+	static struct packet p;
+	struct seen s = {0};
+	(void)state;
+	hello(&p, 42, 1, false, 1);
+	block(&p, 1);
+	close_packet(&p, 42, 0, 0);
+	assert_int_equal(read_packet(r, &p, &s), 0);
+	hello(&p, 43, 42, true, 2);
+	block(&p, 2);
+	cxms_buf_put_varint(&p.messages, 1 << 2);
+	cxms_buf_put_varint(&p.messages, 2 << 2);
+	close_packet(&p, 43, 0, 0);
+	assert_int_equal(read_packet(r, &p, &s), 0);
+	assert_int_equal(s.runs, 2);
+	/* the parent does not see the child's */
+	cxms_buf_put_varint(&p.messages, 2 << 2);
+	close_packet(&p, 42, 0, 1);
+	assert_int_equal(read_packet(r, &p, &s), -EINVAL);
+	cxms_xread_free(r);
+}
+
+static void test_control_messages(void **state)
+{
+	struct cxms_xread *r = reader();
+	static struct packet p;
+	struct seen s = {0};
+	(void)state;
+	hello(&p, 42, 1, false, 1);
+	control(&p, CXMS_XC_MAP);
+	cxms_buf_put_varint(&p.messages, 0x7000);
+	cxms_buf_put_varint(&p.messages, 4096);
+	cxms_buf_put_u8(&p.messages, 5);
+	cxms_buf_put_str(&p.messages, "/lib/x");
+	close_packet(&p, 42, 0, 0);
+	assert_int_equal(read_packet(r, &p, &s), 0);
+	assert_int_equal(s.controls, 2);
+	assert_int_equal(s.control.type, CXMS_XC_MAP);
+	assert_int_equal(s.control.a, 0x7000);
+	assert_int_equal(s.control.b, 4096);
+	assert_int_equal(s.control.flag, 5);
+	assert_memory_equal(s.control.text, "/lib/x", 6);
+	cxms_xread_free(r);
+}
+
+/* Any single packet cut anywhere is refused or whole, never read past its end (under sanitizers).
+ */
+static void test_cut_packets_are_refused(void **state)
+{
+	static struct packet p;
+	(void)state;
+	hello(&p, 42, 1, false, 1);
+	block(&p, 1);
+	cxms_buf_put_varint(&p.messages, 1 << 2);
+	close_packet(&p, 42, 0, 0);
+	for (size_t cut = 0; cut < p.len; cut++) {
+		struct cxms_xread *r = reader();
+		struct packet q = p;
+		struct seen s = {0};
+		q.len = cut;
+		assert_int_equal(read_packet(r, &q, &s), -EINVAL);
+		cxms_xread_free(r);
+	}
+}
+
+static void test_what_does_not_fit_is_refused(void **state)
+{
+	static const struct {
+		uint8_t len, bytes[16];
+		const char *why;
+	} rows[] = {
+		{1, {4 << 2}, "a block that was never sent"},
+		{2, {1 << 2 | 1, 1}, "an exit it has not"},
+		{4, {1 << 2 | 2, 1, CXMS_XE_L2, 1}, "an access it has not"},
+		{5, {1 << 2 | 2, 1, CXMS_XE_USE, 0, 0}, "no fill back"},
+		{4, {1 << 2 | 2, 1, CXMS_XE_KIND_END, 0}, "an unknown event"},
+		{6, {1 << 2 | 2, 1, CXMS_XE_PF, 0, 0x09, 0}, "an unknown level"},
+		{2, {0, CXMS_XC_END}, "an unknown message"},
+		{3, {0, CXMS_XC_THREAD, 0x80}, "a number that is cut"},
+		{4, {0, CXMS_XC_BLOCK, 5, 0}, "a block out of order"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct cxms_xread *r = reader();
+		static struct packet p;
+		struct seen s = {0};
+		hello(&p, 42, 1, false, 1);
+		block(&p, 1);
+		cxms_buf_put(&p.messages, rows[i].bytes, rows[i].len);
+		close_packet(&p, 42, 0, 0);
+		if (read_packet(r, &p, &s) != -EINVAL)
+			fail_msg("%s: accepted", rows[i].why);
+		cxms_xread_free(r);
+	}
+}
+
+static void test_lost_packets_are_noticed(void **state)
+{
+	struct cxms_xread *r = reader();
+	static struct packet p;
+	struct seen s = {0};
+	(void)state;
+	hello(&p, 42, 1, false, 1);
+	close_packet(&p, 42, 0, 0);
+	assert_int_equal(read_packet(r, &p, &s), 0);
+	thread(&p, 1);
+	close_packet(&p, 42, 0, 2);
+	assert_int_equal(read_packet(r, &p, &s), -EINVAL);
+	cxms_xread_free(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_run_and_its_events),
+		cmocka_unit_test(test_lines_begin_anew_in_each_packet),
+		cmocka_unit_test(test_a_fork_runs_the_blocks_of_its_parent),
+		cmocka_unit_test(test_control_messages),
+		cmocka_unit_test(test_cut_packets_are_refused),
+		cmocka_unit_test(test_what_does_not_fit_is_refused),
+		cmocka_unit_test(test_lost_packets_are_noticed),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
