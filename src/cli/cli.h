@@ -155,9 +155,9 @@ int cli_out_done(struct cli *c, struct cxms_buf *text);
 struct cli_rec {
 	struct cxms_exact_cfg exact; /* source exact: what it simulates; else zero */
 	int fd;
-	const char *path; /* NULL = in memory */
-	char *part;	  /* NULL = path itself is written */
-	bool created;	  /* path did not exist before */
+	const char *path;	 /* NULL = in memory */
+	char *part;		 /* NULL = path itself is written */
+	bool created;		 /* path did not exist before */
 	struct cxms_xlive *live; /* source exact: answers programs that ask for time */
 };
 /**

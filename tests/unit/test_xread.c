@@ -54,7 +54,7 @@ static void hello(struct packet *p, uint32_t pid, uint32_t parent, bool fork, ui
 	cxms_buf_put_str(&p->messages, "prog");
 }
 
-/* mov rax, [rax]; je: one load, one side exit */
+/* mov rcx, [rcx]; je: one load, one side exit */
 static void block(struct packet *p, uint64_t id)
 {
 	struct cxms_buf *b = &p->messages;
@@ -63,7 +63,7 @@ static void block(struct packet *p, uint64_t id)
 	cxms_buf_put_varint(b, 0x401000);
 	cxms_buf_put_varint(b, 2);
 	cxms_buf_put_svarint(b, 0);
-	cxms_buf_put_str(b, "\x48\x8b\x01");
+	cxms_buf_put_str(b, "\x48\x8b\x09");
 	cxms_buf_put_svarint(b, 0);
 	cxms_buf_put_str(b, "\x74\x05");
 	cxms_buf_put_varint(b, 1);
