@@ -85,6 +85,8 @@ static int read_window(struct cli *c, struct cxms_exact_cfg *x)
 			"'--exact-window %s' times more instructions than a period has; give "
 			"the smaller number first",
 			text);
+	if (detail == period)
+		return 0; /* everything is timed, as without the option */
 	x->detail_insns = detail;
 	x->period_insns = period;
 	return 0;

@@ -21,6 +21,7 @@ struct chunk {
 
 static VgHashTable *chunks;
 static struct {
+	struct chunk *chunk; /* the last one asked for */
 	/* Pages that are known to have been seen, by their low bits: page + 1. */
 	uint64_t seen[RECENT];
 	struct {
@@ -32,8 +33,10 @@ static uint32_t frames; /* handed out */
 
 static struct chunk *chunk_of(uint64_t page, bool make)
 {
-	struct chunk *c;
+	struct chunk *c = recent.chunk;
 
+	if (c && c->node.key == page >> CHUNK_SHIFT)
+		return c;
 	if (!chunks)
 		chunks = VG_(HT_construct)("cxms.pages");
 	c = VG_(HT_lookup)(chunks, page >> CHUNK_SHIFT);
@@ -42,6 +45,7 @@ static struct chunk *chunk_of(uint64_t page, bool make)
 		c->node.key = page >> CHUNK_SHIFT;
 		VG_(HT_add_node)(chunks, c);
 	}
+	recent.chunk = c;
 	return c;
 }
 
@@ -68,9 +72,15 @@ void ex_page_touch(uint64_t page, bool is_store)
 
 bool ex_page_known(uint64_t page)
 {
-	struct chunk *c = chunk_of(page, false);
+	struct chunk *c;
 
-	return c && (*word_of(c, page) >> page % 64 & 1);
+	if (EX_LIKELY(recent.seen[page % RECENT] == page + 1))
+		return true;
+	c = chunk_of(page, false);
+	if (!c || !(*word_of(c, page) >> page % 64 & 1))
+		return false;
+	recent.seen[page % RECENT] = page + 1;
+	return true;
 }
 
 /* A page keeps its frame even if it is unmapped and mapped again: what the caches hold of it

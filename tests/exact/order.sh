@@ -1,20 +1,19 @@
 #!/usr/bin/env bash
-# What the exact source promises for every program: two recordings are the same but for process
-# numbers; one recording gives the same report each time; everything local is slowdown 1; and for a
-# program of one thread more latency, less bandwidth or another switch is never faster.
+# What the exact source promises for every program of one thread: everything local is slowdown 1, and
+# more latency, less bandwidth or another switch is never faster.
 #
-#   promises.sh BUILD SOURCE_DIR
+#   order.sh BUILD SOURCE_DIR
 #
 # Exits 0, 1, or 77 = skipped, with the reason.
 set -eu
 export LC_ALL=C TZ=UTC
-[ $# -eq 2 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2 && exit 2; }
+[ $# -eq 2 ] || { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2 && exit 2; }
 BUILD=$1
 # shellcheck source=tests/e2e/lib.sh
 . "$2/tests/e2e/lib.sh"
 state=$("$BUILD/cxlmemsim" doctor 2>/dev/null | sed -n 's/^ *exact  *//p' | head -n 1)
 [[ $state == works* ]] || { echo "skipped: source exact here: ${state:-no answer from doctor}" && exit 77; }
-work=$(mktemp -d "${TMPDIR:-/tmp}/cxlmemsim-promises.XXXXXX")
+work=$(mktemp -d "${TMPDIR:-/tmp}/cxlmemsim-order.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 
@@ -51,29 +50,6 @@ YAML
 record() {
 	"$BUILD/cxlmemsim" record -q -S exact -t record.yaml --mem-latency 100ns --walk-latency 20ns \
 		-o "$1" -- "${@:2}" >/dev/null
-}
-
-# twice ROW WORDS...: messages of each process, in its own order
-twice() {
-	local i
-	for i in 1 2; do
-		record "$i.cxlt" "${@:2}"
-		"$BUILD/tests/xtext" "$i.cxlt" | sort -s -k1,1 >"$i.txt"
-	done
-	if cmp 1.txt 2.txt >cmp.txt 2>&1 && [ -s 1.txt ]; then
-		pass "$1: recorded twice" "$(wc -l <1.txt) messages are the same"
-	else
-		fail "$1: recorded twice" "$(cat cmp.txt)"
-		diff 1.txt 2.txt | cut -c1-150 | head -n 6
-	fi
-	for i in 1 2; do
-		"$BUILD/cxlmemsim" replay -q -t record.yaml -f json -o "$i.json" 1.cxlt
-	done
-	if cmp -s 1.json 2.json; then
-		pass "$1: replayed twice" "$(wc -c <1.json) bytes are the same"
-	else
-		fail "$1: replayed twice" "the reports differ"
-	fi
 }
 
 latencies=(120 250 600)
@@ -132,9 +108,6 @@ ordered() {
 	fi
 }
 
-twice "one thread" sort -o /dev/null "$2/tests/data/gem5/results.csv"
-twice "threads and a lock" "$BUILD/tests/steady" 3
-twice "fork and exec" sh -c '(exit 0); /bin/true'
 ordered "chase" "$BUILD/microbench/mb" chase --size 1MiB --steps 20000
 ordered "gather" "$BUILD/microbench/mb" gather --size 1MiB --steps 40000
 ordered "stream" "$BUILD/microbench/mb" stream --size 1MiB --steps 300000

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# The same program, input and environment give the same recording but for process numbers; and one
+# recording gives the same report each time.
+#
+#   repeat.sh BUILD SOURCE_DIR
+#
+# Exits 0, 1, or 77 = skipped, with the reason.
+set -eu
+export LC_ALL=C TZ=UTC
+[ $# -eq 2 ] || { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2 && exit 2; }
+BUILD=$1
+# shellcheck source=tests/e2e/lib.sh
+. "$2/tests/e2e/lib.sh"
+state=$("$BUILD/cxlmemsim" doctor 2>/dev/null | sed -n 's/^ *exact  *//p' | head -n 1)
+[[ $state == works* ]] || { echo "skipped: source exact here: ${state:-no answer from doctor}" && exit 77; }
+work=$(mktemp -d "${TMPDIR:-/tmp}/cxlmemsim-repeat.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+cat >t.yaml <<YAML
+schema: 1
+name: small caches
+host:
+  cpu: {cores: 4}
+  caches:
+    l1d: {size: 16KiB, ways: 4, latency: 5cyc}
+    l2: {size: 64KiB, ways: 8, latency: 14cyc, prefetch: {type: stride, degree: 4}}
+    llc: {size: 256KiB, ways: 16, latency: 40cyc}
+  local: {latency: 100ns, bandwidth: unlimited, capacity: 4GiB}
+devices:
+  mem0: {type: memdev, upstream: host, latency: 250ns, bandwidth: 16GB/s, capacity: 4GiB}
+placement: {policy: page-interleave, splits: [100, 50, 0]}
+YAML
+
+# record FILE WORDS...
+record() {
+	"$BUILD/cxlmemsim" record -q -S exact -t t.yaml --mem-latency 100ns --walk-latency 20ns \
+		-o "$1" -- "${@:2}" >/dev/null
+}
+
+# twice ROW WORDS...: messages of each process, in its own order
+twice() {
+	local i
+	for i in 1 2; do
+		record "$i.cxlt" "${@:2}"
+		"$BUILD/tests/xtext" "$i.cxlt" | sort -s -k1,1 >"$i.txt"
+	done
+	if cmp 1.txt 2.txt >cmp.txt 2>&1 && [ -s 1.txt ]; then
+		pass "$1: recorded twice" "$(wc -l <1.txt) messages are the same"
+	else
+		fail "$1: recorded twice" "$(cat cmp.txt)"
+		diff 1.txt 2.txt | cut -c1-150 | head -n 6
+	fi
+	for i in 1 2; do
+		"$BUILD/cxlmemsim" replay -q -t t.yaml -f json -o "$i.json" 1.cxlt
+	done
+	if cmp -s 1.json 2.json; then
+		pass "$1: replayed twice" "$(wc -c <1.json) bytes are the same"
+	else
+		fail "$1: replayed twice" "the reports differ"
+	fi
+}
+
+# Each length of the environment puts the program's strings at other addresses.
+for pad in "" x xx xxx; do
+	export CXMS_TEST_PAD=$pad
+	twice "one thread, pad '$pad'" /bin/true
+done
+twice "fork and exec" sh -c '(exit 0); /bin/true'
+twice "threads and a lock" "$BUILD/tests/steady" 3
+finish
