@@ -8,9 +8,9 @@ struct cxms_err;
 
 /* A slot lasts two services of a line, so that requests which meet wait for each other, but is not
  * so short that the ring forgets threads that lag behind. */
-#define CXMS_CALENDAR_SLOT_MIN_PS 8000u
+#define CXMS_CALENDAR_SLOT_MIN_PS 16000u
 #define CXMS_CALENDAR_SLOT_MAX_PS 1000000000u
-#define CXMS_CALENDAR_SLOTS	  65536u /* 0.5 ms or more: how far back a request may lie */
+#define CXMS_CALENDAR_SLOTS	  131072u /* 2 ms or more: how far back a request may lie */
 
 /** struct cxms_calendar - one server that passes so many bytes a second */
 struct cxms_calendar {

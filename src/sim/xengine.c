@@ -237,6 +237,11 @@ int cxms_xengine_control(struct cxms_xengine *e, uint32_t space, const struct cx
 	}
 }
 
+bool cxms_xengine_knows(const struct cxms_xengine *e, uint32_t pid, uint32_t tid)
+{
+	return find_thread(e, pid, tid) != NULL;
+}
+
 uint64_t cxms_xengine_thread_ps(const struct cxms_xengine *e, uint32_t pid, uint32_t tid,
 				unsigned lane)
 {

@@ -63,6 +63,8 @@ int cxms_xengine_run(struct cxms_xengine *e, uint32_t space, const struct cxms_x
 /** threads begin, sleep and wake; timed stretches begin and end. 0 or -ENOMEM */
 int cxms_xengine_control(struct cxms_xengine *e, uint32_t space,
 			 const struct cxms_xcontrol *control, struct cxms_err *err);
+/** has the thread begun? */
+bool cxms_xengine_knows(const struct cxms_xengine *e, uint32_t pid, uint32_t tid);
 /** last retirement of one thread; 0 when it never ran */
 uint64_t cxms_xengine_thread_ps(const struct cxms_xengine *e, uint32_t pid, uint32_t tid,
 				unsigned lane);

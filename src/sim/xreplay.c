@@ -13,6 +13,7 @@
 #include "sim/exact_host.h"
 #include "sim/place_split.h"
 #include "sim/xengine.h"
+#include "sim/xorder.h"
 #include "topo/topo.h"
 #include "trace/trace.h"
 
@@ -35,6 +36,9 @@ struct pass {
 	bool counts_heat, counts_totals;
 	struct cxms_xengine *engine;
 	size_t n_engine;
+	struct cxms_xorder
+		*order; /* of several threads; NULL = one, the engines take it directly */
+	size_t n_begun; /* threads and processes beside the first */
 	struct space *space;
 	size_t n_space, cap_space;
 	uint32_t next_space;
@@ -95,6 +99,9 @@ static int on_control(void *arg, const struct cxms_xcontrol *c, struct cxms_err 
 				     c->a << (CXMS_XS_PAGE_SHIFT - CXMS_XS_LINE_SHIFT), &page, err);
 	if (!rc && c->type == CXMS_XC_COUNTS && p->counts_totals)
 		add_totals(c, p->xr);
+	p->n_begun += c->type == CXMS_XC_CLONE || (c->type == CXMS_XC_HELLO && c->flag);
+	if (p->order)
+		return rc ? rc : cxms_xorder_control(p->order, *space, c, err);
 	for (size_t i = 0; i < p->n_engine && !rc; i++)
 		rc = cxms_xengine_control(&p->engine[i], *space, c, err);
 	return rc;
@@ -116,6 +123,8 @@ static int on_run(void *arg, const struct cxms_xrun *run, struct cxms_err *err)
 		if (!rc)
 			p->pages->page[page].heat += e->kind == CXMS_XE_MEM;
 	}
+	if (p->order)
+		return rc ? rc : cxms_xorder_run(p->order, *space, run, err);
 	for (size_t i = 0; i < p->n_engine && !rc; i++)
 		rc = cxms_xengine_run(&p->engine[i], *space, run, err);
 	return rc;
@@ -142,6 +151,8 @@ static int read_all(struct pass *p, bool split_uops, struct cxms_trace_reader *r
 			log, "%s: %llu MiB", what,
 			(unsigned long long)(cxms_trace_reader_stats(reader)->raw_bytes >> 20));
 	}
+	if (!rc && p->order)
+		rc = cxms_xorder_finish(p->order, err);
 	cxms_xread_free(x);
 	return rc;
 }
@@ -154,6 +165,7 @@ struct plan {
 	size_t n_place;
 	struct cxms_placement *place;
 	size_t n_engine;
+	size_t per_engine; /* lanes of an engine: one where threads have each lane's own order */
 	struct cxms_xengine *engine;
 };
 
@@ -190,20 +202,20 @@ static int start_engines(struct plan *p, struct cxms_xpages *pages, uint64_t wal
 {
 	size_t lanes = p->n_place + 1;
 	int rc = 0;
-	p->n_engine = (lanes + CXMS_LANES - 1) / CXMS_LANES;
+	p->n_engine = (lanes + p->per_engine - 1) / p->per_engine;
 	p->engine = calloc(p->n_engine, sizeof(*p->engine));
 	if (!p->engine)
 		return cxms_fail(err, ENOMEM, "out of memory");
 	for (size_t i = 0; i < p->n_engine && !rc; i++) {
 		struct cxms_xengine *e = &p->engine[i];
-		size_t left = lanes - i * CXMS_LANES;
+		size_t left = lanes - i * p->per_engine;
 		e->fabric = &p->fabric;
 		e->pages = pages;
-		e->n_lane = (unsigned)(left < CXMS_LANES ? left : CXMS_LANES);
+		e->n_lane = (unsigned)(left < p->per_engine ? left : p->per_engine);
 		cxms_xengine_host(p->topo, walk_ps, &e->window);
 		rc = cxms_xengine_init(e, err);
 		for (unsigned l = 0; l < e->n_lane && !rc; l++) {
-			size_t lane = i * CXMS_LANES + l;
+			size_t lane = i * p->per_engine + l;
 			if (lane == 0)
 				continue;
 			e->lane[l].target_of_page = p->place[lane - 1].target_of_page;
@@ -221,7 +233,8 @@ struct lane_ref {
 static struct lane_ref lane_of(const struct plan *p, size_t place)
 {
 	size_t lane = place + 1;
-	return (struct lane_ref){&p->engine[lane / CXMS_LANES], (unsigned)(lane % CXMS_LANES)};
+	return (struct lane_ref){&p->engine[lane / p->per_engine],
+				 (unsigned)(lane % p->per_engine)};
 }
 
 /*
@@ -373,11 +386,13 @@ static void add_counts(const struct plan *p, struct cxms_exact_result *xr)
 }
 
 static int run_topology(const struct cxms_replay_cfg *cfg, uint32_t index,
-			struct cxms_trace_reader *reader, struct cxms_xpages *pages,
+			struct cxms_trace_reader *reader, struct cxms_xpages *pages, bool threaded,
 			struct cxms_result *out, struct cxms_err *err)
 {
 	const struct cxms_facts *facts = &cxms_trace_reader_head(reader)->facts;
-	struct plan p = {.topo = cfg->topo[index], .asked = cxms_asked_of(cfg, cfg->topo[index])};
+	struct plan p = {.topo = cfg->topo[index],
+			 .asked = cxms_asked_of(cfg, cfg->topo[index]),
+			 .per_engine = threaded ? 1 : CXMS_LANES};
 	struct pass pass = {.pages = pages, .counts_totals = index == 0, .xr = &out->xr};
 	double repeat = facts->exact.detail_insns ? (double)facts->exact.period_insns /
 							    (double)facts->exact.detail_insns
@@ -387,6 +402,8 @@ static int run_topology(const struct cxms_replay_cfg *cfg, uint32_t index,
 		rc = place_pages(&p, pages, cfg->seed, err);
 	if (!rc)
 		rc = start_engines(&p, pages, facts->walk_ps, err);
+	if (!rc && threaded)
+		rc = cxms_xorder_new(p.engine, p.n_engine, &pass.order, err);
 	if (!rc) {
 		pass.engine = p.engine;
 		pass.n_engine = p.n_engine;
@@ -401,6 +418,7 @@ static int run_topology(const struct cxms_replay_cfg *cfg, uint32_t index,
 	if (!rc && index == 0)
 		add_counts(&p, &out->xr);
 	free(pass.space);
+	cxms_xorder_free(pass.order);
 	plan_fini(&p);
 	return rc;
 }
@@ -426,10 +444,11 @@ static int check_hosts(const struct cxms_replay_cfg *cfg, const struct cxms_exac
 }
 
 static int read_pages(const struct cxms_replay_cfg *cfg, struct cxms_trace_reader *reader,
-		      struct cxms_xpages *pages, struct cxms_err *err)
+		      struct cxms_xpages *pages, bool *threaded, struct cxms_err *err)
 {
 	struct pass pass = {.pages = pages, .counts_heat = true};
 	int rc = read_all(&pass, false, reader, cfg->log, "pages", err);
+	*threaded = pass.n_begun > 0;
 	free(pass.space);
 	return rc;
 }
@@ -492,6 +511,7 @@ int cxms_xreplay_run(const struct cxms_replay_cfg *cfg, struct cxms_trace_reader
 	const struct cxms_trace_head *head = cxms_trace_reader_head(reader);
 	struct cxms_xpages pages = {
 		.shift = head->facts.exact.tlb_page_bytes == 2u << 20 ? 21 : CXMS_XS_PAGE_SHIFT};
+	bool threaded = false;
 	int rc = check_hosts(cfg, &head->facts.exact, err);
 	out->exact = true;
 	out->facts = head->facts;
@@ -504,9 +524,9 @@ int cxms_xreplay_run(const struct cxms_replay_cfg *cfg, struct cxms_trace_reader
 	if (!rc && (!out->split || cxms_asked_argv(head, out)))
 		rc = cxms_fail(err, ENOMEM, "out of memory for the result");
 	if (!rc)
-		rc = read_pages(cfg, reader, &pages, err);
+		rc = read_pages(cfg, reader, &pages, &threaded, err);
 	for (uint32_t i = 0; i < cfg->n_topo && !rc; i++)
-		rc = run_topology(cfg, i, reader, &pages, out, err);
+		rc = run_topology(cfg, i, reader, &pages, threaded, out, err);
 	if (!rc)
 		finish(cfg, reader, &pages, out);
 	cxms_xpages_fini(&pages);

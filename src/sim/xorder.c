@@ -1,0 +1,331 @@
+#include "sim/xorder.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* How far a thread may run ahead of one whose next step is not known yet: far less than a calendar
+ * remembers. */
+#define AHEAD_PS (20 * 1000 * CXMS_PS_PER_NS)
+/* Steps between two looks at what may be simulated; and steps kept at most, beyond which threads
+ * that keep silent are not waited for. */
+#define LOOK_AFTER 20000u
+#define KEEP_MOST  4000000u
+
+/* One step of a thread: a run, or a control message. */
+struct step {
+	uint64_t seq; /* in the stream */
+	uint64_t a, b;
+	const struct cxms_block *block; /* NULL = control */
+	size_t event;			/* first of its events, absolute */
+	uint32_t exit, n_event;
+	uint8_t type, flag;
+};
+
+/* What is not yet simulated of one thread. Numbers of steps and events are absolute; the arrays
+ * begin at the base. */
+struct log {
+	uint32_t pid, image, tid, space;
+	struct step *step;
+	size_t n, cap, base;
+	struct cxms_xevent *event;
+	size_t n_event, cap_event, base_event;
+	bool cloned;  /* begins when its creator says so */
+	uint8_t last; /* control type of the last step, 0 = a run */
+};
+
+struct cxms_xorder {
+	struct cxms_xengine *engine;
+	size_t n_engine;
+	struct log *log;
+	size_t n_log, cap_log;
+	size_t *cursor; /* [n_engine * cap_cursor] next step, absolute */
+	size_t cap_cursor;
+	uint64_t seq;
+	size_t kept, since_look;
+};
+
+int cxms_xorder_new(struct cxms_xengine *engine, size_t n_engine, struct cxms_xorder **out,
+		    struct cxms_err *err)
+{
+	*out = calloc(1, sizeof(**out));
+	if (!*out)
+		return cxms_fail(err, ENOMEM, "out of memory");
+	(*out)->engine = engine;
+	(*out)->n_engine = n_engine;
+	return 0;
+}
+
+void cxms_xorder_free(struct cxms_xorder *o)
+{
+	if (!o)
+		return;
+	for (size_t i = 0; i < o->n_log; i++) {
+		free(o->log[i].step);
+		free(o->log[i].event);
+	}
+	free(o->log);
+	free(o->cursor);
+	free(o);
+}
+
+static size_t *cursor_of(const struct cxms_xorder *o, size_t engine, size_t log)
+{
+	return &o->cursor[engine * o->cap_cursor + log];
+}
+
+static int grow_cursors(struct cxms_xorder *o)
+{
+	if (o->n_log < o->cap_cursor)
+		return 0;
+	size_t cap = o->cap_cursor ? 2 * o->cap_cursor : 16;
+	size_t *cursor = calloc(o->n_engine * cap, sizeof(*cursor));
+	if (!cursor)
+		return -ENOMEM;
+	for (size_t e = 0; e < o->n_engine && o->cap_cursor; e++)
+		memcpy(cursor + e * cap, o->cursor + e * o->cap_cursor,
+		       o->cap_cursor * sizeof(*cursor));
+	free(o->cursor);
+	o->cursor = cursor;
+	o->cap_cursor = cap;
+	return 0;
+}
+
+static struct log *log_of(struct cxms_xorder *o, uint32_t pid, uint32_t tid)
+{
+	for (size_t i = o->n_log; i-- > 0;)
+		if (o->log[i].pid == pid && o->log[i].tid == tid)
+			return &o->log[i];
+	if (grow_cursors(o) < 0 ||
+	    cxms_array_grow((void **)&o->log, &o->cap_log, o->n_log + 1, sizeof(*o->log)) < 0)
+		return NULL;
+	struct log *l = &o->log[o->n_log];
+	*l = (struct log){.pid = pid, .tid = tid};
+	for (size_t e = 0; e < o->n_engine; e++)
+		*cursor_of(o, e, o->n_log) = 0;
+	o->n_log++;
+	return l;
+}
+
+static int add_step(struct cxms_xorder *o, struct log *l, const struct step *s,
+		    struct cxms_err *err)
+{
+	if (!l || cxms_array_grow((void **)&l->step, &l->cap, l->n + 1, sizeof(*l->step)) < 0)
+		return cxms_fail(err, ENOMEM, "out of memory for a thread");
+	l->step[l->n] = *s;
+	l->step[l->n++].seq = o->seq++;
+	l->last = s->block ? 0 : s->type;
+	o->kept++;
+	o->since_look++;
+	return 0;
+}
+
+static const struct step *head_of(const struct cxms_xorder *o, size_t e, size_t i)
+{
+	const struct log *l = &o->log[i];
+	size_t at = *cursor_of(o, e, i) - l->base;
+	return at < l->n ? &l->step[at] : NULL;
+}
+
+/* Has this engine yet to see, of another thread, what came before @seq: a wake-up on @addr, or of
+ * process @pid anything? */
+static bool is_pending(const struct cxms_xorder *o, size_t e, size_t me, uint64_t seq,
+		       uint64_t addr, uint32_t pid)
+{
+	for (size_t i = 0; i < o->n_log; i++) {
+		const struct log *l = &o->log[i];
+		for (size_t at = *cursor_of(o, e, i) - l->base;
+		     i != me && at < l->n && l->step[at].seq < seq; at++) {
+			const struct step *s = &l->step[at];
+			if (pid ? l->pid == pid
+				: !s->block && s->type == CXMS_XC_WAKE && s->a == addr)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* May the thread go on in this engine? */
+static bool may_go(const struct cxms_xorder *o, size_t e, size_t i)
+{
+	const struct log *l = &o->log[i];
+	const struct step *s = head_of(o, e, i);
+	if (!s)
+		return false;
+	if (!s->block && s->type == CXMS_XC_RESUME && s->flag)
+		return !is_pending(o, e, i, s->seq, s->a, 0);
+	if (!s->block && s->type == CXMS_XC_HELLO && s->flag)
+		return !is_pending(o, e, i, s->seq, 0, (uint32_t)s->b);
+	return !l->cloned || *cursor_of(o, e, i) > 0 ||
+	       cxms_xengine_knows(&o->engine[e], l->pid, l->tid);
+}
+
+/* Its next step will come: it neither sleeps, nor ended, nor is in the kernel. */
+static bool is_silent(const struct cxms_xorder *o, size_t e, size_t i)
+{
+	const struct log *l = &o->log[i];
+	return !head_of(o, e, i) && l->last != CXMS_XC_WAIT && l->last != CXMS_XC_EXIT &&
+	       l->last != CXMS_XC_SYSCALL && l->last != CXMS_XC_COUNTS;
+}
+
+static int take_step(struct cxms_xorder *o, size_t e, size_t i, struct cxms_err *err)
+{
+	const struct log *l = &o->log[i];
+	const struct step *s = head_of(o, e, i);
+	++*cursor_of(o, e, i);
+	if (s->block) {
+		const struct cxms_xrun run = {.pid = l->pid,
+					      .image = l->image,
+					      .tid = l->tid,
+					      .block = s->block,
+					      .exit = s->exit,
+					      .n_event = s->n_event,
+					      .event = l->event + (s->event - l->base_event)};
+		return cxms_xengine_run(&o->engine[e], l->space, &run, err);
+	}
+	const struct cxms_xcontrol c = {.type = s->type,
+					.pid = l->pid,
+					.image = l->image,
+					.tid = l->tid,
+					.a = s->a,
+					.b = s->b,
+					.flag = s->flag};
+	return cxms_xengine_control(&o->engine[e], l->space, &c, err);
+}
+
+/* The thread that is behind all others that may go; SIZE_MAX = none. *@limit: until when. */
+static size_t pick(const struct cxms_xorder *o, size_t e, bool wait, uint64_t *limit)
+{
+	uint64_t first = UINT64_MAX, second = UINT64_MAX, silent = UINT64_MAX;
+	size_t out = SIZE_MAX;
+	for (size_t i = 0; i < o->n_log; i++) {
+		const struct log *l = &o->log[i];
+		uint64_t t = cxms_xengine_thread_ps(&o->engine[e], l->pid, l->tid, 0);
+		if (may_go(o, e, i)) {
+			if (t < first) {
+				second = first;
+				first = t;
+				out = i;
+			} else if (t < second) {
+				second = t;
+			}
+		} else if (wait && is_silent(o, e, i) && t < silent) {
+			silent = t;
+		}
+	}
+	uint64_t bound = second < silent ? second : silent;
+	*limit = bound > UINT64_MAX - AHEAD_PS ? UINT64_MAX : bound + AHEAD_PS;
+	return out != SIZE_MAX && first <= *limit ? out : SIZE_MAX;
+}
+
+static int advance(struct cxms_xorder *o, size_t e, bool wait, struct cxms_err *err)
+{
+	uint64_t limit;
+	int rc = 0;
+	for (size_t i; !rc && (i = pick(o, e, wait, &limit)) != SIZE_MAX;) {
+		uint32_t pid = o->log[i].pid, tid = o->log[i].tid;
+		/* a look at the clock every few steps is enough */
+		do {
+			for (int n = 0; n < 64 && !rc && may_go(o, e, i); n++)
+				rc = take_step(o, e, i, err);
+		} while (!rc && may_go(o, e, i) &&
+			 cxms_xengine_thread_ps(&o->engine[e], pid, tid, 0) <= limit);
+	}
+	return rc;
+}
+
+/* Steps that every engine has taken are dropped. */
+static void drop(struct cxms_xorder *o)
+{
+	for (size_t i = 0; i < o->n_log; i++) {
+		struct log *l = &o->log[i];
+		size_t low = SIZE_MAX;
+		for (size_t e = 0; e < o->n_engine; e++)
+			low = *cursor_of(o, e, i) < low ? *cursor_of(o, e, i) : low;
+		size_t gone = low - l->base;
+		if (gone == 0)
+			continue;
+		size_t events = (gone < l->n ? l->step[gone].event : l->base_event + l->n_event) -
+				l->base_event;
+		memmove(l->step, l->step + gone, (l->n - gone) * sizeof(*l->step));
+		memmove(l->event, l->event + events, (l->n_event - events) * sizeof(*l->event));
+		l->n -= gone;
+		l->base += gone;
+		l->n_event -= events;
+		l->base_event += events;
+		o->kept -= gone;
+	}
+}
+
+static int look(struct cxms_xorder *o, bool wait, struct cxms_err *err)
+{
+	int rc = 0;
+	for (size_t e = 0; e < o->n_engine && !rc; e++)
+		rc = advance(o, e, wait, err);
+	drop(o);
+	o->since_look = 0;
+	return rc;
+}
+
+static int look_if_due(struct cxms_xorder *o, struct cxms_err *err)
+{
+	if (o->since_look < LOOK_AFTER)
+		return 0;
+	return look(o, o->kept < KEEP_MOST, err);
+}
+
+int cxms_xorder_run(struct cxms_xorder *o, uint32_t space, const struct cxms_xrun *run,
+		    struct cxms_err *err)
+{
+	struct log *l = log_of(o, run->pid, run->tid);
+	if (!l || cxms_array_grow((void **)&l->event, &l->cap_event, l->n_event + run->n_event + 1,
+				  sizeof(*l->event)) < 0)
+		return cxms_fail(err, ENOMEM, "out of memory for a thread");
+	const struct step s = {.block = run->block,
+			       .exit = run->exit,
+			       .n_event = (uint32_t)run->n_event,
+			       .event = l->base_event + l->n_event};
+	memcpy(l->event + l->n_event, run->event, run->n_event * sizeof(*run->event));
+	l->n_event += run->n_event;
+	l->space = space;
+	l->image = run->image;
+	int rc = add_step(o, l, &s, err);
+	return rc ? rc : look_if_due(o, err);
+}
+
+int cxms_xorder_control(struct cxms_xorder *o, uint32_t space, const struct cxms_xcontrol *c,
+			struct cxms_err *err)
+{
+	if (c->type == CXMS_XC_TIMED) {
+		/* times of all threads are read where timing stops: what came before is simulated
+		 */
+		int rc = look(o, false, err);
+		for (size_t e = 0; e < o->n_engine && !rc; e++)
+			rc = cxms_xengine_control(&o->engine[e], space, c, err);
+		return rc;
+	}
+	struct log *l = log_of(o, c->pid, c->tid);
+	struct step s = {.type = (uint8_t)c->type, .flag = c->flag, .a = c->a, .b = c->b};
+	if (!l)
+		return cxms_fail(err, ENOMEM, "out of memory for a thread");
+	s.event = l->base_event + l->n_event;
+	l->space = space;
+	l->image = c->image;
+	int rc = add_step(o, l, &s, err);
+	if (!rc && c->type == CXMS_XC_CLONE) {
+		l = log_of(o, c->pid, (uint32_t)c->a);
+		if (!l)
+			return cxms_fail(err, ENOMEM, "out of memory for a thread");
+		l->cloned = true;
+		l->last = CXMS_XC_WAIT; /* until it first speaks */
+	}
+	return rc;
+}
+
+int cxms_xorder_finish(struct cxms_xorder *o, struct cxms_err *err)
+{
+	return look(o, false, err);
+}
