@@ -9,7 +9,7 @@
 
 /* How far a thread may run ahead of one whose next step is not known yet: far less than a calendar
  * remembers. */
-#define AHEAD_PS (20 * 1000 * CXMS_PS_PER_NS)
+#define AHEAD_PS (1000 * CXMS_PS_PER_NS)
 /* Steps between two looks at what may be simulated; and steps kept at most, beyond which threads
  * that keep silent are not waited for. */
 #define LOOK_AFTER 20000u
@@ -168,7 +168,8 @@ static bool is_silent(const struct cxms_xorder *o, size_t e, size_t i)
 {
 	const struct log *l = &o->log[i];
 	return !head_of(o, e, i) && l->last != CXMS_XC_WAIT && l->last != CXMS_XC_EXIT &&
-	       l->last != CXMS_XC_SYSCALL && l->last != CXMS_XC_COUNTS;
+	       l->last != CXMS_XC_SYSCALL && l->last != CXMS_XC_COUNTS &&
+	       cxms_xengine_knows(&o->engine[e], l->pid, l->tid);
 }
 
 static int take_step(struct cxms_xorder *o, size_t e, size_t i, struct cxms_err *err)
@@ -221,19 +222,29 @@ static size_t pick(const struct cxms_xorder *o, size_t e, bool wait, uint64_t *l
 	return out != SIZE_MAX && first <= *limit ? out : SIZE_MAX;
 }
 
+/* Steps of one thread until it is ahead, or one of them may let others go. */
+static int take_steps(struct cxms_xorder *o, size_t e, size_t i, uint64_t limit,
+		      struct cxms_err *err)
+{
+	uint32_t pid = o->log[i].pid, tid = o->log[i].tid;
+	int rc = 0;
+	for (uint64_t n = 1; !rc && may_go(o, e, i); n++) {
+		bool control = !head_of(o, e, i)->block;
+		rc = take_step(o, e, i, err);
+		/* a look at the clock every few steps is enough */
+		if (control ||
+		    (n % 8 == 0 && cxms_xengine_thread_ps(&o->engine[e], pid, tid, 0) > limit))
+			break;
+	}
+	return rc;
+}
+
 static int advance(struct cxms_xorder *o, size_t e, bool wait, struct cxms_err *err)
 {
 	uint64_t limit;
 	int rc = 0;
-	for (size_t i; !rc && (i = pick(o, e, wait, &limit)) != SIZE_MAX;) {
-		uint32_t pid = o->log[i].pid, tid = o->log[i].tid;
-		/* a look at the clock every few steps is enough */
-		do {
-			for (int n = 0; n < 64 && !rc && may_go(o, e, i); n++)
-				rc = take_step(o, e, i, err);
-		} while (!rc && may_go(o, e, i) &&
-			 cxms_xengine_thread_ps(&o->engine[e], pid, tid, 0) <= limit);
-	}
+	for (size_t i; !rc && (i = pick(o, e, wait, &limit)) != SIZE_MAX;)
+		rc = take_steps(o, e, i, limit, err);
 	return rc;
 }
 
@@ -320,7 +331,6 @@ int cxms_xorder_control(struct cxms_xorder *o, uint32_t space, const struct cxms
 		if (!l)
 			return cxms_fail(err, ENOMEM, "out of memory for a thread");
 		l->cloned = true;
-		l->last = CXMS_XC_WAIT; /* until it first speaks */
 	}
 	return rc;
 }

@@ -320,6 +320,40 @@ static void test_who_waits_comes_after_its_waker(void **state)
 	close(fd);
 }
 
+/* The stream has the threads one after another; they share the device all the same. */
+static void test_threads_share_what_a_device_passes(void **state)
+{
+	static const int threads[] = {2, 5, 16};
+	const char *yaml = HOST LOCAL("unlimited") MEMDEV("200ns", "1GB/s");
+	(void)state;
+	for (size_t k = 0; k < PLAY_COUNT(threads); k++) {
+		struct stream s;
+		struct cxms_topo *t;
+		const double zero = 0;
+		int fd, n = threads[k];
+		start(&s, &fd);
+		for (int i = 2; i <= n; i++)
+			number(&s, CXMS_XC_CLONE, (uint64_t)i);
+		for (int i = 1; i <= n; i++) {
+			thread(&s, (uint64_t)i);
+			for (uint64_t l = 0; l < 5000; l++)
+				run(&s, GATHER, true, 0x40000 + 0x10000 * (uint64_t)i + l);
+		}
+		finish(&s);
+		struct cxms_result *r = replay(fd, yaml, &zero, 1, &t);
+		double floor_ns = 64.0 * 5000 * n; /* 1 GB/s = 1 B/ns */
+		assert_int_equal(r->status, CXMS_STATUS_COMPLETE);
+		assert_true(fabs((double)r->split[0].time_ns / floor_ns - 1) < 0.02);
+		for (int i = 0; i < n; i++) /* and fairly */
+			assert_true(fabs(r->split[0].thread[i].slowdown /
+						 r->split[0].thread[0].slowdown -
+					 1) < 0.1);
+		cxms_result_free(r);
+		cxms_topo_free(t);
+		close(fd);
+	}
+}
+
 /* Lanes of one pass give what passes of one lane give. */
 static void test_together_or_alone_the_same(void **state)
 {
@@ -344,6 +378,7 @@ int main(void)
 		cmocka_unit_test(test_a_chain_costs_the_latency_of_its_pages),
 		cmocka_unit_test(test_bandwidth_bounds_time),
 		cmocka_unit_test(test_who_waits_comes_after_its_waker),
+		cmocka_unit_test(test_threads_share_what_a_device_passes),
 		cmocka_unit_test(test_together_or_alone_the_same),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
