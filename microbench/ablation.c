@@ -3,6 +3,7 @@
  * cycle-level reference's programs with everything modelled, and with one mechanism after the other
  * left out, and compares the slowdowns with those of the reference.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -44,7 +45,7 @@ struct variant {
 #define NUMBER(field) .number = offsetof(struct cxms_window_cfg, field), .value = NO_BOUND
 
 static const struct variant variants[] = {
-	{.name = "all", .what_hardware_does = "Nothing is left out."},
+	{.name = "nothing", .what_hardware_does = "Nothing is left out."},
 	{.name = "in flight",
 	 .what_hardware_does = "An access to a line that an earlier miss or prefetch is already "
 			       "bringing waits for that fill, and does not hit at once.",
@@ -69,10 +70,6 @@ static const struct variant variants[] = {
 	 .what_hardware_does = "An operation starts when its operands are there: the next address "
 			       "of a chase is known when the line has come.",
 	 .without = CXMS_WP_DEPENDENCES},
-	{.name = "in order",
-	 .what_hardware_does = "Uops retire in program order: what is done keeps its entry behind "
-			       "a load that waits.",
-	 .without = CXMS_WP_IN_ORDER},
 	{.name = "rob",
 	 .what_hardware_does = "The reorder buffer holds so many uops: behind a load that waits it "
 			       "fills, and dispatch stops.",
@@ -111,7 +108,7 @@ static const struct variant variants[] = {
 	{.name = "write-backs",
 	 .what_hardware_does = "Dirty lines that leave the last level take bandwidth of memory.",
 	 .has_no_writes = true},
-	{.name = "none",
+	{.name = "all these",
 	 .what_hardware_does = "All of the above left out, except cracking and write-backs.",
 	 .without = (CXMS_WP_IN_ORDER << 1) - 1,
 	 .is_decoded = true,
@@ -398,8 +395,8 @@ static void print_variants(const struct points *p)
 	for (size_t v = 0; v < N_VARIANT; v++) {
 		const struct point *most = worst(p, v);
 		printf("| %s | %.2f | %+.1f | %s, prefetch %s, %s, %.0f ns%s | %.1f | %s |\n",
-		       v ? variants[v].name : "nothing", mean_pct(p, NULL, v), error_pct(most, v),
-		       most->workload, most->prefetch, most->core, most->latency_ns,
+		       variants[v].name, mean_pct(p, NULL, v), error_pct(most, v), most->workload,
+		       most->prefetch, most->core, most->latency_ns,
 		       most->bytes_per_s > 0 ? ", 8 GiB/s" : "", mean_cycles_pct(p, v),
 		       variants[v].what_hardware_does);
 	}
@@ -409,7 +406,7 @@ static void print_programs(const struct points *p)
 {
 	printf("\n| program |");
 	for (size_t v = 0; v < N_VARIANT; v++)
-		printf(" %s |", v ? variants[v].name : "nothing");
+		printf(" %s |", variants[v].name);
 	printf("\n|---|");
 	for (size_t v = 0; v < N_VARIANT; v++)
 		printf("---|");
@@ -427,6 +424,14 @@ static void print_programs(const struct points *p)
 	}
 }
 
+/* "slowdown", then "without_l1d_mshrs" and so on */
+static void put_key(FILE *fp, size_t variant)
+{
+	fputs(variant ? ",without_" : ",slowdown", fp);
+	for (const char *name = variants[variant].name; variant && *name; name++)
+		fputc(*name == ' ' || *name == '-' ? '_' : tolower((unsigned char)*name), fp);
+}
+
 static void write_csv(const char *path, const struct points *p)
 {
 	FILE *fp = fopen(path, "we");
@@ -434,7 +439,7 @@ static void write_csv(const char *path, const struct points *p)
 		die("cannot open '%s': %s", path, strerror(errno));
 	fprintf(fp, "workload,core,prefetch,latency_ns,bandwidth_gib_per_s,wanted_slowdown");
 	for (size_t v = 0; v < N_VARIANT; v++)
-		fprintf(fp, ",%s%s", v ? "without " : "", v ? variants[v].name : "slowdown");
+		put_key(fp, v);
 	for (size_t i = 0; i < p->n; i++) {
 		const struct point *at = &p->at[i];
 		if (!at->has_run || is_base(at))

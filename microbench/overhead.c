@@ -4,25 +4,21 @@
  * an interval of two order statistics around it.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/utsname.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "bench.h"
 
 #define MAX_PAIRS    1000u
 #define MAX_ARGS     12
 #define CONFIDENCE   0.90
 #define GOAL_CLOCK   1.03 /* wall time watched / unwatched, median */
 #define GOAL_PTRACE  1.05
-#define PATH_BYTES   4096u
 #define PROGRAMS     3u
 #define DEFAULT_PAIR 10u
 
@@ -30,8 +26,9 @@ struct opts {
 	const char *source, *json, *period; /* period: NULL = the default of the source */
 	unsigned pairs;
 	bool tiny;
-	char build[PATH_BYTES]; /* folder of the build: cxlmemsim, microbench/mb, workloads/ */
-	char scratch[PATH_BYTES];
+	char build[BENCH_PATH_BYTES]; /* folder of the build: cxlmemsim, microbench/mb, workloads/
+				       */
+	char scratch[BENCH_PATH_BYTES];
 };
 
 /* One program, and its words at full size (one or two seconds) and tiny (some milliseconds). */
@@ -49,66 +46,14 @@ static const struct program programs[PROGRAMS] = {
 	{"hashjoin", "workloads/hashjoin", {"-s", "21", "-n", "3"}, {"-s", "10", "-n", "1"}},
 };
 
-struct times {
-	double wall_s, cpu_s;
-};
-
 struct summary {
 	double median, lo, hi, coverage;
 };
 
-__attribute__((noreturn, format(printf, 2, 3))) static void die(int status, const char *fmt, ...)
-{
-	va_list ap;
-	va_start(ap, fmt);
-	fputs("overhead: ", stderr);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
-	va_end(ap);
-	exit(status);
-}
-
-static double now_s(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static double seconds(struct timeval t)
-{
-	return (double)t.tv_sec + 1e-6 * (double)t.tv_usec;
-}
-
-/* CPU time holds that of all descendants that were waited for, so the tool's and the program's. */
-static struct times run(char *const *argv)
-{
-	double start = now_s();
-	pid_t child = fork();
-	if (child < 0)
-		die(1, "cannot fork: %s", strerror(errno));
-	if (child == 0) {
-		int null = open("/dev/null", O_WRONLY);
-		if (null >= 0)
-			dup2(null, STDOUT_FILENO);
-		execv(argv[0], argv);
-		_exit(127);
-	}
-	int status;
-	struct rusage use;
-	while (wait4(child, &status, 0, &use) < 0)
-		if (errno != EINTR)
-			die(1, "cannot wait for '%s': %s", argv[0], strerror(errno));
-	if (status)
-		die(1, "'%s' ended with status 0x%x; run it by hand", argv[0], (unsigned)status);
-	return (struct times){.wall_s = now_s() - start,
-			      .cpu_s = seconds(use.ru_utime) + seconds(use.ru_stime)};
-}
-
 static void run_program(const struct opts *o, const struct program *p, bool watched,
-			struct times *out)
+			struct bench_times *out)
 {
-	char tool[PATH_BYTES + 16], path[PATH_BYTES + 64], trace[PATH_BYTES + 16];
+	char tool[BENCH_PATH_BYTES + 16], path[BENCH_PATH_BYTES + 64], trace[BENCH_PATH_BYTES + 16];
 	snprintf(tool, sizeof(tool), "%s/cxlmemsim", o->build);
 	snprintf(path, sizeof(path), "%s/%s", o->build, p->path);
 	snprintf(trace, sizeof(trace), "%s/w.cxlt", o->scratch);
@@ -131,18 +76,12 @@ static void run_program(const struct opts *o, const struct program *p, bool watc
 	for (size_t i = first; i < n; i++) {
 		argv[i - first] = strdup(words[i]);
 		if (!argv[i - first])
-			die(1, "out of memory");
+			bench_die(1, "out of memory");
 	}
-	*out = run(argv);
+	*out = bench_run(argv);
 	for (size_t i = first; i < n; i++)
 		free(argv[i - first]);
 	unlink(trace);
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
 }
 
 /*
@@ -152,8 +91,7 @@ static int by_value(const void *a, const void *b)
  */
 static struct summary summarize(double *ratio, unsigned n)
 {
-	qsort(ratio, n, sizeof(*ratio), by_value);
-	struct summary s = {.median = n % 2 ? ratio[n / 2] : (ratio[n / 2 - 1] + ratio[n / 2]) / 2};
+	struct summary s = {.median = bench_median(ratio, n)}; /* which sorts them */
 	double term = 1, outside = 0;
 	for (unsigned i = 0; i < n; i++)
 		term /= 2;
@@ -172,7 +110,7 @@ static struct summary summarize(double *ratio, unsigned n)
 }
 
 struct measured {
-	struct times plain[MAX_PAIRS], watched[MAX_PAIRS];
+	struct bench_times plain[MAX_PAIRS], watched[MAX_PAIRS];
 	struct summary wall, cpu;
 };
 
@@ -180,7 +118,7 @@ static void measure(const struct opts *o, const struct program *p, struct measur
 {
 	static const bool orders[2][2] = {{false, true}, {true, false}};
 	double ratio[MAX_PAIRS];
-	struct times warm_up;
+	struct bench_times warm_up;
 	run_program(o, p, false, &warm_up);
 	for (unsigned i = 0; i < o->pairs; i++)
 		for (unsigned j = 0; j < 2; j++) {
@@ -200,25 +138,6 @@ static double goal(const struct opts *o)
 	return !strcmp(o->source, "clock") ? GOAL_CLOCK : GOAL_PTRACE;
 }
 
-/* "model name" of /proc/cpuinfo, without what JSON would have to escape */
-static void cpu_name(char *out, size_t cap)
-{
-	char line[512];
-	snprintf(out, cap, "unknown");
-	FILE *fp = fopen("/proc/cpuinfo", "re");
-	while (fp && fgets(line, sizeof(line), fp)) {
-		char *value = strchr(line, ':');
-		if (!value || strncmp(line, "model name", 10))
-			continue;
-		value += strspn(value, ": \t");
-		value[strcspn(value, "\n\"\\")] = '\0';
-		snprintf(out, cap, "%s", value);
-		break;
-	}
-	if (fp)
-		fclose(fp);
-}
-
 static const char *verdict(const struct opts *o, const struct measured *m, char *out, size_t cap)
 {
 	snprintf(out, cap, o->tiny ? "none: too short to judge" : "<= %.2f %s", goal(o),
@@ -229,14 +148,9 @@ static const char *verdict(const struct opts *o, const struct measured *m, char 
 static void print_text(const struct opts *o, const struct measured *m)
 {
 	char text[64];
-	struct utsname sys;
-	char cpu[256];
-	double load = 0;
-	uname(&sys);
-	cpu_name(cpu, sizeof(cpu));
-	getloadavg(&load, 1);
-	printf("machine    %s, %ld CPUs, %s %s, load %.2f after the runs\n", cpu,
-	       sysconf(_SC_NPROCESSORS_ONLN), sys.sysname, sys.release, load);
+	char machine[512];
+	bench_machine(machine, sizeof(machine));
+	printf("machine    %s\n", machine);
 	printf("watched    source %s, period %s, %u pairs; ratio watched / unwatched: median [%.1f "
 	       "%% "
 	       "interval]\n",
@@ -254,7 +168,7 @@ static void json_summary(FILE *fp, const char *key, const struct summary *s)
 		s->hi);
 }
 
-static void json_list(FILE *fp, const char *key, const struct times *t, unsigned n)
+static void json_list(FILE *fp, const char *key, const struct bench_times *t, unsigned n)
 {
 	fprintf(fp, ",\n      \"%s\": [", key);
 	for (unsigned i = 0; i < n; i++)
@@ -267,10 +181,10 @@ static void print_json(const struct opts *o, const struct measured *m)
 	struct utsname sys;
 	char cpu[256];
 	uname(&sys);
-	cpu_name(cpu, sizeof(cpu));
+	bench_cpu_name(cpu, sizeof(cpu));
 	FILE *fp = fopen(o->json, "we");
 	if (!fp)
-		die(1, "cannot open '%s': %s", o->json, strerror(errno));
+		bench_die(1, "cannot open '%s': %s", o->json, strerror(errno));
 	fprintf(fp,
 		"{\n  \"schema\": \"cxlmemsim-overhead-1\",\n  \"source\": \"%s\",\n  \"period\": "
 		"\"%s\",\n  \"pairs\": "
@@ -291,7 +205,7 @@ static void print_json(const struct opts *o, const struct measured *m)
 	}
 	fputs("\n  ]\n}\n", fp);
 	if (fclose(fp))
-		die(1, "cannot write '%s': %s", o->json, strerror(errno));
+		bench_die(1, "cannot write '%s': %s", o->json, strerror(errno));
 }
 
 static void usage(FILE *to)
@@ -325,14 +239,15 @@ static void parse(struct opts *o, int argc, char **argv)
 		switch (c) {
 		case 's':
 			if (strcmp(optarg, "clock") && strcmp(optarg, "ptrace"))
-				die(2, "--source must be clock or ptrace, got '%s'", optarg);
+				bench_die(2, "--source must be clock or ptrace, got '%s'", optarg);
 			o->source = optarg;
 			break;
 		case 'p':
 			o->pairs = (unsigned)strtoul(optarg, &rest, 10);
 			if (*optarg < '0' || *optarg > '9' || *rest || strlen(optarg) > 4 ||
 			    o->pairs < 1 || o->pairs > MAX_PAIRS)
-				die(2, "--pairs must be 1 .. %u, got '%s'", MAX_PAIRS, optarg);
+				bench_die(2, "--pairs must be 1 .. %u, got '%s'", MAX_PAIRS,
+					  optarg);
 			break;
 		case 'j':
 			o->json = optarg;
@@ -351,37 +266,18 @@ static void parse(struct opts *o, int argc, char **argv)
 		}
 	}
 	if (optind < argc)
-		die(2, "unexpected word '%s'; see overhead --help", argv[optind]);
-}
-
-/* This program is BUILD/microbench/overhead. */
-static void find_build(struct opts *o)
-{
-	ssize_t n = readlink("/proc/self/exe", o->build, sizeof(o->build) - 1);
-	if (n < 0)
-		die(1, "cannot read '/proc/self/exe': %s", strerror(errno));
-	o->build[n] = '\0';
-	for (int up = 0; up < 2; up++) {
-		char *slash = strrchr(o->build, '/');
-		if (!slash)
-			die(1, "'%s' is not in a build folder", o->build);
-		*slash = '\0';
-	}
-	const char *tmp = getenv("TMPDIR");
-	snprintf(o->scratch, sizeof(o->scratch), "%.4000s/cxlmemsim-overhead.XXXXXX",
-		 tmp ? tmp : "/tmp");
-	if (!mkdtemp(o->scratch))
-		die(1, "cannot make '%s': %s", o->scratch, strerror(errno));
+		bench_die(2, "unexpected word '%s'; see overhead --help", argv[optind]);
 }
 
 int main(int argc, char **argv)
 {
 	struct opts o = {.source = "clock", .pairs = DEFAULT_PAIR};
 	parse(&o, argc, argv);
-	find_build(&o);
+	bench_find_build(o.build, sizeof(o.build));
+	bench_scratch(o.scratch, sizeof(o.scratch));
 	struct measured *m = calloc(PROGRAMS, sizeof(*m));
 	if (!m)
-		die(1, "out of memory");
+		bench_die(1, "out of memory");
 	for (unsigned i = 0; i < PROGRAMS; i++)
 		measure(&o, &programs[i], &m[i]);
 	print_text(&o, m);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What CI runs: format, both compilers with -Werror, the tests, the same under ASan and UBSan.
-# --long adds a minute of fuzzing for each parser.
+# --long adds a minute of fuzzing for each parser, and every point of the cycle-level reference.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 long=0
@@ -30,5 +30,7 @@ if [ $long -eq 1 ]; then
 		"$target" -max_total_time=60 -print_final_stats=1 "$work" "tests/data/corpus/$name"
 		rm -rf "$work"
 	done
+	echo "== exact source: every point of the cycle-level reference"
+	tests/exact/accuracy.sh "$top/build" "$top" --all || [ $? -eq 77 ]
 fi
 echo "check: all passed"

@@ -23,10 +23,9 @@ void cxms_bpred_init(struct cxms_bpred *b)
 
 static void count(uint8_t *counter, bool up)
 {
-	if (up && *counter < 3)
-		++*counter;
-	if (!up && *counter > 0)
-		--*counter;
+	static const uint8_t next[2][4] = {{0, 0, 1, 2}, {1, 2, 3, 3}};
+
+	*counter = next[up][*counter];
 }
 
 static uint32_t hash(uint64_t pc)

@@ -3,6 +3,10 @@
 #define MAX_WAYS  64
 #define MAX_CORES 1024
 #define ALIGN	  64
+#define LANES	  8 /* times compared at a time */
+#define NO_WAY	  255
+/* Behind the times of a set's slots: its most recent way, then its clock. */
+#define CLOCK 1
 /* Lines that one trigger may bring: both prefetchers at full degree. */
 #define MAX_WANTED (2 * CXMS_PREFETCH_MAX_DEGREE)
 
@@ -24,57 +28,58 @@ bool cxms_cache_check(const struct cxms_cache_cfg *cfg)
 	       cfg->bytes <= UINT64_C(1) << 40 && cfg->bytes % (64 * (uint64_t)cfg->ways) == 0;
 }
 
+static uint32_t stride_of(const struct cxms_cache_cfg *cfg)
+{
+	return cfg->ways <= 8 ? 8 : (cfg->ways + 15) / 16 * 16;
+}
+
 size_t cxms_cache_bytes(const struct cxms_cache_cfg *cfg)
 {
-	size_t sets = (size_t)sets_of(cfg), slots = sets * cfg->ways;
+	size_t sets = (size_t)sets_of(cfg), slots = sets * stride_of(cfg);
 
-	return 3 * aligned(slots * sizeof(uint64_t)) +
-	       (cfg->plru ? aligned(sets * sizeof(uint64_t)) : 0) + aligned(slots);
+	return aligned(slots * sizeof(uint64_t)) + aligned(slots * sizeof(struct cxms_cache_mark)) +
+	       aligned(slots * sizeof(uint16_t)) + aligned(slots + sets * CXMS_ORDER_EXTRA) +
+	       (cfg->plru ? aligned(sets * sizeof(uint64_t)) : 0);
+}
+
+static void *carve(char **at, size_t bytes)
+{
+	void *p = *at;
+
+	*at += aligned(bytes);
+	return p;
 }
 
 void cxms_cache_init(struct cxms_cache *c, const struct cxms_cache_cfg *cfg, void *mem)
 {
-	size_t slots = (size_t)sets_of(cfg) * cfg->ways, words = aligned(slots * 8) / 8;
+	size_t sets = (size_t)sets_of(cfg), slots = sets * stride_of(cfg);
+	char *at = mem;
 
-	*c = (struct cxms_cache){.sets = sets_of(cfg),
+	*c = (struct cxms_cache){.sets = sets,
 				 .ways = cfg->ways,
+				 .stride = stride_of(cfg),
 				 .leaves = 1,
 				 .inclusive = cfg->inclusive,
 				 .plru = cfg->plru};
 	/* A single set has mask 0 and takes the division, which is right too. */
-	c->mask = (c->sets & (c->sets - 1)) == 0 ? c->sets - 1 : 0;
+	c->mask = (sets & (sets - 1)) == 0 ? sets - 1 : 0;
 	while (c->leaves < c->ways)
 		c->leaves *= 2;
-	c->tag = mem;
-	c->fresh = c->tag + words;
-	c->fill = c->fresh + words;
-	c->tree = c->plru ? c->fill + words : NULL;
-	c->order = (uint8_t *)(c->fill + words + (c->plru ? aligned((size_t)c->sets * 8) / 8 : 0));
-	for (size_t i = 0; i < slots; i++) {
+	c->tag = carve(&at, slots * sizeof(*c->tag));
+	c->mark = carve(&at, slots * sizeof(*c->mark));
+	c->owner = carve(&at, slots * sizeof(*c->owner));
+	c->order = carve(&at, slots + sets * CXMS_ORDER_EXTRA);
+	c->tree = c->plru ? carve(&at, sets * sizeof(*c->tree)) : NULL;
+	for (size_t i = 0; i < slots; i++)
 		c->tag[i] = CXMS_CACHE_NO_TAG;
-		c->fresh[i] = 0;
-		c->fill[i] = CXMS_CACHE_NO_FILL;
-		c->order[i] = (uint8_t)(i % c->ways);
+	for (size_t set = 0; set < sets; set++) {
+		uint8_t *order = cxms_cache_order(c, set);
+
+		for (uint32_t way = 0; way < c->stride + CXMS_ORDER_EXTRA; way++)
+			order[way] = way < c->ways || way >= c->stride ? 0 : NO_WAY;
+		if (c->tree)
+			c->tree[set] = 0;
 	}
-	for (size_t i = 0; c->tree && i < c->sets; i++)
-		c->tree[i] = 0;
-}
-
-static size_t set_of(const struct cxms_cache *c, uint64_t line)
-{
-	uint64_t index = c->index_of ? c->index_of(line) : line;
-
-	return (size_t)(c->mask ? index & c->mask : index % c->sets);
-}
-
-size_t cxms_cache_find(const struct cxms_cache *c, uint64_t line)
-{
-	size_t base = set_of(c, line) * c->ways;
-
-	for (uint32_t way = 0; way < c->ways; way++)
-		if (c->tag[base + way] >> 1 == line)
-			return base + way;
-	return CXMS_CACHE_NO_SLOT;
 }
 
 /* Points every node on the way to the leaf away from it. */
@@ -107,64 +112,88 @@ static uint32_t tree_victim(const struct cxms_cache *c, size_t set)
 	return way;
 }
 
-void cxms_cache_touch(struct cxms_cache *c, size_t slot)
+/* The clock of a set has run out: keeps the order, in the smallest numbers. */
+static void renumber(struct cxms_cache *c, size_t set)
 {
-	size_t set = slot / c->ways, base = set * c->ways;
-	uint8_t way = (uint8_t)(slot - base), *order = c->order + base;
-	uint8_t held = order[0];
+	uint8_t *used = cxms_cache_order(c, set), rank[MAX_WAYS];
 
-	if (held == way)
-		return;
-	if (c->plru) {
-		tree_touch(c, set, way);
-		order[0] = way;
-		return;
+	for (uint32_t way = 0; way < c->ways; way++) {
+		rank[way] = used[way] ? 1 : 0;
+		for (uint32_t other = 0; rank[way] && other < c->ways; other++)
+			rank[way] = (uint8_t)(rank[way] +
+					      (used[other] && used[other] < used[way]));
 	}
-	for (uint32_t i = 1; held != way; i++) {
-		uint8_t next = order[i];
-
-		order[i] = held;
-		held = next;
-	}
-	order[0] = way;
-}
-
-static size_t victim(const struct cxms_cache *c, size_t set)
-{
-	size_t base = set * c->ways;
-
 	for (uint32_t way = 0; way < c->ways; way++)
-		if (c->tag[base + way] == CXMS_CACHE_NO_TAG)
-			return base + way;
-	return base + (c->plru ? tree_victim(c, set) : c->order[base + c->ways - 1]);
+		used[way] = rank[way];
+	used[c->stride + CLOCK] = (uint8_t)c->ways;
 }
 
-size_t cxms_cache_insert(struct cxms_cache *c, uint64_t line, uint64_t *old)
+void cxms_cache_touch_more(struct cxms_cache *c, size_t set, uint8_t way)
 {
-	size_t set = set_of(c, line), slot = victim(c, set);
+	if (cxms_cache_order(c, set)[c->stride + CLOCK] == CXMS_ORDER_END)
+		renumber(c, set);
+	if (c->plru)
+		tree_touch(c, set, way);
+}
 
-	*old = c->tag[slot];
-	c->tag[slot] = line << 1;
-	if (c->plru) {
-		tree_touch(c, set, (uint32_t)(slot - set * c->ways));
-		c->order[set * c->ways] = (uint8_t)(slot - set * c->ways);
-	} else {
-		cxms_cache_touch(c, slot);
+/* The least recently used way; an empty one was used least. */
+static uint32_t oldest_of(const uint8_t *used, uint32_t stride, uint8_t *when)
+{
+#if defined(__SSE2__)
+	__m128i least = _mm_loadl_epi64((const __m128i *)(const void *)used);
+	uint32_t at = 0, mask;
+
+	for (uint32_t i = LANES; i < stride; i += LANES)
+		least = _mm_min_epu8(least,
+				     _mm_loadl_epi64((const __m128i *)(const void *)(used + i)));
+	least = _mm_min_epu8(least, _mm_srli_epi64(least, 32));
+	least = _mm_min_epu8(least, _mm_srli_epi64(least, 16));
+	least = _mm_min_epu8(least, _mm_srli_epi64(least, 8));
+	*when = (uint8_t)_mm_cvtsi128_si32(least);
+	least = _mm_set1_epi8((char)*when);
+	for (;; at += LANES) {
+		__m128i lanes = _mm_loadl_epi64((const __m128i *)(const void *)(used + at));
+
+		mask = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(lanes, least)) & 0xff;
+		if (mask)
+			return at + (uint32_t)__builtin_ctz(mask);
 	}
-	return slot;
+#else
+	uint32_t oldest = 0;
+
+	for (uint32_t way = 1; way < stride; way++)
+		oldest = used[way] < used[oldest] ? way : oldest;
+	*when = used[oldest];
+	return oldest;
+#endif
+}
+
+uint64_t cxms_cache_insert(struct cxms_cache *c, size_t set, uint64_t line, uint64_t flags,
+			   size_t *slot)
+{
+	uint8_t when;
+	uint32_t way = oldest_of(cxms_cache_order(c, set), c->stride, &when);
+	uint64_t old;
+
+	if (c->plru && when)
+		way = tree_victim(c, set);
+	*slot = set * c->stride + way;
+	old = c->tag[*slot];
+	c->tag[*slot] = line << CXMS_TAG_SHIFT | flags;
+	cxms_cache_touch(c, set, *slot);
+	return old;
 }
 
 uint64_t cxms_cache_drop(struct cxms_cache *c, uint64_t line)
 {
-	size_t slot = cxms_cache_find(c, line);
+	size_t set = cxms_cache_set(c, line), slot = cxms_cache_find(c, set, line);
 	uint64_t tag;
 
 	if (slot == CXMS_CACHE_NO_SLOT)
 		return CXMS_CACHE_NO_TAG;
 	tag = c->tag[slot];
 	c->tag[slot] = CXMS_CACHE_NO_TAG;
-	c->fresh[slot] = 0;
-	c->fill[slot] = CXMS_CACHE_NO_FILL;
+	cxms_cache_order(c, set)[slot - set * c->stride] = 0;
 	return tag;
 }
 
@@ -239,120 +268,147 @@ static void to_memory(struct cxms_hier *h, uint64_t line)
 	effect(h, line, 0, 0);
 }
 
+static bool is_dirty(uint64_t tag)
+{
+	return tag != CXMS_CACHE_NO_TAG && (tag & CXMS_TAG_DIRTY);
+}
+
 /* Whether @line was dirty in a private cache of the core; it is in none of them afterwards. */
 static bool drop_private(struct cxms_hier *h, uint32_t core, uint64_t line)
 {
 	struct cxms_hier_core *c = &h->core[core];
-	uint64_t tag = cxms_cache_drop(&c->l1d, line);
-	bool dirty = tag != CXMS_CACHE_NO_TAG && (tag & 1);
+	bool dirty = is_dirty(cxms_cache_drop(&c->l1d, line));
 
-	if (h->has_l2) {
-		tag = cxms_cache_drop(&c->l2, line);
-		dirty |= tag != CXMS_CACHE_NO_TAG && (tag & 1);
-	}
+	if (h->has_l2)
+		dirty |= is_dirty(cxms_cache_drop(&c->l2, line));
 	return dirty;
 }
 
 /* A line left the LLC. */
 static void evict_llc(struct cxms_hier *h, uint64_t old)
 {
-	bool dirty = old & 1;
+	uint64_t line = old >> CXMS_TAG_SHIFT;
+	bool dirty = is_dirty(old);
 
 	if (old == CXMS_CACHE_NO_TAG)
 		return;
 	for (uint32_t i = 0; h->llc.inclusive && i < h->active; i++) {
-		cxms_cache_drop(&h->core[i].l1i, old >> 1);
-		dirty |= drop_private(h, i, old >> 1);
+		cxms_cache_drop(&h->core[i].l1i, line);
+		dirty |= drop_private(h, i, line);
 	}
 	if (dirty)
-		to_memory(h, old >> 1);
+		to_memory(h, line);
 }
 
-static void put_llc(struct cxms_hier *h, uint64_t line, uint64_t fill, uint64_t fresh)
-{
-	uint64_t old;
-	size_t slot = cxms_cache_insert(&h->llc, line, &old);
+/* Where a line is in a cache, or would be: its set, and its slot if it is there. */
+struct spot {
+	size_t set, slot;
+};
 
-	h->llc.fill[slot] = fill;
-	h->llc.fresh[slot] = fresh;
-	evict_llc(h, old);
+static bool look_up(const struct cxms_cache *c, uint64_t line, struct spot *at)
+{
+	at->set = cxms_cache_set(c, line);
+	at->slot = cxms_cache_find(c, at->set, line);
+	return at->slot != CXMS_CACHE_NO_SLOT;
+}
+
+/* What a line is put into caches with. */
+struct fill {
+	uint64_t flags;
+	struct cxms_cache_mark mark;
+	uint16_t owner;
+};
+
+static const struct fill settled = {0};
+static const struct fill settled_dirty = {.flags = CXMS_TAG_DIRTY};
+
+/* The fill of a request; while only warming nobody refers to it. */
+static struct fill fill_of(const struct cxms_hier *h, const struct cxms_hier_req *req, bool unused)
+{
+	if (req->fill == CXMS_CACHE_NO_FILL)
+		return settled;
+	return (struct fill){
+		.flags = CXMS_TAG_MARKED | (unused ? CXMS_TAG_UNUSED : 0),
+		.mark = {.fresh = (uint32_t)(req->now + h->window), .fill = (uint32_t)req->fill},
+		.owner = (uint16_t)req->thread};
+}
+
+/* Puts a line that is absent where look_up() said. Return: the tag that was there. */
+static uint64_t put(struct cxms_cache *c, struct spot *at, uint64_t line, const struct fill *f)
+{
+	uint64_t old = cxms_cache_insert(c, at->set, line, f->flags, &at->slot);
+
+	if (f->flags & CXMS_TAG_MARKED) {
+		c->mark[at->slot] = f->mark;
+		c->owner[at->slot] = f->owner;
+	}
+	return old;
 }
 
 /* A dirty line comes down to the LLC; it is allocated there if need be. */
 static void write_llc(struct cxms_hier *h, uint64_t line)
 {
-	size_t slot = cxms_cache_find(&h->llc, line);
+	struct spot at;
 
-	if (slot == CXMS_CACHE_NO_SLOT) {
-		put_llc(h, line, CXMS_CACHE_NO_FILL, 0);
-		slot = cxms_cache_find(&h->llc, line);
+	if (look_up(&h->llc, line, &at)) {
+		cxms_cache_touch(&h->llc, at.set, at.slot);
+		h->llc.tag[at.slot] |= CXMS_TAG_DIRTY;
 	} else {
-		cxms_cache_touch(&h->llc, slot);
+		evict_llc(h, put(&h->llc, &at, line, &settled_dirty));
 	}
-	h->llc.tag[slot] |= 1;
 }
 
 /* A line left the L2 of a core. */
 static void evict_l2(struct cxms_hier *h, uint32_t core, uint64_t old)
 {
 	struct cxms_hier_core *c = &h->core[core];
-	bool dirty = old & 1;
+	uint64_t line = old >> CXMS_TAG_SHIFT;
+	bool dirty = is_dirty(old);
 
 	if (old == CXMS_CACHE_NO_TAG)
 		return;
 	if (c->l2.inclusive) {
-		uint64_t tag = cxms_cache_drop(&c->l1d, old >> 1);
-
-		cxms_cache_drop(&c->l1i, old >> 1);
-		dirty |= tag != CXMS_CACHE_NO_TAG && (tag & 1);
+		cxms_cache_drop(&c->l1i, line);
+		dirty |= is_dirty(cxms_cache_drop(&c->l1d, line));
 	}
 	if (dirty)
-		write_llc(h, old >> 1);
+		write_llc(h, line);
 }
 
-static void put_l2(struct cxms_hier *h, uint32_t core, uint64_t line, uint64_t fill, uint64_t fresh)
+/* A dirty line comes down from an L1D. */
+static void write_below_l1(struct cxms_hier *h, uint32_t core, uint64_t line)
 {
 	struct cxms_cache *l2 = &h->core[core].l2;
-	uint64_t old;
-	size_t slot = cxms_cache_insert(l2, line, &old);
-
-	l2->fill[slot] = fill;
-	l2->fresh[slot] = fresh;
-	evict_l2(h, core, old);
-}
-
-static void write_l2(struct cxms_hier *h, uint32_t core, uint64_t line)
-{
-	struct cxms_cache *l2 = &h->core[core].l2;
-	size_t slot;
+	struct spot at;
 
 	if (!h->has_l2) {
 		write_llc(h, line);
-		return;
-	}
-	slot = cxms_cache_find(l2, line);
-	if (slot == CXMS_CACHE_NO_SLOT) {
-		put_l2(h, core, line, CXMS_CACHE_NO_FILL, 0);
-		slot = cxms_cache_find(l2, line);
+	} else if (look_up(l2, line, &at)) {
+		cxms_cache_touch(l2, at.set, at.slot);
+		l2->tag[at.slot] |= CXMS_TAG_DIRTY;
 	} else {
-		cxms_cache_touch(l2, slot);
+		evict_l2(h, core, put(l2, &at, line, &settled_dirty));
 	}
-	if (slot != CXMS_CACHE_NO_SLOT)
-		l2->tag[slot] |= 1;
 }
 
-static void put_l1d(struct cxms_hier *h, uint32_t core, uint64_t line, uint64_t fill,
-		    uint64_t fresh, bool dirty)
+static void put_l1d(struct cxms_hier *h, uint32_t core, struct spot *at, uint64_t line,
+		    const struct fill *f)
 {
-	struct cxms_cache *l1 = &h->core[core].l1d;
-	uint64_t old;
-	size_t slot = cxms_cache_insert(l1, line, &old);
+	uint64_t old = put(&h->core[core].l1d, at, line, f);
 
-	l1->fill[slot] = fill;
-	l1->fresh[slot] = fresh;
-	l1->tag[slot] |= dirty;
-	if (old != CXMS_CACHE_NO_TAG && (old & 1))
-		write_l2(h, core, old >> 1);
+	if (is_dirty(old))
+		write_below_l1(h, core, old >> CXMS_TAG_SHIFT);
+}
+
+/* A copy elsewhere becomes clean. Return: whether it was dirty. */
+static bool clean(struct cxms_cache *c, uint64_t line)
+{
+	size_t slot = cxms_cache_find(c, cxms_cache_set(c, line), line);
+	bool dirty = slot != CXMS_CACHE_NO_SLOT && (c->tag[slot] & CXMS_TAG_DIRTY);
+
+	if (dirty)
+		c->tag[slot] &= ~CXMS_TAG_DIRTY;
+	return dirty;
 }
 
 /* Another core's copies: a store removes them, a load makes a dirty one clean; what was dirty is
@@ -360,161 +416,170 @@ static void put_l1d(struct cxms_hier *h, uint32_t core, uint64_t line, uint64_t 
 static void snoop(struct cxms_hier *h, uint32_t self, uint64_t line, bool remove)
 {
 	for (uint32_t i = 0; i < h->active; i++) {
-		struct cxms_cache *l1 = &h->core[i].l1d, *l2 = &h->core[i].l2;
-		bool dirty = false;
-		size_t slot;
+		bool dirty;
 
 		if (i == self)
 			continue;
 		if (remove) {
 			dirty = drop_private(h, i, line);
 		} else {
-			slot = cxms_cache_find(l1, line);
-			if (slot != CXMS_CACHE_NO_SLOT) {
-				dirty = l1->tag[slot] & 1;
-				l1->tag[slot] &= ~UINT64_C(1);
-			}
-			slot = h->has_l2 ? cxms_cache_find(l2, line) : CXMS_CACHE_NO_SLOT;
-			if (slot != CXMS_CACHE_NO_SLOT) {
-				dirty |= l2->tag[slot] & 1;
-				l2->tag[slot] &= ~UINT64_C(1);
-			}
+			dirty = clean(&h->core[i].l1d, line);
+			if (h->has_l2)
+				dirty |= clean(&h->core[i].l2, line);
 		}
 		if (dirty)
 			write_llc(h, line);
 	}
 }
 
-/* A hit: takes note of the first use of a prefetched line; whether the fill may be in flight. */
-static bool claim(struct cxms_hier *h, struct cxms_cache *c, size_t slot,
-		  const struct cxms_hier_req *req, struct cxms_hier_res *res)
+/* A hit on a marked line: the first use of a prefetched one, or the fill may be in flight. */
+static void claim_marked(struct cxms_hier *h, struct cxms_cache *c, size_t slot,
+			 const struct cxms_hier_req *req, struct cxms_hier_res *res)
 {
-	uint64_t fresh = c->fresh[slot], fill = c->fill[slot];
-	uint64_t number = fill & ((UINT64_C(1) << CXMS_CACHE_FILL_BITS) - 1);
+	struct cxms_cache_mark *mark = &c->mark[slot];
+	bool unused = c->tag[slot] & CXMS_TAG_UNUSED;
+	uint32_t back = (uint32_t)(req->fill - mark->fill);
 
-	cxms_cache_touch(c, slot);
-	if (req->now > fresh || req->idle)
-		return false;
-	if (fresh == CXMS_CACHE_UNUSED)
-		c->fresh[slot] = req->fill == CXMS_CACHE_NO_FILL ? 0 : req->now + h->window;
-	if (fill == CXMS_CACHE_NO_FILL || req->fill == CXMS_CACHE_NO_FILL ||
-	    fill >> CXMS_CACHE_FILL_BITS != req->thread || number < req->floor)
-		return false;
-	res->use = true;
-	res->number = number;
-	return true;
+	if (req->idle)
+		return;
+	c->tag[slot] &= ~CXMS_TAG_UNUSED;
+	if (req->fill == CXMS_CACHE_NO_FILL) {
+		c->tag[slot] &= ~CXMS_TAG_MARKED;
+		return;
+	}
+	if (c->owner[slot] != (uint16_t)req->thread)
+		return;
+	if (unused)
+		mark->fresh = (uint32_t)(req->now + h->window);
+	res->number = req->fill - back;
+	res->use = back <= req->fill && res->number >= req->floor &&
+		   (uint32_t)(mark->fresh - (uint32_t)req->now) <= h->window;
+	if (!res->use)
+		c->tag[slot] &= ~CXMS_TAG_MARKED;
 }
 
-/* Finds a line below the L1 and brings it into the levels between; fill and fresh are for those. */
+static void claim(struct cxms_hier *h, struct cxms_cache *c, const struct spot *at,
+		  const struct cxms_hier_req *req, struct cxms_hier_res *res)
+{
+	cxms_cache_touch(c, at->set, at->slot);
+	if (c->tag[at->slot] & CXMS_TAG_MARKED)
+		claim_marked(h, c, at->slot, req, res);
+}
+
+/* Finds a line below the L1 and brings it into the levels between. */
 static enum cxms_hier_level below_l1(struct cxms_hier *h, const struct cxms_hier_req *req,
-				     struct cxms_hier_res *res, uint64_t fill, uint64_t fresh)
+				     struct cxms_hier_res *res, const struct fill *f)
 {
 	enum cxms_hier_level level = CXMS_HIER_LLC;
 	struct cxms_cache *l2 = &h->core[req->core].l2;
-	size_t slot = h->has_l2 ? cxms_cache_find(l2, req->line) : CXMS_CACHE_NO_SLOT;
+	struct spot in_l2 = {0}, in_llc;
 
-	if (slot != CXMS_CACHE_NO_SLOT) {
-		claim(h, l2, slot, req, res);
+	if (h->has_l2 && look_up(l2, req->line, &in_l2)) {
+		claim(h, l2, &in_l2, req, res);
 		return CXMS_HIER_L2;
 	}
 	if (h->active > 1)
 		snoop(h, req->core, req->line, req->store);
-	slot = cxms_cache_find(&h->llc, req->line);
-	if (slot != CXMS_CACHE_NO_SLOT) {
-		claim(h, &h->llc, slot, req, res);
+	if (look_up(&h->llc, req->line, &in_llc)) {
+		claim(h, &h->llc, &in_llc, req, res);
 	} else {
 		level = CXMS_HIER_MEM;
-		put_llc(h, req->line, fill, fresh);
+		evict_llc(h, put(&h->llc, &in_llc, req->line, f));
 	}
 	if (h->has_l2)
-		put_l2(h, req->core, req->line, fill, fresh);
+		evict_l2(h, req->core, put(l2, &in_l2, req->line, f));
 	return level;
-}
-
-static uint64_t fill_word(const struct cxms_hier_req *req)
-{
-	return req->fill == CXMS_CACHE_NO_FILL
-		       ? CXMS_CACHE_NO_FILL
-		       : (uint64_t)req->thread << CXMS_CACHE_FILL_BITS | req->fill;
 }
 
 void cxms_hier_data(struct cxms_hier *h, const struct cxms_hier_req *req, struct cxms_hier_res *res)
 {
 	struct cxms_cache *l1 = &h->core[req->core].l1d;
-	size_t slot = cxms_cache_find(l1, req->line);
-	uint64_t fill = fill_word(req), fresh = req->now + h->window;
+	struct spot at;
 
 	if (req->core >= h->active)
 		h->active = req->core + 1;
 	*res = (struct cxms_hier_res){.level = CXMS_HIER_L1};
-	if (slot != CXMS_CACHE_NO_SLOT) {
-		claim(h, l1, slot, req, res);
-		if (req->store && !(l1->tag[slot] & 1)) {
+	if (look_up(l1, req->line, &at)) {
+		claim(h, l1, &at, req, res);
+		if (req->store && !(l1->tag[at.slot] & CXMS_TAG_DIRTY)) {
 			if (h->active > 1)
 				snoop(h, req->core, req->line, true);
-			l1->tag[slot] |= 1;
+			l1->tag[at.slot] |= CXMS_TAG_DIRTY;
 		}
 		return;
 	}
-	if (fill == CXMS_CACHE_NO_FILL)
-		fresh = 0;
-	if (req->idle)
-		fresh = CXMS_CACHE_UNUSED;
-	res->level = below_l1(h, req, res, fill, fresh);
+	cxms_hier_miss(h, req, at.set, res);
+}
+
+void cxms_hier_miss(struct cxms_hier *h, const struct cxms_hier_req *req, size_t set,
+		    struct cxms_hier_res *res)
+{
+	struct fill f = fill_of(h, req, req->idle);
+	struct spot at = {.set = set};
+
+	if (req->core >= h->active)
+		h->active = req->core + 1;
+	*res = (struct cxms_hier_res){0};
+	res->level = below_l1(h, req, res, &f);
 	if (res->level == CXMS_HIER_L2 && req->store && h->active > 1)
 		snoop(h, req->core, req->line, true);
-	put_l1d(h, req->core, req->line, fill, fresh, req->store);
+	f.flags |= req->store ? CXMS_TAG_DIRTY : 0;
+	put_l1d(h, req->core, &at, req->line, &f);
+}
+
+/* Where a prefetch into @level finds its line below: it is most recently used there now. Sets
+ * @in_l2, @in_llc as far as looked at. */
+static uint8_t prefetch_source(struct cxms_hier *h, const struct cxms_hier_req *req, uint64_t line,
+			       uint8_t level, struct spot *in_l2, struct spot *in_llc)
+{
+	struct cxms_cache *l2 = &h->core[req->core].l2;
+
+	if (level == CXMS_HIER_L1 && h->has_l2 && look_up(l2, line, in_l2)) {
+		cxms_cache_touch(l2, in_l2->set, in_l2->slot);
+		return CXMS_HIER_L2;
+	}
+	if (level == CXMS_HIER_LLC)
+		return CXMS_HIER_MEM;
+	if (h->active > 1)
+		snoop(h, req->core, line, false);
+	if (!look_up(&h->llc, line, in_llc))
+		return CXMS_HIER_MEM;
+	cxms_cache_touch(&h->llc, in_llc->set, in_llc->slot);
+	return CXMS_HIER_LLC;
 }
 
 /* Brings one line into @level unless it is there; the fill has the number req->fill. */
 static void bring(struct cxms_hier *h, struct cxms_hier_req *req, uint64_t line, uint8_t level)
 {
 	struct cxms_hier_core *core = &h->core[req->core];
-	struct cxms_cache *at = level == CXMS_HIER_L1	? &core->l1d
-				: level == CXMS_HIER_L2 ? &core->l2
-							: &h->llc;
-	uint64_t fill = fill_word(req);
-	uint8_t from = CXMS_HIER_MEM;
-	size_t slot;
+	struct spot at[CXMS_HIER_MEM] = {0}; /* by level */
+	struct cxms_cache *cache[] = {NULL, &core->l1d, &core->l2, &h->llc};
+	struct fill f;
+	uint8_t from;
 
-	if (h->n_effect + MAX_WANTED > CXMS_HIER_EFFECTS ||
-	    cxms_cache_find(at, line) != CXMS_CACHE_NO_SLOT)
+	if (look_up(cache[level], line, &at[level]) ||
+	    h->n_effect + MAX_WANTED > CXMS_HIER_EFFECTS)
 		return;
-	slot = level < CXMS_HIER_L2 && h->has_l2 ? cxms_cache_find(&core->l2, line)
-						 : CXMS_CACHE_NO_SLOT;
-	if (slot != CXMS_CACHE_NO_SLOT) {
-		from = CXMS_HIER_L2;
-		cxms_cache_touch(&core->l2, slot);
-	} else if (level < CXMS_HIER_LLC) {
-		if (h->active > 1)
-			snoop(h, req->core, line, false);
-		slot = cxms_cache_find(&h->llc, line);
-		if (slot != CXMS_CACHE_NO_SLOT) {
-			from = CXMS_HIER_LLC;
-			cxms_cache_touch(&h->llc, slot);
-		}
-	}
+	f = fill_of(h, req, true);
+	from = prefetch_source(h, req, line, level, &at[CXMS_HIER_L2], &at[CXMS_HIER_LLC]);
 	h->prefetched++;
 	effect(h, line, level, from);
 	if (req->fill != CXMS_CACHE_NO_FILL)
 		req->fill++;
 	if (from == CXMS_HIER_MEM)
-		put_llc(h, line, fill, CXMS_CACHE_UNUSED);
+		evict_llc(h, put(&h->llc, &at[CXMS_HIER_LLC], line, &f));
 	if (from > CXMS_HIER_L2 && level <= CXMS_HIER_L2 && h->has_l2)
-		put_l2(h, req->core, line, fill, CXMS_CACHE_UNUSED);
+		evict_l2(h, req->core, put(&core->l2, &at[CXMS_HIER_L2], line, &f));
 	if (level == CXMS_HIER_L1)
-		put_l1d(h, req->core, line, fill, CXMS_CACHE_UNUSED, false);
+		put_l1d(h, req->core, &at[CXMS_HIER_L1], line, &f);
 }
 
 static void trigger(struct cxms_hier *h, struct cxms_hier_req *req, struct cxms_prefetch *p,
 		    uint64_t address, uint8_t level)
 {
 	uint64_t lines[MAX_WANTED];
-	unsigned n;
+	unsigned n = cxms_prefetch_train(p, req->pc, address, lines);
 
-	if (!cxms_prefetch_any(p))
-		return;
-	n = cxms_prefetch_train(p, req->pc, address, lines);
 	for (unsigned i = 0; i < n; i++)
 		bring(h, req, lines[i], level);
 }
@@ -525,10 +590,12 @@ void cxms_hier_prefetch(struct cxms_hier *h, struct cxms_hier_req *req, enum cxm
 	/* Below the first level only lines are asked for. */
 	uint64_t line_address = req->line << CXMS_CACHE_LINE_SHIFT;
 
-	trigger(h, req, &core->pf_l1d, req->address, CXMS_HIER_L1);
-	if (level > CXMS_HIER_L1 && h->has_l2)
+	if (cxms_prefetch_any(&core->pf_l1d))
+		trigger(h, req, &core->pf_l1d, req->address, CXMS_HIER_L1);
+	if (level > CXMS_HIER_L1 && cxms_prefetch_any(&core->pf_l2))
 		trigger(h, req, &core->pf_l2, line_address, CXMS_HIER_L2);
-	if (level > CXMS_HIER_L2 || (level > CXMS_HIER_L1 && !h->has_l2))
+	if ((level > CXMS_HIER_L2 || (level > CXMS_HIER_L1 && !h->has_l2)) &&
+	    cxms_prefetch_any(&h->pf_llc))
 		trigger(h, req, &h->pf_llc, line_address, CXMS_HIER_LLC);
 }
 
@@ -537,25 +604,23 @@ enum cxms_hier_level cxms_hier_fetch(struct cxms_hier *h, uint32_t core, uint64_
 	struct cxms_cache *l1 = &h->core[core].l1i;
 	struct cxms_hier_req req = {.line = line, .core = core, .fill = CXMS_CACHE_NO_FILL};
 	struct cxms_hier_res res;
-	size_t slot = cxms_cache_find(l1, line);
 	enum cxms_hier_level level;
-	uint64_t old;
+	struct spot at;
 
 	if (core >= h->active)
 		h->active = core + 1;
-	if (slot != CXMS_CACHE_NO_SLOT) {
-		cxms_cache_touch(l1, slot);
+	if (look_up(l1, line, &at)) {
+		cxms_cache_touch(l1, at.set, at.slot);
 		return CXMS_HIER_L1;
 	}
-	level = below_l1(h, &req, &res, CXMS_CACHE_NO_FILL, 0);
-	cxms_cache_insert(l1, line, &old);
+	level = below_l1(h, &req, &res, &settled);
+	put(l1, &at, line, &settled);
 	return level;
 }
 
 void cxms_hier_flush(struct cxms_hier *h, uint64_t line)
 {
-	uint64_t tag = cxms_cache_drop(&h->llc, line);
-	bool dirty = tag != CXMS_CACHE_NO_TAG && (tag & 1);
+	bool dirty = is_dirty(cxms_cache_drop(&h->llc, line));
 
 	for (uint32_t i = 0; i < h->active; i++)
 		dirty |= drop_private(h, i, line);
@@ -568,8 +633,8 @@ void cxms_hier_forget(struct cxms_hier *h, uint64_t first, uint64_t last)
 	for (uint32_t i = 0; i < h->active; i++) {
 		struct cxms_cache *l1 = &h->core[i].l1d;
 
-		for (size_t slot = 0; slot < l1->sets * l1->ways; slot++) {
-			uint64_t line = l1->tag[slot] >> 1;
+		for (size_t slot = 0; slot < l1->sets * l1->stride; slot++) {
+			uint64_t line = l1->tag[slot] >> CXMS_TAG_SHIFT;
 
 			if (l1->tag[slot] != CXMS_CACHE_NO_TAG && line >= first && line <= last)
 				cxms_cache_drop(l1, line);

@@ -10,17 +10,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "core/prefetch.h"
 
 #define CXMS_CACHE_LINE_SHIFT 6
 #define CXMS_CACHE_NO_SLOT    SIZE_MAX
 #define CXMS_CACHE_NO_TAG     UINT64_MAX
-/* A line with this in fresh[] was prefetched and not used since. */
-#define CXMS_CACHE_UNUSED UINT64_MAX
-/* A line with this in fill[] has no fill that anyone may refer to. */
+/* No fill that anyone may refer to: what is brought while only warming. */
 #define CXMS_CACHE_NO_FILL UINT64_MAX
-/* fill[] is thread << FILL_BITS | number of the fill in that thread. */
-#define CXMS_CACHE_FILL_BITS 48
+
+/* A tag is line << CXMS_TAG_SHIFT | flags, or CXMS_CACHE_NO_TAG. */
+#define CXMS_TAG_SHIFT 3
+#define CXMS_TAG_DIRTY UINT64_C(1)
+/* Prefetched and not used since. */
+#define CXMS_TAG_UNUSED UINT64_C(2)
+/* The slot's mark says which fill brought the line; it may still be in flight. */
+#define CXMS_TAG_MARKED UINT64_C(4)
+#define CXMS_TAG_FLAGS	UINT64_C(7)
 
 /**
  * struct cxms_cache_cfg - geometry of one cache
@@ -39,22 +48,35 @@ struct cxms_cache_cfg {
 typedef uint64_t cxms_cache_index_fn(uint64_t line);
 
 /**
- * struct cxms_cache - one cache; arrays hold sets x ways slots, set by set
- * @tag:   line << 1 | dirty, or CXMS_CACHE_NO_TAG
- * @fresh: the fill may still be in flight while the thread's instruction count is <= this
- * @fill:  which fill brought the line, see CXMS_CACHE_FILL_BITS
+ * struct cxms_cache_mark - which fill brought a line, and till when it may be in flight
+ * @fresh: while the thread's instruction count is not more than this (low bits)
+ * @fill:  number of the fill in its thread (low bits)
+ */
+struct cxms_cache_mark {
+	uint32_t fresh, fill;
+};
+
+/**
+ * struct cxms_cache - one cache; arrays hold sets x stride slots, set by set
+ * @stride:   ways, rounded up to 8 or a multiple of 16, which are compared at a time; slots beyond
+ *            ways stay empty
  * @index_of: the set is chosen by this of the line; NULL: by the line itself
- * @order: LRU: the ways of a set, most recent first; PLRU: [0] is the most recent way
- * @tree:  PLRU: the direction bits of a set, node 1 is the root; 1 = the victim is on the right
+ * @tag:      see CXMS_TAG_SHIFT;  @mark, @owner: valid where the tag says so; owner = thread
+ * @order:    of each set @stride + CXMS_ORDER_EXTRA bytes: when each slot was used last, by the clock
+ *            of the set, 0 = it is empty; the most recently used way; the clock
+ * @tree:     PLRU: the direction bits of a set, node 1 is the root; 1 = the victim is on the right
  */
 struct cxms_cache {
 	uint64_t sets, mask;
-	uint32_t ways, leaves;
+	uint32_t ways, stride, leaves;
 	bool inclusive, plru;
 	cxms_cache_index_fn *index_of;
-	uint64_t *tag, *fresh, *fill, *tree;
+	uint64_t *tag, *tree;
+	struct cxms_cache_mark *mark;
+	uint16_t *owner;
 	uint8_t *order;
 };
+#define CXMS_ORDER_EXTRA 8u
 
 /** cxms_cache_check() - whether a geometry is possible. */
 bool cxms_cache_check(const struct cxms_cache_cfg *cfg);
@@ -68,30 +90,108 @@ size_t cxms_cache_bytes(const struct cxms_cache_cfg *cfg);
  */
 void cxms_cache_init(struct cxms_cache *c, const struct cxms_cache_cfg *cfg, void *mem);
 
-/** cxms_cache_find() - slot of @line, or CXMS_CACHE_NO_SLOT. Changes nothing. */
-size_t cxms_cache_find(const struct cxms_cache *c, uint64_t line);
+static inline uint8_t *cxms_cache_order(const struct cxms_cache *c, size_t set)
+{
+	return c->order + set * (c->stride + CXMS_ORDER_EXTRA);
+}
+
+/** cxms_cache_recent() - the most recently used way of a set. */
+static inline uint8_t *cxms_cache_recent(const struct cxms_cache *c, size_t set)
+{
+	return cxms_cache_order(c, set) + c->stride;
+}
+
+/** cxms_cache_set() - the set of @line. */
+static inline size_t cxms_cache_set(const struct cxms_cache *c, uint64_t line)
+{
+	uint64_t index = c->index_of ? c->index_of(line) : line;
+
+	return (size_t)(c->mask ? index & c->mask : index % c->sets);
+}
+
+#if defined(__SSE2__)
+/* Both halves of which of two tags equal the key: all ones. */
+static inline __m128i cxms_cache_equal(const uint64_t *tags, __m128i key)
+{
+	const __m128i flags = _mm_set1_epi64x((long long)CXMS_TAG_FLAGS);
+	__m128i two = _mm_load_si128((const __m128i *)(const void *)tags);
+
+	return _mm_cmpeq_epi32(_mm_or_si128(two, flags), key);
+}
+
+/* Which of eight tags equal the key: 16 bits each, all ones or zeros. */
+static inline __m128i cxms_cache_match(const uint64_t *tags, __m128i key)
+{
+	__m128i low = _mm_packs_epi32(cxms_cache_equal(tags, key), cxms_cache_equal(tags + 2, key));
+	__m128i high =
+		_mm_packs_epi32(cxms_cache_equal(tags + 4, key), cxms_cache_equal(tags + 6, key));
+
+	return _mm_cmpeq_epi16(_mm_packs_epi16(low, high), _mm_set1_epi16(-1));
+}
+#endif
+
+/** cxms_cache_find() - slot of @line in its set, or CXMS_CACHE_NO_SLOT. Changes nothing. */
+static inline size_t cxms_cache_find(const struct cxms_cache *c, size_t set, uint64_t line)
+{
+	size_t base = set * c->stride;
+	uint64_t want = line << CXMS_TAG_SHIFT | CXMS_TAG_FLAGS;
+
+#if defined(__SSE2__)
+	__m128i key = _mm_set1_epi64x((long long)want);
+
+	if (c->stride == 8) {
+		__m128i all = _mm_packs_epi16(cxms_cache_match(c->tag + base, key),
+					      _mm_setzero_si128());
+		unsigned mask = (unsigned)_mm_movemask_epi8(all);
+
+		return mask ? base + (unsigned)__builtin_ctz(mask) : CXMS_CACHE_NO_SLOT;
+	}
+	for (size_t at = base; at < base + c->stride; at += 16) {
+		__m128i all = _mm_packs_epi16(cxms_cache_match(c->tag + at, key),
+					      cxms_cache_match(c->tag + at + 8, key));
+		unsigned mask = (unsigned)_mm_movemask_epi8(all);
+
+		if (mask)
+			return at + (unsigned)__builtin_ctz(mask);
+	}
+#else
+	for (size_t at = base; at < base + c->stride; at++)
+		if ((c->tag[at] | CXMS_TAG_FLAGS) == want)
+			return at;
+#endif
+	return CXMS_CACHE_NO_SLOT;
+}
+
+/* A set's clock stops here; slots that are no ways stand above it and are never the oldest. */
+#define CXMS_ORDER_END 254
+
+/* The part of a touch that is rare, or only for PLRU. */
+void cxms_cache_touch_more(struct cxms_cache *c, size_t set, uint8_t way);
 
 /** cxms_cache_touch() - makes the line in @slot the most recently used of its set. */
-void cxms_cache_touch(struct cxms_cache *c, size_t slot);
+static inline void cxms_cache_touch(struct cxms_cache *c, size_t set, size_t slot)
+{
+	uint8_t *order = cxms_cache_order(c, set), *clock = order + c->stride + 1;
+	uint8_t way = (uint8_t)(slot - set * c->stride);
+
+	if (c->plru || *clock == CXMS_ORDER_END)
+		cxms_cache_touch_more(c, set, way);
+	order[c->stride] = way;
+	order[way] = ++*clock;
+}
 
 /**
- * cxms_cache_insert() - puts @line, which is absent, into a free or the victim's slot as most
- * recent
- * @old: the tag that was there: CXMS_CACHE_NO_TAG, or line << 1 | dirty of the victim
- * Return: the slot; its tag is clean, fresh and fill are for the caller to set.
+ * cxms_cache_insert() - puts @line, which is absent, into a free or the victim's slot of its set, as
+ * most recent
+ * @flags: of its tag
+ * @slot:  where it is now
+ * Return: the tag that was there: CXMS_CACHE_NO_TAG, or the victim's
  */
-size_t cxms_cache_insert(struct cxms_cache *c, uint64_t line, uint64_t *old);
+uint64_t cxms_cache_insert(struct cxms_cache *c, size_t set, uint64_t line, uint64_t flags,
+			   size_t *slot);
 
 /** cxms_cache_drop() - removes @line. Return: its tag, or CXMS_CACHE_NO_TAG if it was absent. */
 uint64_t cxms_cache_drop(struct cxms_cache *c, uint64_t line);
-
-/** cxms_cache_mru() - slot of the most recently used way of the set of @line; without index_of. */
-static inline size_t cxms_cache_mru(const struct cxms_cache *c, uint64_t line)
-{
-	size_t base = (size_t)(c->mask ? line & c->mask : line % c->sets) * c->ways;
-
-	return base + c->order[base];
-}
 
 /* ---- hierarchy ---- */
 
@@ -146,7 +246,7 @@ struct cxms_hier {
 
 /**
  * struct cxms_hier_req - one access
- * @thread: the thread, 0 .. 2^16-2; @now: instructions that it has run
+ * @thread: the thread, 0 .. 2^16-1; @now: instructions that it has run
  * @fill:   number of the next fill of the thread; CXMS_CACHE_NO_FILL while only warming
  * @floor:  older fills than this number are not to be referred to
  * @idle:   a software prefetch: the line counts as prefetched, not as used
@@ -177,6 +277,10 @@ void cxms_hier_init(struct cxms_hier *h, const struct cxms_hier_cfg *cfg, void *
  * copies; runs no prefetcher. The caller numbers the fill: req->fill was used if level > L1.
  */
 void cxms_hier_data(struct cxms_hier *h, const struct cxms_hier_req *req,
+		    struct cxms_hier_res *res);
+
+/** cxms_hier_miss() - the same for a line that is not in the L1D; @set: its set there. */
+void cxms_hier_miss(struct cxms_hier *h, const struct cxms_hier_req *req, size_t set,
 		    struct cxms_hier_res *res);
 
 /**

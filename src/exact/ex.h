@@ -50,6 +50,8 @@
 /* More accesses than this, and the block is cut in two. */
 #define EX_BLOCK_ACCESSES 128u
 
+#define EX_NEED_NEVER (UINT64_C(1) << 63) /* lines have 58 bits at most */
+
 struct ex_insn {
 	uint64_t addr;
 	uint8_t len, bytes[15];
@@ -57,12 +59,12 @@ struct ex_insn {
 
 /**
  * struct ex_access - an access of a block
- * @loose: or'ed to a tag before it is compared with line << 1 | 1: 1 if clean is good enough, 0 if
- *         the line must be dirty already, all ones if the fast path is not for this access
+ * @need:  flags of a tag that make a hit the fast path's: none for loads, dirty for stores; what no
+ *         tag has if the fast path is not for this access
  * @last:  bytes - 1;  @insn: index;  @guarded: may not happen, its address is 0 then
  */
 struct ex_access {
-	uint64_t loose;
+	uint64_t need;
 	uint16_t insn, last;
 	uint8_t kind, log2_bytes;
 	bool guarded;
@@ -222,6 +224,8 @@ enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64
  */
 void ex_wrong_path(struct ex_thread *t, const char *guest, unsigned branch, uint64_t to,
 		   bool waits, bool timed);
+/** ex_wrong_forget() - code was unmapped or rewritten: what was decoded of it is void. */
+void ex_wrong_forget(void);
 
 /* ex_out.c */
 void ex_out_open(uint32_t image, bool is_fork);

@@ -233,16 +233,16 @@ static void access(struct builder *b, unsigned kind, IRExpr *addr, unsigned byte
 		addr = assign(b, Ity_I64, IRExpr_ITE(guard, addr, zero));
 	}
 	put(b, EX_SLOT_ADDRESS + b->n_access, addr);
-	*a = (struct ex_access){.loose = ~UINT64_C(0),
+	*a = (struct ex_access){.need = EX_NEED_NEVER,
 				.insn = (uint16_t)(b->n_insn - 1),
 				.last = (uint16_t)(bytes - 1),
 				.kind = (uint8_t)kind,
 				.log2_bytes = (uint8_t)log2_up(bytes),
 				.guarded = guard != NULL};
 	if (fast && kind == CXMS_XA_LOAD)
-		a->loose = 1;
+		a->need = 0;
 	if (fast && kind == CXMS_XA_STORE)
-		a->loose = 0;
+		a->need = CXMS_TAG_DIRTY;
 	b->n_access++;
 }
 
@@ -552,6 +552,7 @@ void ex_discard(Addr addr, VexGuestExtents extents)
 	struct ex_block *next;
 
 	(void)extents;
+	ex_wrong_forget();
 	if (!t)
 		return;
 	for (struct ex_block *b = t->blocks; b; b = next) {

@@ -318,17 +318,19 @@ static void put_line(uint64_t line)
 	t->line_packet = out.seq + 1;
 }
 
+/* Kinds whose body is a number that says how far back. */
+#define BACK_KINDS                                                                                 \
+	(1u << CXMS_XE_USE | 1u << CXMS_XE_L2USE | 1u << CXMS_XE_LLCUSE | 1u << CXMS_XE_FWD)
+
 static void put_event(const struct ex_event *e)
 {
 	put(e->kind);
 	put_varint(e->index);
-	switch (e->kind & CXMS_XE_KIND_MASK) {
-	case CXMS_XE_USE:
-	case CXMS_XE_L2USE:
-	case CXMS_XE_LLCUSE:
-	case CXMS_XE_FWD:
+	if (EX_LIKELY(BACK_KINDS >> (e->kind & CXMS_XE_KIND_MASK) & 1)) {
 		put_varint(e->value);
-		break;
+		return;
+	}
+	switch (e->kind & CXMS_XE_KIND_MASK) {
 	case CXMS_XE_PF:
 		put(e->byte);
 		put_line(e->value);

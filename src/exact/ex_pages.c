@@ -10,7 +10,7 @@
 
 #define CHUNK_SHIFT 15
 #define CHUNK_PAGES (1u << CHUNK_SHIFT)
-#define RECENT	    4096u
+#define RECENT	    64u
 #define PAGE_LINES  (CXMS_XS_PAGE_SHIFT - CXMS_XS_LINE_SHIFT)
 
 struct chunk {
@@ -20,23 +20,13 @@ struct chunk {
 };
 
 static VgHashTable *chunks;
-static struct {
-	struct chunk *chunk; /* the last one asked for */
-	/* Pages that are known to have been seen, by their low bits: page + 1. */
-	uint64_t seen[RECENT];
-	struct {
-		uint64_t page;
-		uint32_t frame;
-	} frame[RECENT];
-} recent;
-static uint32_t frames; /* handed out */
+static struct chunk *recent[RECENT]; /* chunks asked for, by the low bits of their number */
+static uint32_t frames;		     /* handed out */
 
-static struct chunk *chunk_of(uint64_t page, bool make)
+static struct chunk *find_chunk(uint64_t page, bool make)
 {
-	struct chunk *c = recent.chunk;
+	struct chunk *c;
 
-	if (c && c->node.key == page >> CHUNK_SHIFT)
-		return c;
 	if (!chunks)
 		chunks = VG_(HT_construct)("cxms.pages");
 	c = VG_(HT_lookup)(chunks, page >> CHUNK_SHIFT);
@@ -45,8 +35,18 @@ static struct chunk *chunk_of(uint64_t page, bool make)
 		c->node.key = page >> CHUNK_SHIFT;
 		VG_(HT_add_node)(chunks, c);
 	}
-	recent.chunk = c;
+	if (c)
+		recent[(page >> CHUNK_SHIFT) % RECENT] = c;
 	return c;
+}
+
+static inline struct chunk *chunk_of(uint64_t page, bool make)
+{
+	struct chunk *c = recent[(page >> CHUNK_SHIFT) % RECENT];
+
+	if (EX_LIKELY(c && c->node.key == page >> CHUNK_SHIFT))
+		return c;
+	return find_chunk(page, make);
 }
 
 static uint64_t *word_of(struct chunk *c, uint64_t page)
@@ -56,13 +56,9 @@ static uint64_t *word_of(struct chunk *c, uint64_t page)
 
 void ex_page_touch(uint64_t page, bool is_store)
 {
-	uint64_t *word, bit = UINT64_C(1) << page % 64;
+	uint64_t *word = word_of(chunk_of(page, true), page), bit = UINT64_C(1) << page % 64;
 
-	if (EX_LIKELY(recent.seen[page % RECENT] == page + 1))
-		return;
-	recent.seen[page % RECENT] = page + 1;
-	word = word_of(chunk_of(page, true), page);
-	if (*word & bit)
+	if (EX_LIKELY(*word & bit))
 		return;
 	*word |= bit;
 	ex_control(CXMS_XC_PAGE, 16);
@@ -72,30 +68,19 @@ void ex_page_touch(uint64_t page, bool is_store)
 
 bool ex_page_known(uint64_t page)
 {
-	struct chunk *c;
+	struct chunk *c = chunk_of(page, false);
 
-	if (EX_LIKELY(recent.seen[page % RECENT] == page + 1))
-		return true;
-	c = chunk_of(page, false);
-	if (!c || !(*word_of(c, page) >> page % 64 & 1))
-		return false;
-	recent.seen[page % RECENT] = page + 1;
-	return true;
+	return c && (*word_of(c, page) >> page % 64 & 1);
 }
 
 /* A page keeps its frame even if it is unmapped and mapped again: what the caches hold of it
  * stays where it is. */
 static uint32_t frame_of(uint64_t page)
 {
-	uint32_t *frame;
+	uint32_t *frame = &chunk_of(page, true)->frame[page % CHUNK_PAGES];
 
-	if (EX_LIKELY(recent.frame[page % RECENT].page == page && page))
-		return recent.frame[page % RECENT].frame;
-	frame = &chunk_of(page, true)->frame[page % CHUNK_PAGES];
-	if (!*frame)
+	if (EX_UNLIKELY(!*frame))
 		*frame = ++frames;
-	recent.frame[page % RECENT].page = page;
-	recent.frame[page % RECENT].frame = *frame;
 	return *frame;
 }
 
@@ -110,9 +95,6 @@ uint64_t ex_page_index(uint64_t line)
 
 void ex_page_forget(uint64_t first, uint64_t last)
 {
-	for (unsigned i = 0; i < RECENT; i++)
-		if (recent.seen[i] && recent.seen[i] - 1 >= first && recent.seen[i] - 1 <= last)
-			recent.seen[i] = 0;
 	for (uint64_t page = first; page <= last;) {
 		struct chunk *c = chunk_of(page, false);
 		uint64_t end = ((page >> CHUNK_SHIFT) + 1) << CHUNK_SHIFT;

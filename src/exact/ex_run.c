@@ -100,6 +100,16 @@ NEVER_INLINE void fetch_miss(struct ex_thread *t, unsigned index, uint64_t line,
 	note_effects(index, 0);
 }
 
+ALWAYS_INLINE void fetch(struct ex_thread *t, struct cxms_cache *l1, unsigned index, uint64_t line,
+			 bool timed)
+{
+	size_t set = (size_t)(l1->mask ? line & l1->mask : line % l1->sets);
+
+	if (EX_UNLIKELY(l1->tag[set * l1->stride + *cxms_cache_recent(l1, set)] !=
+			line << CXMS_TAG_SHIFT))
+		fetch_miss(t, index, line, timed);
+}
+
 /* Several lines of one access: what counts is the one that was furthest away. */
 struct served {
 	struct cxms_hier_res res;
@@ -266,6 +276,22 @@ NEVER_INLINE bool slow_access(struct ex_thread *t, const struct ex_block *b, uns
 	return true;
 }
 
+/* A hit on a marked line: an event if its fill is recent, else the mark goes. */
+ALWAYS_INLINE void in_flight(struct ex_thread *t, struct cxms_cache *l1, size_t slot,
+			     unsigned index, uint64_t now, bool timed)
+{
+	const struct cxms_cache_mark *mark = &l1->mark[slot];
+	uint32_t back = (uint32_t)t->fills - mark->fill;
+
+	if (timed && l1->owner[slot] != (uint16_t)t->number)
+		return;
+	if (EX_LIKELY(timed && (uint32_t)(mark->fresh - (uint32_t)now) <= ex.opt.hier.window &&
+		      back - 1 < t->fills - t->floor))
+		note(CXMS_XE_USE, index, back, 0);
+	else
+		l1->tag[slot] &= ~CXMS_TAG_MARKED;
+}
+
 /* A load of what a recent store wrote. */
 ALWAYS_INLINE void forward(struct ex_thread *t, unsigned index, uint64_t address, unsigned last,
 			   uint64_t now)
@@ -297,21 +323,42 @@ ALWAYS_INLINE void stored(struct ex_thread *t, uint64_t address, unsigned last, 
 	t->stores++;
 }
 
+/* Whether an access is a first-level hit that needs nothing but an event if the line may still be
+ * in flight. */
+ALWAYS_INLINE bool fast_access(struct ex_thread *t, const struct ex_access *a, unsigned index,
+			       uint64_t address, uint64_t now, bool timed)
+{
+	struct cxms_cache *l1 = &t->caches->l1d;
+	uint64_t line = address >> CXMS_XS_LINE_SHIFT;
+	uint64_t tag;
+	size_t set = (size_t)(l1->mask ? line & l1->mask : line % l1->sets);
+	size_t slot = cxms_cache_find(l1, set, line);
+	unsigned page_shift = run.page_shift;
+
+	if (EX_UNLIKELY((address + a->last) >> CXMS_XS_LINE_SHIFT != line ||
+			(page_shift != NO_TLB_SHIFT &&
+			 address >> page_shift != t->core->tlb.last)))
+		return false;
+	if (slot == CXMS_CACHE_NO_SLOT)
+		return false;
+	cxms_cache_touch(l1, set, slot);
+	tag = l1->tag[slot];
+	if (EX_UNLIKELY((tag & a->need) != a->need || (tag & CXMS_TAG_UNUSED)))
+		return false;
+	if (tag & CXMS_TAG_MARKED)
+		in_flight(t, l1, slot, index, now, timed);
+	return true;
+}
+
 ALWAYS_INLINE void access_one(struct ex_thread *t, const struct ex_block *b, unsigned index,
 			      uint64_t address, bool timed)
 {
 	const struct ex_access *a = &b->access[index];
-	const struct cxms_cache *l1 = &t->caches->l1d;
-	uint64_t line = address >> CXMS_XS_LINE_SHIFT, now = t->insns + a->insn;
-	size_t slot = cxms_cache_mru(l1, line);
-	unsigned page_shift = run.page_shift;
+	uint64_t now = t->insns + a->insn;
 
-	if (EX_UNLIKELY((l1->tag[slot] | a->loose) != (line << 1 | 1) || now <= l1->fresh[slot] ||
-			(address + a->last) >> CXMS_XS_LINE_SHIFT != line ||
-			(page_shift != NO_TLB_SHIFT &&
-			 address >> page_shift != t->core->tlb.last)))
-		if (!slow_access(t, b, index, address, timed))
-			return;
+	if (!fast_access(t, a, index, address, now, timed) &&
+	    !slow_access(t, b, index, address, timed))
+		return;
 	if (!timed)
 		return;
 	if (a->kind == CXMS_XA_LOAD)
@@ -331,8 +378,15 @@ enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64
 				    .floor = t->floor,
 				    .thread = t->number,
 				    .core = t->core_number};
+	struct cxms_cache *l1 = &t->caches->l1d;
+	size_t set = cxms_cache_set(l1, req.line), slot = cxms_cache_find(l1, set, req.line);
 	struct cxms_hier_res res;
 
+	if (slot != CXMS_CACHE_NO_SLOT && !(l1->tag[slot] & CXMS_TAG_UNUSED) &&
+	    !cxms_prefetch_any(&t->caches->pf_l1d)) {
+		cxms_cache_touch(l1, set, slot);
+		return CXMS_HIER_L1;
+	}
 	if (ex.n_event >= EX_EVENTS - 6 * EX_BLOCK_ACCESSES)
 		return CXMS_HIER_MEM;
 	ex.hier.n_effect = 0;
@@ -430,15 +484,14 @@ ALWAYS_INLINE void account(struct ex_block *b, const uint64_t *slot, unsigned le
 {
 	struct ex_thread *t = ex.thread;
 	const struct ex_part *part = &b->part[left];
-	const struct cxms_cache *l1i = &t->caches->l1i;
+	struct cxms_cache *l1i = &t->caches->l1i;
 
 	ex.n_event = 0;
 	ex.count[CXMS_XN_LOADS] += part->loads;
 	ex.count[CXMS_XN_STORES] += part->stores;
 	ex.count[CXMS_XN_IFETCH] += part->lines;
 	for (unsigned i = 0; i < part->lines; i++)
-		if (EX_UNLIKELY(l1i->tag[cxms_cache_mru(l1i, b->line[i])] != b->line[i] << 1))
-			fetch_miss(t, i, b->line[i], timed);
+		fetch(t, l1i, i, b->line[i], timed);
 	for (unsigned i = 0; i < part->accesses; i++)
 		access_one(t, b, i, slot[EX_SLOT_ADDRESS + i], timed);
 	branches(t, b, left, next, timed);

@@ -105,6 +105,7 @@ static void unmapped(uint64_t addr, uint64_t bytes)
 {
 	if (!bytes)
 		return;
+	ex_wrong_forget();
 	ex_page_forget(addr >> CXMS_XS_PAGE_SHIFT, (addr + bytes - 1) >> CXMS_XS_PAGE_SHIFT);
 	cxms_hier_forget(&ex.hier, addr >> CXMS_XS_LINE_SHIFT,
 			 (addr + bytes - 1) >> CXMS_XS_LINE_SHIFT);
@@ -302,9 +303,33 @@ static void in_child(ThreadId tid)
 	ex_time_restart();
 }
 
+/* elf(5): entries of the auxiliary vector. */
+#define EX_AT_NULL   0
+#define EX_AT_RANDOM 25
+
+/*
+ * Sixteen random bytes of the kernel's lie on the initial stack; canaries and hash seeds come from
+ * them. They are made the same in every run, so that a run can be repeated. The stack then holds
+ * the argument count, the arguments, NULL, the environment, NULL, and pairs of words.
+ */
+static void first_insn(ThreadId tid)
+{
+	const UWord *word = (const UWord *)VG_(get_SP)(tid);
+
+	if (ex.n_thread > 1)
+		return;
+	word += 1 + word[0] + 1;
+	while (*word++)
+		;
+	for (; word[0] != EX_AT_NULL; word += 2)
+		if (word[0] == EX_AT_RANDOM && word[1])
+			VG_(memset)((void *)word[1], 0x5a, 16);
+}
+
 void ex_sys_init(void)
 {
 	VG_(needs_syscall_wrapper)(pre_syscall, post_syscall);
+	VG_(track_pre_thread_first_insn)(first_insn);
 	VG_(track_new_mem_startup)(startup_map);
 	VG_(track_pre_thread_ll_create)(thread_create);
 	VG_(track_pre_thread_ll_exit)(thread_exit);

@@ -34,6 +34,13 @@ for by in clock ptrace; do
 		echo "skipped overhead: source $by does not work here"
 	fi
 done
+if "$1/cxlmemsim" doctor | grep -q '^ *exact  *works'; then
+	"$1/microbench/bench_exact" --tiny --runs 1 | grep -Ec '^(chase|gather|stream|sort|page-rank|hash join) ' |
+		grep -qx 18
+	check "bench_exact has three lines for each program" $?
+else
+	echo "skipped bench_exact: source exact does not work here"
+fi
 "$2/microbench/replay_speed.sh" "$1/cxlmemsim" "$2/cxltopo/one-switch.yaml" 1 |
 	grep -Eq '^median +[0-9.]+ s of 1 replays'
 check "replay_speed.sh prints a median" $?

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Decodes what the wrong path can follow: integer instructions, SSE as far as it loads. */
+#include "ex_wrong.h"
+
+#include "ex.h"
+
+#define SP 4u
+
+/* An instruction while it is read. */
+struct reader {
+	const uint8_t *at, *end;
+	uint8_t rex, opcode;
+	bool is_two_byte, has_66, has_rep, has_modrm, is_relative;
+	struct ex_op *op;
+};
+
+static uint64_t constant(struct reader *r, unsigned bytes)
+{
+	uint64_t v = 0;
+
+	if (bytes > (size_t)(r->end - r->at)) {
+		r->at = r->end + 1; /* too long to be an instruction */
+		return 0;
+	}
+	for (unsigned i = 0; i < bytes; i++)
+		v |= (uint64_t)r->at[i] << (8 * i);
+	r->at += bytes;
+	if (bytes == 1)
+		return (uint64_t)(int64_t)(int8_t)v;
+	return bytes == 4 ? (uint64_t)(int64_t)(int32_t)v : v;
+}
+
+/* Of a size as for most instructions: at most four bytes. */
+static unsigned short_of(const struct reader *r)
+{
+	return r->op->size == 1 ? 1 : r->op->size == 2 ? 2 : 4;
+}
+
+/* Prefixes and opcode. False: not followed (segments, locks, VEX, three-byte opcodes). */
+static bool read_opcode(struct reader *r)
+{
+	for (; r->at < r->end; r->at++) {
+		if (*r->at == 0x66)
+			r->has_66 = true;
+		else if (*r->at == 0xf2 || *r->at == 0xf3)
+			r->has_rep = true;
+		else
+			break;
+	}
+	if (r->at < r->end && (*r->at & 0xf0) == 0x40)
+		r->rex = *r->at++;
+	if (r->at < r->end && *r->at == 0x0f) {
+		r->is_two_byte = true;
+		r->at++;
+	}
+	if (r->at >= r->end)
+		return false;
+	r->opcode = *r->at++;
+	r->op->size = r->rex & 8 ? 8 : r->has_66 ? 2 : 4;
+	switch (r->opcode) {
+	case 0x38:
+	case 0x3a:
+		return !r->is_two_byte;
+	case 0x62:
+	case 0x64:
+	case 0x65:
+	case 0x67:
+	case 0xc4:
+	case 0xc5:
+	case 0xf0:
+		return r->is_two_byte;
+	default:
+		return true;
+	}
+}
+
+static unsigned extended(const struct reader *r, unsigned low, unsigned rex_bit)
+{
+	return low | (r->rex & rex_bit ? 8u : 0u);
+}
+
+static void read_modrm(struct reader *r)
+{
+	struct ex_op *op = r->op;
+	unsigned modrm, mod, low, bytes;
+
+	if (r->at >= r->end)
+		return;
+	modrm = *r->at++;
+	mod = modrm >> 6;
+	low = modrm & 7;
+	r->has_modrm = true;
+	op->reg = (uint8_t)extended(r, modrm >> 3 & 7, 4);
+	op->rm = (uint8_t)extended(r, low, 1);
+	if (mod == 3)
+		return;
+	op->is_memory = true;
+	bytes = mod == 1 ? 1 : mod == 2 ? 4 : 0;
+	op->base = op->rm;
+	if (low == 4 && r->at < r->end) {
+		unsigned sib = *r->at++;
+
+		op->scale_shift = (uint8_t)(sib >> 6);
+		op->index = (uint8_t)extended(r, sib >> 3 & 7, 2);
+		if (op->index == SP)
+			op->index = EX_NO_REGISTER;
+		op->base = (uint8_t)extended(r, sib & 7, 1);
+		if ((sib & 7) == 5 && mod == 0) {
+			op->base = EX_NO_REGISTER;
+			bytes = 4;
+		}
+	} else if (low == 5 && mod == 0) {
+		op->base = EX_NO_REGISTER;
+		r->is_relative = true;
+		bytes = 4;
+	}
+	if (bytes)
+		op->displacement = constant(r, bytes);
+}
+
+static enum ex_op_kind group_f7(struct reader *r, bool wide)
+{
+	struct ex_op *op = r->op;
+
+	read_modrm(r);
+	op->what = op->reg & 7;
+	if (!wide)
+		op->size = 1;
+	if (op->what <= 1)
+		constant(r, short_of(r));
+	return EX_OP_F7;
+}
+
+static enum ex_op_kind group_ff(struct reader *r, bool wide)
+{
+	read_modrm(r);
+	r->op->what = r->op->reg & 7;
+	if (!wide)
+		r->op->size = 1;
+	return r->op->what < 2 ? EX_OP_FF : EX_OP_END;
+}
+
+static enum ex_op_kind branch(struct reader *r, unsigned bytes, enum ex_op_kind kind)
+{
+	r->op->immediate = constant(r, bytes);
+	r->is_relative = true;
+	return kind;
+}
+
+/* Opcodes below 40: the eight operations. */
+static enum ex_op_kind operations(struct reader *r)
+{
+	struct ex_op *op = r->op;
+
+	op->what = r->opcode >> 3;
+	if (!(r->opcode & 1))
+		op->size = 1;
+	if ((r->opcode & 7) < 4) {
+		read_modrm(r);
+		op->to_rm = !(r->opcode & 2);
+		return EX_OP_TWO;
+	}
+	if ((r->opcode & 7) > 5)
+		return EX_OP_END;
+	op->immediate = constant(r, short_of(r));
+	return EX_OP_IMMEDIATE;
+}
+
+static enum ex_op_kind with_immediate(struct reader *r)
+{
+	if (r->opcode == 0x80)
+		r->op->size = 1;
+	read_modrm(r);
+	r->op->what = r->op->reg & 7;
+	r->op->immediate = constant(r, r->opcode == 0x81 ? short_of(r) : 1);
+	return EX_OP_IMMEDIATE;
+}
+
+static enum ex_op_kind shifts(struct reader *r)
+{
+	read_modrm(r);
+	r->op->what = r->op->reg & 7;
+	r->op->by_cl = r->opcode == 0xd3;
+	r->op->immediate = r->opcode == 0xc1 ? constant(r, 1) : 1;
+	return EX_OP_SHIFT;
+}
+
+/* 84..8D */
+static enum ex_op_kind moves(struct reader *r)
+{
+	struct ex_op *op = r->op;
+
+	read_modrm(r);
+	if (r->opcode == 0x8d)
+		return op->is_memory ? EX_OP_LEA : EX_OP_FORGET;
+	if (!(r->opcode & 1))
+		op->size = 1;
+	if (r->opcode < 0x86)
+		return EX_OP_READ;
+	if (r->opcode >= 0x8a)
+		return EX_OP_LOAD;
+	return op->is_memory ? EX_OP_NOTHING : EX_OP_MOVE;
+}
+
+static enum ex_op_kind move_immediate(struct reader *r)
+{
+	struct ex_op *op = r->op;
+
+	if (r->opcode < 0xc0) {
+		op->rm = (uint8_t)extended(r, r->opcode & 7, 1);
+		op->immediate = constant(r, op->size);
+		return EX_OP_SET;
+	}
+	read_modrm(r);
+	if (r->opcode == 0xc6)
+		op->size = 1;
+	op->immediate = constant(r, short_of(r));
+	return op->is_memory ? EX_OP_NOTHING : EX_OP_SET;
+}
+
+static enum ex_op_kind one_byte(struct reader *r)
+{
+	uint8_t opcode = r->opcode;
+
+	if (opcode < 0x40)
+		return operations(r);
+	if (opcode >= 0x50 && opcode < 0x60) {
+		r->op->reg = (uint8_t)extended(r, opcode & 7, 1);
+		return opcode < 0x58 ? EX_OP_PUSH : EX_OP_POP;
+	}
+	if ((opcode & 0xf0) == 0x70)
+		return branch(r, 1, EX_OP_BRANCH);
+	if (opcode >= 0xb8 && opcode < 0xc0)
+		return move_immediate(r);
+	switch (opcode) {
+	case 0x63:
+		read_modrm(r);
+		r->op->result = r->op->size;
+		r->op->size = 4;
+		return EX_OP_LOAD_SIGNED;
+	case 0x80:
+	case 0x81:
+	case 0x83:
+		return with_immediate(r);
+	case 0x84:
+	case 0x85:
+	case 0x88:
+	case 0x89:
+	case 0x8a:
+	case 0x8b:
+	case 0x8d:
+		return moves(r);
+	case 0x90:
+		return EX_OP_NOTHING;
+	case 0xa8:
+	case 0xa9:
+		constant(r, opcode == 0xa8 ? 1 : short_of(r));
+		return EX_OP_NOTHING;
+	case 0xc1:
+	case 0xd1:
+	case 0xd3:
+		return shifts(r);
+	case 0xc6:
+	case 0xc7:
+		return move_immediate(r);
+	case 0xe9:
+		return branch(r, 4, EX_OP_JUMP);
+	case 0xeb:
+		return branch(r, 1, EX_OP_JUMP);
+	case 0xf6:
+	case 0xf7:
+		return group_f7(r, opcode & 1);
+	case 0xfe:
+	case 0xff:
+		return group_ff(r, opcode & 1);
+	default:
+		return EX_OP_END;
+	}
+}
+
+/* SSE: loads count, stores do not; results in general registers are unknown. */
+static enum ex_op_kind sse(struct reader *r)
+{
+	uint8_t opcode = r->opcode;
+	bool to_general = opcode == 0x7e && !r->has_rep;
+	bool stores = opcode == 0x11 || opcode == 0x13 || opcode == 0x17 || opcode == 0x29 ||
+		      opcode == 0x2b || opcode == 0x7f || opcode == 0xd6 || opcode == 0xe7 ||
+		      to_general;
+
+	read_modrm(r);
+	r->op->size = 8;
+	if ((opcode >= 0x70 && opcode <= 0x73) || (opcode >= 0xc2 && opcode <= 0xc6))
+		constant(r, 1);
+	if (to_general && !r->op->is_memory) {
+		r->op->reg = r->op->rm;
+		return EX_OP_FORGET;
+	}
+	if (opcode == 0x2c || opcode == 0x2d || opcode == 0x50 || opcode == 0xc5 || opcode == 0xd7)
+		return r->op->is_memory ? EX_OP_READ_FORGET : EX_OP_FORGET;
+	return r->op->is_memory && !stores ? EX_OP_READ : EX_OP_NOTHING;
+}
+
+static bool is_sse(uint8_t opcode)
+{
+	return (opcode >= 0x10 && opcode <= 0x17) || (opcode >= 0x28 && opcode <= 0x2f) ||
+	       (opcode >= 0x50 && opcode <= 0x7f && opcode != 0x77) || opcode == 0xc2 ||
+	       opcode == 0xc5 || opcode == 0xc6 || opcode >= 0xd0;
+}
+
+static enum ex_op_kind two_byte(struct reader *r)
+{
+	struct ex_op *op = r->op;
+	uint8_t opcode = r->opcode;
+
+	if ((opcode & 0xf0) == 0x80)
+		return branch(r, 4, EX_OP_BRANCH);
+	if (is_sse(opcode))
+		return sse(r);
+	read_modrm(r);
+	if (opcode == 0x1e || opcode == 0x1f || opcode == 0x0d || opcode == 0x18)
+		return EX_OP_NOTHING;
+	if ((opcode & 0xf0) == 0x40)
+		return EX_OP_READ_FORGET; /* conditional move */
+	if ((opcode & 0xf0) == 0x90) {
+		op->reg = op->rm;
+		return op->is_memory ? EX_OP_NOTHING : EX_OP_FORGET;
+	}
+	if (opcode == 0xaf)
+		return EX_OP_MULTIPLY;
+	if (opcode == 0xb6 || opcode == 0xb7 || opcode == 0xbe || opcode == 0xbf) {
+		op->what = (uint8_t)((opcode & 1) | (opcode >= 0xb8 ? 2 : 0));
+		op->low_byte = (opcode & 1) || r->rex || op->rm < 4;
+		return EX_OP_EXTEND;
+	}
+	return EX_OP_END;
+}
+
+void ex_wrong_decode(struct ex_op *op, uint64_t pc)
+{
+	const uint8_t *start = (const uint8_t *)(Addr)pc;
+	struct reader r = {.at = start, .end = start + EX_LONGEST, .op = op};
+
+	*op = (struct ex_op){.pc = pc, .base = EX_NO_REGISTER, .index = EX_NO_REGISTER};
+	if (read_opcode(&r))
+		op->kind = (uint8_t)(r.is_two_byte ? two_byte(&r) : one_byte(&r));
+	if (r.at > r.end)
+		op->kind = EX_OP_END;
+	op->len = (uint8_t)(r.at - start);
+	if (r.is_relative && (op->kind == EX_OP_BRANCH || op->kind == EX_OP_JUMP))
+		op->immediate += pc + op->len;
+	else if (r.is_relative)
+		op->displacement += pc + op->len;
+}
