@@ -120,8 +120,7 @@ static void renumber(struct cxms_cache *c, size_t set)
 	for (uint32_t way = 0; way < c->ways; way++) {
 		rank[way] = used[way] ? 1 : 0;
 		for (uint32_t other = 0; rank[way] && other < c->ways; other++)
-			rank[way] = (uint8_t)(rank[way] +
-					      (used[other] && used[other] < used[way]));
+			rank[way] = (uint8_t)(rank[way] + (used[other] && used[other] < used[way]));
 	}
 	for (uint32_t way = 0; way < c->ways; way++)
 		used[way] = rank[way];
@@ -305,7 +304,7 @@ struct spot {
 	size_t set, slot;
 };
 
-static bool look_up(const struct cxms_cache *c, uint64_t line, struct spot *at)
+static inline bool look_up(const struct cxms_cache *c, uint64_t line, struct spot *at)
 {
 	at->set = cxms_cache_set(c, line);
 	at->slot = cxms_cache_find(c, at->set, line);
@@ -334,7 +333,8 @@ static struct fill fill_of(const struct cxms_hier *h, const struct cxms_hier_req
 }
 
 /* Puts a line that is absent where look_up() said. Return: the tag that was there. */
-static uint64_t put(struct cxms_cache *c, struct spot *at, uint64_t line, const struct fill *f)
+static inline uint64_t put(struct cxms_cache *c, struct spot *at, uint64_t line,
+			   const struct fill *f)
 {
 	uint64_t old = cxms_cache_insert(c, at->set, line, f->flags, &at->slot);
 
@@ -458,8 +458,8 @@ static void claim_marked(struct cxms_hier *h, struct cxms_cache *c, size_t slot,
 		c->tag[slot] &= ~CXMS_TAG_MARKED;
 }
 
-static void claim(struct cxms_hier *h, struct cxms_cache *c, const struct spot *at,
-		  const struct cxms_hier_req *req, struct cxms_hier_res *res)
+static inline void claim(struct cxms_hier *h, struct cxms_cache *c, const struct spot *at,
+			 const struct cxms_hier_req *req, struct cxms_hier_res *res)
 {
 	cxms_cache_touch(c, at->set, at->slot);
 	if (c->tag[at->slot] & CXMS_TAG_MARKED)
@@ -557,8 +557,7 @@ static void bring(struct cxms_hier *h, struct cxms_hier_req *req, uint64_t line,
 	struct fill f;
 	uint8_t from;
 
-	if (look_up(cache[level], line, &at[level]) ||
-	    h->n_effect + MAX_WANTED > CXMS_HIER_EFFECTS)
+	if (look_up(cache[level], line, &at[level]) || h->n_effect + MAX_WANTED > CXMS_HIER_EFFECTS)
 		return;
 	f = fill_of(h, req, true);
 	from = prefetch_source(h, req, line, level, &at[CXMS_HIER_L2], &at[CXMS_HIER_LLC]);

@@ -62,8 +62,8 @@ struct cxms_cache_mark {
  *            ways stay empty
  * @index_of: the set is chosen by this of the line; NULL: by the line itself
  * @tag:      see CXMS_TAG_SHIFT;  @mark, @owner: valid where the tag says so; owner = thread
- * @order:    of each set @stride + CXMS_ORDER_EXTRA bytes: when each slot was used last, by the clock
- *            of the set, 0 = it is empty; the most recently used way; the clock
+ * @order:    of each set @stride + CXMS_ORDER_EXTRA bytes: when each slot was used last, by the
+ * clock of the set, 0 = it is empty; the most recently used way; the clock
  * @tree:     PLRU: the direction bits of a set, node 1 is the root; 1 = the victim is on the right
  */
 struct cxms_cache {
@@ -140,8 +140,8 @@ static inline size_t cxms_cache_find(const struct cxms_cache *c, size_t set, uin
 	__m128i key = _mm_set1_epi64x((long long)want);
 
 	if (c->stride == 8) {
-		__m128i all = _mm_packs_epi16(cxms_cache_match(c->tag + base, key),
-					      _mm_setzero_si128());
+		__m128i all =
+			_mm_packs_epi16(cxms_cache_match(c->tag + base, key), _mm_setzero_si128());
 		unsigned mask = (unsigned)_mm_movemask_epi8(all);
 
 		return mask ? base + (unsigned)__builtin_ctz(mask) : CXMS_CACHE_NO_SLOT;
@@ -181,8 +181,8 @@ static inline void cxms_cache_touch(struct cxms_cache *c, size_t set, size_t slo
 }
 
 /**
- * cxms_cache_insert() - puts @line, which is absent, into a free or the victim's slot of its set, as
- * most recent
+ * cxms_cache_insert() - puts @line, which is absent, into a free or the victim's slot of its set,
+ * as most recent
  * @flags: of its tag
  * @slot:  where it is now
  * Return: the tag that was there: CXMS_CACHE_NO_TAG, or the victim's

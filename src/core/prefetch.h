@@ -23,8 +23,9 @@ struct cxms_prefetch_cfg {
 	uint32_t stride_degree, stride_distance;
 };
 
+/* What is known of an instruction. @ahead: the last line that was asked for, 0 = none. */
 struct cxms_prefetch_entry {
-	uint64_t pc, last;
+	uint64_t pc, last, ahead;
 	int64_t stride;
 	uint8_t confidence, valid;
 	uint64_t used;
@@ -33,6 +34,7 @@ struct cxms_prefetch_entry {
 struct cxms_prefetch {
 	struct cxms_prefetch_cfg cfg;
 	uint64_t clock;
+	uint64_t next_from; /* line that triggered next-line last, + 1 */
 	struct cxms_prefetch_entry entry[CXMS_PREFETCH_SETS][CXMS_PREFETCH_WAYS];
 };
 
@@ -48,7 +50,8 @@ static inline bool cxms_prefetch_any(const struct cxms_prefetch *p)
  * cxms_prefetch_train() - shows one access, hit or miss, that reached the level
  * @pc:      address of the instruction; @address: what it accessed, as the level sees it (bytes)
  * @lines:   [0, result) are the wanted lines, in order, all in the 4 KiB page of @address, never
- *           its own line; room for 2 * CXMS_PREFETCH_MAX_DEGREE
+ *           its own line, nor what the last access of the same stream asked for; room for
+ *           2 * CXMS_PREFETCH_MAX_DEGREE
  * Return:   how many
  */
 unsigned cxms_prefetch_train(struct cxms_prefetch *p, uint64_t pc, uint64_t address,

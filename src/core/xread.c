@@ -283,8 +283,8 @@ static int read_event(struct cxms_xread *r, struct cxms_cur *c, const struct cxm
 	}
 	e->index = (uint32_t)index;
 	e->back = (uint32_t)back;
-	if (c->failed || e->kind >= CXMS_XE_KIND_END || index >= limit_of(b, e) ||
-	    back == 0 || back > UINT32_MAX)
+	if (c->failed || e->kind >= CXMS_XE_KIND_END || index >= limit_of(b, e) || back == 0 ||
+	    back > UINT32_MAX)
 		return -EINVAL;
 	if (e->kind == CXMS_XE_PF && (!level_fits(e->into) || !level_fits(e->from)))
 		return -EINVAL;

@@ -222,8 +222,8 @@ enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64
  * @guest: registers as the branch left them;  @branch: its exit number;  @to: where it led
  * @waits: the branch probably waits for a miss, so the walk may be long
  */
-void ex_wrong_path(struct ex_thread *t, const char *guest, unsigned branch, uint64_t to,
-		   bool waits, bool timed);
+void ex_wrong_path(struct ex_thread *t, const char *guest, unsigned branch, uint64_t to, bool waits,
+		   bool timed);
 /** ex_wrong_forget() - code was unmapped or rewritten: what was decoded of it is void. */
 void ex_wrong_forget(void);
 

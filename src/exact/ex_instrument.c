@@ -152,9 +152,8 @@ struct ex_block *ex_block_prefix(struct ex_block *b, unsigned n_insn)
 	VG_(memcpy)(p->insn, b->insn, n_insn * sizeof(*p->insn));
 	VG_(memcpy)(p->access, b->access, n_access * sizeof(*p->access));
 	VG_(memcpy)(p->part, b->part, n_exit * sizeof(*p->part));
-	p->part[n_exit] = (struct ex_part){.insns = (uint16_t)n_insn,
-					   .accesses = (uint16_t)n_access,
-					   .kind = CXMS_XX_OTHER};
+	p->part[n_exit] = (struct ex_part){
+		.insns = (uint16_t)n_insn, .accesses = (uint16_t)n_access, .kind = CXMS_XX_OTHER};
 	lines_of(p->insn, n_insn, p->line);
 	count_parts(p);
 	p->sibling = b->sibling;
@@ -239,6 +238,7 @@ static void access(struct builder *b, unsigned kind, IRExpr *addr, unsigned byte
 				.kind = (uint8_t)kind,
 				.log2_bytes = (uint8_t)log2_up(bytes),
 				.guarded = guard != NULL};
+	fast &= guard == NULL;
 	if (fast && kind == CXMS_XA_LOAD)
 		a->need = 0;
 	if (fast && kind == CXMS_XA_STORE)

@@ -178,7 +178,8 @@ static void usage(void)
 	 "    --cxms-l1d=BYTES,WAYS\n"
 	 "    --cxms-l2=BYTES,WAYS|none\n"
 	 "    --cxms-llc=BYTES,WAYS\n"
-	 "    --cxms-pf-l1d=LIST|none          prefetchers, joined by +: next-line:DEGREE:DISTANCE,\n"
+	 "    --cxms-pf-l1d=LIST|none          prefetchers, joined by +: "
+	 "next-line:DEGREE:DISTANCE,\n"
 	 "    --cxms-pf-l2=LIST|none           stride:DEGREE:DISTANCE\n"
 	 "    --cxms-pf-llc=LIST|none\n"
 	 "    --cxms-tlb=L1[/WAYS],L2[/WAYS],PAGEBYTES|none\n"
@@ -187,7 +188,8 @@ static void usage(void)
 	 "    --cxms-roi-begin=F, --cxms-roi-end=F   only between entries of these is timed\n"
 	 "    --cxms-cold-at=F                 caches are emptied at each entry of F\n"
 	 "    --cxms-sample=DETAIL/PERIOD      only DETAIL of every PERIOD instructions are timed\n"
-	 "    --cxms-frames=yes|no             L2 and LLC are indexed by physical frames, which pages\n"
+	 "    --cxms-frames=yes|no             L2 and LLC are indexed by physical frames, which "
+	 "pages\n"
 	 "                                     get in the order of their first access [yes]\n"
 	 "    --cxms-alloc=yes|no              also report calls of malloc and its kin [no]\n"
 	 "    --cxms-stats=yes|no              print totals at the end [no]\n");
@@ -241,7 +243,8 @@ static void defaults(void)
 static void start(void)
 {
 	if (!cxms_hier_check(&ex.opt.hier)) {
-		VG_(fmsg)("the caches do not fit together (a prefetcher at an L2 that is not there?)\n");
+		VG_(fmsg)
+		("the caches do not fit together (a prefetcher at an L2 that is not there?)\n");
 		VG_(exit)(125);
 	}
 	if (ex.opt.has_frames)
@@ -260,11 +263,13 @@ static void start(void)
 static void print_stats(void)
 {
 	static const HChar *const name[CXMS_XN_COUNT] = {
-		"insns",	   "loads",	     "stores",		"ifetch",
-		"l1i_miss",	   "l1d_load_miss",  "l1d_store_miss",	"l2_miss",
-		"llc_load_miss",   "llc_store_miss", "llc_ifetch_miss", "writeback",
-		"prefetch",	   "tlb_miss",	     "walk",		"branch",
-		"mispredict",	   "roi_entries",    "roi_exits",	"timed_insns",
+		"insns",	  "loads",	     "stores",
+		"ifetch",	  "l1i_miss",	     "l1d_load_miss",
+		"l1d_store_miss", "l2_miss",	     "llc_load_miss",
+		"llc_store_miss", "llc_ifetch_miss", "writeback",
+		"prefetch",	  "tlb_miss",	     "walk",
+		"branch",	  "mispredict",	     "roi_entries",
+		"roi_exits",	  "timed_insns",
 	};
 
 	for (unsigned i = 0; i < CXMS_XN_COUNT; i++)

@@ -15,8 +15,8 @@ struct symbol_addresses {
 extern Int VG_(DebugInfo_syms_howmany)(const DebugInfo *di);
 extern void VG_(DebugInfo_syms_getidx)(const DebugInfo *di, Int index,
 				       struct symbol_addresses *addresses, UInt *size,
-				       const HChar **name, const HChar ***more_names,
-				       Bool *is_text, Bool *is_ifunc, Bool *is_global);
+				       const HChar **name, const HChar ***more_names, Bool *is_text,
+				       Bool *is_ifunc, Bool *is_global);
 
 /* Entries of one name: several objects may have one. */
 #define MAX_ENTRIES 16u
@@ -91,8 +91,8 @@ static void scan_object(const DebugInfo *di)
 		Bool is_text, is_ifunc, is_global;
 		UInt size;
 
-		VG_(DebugInfo_syms_getidx)(di, i, &at, &size, &name, &more, &is_text, &is_ifunc,
-					   &is_global);
+		VG_(DebugInfo_syms_getidx)
+		(di, i, &at, &size, &name, &more, &is_text, &is_ifunc, &is_global);
 		if (!is_text)
 			continue;
 		match(name, at.main);
@@ -197,8 +197,8 @@ void ex_roi_enter(uint8_t mark)
 void ex_sample_next(void)
 {
 	ex.in_sample = !ex.in_sample;
-	ex.sample_left = ex.in_sample ? ex.opt.sample_detail
-				      : ex.opt.sample_period - ex.opt.sample_detail;
+	ex.sample_left =
+		ex.in_sample ? ex.opt.sample_detail : ex.opt.sample_period - ex.opt.sample_detail;
 	update();
 }
 

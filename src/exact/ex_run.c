@@ -76,7 +76,8 @@ static void note_effects(unsigned index, unsigned flags)
 			continue;
 		}
 		if (e->into)
-			note(CXMS_XE_PF | flags, index, e->line, (unsigned)(e->into | e->from << 4));
+			note(CXMS_XE_PF | flags, index, e->line,
+			     (unsigned)(e->into | e->from << 4));
 		else
 			note(CXMS_XE_WB | flags, index, e->line, 0);
 	}
@@ -152,8 +153,7 @@ static void count_access(unsigned kind, enum cxms_hier_level level)
 }
 
 /* The event of a served access, unless it is a plain first-level hit. */
-static void note_access(struct ex_thread *t, unsigned index, const struct served *s,
-			unsigned flags)
+static void note_access(struct ex_thread *t, unsigned index, const struct served *s, unsigned flags)
 {
 	static const uint8_t plain[] = {0, CXMS_XE_HIT, CXMS_XE_L2, CXMS_XE_LLC, CXMS_XE_MEM};
 	static const uint8_t in_flight[] = {0, CXMS_XE_USE, CXMS_XE_L2USE, CXMS_XE_LLCUSE, 0};
@@ -222,8 +222,50 @@ static void skip(const struct ex_access *a, unsigned index, bool timed)
 		note(CXMS_XE_SKIP, index, 0, 0);
 }
 
-/* Everything that is not a hit on the most recent clean-enough line of a set. Returns false if the
- * access did not happen. */
+/* What follows an access that was served from below the first level, or was noted. */
+static inline void after_access(struct ex_thread *t, struct cxms_hier_req *req, uint64_t last_line,
+				enum cxms_hier_level level, unsigned index, bool timed)
+{
+	if (ex.hier.has_prefetch)
+		for (; req->line <= last_line; req->line++) {
+			cxms_hier_prefetch(&ex.hier, req, level);
+			req->address = (req->line + 1) << CXMS_XS_LINE_SHIFT;
+		}
+	if (timed) {
+		t->fills = req->fill;
+		note_effects(index, 0);
+	}
+}
+
+/* A load or store within one line that the first level lacks; @set: its set there. */
+NEVER_INLINE void plain_miss(struct ex_thread *t, const struct ex_block *b, unsigned index,
+			     uint64_t address, size_t set, bool timed)
+{
+	const struct ex_access *a = &b->access[index];
+	struct served served = {.line = address >> CXMS_XS_LINE_SHIFT};
+	struct cxms_hier_req req = {.line = address >> CXMS_XS_LINE_SHIFT,
+				    .address = address,
+				    .pc = b->insn[a->insn].addr,
+				    .now = t->insns + a->insn,
+				    .fill = timed ? t->fills : CXMS_CACHE_NO_FILL,
+				    .floor = t->floor,
+				    .thread = t->number,
+				    .core = t->core_number,
+				    .store = a->kind == CXMS_XA_STORE};
+
+	ex_page_touch(address >> CXMS_XS_PAGE_SHIFT, req.store);
+	ex.hier.n_effect = 0;
+	cxms_hier_miss(&ex.hier, &req, set, &served.res);
+	count_access(a->kind, served.res.level);
+	if (timed) {
+		note_access(t, index, &served, 0);
+		req.fill = ++t->fills;
+	}
+	after_access(t, &req, req.line, served.res.level, index, timed);
+}
+
+/* Everything that is neither a plain hit nor a plain miss. Returns false if the access did not
+ * happen. */
 NEVER_INLINE bool slow_access(struct ex_thread *t, const struct ex_block *b, unsigned index,
 			      uint64_t address, bool timed)
 {
@@ -264,15 +306,7 @@ NEVER_INLINE bool slow_access(struct ex_thread *t, const struct ex_block *b, uns
 		t->fills += served.any_fill;
 		req.fill = t->fills;
 	}
-	if (ex.hier.has_prefetch)
-		for (; req.line <= last_line; req.line++) {
-			cxms_hier_prefetch(&ex.hier, &req, served.res.level);
-			req.address = (req.line + 1) << CXMS_XS_LINE_SHIFT;
-		}
-	if (timed) {
-		t->fills = req.fill;
-		note_effects(index, 0);
-	}
+	after_access(t, &req, last_line, served.res.level, index, timed);
 	return true;
 }
 
@@ -323,11 +357,11 @@ ALWAYS_INLINE void stored(struct ex_thread *t, uint64_t address, unsigned last, 
 	t->stores++;
 }
 
-/* Whether an access is a first-level hit that needs nothing but an event if the line may still be
- * in flight. */
-ALWAYS_INLINE bool fast_access(struct ex_thread *t, const struct ex_access *a, unsigned index,
+/* A load or store within one line and page: whether it is done with. */
+ALWAYS_INLINE bool fast_access(struct ex_thread *t, const struct ex_block *b, unsigned index,
 			       uint64_t address, uint64_t now, bool timed)
 {
+	const struct ex_access *a = &b->access[index];
 	struct cxms_cache *l1 = &t->caches->l1d;
 	uint64_t line = address >> CXMS_XS_LINE_SHIFT;
 	uint64_t tag;
@@ -335,12 +369,14 @@ ALWAYS_INLINE bool fast_access(struct ex_thread *t, const struct ex_access *a, u
 	size_t slot = cxms_cache_find(l1, set, line);
 	unsigned page_shift = run.page_shift;
 
-	if (EX_UNLIKELY((address + a->last) >> CXMS_XS_LINE_SHIFT != line ||
-			(page_shift != NO_TLB_SHIFT &&
-			 address >> page_shift != t->core->tlb.last)))
+	if (EX_UNLIKELY(a->need == EX_NEED_NEVER ||
+			(address + a->last) >> CXMS_XS_LINE_SHIFT != line ||
+			(page_shift != NO_TLB_SHIFT && address >> page_shift != t->core->tlb.last)))
 		return false;
-	if (slot == CXMS_CACHE_NO_SLOT)
-		return false;
+	if (slot == CXMS_CACHE_NO_SLOT) {
+		plain_miss(t, b, index, address, set, timed);
+		return true;
+	}
 	cxms_cache_touch(l1, set, slot);
 	tag = l1->tag[slot];
 	if (EX_UNLIKELY((tag & a->need) != a->need || (tag & CXMS_TAG_UNUSED)))
@@ -356,7 +392,7 @@ ALWAYS_INLINE void access_one(struct ex_thread *t, const struct ex_block *b, uns
 	const struct ex_access *a = &b->access[index];
 	uint64_t now = t->insns + a->insn;
 
-	if (!fast_access(t, a, index, address, now, timed) &&
+	if (!fast_access(t, b, index, address, now, timed) &&
 	    !slow_access(t, b, index, address, timed))
 		return;
 	if (!timed)
@@ -417,10 +453,10 @@ static void wrong_path(struct ex_thread *t, const struct ex_block *b, unsigned e
 	bool waits = false;
 
 	if (in->bytes[0] == 0x0f || (in->len > 1 && in->bytes[1] == 0x0f))
-		target += (uint64_t)(int64_t)(int32_t)(
-			(uint32_t)in->bytes[in->len - 4] | (uint32_t)in->bytes[in->len - 3] << 8 |
-			(uint32_t)in->bytes[in->len - 2] << 16 |
-			(uint32_t)in->bytes[in->len - 1] << 24);
+		target += (uint64_t)(int64_t)(int32_t)((uint32_t)in->bytes[in->len - 4] |
+						       (uint32_t)in->bytes[in->len - 3] << 8 |
+						       (uint32_t)in->bytes[in->len - 2] << 16 |
+						       (uint32_t)in->bytes[in->len - 1] << 24);
 	else
 		target += (uint64_t)(int64_t)(int8_t)in->bytes[in->len - 1];
 	for (unsigned i = 0; i < ex.n_event && timed; i++)

@@ -117,8 +117,8 @@ static void unmapped(uint64_t addr, uint64_t bytes)
 static void startup_map(Addr addr, SizeT bytes, Bool rr, Bool ww, Bool xx, ULong handle)
 {
 	const NSegment *segment = VG_(am_find_nsegment)(addr);
-	unsigned prot = (rr ? VKI_PROT_READ : 0u) | (ww ? VKI_PROT_WRITE : 0u) |
-			(xx ? VKI_PROT_EXEC : 0u);
+	unsigned prot =
+		(rr ? VKI_PROT_READ : 0u) | (ww ? VKI_PROT_WRITE : 0u) | (xx ? VKI_PROT_EXEC : 0u);
 
 	(void)handle;
 	mapped(addr, bytes, prot, segment ? VG_(am_get_filename)(segment) : NULL);

@@ -1,8 +1,8 @@
 /*
- * Reads a raw stream that the exact source's tool wrote to a file, and checks that it is well formed:
- *   xdump FILE          checks; prints totals, a line for each image
- *   xdump -t FILE       also prints every message as text, without process numbers
- * Exit status 1 and a message at the first fault.
+ * Reads a raw stream that the exact source's tool wrote to a file, and checks that it is well
+ * formed: xdump FILE          checks; prints totals, a line for each image xdump -t FILE       also
+ * prints every message as text, without process numbers Exit status 1 and a message at the first
+ * fault.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -267,9 +267,9 @@ static void define_block(struct image *m)
 
 /* ---- runs ---- */
 
-static const char *const event_name[CXMS_XE_KIND_END] = {
-	"hit", "l2", "llc", "mem", "use", "l2use", "llcuse", "fwd", "pf", "wb", "nt", "misp",
-	"if",  "skip"};
+static const char *const event_name[CXMS_XE_KIND_END] = {"hit",	  "l2",	    "llc", "mem", "use",
+							 "l2use", "llcuse", "fwd", "pf",  "wb",
+							 "nt",	  "misp",   "if",  "skip"};
 
 /* What may stand at which index, and in which order: instruction lines, accesses, branches. */
 static unsigned phase_of(const struct block *b, unsigned kind, uint64_t index, uint64_t accesses,
@@ -496,9 +496,9 @@ static void counts(struct image *m)
 	if (n != CXMS_XN_COUNT || total[CXMS_XN_TIMED_INSNS] != m->insns)
 		fail("%" PRIu64 " timed instructions by its counts, %" PRIu64 " in the stream",
 		     total[CXMS_XN_TIMED_INSNS], m->insns);
-	if (!m->was_untimed && (total[CXMS_XN_INSNS] != m->insns ||
-				total[CXMS_XN_LOADS] != m->loads ||
-				total[CXMS_XN_STORES] != m->stores))
+	if (!m->was_untimed &&
+	    (total[CXMS_XN_INSNS] != m->insns || total[CXMS_XN_LOADS] != m->loads ||
+	     total[CXMS_XN_STORES] != m->stores))
 		fail("counts of instructions, loads or stores differ from the stream");
 	m->counted = true;
 }
@@ -519,12 +519,12 @@ static void plain(unsigned type)
 	static const struct {
 		const char *name, *body;
 	} form[CXMS_XC_END] = {
-		[CXMS_XC_CLONE] = {"clone", "v"},     [CXMS_XC_EXIT] = {"exit", "v"},
-		[CXMS_XC_WAIT] = {"wait", "v"},	      [CXMS_XC_RESUME] = {"resume", "vb"},
-		[CXMS_XC_WAKE] = {"wake", "v"},	      [CXMS_XC_ROI] = {"roi", "b"},
-		[CXMS_XC_PAGE] = {"page", "vb"},      [CXMS_XC_MAP] = {"map", "vvbs"},
-		[CXMS_XC_UNMAP] = {"unmap", "vv"},    [CXMS_XC_ALLOC] = {"alloc", "vvv"},
-		[CXMS_XC_FREE] = {"free", "v"},	      [CXMS_XC_SYSCALL] = {"syscall", "v"},
+		[CXMS_XC_CLONE] = {"clone", "v"},  [CXMS_XC_EXIT] = {"exit", "v"},
+		[CXMS_XC_WAIT] = {"wait", "v"},	   [CXMS_XC_RESUME] = {"resume", "vb"},
+		[CXMS_XC_WAKE] = {"wake", "v"},	   [CXMS_XC_ROI] = {"roi", "b"},
+		[CXMS_XC_PAGE] = {"page", "vb"},   [CXMS_XC_MAP] = {"map", "vvbs"},
+		[CXMS_XC_UNMAP] = {"unmap", "vv"}, [CXMS_XC_ALLOC] = {"alloc", "vvv"},
+		[CXMS_XC_FREE] = {"free", "v"},	   [CXMS_XC_SYSCALL] = {"syscall", "v"},
 		[CXMS_XC_TIME] = {"time", "v"},
 	};
 	const char *body = type < CXMS_XC_END ? form[type].body : NULL;
