@@ -75,10 +75,10 @@ enum cxms_xs_event {
 	CXMS_XE_KIND_END
 };
 #define CXMS_XE_KIND_MASK 0x1fu
-#define CXMS_XE_BEHIND	  0x20u /* PF, WB: because of the WRONG event before it; index = exit number \
-				 */
-#define CXMS_XE_TLB2 0x40u	/* missed the first TLB, hit the second */
-#define CXMS_XE_WALK 0x80u	/* missed both: a page walk */
+/* PF, WB: because of the WRONG event before it; index = exit number */
+#define CXMS_XE_BEHIND 0x20u
+#define CXMS_XE_TLB2   0x40u /* missed the first TLB, hit the second */
+#define CXMS_XE_WALK   0x80u /* missed both: a page walk */
 
 enum cxms_xs_level { CXMS_XL_L1 = 1, CXMS_XL_L2 = 2, CXMS_XL_LLC = 3, CXMS_XL_MEM = 4 };
 

@@ -418,8 +418,7 @@ enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64
 	size_t set = cxms_cache_set(l1, req.line), slot = cxms_cache_find(l1, set, req.line);
 	struct cxms_hier_res res;
 
-	if (slot != CXMS_CACHE_NO_SLOT && !(l1->tag[slot] & CXMS_TAG_UNUSED) &&
-	    !cxms_prefetch_any(&t->caches->pf_l1d)) {
+	if (slot != CXMS_CACHE_NO_SLOT && !(l1->tag[slot] & CXMS_TAG_UNUSED)) {
 		cxms_cache_touch(l1, set, slot);
 		return CXMS_HIER_L1;
 	}
@@ -435,7 +434,7 @@ enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64
 							   .behind = (uint16_t)insns};
 		req.fill = ++t->fills;
 	}
-	if (ex.hier.has_prefetch)
+	if (ex.hier.has_prefetch && res.level > CXMS_HIER_L1)
 		cxms_hier_prefetch(&ex.hier, &req, res.level);
 	if (timed) {
 		t->fills = req.fill;

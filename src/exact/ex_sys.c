@@ -86,6 +86,14 @@ static void client_stop(ThreadId tid, ULong blocks)
 		ex_settle(VG_(get_IP)(tid));
 }
 
+/* Before the handler takes over: a fault leaves a block at the instruction that could not complete. */
+static void before_handler(ThreadId tid, Int signal, Bool alt_stack)
+{
+	(void)signal;
+	(void)alt_stack;
+	client_stop(tid, 0);
+}
+
 /* ---- maps ---- */
 
 static void mapped(uint64_t addr, uint64_t bytes, unsigned prot, const HChar *path)
@@ -335,5 +343,6 @@ void ex_sys_init(void)
 	VG_(track_pre_thread_ll_exit)(thread_exit);
 	VG_(track_start_client_code)(client_start);
 	VG_(track_stop_client_code)(client_stop);
+	VG_(track_pre_deliver_signal)(before_handler);
 	VG_(atfork)(before_fork, NULL, in_child);
 }

@@ -1,8 +1,7 @@
 /*
- * Reads a raw stream that the exact source's tool wrote to a file, and checks that it is well
- * formed: xdump FILE          checks; prints totals, a line for each image xdump -t FILE       also
- * prints every message as text, without process numbers Exit status 1 and a message at the first
- * fault.
+ * xdump [-t] FILE: checks that a raw stream that the exact source's tool wrote to a file is well
+ * formed, and prints totals, a line for each image. -t prints every message as text too, without
+ * process numbers. Exit status 1 and a message at the first fault.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -267,15 +266,19 @@ static void define_block(struct image *m)
 
 /* ---- runs ---- */
 
-static const char *const event_name[CXMS_XE_KIND_END] = {"hit",	  "l2",	    "llc", "mem", "use",
-							 "l2use", "llcuse", "fwd", "pf",  "wb",
-							 "nt",	  "misp",   "if",  "skip"};
+static const char *const event_name[CXMS_XE_KIND_END] = {
+	"hit", "l2", "llc", "mem",  "use", "l2use", "llcuse", "fwd",
+	"pf",  "wb", "nt",  "misp", "if",  "skip",  "wrong",
+};
 
-/* What may stand at which index, and in which order: instruction lines, accesses, branches. */
-static unsigned phase_of(const struct block *b, unsigned kind, uint64_t index, uint64_t accesses,
+/* What may stand at which index, and in which order: instruction lines, accesses, branches and what
+ * is behind them. */
+static unsigned phase_of(const struct block *b, unsigned b0, uint64_t index, uint64_t accesses,
 			 unsigned phase)
 {
-	if (kind == CXMS_XE_MISP) {
+	unsigned kind = b0 & CXMS_XE_KIND_MASK;
+
+	if (kind == CXMS_XE_MISP || kind == CXMS_XE_WRONG || (b0 & CXMS_XE_BEHIND)) {
 		if (index > b->n_exit)
 			fail("mispredicted exit %" PRIu64, index);
 		return 2;
@@ -327,6 +330,13 @@ static void event_body(struct image *m, const struct block *b, unsigned kind, ui
 			fail("prefetch with levels %#x", where);
 		say(" into %u from %u line %" PRIx64, where & 15, where >> 4, line(m));
 		break;
+	case CXMS_XE_WRONG:
+		v = varint();
+		where = byte();
+		if (where < CXMS_XL_L2 || where > CXMS_XL_MEM)
+			fail("a wrong path's line from level %u", where);
+		say(" behind %" PRIu64 " from %u line %" PRIx64, v, where, line(m));
+		break;
 	case CXMS_XE_IF:
 		where = byte();
 		if (where < CXMS_XL_L2 || where > CXMS_XL_MEM)
@@ -363,10 +373,11 @@ static void events(struct image *m, const struct block *b, uint64_t accesses, bo
 {
 	static const bool fills[CXMS_XE_KIND_END] = {
 		[CXMS_XE_L2] = true,	[CXMS_XE_LLC] = true,	 [CXMS_XE_MEM] = true,
-		[CXMS_XE_L2USE] = true, [CXMS_XE_LLCUSE] = true, [CXMS_XE_PF] = true};
+		[CXMS_XE_L2USE] = true, [CXMS_XE_LLCUSE] = true, [CXMS_XE_PF] = true,
+		[CXMS_XE_WRONG] = true};
 	struct thread *t = current(m);
 	uint64_t n = varint(), done = 0, before = 0;
-	unsigned phase = 0;
+	unsigned phase = 0, kind_before = CXMS_XE_KIND_END;
 
 	if (n == 0)
 		fail("no events, though announced");
@@ -374,10 +385,16 @@ static void events(struct image *m, const struct block *b, uint64_t accesses, bo
 		unsigned b0 = byte(), kind = b0 & CXMS_XE_KIND_MASK, now;
 		uint64_t index = varint();
 
-		if (kind >= CXMS_XE_KIND_END || (b0 & 0x20) ||
-		    (b0 & (CXMS_XE_TLB2 | CXMS_XE_WALK)) == (CXMS_XE_TLB2 | CXMS_XE_WALK))
+		if (kind >= CXMS_XE_KIND_END ||
+		    (b0 & (CXMS_XE_TLB2 | CXMS_XE_WALK)) == (CXMS_XE_TLB2 | CXMS_XE_WALK) ||
+		    ((b0 & CXMS_XE_BEHIND) && kind != CXMS_XE_PF && kind != CXMS_XE_WB))
 			fail("event %#x", b0);
-		now = phase_of(b, kind, index, accesses, phase);
+		if (((b0 & CXMS_XE_BEHIND) || kind == CXMS_XE_WRONG) && phase < 2)
+			fail("event %s behind no mispredicted branch", event_name[kind]);
+		if ((b0 & CXMS_XE_BEHIND) && kind_before == CXMS_XE_MISP)
+			fail("event %s behind no load", event_name[kind]);
+		kind_before = kind;
+		now = phase_of(b, b0, index, accesses, phase);
 		if (now < phase || (now == phase && index < before))
 			fail("event %s %" PRIu64 " is out of order", event_name[kind], index);
 		phase = now;
