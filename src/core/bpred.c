@@ -33,6 +33,12 @@ static uint32_t hash(uint64_t pc)
 	return (uint32_t)(pc ^ pc >> 11 ^ pc >> 22);
 }
 
+/* Of a history: all bits matter (2^64 / golden ratio). */
+static uint32_t spread(uint64_t tag)
+{
+	return (uint32_t)(tag * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+}
+
 bool cxms_bpred_cond(struct cxms_bpred *b, uint64_t pc, bool taken)
 {
 	uint16_t *history = &b->local_history[hash(pc) % CXMS_BPRED_LOCAL_HISTORIES];
@@ -66,14 +72,14 @@ bool cxms_bpred_jump(struct cxms_bpred *b, uint64_t pc, uint64_t target)
 {
 	struct cxms_bpred_target *last = &b->last[hash(pc) % CXMS_BPRED_TARGETS];
 	uint64_t tag = pc ^ b->path;
-	struct cxms_bpred_target *path = &b->by_path[hash(tag) % CXMS_BPRED_TARGETS];
+	struct cxms_bpred_target *path = &b->by_path[spread(tag) % CXMS_BPRED_TARGETS];
 	bool wrong = path->tag == tag  ? path->target != target
 		     : last->tag == pc ? last->target != target
 				       : true;
 
 	*last = (struct cxms_bpred_target){.tag = pc, .target = target};
 	*path = (struct cxms_bpred_target){.tag = tag, .target = target};
-	/* Four targets back: each moves on by 12 bits and falls out at the top. */
+	/* Each moves on by 12 bits and falls out at the top: five targets back. */
 	b->path = b->path << 12 ^ hash(target);
 	return wrong;
 }

@@ -117,6 +117,15 @@ struct ex_core {
 };
 
 /**
+ * struct ex_call - a call of an allocator
+ * @returns_to: 0: there is none;  @sp: stack pointer at its entry;  @old: its first argument
+ */
+struct ex_call {
+	uint64_t returns_to, sp, bytes, old;
+	uint8_t kind;
+};
+
+/**
  * struct ex_thread - a thread of the program
  * @number:  1, 2, ... in order of creation: its name in the stream
  * @insns, @fills, @stores: so far; fills and stores only while timed
@@ -132,6 +141,7 @@ struct ex_thread {
 	struct cxms_hier_core *caches;
 	uint64_t line, line_packet;
 	uint64_t clear, waits_on;
+	struct ex_call call;
 	uint64_t store_insn[EX_FORWARD_BACK];
 	struct ex_granule granule[EX_GRANULES];
 };
@@ -149,7 +159,7 @@ struct ex_options {
 	const HChar *out, *roi_begin, *roi_end, *cold_at;
 	struct cxms_hier_cfg hier;
 	struct cxms_tlb_cfg tlb;
-	bool has_tlb, has_frames, stats, alloc;
+	bool has_tlb, has_frames, has_wrong_path, stats, alloc;
 	uint64_t sample_detail, sample_period; /* instructions; period 0: no sampling */
 	uint32_t image;
 };
@@ -268,7 +278,10 @@ void ex_sys_end(void);
 void ex_number_images(void);
 
 /* ex_alloc.c */
+void ex_alloc_forget(void);
+void ex_alloc_match(const HChar *symbol, Addr addr);
 uint8_t ex_alloc_kind(Addr addr);
-void ex_alloc_enter(struct ex_block *b);
+void ex_alloc_enter(const struct ex_block *b, const char *guest);
+void ex_alloc_return(const char *guest);
 
 #endif

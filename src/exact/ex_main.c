@@ -159,6 +159,7 @@ static Bool option(const HChar *arg)
 	    VG_BOOL_CLO(arg, "--cxms-stats", o->stats) ||
 	    VG_BOOL_CLO(arg, "--cxms-alloc", o->alloc) ||
 	    VG_BOOL_CLO(arg, "--cxms-frames", o->has_frames) ||
+	    VG_BOOL_CLO(arg, "--cxms-wrong-path", o->has_wrong_path) ||
 	    VG_BINT_CLO(arg, "--cxms-cores", o->hier.cores, 1, 1024) ||
 	    VG_BINT_CLO(arg, "--cxms-window", o->hier.window, 1, 1000000) ||
 	    VG_BINT_CLO(arg, "--cxms-image", o->image, 0, 1000000000))
@@ -191,6 +192,8 @@ static void usage(void)
 	 "    --cxms-frames=yes|no             L2 and LLC are indexed by physical frames, which "
 	 "pages\n"
 	 "                                     get in the order of their first access [yes]\n"
+	 "    --cxms-wrong-path=yes|no         loads behind mispredicted branches bring lines "
+	 "[yes]\n"
 	 "    --cxms-alloc=yes|no              also report calls of malloc and its kin [no]\n"
 	 "    --cxms-stats=yes|no              print totals at the end [no]\n");
 }
@@ -229,7 +232,7 @@ void ex_number_images(void)
 
 static void defaults(void)
 {
-	ex.opt.has_frames = true;
+	ex.opt.has_frames = ex.opt.has_wrong_path = true;
 	ex.opt.hier = (struct cxms_hier_cfg){
 		.cores = 1,
 		.window = 512,

@@ -79,6 +79,8 @@ static void match(const HChar *symbol, Addr addr)
 		add_entry(&roi.end, addr);
 	if (roi.cold.name && is_named(symbol, roi.cold.name, addr))
 		add_entry(&roi.cold, addr);
+	if (ex.opt.alloc)
+		ex_alloc_match(symbol, addr);
 }
 
 static void scan_object(const DebugInfo *di)
@@ -127,6 +129,7 @@ static void scan(void)
 	roi.any_scan = true;
 	roi.scanned_epoch = epoch;
 	roi.begin.n = roi.end.n = roi.cold.n = 0;
+	ex_alloc_forget();
 	for (const DebugInfo *di = VG_(next_DebugInfo)(NULL); di; di = VG_(next_DebugInfo)(di))
 		scan_object(di);
 	refuse_one_address();
@@ -134,7 +137,7 @@ static void scan(void)
 
 uint8_t ex_roi_mark(Addr addr)
 {
-	if (!roi.begin.name && !roi.end.name && !roi.cold.name)
+	if (!roi.begin.name && !roi.end.name && !roi.cold.name && !ex.opt.alloc)
 		return EX_MARK_NONE;
 	scan();
 	return (uint8_t)((has(&roi.begin, addr) ? EX_MARK_BEGIN : 0) |

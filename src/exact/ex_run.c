@@ -490,7 +490,8 @@ ALWAYS_INLINE void branches(struct ex_thread *t, const struct ex_block *b, unsig
 
 		mispredicted(e, wrong, timed);
 		/* the registers at hand are those of the end of what ran */
-		if (EX_UNLIKELY(wrong) && part->insns == b->part[left].insns)
+		if (EX_UNLIKELY(wrong) && ex.opt.has_wrong_path &&
+		    part->insns == b->part[left].insns)
 			wrong_path(t, b, e, taken, timed);
 	}
 	if (left < b->n_exit || EX_LIKELY(b->part[left].kind == CXMS_XX_JUMP))
@@ -589,11 +590,13 @@ VG_REGPARM(2) void ex_enter(char *guest, struct ex_block *b)
 
 	ex.slot = slot;
 	ex_settle(b->addr);
+	if (EX_UNLIKELY(ex.thread->call.returns_to == b->addr))
+		ex_alloc_return(guest);
 	if (EX_UNLIKELY(b->mark)) {
 		if (b->mark & ~EX_MARK_ALLOC)
 			ex_roi_enter(b->mark);
 		if (b->mark & EX_MARK_ALLOC)
-			ex_alloc_enter(b);
+			ex_alloc_enter(b, guest);
 	}
 	ex.pending = b;
 	slot[EX_SLOT_PROGRESS] = 0;

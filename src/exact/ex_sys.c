@@ -86,7 +86,8 @@ static void client_stop(ThreadId tid, ULong blocks)
 		ex_settle(VG_(get_IP)(tid));
 }
 
-/* Before the handler takes over: a fault leaves a block at the instruction that could not complete. */
+/* Before the handler takes over: a fault leaves a block at the instruction that could not complete.
+ */
 static void before_handler(ThreadId tid, Int signal, Bool alt_stack)
 {
 	(void)signal;
