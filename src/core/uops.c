@@ -134,7 +134,7 @@ static void add_loads(struct work *w, bool shares)
 /* A plain load gives its register itself. */
 static void retarget_load(struct work *w, size_t first)
 {
-	if (w->insn.n_load == 0 || w->insn.out.n == 0)
+	if (w->failed || w->insn.n_load == 0 || w->insn.out.n == 0)
 		return;
 	write_results(&w->uop[first], &w->insn.out);
 }

@@ -61,10 +61,13 @@ static uint32_t ring_for(uint32_t n)
 	return size;
 }
 
+/* Not over a quarter of the range, whatever a file says: a request that waits so long waits for
+ * ever. */
 static int32_t ticks_of(const struct cxms_window *w, uint64_t ps)
 {
 	__extension__ unsigned __int128 t = ((unsigned __int128)ps << 20) + w->tick_ps_q20 / 2;
-	return (int32_t)(t / w->tick_ps_q20);
+	t /= w->tick_ps_q20;
+	return t < CXMS_TICK_LONG ? (int32_t)t : CXMS_TICK_LONG;
 }
 
 static uint64_t ps_of(const struct cxms_window *w, uint64_t ticks)
@@ -261,8 +264,11 @@ static struct cxms_fill *fill_back(struct cxms_window *w, uint32_t back)
 static int32_t fill_done(struct cxms_window *w, unsigned l, struct cxms_fill *f,
 			 enum cxms_xrequest kind, int32_t at)
 {
-	if (f->done.v[l] == CXMS_TICK_NEVER)
+	struct cxms_xreply kept = w->reply[l];
+	if (f->done.v[l] == CXMS_TICK_NEVER) {
 		f->done.v[l] = miss(w, l, f->from, f->line, kind, at);
+		w->reply[l] = kept;
+	}
 	return f->done.v[l];
 }
 
@@ -326,13 +332,17 @@ static void data_event(struct cxms_window *w, const struct cxms_xevent *e, enum 
 	}
 }
 
+/* @done: moved to when memory has room; NULL = nobody waits for it. */
 static void write_back(struct cxms_window *w, const struct cxms_xevent *e,
-		       const struct cxms_lanes *at)
+		       const struct cxms_lanes *at, struct cxms_lanes *done)
 {
 	w->counts.writebacks++;
 	for (unsigned l = 0; l < w->n_lane; l++) {
 		struct cxms_xreply kept = w->reply[l];
 		ask_memory(w, l, e->line, CXMS_XR_WRITE, at->v[l]);
+		int32_t taken = at->v[l] + ticks_of(w, w->reply[l].queue_ps);
+		if (done && taken > done->v[l])
+			done->v[l] = taken;
 		w->reply[l] = kept;
 	}
 }
@@ -347,7 +357,8 @@ static void access_events(struct cxms_window *w, const struct cxms_xrun *run, si
 		if (e->kind == CXMS_XE_MISP || e->kind == CXMS_XE_IF || e->kind == CXMS_XE_WRONG ||
 		    e->flags & CXMS_XE_BEHIND)
 			continue;
-		if (e->index > access)
+		/* a line written back stands right behind what drove it out */
+		if (e->index > access && e->kind != CXMS_XE_WB)
 			break;
 		if (e->flags) {
 			bool walk = e->flags & CXMS_XE_WALK;
@@ -361,8 +372,10 @@ static void access_events(struct cxms_window *w, const struct cxms_xrun *run, si
 			prefetch(w, e, &asked);
 			break;
 		case CXMS_XE_WB:
-		case CXMS_XE_NT:
-			write_back(w, e, &asked);
+			write_back(w, e, &asked, NULL);
+			break;
+		case CXMS_XE_NT: /* holds its entry of the store queue until memory takes it */
+			write_back(w, e, &asked, done);
 			break;
 		case CXMS_XE_FWD:
 			w->counts.forwards++;
@@ -385,7 +398,7 @@ static void leave_next(struct cxms_waiters *q)
 		at = (at / 64 + 1) * 64 & (CXMS_WAIT_RING - 1);
 	at += (uint32_t)__builtin_ctzll(q->any[at / 64] >> at % 64);
 	q->any[at / 64] &= ~(1ull << at % 64);
-	q->n -= q->at[at];
+	q->n -= (int32_t)q->at[at];
 	q->at[at] = 0;
 	q->cursor += (int32_t)((at - from) & (CXMS_WAIT_RING - 1)) + 1;
 }
@@ -422,6 +435,12 @@ static void wait_to_issue(struct cxms_window *w, unsigned l, int32_t dispatch, i
 		leave_scheduler(w, l);
 }
 
+static uint64_t share_of(uint64_t ps, uint64_t part, uint64_t whole)
+{
+	__extension__ unsigned __int128 p = (unsigned __int128)ps * part;
+	return (uint64_t)(p / whole);
+}
+
 /* Retirement waited for this load: by how much, and for what. */
 static void attribute(struct cxms_window *w, const struct cxms_lanes *could)
 {
@@ -433,8 +452,8 @@ static void attribute(struct cxms_window *w, const struct cxms_lanes *could)
 		uint64_t ps = ps_of(w, (uint64_t)stall);
 		if (ps > r->latency_ps)
 			ps = r->latency_ps;
-		uint64_t queue = ps * r->queue_ps / r->latency_ps;
-		uint64_t at_switch = ps * r->switch_ps / r->latency_ps;
+		uint64_t queue = share_of(ps, r->queue_ps, r->latency_ps);
+		uint64_t at_switch = share_of(ps, r->switch_ps, r->latency_ps);
 		w->queue[l] += r->target ? queue : 0;
 		w->at_switch[l] += at_switch;
 		if (r->target)
@@ -635,6 +654,15 @@ static int64_t mispredicted_at(const struct cxms_xrun *run, uint32_t uops)
 	return -1;
 }
 
+static int32_t wrong_miss(struct cxms_window *w, unsigned l, const struct cxms_xevent *e,
+			  int32_t at)
+{
+	struct cxms_xreply kept = w->reply[l];
+	int32_t done = miss(w, l, e->from, e->line, CXMS_XR_READ, at);
+	w->reply[l] = kept;
+	return done;
+}
+
 /*
  * A fill of the wrong path in the lanes where its load began; in the others it never does. What
  * such a load made a prefetcher bring, the right path asks for soon after, if not the wrong one.
@@ -648,7 +676,7 @@ static void wrong_fill(struct cxms_window *w, const struct cxms_xevent *e,
 		if (e->kind == CXMS_XE_PF)
 			f->done.v[l] = prefetch_lane(w, l, e, began ? at->v[l] : branch_done->v[l]);
 		else if (began)
-			f->done.v[l] = miss(w, l, e->from, e->line, CXMS_XR_READ, at->v[l]);
+			f->done.v[l] = wrong_miss(w, l, e, at->v[l]);
 		else
 			f->done.v[l] = CXMS_TICK_NEVER;
 	}
@@ -677,7 +705,7 @@ static void wrong_path(struct cxms_window *w, const struct cxms_xrun *run, int64
 		if (wrong || e->kind == CXMS_XE_PF)
 			wrong_fill(w, e, &at, &branch_done);
 		else
-			write_back(w, e, &at);
+			write_back(w, e, &at, NULL);
 	}
 }
 
@@ -687,7 +715,7 @@ static void move_base(struct cxms_window *w, unsigned l);
 static void bound_ticks(struct cxms_window *w)
 {
 	for (unsigned l = 0; l < w->n_lane; l++)
-		if (w->retire.v[l] > CXMS_TICK_LONG)
+		while (w->retire.v[l] > CXMS_TICK_LONG)
 			move_base(w, l);
 }
 
@@ -708,6 +736,8 @@ void cxms_window_run(struct cxms_window *w, const struct cxms_xrun *run)
 		const struct cxms_uop *u = &b->uop[i];
 		struct cxms_lanes at = plus(w->fetch, front + ((int32_t)i * step_q8 >> 8));
 		struct cxms_lanes done = run_uop(w, run, u, at, &next);
+		if (run->n_event > 0 && i % 2 == 1)
+			bound_ticks(w); /* a few long waits already fill the range */
 		if (!(u->flags & CXMS_UF_LAST) || run->n_event == 0)
 			continue;
 		int64_t exit = mispredicted_at(run, i + 1);
@@ -717,6 +747,9 @@ void cxms_window_run(struct cxms_window *w, const struct cxms_xrun *run)
 				redirect(w, done);
 		}
 	}
+	struct cxms_lanes rest = w->dispatch;
+	access_events(w, run, &next, UINT32_MAX, CXMS_XR_READ, w->dispatch, &rest);
+	w->missed = false;
 	w->fetch = plus(w->fetch, (int32_t)end * step_q8 >> 8);
 	w->counts.insns += b->exit_insns[run->exit];
 	w->counts.uops += end;
@@ -768,6 +801,9 @@ static void move_base(struct cxms_window *w, unsigned l)
 	shift_mshr(&w->l1_mshr[l], by);
 	shift_mshr(&w->l2_mshr[l], by);
 	w->waiting[l].cursor -= by / CXMS_TICKS;
+	/* of a thread that sleeps: by whole turns of the ring, which lose nothing */
+	if (w->waiting[l].cursor < CXMS_TICK_LONG_AGO / CXMS_TICKS)
+		w->waiting[l].cursor += by / CXMS_TICKS;
 }
 
 void cxms_window_lane(const struct cxms_window *w, unsigned lane, struct cxms_window_lane *out)
@@ -787,7 +823,9 @@ const struct cxms_window_counts *cxms_window_counts(const struct cxms_window *w)
 
 void cxms_window_wait(struct cxms_window *w, unsigned lane, uint64_t until_ps)
 {
-	__extension__ unsigned __int128 t = ((unsigned __int128)until_ps << 20) / w->tick_ps_q20;
+	/* rounded up, so that time does not go back */
+	__extension__ unsigned __int128 t =
+		(((unsigned __int128)until_ps << 20) + w->tick_ps_q20 - 1) / w->tick_ps_q20;
 	int64_t ticks = (int64_t)((uint64_t)t - w->base[lane]);
 	while (ticks > CXMS_TICK_LONG) {
 		move_base(w, lane);

@@ -13,7 +13,7 @@
 #define CXMS_FILL_RING	   4096
 #define CXMS_STORE_RING	   256
 #define CXMS_FETCH_RING	   256
-#define CXMS_MSHR_MAX	   512 /* requests; beyond it the first to end are forgotten */
+#define CXMS_MSHR_MAX	   1280 /* requests; beyond it the first to end are forgotten */
 
 /* One value a lane. */
 struct cxms_lanes {
@@ -31,7 +31,7 @@ struct cxms_mshr {
 /* Uops of a lane that wait to issue, by the cycle in which they will. */
 struct cxms_waiters {
 	int32_t n, cursor; /* cursor: cycle up to which they have left */
-	uint16_t at[CXMS_WAIT_RING];
+	uint32_t at[CXMS_WAIT_RING];
 	uint64_t any[CXMS_WAIT_RING / 64]; /* bit set: someone leaves in that cycle */
 };
 

@@ -11,6 +11,7 @@
 struct image {
 	uint32_t pid, number;
 	uint64_t next_seq;
+	bool greeted;	      /* its first message was read */
 	struct image *parent; /* NULL = none */
 	uint64_t n_parent;    /* blocks with numbers below it are the parent's */
 	struct cxms_block **block;
@@ -110,12 +111,13 @@ static int read_hello(struct cxms_xread *r, struct cxms_cur *c, struct cxms_xcon
 	out->flag = cxms_cur_u8(c);
 	uint64_t below = cxms_cur_varint(c);
 	out->text = cxms_cur_str(c, &out->n_text);
-	if (c->failed || version != 1)
-		return bad(err, "its first message is of another version");
+	if (c->failed || version != 1 || r->now->greeted)
+		return bad(err, "its first message is of another version, or came twice");
+	r->now->greeted = true;
 	if (!out->flag)
 		return 0;
 	struct image *parent = find_image(r, (uint32_t)out->b, -1);
-	if (!parent || parent == r->now || below == 0 || r->now->n > 0)
+	if (!parent || parent == r->now || !parent->greeted || below == 0 || r->now->n > 0)
 		return bad(err, "a forked process has no parent");
 	r->now->parent = parent;
 	r->now->n_parent = below;
@@ -288,7 +290,8 @@ static int read_event(struct cxms_xread *r, struct cxms_cur *c, const struct cxm
 		return -EINVAL;
 	if (e->kind == CXMS_XE_PF && (!level_fits(e->into) || !level_fits(e->from)))
 		return -EINVAL;
-	if (e->kind == CXMS_XE_WRONG && (e->from < CXMS_XL_L2 || e->from > CXMS_XL_MEM))
+	if (e->kind == CXMS_XE_WRONG &&
+	    (back > UINT16_MAX || e->from < CXMS_XL_L2 || e->from > CXMS_XL_MEM))
 		return -EINVAL;
 	return e->kind == CXMS_XE_IF && !level_fits(e->from) ? -EINVAL : 0;
 }

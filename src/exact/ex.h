@@ -197,7 +197,7 @@ struct ex_block *ex_block_prefix(struct ex_block *b, unsigned n_insn);
 void ex_discard(Addr addr, VexGuestExtents extents);
 
 /* ex_decode.c */
-enum ex_what { EX_WHAT_OTHER, EX_WHAT_BRANCH, EX_WHAT_PREFETCH, EX_WHAT_NT_STORE };
+enum ex_what { EX_WHAT_OTHER, EX_WHAT_BRANCH, EX_WHAT_PREFETCH, EX_WHAT_NT_STORE, EX_WHAT_GATHER };
 /**
  * struct ex_operand - a memory operand
  * @base, @index: register numbers, or -1;  @ip_relative: relative to the end of the instruction

@@ -142,6 +142,8 @@ enum ex_what ex_decode(const uint8_t *bytes, unsigned len, struct ex_operand *op
 		return EX_WHAT_OTHER;
 	if (is_nt_store(&c, opcode))
 		return EX_WHAT_NT_STORE;
+	if (c.is_vex && c.map == 2 && opcode >= 0x90 && opcode <= 0x93)
+		return EX_WHAT_GATHER;
 	if (!c.is_vex && c.map == 1 &&
 	    ((opcode == 0x18 && (c.at[1] >> 3 & 7) <= 3) ||
 	     (opcode == 0x0d && (c.at[1] >> 3 & 7) <= 2)) &&

@@ -208,6 +208,11 @@ static void begin(struct builder *b, uint64_t at, uint64_t entry)
 
 /* ---- accesses ---- */
 
+static IRExpr *get(struct builder *b, Int offset)
+{
+	return assign(b, Ity_I64, IRExpr_Get(offset, Ity_I64));
+}
+
 static unsigned log2_up(unsigned bytes)
 {
 	unsigned n = 0;
@@ -226,6 +231,11 @@ static void access(struct builder *b, unsigned kind, IRExpr *addr, unsigned byte
 	tl_assert(b->n_access < MAX_ACCESSES && b->n_insn > 0 && bytes > 0);
 	if (kind == CXMS_XA_STORE && b->what == EX_WHAT_NT_STORE)
 		kind = CXMS_XA_NT_STORE;
+	/* VEX lets the lanes of a gather that are masked out load the top of the stack. */
+	if (b->what == EX_WHAT_GATHER && kind == CXMS_XA_LOAD && !guard)
+		guard = assign(b, Ity_I1,
+			       IRExpr_Binop(Iop_CmpNE64, addr,
+					    get(b, offsetof(VexGuestAMD64State, guest_RSP))));
 	if (guard) {
 		IRExpr *zero = IRExpr_Const(IRConst_U64(0));
 
@@ -289,11 +299,6 @@ static const Int register_offset[16] = {
 	offsetof(VexGuestAMD64State, guest_R10), offsetof(VexGuestAMD64State, guest_R11),
 	offsetof(VexGuestAMD64State, guest_R12), offsetof(VexGuestAMD64State, guest_R13),
 	offsetof(VexGuestAMD64State, guest_R14), offsetof(VexGuestAMD64State, guest_R15)};
-
-static IRExpr *get(struct builder *b, Int offset)
-{
-	return assign(b, Ity_I64, IRExpr_Get(offset, Ity_I64));
-}
 
 static IRExpr *add(struct builder *b, IRExpr *x, IRExpr *y)
 {

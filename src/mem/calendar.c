@@ -43,6 +43,17 @@ static uint32_t *slot_at(struct cxms_calendar *c, uint64_t number)
 	return &c->used_ps[i];
 }
 
+/* The latest stretch of full slots is remembered, so that a backlog is passed in one step. */
+static void note_full(struct cxms_calendar *c, uint64_t number)
+{
+	if (number == c->full_to) {
+		c->full_to++;
+	} else if (number > c->full_to) {
+		c->full_from = number;
+		c->full_to = number + 1;
+	}
+}
+
 uint64_t cxms_calendar_take(struct cxms_calendar *c, uint64_t at_ps, uint32_t bytes)
 {
 	c->requests++;
@@ -51,11 +62,15 @@ uint64_t cxms_calendar_take(struct cxms_calendar *c, uint64_t at_ps, uint32_t by
 		return 0;
 	uint64_t service = (bytes * c->ps_per_byte_q16) >> 16, rest = service;
 	uint64_t number = at_ps / c->slot_ps, end = at_ps;
+	if (service == 0)
+		return 0;
 	c->busy_ps += service;
 	if (number + CXMS_CALENDAR_SLOTS <= c->latest) {
 		c->late++;
 		return 0;
 	}
+	if (number >= c->full_from && number < c->full_to)
+		number = c->full_to;
 	for (; rest > 0; number++) {
 		uint32_t *used = slot_at(c, number);
 		uint64_t room = c->slot_ps - *used;
@@ -63,6 +78,8 @@ uint64_t cxms_calendar_take(struct cxms_calendar *c, uint64_t at_ps, uint32_t by
 		*used += (uint32_t)take;
 		rest -= take;
 		end = number * c->slot_ps + *used;
+		if (*used == c->slot_ps)
+			note_full(c, number);
 	}
 	if (number - 1 > c->latest)
 		c->latest = number - 1;

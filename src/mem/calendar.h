@@ -14,8 +14,9 @@ struct cxms_err;
 
 /** struct cxms_calendar - one server that passes so many bytes a second */
 struct cxms_calendar {
-	uint64_t ps_per_byte_q16; /* 0 = unbounded: nothing ever waits */
-	uint64_t latest;	  /* highest slot used so far */
+	uint64_t ps_per_byte_q16;    /* 0 = unbounded: nothing ever waits */
+	uint64_t latest;	     /* highest slot used so far */
+	uint64_t full_from, full_to; /* slots known to be full: [from, to) */
 	uint32_t slot_ps;
 	uint32_t *slot;	   /* [CXMS_CALENDAR_SLOTS] turn of the ring that stands there */
 	uint32_t *used_ps; /* of it */

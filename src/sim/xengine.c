@@ -7,6 +7,9 @@
 #include "base/err.h"
 #include "topo/topo.h"
 
+/* A window takes about half a megabyte. */
+#define THREADS_MAX 4096u
+
 static uint64_t ps_of(const struct cxms_host *h, uint64_t cyc)
 {
 	return (cyc * CXMS_PS_PER_S + h->frequency_hz / 2) / h->frequency_hz;
@@ -91,6 +94,12 @@ static int add_thread(struct cxms_xengine *e, uint32_t pid, uint32_t tid, uint32
 		      struct cxms_err *err)
 {
 	const struct cxms_xmemory memory = {e, request};
+	if (e->n_thread >= THREADS_MAX)
+		return cxms_fail(
+			err, EINVAL,
+			"the recording has more than %u threads; record a shorter run or a "
+			"region of it",
+			THREADS_MAX);
 	struct cxms_xthread t = {.pid = pid, .tid = tid, .space = space};
 	int rc = cxms_window_new(&e->window, e->n_lane, &memory, &t.window, err);
 	if (rc)
@@ -179,10 +188,11 @@ static int end_stretch(struct cxms_xengine *e, struct cxms_err *err)
 	for (size_t i = 0; i < e->n_thread; i++)
 		for (unsigned l = 0; l < e->n_lane; l++) {
 			uint64_t now = time_of(&e->thread[i], l);
-			s->time_ps[l] += now - e->thread[i].timed_ps[l];
+			s->time_ps[l] +=
+				now > e->thread[i].timed_ps[l] ? now - e->thread[i].timed_ps[l] : 0;
 			e->thread[i].timed_ps[l] = now;
 		}
-	e->n_stretch += s->time_ps[0] > 0;
+	e->n_stretch++;
 	return 0;
 }
 
@@ -191,25 +201,29 @@ static int clone_thread(struct cxms_xengine *e, uint32_t space, const struct cxm
 {
 	struct cxms_xthread *creator, *made;
 	int rc = thread_of(e, c->pid, c->tid, space, &creator, err);
-	struct cxms_xthread *known = find_thread(e, c->pid, (uint32_t)c->a);
-	if (rc || known)
+	if (rc)
 		return rc;
+	struct cxms_xthread *known = find_thread(e, c->pid, (uint32_t)c->a);
+	for (unsigned l = 0; known && l < e->n_lane; l++)
+		cxms_window_wait(known->window, l, time_of(creator, l)); /* a number used again */
+	if (known)
+		return 0;
 	/* the array may move: what is read of the creator is copied */
 	struct cxms_xthread copy = *find_thread(e, c->pid, c->tid);
 	return add_thread(e, c->pid, (uint32_t)c->a, space, &copy, &made, err);
 }
 
+/* The child has the number of the thread that forked, and begins when that one is where it is. */
 static int fork_process(struct cxms_xengine *e, uint32_t space, const struct cxms_xcontrol *c,
 			struct cxms_err *err)
 {
 	struct cxms_xthread *made;
-	for (size_t i = e->n_thread; i-- > 0;) {
-		if (e->thread[i].pid != c->b)
-			continue;
-		struct cxms_xthread copy = e->thread[i];
-		return add_thread(e, c->pid, c->pid, space, &copy, &made, err);
-	}
-	return 0;
+	const struct cxms_xthread *forker = find_thread(e, (uint32_t)c->b, c->tid);
+	if (!forker || find_thread(e, c->pid, c->tid))
+		return 0;
+	/* the array may move: what is read of the creator is copied */
+	struct cxms_xthread copy = *forker;
+	return add_thread(e, c->pid, c->tid, space, &copy, &made, err);
 }
 
 int cxms_xengine_control(struct cxms_xengine *e, uint32_t space, const struct cxms_xcontrol *c,

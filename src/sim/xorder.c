@@ -17,12 +17,20 @@
 
 /* One step of a thread: a run, or a control message. */
 struct step {
-	uint64_t seq; /* in the stream */
 	uint64_t a, b;
 	const struct cxms_block *block; /* NULL = control */
 	size_t event;			/* first of its events, absolute */
 	uint32_t exit, n_event;
 	uint8_t type, flag;
+	/* a RESUME or the HELLO of a fork comes after that many steps of this log */
+	size_t after_log, after_step;
+};
+
+/* The last step by which a sleeper on an address was woken. */
+struct wake {
+	uint32_t space;
+	uint64_t addr;
+	size_t log, step;
 };
 
 /* What is not yet simulated of one thread. Numbers of steps and events are absolute; the arrays
@@ -44,7 +52,8 @@ struct cxms_xorder {
 	size_t n_log, cap_log;
 	size_t *cursor; /* [n_engine * cap_cursor] next step, absolute */
 	size_t cap_cursor;
-	uint64_t seq;
+	struct wake *wake;
+	size_t n_wake, cap_wake;
 	size_t kept, since_look;
 };
 
@@ -68,6 +77,7 @@ void cxms_xorder_free(struct cxms_xorder *o)
 		free(o->log[i].event);
 	}
 	free(o->log);
+	free(o->wake);
 	free(o->cursor);
 	free(o);
 }
@@ -115,8 +125,7 @@ static int add_step(struct cxms_xorder *o, struct log *l, const struct step *s,
 {
 	if (!l || cxms_array_grow((void **)&l->step, &l->cap, l->n + 1, sizeof(*l->step)) < 0)
 		return cxms_fail(err, ENOMEM, "out of memory for a thread");
-	l->step[l->n] = *s;
-	l->step[l->n++].seq = o->seq++;
+	l->step[l->n++] = *s;
 	l->last = s->block ? 0 : s->type;
 	o->kept++;
 	o->since_look++;
@@ -130,24 +139,6 @@ static const struct step *head_of(const struct cxms_xorder *o, size_t e, size_t 
 	return at < l->n ? &l->step[at] : NULL;
 }
 
-/* Has this engine yet to see, of another thread, what came before @seq: a wake-up on @addr, or of
- * process @pid anything? */
-static bool is_pending(const struct cxms_xorder *o, size_t e, size_t me, uint64_t seq,
-		       uint64_t addr, uint32_t pid)
-{
-	for (size_t i = 0; i < o->n_log; i++) {
-		const struct log *l = &o->log[i];
-		for (size_t at = *cursor_of(o, e, i) - l->base;
-		     i != me && at < l->n && l->step[at].seq < seq; at++) {
-			const struct step *s = &l->step[at];
-			if (pid ? l->pid == pid
-				: !s->block && s->type == CXMS_XC_WAKE && s->a == addr)
-				return true;
-		}
-	}
-	return false;
-}
-
 /* May the thread go on in this engine? */
 static bool may_go(const struct cxms_xorder *o, size_t e, size_t i)
 {
@@ -155,10 +146,8 @@ static bool may_go(const struct cxms_xorder *o, size_t e, size_t i)
 	const struct step *s = head_of(o, e, i);
 	if (!s)
 		return false;
-	if (!s->block && s->type == CXMS_XC_RESUME && s->flag)
-		return !is_pending(o, e, i, s->seq, s->a, 0);
-	if (!s->block && s->type == CXMS_XC_HELLO && s->flag)
-		return !is_pending(o, e, i, s->seq, 0, (uint32_t)s->b);
+	if (*cursor_of(o, e, s->after_log) < s->after_step)
+		return false;
 	return !l->cloned || *cursor_of(o, e, i) > 0 ||
 	       cxms_xengine_knows(&o->engine[e], l->pid, l->tid);
 }
@@ -257,12 +246,14 @@ static void drop(struct cxms_xorder *o)
 		for (size_t e = 0; e < o->n_engine; e++)
 			low = *cursor_of(o, e, i) < low ? *cursor_of(o, e, i) : low;
 		size_t gone = low - l->base;
-		if (gone == 0)
+		if (gone == 0 || (2 * gone < l->n && o->kept < KEEP_MOST))
 			continue;
 		size_t events = (gone < l->n ? l->step[gone].event : l->base_event + l->n_event) -
 				l->base_event;
 		memmove(l->step, l->step + gone, (l->n - gone) * sizeof(*l->step));
-		memmove(l->event, l->event + events, (l->n_event - events) * sizeof(*l->event));
+		if (events > 0)
+			memmove(l->event, l->event + events,
+				(l->n_event - events) * sizeof(*l->event));
 		l->n -= gone;
 		l->base += gone;
 		l->n_event -= events;
@@ -307,17 +298,81 @@ int cxms_xorder_run(struct cxms_xorder *o, uint32_t space, const struct cxms_xru
 	return rc ? rc : look_if_due(o, err);
 }
 
+/* Who was woken waits for the step that woke it. */
+static int note_wake(struct cxms_xorder *o, uint32_t space, uint64_t addr, size_t log,
+		     struct cxms_err *err)
+{
+	const struct wake w = {space, addr, log, o->log[log].base + o->log[log].n};
+	for (size_t i = o->n_wake; i-- > 0;)
+		if (o->wake[i].space == space && o->wake[i].addr == addr) {
+			o->wake[i] = w;
+			return 0;
+		}
+	if (cxms_array_grow((void **)&o->wake, &o->cap_wake, o->n_wake + 1, sizeof(*o->wake)) < 0)
+		return cxms_fail(err, ENOMEM, "out of memory for a futex");
+	o->wake[o->n_wake++] = w;
+	return 0;
+}
+
+static void set_after(const struct cxms_xorder *o, uint32_t space, const struct cxms_xcontrol *c,
+		      struct step *s)
+{
+	for (size_t i = o->n_wake; c->type == CXMS_XC_RESUME && c->flag && i-- > 0;)
+		if (o->wake[i].space == space && o->wake[i].addr == c->a) {
+			s->after_log = o->wake[i].log;
+			s->after_step = o->wake[i].step;
+			return;
+		}
+	for (size_t i = 0; c->type == CXMS_XC_HELLO && c->flag && i < o->n_log; i++)
+		if (o->log[i].pid == c->b && o->log[i].tid == c->tid) {
+			s->after_log = i;
+			s->after_step = o->log[i].base + o->log[i].n;
+		}
+}
+
+/* Times of all threads are read where timing begins or stops: what came before is simulated. */
+static int timed(struct cxms_xorder *o, uint32_t space, const struct cxms_xcontrol *c,
+		 struct cxms_err *err)
+{
+	int rc = look(o, false, err);
+	for (size_t e = 0; e < o->n_engine && !rc; e++)
+		rc = cxms_xengine_control(&o->engine[e], space, c, err);
+	return rc;
+}
+
+/* What of it concerns the order or the engines. */
+static bool is_step(const struct cxms_xcontrol *c)
+{
+	return c->type == CXMS_XC_CLONE || c->type == CXMS_XC_WAKE || c->type == CXMS_XC_RESUME ||
+	       (c->type == CXMS_XC_HELLO && c->flag);
+}
+
+/* An image has ended or been replaced: none of its threads will speak again. */
+static void end_image(struct cxms_xorder *o, uint32_t pid)
+{
+	for (size_t i = 0; i < o->n_log; i++)
+		if (o->log[i].pid == pid)
+			o->log[i].last = CXMS_XC_EXIT;
+}
+
+static int begin_clone(struct cxms_xorder *o, const struct cxms_xcontrol *c, struct cxms_err *err)
+{
+	struct log *l = log_of(o, c->pid, (uint32_t)c->a);
+	if (!l)
+		return cxms_fail(err, ENOMEM, "out of memory for a thread");
+	l->cloned = l->base + l->n == 0;
+	l->last = 0;
+	return 0;
+}
+
 int cxms_xorder_control(struct cxms_xorder *o, uint32_t space, const struct cxms_xcontrol *c,
 			struct cxms_err *err)
 {
-	if (c->type == CXMS_XC_TIMED) {
-		/* times of all threads are read where timing stops: what came before is simulated
-		 */
-		int rc = look(o, false, err);
-		for (size_t e = 0; e < o->n_engine && !rc; e++)
-			rc = cxms_xengine_control(&o->engine[e], space, c, err);
-		return rc;
-	}
+	int rc = 0;
+	if (c->type == CXMS_XC_TIMED)
+		return timed(o, space, c, err);
+	if (c->type == CXMS_XC_COUNTS || (c->type == CXMS_XC_HELLO && !c->flag))
+		end_image(o, c->pid);
 	struct log *l = log_of(o, c->pid, c->tid);
 	struct step s = {.type = (uint8_t)c->type, .flag = c->flag, .a = c->a, .b = c->b};
 	if (!l)
@@ -325,17 +380,29 @@ int cxms_xorder_control(struct cxms_xorder *o, uint32_t space, const struct cxms
 	s.event = l->base_event + l->n_event;
 	l->space = space;
 	l->image = c->image;
-	int rc = add_step(o, l, &s, err);
-	if (!rc && c->type == CXMS_XC_CLONE) {
-		l = log_of(o, c->pid, (uint32_t)c->a);
-		if (!l)
-			return cxms_fail(err, ENOMEM, "out of memory for a thread");
-		l->cloned = true;
-	}
+	if (c->type == CXMS_XC_WAIT || c->type == CXMS_XC_EXIT || c->type == CXMS_XC_SYSCALL)
+		l->last = (uint8_t)c->type;
+	if (!is_step(c))
+		return 0;
+	set_after(o, space, c, &s);
+	rc = add_step(o, l, &s, err);
+	if (!rc && c->type == CXMS_XC_WAKE)
+		rc = note_wake(o, space, c->a, (size_t)(l - o->log), err);
+	if (!rc && c->type == CXMS_XC_CLONE)
+		rc = begin_clone(o, c, err);
 	return rc;
 }
 
 int cxms_xorder_finish(struct cxms_xorder *o, struct cxms_err *err)
 {
-	return look(o, false, err);
+	int rc = look(o, false, err);
+	if (!rc && o->kept > 0) {
+		for (size_t e = 0; e < o->n_engine && !rc; e++)
+			for (size_t i = 0; i < o->n_log && !rc; i++)
+				if (head_of(o, e, i))
+					rc = cxms_fail(err, EINVAL,
+						       "the exact stream is damaged: threads wait "
+						       "for each other");
+	}
+	return rc;
 }

@@ -244,7 +244,7 @@ static struct lane_ref lane_of(const struct plan *p, size_t place)
 static double sampling_half_width(const struct plan *p, struct lane_ref at, double slowdown)
 {
 	const struct cxms_xengine *base = &p->engine[0];
-	size_t n = base->n_stretch;
+	size_t n = base->n_stretch < at.e->n_stretch ? base->n_stretch : at.e->n_stretch;
 	double square = 0, sum = 0;
 	for (size_t i = 0; i < n; i++) {
 		double b = (double)base->stretch[i].time_ps[0];
@@ -267,7 +267,7 @@ static void set_causes(struct lane_ref at, double scale, struct cxms_split_resul
 		ps[CXMS_CAUSE_CXL_BANDWIDTH] += l.queue_ps;
 		ps[CXMS_CAUSE_SWITCH] += l.switch_ps;
 		ps[CXMS_CAUSE_BLOCKED] += t->blocked_ps[at.lane];
-		sum += l.time_ps - t->begun_ps[at.lane];
+		sum += l.time_ps > t->begun_ps[at.lane] ? l.time_ps - t->begun_ps[at.lane] : 0;
 	}
 	/* of several threads: their shares of the program's time; compute is what remains */
 	double by = sum > 0 ? scale * (double)out->time_ns / (double)sum : 0;
@@ -283,17 +283,25 @@ static void set_causes(struct lane_ref at, double scale, struct cxms_split_resul
 	out->causes_ns[CXMS_CAUSE_COMPUTE] = out->time_ns - named;
 }
 
+/* Time a thread was neither unborn nor asleep. */
+static double own_ps(const struct cxms_xthread *t, unsigned lane)
+{
+	struct cxms_window_lane now;
+	cxms_window_lane(t->window, lane, &now);
+	uint64_t away = t->begun_ps[lane] + t->blocked_ps[lane];
+	return now.time_ps > away ? (double)(now.time_ps - away) : 0;
+}
+
 static void set_threads(const struct plan *p, struct lane_ref at, struct cxms_split_result *out)
 {
 	out->n_thread = at.e->n_thread;
 	for (size_t i = 0; i < out->n_thread; i++) {
 		const struct cxms_xthread *t = &at.e->thread[i];
-		const struct cxms_xthread *b = &p->engine[0].thread[i];
-		struct cxms_window_lane now, base;
-		cxms_window_lane(t->window, at.lane, &now);
-		cxms_window_lane(b->window, 0, &base);
-		double own = (double)(now.time_ps - t->begun_ps[at.lane] - t->blocked_ps[at.lane]);
-		double was = (double)(base.time_ps - b->begun_ps[0] - b->blocked_ps[0]);
+		double own = own_ps(t, at.lane), was = 0;
+		for (size_t b = 0; b < p->engine[0].n_thread; b++)
+			if (p->engine[0].thread[b].pid == t->pid &&
+			    p->engine[0].thread[b].tid == t->tid)
+				was = own_ps(&p->engine[0].thread[b], 0);
 		out->thread[i] = (struct cxms_thread_result){
 			.pid = t->pid,
 			.tid = t->tid,
@@ -379,7 +387,8 @@ static void add_counts(const struct plan *p, struct cxms_exact_result *xr)
 		xr->walks += c->walks;
 		xr->native_ipc += (double)c->insns;
 	}
-	xr->n_window = e->n_stretch;
+	for (size_t i = 0; i < e->n_stretch; i++)
+		xr->n_window += e->stretch[i].time_ps[0] > 0;
 	xr->native_ipc = end ? xr->native_ipc / ((double)end / (double)CXMS_PS_PER_S *
 						 (double)e->window.frequency_hz)
 			     : 0;

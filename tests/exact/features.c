@@ -1,0 +1,294 @@
+/*
+ * features CASE: does one thing that the exact source's tool must understand, and prints what the
+ * stream has to say of it, a line each: see features.sh.
+ */
+#include <errno.h>
+#include <immintrin.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "exact/cxlmemsim.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define PAGE	     4096u
+
+/* Each case has pages of its own, so that its lines are new to the caches. */
+static char area[64][PAGE] __attribute__((aligned(4096)));
+
+static unsigned long line_of(const void *p)
+{
+	return (unsigned long)(uintptr_t)p / 64;
+}
+
+static void fill_prefetch_lines(const char *p)
+{
+	static const unsigned offset[] = {0, 64, 152, 0x1000 + 192, 0x2000};
+
+	for (unsigned i = 0; i < COUNT(offset); i++)
+		printf("mem line %lx\n", line_of(p + offset[i]));
+}
+
+/* Software prefetches with all sorts of addresses, one of them not mapped. */
+static int prefetch(void)
+{
+	char *p = area[0];
+	long three = 3;
+
+	fill_prefetch_lines(p);
+	printf("skip\n");
+	fflush(stdout);
+	__asm__ volatile("prefetcht0 (%0)\n\t"
+			 "prefetchnta 64(%0)\n\t"
+			 "prefetcht1 128(%0,%1,8)\n\t"
+			 "prefetchw 0x10c0(%0)\n\t"
+			 "mov %0, %%r13\n\t"
+			 "add $0x2000, %%r13\n\t"
+			 "prefetcht2 (%%r13)\n\t"
+			 "mov $7, %%r13\n\t"
+			 "prefetcht0 0(,%1,4)"
+			 :
+			 : "r"(p), "r"(three)
+			 : "r13");
+	return 0;
+}
+
+/* Non-temporal stores of all encodings. */
+static int nt(void)
+{
+	char *p = area[4];
+	long v = 5;
+
+	for (unsigned i = 0; i < 4; i++)
+		printf("nt line %lx\n", line_of(p + 64 * i));
+	fflush(stdout);
+	__asm__ volatile("movnti %1, (%0)\n\t"
+			 "movq %1, %%xmm0\n\t"
+			 "movntdq %%xmm0, 64(%0)\n\t"
+			 "movntps %%xmm0, 128(%0)\n\t"
+			 "movntpd %%xmm0, 192(%0)\n\t"
+			 "sfence"
+			 :
+			 : "r"(p), "r"(v)
+			 : "xmm0", "memory");
+	return 0;
+}
+
+__attribute__((target("avx2"))) static int masked(void)
+{
+	const __m256i mask = _mm256_setr_epi32(-1, 0, -1, 0, -1, 0, -1, 0);
+	const __m256i at = _mm256_setr_epi32(0, 16, 32, 48, 64, 80, 96, 112);
+	const int *p = (const int *)(const void *)area[8];
+
+	for (unsigned i = 0; i < 8; i += 2)
+		printf("mem line %lx\n", line_of(p + 16 * i));
+	for (unsigned i = 1; i < 8; i += 2)
+		printf("skip\n");
+	fflush(stdout);
+	return _mm256_extract_epi32(_mm256_mask_i32gather_epi32(mask, p, at, mask, 4), 1) != 0;
+}
+
+/* Every other lane of a gather. */
+static int gather(void)
+{
+	return __builtin_cpu_supports("avx2") ? masked() : 77;
+}
+
+static sigjmp_buf out_of_handler;
+
+static void leave(int signal)
+{
+	(void)signal;
+	siglongjmp(out_of_handler, 1);
+}
+
+/* A fault in the middle of a block: what lies before it has happened. */
+static int fault(void)
+{
+	volatile char *p = area[12];
+
+	printf("mem line %lx\nmem line %lx\nend 2\n", line_of(area[12]), line_of(area[12] + 64));
+	fflush(stdout);
+	signal(SIGSEGV, leave);
+	if (!sigsetjmp(out_of_handler, 1))
+		__asm__ volatile("movb $1, (%0)\n\t"
+				 "movb $2, 64(%0)\n\t"
+				 "movb $3, 8\n\t"
+				 "movb $4, 128(%0)"
+				 :
+				 : "r"(p)
+				 : "memory");
+	return 0;
+}
+
+static unsigned counter;
+
+static void *count(void *unused)
+{
+	for (unsigned i = 0; i < 1000; i++)
+		__atomic_fetch_add(&counter, 1, __ATOMIC_SEQ_CST);
+	return unused;
+}
+
+/* Threads: made, waited for, woken at their exit. */
+static int threads(void)
+{
+	pthread_t t[3];
+
+	for (unsigned i = 0; i < COUNT(t); i++) {
+		pthread_create(&t[i], NULL, count, NULL);
+		printf("clone %u\nexit %u\n", i + 2, i + 2);
+	}
+	fflush(stdout);
+	for (unsigned i = 0; i < COUNT(t); i++)
+		pthread_join(t[i], NULL);
+	return counter != 3000;
+}
+
+/* A region by client request: what is before the first counts, what is after the end does not. */
+static int region(void)
+{
+	printf("roi 1\nroi 0\ntime 0\n");
+	fflush(stdout);
+	CXLMEMSIM_ROI_BEGIN();
+	area[16][0] = 1;
+	CXLMEMSIM_ROI_END();
+	return CXLMEMSIM_TIME_NS() != 0;
+}
+
+/* Code that is rewritten and unmapped. */
+static int jit(void)
+{
+	unsigned char bytes[] = {0xb8, 0, 0, 0, 0, 0xc3}; /* mov $0, %eax; ret */
+	int sum = 0;
+
+	for (unsigned char i = 0; i < 20; i++) {
+		unsigned char *code = mmap(NULL, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC,
+					   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		int (*f)(void);
+
+		if (code == MAP_FAILED)
+			return 77;
+		for (unsigned char k = 0; k < 2; k++) {
+			bytes[1] = (unsigned char)(2 * i + k);
+			memcpy(code, bytes, sizeof(bytes));
+			memcpy(&f, &code, sizeof(f));
+			sum += f();
+		}
+		munmap(code, PAGE);
+	}
+	printf("lost\nunmap\n");
+	return sum != 39 * 20;
+}
+
+static const char *self;
+
+/* A child, which runs another program. */
+static int child(void)
+{
+	int status;
+	pid_t pid;
+
+	printf("hello fork 1\nhello fork 0\ncounts\n");
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		execl("/nonexistent", "nonexistent", (char *)NULL);
+		if (errno == ENOENT)
+			execl(self, self, "nothing", (char *)NULL);
+		_exit(99);
+	}
+	return waitpid(pid, &status, 0) != pid || WEXITSTATUS(status) != 3;
+}
+
+static volatile sig_atomic_t ticks;
+
+static void tick(int signal)
+{
+	(void)signal;
+	ticks++;
+}
+
+/* Signals out of the blue. */
+static int signals(void)
+{
+	const struct itimerval often = {{0, 1000}, {0, 1000}};
+
+	signal(SIGALRM, tick);
+	setitimer(ITIMER_REAL, &often, NULL);
+	while (ticks < 20)
+		area[20][ticks & 1023]++;
+	return 0;
+}
+
+/* Allocations; a caller that is left by a jump must not hide the next ones. */
+static int allocate(void)
+{
+	char *volatile p = malloc(1000);
+	char *volatile q = realloc(calloc(10, 20), 100000);
+	void *r = NULL;
+
+	if (!p || !q || posix_memalign(&r, 256, 5000))
+		return 1;
+	printf("alloc %lx 3e8\nalloc %lx 186a0\nalloc %lx 1388\nfree %lx\nfree %lx\nfree %lx\n",
+	       (unsigned long)(uintptr_t)p, (unsigned long)(uintptr_t)q,
+	       (unsigned long)(uintptr_t)r, (unsigned long)(uintptr_t)p,
+	       (unsigned long)(uintptr_t)q, (unsigned long)(uintptr_t)r);
+	fflush(stdout);
+	free(p);
+	free(q);
+	free(r);
+	return 0;
+}
+
+/* String instructions: an iteration is an instruction. */
+static int strings(void)
+{
+	char *to = area[24], *from = area[32];
+	unsigned long n = PAGE;
+
+	for (unsigned i = 0; i < PAGE / 64; i++)
+		printf("line %lx\n", line_of(to + 64 * i));
+	fflush(stdout);
+	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
+	return area[24][5] != area[32][5];
+}
+
+static int nothing(void)
+{
+	return 3;
+}
+
+static int crash(void)
+{
+	abort();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int (*run)(void);
+	} cases[] = {
+		{"prefetch", prefetch}, {"nt", nt},	      {"gather", gather},
+		{"fault", fault},	{"threads", threads}, {"region", region},
+		{"jit", jit},		{"child", child},     {"signals", signals},
+		{"allocate", allocate}, {"strings", strings}, {"nothing", nothing},
+		{"crash", crash},
+	};
+
+	self = argv[0];
+	for (unsigned i = 0; i < COUNT(cases); i++)
+		if (argc == 2 && !strcmp(argv[1], cases[i].name))
+			return cases[i].run();
+	return 2;
+}

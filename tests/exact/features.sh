@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# What the exact source's tool must understand: software prefetch, non-temporal and guarded accesses,
+# faults, threads, regions, code that changes, children, signals, allocations, string instructions.
+#
+#   features.sh BUILD SOURCE_DIR
+#
+# Each case of 'features' prints what its stream has to say; that is looked for. Exits 0, 1, or 77 =
+# skipped, with the reason.
+set -eu
+export LC_ALL=C TZ=UTC
+[ $# -eq 2 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2 && exit 2; }
+[ -x "$1/exact/cxms-amd64-linux" ] || { echo "skipped: the tool was not built (package: valgrind)" && exit 77; }
+build=$1
+work=$(mktemp -d "${TMPDIR:-/tmp}/cxlmemsim-features.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+export VALGRIND_LIB=$build/exact
+failed=0
+
+fail() {
+	echo "FAILED: $*"
+	failed=1
+}
+
+# run CASE STATUS OPTION...: the stream as text in stream.txt, what it has to say in want.txt
+run() {
+	local case=$1 want=$2 got=0
+	shift 2
+	rm -f stream.cxs
+	valgrind --tool=cxms -q --vgdb=no --run-libc-freeres=no --trace-children=yes --log-file=log.%p \
+		--cxms-cores=4 --cxms-out="$work/stream.cxs" "$@" "$build/tests/features" "$case" \
+		>want.txt || got=$?
+	[ "$got" = 77 ] && want=77
+	[ "$got" = "$want" ] || fail "$case: exit status $got, not $want: $(cat log.*)"
+	"$build/tests/xdump" -t stream.cxs >stream.txt 2>err.txt || fail "$case: $(cat err.txt)"
+	rm -f log.*
+}
+
+# said CASE: each line of want.txt is in the stream, its words in that order, with others between
+said() {
+	local words
+	[ -s want.txt ] || fail "$1: nothing is wanted"
+	while read -r words; do
+		grep -qE "(^| )${words// /( [0-9a-f]+)* }( |\$)" stream.txt || fail "$1: no '$words' in its stream"
+	done <want.txt
+	echo "$1: $(wc -l <want.txt) things found"
+}
+
+for case in prefetch nt gather fault threads region jit child strings; do
+	status=0
+	run $case $status
+	[ -s want.txt ] || { echo "$case: skipped, not on this machine" && continue; }
+	said $case
+done
+run allocate 0 --cxms-alloc=yes
+said allocate
+run signals 0
+run crash 134
+
+# Guarded accesses that do not happen, and futexes, as often as they should be.
+run gather 0
+skips=$(grep -o ' skip ' stream.txt | wc -l)
+[ ! -s want.txt ] || [ "$skips" -ge "$(grep -c skip want.txt)" ] || fail "gather: $skips skips"
+run threads 0
+[ "$(grep -c '^wake ' stream.txt)" -ge 3 ] || fail "threads: ends of threads wake nobody"
+
+# Regions by name; the two markers of one address.
+run nothing 3 --cxms-roi-begin=nothing
+grep -q '^counts.* 1 0 [1-9][0-9]*$' stream.txt || fail "region by name: $(grep ^counts stream.txt)"
+run nothing 125 --cxms-roi-begin=nothing --cxms-roi-end=nothing
+grep -q "^warn .*one and the same code" stream.txt || fail "one address for begin and end: no warning"
+run nothing 3 --cxms-roi-begin=no_such_function
+grep -q "^warn .*was never entered" stream.txt || fail "a region that is never entered: no warning"
+exit $failed
