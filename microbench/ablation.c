@@ -110,7 +110,7 @@ static const struct variant variants[] = {
 	 .has_no_writes = true},
 	{.name = "all these",
 	 .what_hardware_does = "All of the above left out, except cracking and write-backs.",
-	 .without = (CXMS_WP_IN_ORDER << 1) - 1,
+	 .without = (CXMS_WP_DEPENDENCES << 1) - 1,
 	 .is_decoded = true,
 	 .has_no_numbers = true},
 };

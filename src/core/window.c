@@ -589,11 +589,9 @@ static void retire(struct cxms_window *w, const struct cxms_uop *u, struct cxms_
 		   const struct cxms_lanes *without_miss)
 {
 	struct cxms_lanes could = u->rob ? plus(w->retire, w->step) : w->retire;
-	struct cxms_lanes own = plus(done, CXMS_ASSUMED_RETIRE_CYC * CXMS_TICKS);
-	w->retire = later(could, own);
+	w->retire = later(could, plus(done, CXMS_ASSUMED_RETIRE_CYC * CXMS_TICKS));
 	if (u->rob)
-		w->rob[w->n_rob++ & w->rob_mask] =
-			plus(w->cfg.without & CXMS_WP_IN_ORDER ? own : w->retire, CXMS_TICKS);
+		w->rob[w->n_rob++ & w->rob_mask] = plus(w->retire, CXMS_TICKS);
 	if (w->missed) {
 		could = later(could, plus(*without_miss, CXMS_ASSUMED_RETIRE_CYC * CXMS_TICKS));
 		attribute(w, &could);

@@ -22,7 +22,6 @@ enum cxms_window_part {
 	CXMS_WP_FORWARD = 1u << 3,     /* a load waits for the store it reads */
 	CXMS_WP_UNITS = 1u << 4,       /* so many of a class start in a cycle */
 	CXMS_WP_DEPENDENCES = 1u << 5, /* operands through registers */
-	CXMS_WP_IN_ORDER = 1u << 6,    /* retirement in order */
 };
 
 /** struct cxms_window_cfg - the core; latencies are load to use, idle */
