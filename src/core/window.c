@@ -717,7 +717,7 @@ static void bound_ticks(struct cxms_window *w)
 			move_base(w, l);
 }
 
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__x86_64__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
 __attribute__((target_clones("avx2", "default")))
 #endif
 void cxms_window_run(struct cxms_window *w, const struct cxms_xrun *run)
