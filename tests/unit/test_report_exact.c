@@ -135,11 +135,10 @@ static void test_text_says_what_was_seen(void **state)
 		"watched    for 5.00 ms under Valgrind",
 		"200000 instructions, of which 20000 (10.0 %) were timed, in 3 stretches",
 		"from begin_here to the end; entered 2 times, left 1 time",
-		"of 5000 loads and 3000 stores 400 missed the L1D (5.00 %), 200 the LLC (10 per "
-		"1000 "
-		"instructions); 101 lines written back, 102 prefetched; 104 page walks",
-		"1.25 instructions a cycle with everything local; 1.5 uops an instruction; 103 "
-		"mispredicted jumps (5.15 per 1000 instructions); 40000 conditional branches",
+		("of 5000 loads and 3000 stores 400 missed the L1D (5.00 %), 200 the LLC (10 per "
+		 "1000 instructions); 101 lines written back, 102 prefetched; 104 page walks"),
+		("1.25 instructions a cycle with everything local; 1.5 uops an instruction; 103 "
+		 "mispredicted jumps (5.15 per 1000 instructions); 40000 conditional branches"),
 		"sees every access in user mode",
 		"not modelled: time in the kernel, coherence",
 		"L1D 48.0 KiB of 12 ways (lru, inclusive, stride 8+3, next-line 1+0), no L2",
