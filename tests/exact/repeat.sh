@@ -62,7 +62,7 @@ twice() {
 }
 
 # nearly ROW WORDS...: with threads the kernel chooses who wakes first, so the messages may differ, but
-# what is made of them hardly does: slowdowns within 1 %.
+# what is made of them hardly does: slowdowns within 3 %.
 nearly() {
 	local i
 	for i in 1 2; do
@@ -70,9 +70,9 @@ nearly() {
 		"$BUILD/cxlmemsim" replay -q -t t.yaml -f csv -o "$i.csv" "$i.cxlt"
 	done
 	if paste -d, 1.csv 2.csv | awk -F, 'NR == 1 { n = NF / 2; next }
-			{ d = $6 / $(6 + n) - 1; if (d > 0.01 || d < -0.01) bad = 1; rows++ }
+			{ d = $6 / $(6 + n) - 1; if (d > 0.03 || d < -0.03) bad = 1; rows++ }
 			END { exit bad || rows != 3 }'; then
-		pass "$1: recorded twice" "slowdowns within 1 %"
+		pass "$1: recorded twice" "slowdowns within 3 %"
 	else
 		fail "$1: recorded twice" "$(paste -d' ' 1.csv 2.csv)"
 	fi
