@@ -28,17 +28,21 @@ bool cxms_cache_check(const struct cxms_cache_cfg *cfg)
 	       cfg->bytes <= UINT64_C(1) << 40 && cfg->bytes % (64 * (uint64_t)cfg->ways) == 0;
 }
 
-static uint32_t stride_of(const struct cxms_cache_cfg *cfg)
+static uint32_t shift_of(const struct cxms_cache_cfg *cfg)
 {
-	return cfg->ways <= 8 ? 8 : (cfg->ways + 15) / 16 * 16;
+	uint32_t shift = 3;
+
+	while (1u << shift < cfg->ways)
+		shift++;
+	return shift;
 }
 
 size_t cxms_cache_bytes(const struct cxms_cache_cfg *cfg)
 {
-	size_t sets = (size_t)sets_of(cfg), slots = sets * stride_of(cfg);
+	size_t sets = (size_t)sets_of(cfg), slots = sets << shift_of(cfg);
 
 	return aligned(slots * sizeof(uint64_t)) + aligned(slots * sizeof(struct cxms_cache_mark)) +
-	       aligned(slots * sizeof(uint16_t)) + aligned(slots + sets * CXMS_ORDER_EXTRA) +
+	       aligned(slots * sizeof(uint16_t)) + aligned(2 * slots) +
 	       (cfg->plru ? aligned(sets * sizeof(uint64_t)) : 0);
 }
 
@@ -52,12 +56,13 @@ static void *carve(char **at, size_t bytes)
 
 void cxms_cache_init(struct cxms_cache *c, const struct cxms_cache_cfg *cfg, void *mem)
 {
-	size_t sets = (size_t)sets_of(cfg), slots = sets * stride_of(cfg);
+	size_t sets = (size_t)sets_of(cfg), slots = sets << shift_of(cfg);
 	char *at = mem;
 
 	*c = (struct cxms_cache){.sets = sets,
 				 .ways = cfg->ways,
-				 .stride = stride_of(cfg),
+				 .stride = 1u << shift_of(cfg),
+				 .shift = shift_of(cfg),
 				 .leaves = 1,
 				 .inclusive = cfg->inclusive,
 				 .plru = cfg->plru};
@@ -68,14 +73,14 @@ void cxms_cache_init(struct cxms_cache *c, const struct cxms_cache_cfg *cfg, voi
 	c->tag = carve(&at, slots * sizeof(*c->tag));
 	c->mark = carve(&at, slots * sizeof(*c->mark));
 	c->owner = carve(&at, slots * sizeof(*c->owner));
-	c->order = carve(&at, slots + sets * CXMS_ORDER_EXTRA);
+	c->order = carve(&at, 2 * slots);
 	c->tree = c->plru ? carve(&at, sets * sizeof(*c->tree)) : NULL;
 	for (size_t i = 0; i < slots; i++)
 		c->tag[i] = CXMS_CACHE_NO_TAG;
 	for (size_t set = 0; set < sets; set++) {
 		uint8_t *order = cxms_cache_order(c, set);
 
-		for (uint32_t way = 0; way < c->stride + CXMS_ORDER_EXTRA; way++)
+		for (uint32_t way = 0; way < 2 * c->stride; way++)
 			order[way] = way < c->ways || way >= c->stride ? 0 : NO_WAY;
 		if (c->tree)
 			c->tree[set] = 0;
@@ -176,7 +181,7 @@ uint64_t cxms_cache_insert(struct cxms_cache *c, size_t set, uint64_t line, uint
 
 	if (c->plru && when)
 		way = tree_victim(c, set);
-	*slot = set * c->stride + way;
+	*slot = (set << c->shift) + way;
 	old = c->tag[*slot];
 	c->tag[*slot] = line << CXMS_TAG_SHIFT | flags;
 	cxms_cache_touch(c, set, *slot);
@@ -192,7 +197,7 @@ uint64_t cxms_cache_drop(struct cxms_cache *c, uint64_t line)
 		return CXMS_CACHE_NO_TAG;
 	tag = c->tag[slot];
 	c->tag[slot] = CXMS_CACHE_NO_TAG;
-	cxms_cache_order(c, set)[slot - set * c->stride] = 0;
+	cxms_cache_order(c, set)[slot - (set << c->shift)] = 0;
 	return tag;
 }
 

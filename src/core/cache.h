@@ -58,17 +58,17 @@ struct cxms_cache_mark {
 
 /**
  * struct cxms_cache - one cache; arrays hold sets x stride slots, set by set
- * @stride:   ways, rounded up to 8 or a multiple of 16, which are compared at a time; slots beyond
- *            ways stay empty
+ * @stride:   ways, rounded up to 8, 16, 32 or 64; slots beyond ways stay empty
+ * @shift:    log2(stride)
  * @index_of: the set is chosen by this of the line; NULL: by the line itself
  * @tag:      see CXMS_TAG_SHIFT;  @mark, @owner: valid where the tag says so; owner = thread
- * @order:    of each set @stride + CXMS_ORDER_EXTRA bytes: when each slot was used last, by the
- * clock of the set, 0 = it is empty; the most recently used way; the clock
+ * @order:    of each set 2 * stride bytes: when each slot was used last, by the clock of the set,
+ *            0 = it is empty; then the most recently used way; then the clock
  * @tree:     PLRU: the direction bits of a set, node 1 is the root; 1 = the victim is on the right
  */
 struct cxms_cache {
 	uint64_t sets, mask;
-	uint32_t ways, stride, leaves;
+	uint32_t ways, stride, shift, leaves;
 	bool inclusive, plru;
 	cxms_cache_index_fn *index_of;
 	uint64_t *tag, *tree;
@@ -76,7 +76,6 @@ struct cxms_cache {
 	uint16_t *owner;
 	uint8_t *order;
 };
-#define CXMS_ORDER_EXTRA 8u
 
 /** cxms_cache_check() - whether a geometry is possible. */
 bool cxms_cache_check(const struct cxms_cache_cfg *cfg);
@@ -92,7 +91,7 @@ void cxms_cache_init(struct cxms_cache *c, const struct cxms_cache_cfg *cfg, voi
 
 static inline uint8_t *cxms_cache_order(const struct cxms_cache *c, size_t set)
 {
-	return c->order + set * (c->stride + CXMS_ORDER_EXTRA);
+	return c->order + (set << c->shift << 1);
 }
 
 /** cxms_cache_recent() - the most recently used way of a set. */
@@ -133,7 +132,7 @@ static inline __m128i cxms_cache_match(const uint64_t *tags, __m128i key)
 /** cxms_cache_find() - slot of @line in its set, or CXMS_CACHE_NO_SLOT. Changes nothing. */
 static inline size_t cxms_cache_find(const struct cxms_cache *c, size_t set, uint64_t line)
 {
-	size_t base = set * c->stride;
+	size_t base = set << c->shift;
 	uint64_t want = line << CXMS_TAG_SHIFT | CXMS_TAG_FLAGS;
 
 #if defined(__SSE2__)
@@ -172,7 +171,7 @@ void cxms_cache_touch_more(struct cxms_cache *c, size_t set, uint8_t way);
 static inline void cxms_cache_touch(struct cxms_cache *c, size_t set, size_t slot)
 {
 	uint8_t *order = cxms_cache_order(c, set), *clock = order + c->stride + 1;
-	uint8_t way = (uint8_t)(slot - set * c->stride);
+	uint8_t way = (uint8_t)(slot - (set << c->shift));
 
 	if (c->plru || *clock == CXMS_ORDER_END)
 		cxms_cache_touch_more(c, set, way);

@@ -87,6 +87,7 @@ enum ex_mark {
 
 /**
  * struct ex_block - a straight piece of code, entered at the top
+ * @addr:    where one jumps to get there; the code lies elsewhere if Valgrind redirects
  * @id:      its number in the stream; 0 = not sent yet
  * @mark:    enum ex_mark: its first instruction is the entry of a function of interest
  * @sibling: the next block of the same translation, or the next prefix made of it by a fault
@@ -197,7 +198,14 @@ struct ex_block *ex_block_prefix(struct ex_block *b, unsigned n_insn);
 void ex_discard(Addr addr, VexGuestExtents extents);
 
 /* ex_decode.c */
-enum ex_what { EX_WHAT_OTHER, EX_WHAT_BRANCH, EX_WHAT_PREFETCH, EX_WHAT_NT_STORE, EX_WHAT_GATHER };
+enum ex_what {
+	EX_WHAT_OTHER,
+	EX_WHAT_BRANCH,
+	EX_WHAT_PREFETCH,
+	EX_WHAT_NT_STORE,
+	EX_WHAT_GATHER,
+	EX_WHAT_FLUSH
+};
 /**
  * struct ex_operand - a memory operand
  * @base, @index: register numbers, or -1;  @ip_relative: relative to the end of the instruction

@@ -4,9 +4,9 @@
 
 struct cursor {
 	const uint8_t *at, *end;
-	bool w_rex, r, x, b, is_vex;
+	bool x, b, is_vex;
 	unsigned map; /* 1: 0F, 2: 0F 38, 3: 0F 3A; 0: one-byte */
-	bool is_32bit, is_fs, is_gs, has_66, has_rep;
+	bool is_32bit, is_fs, is_gs, has_66;
 };
 
 static bool legacy_prefixes(struct cursor *c)
@@ -27,8 +27,6 @@ static bool legacy_prefixes(struct cursor *c)
 			break;
 		case 0xf2:
 		case 0xf3:
-			c->has_rep = true;
-			break;
 		case 0x26:
 		case 0x2e:
 		case 0x36:
@@ -144,6 +142,9 @@ enum ex_what ex_decode(const uint8_t *bytes, unsigned len, struct ex_operand *op
 		return EX_WHAT_NT_STORE;
 	if (c.is_vex && c.map == 2 && opcode >= 0x90 && opcode <= 0x93)
 		return EX_WHAT_GATHER;
+	if (!c.is_vex && c.map == 1 && opcode == 0xae &&
+	    ((c.at[1] >> 3 & 7) == 7 || ((c.at[1] >> 3 & 7) == 6 && c.has_66)))
+		return EX_WHAT_FLUSH;
 	if (!c.is_vex && c.map == 1 &&
 	    ((opcode == 0x18 && (c.at[1] >> 3 & 7) <= 3) ||
 	     (opcode == 0x0d && (c.at[1] >> 3 & 7) <= 2)) &&

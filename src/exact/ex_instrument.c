@@ -16,7 +16,7 @@
 
 #define MAX_INSNS    128u
 #define MAX_EXITS    128u
-#define MAX_ACCESSES 160u /* EX_BLOCK_ACCESSES and those of one more instruction */
+#define MAX_ACCESSES 224u /* EX_BLOCK_ACCESSES and those of one more instruction */
 #define LONG_INSN    15u
 
 /* A block while it is put together. */
@@ -45,6 +45,7 @@ static struct {
 	struct builder builder;
 	uint64_t precise; /* translation that is being redone with all registers up to date */
 	VexRegisterUpdates updates, file_updates;
+	bool warned_flush;
 } inst;
 
 void ex_instrument_init(void)
@@ -407,6 +408,10 @@ static void instruction(struct builder *b, const IRStmt *s)
 	b->what = ex_decode((const uint8_t *)addr, len, &operand);
 	if (b->what == EX_WHAT_PREFETCH)
 		software_prefetch(b, &operand);
+	if (b->what == EX_WHAT_FLUSH && !inst.warned_flush) {
+		inst.warned_flush = true;
+		ex_warn("cache line flushes have no effect here");
+	}
 }
 
 /* A side exit, before which the block's progress is noted. */
@@ -546,6 +551,9 @@ IRSB *ex_instrument(VgCallbackClosure *closure, IRSB *in, const VexGuestLayout *
 	b->first = b->block = NULL;
 	b->n_insn = b->n_access = b->n_exit = 0;
 	walk(b, in);
+	if (in->jumpkind == Ijk_NoDecode)
+		ex_warn("Valgrind cannot run an instruction of the block at %lx",
+			(unsigned long)closure->readdr);
 	if (b->first)
 		remember(closure->nraddr, b->first);
 	return b->out;

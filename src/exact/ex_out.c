@@ -276,8 +276,9 @@ uint64_t ex_answer(uint64_t token)
 
 static void put_insns(const struct ex_block *b)
 {
-	uint64_t end = b->addr;
+	uint64_t end = b->insn[0].addr;
 
+	put_varint(end);
 	put_varint(b->n_insn);
 	for (unsigned i = 0; i < b->n_insn; i++) {
 		const struct ex_insn *insn = &b->insn[i];
@@ -293,7 +294,6 @@ void ex_send_block(struct ex_block *b)
 	b->id = ex.next_block++;
 	ex_control(CXMS_XC_BLOCK, 64 + b->n_insn * 27u + b->n_access * 4u + b->n_exit * 8u);
 	put_varint(b->id);
-	put_varint(b->addr);
 	put_insns(b);
 	put_varint(b->n_access);
 	for (unsigned i = 0; i < b->n_access; i++) {

@@ -106,7 +106,7 @@ ALWAYS_INLINE void fetch(struct ex_thread *t, struct cxms_cache *l1, unsigned in
 {
 	size_t set = (size_t)(l1->mask ? line & l1->mask : line % l1->sets);
 
-	if (EX_UNLIKELY(l1->tag[set * l1->stride + *cxms_cache_recent(l1, set)] !=
+	if (EX_UNLIKELY(l1->tag[(set << l1->shift) + *cxms_cache_recent(l1, set)] !=
 			line << CXMS_TAG_SHIFT))
 		fetch_miss(t, index, line, timed);
 }

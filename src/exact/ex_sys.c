@@ -51,6 +51,8 @@ static void thread_create(ThreadId parent, ThreadId child)
 		return;
 	control_of(parent);
 	t = ex_thread_new();
+	if (ex.thread_of[child] != ex.thread)
+		VG_(free)(ex.thread_of[child]); /* of one that ended */
 	ex.thread_of[child] = t;
 	t->clear = sys.clone_clear;
 	sys.clone_clear = 0;
@@ -97,10 +99,18 @@ static void before_handler(ThreadId tid, Int signal, Bool alt_stack)
 
 /* ---- maps ---- */
 
+static uint64_t whole_pages(uint64_t bytes)
+{
+	const uint64_t page = UINT64_C(1) << CXMS_XS_PAGE_SHIFT;
+
+	return (bytes + page - 1) / page * page;
+}
+
 static void mapped(uint64_t addr, uint64_t bytes, unsigned prot, const HChar *path)
 {
 	unsigned len = path ? (unsigned)VG_(strlen)(path) : 0;
 
+	bytes = whole_pages(bytes);
 	if (!bytes)
 		return;
 	ex_control(CXMS_XC_MAP, 64 + len);
@@ -112,6 +122,7 @@ static void mapped(uint64_t addr, uint64_t bytes, unsigned prot, const HChar *pa
 
 static void unmapped(uint64_t addr, uint64_t bytes)
 {
+	bytes = whole_pages(bytes);
 	if (!bytes)
 		return;
 	ex_wrong_forget();
@@ -142,6 +153,31 @@ static void map_file(const UWord *args, uint64_t addr)
 	if (args[3] & VKI_MAP_FIXED)
 		unmapped(addr, args[1]);
 	mapped(addr, args[1], (unsigned)args[2] & 7, path);
+}
+
+/* What stays in its place stays mapped; what moves is new, as far as first accesses go. */
+static void remapped(uint64_t old, uint64_t old_bytes, uint64_t now, uint64_t bytes)
+{
+	const unsigned prot = VKI_PROT_READ | VKI_PROT_WRITE;
+
+	old_bytes = whole_pages(old_bytes);
+	bytes = whole_pages(bytes);
+	if (now != old) {
+		unmapped(old, old_bytes);
+		mapped(now, bytes, prot, NULL);
+	} else if (bytes > old_bytes) {
+		mapped(old + old_bytes, bytes - old_bytes, prot, NULL);
+	} else {
+		unmapped(old + bytes, old_bytes - bytes);
+	}
+}
+
+static void attached(uint64_t addr)
+{
+	const NSegment *segment = VG_(am_find_nsegment)(addr);
+
+	if (segment)
+		mapped(addr, segment->end - addr + 1, VKI_PROT_READ | VKI_PROT_WRITE, "[shm]");
 }
 
 static void moved_brk(uint64_t now)
@@ -277,8 +313,10 @@ static void post_syscall(ThreadId tid, UInt number, UWord *args, UInt n, SysRes 
 		unmapped(args[0], args[1]);
 		break;
 	case __NR_mremap:
-		unmapped(args[0], args[1]);
-		mapped(value, args[2], VKI_PROT_READ | VKI_PROT_WRITE, NULL);
+		remapped(args[0], args[1], value, args[2]);
+		break;
+	case __NR_shmat:
+		attached(value);
 		break;
 	case __NR_brk:
 		moved_brk(value);

@@ -23,6 +23,7 @@
 #define KEPT 4096u
 
 static struct ex_op kept[KEPT];
+static bool any_kept;
 
 struct walk {
 	uint64_t value[REGISTERS];
@@ -312,6 +313,7 @@ static const struct ex_op *decoded(uint64_t pc)
 	if (!is_readable(pc, EX_LONGEST))
 		return NULL;
 	ex_wrong_decode(op, pc);
+	any_kept = true;
 	return op;
 }
 
@@ -338,8 +340,9 @@ static bool step(struct walk *w)
 
 void ex_wrong_forget(void)
 {
-	for (unsigned i = 0; i < KEPT; i++)
+	for (unsigned i = 0; i < KEPT && any_kept; i++)
 		kept[i].pc = 0;
+	any_kept = false;
 }
 
 void ex_wrong_path(struct ex_thread *t, const char *guest, unsigned branch_number, uint64_t to,
