@@ -287,26 +287,16 @@ static int add_segments(const struct cxms_code_block *c, const uint32_t *end_of_
 static int fill_tables(const struct cxms_code_block *c, const uint32_t *end_of_insn,
 		       struct cxms_block *out)
 {
-	out->access_kind = calloc(c->n_access + 1, sizeof(*out->access_kind));
-	out->access_ip = calloc(c->n_access + 1, sizeof(*out->access_ip));
 	out->exit_uops = calloc(c->n_exit + 1, sizeof(*out->exit_uops));
 	out->exit_insns = calloc(c->n_exit + 1, sizeof(*out->exit_insns));
-	out->exit_kind = calloc(c->n_exit + 1, sizeof(*out->exit_kind));
-	if (!out->access_kind || !out->access_ip || !out->exit_uops || !out->exit_insns ||
-	    !out->exit_kind)
+	if (!out->exit_uops || !out->exit_insns)
 		return -ENOMEM;
-	for (size_t i = 0; i < c->n_access; i++) {
-		out->access_kind[i] = c->access[i].kind;
-		out->access_ip[i] = c->insn[c->access[i].insn].addr;
-	}
 	for (size_t i = 0; i < c->n_exit; i++) {
 		out->exit_uops[i] = end_of_insn[c->exit[i].insn];
 		out->exit_insns[i] = (uint16_t)(c->exit[i].insn + 1);
-		out->exit_kind[i] = c->exit[i].kind;
 	}
 	out->exit_uops[c->n_exit] = end_of_insn[c->n_insn - 1];
 	out->exit_insns[c->n_exit] = (uint16_t)c->n_insn;
-	out->exit_kind[c->n_exit] = c->end;
 	return 0;
 }
 
@@ -360,10 +350,7 @@ void cxms_block_fini(struct cxms_block *b)
 {
 	free(b->uop);
 	free(b->segment);
-	free(b->access_kind);
-	free(b->access_ip);
 	free(b->exit_uops);
 	free(b->exit_insns);
-	free(b->exit_kind);
 	*b = (struct cxms_block){0};
 }

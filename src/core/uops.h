@@ -103,11 +103,8 @@ struct cxms_block {
 	uint32_t n_insn, n_uop, n_access, n_exit, n_segment;
 	struct cxms_uop *uop;
 	struct cxms_segment *segment;
-	uint8_t *access_kind; /* enum cxms_xs_access, by access */
-	uint64_t *access_ip;  /* address of the instruction, by access */
 	uint32_t *exit_uops;  /* by exit: uops executed when it is left there; [n_exit] = all */
 	uint16_t *exit_insns; /* the same in instructions */
-	uint8_t *exit_kind;   /* enum cxms_xs_exit; [n_exit] = end of the block */
 	uint32_t n_undecoded; /* instructions the decoder does not know: one uop each, no data */
 };
 

@@ -751,6 +751,7 @@ void cxms_window_run(struct cxms_window *w, const struct cxms_xrun *run)
 	w->fetch = plus(w->fetch, (int32_t)end * step_q8 >> 8);
 	w->counts.insns += b->exit_insns[run->exit];
 	w->counts.uops += end;
+	w->counts.undecoded += b->n_undecoded;
 	bound_ticks(w);
 }
 

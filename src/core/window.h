@@ -56,7 +56,6 @@ struct cxms_window_lane {
 	uint64_t time_ps;
 	uint64_t local_ps, cxl_ps, queue_ps, switch_ps;
 };
-#define CXMS_XTARGETS 257
 struct cxms_window_counts {
 	uint64_t insns, uops, loads, stores;
 	uint64_t l1d_misses, l2_misses, llc_misses, prefetches, writebacks, uses, forwards;

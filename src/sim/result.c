@@ -1,5 +1,6 @@
 #include "sim/result.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 void cxms_result_free(struct cxms_result *r)
@@ -30,4 +31,20 @@ const char *cxms_cause_name(enum cxms_cause cause)
 		[CXMS_CAUSE_MIGRATION] = "migration",
 	};
 	return names[cause];
+}
+
+void cxms_split_set_causes(const double cause_ns[CXMS_CAUSE_COUNT], double scale,
+			   struct cxms_split_result *out)
+{
+	uint64_t named = 0;
+	for (int i = 0; i < CXMS_CAUSE_COUNT; i++) {
+		uint64_t ns = (uint64_t)llround(fmax(0, cause_ns[i] * scale));
+		if (i == CXMS_CAUSE_COMPUTE)
+			continue;
+		if (named + ns > out->time_ns)
+			ns = out->time_ns - named;
+		out->causes_ns[i] = ns;
+		named += ns;
+	}
+	out->causes_ns[CXMS_CAUSE_COMPUTE] = out->time_ns - named;
 }

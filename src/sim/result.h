@@ -128,6 +128,12 @@ struct cxms_result {
 	struct cxms_assumed assumed[CXMS_MODEL_ASSUMED];
 };
 void cxms_result_free(struct cxms_result *r);
+/**
+ * cxms_split_set_causes() - @cause_ns times @scale, in whole nanoseconds that sum to out->time_ns
+ * Compute takes the remainder, whatever @cause_ns has for it.
+ */
+void cxms_split_set_causes(const double cause_ns[CXMS_CAUSE_COUNT], double scale,
+			   struct cxms_split_result *out);
 /** "cxl_latency" and so on: the names of the JSON */
 const char *cxms_cause_name(enum cxms_cause cause);
 

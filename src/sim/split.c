@@ -178,22 +178,6 @@ static void set_interval(const struct cxms_stage *s, const struct cxms_placement
 	out->slowdown_lo = fmax(0, out->slowdown_lo);
 }
 
-/* Causes are rounded to whole nanoseconds; compute takes the remainder so that they sum exactly. */
-static void set_causes(const double *cause_ns, double scale, struct cxms_split_result *out)
-{
-	uint64_t named = 0;
-	for (int i = 0; i < CXMS_CAUSE_COUNT; i++) {
-		uint64_t ns = (uint64_t)llround(fmax(0, cause_ns[i] * scale));
-		if (i == CXMS_CAUSE_COMPUTE)
-			continue;
-		if (named + ns > out->time_ns)
-			ns = out->time_ns - named;
-		out->causes_ns[i] = ns;
-		named += ns;
-	}
-	out->causes_ns[CXMS_CAUSE_COMPUTE] = out->time_ns - named;
-}
-
 static void set_threads(const struct cxms_stage *s, const struct cxms_world *w,
 			const struct cxms_world *base, struct cxms_split_result *out)
 {
@@ -266,7 +250,7 @@ static void set_figures(const struct cxms_stage *s, const struct cxms_placement 
 	out->time_ns = (uint64_t)llround(time);
 	out->worst_residual = fmax(w->worst_residual, w->worst_gap);
 	out->worst_utilization = w->worst_utilization;
-	set_causes(w->cause_ns, own > 0 ? time / own : 1, out);
+	cxms_split_set_causes(w->cause_ns, own > 0 ? time / own : 1, out);
 	set_threads(s, w, base, out);
 	set_targets(s, p, w, out);
 	if (out->worst_residual > 1e-3)

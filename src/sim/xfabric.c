@@ -88,6 +88,14 @@ void cxms_xlane_request(struct cxms_xlane *x, const struct cxms_fabric *f, uint3
 	sum->wait_ps += wait;
 }
 
+uint64_t cxms_xlane_late(const struct cxms_xlane *x, const struct cxms_fabric *f)
+{
+	uint64_t late = 0;
+	for (size_t i = 0; i < f->n_server * CXMS_XP_COUNT; i++)
+		late += x->server[i].late;
+	return late;
+}
+
 double cxms_xlane_utilization(const struct cxms_xlane *x, const struct cxms_fabric *f,
 			      uint32_t target, uint64_t time_ps)
 {

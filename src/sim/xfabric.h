@@ -41,6 +41,8 @@ void cxms_xlane_fini(struct cxms_xlane *x, const struct cxms_fabric *fabric);
  */
 void cxms_xlane_request(struct cxms_xlane *x, const struct cxms_fabric *f, uint32_t target,
 			enum cxms_xrequest kind, uint64_t at_ps, struct cxms_xreply *out);
+/** requests that lay before what a calendar remembers, and were served without waiting */
+uint64_t cxms_xlane_late(const struct cxms_xlane *x, const struct cxms_fabric *f);
 /** busiest server's share of @time_ps on the way to a target; 0 where none is bounded */
 double cxms_xlane_utilization(const struct cxms_xlane *x, const struct cxms_fabric *f,
 			      uint32_t target, uint64_t time_ps);

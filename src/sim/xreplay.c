@@ -255,34 +255,6 @@ static double sampling_half_width(const struct plan *p, struct lane_ref at, doub
 	return n > 1 && sum > 0 ? Z90 * sqrt(square * (double)n / (double)(n - 1)) / sum : 0;
 }
 
-static void set_causes(struct lane_ref at, double scale, struct cxms_split_result *out)
-{
-	uint64_t ps[CXMS_CAUSE_COUNT] = {0}, sum = 0, named = 0;
-	for (size_t i = 0; i < at.e->n_thread; i++) {
-		struct cxms_window_lane l;
-		const struct cxms_xthread *t = &at.e->thread[i];
-		cxms_window_lane(t->window, at.lane, &l);
-		ps[CXMS_CAUSE_LOCAL] += l.local_ps;
-		ps[CXMS_CAUSE_CXL_LATENCY] += l.cxl_ps;
-		ps[CXMS_CAUSE_CXL_BANDWIDTH] += l.queue_ps;
-		ps[CXMS_CAUSE_SWITCH] += l.switch_ps;
-		ps[CXMS_CAUSE_BLOCKED] += t->blocked_ps[at.lane];
-		sum += l.time_ps > t->begun_ps[at.lane] ? l.time_ps - t->begun_ps[at.lane] : 0;
-	}
-	/* of several threads: their shares of the program's time; compute is what remains */
-	double by = sum > 0 ? scale * (double)out->time_ns / (double)sum : 0;
-	for (int i = 0; i < CXMS_CAUSE_COUNT; i++) {
-		uint64_t ns = (uint64_t)((double)ps[i] * by);
-		if (i == CXMS_CAUSE_COMPUTE)
-			continue;
-		if (named + ns > out->time_ns)
-			ns = out->time_ns - named;
-		out->causes_ns[i] = ns;
-		named += ns;
-	}
-	out->causes_ns[CXMS_CAUSE_COMPUTE] = out->time_ns - named;
-}
-
 /* Time a thread was neither unborn nor asleep. */
 static double own_ps(const struct cxms_xthread *t, unsigned lane)
 {
@@ -290,6 +262,24 @@ static double own_ps(const struct cxms_xthread *t, unsigned lane)
 	cxms_window_lane(t->window, lane, &now);
 	uint64_t away = t->begun_ps[lane] + t->blocked_ps[lane];
 	return now.time_ps > away ? (double)(now.time_ps - away) : 0;
+}
+
+static void set_causes(struct lane_ref at, struct cxms_split_result *out)
+{
+	double ps[CXMS_CAUSE_COUNT] = {0}, sum = 0;
+	for (size_t i = 0; i < at.e->n_thread; i++) {
+		struct cxms_window_lane l;
+		const struct cxms_xthread *t = &at.e->thread[i];
+		cxms_window_lane(t->window, at.lane, &l);
+		ps[CXMS_CAUSE_LOCAL] += (double)l.local_ps;
+		ps[CXMS_CAUSE_CXL_LATENCY] += (double)l.cxl_ps;
+		ps[CXMS_CAUSE_CXL_BANDWIDTH] += (double)l.queue_ps;
+		ps[CXMS_CAUSE_SWITCH] += (double)l.switch_ps;
+		ps[CXMS_CAUSE_BLOCKED] += (double)t->blocked_ps[at.lane];
+		sum += own_ps(t, at.lane) + (double)t->blocked_ps[at.lane];
+	}
+	/* of several threads: their shares of the program's time */
+	cxms_split_set_causes(ps, sum > 0 ? (double)out->time_ns / sum : 0, out);
 }
 
 static void set_threads(const struct plan *p, struct lane_ref at, struct cxms_split_result *out)
@@ -363,10 +353,32 @@ static int fill_split(const struct plan *p, size_t place, uint32_t topo, double 
 	out->slowdown_lo = fmax(0, out->slowdown - half);
 	out->slowdown_hi = out->slowdown + half;
 	out->time_ns = (uint64_t)llround(end * repeat / (double)CXMS_PS_PER_NS);
-	set_causes(at, 1, out);
+	set_causes(at, out);
 	set_threads(p, at, out);
 	set_targets(p, place, at, repeat, out);
 	return 0;
+}
+
+/* What the figures leave out, said once. */
+static void warn_of_gaps(const struct plan *p, struct cxms_warnings *w)
+{
+	uint64_t undecoded = 0, late = 0;
+	for (size_t i = 0; i < p->n_engine; i++) {
+		const struct cxms_xengine *e = &p->engine[i];
+		for (size_t t = 0; t < e->n_thread && i == 0; t++)
+			undecoded += cxms_window_counts(e->thread[t].window)->undecoded;
+		for (unsigned l = 0; l < e->n_lane; l++)
+			late += cxms_xlane_late(&e->lane[l], &p->fabric);
+	}
+	if (undecoded)
+		cxms_warn(w, CXMS_W_EXACT_TOOL,
+			  "%llu instructions run are unknown to the decoder: one uop each, without "
+			  "operands",
+			  (unsigned long long)undecoded);
+	if (late)
+		cxms_warn(w, CXMS_W_NOT_CONVERGED,
+			  "%llu requests lay too far back in time to wait for others",
+			  (unsigned long long)late);
 }
 
 static void add_counts(const struct plan *p, struct cxms_exact_result *xr)
@@ -426,6 +438,8 @@ static int run_topology(const struct cxms_replay_cfg *cfg, uint32_t index,
 		rc = fill_split(&p, i, index, repeat, &out->split[out->n_split++], err);
 	if (!rc && index == 0)
 		add_counts(&p, &out->xr);
+	if (!rc)
+		warn_of_gaps(&p, &out->warnings);
 	free(pass.space);
 	cxms_xorder_free(pass.order);
 	plan_fini(&p);

@@ -43,10 +43,6 @@ static void request(void *arg, unsigned lane, uint64_t line, enum cxms_xrequest 
 	*out = (struct cxms_xreply){.latency_ps = 100000 + 50000 * lane, .target = lane > 0};
 }
 
-struct code {
-	struct cxms_block block;
-};
-
 static struct cxms_block code_of(const uint8_t *bytes, const uint8_t *len, size_t n,
 				 struct cxms_code_access *access, size_t n_access,
 				 struct cxms_code_exit *exit, size_t n_exit)
