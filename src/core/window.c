@@ -707,6 +707,18 @@ static void wrong_path(struct cxms_window *w, const struct cxms_xrun *run, int64
 	}
 }
 
+/* A branch whose exit has that many uops is done: if it went elsewhere than predicted. */
+static void end_branch(struct cxms_window *w, const struct cxms_xrun *run, uint32_t uops,
+		       struct cxms_lanes done)
+{
+	int64_t exit = mispredicted_at(run, uops);
+	if (exit < 0)
+		return;
+	wrong_path(w, run, exit, done);
+	if (!(w->cfg.without & CXMS_WP_REDIRECT))
+		redirect(w, done);
+}
+
 /* A lane's times stay small: its base moves on, by whole turns of the ring of waiters. */
 static void move_base(struct cxms_window *w, unsigned l);
 
@@ -734,16 +746,12 @@ void cxms_window_run(struct cxms_window *w, const struct cxms_xrun *run)
 		const struct cxms_uop *u = &b->uop[i];
 		struct cxms_lanes at = plus(w->fetch, front + ((int32_t)i * step_q8 >> 8));
 		struct cxms_lanes done = run_uop(w, run, u, at, &next);
-		if (run->n_event > 0 && i % 2 == 1)
-			bound_ticks(w); /* a few long waits already fill the range */
-		if (!(u->flags & CXMS_UF_LAST) || run->n_event == 0)
+		if (run->n_event == 0)
 			continue;
-		int64_t exit = mispredicted_at(run, i + 1);
-		if (exit >= 0) {
-			wrong_path(w, run, exit, done);
-			if (!(w->cfg.without & CXMS_WP_REDIRECT))
-				redirect(w, done);
-		}
+		if (u->flags & CXMS_UF_LAST)
+			end_branch(w, run, i + 1, done);
+		if (i % 2 == 1)
+			bound_ticks(w); /* a few long waits already fill the range */
 	}
 	struct cxms_lanes rest = w->dispatch;
 	access_events(w, run, &next, UINT32_MAX, CXMS_XR_READ, w->dispatch, &rest);

@@ -13,8 +13,9 @@
 
 struct watch_tally {
 	uint64_t n[CXMS_EV_KIND_END];
-	uint64_t in_user,
-		in_array; /* samples; in_array: with an address in an array of the chase */
+	uint64_t in_user;
+	uint64_t user_ns, array_ns; /* weights of samples in user space; of those with an address in
+				       an array of the chase */
 	uint64_t weight_ns, run_ns;
 	uint32_t tid[WATCH_TIDS]; /* that have samples */
 	size_t n_tid;
@@ -25,7 +26,9 @@ struct watch_tally {
 
 struct watch_ctx {
 	struct watch_tally *t;
-	uint64_t *addr; /* of samples that have one */
+	struct watch_addr {
+		uint64_t addr, weight_ns;
+	} * addr; /* of samples that have one */
 	size_t n_addr, cap_addr;
 	uint64_t last_ns;
 	uint32_t n_site;
@@ -46,6 +49,7 @@ static void watch_sample(struct watch_ctx *c, const struct cxms_event *ev)
 		return;
 	}
 	t->in_user++;
+	t->user_ns += ev->sample.weight_ns;
 	assert_true(ev->sample.site < c->n_site); /* told before */
 	if (!(ev->sample.flags & CXMS_SAMPLE_ADDR))
 		return;
@@ -55,7 +59,7 @@ static void watch_sample(struct watch_ctx *c, const struct cxms_event *ev)
 		c->addr = realloc(c->addr, c->cap_addr * sizeof(*c->addr));
 		assert_non_null(c->addr);
 	}
-	c->addr[c->n_addr++] = ev->sample.addr;
+	c->addr[c->n_addr++] = (struct watch_addr){ev->sample.addr, ev->sample.weight_ns};
 }
 
 static void watch_event(struct watch_ctx *c, const struct cxms_event *ev)
@@ -90,8 +94,8 @@ static void watch_arrays(struct watch_ctx *c, const char *file)
 	fclose(fp);
 	for (size_t i = 0; i < c->n_addr; i++) {
 		for (size_t k = 0; k < n; k++) {
-			if (c->addr[i] >= begin[k] && c->addr[i] < end[k])
-				c->t->in_array++;
+			if (c->addr[i].addr >= begin[k] && c->addr[i].addr < end[k])
+				c->t->array_ns += c->addr[i].weight_ns;
 		}
 	}
 }

@@ -43,6 +43,14 @@ static void request(void *arg, unsigned lane, uint64_t line, enum cxms_xrequest 
 	*out = (struct cxms_xreply){.latency_ps = 100000 + 50000 * lane, .target = lane > 0};
 }
 
+#define SLOW_PS 1000000000 /* a swap device */
+static void request_slow(void *arg, unsigned lane, uint64_t line, enum cxms_xrequest kind,
+			 uint64_t at_ps, struct cxms_xreply *out)
+{
+	request(arg, lane, line, kind, at_ps, out);
+	out->latency_ps = SLOW_PS;
+}
+
 static struct cxms_block code_of(const uint8_t *bytes, const uint8_t *len, size_t n,
 				 struct cxms_code_access *access, size_t n_access,
 				 struct cxms_code_exit *exit, size_t n_exit)
@@ -369,6 +377,31 @@ static void test_long_runs_keep_their_pace(void **state)
 	cxms_block_fini(&b);
 }
 
+/* The base moves on while a mispredicted branch waits: what waits for the branch moves with it. */
+static void test_long_waits_of_branches_count_once(void **state)
+{
+	/* jmp [rcx], behind a nop or none: the branch is the uop after the load's */
+	static const uint8_t bytes[] = {0x90, 0xff, 0x21};
+	const uint8_t len[] = {1, 2};
+	const struct cxms_xevent e[] = {{.kind = CXMS_XE_MEM, .line = 3},
+					{.kind = CXMS_XE_MISP, .index = 0}};
+	const struct cxms_xmemory slow = {NULL, request_slow};
+	(void)state;
+	for (uint16_t nop = 0; nop < 2; nop++) {
+		struct cxms_code_access load = {nop, CXMS_XA_LOAD, 3};
+		struct cxms_code_exit exit = {nop, 1, CXMS_XX_INDIRECT};
+		struct cxms_block b =
+			code_of(bytes + 1 - nop, len + 1 - nop, nop + 1u, &load, 1, &exit, 1);
+		struct cxms_window *w = NULL;
+		assert_int_equal(cxms_window_new(&host, 1, &slow, &w, NULL), 0);
+		for (int k = 0; k < 1000; k++)
+			run(w, &b, e, 2);
+		assert_true(fabs(time_cyc(w, 0) * CYC_PS / (1000.0 * SLOW_PS) - 1) < 1e-3);
+		cxms_window_free(w);
+		cxms_block_fini(&b);
+	}
+}
+
 static void test_a_thread_that_slept_goes_on_later(void **state)
 {
 	struct cxms_block b = code_of(nops, ones, 8, NULL, 0, NULL, 0);
@@ -397,6 +430,7 @@ int main(void)
 		cmocka_unit_test(test_stores_hide_until_the_queue_is_full),
 		cmocka_unit_test(test_lanes_stand_alone_and_grow_with_latency),
 		cmocka_unit_test(test_long_runs_keep_their_pace),
+		cmocka_unit_test(test_long_waits_of_branches_count_once),
 		cmocka_unit_test(test_a_thread_that_slept_goes_on_later),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
