@@ -95,7 +95,7 @@ double cxms_server_wait_ps(const struct cxms_server *s, const struct cxms_load *
 					 s->dir_bytes_per_s) +
 		       direction_wait_ps(load, CXMS_WIRE_READ_DOWN_BYTES,
 					 CXMS_WIRE_WRITE_DOWN_BYTES, s->dir_bytes_per_s);
-	if (s->queue_md1)
+	if (s->shape == CXMS_SHAPE_MD1)
 		return fmax(cap_wait_ps(r + w, s->total_cap),
 			    fmax(cap_wait_ps(r, s->read_cap), cap_wait_ps(w, s->write_cap)));
 	return s->idle_ps * CXMS_ASSUMED_LOAD_K * pow(u / (1 - u), CXMS_ASSUMED_LOAD_P);

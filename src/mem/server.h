@@ -26,6 +26,16 @@ enum cxms_server_kind {
 			       read/write/total caps */
 };
 
+/* How a DEVICE's wait grows with its load. */
+enum cxms_server_shape {
+	CXMS_SHAPE_TYPICAL, /* measured devices: L0 * 0.10 * (u/(1-u))^0.7 */
+	CXMS_SHAPE_MD1,	    /* constant service at its caps: a switch, a bridge, `fixed` */
+	CXMS_SHAPE_QUEUE,   /* channels in parallel, turnaround between reads and writes */
+	CXMS_SHAPE_CURVE    /* as measured */
+};
+
+struct cxms_curve;
+
 /** struct cxms_server - value struct; caps in bytes/s of payload, INFINITY = not bounded here */
 struct cxms_server {
 	enum cxms_server_kind kind;
@@ -33,7 +43,11 @@ struct cxms_server {
 				   unbounded */
 	double read_cap, write_cap, total_cap; /* DEVICE */
 	double idle_ps;			       /* DEVICE: L0 of the loaded-latency formula */
-	bool queue_md1; /* DEVICE: M/D/1 (switch) instead of the measured device shape */
+	enum cxms_server_shape shape;	       /* DEVICE */
+	uint32_t channels;		       /* QUEUE */
+	double turnaround_ps;		       /* QUEUE */
+	const struct cxms_curve *curve;	       /* CURVE: borrowed */
+	double curve_scale; /* CURVE: bytes/s of this device for one of the curve's; 1 = absolute */
 };
 
 /** cxms_link_usable_bytes_per_s() - one direction after encoding and flit framing; 0 for gen 0 */
@@ -42,7 +56,7 @@ double cxms_link_usable_bytes_per_s(unsigned gen, unsigned width, int flit_256, 
 double cxms_server_utilization(const struct cxms_server *s, const struct cxms_load *load);
 /**
  * cxms_server_wait_ps() - mean added latency of a request at that load
- * DEVICE: L0 * 0.10 * (u/(1-u))^0.7; LINK and queue_md1: M/D/1, rho/(2(1-rho)) * service time.
+ * DEVICE: by its shape; LINK and SHAPE_MD1: M/D/1, rho/(2(1-rho)) * service time.
  * LINK: summed over both directions; service = length-weighted mean of the messages there.
  * Return: INFINITY for u >= 1; 0 for u == 0; increasing in u.
  */

@@ -19,7 +19,7 @@ static struct cxms_server device_server(const struct cxms_bw *bw, double idle_ps
 				    .write_cap = cap_of(bw->write),
 				    .total_cap = cap_of(bw->total),
 				    .idle_ps = idle_ps,
-				    .queue_md1 = md1};
+				    .shape = md1 ? CXMS_SHAPE_MD1 : CXMS_SHAPE_TYPICAL};
 }
 
 static double link_rate(const struct cxms_link *l)

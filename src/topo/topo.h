@@ -31,6 +31,74 @@ struct cxms_bw {
 	uint64_t read, write, total;
 };
 
+/* How memory answers under load. */
+enum cxms_model {
+	CXMS_MODEL_TYPICAL, /* not stated: idle latency, and the shape of measured devices */
+	CXMS_MODEL_FIXED,   /* idle latency; a request waits for the bandwidth only */
+	CXMS_MODEL_QUEUE,   /* channels in parallel, time lost between reads and writes */
+	CXMS_MODEL_BANK,    /* channels of banks with an open row each, refresh */
+	CXMS_MODEL_CURVE,   /* measured latency against bandwidth and read share */
+	CXMS_MODEL_SSD,	    /* a buffer of pages in front of a slow medium */
+	CXMS_MODEL_FAR	    /* pages fetched over a network into a local buffer */
+};
+
+/** struct cxms_dram - timing set of a DRAM part; times in ps (topo_dram.c gives each source) */
+struct cxms_dram {
+	const char *name;     /* "ddr5-4800" */
+	uint64_t bytes_per_s; /* peak of one channel */
+	uint32_t banks;	      /* of a rank */
+	uint32_t row_bytes;   /* of a bank, all chips of the channel together */
+	uint64_t cl_ps, rcd_ps, rp_ps, ras_ps, wr_ps, wtr_ps, rtw_ps, rfc_ps, refi_ps;
+};
+
+/** struct cxms_curve_part - one read share of a curve; bandwidth rises strictly up to the peak */
+struct cxms_curve_part {
+	double read_pct;
+	size_t n;
+	const double *bytes_per_s, *latency_ps; /* [n] up to the peak, smoothed to rise */
+	size_t n_over;				/* the branch behind the peak, as measured */
+	const double *over_bytes_per_s, *over_latency_ps;
+};
+/** struct cxms_topo_curve - a measured bandwidth-latency curve, by rising read share */
+struct cxms_topo_curve {
+	const char *name, *source; /* provenance, one line */
+	double idle_ps;
+	size_t n_part;
+	const struct cxms_curve_part *part;
+};
+
+/** struct cxms_memory - the model of a memdev or of local DRAM; fields of other models are 0 */
+struct cxms_memory {
+	enum cxms_model model;
+	const struct cxms_topo_curve *curve;
+	bool curve_absolute;	/* bandwidth axis as measured, not as a share of the capacity */
+	uint32_t channels;	/* QUEUE, BANK */
+	uint32_t ranks;		/* BANK: of a channel */
+	uint64_t turnaround_ps; /* QUEUE: between a read and a write of a channel */
+	const struct cxms_dram *dram; /* BANK */
+	bool closed_page;	      /* BANK: rows close after each access */
+	/* SSD, FAR */
+	uint64_t page_bytes, buffer_bytes;
+	uint64_t fetch_ps;	      /* a page that the buffer lacks, idle */
+	uint64_t fault_ps;	      /* FAR: software on the faulting core, beside the fetch */
+	uint64_t backing_bytes_per_s; /* of the medium or the network */
+	uint32_t depth;		      /* fetches at the same time */
+	/* tail: added to the idle latency of this share of the requests, 0 = none */
+	uint64_t tail_p99_ps, tail_p999_ps;
+};
+
+/** struct cxms_extent - dynamic capacity that comes (or goes) at a time of the run */
+struct cxms_extent {
+	const char *host; /* NULL: the only one */
+	uint64_t at_ns;
+	int64_t bytes; /* > 0 added, < 0 released; a multiple of 256 MiB */
+};
+/** struct cxms_logical - a host's share of a multi-logical device */
+struct cxms_logical {
+	const char *host;
+	uint64_t capacity_bytes;
+};
+
 enum cxms_dev_type { CXMS_DEV_SWITCH, CXMS_DEV_MEMDEV };
 
 struct cxms_dev {
@@ -44,7 +112,12 @@ struct cxms_dev {
 				    trip */
 	struct cxms_bw bw;	 /* memdev: device; switch: shared internal bandwidth */
 	uint64_t capacity_bytes; /* memdev */
-	unsigned line;		 /* in the file */
+	struct cxms_memory memory; /* memdev */
+	size_t n_logical;
+	const struct cxms_logical *logical; /* memdev; none = one host, or all share it */
+	size_t n_extent;
+	const struct cxms_extent *extent; /* memdev, by time; none = capacity is there at once */
+	unsigned line;			  /* in the file */
 };
 
 #define CXMS_PREFETCH_MAX 2 /* prefetchers of one cache: each type once */
@@ -84,6 +157,10 @@ struct cxms_host {
 	uint64_t local_latency_ps;
 	struct cxms_bw local_bw;
 	uint64_t local_capacity_bytes; /* CXMS_UNLIMITED when not stated */
+	struct cxms_memory local_memory;
+	/* what local and CXL traffic share on the way out of the core: all CXMS_UNLIMITED when not
+	 * stated */
+	struct cxms_bw bridge_bw;
 };
 
 /** struct cxms_region - the memdevs it interleaves, in order; one default region over all when none
@@ -93,6 +170,7 @@ struct cxms_region {
 	size_t n_target;
 	const int *target; /* indices into dev[] */
 	uint64_t granularity_bytes;
+	double weight; /* share of the CXL pages, relative; not stated: the region's capacity */
 };
 
 /** struct cxms_assumed - a figure the file did not give; struct cxms_ignored - a key that nothing
@@ -120,6 +198,7 @@ struct cxms_topo {
 	const char *policy; /* placement.policy, NULL when not stated */
 	size_t n_split;
 	const double *split_pct; /* placement.splits, per cent local; n 0 = not stated */
+	uint32_t local_weight;	 /* placement.weights: pages of `local` a turn; 0 = not stated */
 	size_t n_assumed;
 	const struct cxms_assumed *assumed;
 	size_t n_key; /* every model key the file states: see cxms_topo_ignored() */

@@ -38,7 +38,7 @@ static struct cxms_server any_server(struct cxms_rng *rng)
 	s.write_cap = any_cap(rng);
 	s.total_cap = log_uniform(rng, 1e9, 1e12);
 	s.idle_ps = log_uniform(rng, 1e3, 1e6);
-	s.queue_md1 = cxms_rng_below(rng, 2) == 0;
+	s.shape = cxms_rng_below(rng, 2) ? CXMS_SHAPE_MD1 : CXMS_SHAPE_TYPICAL;
 	return s;
 }
 

@@ -25,14 +25,14 @@ static double any_cap(struct cxms_rng *rng)
 
 static struct cxms_server any_server(struct cxms_rng *rng)
 {
-	struct cxms_server s = {.kind = cxms_rng_below(rng, 2) ? CXMS_SERVER_LINK
-							       : CXMS_SERVER_DEVICE,
-				.dir_bytes_per_s = log_between(rng, 1e9, 2e11),
-				.read_cap = any_cap(rng),
-				.write_cap = any_cap(rng),
-				.total_cap = any_cap(rng),
-				.idle_ps = log_between(rng, 8e4, 8e5),
-				.queue_md1 = cxms_rng_below(rng, 2) == 0};
+	struct cxms_server s = {
+		.kind = cxms_rng_below(rng, 2) ? CXMS_SERVER_LINK : CXMS_SERVER_DEVICE,
+		.dir_bytes_per_s = log_between(rng, 1e9, 2e11),
+		.read_cap = any_cap(rng),
+		.write_cap = any_cap(rng),
+		.total_cap = any_cap(rng),
+		.idle_ps = log_between(rng, 8e4, 8e5),
+		.shape = cxms_rng_below(rng, 2) ? CXMS_SHAPE_MD1 : CXMS_SHAPE_TYPICAL};
 	return s;
 }
 

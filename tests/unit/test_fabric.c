@@ -61,7 +61,7 @@ static void test_paths_and_latencies(void **state)
 		shared += passes(&f, 1, s) && passes(&f, 2, s);
 		if (passes(&f, 1, s) && passes(&f, 2, s) &&
 		    f.server[s].kind == CXMS_SERVER_DEVICE) {
-			assert_true(f.server[s].queue_md1);
+			assert_int_equal(f.server[s].shape, CXMS_SHAPE_MD1);
 			assert_true(is(f.server[s].total_cap, 50e9));
 		}
 	}

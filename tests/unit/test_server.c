@@ -156,7 +156,7 @@ static void test_md1_closed_form(void **state)
 				 .read_cap = INFINITY,
 				 .write_cap = INFINITY,
 				 .total_cap = 64e9,
-				 .queue_md1 = true};
+				 .shape = CXMS_SHAPE_MD1};
 	for (double rho = 0.1; rho < 0.95; rho += 0.2) {
 		struct cxms_load l = {rho * 1e9, 0};
 		double want = rho / (2 * (1 - rho)) * 1000; /* 64 B at 64 GB/s: 1000 ps */
@@ -180,7 +180,7 @@ static void test_wait_ends_at_saturation(void **state)
 				.total_cap = INFINITY,
 				.idle_ps = 1e5};
 	struct cxms_server md1 = d, link = gen5_x8();
-	md1.queue_md1 = true;
+	md1.shape = CXMS_SHAPE_MD1;
 	const struct cxms_server *const servers[] = {&d, &md1, &link};
 	for (size_t i = 0; i < 3; i++) {
 		double full = cxms_server_peak_bytes_per_s(servers[i], 1) / 64;
