@@ -76,17 +76,17 @@ static void read_memdev(struct topo_build *b, const struct cxms_cfg_node *n, con
 		.capacity_bytes = d->capacity_bytes,
 		.channels = CXMS_ASSUMED_MEMDEV_CHANNELS,
 		.channels_reason = "not stated; two channels, as the Astera Leo has"};
-	const struct cxms_cfg_node *v = cxms_cfg_get(n, "curve");
+	const struct cxms_cfg_node *v = cxms_cfg_get(n, "preset");
 	const struct cxms_cfg_node *bandwidth = cxms_cfg_get(n, "bandwidth");
 	const char *preset;
 	topo_read_memory(b, n, &at, &d->memory);
-	if (v)
-		topo_read_curve(b, v);
-	v = cxms_cfg_get(n, "preset");
+	topo_read_curve(b, n, path, &d->memory);
 	if (v && topo_read_ident(b, v, &preset))
 		topo_not_yet(b, v, "a memdev 'preset'", "state latency, bandwidth and capacity");
 	if (d->memory.model == CXMS_MODEL_BANK)
 		topo_bank_bandwidth(b, bandwidth, path, &d->memory, &d->bw);
+	else if (d->memory.curve)
+		topo_curve_capacity(b, n, path, &d->memory, &d->link, &d->bw);
 	else if (!bandwidth)
 		topo_assume(b, path, "bandwidth", "unlimited",
 			    "not stated; only the link bounds it");

@@ -92,7 +92,9 @@ struct topo_owner {
 	size_t cap_assumed, cap_stated;
 	struct cxms_assumed *assumed;
 	struct cxms_ignored *stated;
-	const char *prefetch[TOPO_LEVELS]; /* by level, as YAML */
+	const char *prefetch[TOPO_LEVELS];    /* by level, as YAML */
+	const struct cxms_topo_curve **curve; /* read so far */
+	size_t n_curve, cap_curve;
 	bool region_stated;
 };
 
@@ -135,7 +137,6 @@ bool topo_read_key(struct topo_build *b, const struct cxms_cfg_node *n, const st
 		   void *base);
 void topo_read_bandwidth(struct topo_build *b, const struct cxms_cfg_node *n, const char *path,
 			 struct cxms_bw *bw);
-void topo_read_curve(struct topo_build *b, const struct cxms_cfg_node *n);
 bool topo_read_ident(struct topo_build *b, const struct cxms_cfg_node *n, const char **out);
 /** @n is there and is the scalar @word */
 bool topo_is_word(const struct cxms_cfg_node *n, const char *word);
@@ -169,6 +170,41 @@ void topo_read_host(struct topo_build *b, const struct cxms_cfg_node *root);
 void topo_read_devices(struct topo_build *b, const struct cxms_cfg_node *root);
 void topo_read_regions(struct topo_build *b, const struct cxms_cfg_node *root);
 void topo_read_placement(struct topo_build *b, const struct cxms_cfg_node *root);
+
+/* topo_data.c: the folder of curves and presets that comes with the program */
+struct topo_names {
+	char **name; /* sorted */
+	size_t n, cap;
+};
+/** $CXMS_DATA_DIR, else where the program was built or installed */
+const char *topo_data_dir(void);
+bool topo_is_file(const char *path);
+/** a regular file of at most @max bytes; 0 or -errno */
+int topo_data_read(const char *path, size_t max, struct cxms_buf *out, struct cxms_err *err);
+/** names of the files in a folder there that end in @suffix; 0 or -errno, @out then partly filled
+ */
+int topo_data_names(const char *folder, const char *suffix, struct topo_names *out);
+void topo_data_join(const struct topo_names *names, struct cxms_buf *out);
+void topo_names_free(struct topo_names *names);
+
+/* topo_curve.c */
+/**
+ * topo_curve_parse() - the text of a curve file
+ * @name: how the curve is called; @file: for messages "file:line: what"
+ * Return: 0, -EINVAL, -EFBIG, -ENOMEM. Owner: all of it is @own's
+ */
+int topo_curve_parse(struct topo_owner *own, const char *name, const char *file, const void *data,
+		     size_t len, const struct cxms_topo_curve **out, struct cxms_err *err);
+double topo_curve_peak(const struct cxms_curve_part *part); /* bytes/s */
+
+/* topo_curve_key.c */
+/** the key `curve` of a memdev or of host.local, when it is there */
+void topo_read_curve(struct topo_build *b, const struct cxms_cfg_node *map, const char *path,
+		     struct cxms_memory *m);
+/** after link and bandwidth: the curve's peak where no bandwidth is stated; contradictions */
+void topo_curve_capacity(struct topo_build *b, const struct cxms_cfg_node *map, const char *path,
+			 const struct cxms_memory *m, const struct cxms_link *link,
+			 struct cxms_bw *bw);
 
 /* topo_check.c */
 void topo_check_graph(struct topo_build *b);

@@ -148,6 +148,14 @@ static void put_bandwidth(const struct cxms_topo *t, struct cxms_buf *out, const
 	end_line(t, out, path, "bandwidth");
 }
 
+static void put_quoted(struct cxms_buf *out, const char *s)
+{
+	cxms_buf_printf(out, "\"");
+	for (; *s; s++)
+		cxms_buf_printf(out, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s);
+	cxms_buf_printf(out, "\"");
+}
+
 /* A word, or a map with one key a line, each with what was assumed. */
 static void put_model(const struct cxms_topo *t, struct cxms_buf *out, const char *path,
 		      const char *indent, const struct cxms_memory *m)
@@ -179,11 +187,23 @@ static void put_model(const struct cxms_topo *t, struct cxms_buf *out, const cha
 	}
 }
 
+static void put_curve(const struct cxms_topo *t, struct cxms_buf *out, const char *path,
+		      const char *indent, const struct cxms_memory *m)
+{
+	if (!m->curve)
+		return;
+	cxms_buf_printf(out, "%scurve: {name: ", indent);
+	put_quoted(out, m->curve->name);
+	cxms_buf_printf(out, ", absolute: %s}", m->curve_absolute ? "true" : "false");
+	end_line(t, out, path, "curve");
+}
+
 static void put_memory(const struct cxms_topo *t, struct cxms_buf *out, const char *path,
 		       const char *indent, const struct cxms_memory *m)
 {
 	char p99[CXMS_FMT_MAX], p999[CXMS_FMT_MAX];
 	put_model(t, out, path, indent, m);
+	put_curve(t, out, path, indent, m);
 	if (m->tail_p999_ps)
 		cxms_buf_printf(out, "%stail: {p99: %s, p999: %s}\n", indent,
 				cxms_fmt_quantity(p99, CXMS_UNIT_TIME_PS, m->tail_p99_ps),
@@ -298,10 +318,9 @@ static void put_placement(const struct cxms_topo *t, struct cxms_buf *out)
 
 void cxms_topo_show(const struct cxms_topo *t, struct cxms_buf *out)
 {
-	cxms_buf_printf(out, "schema: 1\nname: \"");
-	for (const char *p = t->name; *p; p++)
-		cxms_buf_printf(out, *p == '"' || *p == '\\' ? "\\%c" : "%c", *p);
-	cxms_buf_printf(out, "\"\n");
+	cxms_buf_printf(out, "schema: 1\nname: ");
+	put_quoted(out, t->name);
+	cxms_buf_printf(out, "\n");
 	put_host(t, out);
 	cxms_buf_printf(out, "devices:\n");
 	for (size_t i = 0; i < t->n_dev; i++)
