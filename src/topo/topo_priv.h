@@ -27,6 +27,10 @@ struct cxms_err;
 	5u		    /* 128b/130b ends with Gen 5; Gen 6 sends PAM4 flits (PCIe 6.0, 4.2) */
 #define TOPO_68B_MAX_GEN 5u /* above it the default flit is 256 B (PCIe 6.0, 4.2.3) */
 
+#define TOPO_MIN_RATE	1000000ull	    /* bytes/s: below it a line takes over 64 us */
+#define TOPO_MAX_RATE	1000000000000000ull /* bytes/s */
+#define TOPO_MAX_MEMORY (1ull << 52) /* bytes: the 52 physical address bits of x86-64 and CXL */
+
 /** enum topo_level - caches in the order of their keys */
 enum topo_level { TOPO_L1I, TOPO_L1D, TOPO_L2, TOPO_LLC, TOPO_LEVELS };
 
@@ -55,13 +59,30 @@ struct topo_table {
 	size_t n;
 };
 
+/* initialiser of a struct topo_table */
+#define TOPO_TABLE(keys)                                                                           \
+	{                                                                                          \
+		(keys), sizeof(keys) / sizeof((keys)[0])                                           \
+	}
+
 extern const struct topo_table topo_keys_top, topo_keys_host, topo_keys_cpu, topo_keys_caches,
 	topo_keys_l1i, topo_keys_l1d, topo_keys_l2, topo_keys_llc, topo_keys_prefetch,
 	topo_keys_tlb, topo_keys_local, topo_keys_curve, topo_keys_bandwidth, topo_keys_device,
-	topo_keys_link, topo_keys_region, topo_keys_placement;
+	topo_keys_link, topo_keys_region, topo_keys_placement, topo_keys_bridge, topo_keys_plain,
+	topo_keys_queue, topo_keys_bank, topo_keys_ssd, topo_keys_far, topo_keys_tail;
 extern const char *const topo_dev_words[],
 	*const topo_flit_words[], *const topo_page_words[], *const topo_prefetch_words[],
 								    *const topo_fetch_words[];
+
+/** struct topo_model - a word of `model` and the keys that its map takes */
+struct topo_model {
+	const char *word;
+	enum cxms_model model;
+	const struct topo_table *keys;
+	bool local; /* local DRAM may have it */
+};
+#define TOPO_MODELS 6
+extern const struct topo_model topo_models[TOPO_MODELS];
 
 /** struct topo_owner - cxms_topo.owner: everything a topology points to */
 struct topo_owner {
@@ -71,7 +92,9 @@ struct topo_owner {
 	size_t cap_assumed, cap_stated;
 	struct cxms_assumed *assumed;
 	struct cxms_ignored *stated;
-	const char *prefetch[TOPO_LEVELS]; /* by level, as YAML */
+	const char *prefetch[TOPO_LEVELS];    /* by level, as YAML */
+	const struct cxms_topo_curve **curve; /* read so far */
+	size_t n_curve, cap_curve;
 	bool region_stated;
 };
 
@@ -114,18 +137,74 @@ bool topo_read_key(struct topo_build *b, const struct cxms_cfg_node *n, const st
 		   void *base);
 void topo_read_bandwidth(struct topo_build *b, const struct cxms_cfg_node *n, const char *path,
 			 struct cxms_bw *bw);
-void topo_read_curve(struct topo_build *b, const struct cxms_cfg_node *n);
 bool topo_read_ident(struct topo_build *b, const struct cxms_cfg_node *n, const char **out);
 /** @n is there and is the scalar @word */
 bool topo_is_word(const struct cxms_cfg_node *n, const char *word);
 bool topo_is_ident(const char *s);
 bool topo_is_title(const char *s);
 
+/* topo_dram.c: parts by their index; NULL behind the last */
+const struct cxms_dram *topo_dram(size_t i);
+
+/* topo_memory.c */
+struct topo_memory_at {
+	const char *path;	     /* "devices.mem0" */
+	bool local;		     /* local DRAM */
+	uint64_t capacity_bytes;     /* 0 = not known: errors are reported already */
+	uint32_t channels;	     /* assumed where the model has some and the file is silent */
+	const char *channels_reason; /* and why */
+};
+/** `model` and `tail` of a memdev or of local DRAM: @map into @m */
+void topo_read_memory(struct topo_build *b, const struct cxms_cfg_node *map,
+		      const struct topo_memory_at *at, struct cxms_memory *m);
+/**
+ * topo_bank_bandwidth() - rates of the `bank` model: its peak as @bw when the file states none,
+ * else an error where the file states more than its channels pass
+ * @bandwidth: the key in the file, or NULL
+ */
+void topo_bank_bandwidth(struct topo_build *b, const struct cxms_cfg_node *bandwidth,
+			 const char *path, const struct cxms_memory *m, struct cxms_bw *bw);
+
 /* topo_host.c, topo_device.c, topo_region.c */
 void topo_read_host(struct topo_build *b, const struct cxms_cfg_node *root);
 void topo_read_devices(struct topo_build *b, const struct cxms_cfg_node *root);
 void topo_read_regions(struct topo_build *b, const struct cxms_cfg_node *root);
 void topo_read_placement(struct topo_build *b, const struct cxms_cfg_node *root);
+
+/* topo_data.c: the folder of curves and presets that comes with the program */
+struct topo_names {
+	char **name; /* sorted */
+	size_t n, cap;
+};
+/** $CXMS_DATA_DIR, else where the program was built or installed */
+const char *topo_data_dir(void);
+bool topo_is_file(const char *path);
+/** a regular file of at most @max bytes; 0 or -errno */
+int topo_data_read(const char *path, size_t max, struct cxms_buf *out, struct cxms_err *err);
+/** names of the files in a folder there that end in @suffix; 0 or -errno, @out then partly filled
+ */
+int topo_data_names(const char *folder, const char *suffix, struct topo_names *out);
+void topo_data_join(const struct topo_names *names, struct cxms_buf *out);
+void topo_names_free(struct topo_names *names);
+
+/* topo_curve.c */
+/**
+ * topo_curve_parse() - the text of a curve file
+ * @name: how the curve is called; @file: for messages "file:line: what"
+ * Return: 0, -EINVAL, -EFBIG, -ENOMEM. Owner: all of it is @own's
+ */
+int topo_curve_parse(struct topo_owner *own, const char *name, const char *file, const void *data,
+		     size_t len, const struct cxms_topo_curve **out, struct cxms_err *err);
+double topo_curve_peak(const struct cxms_curve_part *part); /* bytes/s */
+
+/* topo_curve_key.c */
+/** the key `curve` of a memdev or of host.local, when it is there */
+void topo_read_curve(struct topo_build *b, const struct cxms_cfg_node *map, const char *path,
+		     struct cxms_memory *m);
+/** after link and bandwidth: the curve's peak where no bandwidth is stated; contradictions */
+void topo_curve_capacity(struct topo_build *b, const struct cxms_cfg_node *map, const char *path,
+			 const struct cxms_memory *m, const struct cxms_link *link,
+			 struct cxms_bw *bw);
 
 /* topo_check.c */
 void topo_check_graph(struct topo_build *b);
