@@ -42,7 +42,8 @@ enum cxms_model {
 	CXMS_MODEL_FAR	    /* pages fetched over a network into a local buffer */
 };
 
-/** struct cxms_dram - timing set of a DRAM part; times in ps (topo_dram.c gives each source) */
+/** struct cxms_dram - timing set of a DRAM part; times in ps (topo_dram.c gives each source).
+ * wtr: end of the write's data to a read command; rtw: read command to write command */
 struct cxms_dram {
 	const char *name;     /* "ddr5-4800" */
 	uint64_t bytes_per_s; /* peak of one channel */

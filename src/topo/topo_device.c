@@ -4,6 +4,8 @@
 #include "base/near.h"
 #include "topo/topo_priv.h"
 
+#define CXMS_ASSUMED_MEMDEV_CHANNELS 2 /* Astera Leo: two channels of DDR5-5600 behind one x16 */
+
 static void read_flit(struct topo_build *b, const struct cxms_cfg_node *link, struct cxms_link *out)
 {
 	const struct cxms_cfg_node *n = cxms_cfg_get(link, "flit");
@@ -66,23 +68,33 @@ static void read_figures(struct topo_build *b, const struct cxms_cfg_node *n, co
 	}
 }
 
-static void read_memdev(struct topo_build *b, const struct cxms_cfg_node *n, const char *path)
+static void read_memdev(struct topo_build *b, const struct cxms_cfg_node *n, const char *path,
+			struct cxms_dev *d)
 {
+	const struct topo_memory_at at = {
+		.path = path,
+		.capacity_bytes = d->capacity_bytes,
+		.channels = CXMS_ASSUMED_MEMDEV_CHANNELS,
+		.channels_reason = "not stated; two channels, as the Astera Leo has"};
 	const struct cxms_cfg_node *v = cxms_cfg_get(n, "curve");
+	const struct cxms_cfg_node *bandwidth = cxms_cfg_get(n, "bandwidth");
 	const char *preset;
+	topo_read_memory(b, n, &at, &d->memory);
 	if (v)
 		topo_read_curve(b, v);
 	v = cxms_cfg_get(n, "preset");
 	if (v && topo_read_ident(b, v, &preset))
 		topo_not_yet(b, v, "a memdev 'preset'", "state latency, bandwidth and capacity");
-	if (!cxms_cfg_get(n, "bandwidth"))
+	if (d->memory.model == CXMS_MODEL_BANK)
+		topo_bank_bandwidth(b, bandwidth, path, &d->memory, &d->bw);
+	else if (!bandwidth)
 		topo_assume(b, path, "bandwidth", "unlimited",
 			    "not stated; only the link bounds it");
 }
 
 static void refuse_memdev_keys(struct topo_build *b, const struct cxms_cfg_node *n)
 {
-	static const char *const keys[] = {"capacity", "curve", "preset"};
+	static const char *const keys[] = {"capacity", "curve", "preset", "model", "tail"};
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		const struct cxms_cfg_node *v = cxms_cfg_get(n, keys[i]);
 		if (v)
@@ -130,7 +142,7 @@ static void read_device(struct topo_build *b, const struct cxms_cfg_node *n, str
 		return;
 	read_figures(b, n, path, d);
 	if (d->type == CXMS_DEV_MEMDEV)
-		read_memdev(b, n, path);
+		read_memdev(b, n, path, d);
 	else
 		refuse_memdev_keys(b, n);
 }

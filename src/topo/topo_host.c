@@ -12,8 +12,9 @@
  * Xeon Platinum 8480+ (Mess benchmark, 240.6 GB/s). A stored line is read before it is written
  * back, so stores alone get half.
  */
-#define CXMS_ASSUMED_LOCAL_TOTAL 240000000000ull
-#define CXMS_ASSUMED_LOCAL_WRITE 120000000000ull
+#define CXMS_ASSUMED_LOCAL_TOTAL    240000000000ull
+#define CXMS_ASSUMED_LOCAL_WRITE    120000000000ull
+#define CXMS_ASSUMED_LOCAL_CHANNELS 8 /* channels of that part */
 
 uint32_t cxms_topo_scheduler(const struct cxms_host *h)
 {
@@ -248,6 +249,30 @@ static void read_tlb(struct topo_build *b, const struct cxms_cfg_node *n, struct
 	topo_assume_exact_only(b);
 }
 
+/* Model and bandwidth: that of a bank model follows from its channels. */
+static void read_local_memory(struct topo_build *b, const struct cxms_cfg_node *n,
+			      struct cxms_host *h)
+{
+	static const char path[] = "host.local";
+	const struct topo_memory_at at = {.path = path,
+					  .local = true,
+					  .channels = CXMS_ASSUMED_LOCAL_CHANNELS,
+					  .channels_reason = "not stated; Xeon Platinum 8480+"};
+	const struct cxms_cfg_node *bandwidth = cxms_cfg_get(n, "bandwidth");
+	topo_read_memory(b, n, &at, &h->local_memory);
+	if (bandwidth)
+		topo_read_bandwidth(b, bandwidth, path, &h->local_bw);
+	if (h->local_memory.model == CXMS_MODEL_BANK) {
+		topo_bank_bandwidth(b, bandwidth, path, &h->local_memory, &h->local_bw);
+	} else if (!bandwidth) {
+		h->local_bw = (struct cxms_bw){CXMS_ASSUMED_LOCAL_TOTAL, CXMS_ASSUMED_LOCAL_WRITE,
+					       CXMS_ASSUMED_LOCAL_TOTAL};
+		topo_assume(b, path, "bandwidth", "{read: 240GB/s, write: 120GB/s, total: 240GB/s}",
+			    "not stated; 8 channels of DDR5-4800 as measured on a Xeon Platinum "
+			    "8480+");
+	}
+}
+
 static void read_local(struct topo_build *b, const struct cxms_cfg_node *n, struct cxms_host *h)
 {
 	const struct cxms_cfg_node *v = cxms_cfg_get(n, "latency");
@@ -268,20 +293,25 @@ static void read_local(struct topo_build *b, const struct cxms_cfg_node *n, stru
 				       "107ns, or auto for the recording machine's",
 				       k->name);
 	}
-	v = cxms_cfg_get(n, "bandwidth");
-	if (v) {
-		topo_read_bandwidth(b, v, "host.local", &h->local_bw);
-	} else {
-		h->local_bw = (struct cxms_bw){CXMS_ASSUMED_LOCAL_TOTAL, CXMS_ASSUMED_LOCAL_WRITE,
-					       CXMS_ASSUMED_LOCAL_TOTAL};
-		topo_assume(b, "host.local", "bandwidth",
-			    "{read: 240GB/s, write: 120GB/s, total: 240GB/s}",
-			    "not stated; 8 channels of DDR5-4800 as measured on a Xeon Platinum "
-			    "8480+");
-	}
+	read_local_memory(b, n, h);
 	v = cxms_cfg_get(n, "curve");
 	if (v)
 		topo_read_curve(b, v);
+}
+
+/* What local and CXL traffic share on the way out of the core; nothing when not stated. */
+static void read_bridge(struct topo_build *b, const struct cxms_cfg_node *n, struct cxms_host *h)
+{
+	const struct cxms_cfg_node *v = cxms_cfg_get(n, "bandwidth");
+	h->bridge_bw = (struct cxms_bw){CXMS_UNLIMITED, CXMS_UNLIMITED, CXMS_UNLIMITED};
+	if (!n || !topo_is_map(b, n, &topo_keys_bridge))
+		return;
+	if (v)
+		topo_read_bandwidth(b, v, "host.bridge", &h->bridge_bw);
+	else
+		cxms_cfg_error(
+			&b->errs, n, true,
+			"'host.bridge' lacks the key 'bandwidth'; give a rate, or remove it");
 }
 
 void topo_read_host(struct topo_build *b, const struct cxms_cfg_node *root)
@@ -300,6 +330,7 @@ void topo_read_host(struct topo_build *b, const struct cxms_cfg_node *root)
 	read_cpu(b, cxms_cfg_get(host, "cpu"), h);
 	read_caches(b, cxms_cfg_get(host, "caches"));
 	read_tlb(b, cxms_cfg_get(host, "tlb"), h);
+	read_bridge(b, cxms_cfg_get(host, "bridge"), h);
 	const struct cxms_cfg_node *local = cxms_cfg_get(host, "local");
 	if (local)
 		read_local(b, local, h);

@@ -1,24 +1,16 @@
 #include "base/units.h"
 #include "topo/topo_priv.h"
 
-#define N(a) (sizeof(a) / sizeof((a)[0]))
-#define TABLE(a)                                                                                   \
-	{                                                                                          \
-		(a), N(a)                                                                          \
-	}
-#define PS_PER_MS  (CXMS_PS_PER_S / 1000)
-#define PS_PER_US  (CXMS_PS_PER_S / 1000000)
-#define KIB(n)	   ((n)*1024ull)
-#define MIB(n)	   ((n)*1048576ull)
-#define GIB(n)	   ((n)*1073741824ull)
-#define PLAIN	   CXMS_UNIT_COUNT
-#define HOST(f)	   offsetof(struct cxms_host, f)
-#define LINK(f)	   offsetof(struct cxms_link, f)
-#define DEV(f)	   offsetof(struct cxms_dev, f)
-#define BW(f)	   offsetof(struct cxms_bw, f)
-#define MIN_RATE   1000000ull	       /* bytes/s: below it a line takes over 64 us */
-#define MAX_RATE   1000000000000000ull /* bytes/s */
-#define MAX_MEMORY (1ull << 52)	       /* bytes: the 52 physical address bits of x86-64 and CXL */
+#define PS_PER_MS (CXMS_PS_PER_S / 1000)
+#define PS_PER_US (CXMS_PS_PER_S / 1000000)
+#define KIB(n)	  ((n)*1024ull)
+#define MIB(n)	  ((n)*1048576ull)
+#define GIB(n)	  ((n)*1073741824ull)
+#define PLAIN	  CXMS_UNIT_COUNT
+#define HOST(f)	  offsetof(struct cxms_host, f)
+#define LINK(f)	  offsetof(struct cxms_link, f)
+#define DEV(f)	  offsetof(struct cxms_dev, f)
+#define BW(f)	  offsetof(struct cxms_bw, f)
 
 /*
  * Assumed where a file is silent: one socket of an Intel Xeon Platinum 8480+ (Sapphire Rapids, 56
@@ -106,14 +98,14 @@ static const struct topo_key cpu_keys[] = {
 	COUNT("l1d_mshrs", HOST(l1d_mshrs), 1, 1024, CXMS_ASSUMED_L1D_MSHR, NULL),
 	COUNT("l2_mshrs", HOST(l2_mshrs), 1, 1024, CXMS_ASSUMED_L2_MSHR, NULL),
 };
-const struct topo_table topo_keys_cpu = TABLE(cpu_keys);
+const struct topo_table topo_keys_cpu = TOPO_TABLE(cpu_keys);
 
 static const struct topo_key prefetch_keys[] = {
 	{.name = "type", .kind = TOPO_OWN},
 	{.name = "degree", .kind = TOPO_OWN, .unit = PLAIN, .min = 1, .max = 64},
 	{.name = "distance", .kind = TOPO_OWN, .unit = PLAIN, .min = 0, .max = 1024},
 };
-const struct topo_table topo_keys_prefetch = TABLE(prefetch_keys);
+const struct topo_table topo_keys_prefetch = TOPO_TABLE(prefetch_keys);
 
 /* size_why: NULL where sampled sources use the size */
 #define CACHE_KEYS(level, size_value, ways_value, cyc_value, size_why)                             \
@@ -209,10 +201,10 @@ static const struct topo_key l1d_keys[] = CACHE_KEYS(l1d, CXMS_ASSUMED_L1D, 12, 
 static const struct topo_key l2_keys[] = CACHE_KEYS(l2, CXMS_ASSUMED_L2, 16, 14, ONLY_CACHE);
 static const struct topo_key llc_keys[] =
 	CACHE_KEYS(llc, CXMS_ASSUMED_LLC, 15, CXMS_ASSUMED_LLC_CYC, NULL);
-const struct topo_table topo_keys_l1i = TABLE(l1i_keys);
-const struct topo_table topo_keys_l1d = TABLE(l1d_keys);
-const struct topo_table topo_keys_l2 = TABLE(l2_keys);
-const struct topo_table topo_keys_llc = TABLE(llc_keys);
+const struct topo_table topo_keys_l1i = TOPO_TABLE(l1i_keys);
+const struct topo_table topo_keys_l1d = TOPO_TABLE(l1d_keys);
+const struct topo_table topo_keys_l2 = TOPO_TABLE(l2_keys);
+const struct topo_table topo_keys_llc = TOPO_TABLE(llc_keys);
 
 static const struct topo_key caches_keys[] = {
 	{.name = "line", .kind = TOPO_OWN, .unit = CXMS_UNIT_BYTES, .unused = ONLY_CACHE},
@@ -221,7 +213,7 @@ static const struct topo_key caches_keys[] = {
 	{.name = "l2", .kind = TOPO_OWN, .sub = &topo_keys_l2, .unused = ONLY_CACHE},
 	{.name = "llc", .kind = TOPO_OWN, .sub = &topo_keys_llc},
 };
-const struct topo_table topo_keys_caches = TABLE(caches_keys);
+const struct topo_table topo_keys_caches = TOPO_TABLE(caches_keys);
 
 static const struct topo_key tlb_keys[] = {
 	COUNT("l1", HOST(tlb_l1), 1, 65536, CXMS_ASSUMED_TLB_L1, ONLY_TLB),
@@ -235,25 +227,25 @@ static const struct topo_key tlb_keys[] = {
 	 .offset = HOST(walk_ps),
 	 .unused = ONLY_WALK},
 };
-const struct topo_table topo_keys_tlb = TABLE(tlb_keys);
+const struct topo_table topo_keys_tlb = TOPO_TABLE(tlb_keys);
 
 #define RATE(key, field)                                                                           \
 	{                                                                                          \
-		.name = key, .kind = TOPO_OWN, .unit = CXMS_UNIT_BYTES_PER_S, .min = MIN_RATE,     \
-		.max = MAX_RATE, .offset = BW(field)                                               \
+		.name = key, .kind = TOPO_OWN, .unit = CXMS_UNIT_BYTES_PER_S,                      \
+		.min = TOPO_MIN_RATE, .max = TOPO_MAX_RATE, .offset = BW(field)                    \
 	}
 static const struct topo_key bandwidth_keys[] = {
 	RATE("read", read),
 	RATE("write", write),
 	RATE("total", total),
 };
-const struct topo_table topo_keys_bandwidth = TABLE(bandwidth_keys);
+const struct topo_table topo_keys_bandwidth = TOPO_TABLE(bandwidth_keys);
 
 static const struct topo_key curve_keys[] = {
 	{.name = "name", .kind = TOPO_OWN},
 	{.name = "absolute", .kind = TOPO_OWN},
 };
-const struct topo_table topo_keys_curve = TABLE(curve_keys);
+const struct topo_table topo_keys_curve = TOPO_TABLE(curve_keys);
 
 static const struct topo_key local_keys[] = {
 	{.name = "latency",
@@ -270,19 +262,27 @@ static const struct topo_key local_keys[] = {
 	 .store = TOPO_U64,
 	 .unit = CXMS_UNIT_BYTES,
 	 .min = MIB(1),
-	 .max = MAX_MEMORY,
+	 .max = TOPO_MAX_MEMORY,
 	 .offset = HOST(local_capacity_bytes)},
+	{.name = "model", .kind = TOPO_OWN},
+	{.name = "tail", .kind = TOPO_OWN},
 	{.name = "curve", .kind = TOPO_OWN},
 };
-const struct topo_table topo_keys_local = TABLE(local_keys);
+const struct topo_table topo_keys_local = TOPO_TABLE(local_keys);
+
+static const struct topo_key bridge_keys[] = {
+	{.name = "bandwidth", .kind = TOPO_OWN, .required = true},
+};
+const struct topo_table topo_keys_bridge = TOPO_TABLE(bridge_keys);
 
 static const struct topo_key host_keys[] = {
 	{.name = "cpu", .kind = TOPO_OWN, .sub = &topo_keys_cpu},
 	{.name = "caches", .kind = TOPO_OWN, .sub = &topo_keys_caches},
 	{.name = "tlb", .kind = TOPO_OWN, .sub = &topo_keys_tlb, .unused = ONLY_WALK},
 	{.name = "local", .kind = TOPO_OWN, .sub = &topo_keys_local},
+	{.name = "bridge", .kind = TOPO_OWN, .sub = &topo_keys_bridge},
 };
-const struct topo_table topo_keys_host = TABLE(host_keys);
+const struct topo_table topo_keys_host = TOPO_TABLE(host_keys);
 
 static const struct topo_key link_keys[] = {
 	{.name = "gen",
@@ -310,7 +310,7 @@ static const struct topo_key link_keys[] = {
 	 .max = PS_PER_MS,
 	 .offset = LINK(latency_ps)},
 };
-const struct topo_table topo_keys_link = TABLE(link_keys);
+const struct topo_table topo_keys_link = TOPO_TABLE(link_keys);
 
 /* latency is assumed for a switch only, and required of a memdev: topo_device.c */
 static const struct topo_key device_keys[] = {
@@ -334,12 +334,14 @@ static const struct topo_key device_keys[] = {
 	 .store = TOPO_U64,
 	 .unit = CXMS_UNIT_BYTES,
 	 .min = MIB(1),
-	 .max = MAX_MEMORY,
+	 .max = TOPO_MAX_MEMORY,
 	 .offset = DEV(capacity_bytes)},
+	{.name = "model", .kind = TOPO_OWN},
+	{.name = "tail", .kind = TOPO_OWN},
 	{.name = "curve", .kind = TOPO_OWN},
 	{.name = "preset", .kind = TOPO_OWN},
 };
-const struct topo_table topo_keys_device = TABLE(device_keys);
+const struct topo_table topo_keys_device = TOPO_TABLE(device_keys);
 
 static const struct topo_key region_keys[] = {
 	{.name = "name", .kind = TOPO_OWN},
@@ -350,13 +352,13 @@ static const struct topo_key region_keys[] = {
 	 .min = TOPO_MIN_GRANULARITY,
 	 .max = TOPO_MAX_GRANULARITY},
 };
-const struct topo_table topo_keys_region = TABLE(region_keys);
+const struct topo_table topo_keys_region = TOPO_TABLE(region_keys);
 
 static const struct topo_key placement_keys[] = {
 	{.name = "policy", .kind = TOPO_OWN},
 	{.name = "splits", .kind = TOPO_OWN, .unit = CXMS_UNIT_PCT, .max = 100},
 };
-const struct topo_table topo_keys_placement = TABLE(placement_keys);
+const struct topo_table topo_keys_placement = TOPO_TABLE(placement_keys);
 
 static const struct topo_key top_keys[] = {
 	{.name = "schema", .kind = TOPO_OWN, .unit = PLAIN, .min = 1, .max = 1},
@@ -366,4 +368,4 @@ static const struct topo_key top_keys[] = {
 	{.name = "regions", .kind = TOPO_OWN},
 	{.name = "placement", .kind = TOPO_OWN, .sub = &topo_keys_placement},
 };
-const struct topo_table topo_keys_top = TABLE(top_keys);
+const struct topo_table topo_keys_top = TOPO_TABLE(top_keys);

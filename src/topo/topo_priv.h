@@ -27,6 +27,10 @@ struct cxms_err;
 	5u		    /* 128b/130b ends with Gen 5; Gen 6 sends PAM4 flits (PCIe 6.0, 4.2) */
 #define TOPO_68B_MAX_GEN 5u /* above it the default flit is 256 B (PCIe 6.0, 4.2.3) */
 
+#define TOPO_MIN_RATE	1000000ull	    /* bytes/s: below it a line takes over 64 us */
+#define TOPO_MAX_RATE	1000000000000000ull /* bytes/s */
+#define TOPO_MAX_MEMORY (1ull << 52) /* bytes: the 52 physical address bits of x86-64 and CXL */
+
 /** enum topo_level - caches in the order of their keys */
 enum topo_level { TOPO_L1I, TOPO_L1D, TOPO_L2, TOPO_LLC, TOPO_LEVELS };
 
@@ -55,13 +59,30 @@ struct topo_table {
 	size_t n;
 };
 
+/* initialiser of a struct topo_table */
+#define TOPO_TABLE(keys)                                                                           \
+	{                                                                                          \
+		(keys), sizeof(keys) / sizeof((keys)[0])                                           \
+	}
+
 extern const struct topo_table topo_keys_top, topo_keys_host, topo_keys_cpu, topo_keys_caches,
 	topo_keys_l1i, topo_keys_l1d, topo_keys_l2, topo_keys_llc, topo_keys_prefetch,
 	topo_keys_tlb, topo_keys_local, topo_keys_curve, topo_keys_bandwidth, topo_keys_device,
-	topo_keys_link, topo_keys_region, topo_keys_placement;
+	topo_keys_link, topo_keys_region, topo_keys_placement, topo_keys_bridge, topo_keys_plain,
+	topo_keys_queue, topo_keys_bank, topo_keys_ssd, topo_keys_far, topo_keys_tail;
 extern const char *const topo_dev_words[],
 	*const topo_flit_words[], *const topo_page_words[], *const topo_prefetch_words[],
 								    *const topo_fetch_words[];
+
+/** struct topo_model - a word of `model` and the keys that its map takes */
+struct topo_model {
+	const char *word;
+	enum cxms_model model;
+	const struct topo_table *keys;
+	bool local; /* local DRAM may have it */
+};
+#define TOPO_MODELS 6
+extern const struct topo_model topo_models[TOPO_MODELS];
 
 /** struct topo_owner - cxms_topo.owner: everything a topology points to */
 struct topo_owner {
@@ -120,6 +141,28 @@ bool topo_read_ident(struct topo_build *b, const struct cxms_cfg_node *n, const 
 bool topo_is_word(const struct cxms_cfg_node *n, const char *word);
 bool topo_is_ident(const char *s);
 bool topo_is_title(const char *s);
+
+/* topo_dram.c: parts by their index; NULL behind the last */
+const struct cxms_dram *topo_dram(size_t i);
+
+/* topo_memory.c */
+struct topo_memory_at {
+	const char *path;	     /* "devices.mem0" */
+	bool local;		     /* local DRAM */
+	uint64_t capacity_bytes;     /* 0 = not known: errors are reported already */
+	uint32_t channels;	     /* assumed where the model has some and the file is silent */
+	const char *channels_reason; /* and why */
+};
+/** `model` and `tail` of a memdev or of local DRAM: @map into @m */
+void topo_read_memory(struct topo_build *b, const struct cxms_cfg_node *map,
+		      const struct topo_memory_at *at, struct cxms_memory *m);
+/**
+ * topo_bank_bandwidth() - rates of the `bank` model: its peak as @bw when the file states none,
+ * else an error where the file states more than its channels pass
+ * @bandwidth: the key in the file, or NULL
+ */
+void topo_bank_bandwidth(struct topo_build *b, const struct cxms_cfg_node *bandwidth,
+			 const char *path, const struct cxms_memory *m, struct cxms_bw *bw);
 
 /* topo_host.c, topo_device.c, topo_region.c */
 void topo_read_host(struct topo_build *b, const struct cxms_cfg_node *root);

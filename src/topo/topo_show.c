@@ -120,12 +120,17 @@ static void put_tlb(const struct cxms_topo *t, struct cxms_buf *out)
 	}
 }
 
+static bool is_unlimited(const struct cxms_bw *bw)
+{
+	return bw->read == CXMS_UNLIMITED && bw->write == CXMS_UNLIMITED &&
+	       bw->total == CXMS_UNLIMITED;
+}
+
 static void put_bandwidth(const struct cxms_topo *t, struct cxms_buf *out, const char *path,
 			  const char *indent, const struct cxms_bw *bw)
 {
 	char text[CXMS_FMT_MAX];
-	if (bw->read == CXMS_UNLIMITED && bw->write == CXMS_UNLIMITED &&
-	    bw->total == CXMS_UNLIMITED) {
+	if (is_unlimited(bw)) {
 		cxms_buf_printf(out, "%sbandwidth: unlimited", indent);
 		end_line(t, out, path, "bandwidth");
 		return;
@@ -141,6 +146,48 @@ static void put_bandwidth(const struct cxms_topo *t, struct cxms_buf *out, const
 	}
 	cxms_buf_printf(out, "}");
 	end_line(t, out, path, "bandwidth");
+}
+
+/* A word, or a map with one key a line, each with what was assumed. */
+static void put_model(const struct cxms_topo *t, struct cxms_buf *out, const char *path,
+		      const char *indent, const struct cxms_memory *m)
+{
+	const struct topo_model *model = &topo_models[0];
+	char below[TOPO_MAX_NAME_BYTES + 32];
+	if (m->model == CXMS_MODEL_CURVE)
+		return;
+	while (model->model != m->model)
+		model++;
+	snprintf(below, sizeof(below), "%s.model", path);
+	cxms_buf_printf(out, "%smodel:", indent);
+	if (model->keys->n == 1) {
+		cxms_buf_printf(out, " %s\n", model->word);
+		return;
+	}
+	cxms_buf_printf(out, "\n");
+	for (size_t i = 0; i < model->keys->n; i++) {
+		const struct topo_key *k = &model->keys->key[i];
+		cxms_buf_printf(out, "%s  %s: ", indent, k->name);
+		if (k->kind != TOPO_OWN)
+			put_value(out, k, m);
+		else if (strcmp(k->name, "channels") == 0)
+			cxms_buf_printf(out, "%" PRIu32, m->channels);
+		else
+			cxms_buf_printf(out, "%s",
+					strcmp(k->name, "dram") == 0 ? m->dram->name : model->word);
+		end_line(t, out, below, k->name);
+	}
+}
+
+static void put_memory(const struct cxms_topo *t, struct cxms_buf *out, const char *path,
+		       const char *indent, const struct cxms_memory *m)
+{
+	char p99[CXMS_FMT_MAX], p999[CXMS_FMT_MAX];
+	put_model(t, out, path, indent, m);
+	if (m->tail_p999_ps)
+		cxms_buf_printf(out, "%stail: {p99: %s, p999: %s}\n", indent,
+				cxms_fmt_quantity(p99, CXMS_UNIT_TIME_PS, m->tail_p99_ps),
+				cxms_fmt_quantity(p999, CXMS_UNIT_TIME_PS, m->tail_p999_ps));
 }
 
 static void put_host(const struct cxms_topo *t, struct cxms_buf *out)
@@ -161,6 +208,11 @@ static void put_host(const struct cxms_topo *t, struct cxms_buf *out)
 	put_bandwidth(t, out, "host.local", "    ", &h->local_bw);
 	if (h->local_capacity_bytes != CXMS_UNLIMITED)
 		put_key(t, out, "host.local", "    ", &topo_keys_local.key[2], h);
+	put_memory(t, out, "host.local", "    ", &h->local_memory);
+	if (!is_unlimited(&h->bridge_bw)) {
+		cxms_buf_printf(out, "  bridge:\n");
+		put_bandwidth(t, out, "host.bridge", "    ", &h->bridge_bw);
+	}
 }
 
 static void put_link(const struct cxms_topo *t, struct cxms_buf *out, const char *path,
@@ -196,6 +248,8 @@ static void put_device(const struct cxms_topo *t, struct cxms_buf *out, const st
 			put_key(t, out, path, "    ", k, d);
 	}
 	put_bandwidth(t, out, path, "    ", &d->bw);
+	if (d->type == CXMS_DEV_MEMDEV)
+		put_memory(t, out, path, "    ", &d->memory);
 }
 
 static void put_regions(const struct cxms_topo *t, struct cxms_buf *out)

@@ -20,10 +20,14 @@ static void note(struct topo_build *b, const char *path, const char *unused)
 		.key = path, .source = unused ? SAMPLED_SOURCES : NULL, .reason = unused};
 }
 
+/* Some scalar at or below @n is given in cycles. */
 static bool is_cyc(const struct cxms_cfg_node *n)
 {
 	size_t len = n->type == CXMS_CFG_SCALAR ? strlen(n->text) : 0;
-	return len > 3 && strcmp(n->text + len - 3, "cyc") == 0;
+	bool cyc = len > 3 && strcmp(n->text + len - 3, "cyc") == 0;
+	for (size_t i = 0; i < n->n_child && !cyc; i++)
+		cyc = is_cyc(n->child[i]);
+	return cyc;
 }
 
 /* Every stated key of @map and below, in file order; returns whether a used one is given in cycles.

@@ -441,6 +441,7 @@ static void assert_same_device(const struct cxms_dev *a, const struct cxms_dev *
 	assert_int_equal(a->latency_ps, b->latency_ps);
 	assert_memory_equal(&a->bw, &b->bw, sizeof(a->bw));
 	assert_int_equal(a->capacity_bytes, b->capacity_bytes);
+	assert_memory_equal(&a->memory, &b->memory, sizeof(a->memory));
 }
 
 /* `topo show` of a topology loads to the same one, and shows the same again. */
@@ -639,6 +640,12 @@ static void test_schema_md_has_every_key_with_range_and_default(void **state)
 		{"prefetch.", &topo_keys_prefetch},
 		{"host.tlb.", &topo_keys_tlb},
 		{"host.local.", &topo_keys_local},
+		{"host.bridge.", &topo_keys_bridge},
+		{"queue.", &topo_keys_queue},
+		{"bank.", &topo_keys_bank},
+		{"ssd.", &topo_keys_ssd},
+		{"far.", &topo_keys_far},
+		{"tail.", &topo_keys_tail},
 		{"bandwidth.", &topo_keys_bandwidth},
 		{"devices.NAME.", &topo_keys_device},
 		{"devices.NAME.link.", &topo_keys_link},
