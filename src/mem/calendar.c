@@ -6,84 +6,137 @@
 #include "base/err.h"
 #include "base/units.h"
 
+#define RING_BITS 17u
+_Static_assert(1u << RING_BITS == CXMS_CALENDAR_SLOTS, "a power of two");
+
+int cxms_calendar_init_ps(struct cxms_calendar *c, uint64_t service_ps, uint32_t ring_bits,
+			  struct cxms_err *err)
+{
+	*c = (struct cxms_calendar){.slot_bits = CXMS_CALENDAR_SLOT_MIN_BITS,
+				    .ring_bits = ring_bits};
+	while (c->slot_bits < CXMS_CALENDAR_SLOT_MAX_BITS && 1ull << c->slot_bits < 2 * service_ps)
+		c->slot_bits++;
+	c->slot_ps = 1u << c->slot_bits;
+	c->slot = calloc((size_t)1 << ring_bits, sizeof(*c->slot));
+	return c->slot ? 0 : cxms_fail(err, ENOMEM, "out of memory");
+}
+
 int cxms_calendar_init(struct cxms_calendar *c, uint64_t bytes_per_s, struct cxms_err *err)
 {
 	*c = (struct cxms_calendar){0};
 	if (bytes_per_s == 0 || bytes_per_s == UINT64_MAX)
 		return 0;
-	c->ps_per_byte_q16 = ((CXMS_PS_PER_S << 16) + bytes_per_s / 2) / bytes_per_s;
-	uint64_t two = (2 * CXMS_LINE_BYTES * c->ps_per_byte_q16) >> 16;
-	c->slot_ps = two < CXMS_CALENDAR_SLOT_MIN_PS   ? CXMS_CALENDAR_SLOT_MIN_PS
-		     : two > CXMS_CALENDAR_SLOT_MAX_PS ? CXMS_CALENDAR_SLOT_MAX_PS
-						       : (uint32_t)two;
-	c->slot = calloc(CXMS_CALENDAR_SLOTS, sizeof(*c->slot));
-	c->used_ps = calloc(CXMS_CALENDAR_SLOTS, sizeof(*c->used_ps));
-	if (c->slot && c->used_ps)
-		return 0;
-	cxms_calendar_fini(c);
-	return cxms_fail(err, ENOMEM, "out of memory");
+	uint64_t q16 = ((CXMS_PS_PER_S << 16) + bytes_per_s / 2) / bytes_per_s;
+	int rc = cxms_calendar_init_ps(c, (CXMS_LINE_BYTES * q16) >> 16, RING_BITS, err);
+	c->ps_per_byte_q16 = q16;
+	return rc;
 }
 
 void cxms_calendar_fini(struct cxms_calendar *c)
 {
 	free(c->slot);
-	free(c->used_ps);
 	*c = (struct cxms_calendar){0};
 }
 
-/* Room of a slot; one that stands for an older time is taken over. */
-static uint32_t *slot_at(struct cxms_calendar *c, uint64_t number)
+/* A slot that stands for an older time is taken over. */
+static struct cxms_calendar_slot *slot_at(struct cxms_calendar *c, uint64_t number)
 {
-	uint64_t i = number % CXMS_CALENDAR_SLOTS;
-	uint32_t turn = (uint32_t)(number / CXMS_CALENDAR_SLOTS);
-	if (c->slot[i] != turn) {
-		c->slot[i] = turn;
-		c->used_ps[i] = 0;
-	}
-	return &c->used_ps[i];
+	struct cxms_calendar_slot *s = &c->slot[number & ((1ull << c->ring_bits) - 1)];
+	uint32_t turn = (uint32_t)(number >> c->ring_bits);
+	if (s->turn != turn)
+		*s = (struct cxms_calendar_slot){.turn = turn};
+	return s;
 }
 
-/* The latest stretch of full slots is remembered, so that a backlog is passed in one step. */
-static void note_full(struct cxms_calendar *c, uint64_t number)
+/* The first slot from @number on that is not full. A full slot knows how far it was the last time,
+ * so a backlog is passed in few steps. */
+static uint64_t next_open(struct cxms_calendar *c, uint64_t number)
 {
-	if (number == c->full_to) {
-		c->full_to++;
-	} else if (number > c->full_to) {
-		c->full_from = number;
-		c->full_to = number + 1;
+	uint64_t from = number;
+	struct cxms_calendar_slot *first = slot_at(c, number), *s = first;
+	while (s->used_ps == c->slot_ps) {
+		number += s->begin_ps;
+		s = slot_at(c, number);
 	}
+	if (number != from && number - from < 1ull << c->ring_bits)
+		first->begin_ps = (uint32_t)(number - from);
+	return number;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * Serves up to @rest ps from @from on within a slot. Idle time before the last stretch is known as
+ * a sum only: what of it lies behind @from is assumed to be free as far as the sum allows. *@end:
+ * where the service ended. Return: what is left to serve.
+ */
+static uint64_t serve(struct cxms_calendar_slot *s, uint64_t slot_ps, uint64_t from, uint64_t rest,
+		      uint64_t *end)
+{
+	if (from < s->begin_ps) {
+		uint64_t before = s->begin_ps, idle = s->end_ps - s->used_ps, gap = before - from;
+		uint64_t take = least(rest, least(idle, gap));
+		s->used_ps += (uint32_t)take;
+		s->begin_ps = take == gap ? (uint32_t)from : s->begin_ps;
+		rest -= take;
+		if (rest == 0) {
+			uint64_t wait = take * (before - idle) / (2 * idle);
+			*end = least(from + take + wait, before);
+			return 0;
+		}
+	}
+	uint64_t start = from > s->end_ps ? from : s->end_ps;
+	uint64_t take = least(rest, slot_ps - start);
+	if (take == 0)
+		return rest;
+	if (start > s->end_ps || s->used_ps == 0)
+		s->begin_ps = (uint32_t)start;
+	s->end_ps = (uint32_t)(start + take);
+	s->used_ps += (uint32_t)take;
+	*end = start + take;
+	return rest - take;
+}
+
+static uint64_t wait_for(struct cxms_calendar *c, uint64_t at_ps, uint64_t service)
+{
+	uint64_t number = at_ps >> c->slot_bits, from = at_ps & (c->slot_ps - 1), end = 0;
+	if (number + (1ull << c->ring_bits) <= c->latest) {
+		c->late++;
+		return 0;
+	}
+	for (uint64_t rest = service;; number++, from = 0) {
+		uint64_t open = next_open(c, number);
+		struct cxms_calendar_slot *s = slot_at(c, open);
+		from = open == number ? from : 0;
+		number = open;
+		rest = serve(s, c->slot_ps, from, rest, &end);
+		if (s->used_ps == c->slot_ps)
+			s->begin_ps = 1;
+		if (rest == 0)
+			break;
+	}
+	if (number > c->latest)
+		c->latest = number;
+	end += number << c->slot_bits;
+	return end > at_ps + service ? end - at_ps - service : 0;
+}
+
+uint64_t cxms_calendar_take_ps(struct cxms_calendar *c, uint64_t at_ps, uint64_t service_ps)
+{
+	c->requests++;
+	if (!c->slot || service_ps == 0)
+		return 0;
+	c->busy_ps += service_ps;
+	uint64_t wait = wait_for(c, at_ps, service_ps);
+	c->wait_ps += wait;
+	return wait;
 }
 
 uint64_t cxms_calendar_take(struct cxms_calendar *c, uint64_t at_ps, uint32_t bytes)
 {
-	c->requests++;
 	c->bytes += bytes;
-	if (c->ps_per_byte_q16 == 0)
-		return 0;
-	uint64_t service = (bytes * c->ps_per_byte_q16) >> 16, rest = service;
-	uint64_t number = at_ps / c->slot_ps, end = at_ps;
-	if (service == 0)
-		return 0;
-	c->busy_ps += service;
-	if (number + CXMS_CALENDAR_SLOTS <= c->latest) {
-		c->late++;
-		return 0;
-	}
-	if (number >= c->full_from && number < c->full_to)
-		number = c->full_to;
-	for (; rest > 0; number++) {
-		uint32_t *used = slot_at(c, number);
-		uint64_t room = c->slot_ps - *used;
-		uint64_t take = room < rest ? room : rest;
-		*used += (uint32_t)take;
-		rest -= take;
-		end = number * c->slot_ps + *used;
-		if (*used == c->slot_ps)
-			note_full(c, number);
-	}
-	if (number - 1 > c->latest)
-		c->latest = number - 1;
-	uint64_t wait = end > at_ps + service ? end - at_ps - service : 0;
-	c->wait_ps += wait;
-	return wait;
+	return cxms_calendar_take_ps(c, at_ps, (bytes * c->ps_per_byte_q16) >> 16);
 }

@@ -6,33 +6,50 @@
 
 struct cxms_err;
 
-/* A slot lasts two services of a line, so that requests which meet wait for each other, but is not
- * so short that the ring forgets threads that lag behind. */
-#define CXMS_CALENDAR_SLOT_MIN_PS 16000u
-#define CXMS_CALENDAR_SLOT_MAX_PS 1000000000u
-#define CXMS_CALENDAR_SLOTS	  131072u /* 2 ms or more: how far back a request may lie */
+/* A slot is a power of two that lasts at least two services of a line, so that one cache line holds
+ * what meets, but not so short that the ring forgets threads that lag behind. */
+#define CXMS_CALENDAR_SLOT_MIN_BITS 14u	    /* 16 ns */
+#define CXMS_CALENDAR_SLOT_MAX_BITS 30u	    /* 1 ms */
+#define CXMS_CALENDAR_SLOTS	    131072u /* 2 ms or more: how far back a request may lie */
+
+/* What is taken of a slot: @used ps in all, the last of them without a gap from begin to end. */
+struct cxms_calendar_slot {
+	uint32_t turn; /* of the ring that stands here */
+	uint32_t used_ps;
+	uint32_t begin_ps; /* full slots: slots from here to the next that may have room */
+	uint32_t end_ps;
+};
 
 /** struct cxms_calendar - one server that passes so many bytes a second */
 struct cxms_calendar {
-	uint64_t ps_per_byte_q16;    /* 0 = unbounded: nothing ever waits */
-	uint64_t latest;	     /* highest slot used so far */
-	uint64_t full_from, full_to; /* slots known to be full: [from, to) */
-	uint32_t slot_ps;
-	uint32_t *slot;	   /* [CXMS_CALENDAR_SLOTS] turn of the ring that stands there */
-	uint32_t *used_ps; /* of it */
+	uint64_t ps_per_byte_q16; /* 0 = no rate: nothing ever waits, or services are in ps */
+	uint64_t latest;	  /* highest slot used so far */
+	uint32_t slot_ps, slot_bits, ring_bits;
+	struct cxms_calendar_slot *slot;	    /* [1 << ring_bits]; NULL = unbounded */
 	uint64_t busy_ps, bytes, requests, wait_ps; /* sums */
 	uint64_t late; /* requests before what is remembered: served without waiting */
 };
 
 /** @bytes_per_s: capacity; 0 or UINT64_MAX = unbounded. 0 or -ENOMEM. Owner: _fini() */
 int cxms_calendar_init(struct cxms_calendar *c, uint64_t bytes_per_s, struct cxms_err *err);
+/**
+ * cxms_calendar_init_ps() - a server asked by cxms_calendar_take_ps()
+ * @service_ps: the usual service, > 0
+ * @ring_bits:  log2 of the slots remembered, 1..17
+ * Return: 0 or -ENOMEM. Owner: _fini()
+ */
+int cxms_calendar_init_ps(struct cxms_calendar *c, uint64_t service_ps, uint32_t ring_bits,
+			  struct cxms_err *err);
 void cxms_calendar_fini(struct cxms_calendar *c);
 /**
  * cxms_calendar_take() - serve @bytes at @at_ps or as soon after as there is room
- * Requests may come in any order within CXMS_CALENDAR_SLOTS slots; one that lies further back finds
- * the server free. Within a slot the order does not matter.
+ * Requests that come in order are served exactly as by a first-come queue. They may come in any
+ * order within the slots remembered; one that lies further back finds the server free. One that
+ * comes late takes the gaps that are left, several if need be.
  * Return: how long it waited, ps; never more is served in a slot than fits.
  */
 uint64_t cxms_calendar_take(struct cxms_calendar *c, uint64_t at_ps, uint32_t bytes);
+/** the same for a service of @service_ps, which may be longer than a slot */
+uint64_t cxms_calendar_take_ps(struct cxms_calendar *c, uint64_t at_ps, uint64_t service_ps);
 
 #endif

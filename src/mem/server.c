@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/units.h"
+#include "mem/curve.h"
 
 #define LINE ((double)CXMS_LINE_BYTES)
 
@@ -20,6 +21,13 @@
  */
 #define CXMS_ASSUMED_LOAD_K 0.10
 #define CXMS_ASSUMED_LOAD_P 0.7
+
+/*
+ * A measured curve ends at its peak with a finite latency; in a closed system throughput goes on
+ * standing there while latency grows. Within the last share of utilisation the wait rises from the
+ * curve's to infinity. Peaks of a curve measured again scatter by about this share.
+ */
+#define CXMS_ASSUMED_CURVE_END 0.01
 
 double cxms_link_usable_bytes_per_s(unsigned gen, unsigned width, int flit_256, bool encoding)
 {
@@ -48,13 +56,47 @@ static double down_bytes(const struct cxms_load *l)
 	       l->write_lines_per_s * CXMS_WIRE_WRITE_DOWN_BYTES;
 }
 
+static double read_share_of(const struct cxms_load *l)
+{
+	double all = l->read_lines_per_s + l->write_lines_per_s;
+	return all > 0 ? l->read_lines_per_s / all : 1;
+}
+
+/* Chance that a request of a mix differs in kind from the one before it. */
+static double switch_chance(const struct cxms_load *l)
+{
+	double reads = read_share_of(l);
+	return 2 * reads * (1 - reads);
+}
+
+/* Seconds that a channel of a QUEUE needs for a line alone. */
+static double channel_service_s(const struct cxms_server *s)
+{
+	return isfinite(s->total_cap) ? s->channels * LINE / s->total_cap : 0;
+}
+
+/* Load of each channel with the time that it loses between reads and writes. */
+static double channel_busy(const struct cxms_server *s, const struct cxms_load *l)
+{
+	double lines = l->read_lines_per_s + l->write_lines_per_s;
+	double lost_s = s->turnaround_ps / (double)CXMS_PS_PER_S * switch_chance(l);
+	return lines / s->channels * (channel_service_s(s) + lost_s);
+}
+
 double cxms_server_utilization(const struct cxms_server *s, const struct cxms_load *load)
 {
 	double r = load->read_lines_per_s, w = load->write_lines_per_s;
 	if (s->kind == CXMS_SERVER_LINK)
 		return share(fmax(up_bytes(load), down_bytes(load)), s->dir_bytes_per_s);
-	return fmax(share((r + w) * LINE, s->total_cap),
-		    fmax(share(r * LINE, s->read_cap), share(w * LINE, s->write_cap)));
+	double u = fmax(share((r + w) * LINE, s->total_cap),
+			fmax(share(r * LINE, s->read_cap), share(w * LINE, s->write_cap)));
+	if (s->shape == CXMS_SHAPE_QUEUE)
+		return fmax(u, channel_busy(s, load));
+	if (s->shape == CXMS_SHAPE_CURVE)
+		return fmax(u, (r + w) * LINE /
+				       (s->curve_scale *
+					cxms_curve_peak(s->curve, read_share_of(load))));
+	return u;
 }
 
 double cxms_link_utilization(const struct cxms_server *s, const struct cxms_load *load, int up)
@@ -87,6 +129,41 @@ static double cap_wait_ps(double lines_per_s, double cap)
 	return cap > 0 && isfinite(cap) ? md1_ps(lines_per_s * LINE / cap, LINE / cap) : 0;
 }
 
+static double caps_wait_ps(const struct cxms_server *s, const struct cxms_load *l)
+{
+	double r = l->read_lines_per_s, w = l->write_lines_per_s;
+	return fmax(cap_wait_ps(r, s->read_cap), cap_wait_ps(w, s->write_cap));
+}
+
+/*
+ * Addresses choose the channel, so each of them is an M/G/1 queue of its own: service is a line's,
+ * and the turnaround besides where the kind changes (Pollaczek-Khinchine). A request that finds its
+ * channel busy, which is true with probability rho, also waits for its own turnaround.
+ */
+static double queue_wait_ps(const struct cxms_server *s, const struct cxms_load *l)
+{
+	double p = switch_chance(l), t_s = s->turnaround_ps / (double)CXMS_PS_PER_S;
+	double line_s = channel_service_s(s), rho = channel_busy(s, l);
+	double first = line_s + p * t_s;
+	double second = line_s * line_s + p * (2 * line_s * t_s + t_s * t_s);
+	double wait = first > 0 ? md1_ps(rho, second / first) + rho * p * s->turnaround_ps : 0;
+	return fmax(wait, caps_wait_ps(s, l));
+}
+
+/* As measured up to the curve's end; from there as x/(1-x) of what the saturated branch, or the
+ * whole curve where it has none, added. */
+static double curve_wait_ps(const struct cxms_server *s, double u, double read_share)
+{
+	double wait = cxms_curve_added_ps(s->curve, u, read_share);
+	double x = 1 - (1 - u) / CXMS_ASSUMED_CURVE_END;
+	if (x <= 0)
+		return wait;
+	double range = fmax(cxms_curve_over_ps(s->curve, read_share),
+			    cxms_curve_added_ps(s->curve, 1, read_share));
+	range = range > 0 ? range : s->idle_ps;
+	return wait + range * x / (1 - x);
+}
+
 double cxms_server_wait_ps(const struct cxms_server *s, const struct cxms_load *load)
 {
 	double r = load->read_lines_per_s, w = load->write_lines_per_s;
@@ -101,8 +178,11 @@ double cxms_server_wait_ps(const struct cxms_server *s, const struct cxms_load *
 		       direction_wait_ps(load, CXMS_WIRE_READ_DOWN_BYTES,
 					 CXMS_WIRE_WRITE_DOWN_BYTES, s->dir_bytes_per_s);
 	if (s->shape == CXMS_SHAPE_MD1)
-		return fmax(cap_wait_ps(r + w, s->total_cap),
-			    fmax(cap_wait_ps(r, s->read_cap), cap_wait_ps(w, s->write_cap)));
+		return fmax(cap_wait_ps(r + w, s->total_cap), caps_wait_ps(s, load));
+	if (s->shape == CXMS_SHAPE_QUEUE)
+		return queue_wait_ps(s, load);
+	if (s->shape == CXMS_SHAPE_CURVE)
+		return curve_wait_ps(s, u, read_share_of(load));
 	return s->idle_ps * CXMS_ASSUMED_LOAD_K * pow(u / (1 - u), CXMS_ASSUMED_LOAD_P);
 }
 

@@ -30,7 +30,8 @@ enum cxms_server_kind {
 enum cxms_server_shape {
 	CXMS_SHAPE_TYPICAL, /* measured devices: L0 * 0.10 * (u/(1-u))^0.7 */
 	CXMS_SHAPE_MD1,	    /* constant service at its caps: a switch, a bridge, `fixed` */
-	CXMS_SHAPE_QUEUE,   /* channels in parallel, turnaround between reads and writes */
+	CXMS_SHAPE_QUEUE,   /* channels chosen by address, turnaround between reads and writes;
+			       total_cap is that of all channels at one kind */
 	CXMS_SHAPE_CURVE,   /* as measured */
 	CXMS_SHAPE_BOUND    /* LINK: no wait until it is full; what lies behind it was measured
 			       through it */
@@ -46,23 +47,27 @@ struct cxms_server {
 	double read_cap, write_cap, total_cap; /* DEVICE */
 	double idle_ps;			       /* DEVICE: L0 of the loaded-latency formula */
 	enum cxms_server_shape shape;	       /* DEVICE; LINK: M/D/1, but BOUND */
-	uint32_t channels;		       /* QUEUE */
+	uint32_t channels;		       /* QUEUE: >= 1 */
 	double turnaround_ps;		       /* QUEUE */
 	const struct cxms_curve *curve;	       /* CURVE: borrowed */
-	double curve_scale; /* CURVE: bytes/s of this device for one of the curve's; 1 = absolute */
+	double curve_scale; /* CURVE: > 0, bytes/s of this device for one of the curve's; 1 =
+			       absolute */
 };
 
 /** cxms_link_usable_bytes_per_s() - one direction after encoding and flit framing; 0 for gen 0 */
 double cxms_link_usable_bytes_per_s(unsigned gen, unsigned width, int flit_256, bool encoding);
-/** utilisation of the busiest direction or cap; 0 for an unbounded server; may exceed 1 */
+/** utilisation of the busiest direction, cap or channel, or of a curve's peak at this read share; 0
+ * for an unbounded server; may exceed 1 */
 double cxms_server_utilization(const struct cxms_server *s, const struct cxms_load *load);
 /** utilisation of one direction of a link, as the above: @up = towards the host */
 double cxms_link_utilization(const struct cxms_server *s, const struct cxms_load *load, int up);
 /**
  * cxms_server_wait_ps() - mean added latency of a request at that load
- * DEVICE: by its shape; LINK and SHAPE_MD1: M/D/1, rho/(2(1-rho)) * service time.
+ * DEVICE: by its shape; LINK and SHAPE_MD1: M/D/1, rho/(2(1-rho)) * service time. SHAPE_QUEUE:
+ * M/G/1 per channel. SHAPE_CURVE: as measured up to u 0.99, then rising without bound.
  * LINK: summed over both directions; service = length-weighted mean of the messages there.
- * Return: INFINITY for u >= 1; 0 for u == 0; increasing in u.
+ * Return: INFINITY for u >= 1; 0 for u == 0; increasing in u at a fixed read share (a curve that
+ * was measured flat: not falling).
  */
 double cxms_server_wait_ps(const struct cxms_server *s, const struct cxms_load *load);
 /** most payload bytes/s the server passes at this read share (0..1) */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "mem/curve.h"
 #include "mem/server.h"
 
 static void assert_near(double got, double want, double tolerance, const char *why)
@@ -171,6 +172,64 @@ static void test_md1_closed_form(void **state)
 	assert_near(cxms_server_wait_ps(&link, &busy), 10.8e3, 0.01, "11 ns at 90 % of x8 Gen 5");
 }
 
+static void test_queue_is_a_queue_per_channel(void **state)
+{
+	(void)state;
+	struct cxms_server q = {.kind = CXMS_SERVER_DEVICE,
+				.read_cap = INFINITY,
+				.write_cap = INFINITY,
+				.total_cap = 64e9,
+				.shape = CXMS_SHAPE_QUEUE,
+				.channels = 4};
+	struct cxms_load half = {0.5e9, 0}, mix = {0.25e9, 0.25e9};
+	/* a channel takes 4 ns a line; M/D/1 at one half waits half a service */
+	assert_near(cxms_server_wait_ps(&q, &half), 2000, 1e-9, "4 channels, half busy");
+	q.channels = 1;
+	assert_near(cxms_server_wait_ps(&q, &half), 500, 1e-9, "1 channel, half busy");
+	assert_near(cxms_server_peak_bytes_per_s(&q, 0.5), 64e9, 1e-12, "no turnaround");
+	q.turnaround_ps = 2000;
+	assert_near(cxms_server_peak_bytes_per_s(&q, 1), 64e9, 1e-12, "reads alone never turn");
+	assert_near(cxms_server_peak_bytes_per_s(&q, 0.5), 32e9, 1e-12,
+		    "every second line turns: 2 ns for a line instead of 1");
+	assert_near(cxms_server_peak_bytes_per_s(&q, 0.25), 64e9 / 1.75, 1e-12,
+		    "2 * 1/4 * 3/4 of the lines turn");
+	assert_near(cxms_server_utilization(&q, &mix), 1, 1e-12, "half a line each ns");
+	q.read_cap = 32e9;
+	assert_near(cxms_server_peak_bytes_per_s(&q, 1), 32e9, 1e-12, "own cap");
+}
+
+static void test_curve_waits_as_measured(void **state)
+{
+	(void)state;
+	static const double bw[] = {0, 50e9, 100e9, 90e9};
+	static const double lat[] = {100e3, 120e3, 200e3, 900e3};
+	static const struct cxms_curve_points p = {1, 4, bw, lat};
+	struct cxms_curve *c = NULL;
+	assert_int_equal(cxms_curve_new(&p, 1, &c, NULL), 0);
+	struct cxms_server s = {.kind = CXMS_SERVER_DEVICE,
+				.read_cap = INFINITY,
+				.write_cap = INFINITY,
+				.total_cap = INFINITY,
+				.idle_ps = 300e3,
+				.shape = CXMS_SHAPE_CURVE,
+				.curve = c,
+				.curve_scale = 0.64};
+	struct cxms_load l = {0.5e9, 0};
+	assert_near(cxms_server_peak_bytes_per_s(&s, 1), 64e9, 1e-12, "scaled");
+	assert_near(cxms_server_wait_ps(&s, &l), 20e3, 1e-9, "half of the peak");
+	l.read_lines_per_s = 0.99e9;
+	assert_near(cxms_server_wait_ps(&s, &l), 20e3 + 0.98 * 80e3, 1e-9, "still as measured");
+	l.read_lines_per_s = 0.995e9;
+	assert_near(cxms_server_wait_ps(&s, &l), 99.2e3 + 700e3, 1e-9,
+		    "half of the end: the saturated branch is reached");
+	l.read_lines_per_s = 1e9;
+	assert_true(isinf(cxms_server_wait_ps(&s, &l)));
+	s.total_cap = 32e9;
+	l.read_lines_per_s = 0.25e9;
+	assert_near(cxms_server_wait_ps(&s, &l), 20e3, 1e-9, "the own cap is tighter");
+	cxms_curve_free(c);
+}
+
 static void test_wait_ends_at_saturation(void **state)
 {
 	(void)state;
@@ -203,6 +262,8 @@ int main(void)
 		cmocka_unit_test(test_device_peak_is_the_smallest_cap),
 		cmocka_unit_test(test_device_wait_follows_the_fitted_form),
 		cmocka_unit_test(test_md1_closed_form),
+		cmocka_unit_test(test_queue_is_a_queue_per_channel),
+		cmocka_unit_test(test_curve_waits_as_measured),
 		cmocka_unit_test(test_wait_ends_at_saturation),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
