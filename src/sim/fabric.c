@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "mem/curve.h"
 #include "topo/topo.h"
 
 #define NO_SERVER SIZE_MAX
@@ -16,6 +17,7 @@ struct plan {
 	size_t *device;		/* [dev] */
 	size_t *link;		/* [host][dev] */
 	size_t *local, *bridge; /* [host] */
+	struct cxms_err *err;
 };
 
 /* Unlimited, or a topology made by hand that states none. */
@@ -48,14 +50,6 @@ static double link_rate(const struct cxms_link *l)
 		return INFINITY;
 	return cxms_link_usable_bytes_per_s(l->gen, l->width, l->flit != CXMS_FLIT_68B,
 					    l->encoding);
-}
-
-static struct cxms_server memory_server(const struct cxms_memory *m, const struct cxms_bw *bw,
-					double idle_ps)
-{
-	struct cxms_server s = capped(bw, idle_ps);
-	s.shape = m->model == CXMS_MODEL_FIXED ? CXMS_SHAPE_MD1 : CXMS_SHAPE_TYPICAL;
-	return s;
 }
 
 /* Devices that name the same root port share its link: the first of them carries it. */
@@ -117,28 +111,121 @@ static bool is_bounded(const struct cxms_server *s)
 	return isfinite(s->read_cap) || isfinite(s->write_cap) || isfinite(s->total_cap);
 }
 
-static void build_servers(struct plan *p, const double *local_ps)
+static int keep_curve(struct plan *p, const struct cxms_topo_curve *c, struct cxms_curve **out)
 {
-	const struct cxms_topo *t = p->topo;
-	const struct cxms_host *host = &t->host;
-	for (size_t h = 0; h < p->f->n_host; h++)
-		p->local[h] = add_server(
-			p, memory_server(&host->local_memory, &host->local_bw, local_ps[h]),
-			"local", CXMS_PART_LOCAL, (uint32_t)h);
-	for (size_t i = 0; i < t->n_dev; i++) {
-		const struct cxms_dev *d = &t->dev[i];
-		double idle_ps = (double)d->latency_ps;
-		struct cxms_server s = d->type == CXMS_DEV_SWITCH
-					       ? capped(&d->bw, idle_ps)
-					       : memory_server(&d->memory, &d->bw, idle_ps);
-		p->device[i] = add_server(p, s, d->name, CXMS_PART_DEVICE, CXMS_PART_SHARED);
-		add_links(p, i);
+	struct cxms_curve_points *points = calloc(c->n_part, sizeof(*points));
+	size_t total = 0;
+	for (size_t i = 0; points && i < c->n_part; i++)
+		total += c->part[i].n + c->part[i].n_over;
+	double *room = calloc(2 * total + 1, sizeof(*room)), *at = room;
+	int rc = points && room ? 0 : cxms_fail(p->err, ENOMEM, "out of memory for a curve");
+	for (size_t i = 0; i < c->n_part && !rc; i++) {
+		const struct cxms_curve_part *from = &c->part[i];
+		size_t n = from->n + from->n_over;
+		double *latency = at + n;
+		for (size_t k = 0; k < n; k++) {
+			bool over = k >= from->n;
+			size_t j = over ? k - from->n : k;
+			at[k] = over ? from->over_bytes_per_s[j] : from->bytes_per_s[j];
+			latency[k] = over ? from->over_latency_ps[j] : from->latency_ps[j];
+		}
+		points[i] = (struct cxms_curve_points){from->read_pct / 100, n, at, latency};
+		at += 2 * n;
 	}
-	struct cxms_server bridge = capped(&host->bridge_bw, 0);
-	for (size_t h = 0; h < p->f->n_host; h++)
+	if (!rc)
+		rc = cxms_curve_new(points, c->n_part, out, p->err);
+	if (!rc)
+		p->f->curve[p->f->n_curve++] = *out;
+	free(points);
+	free(room);
+	return rc;
+}
+
+/*
+ * A curve is used relative to the device's own capacity, that of its link included, at the highest
+ * read share that was measured; as it is where nothing bounds the device or the file says so.
+ */
+static int curve_server(struct plan *p, const struct cxms_memory *m, const struct cxms_server *link,
+			struct cxms_server *s)
+{
+	struct cxms_curve *curve;
+	int rc = keep_curve(p, m->curve, &curve);
+	if (rc)
+		return rc;
+	double share = m->curve->part[m->curve->n_part - 1].read_pct / 100;
+	double own = cxms_server_peak_bytes_per_s(s, share);
+	if (link)
+		own = fmin(own, cxms_server_peak_bytes_per_s(link, share));
+	s->shape = CXMS_SHAPE_CURVE;
+	s->curve = curve;
+	s->curve_scale =
+		m->curve_absolute || !isfinite(own) ? 1 : own / cxms_curve_peak(curve, share);
+	return 0;
+}
+
+/* @link: the device's own, NULL for local memory. */
+static int memory_server(struct plan *p, const struct cxms_memory *m, const struct cxms_bw *bw,
+			 double idle_ps, const struct cxms_server *link, struct cxms_server *out)
+{
+	*out = capped(bw, idle_ps);
+	switch (m->model) {
+	case CXMS_MODEL_FIXED:
+		break;
+	case CXMS_MODEL_QUEUE:
+		out->shape = CXMS_SHAPE_QUEUE;
+		out->channels = m->channels;
+		out->turnaround_ps = (double)m->turnaround_ps;
+		break;
+	case CXMS_MODEL_CURVE:
+		return curve_server(p, m, link, out);
+	case CXMS_MODEL_TYPICAL:
+	case CXMS_MODEL_BANK:
+	case CXMS_MODEL_SSD:
+	case CXMS_MODEL_FAR:
+		out->shape = CXMS_SHAPE_TYPICAL;
+		break;
+	}
+	return 0;
+}
+
+static int add_local(struct plan *p, size_t host, double idle_ps)
+{
+	const struct cxms_host *h = &p->topo->host;
+	struct cxms_server s;
+	int rc = memory_server(p, &h->local_memory, &h->local_bw, idle_ps, NULL, &s);
+	if (!rc)
+		p->local[host] = add_server(p, s, "local", CXMS_PART_LOCAL, (uint32_t)host);
+	return rc;
+}
+
+static int add_device(struct plan *p, size_t dev)
+{
+	const struct cxms_dev *d = &p->topo->dev[dev];
+	struct cxms_server s = capped(&d->bw, (double)d->latency_ps);
+	struct cxms_server link = link_server(p->topo, carrier(p->topo, dev));
+	int rc = 0;
+	if (d->type == CXMS_DEV_MEMDEV)
+		rc = memory_server(p, &d->memory, &d->bw, (double)d->latency_ps, &link, &s);
+	if (rc)
+		return rc;
+	p->device[dev] = add_server(p, s, d->name, CXMS_PART_DEVICE, CXMS_PART_SHARED);
+	add_links(p, dev);
+	return 0;
+}
+
+static int build_servers(struct plan *p, const double *local_ps)
+{
+	struct cxms_server bridge = capped(&p->topo->host.bridge_bw, 0);
+	int rc = 0;
+	for (size_t h = 0; h < p->f->n_host && !rc; h++)
+		rc = add_local(p, h, local_ps[h]);
+	for (size_t i = 0; i < p->topo->n_dev && !rc; i++)
+		rc = add_device(p, i);
+	for (size_t h = 0; h < p->f->n_host && !rc; h++)
 		p->bridge[h] = is_bounded(&bridge) ? add_server(p, bridge, "bridge",
 								CXMS_PART_BRIDGE, (uint32_t)h)
 						   : NO_SERVER;
+	return rc;
 }
 
 /* The tree once more, from below: devices to their links, links to the inside of the switch. */
@@ -157,6 +244,18 @@ static void set_above(const struct plan *p)
 	}
 }
 
+/*
+ * Mean of a tail: nothing for half of the requests, then linear in ln(1/(1 - p)) from the median to
+ * p99, to p999 and on. A closed loop of means has no other use for it.
+ */
+static double tail_mean_ps(const struct cxms_memory *m)
+{
+	double p99 = (double)m->tail_p99_ps, p999 = (double)m->tail_p999_ps;
+	double rise = p99 / log(50), steep = (p999 - p99) / log(10);
+	return rise * (0.49 - 0.01 * log(50)) + 0.009 * p99 + steep * (0.009 - 0.001 * log(10)) +
+	       0.001 * (p999 + steep);
+}
+
 static void pass(struct cxms_fabric_target *t, size_t server)
 {
 	if (server != NO_SERVER)
@@ -172,6 +271,7 @@ static int build_memdev(const struct plan *p, size_t host, int dev, struct cxms_
 	out->name = t->dev[dev].name;
 	out->idle_ps = (double)cxms_topo_idle_ps(t, dev);
 	out->switch_ps = out->idle_ps - (double)t->dev[dev].latency_ps;
+	out->idle_ps += tail_mean_ps(&t->dev[dev].memory);
 	out->capacity_bytes = cap_of(t->dev[dev].capacity_bytes);
 	out->server = calloc(2 * n + 1, sizeof(*out->server));
 	if (!out->server)
@@ -231,7 +331,8 @@ static int build_targets(const struct plan *p, const double *local_ps)
 static int plan_init(struct plan *p, const struct cxms_topo *topo, struct cxms_fabric *f)
 {
 	size_t most = f->n_host * (topo->n_dev + 2) + topo->n_dev;
-	*p = (struct plan){.topo = topo, .f = f};
+	p->topo = topo;
+	p->f = f;
 	f->target = calloc(f->n_target, sizeof(*f->target));
 	f->server = calloc(most, sizeof(*f->server));
 	f->part = calloc(most, sizeof(*f->part));
@@ -239,7 +340,9 @@ static int plan_init(struct plan *p, const struct cxms_topo *topo, struct cxms_f
 	p->link = calloc(f->n_host * topo->n_dev, sizeof(*p->link));
 	p->local = calloc(f->n_host, sizeof(*p->local));
 	p->bridge = calloc(f->n_host, sizeof(*p->bridge));
-	return f->target && f->server && f->part && p->device && p->link && p->local && p->bridge
+	f->curve = calloc(f->n_host + topo->n_dev, sizeof(*f->curve));
+	return f->target && f->server && f->part && p->device && p->link && p->local && p->bridge &&
+			       f->curve
 		       ? 0
 		       : -ENOMEM;
 }
@@ -255,7 +358,7 @@ static void plan_fini(struct plan *p)
 int cxms_fabric_build_hosts(const struct cxms_topo *topo, const double *mem_latency_ps,
 			    size_t n_host, struct cxms_fabric *out, struct cxms_err *err)
 {
-	struct plan plan = {0};
+	struct plan plan = {.err = err};
 	double *local_ps = calloc(n_host, sizeof(*local_ps));
 	*out = (struct cxms_fabric){.n_host = n_host,
 				    .n_host_target = topo->n_memdev + 1,
@@ -267,18 +370,17 @@ int cxms_fabric_build_hosts(const struct cxms_topo *topo, const double *mem_late
 	for (size_t h = 0; h < n_host && !rc; h++)
 		local_ps[h] = topo->host.local_latency_auto ? mem_latency_ps[h]
 							    : (double)topo->host.local_latency_ps;
+	if (!rc)
+		rc = build_servers(&plan, local_ps);
 	if (!rc) {
-		build_servers(&plan, local_ps);
 		set_above(&plan);
 		rc = build_targets(&plan, local_ps);
 	}
 	plan_fini(&plan);
 	free(local_ps);
-	if (rc) {
+	if (rc)
 		cxms_fabric_fini(out);
-		return cxms_fail(err, ENOMEM, "out of memory for the fabric");
-	}
-	return 0;
+	return rc == -ENOMEM ? cxms_fail(err, ENOMEM, "out of memory for the fabric") : rc;
 }
 
 int cxms_fabric_build(const struct cxms_topo *topo, double mem_latency_ps, struct cxms_fabric *out,
@@ -304,5 +406,8 @@ void cxms_fabric_fini(struct cxms_fabric *f)
 	free(f->server);
 	free(f->part);
 	free(f->interleave);
+	for (size_t i = 0; f->curve && i < f->n_curve; i++)
+		cxms_curve_free(f->curve[i]);
+	free(f->curve);
 	*f = (struct cxms_fabric){0};
 }

@@ -8,6 +8,7 @@
 
 #include "mem/server.h"
 
+struct cxms_curve;
 struct cxms_err;
 struct cxms_topo;
 
@@ -45,12 +46,14 @@ struct cxms_fabric {
 	struct cxms_fabric_part *part; /* [n_server] */
 	size_t n_interleave; /* memdevs of the region, in order: targets CXL pages go to */
 	size_t *interleave;
+	size_t n_curve;
+	struct cxms_curve **curve; /* owned; servers of measured devices point to them */
 	double l1d_mshrs, l2_mshrs;
 	unsigned rob;
 };
 
-/** cxms_fabric_build() - @mem_latency_ps: the recording machine's, for `latency: auto`. 0 or
- * -ENOMEM */
+/** cxms_fabric_build() - @mem_latency_ps: the recording machine's, for `latency: auto`.
+ * 0, -ENOMEM, or -EINVAL for a curve that is none */
 int cxms_fabric_build(const struct cxms_topo *topo, double mem_latency_ps, struct cxms_fabric *out,
 		      struct cxms_err *err);
 /**
