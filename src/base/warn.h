@@ -41,7 +41,10 @@
 	X(EXACT_TOOL, "what the exact tool could not follow is not in these figures; use another " \
 		      "source to compare")                                                         \
 	X(BLOCKED, "who waits for whom is inferred from who ran meanwhile; compare --blocked "     \
-		   "keep and stretch")
+		   "keep and stretch")                                                             \
+	X(SELF_CHECK,                                                                              \
+	  "the figures of that row contradict each other; do not use them, and report "            \
+	  "the recording and the topology")
 
 enum cxms_warn_code {
 #define CXMS_WARN_ENUM(code, text) CXMS_W_##code,

@@ -84,6 +84,11 @@ double cxms_server_utilization(const struct cxms_server *s, const struct cxms_lo
 	return u;
 }
 
+double cxms_link_utilization(const struct cxms_server *s, const struct cxms_load *load, int up)
+{
+	return share(up ? up_bytes(load) : down_bytes(load), s->dir_bytes_per_s);
+}
+
 /* Mean wait of M/D/1 in ps: rho / (2 (1 - rho)) * service. */
 static double md1_ps(double rho, double service_s)
 {
@@ -150,7 +155,7 @@ double cxms_server_wait_ps(const struct cxms_server *s, const struct cxms_load *
 	double u = cxms_server_utilization(s, load);
 	if (u >= 1)
 		return INFINITY;
-	if (u <= 0)
+	if (u <= 0 || s->shape == CXMS_SHAPE_BOUND)
 		return 0;
 	if (s->kind == CXMS_SERVER_LINK) /* a request crosses each direction once */
 		return direction_wait_ps(load, CXMS_WIRE_READ_UP_BYTES, CXMS_WIRE_WRITE_UP_BYTES,

@@ -20,13 +20,15 @@ enum cxms_server_kind {
 			       read/write/total caps */
 };
 
-/* How a DEVICE's wait grows with its load. */
+/* How a server's wait grows with its load. */
 enum cxms_server_shape {
 	CXMS_SHAPE_TYPICAL, /* measured devices: L0 * 0.10 * (u/(1-u))^0.7 */
 	CXMS_SHAPE_MD1,	    /* constant service at its caps: a switch, a bridge, `fixed` */
 	CXMS_SHAPE_QUEUE,   /* channels chosen by address, turnaround between reads and writes;
 			       total_cap is that of all channels at one kind */
-	CXMS_SHAPE_CURVE    /* as measured */
+	CXMS_SHAPE_CURVE,   /* as measured */
+	CXMS_SHAPE_BOUND    /* LINK: no wait until it is full; what lies behind it was measured
+			       through it */
 };
 
 struct cxms_curve;
@@ -38,7 +40,7 @@ struct cxms_server {
 				   unbounded */
 	double read_cap, write_cap, total_cap; /* DEVICE */
 	double idle_ps;			       /* DEVICE: L0 of the loaded-latency formula */
-	enum cxms_server_shape shape;	       /* DEVICE */
+	enum cxms_server_shape shape;	       /* DEVICE; LINK: M/D/1, but BOUND */
 	uint32_t channels;		       /* QUEUE: >= 1 */
 	double turnaround_ps;		       /* QUEUE */
 	const struct cxms_curve *curve;	       /* CURVE: borrowed */
@@ -49,6 +51,8 @@ struct cxms_server {
 /** utilisation of the busiest direction, cap or channel, or of a curve's peak at this read share; 0
  * for an unbounded server; may exceed 1 */
 double cxms_server_utilization(const struct cxms_server *s, const struct cxms_load *load);
+/** utilisation of one direction of a link, as the above: @up = towards the host */
+double cxms_link_utilization(const struct cxms_server *s, const struct cxms_load *load, int up);
 /**
  * cxms_server_wait_ps() - mean added latency of a request at that load
  * DEVICE: by its shape; LINK and SHAPE_MD1: M/D/1, rho/(2(1-rho)) * service time. SHAPE_QUEUE:

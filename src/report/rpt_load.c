@@ -368,10 +368,8 @@ void rpt_loaded_free(struct rpt_loaded *l)
 {
 	if (!l)
 		return;
-	for (size_t i = 0; i < l->r.n_split; i++) {
-		free(l->r.split[i].thread);
-		free(l->r.split[i].target);
-	}
+	for (size_t i = 0; i < l->r.n_split; i++)
+		cxms_split_result_fini(&l->r.split[i]);
 	free(l->r.split);
 	free(l->r.argv);
 	free(l->topo);

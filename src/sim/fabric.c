@@ -5,21 +5,43 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "mem/curve.h"
 #include "topo/topo.h"
 
+#define NO_SERVER SIZE_MAX
+
+/* Where the servers of each device stand. */
+struct plan {
+	const struct cxms_topo *topo;
+	struct cxms_fabric *f;
+	size_t *device;		/* [dev] */
+	size_t *link;		/* [host][dev] */
+	size_t *local, *bridge; /* [host] */
+	struct cxms_err *err;
+};
+
+/* Unlimited, or a topology made by hand that states none. */
 static double cap_of(uint64_t bytes_per_s)
 {
-	return bytes_per_s == CXMS_UNLIMITED ? INFINITY : (double)bytes_per_s;
+	return bytes_per_s == CXMS_UNLIMITED || bytes_per_s == 0 ? INFINITY : (double)bytes_per_s;
 }
 
-static struct cxms_server device_server(const struct cxms_bw *bw, double idle_ps, bool md1)
+static size_t add_server(struct plan *p, struct cxms_server s, const char *name,
+			 enum cxms_part part, uint32_t host)
+{
+	p->f->server[p->f->n_server] = s;
+	p->f->part[p->f->n_server] = (struct cxms_fabric_part){name, part, host, NO_SERVER};
+	return p->f->n_server++;
+}
+
+static struct cxms_server capped(const struct cxms_bw *bw, double idle_ps)
 {
 	return (struct cxms_server){.kind = CXMS_SERVER_DEVICE,
 				    .read_cap = cap_of(bw->read),
 				    .write_cap = cap_of(bw->write),
 				    .total_cap = cap_of(bw->total),
 				    .idle_ps = idle_ps,
-				    .shape = md1 ? CXMS_SHAPE_MD1 : CXMS_SHAPE_TYPICAL};
+				    .shape = CXMS_SHAPE_MD1};
 }
 
 static double link_rate(const struct cxms_link *l)
@@ -30,57 +52,250 @@ static double link_rate(const struct cxms_link *l)
 					    l->encoding);
 }
 
-/* Two servers a device: 2 d + 1 its own bandwidth, 2 d + 2 its link; 0 is local memory. */
-static size_t device_index(size_t dev)
-{
-	return 2 * dev + 1;
-}
-
 /* Devices that name the same root port share its link: the first of them carries it. */
-static size_t link_index(const struct cxms_topo *t, size_t dev)
+static size_t carrier(const struct cxms_topo *t, size_t dev)
 {
 	const struct cxms_dev *d = &t->dev[dev];
 	if (d->upstream == CXMS_TOPO_HOST && d->root_port >= 0)
 		for (size_t i = 0; i < dev; i++)
 			if (t->dev[i].upstream == CXMS_TOPO_HOST &&
 			    t->dev[i].root_port == d->root_port)
-				return 2 * i + 2;
-	return 2 * dev + 2;
+				return i;
+	return dev;
 }
 
-static void build_servers(const struct cxms_topo *t, double local_ps, struct cxms_fabric *f)
+static bool shares_port(const struct cxms_topo *t, size_t dev)
 {
-	f->server[0] = device_server(&t->host.local_bw, local_ps, false);
-	for (size_t i = 0; i < t->n_dev; i++) {
-		const struct cxms_dev *d = &t->dev[i];
-		struct cxms_server link = {.kind = CXMS_SERVER_LINK,
-					   .dir_bytes_per_s = link_rate(&d->link)};
-		size_t at = link_index(t, i);
-		f->server[device_index(i)] =
-			device_server(&d->bw, (double)d->latency_ps, d->type == CXMS_DEV_SWITCH);
-		f->server[2 * i + 2] =
-			(struct cxms_server){.kind = CXMS_SERVER_LINK, .dir_bytes_per_s = INFINITY};
-		if (at == 2 * i + 2 || link.dir_bytes_per_s > f->server[at].dir_bytes_per_s)
-			f->server[at] = link;
+	for (size_t i = 0; i < t->n_dev; i++)
+		if (i != dev && carrier(t, i) == carrier(t, dev))
+			return true;
+	return false;
+}
+
+/* A port that several devices name is as wide as the widest of their links. */
+static struct cxms_server link_server(const struct cxms_topo *t, size_t dev)
+{
+	const struct cxms_dev *d = &t->dev[dev];
+	struct cxms_server s = {.kind = CXMS_SERVER_LINK, .dir_bytes_per_s = link_rate(&d->link)};
+	for (size_t i = dev + 1; i < t->n_dev; i++)
+		if (carrier(t, i) == dev)
+			s.dir_bytes_per_s = fmax(s.dir_bytes_per_s, link_rate(&t->dev[i].link));
+	/* a curve was measured through the device's own link and holds its wait already */
+	if (d->type == CXMS_DEV_MEMDEV && d->memory.model == CXMS_MODEL_CURVE &&
+	    !shares_port(t, dev))
+		s.shape = CXMS_SHAPE_BOUND;
+	return s;
+}
+
+static void add_links(struct plan *p, size_t dev)
+{
+	const struct cxms_dev *d = &p->topo->dev[dev];
+	size_t from = carrier(p->topo, dev), n_dev = p->topo->n_dev, shared = NO_SERVER;
+	for (size_t h = 0; h < p->f->n_host; h++) {
+		size_t *at = &p->link[h * n_dev + dev];
+		if (from != dev)
+			*at = p->link[h * n_dev + from];
+		else if (d->upstream == CXMS_TOPO_HOST)
+			*at = add_server(p, link_server(p->topo, dev), d->name, CXMS_PART_LINK,
+					 (uint32_t)h);
+		else if (shared == NO_SERVER)
+			*at = shared = add_server(p, link_server(p->topo, dev), d->name,
+						  CXMS_PART_LINK, CXMS_PART_SHARED);
+		else
+			*at = shared;
 	}
 }
 
-static int build_target(const struct cxms_topo *t, int dev, struct cxms_fabric_target *out)
+static bool is_bounded(const struct cxms_server *s)
 {
+	return isfinite(s->read_cap) || isfinite(s->write_cap) || isfinite(s->total_cap);
+}
+
+static int keep_curve(struct plan *p, const struct cxms_topo_curve *c, struct cxms_curve **out)
+{
+	struct cxms_curve_points *points = calloc(c->n_part, sizeof(*points));
+	size_t total = 0;
+	for (size_t i = 0; points && i < c->n_part; i++)
+		total += c->part[i].n + c->part[i].n_over;
+	double *room = calloc(2 * total + 1, sizeof(*room)), *at = room;
+	int rc = points && room ? 0 : cxms_fail(p->err, ENOMEM, "out of memory for a curve");
+	for (size_t i = 0; i < c->n_part && !rc; i++) {
+		const struct cxms_curve_part *from = &c->part[i];
+		size_t n = from->n + from->n_over;
+		double *latency = at + n;
+		for (size_t k = 0; k < n; k++) {
+			bool over = k >= from->n;
+			size_t j = over ? k - from->n : k;
+			at[k] = over ? from->over_bytes_per_s[j] : from->bytes_per_s[j];
+			latency[k] = over ? from->over_latency_ps[j] : from->latency_ps[j];
+		}
+		points[i] = (struct cxms_curve_points){from->read_pct / 100, n, at, latency};
+		at += 2 * n;
+	}
+	if (!rc)
+		rc = cxms_curve_new(points, c->n_part, out, p->err);
+	if (!rc)
+		p->f->curve[p->f->n_curve++] = *out;
+	free(points);
+	free(room);
+	return rc;
+}
+
+/*
+ * A curve is used relative to the device's own capacity, that of its link included, at the highest
+ * read share that was measured; as it is where nothing bounds the device or the file says so.
+ */
+static int curve_server(struct plan *p, const struct cxms_memory *m, const struct cxms_server *link,
+			struct cxms_server *s)
+{
+	struct cxms_curve *curve;
+	int rc = keep_curve(p, m->curve, &curve);
+	if (rc)
+		return rc;
+	double share = m->curve->part[m->curve->n_part - 1].read_pct / 100;
+	double own = cxms_server_peak_bytes_per_s(s, share);
+	if (link)
+		own = fmin(own, cxms_server_peak_bytes_per_s(link, share));
+	s->shape = CXMS_SHAPE_CURVE;
+	s->curve = curve;
+	s->curve_scale =
+		m->curve_absolute || !isfinite(own) ? 1 : own / cxms_curve_peak(curve, share);
+	return 0;
+}
+
+/* @link: the device's own, NULL for local memory. */
+static int memory_server(struct plan *p, const struct cxms_memory *m, const struct cxms_bw *bw,
+			 double idle_ps, const struct cxms_server *link, struct cxms_server *out)
+{
+	*out = capped(bw, idle_ps);
+	switch (m->model) {
+	case CXMS_MODEL_FIXED:
+		break;
+	case CXMS_MODEL_QUEUE:
+		out->shape = CXMS_SHAPE_QUEUE;
+		out->channels = m->channels;
+		out->turnaround_ps = (double)m->turnaround_ps;
+		break;
+	case CXMS_MODEL_CURVE:
+		return curve_server(p, m, link, out);
+	case CXMS_MODEL_TYPICAL:
+	case CXMS_MODEL_BANK:
+	case CXMS_MODEL_SSD:
+	case CXMS_MODEL_FAR:
+		out->shape = CXMS_SHAPE_TYPICAL;
+		break;
+	}
+	return 0;
+}
+
+static int add_local(struct plan *p, size_t host, double idle_ps)
+{
+	const struct cxms_host *h = &p->topo->host;
+	struct cxms_server s;
+	int rc = memory_server(p, &h->local_memory, &h->local_bw, idle_ps, NULL, &s);
+	if (!rc)
+		p->local[host] = add_server(p, s, "local", CXMS_PART_LOCAL, (uint32_t)host);
+	return rc;
+}
+
+static int add_device(struct plan *p, size_t dev)
+{
+	const struct cxms_dev *d = &p->topo->dev[dev];
+	struct cxms_server s = capped(&d->bw, (double)d->latency_ps);
+	struct cxms_server link = link_server(p->topo, carrier(p->topo, dev));
+	int rc = 0;
+	if (d->type == CXMS_DEV_MEMDEV)
+		rc = memory_server(p, &d->memory, &d->bw, (double)d->latency_ps, &link, &s);
+	if (rc)
+		return rc;
+	p->device[dev] = add_server(p, s, d->name, CXMS_PART_DEVICE, CXMS_PART_SHARED);
+	add_links(p, dev);
+	return 0;
+}
+
+static int build_servers(struct plan *p, const double *local_ps)
+{
+	struct cxms_server bridge = capped(&p->topo->host.bridge_bw, 0);
+	int rc = 0;
+	for (size_t h = 0; h < p->f->n_host && !rc; h++)
+		rc = add_local(p, h, local_ps[h]);
+	for (size_t i = 0; i < p->topo->n_dev && !rc; i++)
+		rc = add_device(p, i);
+	for (size_t h = 0; h < p->f->n_host && !rc; h++)
+		p->bridge[h] = is_bounded(&bridge) ? add_server(p, bridge, "bridge",
+								CXMS_PART_BRIDGE, (uint32_t)h)
+						   : NO_SERVER;
+	return rc;
+}
+
+/* The tree once more, from below: devices to their links, links to the inside of the switch. */
+static void set_above(const struct plan *p)
+{
+	const struct cxms_topo *t = p->topo;
+	for (size_t h = 0; h < p->f->n_host; h++) {
+		p->f->part[p->local[h]].above = p->bridge[h];
+		for (size_t i = 0; i < t->n_dev; i++) {
+			struct cxms_fabric_part *link = &p->f->part[p->link[h * t->n_dev + i]];
+			bool at_root = t->dev[i].upstream == CXMS_TOPO_HOST;
+			link->above = at_root ? p->bridge[h] : p->device[t->dev[i].upstream];
+			if (!at_root || p->f->n_host == 1)
+				p->f->part[p->device[i]].above = p->link[h * t->n_dev + i];
+		}
+	}
+}
+
+/*
+ * Mean of a tail: nothing for half of the requests, then linear in ln(1/(1 - p)) from the median to
+ * p99, to p999 and on. A closed loop of means has no other use for it.
+ */
+static double tail_mean_ps(const struct cxms_memory *m)
+{
+	double p99 = (double)m->tail_p99_ps, p999 = (double)m->tail_p999_ps;
+	double rise = p99 / log(50), steep = (p999 - p99) / log(10);
+	return rise * (0.49 - 0.01 * log(50)) + 0.009 * p99 + steep * (0.009 - 0.001 * log(10)) +
+	       0.001 * (p999 + steep);
+}
+
+static void pass(struct cxms_fabric_target *t, size_t server)
+{
+	if (server != NO_SERVER)
+		t->server[t->n_server++] = server;
+}
+
+static int build_memdev(const struct plan *p, size_t host, int dev, struct cxms_fabric_target *out)
+{
+	const struct cxms_topo *t = p->topo;
 	int path[CXMS_TOPO_MAX_DEVICES];
 	size_t n;
 	cxms_topo_path(t, dev, path, &n);
 	out->name = t->dev[dev].name;
 	out->idle_ps = (double)cxms_topo_idle_ps(t, dev);
 	out->switch_ps = out->idle_ps - (double)t->dev[dev].latency_ps;
+	out->idle_ps += tail_mean_ps(&t->dev[dev].memory);
 	out->capacity_bytes = cap_of(t->dev[dev].capacity_bytes);
-	out->server = calloc(2 * n, sizeof(*out->server));
+	out->server = calloc(2 * n + 1, sizeof(*out->server));
 	if (!out->server)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		out->server[out->n_server++] = device_index((size_t)path[i]);
-		out->server[out->n_server++] = link_index(t, (size_t)path[i]);
+		pass(out, p->device[path[i]]);
+		pass(out, p->link[host * t->n_dev + (size_t)path[i]]);
 	}
+	pass(out, p->bridge[host]);
+	return 0;
+}
+
+static int build_local(const struct plan *p, size_t host, double idle_ps,
+		       struct cxms_fabric_target *out)
+{
+	*out = (struct cxms_fabric_target){.name = "local",
+					   .idle_ps = idle_ps,
+					   .capacity_bytes =
+						   cap_of(p->topo->host.local_capacity_bytes)};
+	out->server = calloc(2, sizeof(*out->server));
+	if (!out->server)
+		return -ENOMEM;
+	pass(out, p->local[host]);
+	pass(out, p->bridge[host]);
 	return 0;
 }
 
@@ -92,20 +307,19 @@ static size_t target_of(const struct cxms_topo *t, int dev)
 	return 0;
 }
 
-static int build_targets(const struct cxms_topo *t, double local_ps, struct cxms_fabric *f)
+static int build_targets(const struct plan *p, const double *local_ps)
 {
+	const struct cxms_topo *t = p->topo;
+	struct cxms_fabric *f = p->f;
 	const struct cxms_region *region = &t->region[0];
-	f->target[0] =
-		(struct cxms_fabric_target){.name = "local",
-					    .idle_ps = local_ps,
-					    .capacity_bytes = cap_of(t->host.local_capacity_bytes)};
-	f->target[0].server = calloc(1, sizeof(*f->target[0].server));
-	if (!f->target[0].server)
-		return -ENOMEM;
-	f->target[0].n_server = 1;
-	for (size_t i = 0; i < t->n_memdev; i++)
-		if (build_target(t, t->memdev[i], &f->target[i + 1]))
+	for (size_t h = 0; h < f->n_host; h++) {
+		struct cxms_fabric_target *target = &f->target[h * f->n_host_target];
+		if (build_local(p, h, local_ps[h], &target[0]))
 			return -ENOMEM;
+		for (size_t i = 0; i < t->n_memdev; i++)
+			if (build_memdev(p, h, t->memdev[i], &target[i + 1]))
+				return -ENOMEM;
+	}
 	f->interleave = calloc(region->n_target, sizeof(*f->interleave));
 	if (!f->interleave)
 		return -ENOMEM;
@@ -114,24 +328,74 @@ static int build_targets(const struct cxms_topo *t, double local_ps, struct cxms
 	return 0;
 }
 
-int cxms_fabric_build(const struct cxms_topo *topo, double mem_latency_ps, struct cxms_fabric *out,
-		      struct cxms_err *err)
+static int plan_init(struct plan *p, const struct cxms_topo *topo, struct cxms_fabric *f)
 {
-	double local_ps = topo->host.local_latency_auto ? mem_latency_ps
-							: (double)topo->host.local_latency_ps;
-	*out = (struct cxms_fabric){.n_target = topo->n_memdev + 1,
-				    .n_server = 2 * topo->n_dev + 1,
+	size_t most = f->n_host * (topo->n_dev + 2) + topo->n_dev;
+	p->topo = topo;
+	p->f = f;
+	f->target = calloc(f->n_target, sizeof(*f->target));
+	f->server = calloc(most, sizeof(*f->server));
+	f->part = calloc(most, sizeof(*f->part));
+	p->device = calloc(topo->n_dev, sizeof(*p->device));
+	p->link = calloc(f->n_host * topo->n_dev, sizeof(*p->link));
+	p->local = calloc(f->n_host, sizeof(*p->local));
+	p->bridge = calloc(f->n_host, sizeof(*p->bridge));
+	f->curve = calloc(f->n_host + topo->n_dev, sizeof(*f->curve));
+	return f->target && f->server && f->part && p->device && p->link && p->local && p->bridge &&
+			       f->curve
+		       ? 0
+		       : -ENOMEM;
+}
+
+static void plan_fini(struct plan *p)
+{
+	free(p->device);
+	free(p->link);
+	free(p->local);
+	free(p->bridge);
+}
+
+int cxms_fabric_build_hosts(const struct cxms_topo *topo, const double *mem_latency_ps,
+			    size_t n_host, struct cxms_fabric *out, struct cxms_err *err)
+{
+	struct plan plan = {.err = err};
+	double *local_ps = calloc(n_host, sizeof(*local_ps));
+	*out = (struct cxms_fabric){.n_host = n_host,
+				    .n_host_target = topo->n_memdev + 1,
+				    .n_target = n_host * (topo->n_memdev + 1),
 				    .l1d_mshrs = topo->host.l1d_mshrs,
 				    .l2_mshrs = topo->host.l2_mshrs,
 				    .rob = topo->host.rob};
-	out->target = calloc(out->n_target, sizeof(*out->target));
-	out->server = calloc(out->n_server, sizeof(*out->server));
-	if (!out->target || !out->server || build_targets(topo, local_ps, out)) {
-		cxms_fabric_fini(out);
-		return cxms_fail(err, ENOMEM, "out of memory for the fabric");
+	int rc = local_ps ? plan_init(&plan, topo, out) : -ENOMEM;
+	for (size_t h = 0; h < n_host && !rc; h++)
+		local_ps[h] = topo->host.local_latency_auto ? mem_latency_ps[h]
+							    : (double)topo->host.local_latency_ps;
+	if (!rc)
+		rc = build_servers(&plan, local_ps);
+	if (!rc) {
+		set_above(&plan);
+		rc = build_targets(&plan, local_ps);
 	}
-	build_servers(topo, local_ps, out);
-	return 0;
+	plan_fini(&plan);
+	free(local_ps);
+	if (rc)
+		cxms_fabric_fini(out);
+	return rc == -ENOMEM ? cxms_fail(err, ENOMEM, "out of memory for the fabric") : rc;
+}
+
+int cxms_fabric_build(const struct cxms_topo *topo, double mem_latency_ps, struct cxms_fabric *out,
+		      struct cxms_err *err)
+{
+	return cxms_fabric_build_hosts(topo, &mem_latency_ps, 1, out, err);
+}
+
+bool cxms_fabric_passes(const struct cxms_fabric *f, size_t target, size_t server)
+{
+	const struct cxms_fabric_target *t = &f->target[target];
+	for (size_t i = 0; i < t->n_server; i++)
+		if (t->server[i] == server)
+			return true;
+	return false;
 }
 
 void cxms_fabric_fini(struct cxms_fabric *f)
@@ -140,6 +404,10 @@ void cxms_fabric_fini(struct cxms_fabric *f)
 		free(f->target[i].server);
 	free(f->target);
 	free(f->server);
+	free(f->part);
 	free(f->interleave);
+	for (size_t i = 0; f->curve && i < f->n_curve; i++)
+		cxms_curve_free(f->curve[i]);
+	free(f->curve);
 	*f = (struct cxms_fabric){0};
 }

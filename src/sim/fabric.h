@@ -1,38 +1,71 @@
-/* A topology as servers and paths, ready for the solver. */
+/* A topology as servers and paths, ready for the solver; one fabric for one host or several. */
 #ifndef CXMS_SIM_FABRIC_H
 #define CXMS_SIM_FABRIC_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "mem/server.h"
 
+struct cxms_curve;
 struct cxms_err;
 struct cxms_topo;
 
-/** struct cxms_fabric_target - 0 is local memory, then the memdevs in file order */
+/** struct cxms_fabric_target - of each host: 0 is local memory, then the memdevs in file order */
 struct cxms_fabric_target {
 	const char *name;
-	double idle_ps;	  /* whole path */
+	double idle_ps;	  /* whole path, the mean of the device's tail included */
 	double switch_ps; /* of it: switches and links above the device */
 	size_t n_server;
-	size_t *server;	       /* indices into cxms_fabric.server */
+	size_t *server;	       /* indices into cxms_fabric.server, from the device up */
 	double capacity_bytes; /* INFINITY when not stated */
 };
 
+enum cxms_part {
+	CXMS_PART_LOCAL,
+	CXMS_PART_BRIDGE, /* what local and CXL traffic of a host share */
+	CXMS_PART_DEVICE, /* a memdev, or the inside of a switch */
+	CXMS_PART_LINK	  /* to the upstream of the device it is named after */
+};
+#define CXMS_PART_SHARED UINT32_MAX
+/** struct cxms_fabric_part - what a server stands for */
+struct cxms_fabric_part {
+	const char *name; /* of the device; "local", "bridge" */
+	enum cxms_part part;
+	uint32_t host; /* the only host that uses it, or CXMS_PART_SHARED */
+	size_t above;  /* the one server that all its traffic comes through; SIZE_MAX: none */
+};
+
+/** struct cxms_fabric - target @t of host @h is target[h * n_host_target + t] */
 struct cxms_fabric {
-	size_t n_target, n_server;
+	size_t n_host, n_host_target;
+	size_t n_target, n_server; /* of all hosts */
 	struct cxms_fabric_target *target;
 	struct cxms_server *server;
+	struct cxms_fabric_part *part; /* [n_server] */
 	size_t n_interleave; /* memdevs of the region, in order: targets CXL pages go to */
 	size_t *interleave;
+	size_t n_curve;
+	struct cxms_curve **curve; /* owned; servers of measured devices point to them */
 	double l1d_mshrs, l2_mshrs;
 	unsigned rob;
 };
 
-/** cxms_fabric_build() - @mem_latency_ps: the recording machine's, for `latency: auto`. 0 or
- * -ENOMEM */
+/** cxms_fabric_build() - @mem_latency_ps: the recording machine's, for `latency: auto`.
+ * 0, -ENOMEM, or -EINVAL for a curve that is none */
 int cxms_fabric_build(const struct cxms_topo *topo, double mem_latency_ps, struct cxms_fabric *out,
 		      struct cxms_err *err);
+/**
+ * cxms_fabric_build_hosts() - the same for @n_host hosts of the topology's kind
+ * @mem_latency_ps: by host
+ * Each host has its own local memory, bridge and links to its root ports; what lies below these
+ * is shared. A memdev on a root port is one device with a link to every host (multi-headed).
+ */
+int cxms_fabric_build_hosts(const struct cxms_topo *topo, const double *mem_latency_ps,
+			    size_t n_host, struct cxms_fabric *out, struct cxms_err *err);
 void cxms_fabric_fini(struct cxms_fabric *f);
+/** does the way to a target lead through a server? */
+bool cxms_fabric_passes(const struct cxms_fabric *f, size_t target, size_t server);
 
 #endif

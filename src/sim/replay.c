@@ -42,57 +42,107 @@ static int check_policies(const struct cxms_replay_cfg *cfg, struct cxms_err *er
 	return 0;
 }
 
-struct replay {
-	const struct cxms_replay_cfg *cfg;
+/* One recording with what is derived from it. */
+struct subject {
+	const char *name; /* of its host; NULL = the only one */
 	struct cxms_recording rec;
 	struct cxms_cells cells;
 	struct cxms_evidence ev;
+	struct cxms_basis basis;
+};
+
+struct replay {
+	const struct cxms_replay_cfg *cfg;
+	size_t n;
+	struct subject *subject;
 	struct cxms_result *result;
 };
 
-static int add_split(struct replay *r, struct cxms_stage *stage, uint32_t topo, const char *policy,
+/* The programs of one topology: their hosts' fabric and what their splits share. */
+struct bench {
+	struct cxms_fabric fabric;
+	struct cxms_stage *stage; /* [subject] */
+};
+
+static int bench_init(struct replay *r, const struct cxms_topo *topo, struct bench *b,
+		      struct cxms_err *err)
+{
+	double *mem_ps = calloc(r->n, sizeof(*mem_ps));
+	b->stage = calloc(r->n, sizeof(*b->stage));
+	if (!mem_ps || !b->stage) {
+		free(mem_ps);
+		return cxms_fail(err, ENOMEM, "out of memory for %zu hosts", r->n);
+	}
+	for (size_t k = 0; k < r->n; k++)
+		mem_ps[k] = r->subject[k].ev.stair.mem_ps;
+	int rc = cxms_fabric_build_hosts(topo, mem_ps, r->n, &b->fabric, err);
+	free(mem_ps);
+	for (size_t k = 0; k < r->n && !rc; k++) {
+		struct subject *s = &r->subject[k];
+		b->stage[k] = (struct cxms_stage){.cfg = r->cfg,
+						  .rec = &s->rec,
+						  .cells = &s->cells,
+						  .ev = &s->ev,
+						  .fabric = &b->fabric,
+						  .host = k,
+						  .name = s->name,
+						  .warnings = &r->result->warnings};
+		rc = cxms_evidence_set_rob(&s->rec, b->fabric.rob, &s->ev, err);
+		if (!rc)
+			rc = cxms_stage_init(&b->stage[k], err);
+	}
+	return rc;
+}
+
+static void bench_fini(struct bench *b, size_t n)
+{
+	for (size_t k = 0; b->stage && k < n; k++)
+		if (b->stage[k].rec)
+			cxms_stage_fini(&b->stage[k]);
+	free(b->stage);
+	cxms_fabric_fini(&b->fabric);
+}
+
+static int add_split(struct replay *r, struct bench *b, uint32_t topo, const char *policy,
 		     double pct, struct cxms_err *err)
 {
 	struct cxms_split_result *out = &r->result->split[r->result->n_split++];
 	out->topology = topo;
-	int rc = cxms_split_run(stage, cxms_policy_find(policy), pct, out, err);
-	if (rc)
-		return rc;
-	if (!(out->worst_utilization <= 1 + CXMS_SOLVE_RESIDUAL))
+	int rc = cxms_split_run(b->stage, r->n, cxms_policy_find(policy), pct, out, err);
+	if (out->self_check_failed)
 		r->result->status = CXMS_STATUS_SELF_CHECK_FAILED;
-	return 0;
+	return rc;
+}
+
+static int fill_basis(struct replay *r, struct bench *b, struct cxms_err *err)
+{
+	int rc = 0;
+	for (size_t k = 0; k < r->n && !rc; k++) {
+		struct subject *s = &r->subject[k];
+		const struct cxms_world *base;
+		rc = cxms_stage_base(&b->stage[k], CXMS_HALF_ALL, &base, err);
+		if (!rc)
+			rc = cxms_basis_fill(&s->rec, &s->cells, &s->ev, base, &s->basis, err);
+	}
+	return rc;
 }
 
 static int run_topology(struct replay *r, uint32_t index, struct cxms_err *err)
 {
 	const struct cxms_topo *topo = r->cfg->topo[index];
 	struct cxms_asked a = cxms_asked_of(r->cfg, topo);
-	struct cxms_fabric fabric = {0};
-	struct cxms_stage stage = {.cfg = r->cfg,
-				   .rec = &r->rec,
-				   .cells = &r->cells,
-				   .ev = &r->ev,
-				   .fabric = &fabric,
-				   .warnings = &r->result->warnings};
-	const struct cxms_world *base;
-	int rc = cxms_fabric_build(topo, r->ev.stair.mem_ps, &fabric, err);
-	if (!rc)
-		rc = cxms_evidence_set_rob(&r->rec, fabric.rob, &r->ev, err);
-	if (!rc)
-		rc = cxms_stage_init(&stage, err);
+	struct bench bench = {0};
+	int rc = bench_init(r, topo, &bench, err);
 	for (size_t p = 0; p < a.n_policy && !rc; p++)
 		for (size_t s = 0; s < a.n_split && !rc; s++) {
 			cxms_log_progress(r->cfg->log, "replay: topology %u of %zu, %s %g:%g",
 					  index + 1, r->cfg->n_topo, a.policy[p], a.split_pct[s],
 					  100 - a.split_pct[s]);
-			rc = add_split(r, &stage, index, a.policy[p], a.split_pct[s], err);
+			rc = add_split(r, &bench, index, a.policy[p], a.split_pct[s], err);
 		}
 	if (!rc && index == 0)
-		rc = cxms_stage_base(&stage, CXMS_HALF_ALL, &base, err);
-	if (!rc && index == 0)
-		rc = cxms_basis_fill(&r->rec, &r->cells, &r->ev, base, &r->result->basis, err);
-	cxms_stage_fini(&stage);
-	cxms_fabric_fini(&fabric);
+		rc = fill_basis(r, &bench, err);
+	bench_fini(&bench, r->n);
 	return rc;
 }
 
@@ -122,12 +172,16 @@ static void judge_topologies(const struct cxms_replay_cfg *cfg, enum cxms_topo_s
 static int fill_result(struct replay *r, const struct cxms_trace_head *head, struct cxms_err *err)
 {
 	struct cxms_result *out = r->result;
-	out->facts = r->rec.facts;
-	out->totals = r->rec.totals;
+	const struct cxms_recording *rec = &r->subject[0].rec;
+	out->facts = rec->facts;
+	out->totals = rec->totals;
 	if (out->totals.duration_ns == 0)
-		out->totals.duration_ns = r->rec.duration_ns;
-	out->status = r->rec.cut ? CXMS_STATUS_CUT : CXMS_STATUS_COMPLETE;
-	out->overhead_ratio = cxms_overhead_ratio(&r->rec);
+		out->totals.duration_ns = rec->duration_ns;
+	out->status = CXMS_STATUS_COMPLETE;
+	for (size_t k = 0; k < r->n; k++)
+		if (r->subject[k].rec.cut)
+			out->status = CXMS_STATUS_CUT;
+	out->overhead_ratio = cxms_overhead_ratio(rec);
 	out->seed = r->cfg->seed;
 	out->engine = "epoch";
 	out->confidence_pct = CONFIDENCE_PCT;
@@ -137,6 +191,61 @@ static int fill_result(struct replay *r, const struct cxms_trace_head *head, str
 	if (!out->split || cxms_asked_argv(head, out))
 		return cxms_fail(err, ENOMEM, "out of memory for the result");
 	return 0;
+}
+
+static int load_subject(const struct cxms_host_trace *host, const struct cxms_replay_cfg *cfg,
+			struct subject *s, struct cxms_err *err)
+{
+	s->name = host->name;
+	int rc = cxms_recording_load(host->reader, &s->rec, err);
+	if (!rc)
+		rc = cxms_cells_build(&s->rec, cfg->epoch_ns, &s->cells, err);
+	if (!rc)
+		rc = cxms_evidence_build(&s->rec, &s->cells, cfg->llc_bytes, &s->ev, err);
+	return rc;
+}
+
+static void replay_fini(struct replay *r)
+{
+	for (size_t k = 0; r->subject && k < r->n; k++) {
+		cxms_evidence_fini(&r->subject[k].ev);
+		cxms_cells_fini(&r->subject[k].cells);
+		cxms_recording_fini(&r->subject[k].rec);
+	}
+	free(r->subject);
+	cxms_result_free(r->result);
+}
+
+static int replay_sampled(const struct cxms_host_trace *host, size_t n,
+			  const struct cxms_replay_cfg *cfg, struct cxms_result **out,
+			  struct cxms_err *err)
+{
+	struct replay r = {.cfg = cfg, .n = n};
+	int rc = 0;
+	r.subject = calloc(n, sizeof(*r.subject));
+	r.result = calloc(1, sizeof(*r.result));
+	if (!r.subject || !r.result)
+		rc = cxms_fail(err, ENOMEM, "out of memory for the result");
+	for (size_t k = 0; k < n && !rc; k++)
+		rc = load_subject(&host[k], cfg, &r.subject[k], err);
+	if (!rc)
+		rc = fill_result(&r, cxms_trace_reader_head(host[0].reader), err);
+	for (uint32_t i = 0; i < cfg->n_topo && !rc; i++)
+		rc = run_topology(&r, i, err);
+	if (!rc) {
+		cxms_basis_assumed(r.result);
+		judge_topologies(cfg, CXMS_TOPO_FOR_SAMPLED, &r.result->warnings);
+		r.result->basis = r.subject[0].basis;
+		for (size_t k = 0; k < n; k++)
+			cxms_basis_judge(&r.subject[k].rec, &r.subject[k].basis,
+					 cxms_overhead_ratio(&r.subject[k].rec),
+					 &r.result->warnings);
+		*out = r.result;
+		r.result = NULL;
+	}
+	cxms_log_progress_end(cfg->log);
+	replay_fini(&r);
+	return rc;
 }
 
 static int replay_exact(struct cxms_trace_reader *reader, const struct cxms_replay_cfg *cfg,
@@ -160,36 +269,69 @@ static int replay_exact(struct cxms_trace_reader *reader, const struct cxms_repl
 int cxms_replay(struct cxms_trace_reader *reader, const struct cxms_replay_cfg *cfg,
 		struct cxms_result **out, struct cxms_err *err)
 {
-	struct replay r = {.cfg = cfg};
+	const struct cxms_host_trace only = {NULL, reader};
 	int rc = check_policies(cfg, err);
 	if (rc)
 		return rc;
 	if (cxms_trace_reader_head(reader)->facts.source_caps & CXMS_SRC_EXACT)
 		return replay_exact(reader, cfg, out, err);
-	rc = cxms_recording_load(reader, &r.rec, err);
-	if (rc)
-		return rc;
-	r.result = calloc(1, sizeof(*r.result));
-	rc = r.result ? fill_result(&r, cxms_trace_reader_head(reader), err)
-		      : cxms_fail(err, ENOMEM, "out of memory for the result");
-	if (!rc)
-		rc = cxms_cells_build(&r.rec, cfg->epoch_ns, &r.cells, err);
-	if (!rc)
-		rc = cxms_evidence_build(&r.rec, &r.cells, cfg->llc_bytes, &r.ev, err);
-	for (uint32_t i = 0; i < cfg->n_topo && !rc; i++)
-		rc = run_topology(&r, i, err);
-	if (!rc) {
-		cxms_basis_assumed(r.result);
-		judge_topologies(cfg, CXMS_TOPO_FOR_SAMPLED, &r.result->warnings);
-		cxms_basis_judge(&r.rec, &r.result->basis, r.result->overhead_ratio,
-				 &r.result->warnings);
-		*out = r.result;
-		r.result = NULL;
+	return replay_sampled(&only, 1, cfg, out, err);
+}
+
+/* Where a topology gives hosts shares of their own, it knows them by name. */
+static bool knows(const struct cxms_topo *t, const char *name, bool *names_any)
+{
+	bool found = false;
+	*names_any = false;
+	for (size_t i = 0; i < t->n_dev; i++) {
+		const struct cxms_dev *d = &t->dev[i];
+		for (size_t k = 0; k < d->n_logical; k++) {
+			*names_any = true;
+			found = found || !strcmp(d->logical[k].host, name);
+		}
+		for (size_t k = 0; k < d->n_extent; k++) {
+			if (!d->extent[k].host)
+				continue;
+			*names_any = true;
+			found = found || !strcmp(d->extent[k].host, name);
+		}
 	}
-	cxms_log_progress_end(cfg->log);
-	cxms_result_free(r.result);
-	cxms_evidence_fini(&r.ev);
-	cxms_cells_fini(&r.cells);
-	cxms_recording_fini(&r.rec);
-	return rc;
+	return found;
+}
+
+static int check_hosts(const struct cxms_host_trace *host, size_t n,
+		       const struct cxms_replay_cfg *cfg, struct cxms_err *err)
+{
+	for (size_t k = 0; k < n; k++) {
+		for (size_t j = 0; j < k; j++)
+			if (!strcmp(host[j].name, host[k].name))
+				return cxms_fail(err, EINVAL,
+						 "two hosts are named '%s'; rename one",
+						 host[k].name);
+		for (size_t i = 0; i < cfg->n_topo; i++) {
+			bool any;
+			if (!knows(cfg->topo[i], host[k].name, &any) && any)
+				return cxms_fail(err, EINVAL,
+						 "no 'logical' or 'extents' of '%s' names the host "
+						 "'%s'; name it there, or rename the host",
+						 cfg->topo[i]->file, host[k].name);
+		}
+		if (cxms_trace_reader_head(host[k].reader)->facts.source_caps & CXMS_SRC_EXACT)
+			return cxms_fail(
+				err, ENOTSUP,
+				"the recording of host '%s' is of source exact, whose replay has "
+				"one host; record it with another source",
+				host[k].name);
+	}
+	return 0;
+}
+
+int cxms_replay_hosts(const struct cxms_host_trace *host, size_t n,
+		      const struct cxms_replay_cfg *cfg, struct cxms_result **out,
+		      struct cxms_err *err)
+{
+	int rc = check_policies(cfg, err);
+	if (!rc)
+		rc = check_hosts(host, n, cfg, err);
+	return rc ? rc : replay_sampled(host, n, cfg, out, err);
 }

@@ -36,4 +36,21 @@ struct cxms_replay_cfg {
 int cxms_replay(struct cxms_trace_reader *r, const struct cxms_replay_cfg *cfg,
 		struct cxms_result **out, struct cxms_err *err);
 
+/** struct cxms_host_trace - a host of several, and what runs on it */
+struct cxms_host_trace {
+	const char *name; /* borrowed until the result is freed */
+	struct cxms_trace_reader *reader;
+};
+
+/**
+ * cxms_replay_hosts() - programs that begin at the same time, each on a host of its own
+ * @host: @n >= 1 of them; all share the switches and memdevs of the topology
+ * Figures of the result that belong to one recording are those of the first.
+ * Return: as cxms_replay(); also -EINVAL (two hosts of one name, a name that the topology does not
+ * know where it names hosts), -ENOTSUP (a recording of source exact)
+ */
+int cxms_replay_hosts(const struct cxms_host_trace *host, size_t n,
+		      const struct cxms_replay_cfg *cfg, struct cxms_result **out,
+		      struct cxms_err *err);
+
 #endif

@@ -3,14 +3,21 @@
 #include <math.h>
 #include <stdlib.h>
 
+void cxms_split_result_fini(struct cxms_split_result *s)
+{
+	free(s->thread);
+	free(s->target);
+	free(s->server);
+	free(s->tenant);
+	*s = (struct cxms_split_result){0};
+}
+
 void cxms_result_free(struct cxms_result *r)
 {
 	if (!r)
 		return;
-	for (size_t i = 0; i < r->n_split; i++) {
-		free(r->split[i].thread);
-		free(r->split[i].target);
-	}
+	for (size_t i = 0; i < r->n_split; i++)
+		cxms_split_result_fini(&r->split[i]);
 	free(r->split);
 	for (size_t i = 0; i < r->n_argv; i++)
 		free((char *)(uintptr_t)r->argv[i]);

@@ -44,6 +44,25 @@ struct cxms_target_result {
 	double stall_ns;	  /* predicted stall on it */
 };
 
+/** struct cxms_server_result - one server of the fabric over the run; of a link each direction */
+struct cxms_server_result {
+	const char *host; /* the only one that uses it; NULL: shared, or there is one only */
+	const char *name; /* of the device, "local", "bridge"; borrowed */
+	const char *part; /* "link_up", "link_down", "device", "bridge", "local" */
+	double utilization_ratio; /* of its capacity, mean over the predicted time */
+	double read_bytes_per_s, write_bytes_per_s; /* payload, over the predicted time */
+	double wait_ns;				    /* mean of its requests, both directions */
+};
+
+/** struct cxms_tenant_result - one of several hosts that share the fabric */
+struct cxms_tenant_result {
+	const char *name;			   /* borrowed from the caller of the replay */
+	double slowdown, slowdown_lo, slowdown_hi; /* against all local, where nobody disturbs */
+	double alone_slowdown;			   /* of the same placement, alone in the fabric */
+	double contention_ratio;		   /* time in company / time alone, >= 0 */
+	uint64_t time_ns;
+};
+
 struct cxms_split_result {
 	uint32_t topology; /* index into cxms_result.topo */
 	const char *policy;
@@ -58,8 +77,15 @@ struct cxms_split_result {
 	struct cxms_thread_result *thread;
 	size_t n_target;
 	struct cxms_target_result *target;
+	size_t n_server;
+	struct cxms_server_result *server; /* epoch engine */
+	char binding[160];		   /* the busiest server: "mem0 link_up"; "" = none */
+	size_t n_tenant;
+	struct cxms_tenant_result *tenant; /* of several hosts; else none */
+	double fairness; /* Jain's index of the tenants' time alone / time in company; 1 = even */
 	double worst_residual;	  /* of the closed loop, relative */
-	double worst_utilization; /* of any server in any epoch; above 1 the self-check fails */
+	double worst_utilization; /* window engine: of any server; above 1 the self-check fails */
+	bool self_check_failed;
 };
 
 /** struct cxms_site_result - an instruction by stall, for --explain */
@@ -128,6 +154,8 @@ struct cxms_result {
 	struct cxms_assumed assumed[CXMS_MODEL_ASSUMED];
 };
 void cxms_result_free(struct cxms_result *r);
+/** frees the arrays of a row */
+void cxms_split_result_fini(struct cxms_split_result *s);
 /**
  * cxms_split_set_causes() - @cause_ns times @scale, in whole nanoseconds that sum to out->time_ns
  * Compute takes the remainder, whatever @cause_ns has for it.

@@ -30,7 +30,7 @@ static void solve_thread(struct cxms_solve *s, struct cxms_solve_thread *th)
 	for (size_t t = 0; t < s->fabric->n_target; t++) {
 		const struct cxms_demand *d = &th->demand[t];
 		double latency = s->latency_ps[t];
-		change += fmax(0, d->stall_ps + d->waits * (latency - s->mem_ps)) - d->stall_ps;
+		change += fmax(0, d->stall_ps + d->waits * (latency - th->mem_ps)) - d->stall_ps;
 		demand += (d->reads - d->prefetched) * (latency + th->walk_ps);
 		all += d->reads * (latency + th->walk_ps);
 	}

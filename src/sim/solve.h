@@ -19,6 +19,7 @@ struct cxms_solve_thread {
 	double kernel_ps; /* of T: never bounded by user traffic */
 	double wall_ps;	  /* length of the epoch */
 	double walk_ps;	  /* mean page walk beside each fill */
+	double mem_ps;	  /* L_mem that the waits were judged with */
 	/* lines the thread can have in flight: on demand, and in all; at least what it was seen to
 	 * have */
 	double demand_limit, all_limit;
@@ -31,7 +32,6 @@ struct cxms_solve_thread {
 /** struct cxms_solve - scratch and results of one closed loop */
 struct cxms_solve {
 	const struct cxms_fabric *fabric;
-	double mem_ps; /* L_mem that the waits were judged with */
 	size_t n_thread;
 	struct cxms_solve_thread *thread;
 	double *wait_ps;     /* [server] in: starting point; out: solution */

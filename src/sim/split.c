@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,20 +52,33 @@ void cxms_stage_fini(struct cxms_stage *s)
 			cxms_world_fini(&s->base[h]);
 }
 
-static int run_world(struct cxms_stage *s, const uint32_t *target_of_page, enum cxms_half half,
-		     struct cxms_world *out, struct cxms_err *err)
+static int build_load(const struct cxms_stage *s, const uint32_t *target_of_page,
+		      enum cxms_half half, struct cxms_load_map *load, struct cxms_err *err)
+{
+	return cxms_load_build(s->rec, s->cells, s->ev, target_of_page, s->fabric->n_host_target,
+			       half, s->cfg->seed, load, err);
+}
+
+static struct cxms_world_in world_of(const struct cxms_stage *s, const struct cxms_load_map *load)
+{
+	return (struct cxms_world_in){.rec = s->rec,
+				      .cells = s->cells,
+				      .ev = s->ev,
+				      .fabric = s->fabric,
+				      .host = s->host,
+				      .load = load,
+				      .blocked = s->cfg->blocked};
+}
+
+/* The program alone in the fabric. */
+static int run_world(const struct cxms_stage *s, const uint32_t *target_of_page,
+		     enum cxms_half half, struct cxms_world *out, struct cxms_err *err)
 {
 	struct cxms_load_map load = {0};
-	struct cxms_world_in in = {.rec = s->rec,
-				   .cells = s->cells,
-				   .ev = s->ev,
-				   .fabric = s->fabric,
-				   .load = &load,
-				   .blocked = s->cfg->blocked};
-	int rc = cxms_load_build(s->rec, s->cells, s->ev, target_of_page, s->fabric->n_target, half,
-				 s->cfg->seed, &load, err);
+	struct cxms_world_in in = world_of(s, &load);
+	int rc = build_load(s, target_of_page, half, &load, err);
 	if (!rc)
-		rc = cxms_world_run(&in, out, err);
+		rc = cxms_world_run(&in, 1, out, err);
 	cxms_load_fini(&load);
 	return rc;
 }
@@ -141,7 +155,7 @@ static double unseen_half_width(const struct cxms_stage *s, const struct cxms_pl
 	double steepest = 0;
 	if (p->local_pct >= 100 || s->rec->n_sample == 0)
 		return 0;
-	for (size_t t = 1; t < s->fabric->n_target; t++)
+	for (size_t t = 1; t < s->fabric->n_host_target; t++)
 		steepest =
 			fmax(steepest, fabs(w->target[t].latency_ps / w->target[0].latency_ps - 1));
 	return POISSON_NONE * steepest / (double)s->rec->n_sample;
@@ -158,41 +172,224 @@ static double kernel_bound(const struct cxms_stage *s, const struct cxms_placeme
 	}
 	if (cpu <= 0 || kernel < CXMS_KERNEL_RATIO * cpu)
 		return 0;
-	for (size_t t = 1; t < s->fabric->n_target; t++)
+	for (size_t t = 1; t < s->fabric->n_host_target; t++)
 		cxl = fmax(cxl, w->target[t].latency_ps / w->target[0].latency_ps - 1);
 	return CXMS_ASSUMED_KERNEL_MEMORY_RATIO * kernel / cpu * (1 - p->local_pct / 100) *
 	       fmax(0, cxl);
 }
 
-static void set_interval(const struct cxms_stage *s, const struct cxms_placement *p,
-			 const struct cxms_world *w, double error, struct slow r,
-			 struct cxms_split_result *out)
+/* A slowdown with its interval and what makes it wide. */
+struct judged {
+	double mid, lo, hi, sampling, model;
+};
+
+static struct judged judge(const struct cxms_stage *s, const struct cxms_placement *p,
+			   const struct cxms_world *w, double error, struct slow r)
 {
 	double sampling = hypot(Z90 * error * (r.mid - 1), unseen_half_width(s, p, w));
 	double hi = r.hi + kernel_bound(s, p, w);
-	out->slowdown = r.mid;
-	out->sampling_half_width = sampling;
-	out->model_half_width = (hi - r.lo) / 2;
-	out->slowdown_lo = r.mid - hypot(r.mid - r.lo, sampling);
-	out->slowdown_hi = r.mid + hypot(hi - r.mid, sampling);
-	out->slowdown_lo = fmax(0, out->slowdown_lo);
+	return (struct judged){.mid = r.mid,
+			       .lo = fmax(0, r.mid - hypot(r.mid - r.lo, sampling)),
+			       .hi = r.mid + hypot(hi - r.mid, sampling),
+			       .sampling = sampling,
+			       .model = (hi - r.lo) / 2};
 }
 
-static void set_threads(const struct cxms_stage *s, const struct cxms_world *w,
-			const struct cxms_world *base, struct cxms_split_result *out)
+/* One program of a row; of policies that rank, by the half that is judged. */
+struct part {
+	struct cxms_stage *stage;
+	struct cxms_placement place[2];
+	struct slow slow, other;
+	double error;
+	double contention, alone; /* sums over the halves */
+	const struct cxms_world *base, *whole;
+	struct judged judged;
+	double time_ns;
+};
+
+struct row {
+	size_t n;
+	struct part *part;
+	struct cxms_world *world[2]; /* by half: [part] */
+	unsigned n_half;
+	struct cxms_check check;
+};
+
+static void row_fini(struct row *r)
 {
+	for (int h = 0; h < 2; h++) {
+		for (size_t k = 0; k < r->n; k++) {
+			if (r->part)
+				cxms_placement_fini(&r->part[k].place[h]);
+			if (r->world[h])
+				cxms_world_fini(&r->world[h][k]);
+		}
+		free(r->world[h]);
+	}
+	free(r->part);
+}
+
+static int row_init(struct row *r, struct cxms_stage *s, size_t n, bool ranked)
+{
+	*r = (struct row){.n = n, .n_half = ranked ? 2 : 1};
+	r->part = calloc(n, sizeof(*r->part));
+	for (int h = 0; h < 2; h++)
+		r->world[h] = calloc(n, sizeof(*r->world[h]));
+	for (size_t k = 0; r->part && k < n; k++)
+		r->part[k].stage = &s[k];
+	return r->part && r->world[0] && r->world[1] ? 0 : -ENOMEM;
+}
+
+static int place(struct part *p, const struct cxms_policy_ops *policy, double asked_pct,
+		 enum cxms_half judged, int half, struct cxms_err *err)
+{
+	struct cxms_stage *s = p->stage;
+	if (judged != CXMS_HALF_ALL) {
+		const double *heat = s->heat[judged == CXMS_HALF_A]; /* the other half ranks */
+		for (size_t i = 0; i < s->n_page; i++)
+			s->page[i].heat = heat[i];
+	}
+	return cxms_place_split(policy, s->page, s->n_page, asked_pct, s->cfg->seed, s->fabric,
+				&p->place[half], err);
+}
+
+/* All programs of the row in the fabric at the same time. */
+static int run_together(struct row *r, enum cxms_half judged, int half, struct cxms_err *err)
+{
+	struct cxms_load_map *load = calloc(r->n, sizeof(*load));
+	struct cxms_world_in *in = calloc(r->n, sizeof(*in));
+	int rc = load && in ? 0 : cxms_fail(err, ENOMEM, "out of memory for the simulation");
+	for (size_t k = 0; k < r->n && !rc; k++) {
+		rc = build_load(r->part[k].stage, r->part[k].place[half].target_of_page, judged,
+				&load[k], err);
+		in[k] = world_of(r->part[k].stage, &load[k]);
+	}
+	if (!rc)
+		rc = cxms_world_run(in, r->n, r->world[half], err);
+	for (size_t k = 0; load && k < r->n; k++) {
+		cxms_load_fini(&load[k]);
+		if (!rc)
+			cxms_check_join(&r->world[half][k].check, &r->check);
+	}
+	free(load);
+	free(in);
+	return rc;
+}
+
+/* The same placement without the others. */
+static int run_alone(struct row *r, struct part *p, enum cxms_half judged, int half,
+		     const struct cxms_world *base, struct cxms_err *err)
+{
+	struct cxms_world alone;
+	int mode = (int)p->stage->cfg->blocked;
+	size_t k = (size_t)(p - r->part);
+	int rc = run_world(p->stage, p->place[half].target_of_page, judged, &alone, err);
+	if (rc)
+		return rc;
+	double time_ns = alone.time_ns[CXMS_SPAN_MID][mode];
+	p->contention +=
+		ratio(r->world[half][k].time_ns[CXMS_SPAN_MID][mode], time_ns) / (double)r->n_half;
+	p->alone += ratio(time_ns, base->time_ns[CXMS_SPAN_MID][mode]) / (double)r->n_half;
+	cxms_check_join(&alone.check, &r->check);
+	cxms_world_fini(&alone);
+	return 0;
+}
+
+static int run_half(struct row *r, const struct cxms_policy_ops *policy, double asked_pct,
+		    enum cxms_half judged, int half, struct cxms_err *err)
+{
+	int rc = 0;
+	for (size_t k = 0; k < r->n && !rc; k++)
+		rc = place(&r->part[k], policy, asked_pct, judged, half, err);
+	if (!rc)
+		rc = run_together(r, judged, half, err);
+	for (size_t k = 0; k < r->n && !rc; k++) {
+		struct part *p = &r->part[k];
+		const struct cxms_world *base;
+		rc = cxms_stage_base(p->stage, judged, &base, err);
+		if (rc)
+			break;
+		*(half ? &p->other : &p->slow) = slowdown_of(p->stage, &r->world[half][k], base);
+		double error =
+			sampling_error(p->stage, &p->place[half], &r->world[half][k], judged);
+		p->error = half ? hypot(p->error, error) / 2 : error;
+		cxms_check_join(&base->check, &r->check);
+		if (r->n > 1)
+			rc = run_alone(r, p, judged, half, base, err);
+	}
+	return rc;
+}
+
+static void average(struct slow *a, const struct slow *b)
+{
+	a->lo = fmin(a->lo, b->lo);
+	a->hi = fmax(a->hi, b->hi);
+	a->mid = (a->mid + b->mid) / 2;
+}
+
+static int judge_parts(struct row *r, enum cxms_half first, struct cxms_err *err)
+{
+	int rc = 0;
+	for (size_t k = 0; k < r->n && !rc; k++) {
+		struct part *p = &r->part[k];
+		if (r->n_half > 1)
+			average(&p->slow, &p->other);
+		rc = cxms_stage_base(p->stage, first, &p->base, err);
+		if (!rc)
+			rc = cxms_stage_base(p->stage, CXMS_HALF_ALL, &p->whole, err);
+		if (rc)
+			break;
+		p->judged = judge(p->stage, &p->place[0], &r->world[0][k], p->error, p->slow);
+		p->time_ns = p->slow.mid * p->whole->time_ns[CXMS_SPAN_MID][p->stage->cfg->blocked];
+	}
+	return rc;
+}
+
+static size_t last_part(const struct row *r)
+{
+	size_t last = 0;
+	for (size_t k = 1; k < r->n; k++)
+		if (r->part[k].time_ns > r->part[last].time_ns)
+			last = k;
+	return last;
+}
+
+/* Of a set: until the last one ends, against the same with everything local. */
+static void set_slowdown(const struct row *r, struct cxms_split_result *out)
+{
+	const struct part *last = &r->part[last_part(r)];
+	double base = 0, lo = 0, hi = 0;
+	int mode = (int)last->stage->cfg->blocked;
+	for (size_t k = 0; k < r->n; k++) {
+		double whole = r->part[k].whole->time_ns[CXMS_SPAN_MID][mode];
+		base = fmax(base, whole);
+		lo = fmax(lo, r->part[k].judged.lo * whole);
+		hi = fmax(hi, r->part[k].judged.hi * whole);
+	}
+	double share = ratio(last->whole->time_ns[CXMS_SPAN_MID][mode], base);
+	bool one = r->n == 1 || base <= 0;
+	out->slowdown = one ? last->judged.mid : last->time_ns / base;
+	out->slowdown_lo = one ? last->judged.lo : lo / base;
+	out->slowdown_hi = one ? last->judged.hi : hi / base;
+	out->sampling_half_width = last->judged.sampling * share;
+	out->model_half_width = last->judged.model * share;
+}
+
+static void set_threads(const struct part *p, const struct cxms_world *w,
+			struct cxms_split_result *out)
+{
+	const struct cxms_stage *s = p->stage;
 	const struct cxms_cells *c = s->cells;
-	out->n_thread = s->rec->n_thread;
-	for (size_t t = 0; t < out->n_thread; t++) {
+	for (size_t t = 0; t < s->rec->n_thread; t++) {
 		double native = 0;
 		for (size_t i = c->first_of_thread[t]; i < c->first_of_thread[t + 1]; i++)
 			native += c->cell[i].cpu_ns;
-		out->thread[t] = (struct cxms_thread_result){
+		out->thread[out->n_thread++] = (struct cxms_thread_result){
 			.pid = s->rec->thread[t].pid,
 			.tid = s->rec->thread[t].tid,
 			.native_ns = (uint64_t)llround(native),
-			.slowdown = base->thread_cpu_ns[t] > 0
-					    ? w->thread_cpu_ns[t] / base->thread_cpu_ns[t]
+			.slowdown = p->base->thread_cpu_ns[t] > 0
+					    ? w->thread_cpu_ns[t] / p->base->thread_cpu_ns[t]
 					    : 1};
 	}
 }
@@ -205,129 +402,219 @@ static double unseen_bytes(const struct cxms_stage *s, const struct cxms_placeme
 	return t == 0 ? local : (total - local) / (double)s->fabric->n_interleave;
 }
 
-static void set_targets(const struct cxms_stage *s, const struct cxms_placement *p,
-			const struct cxms_world *w, struct cxms_split_result *out)
+static void warn_capacity(const struct cxms_stage *s, const char *name, double bytes,
+			  double capacity)
 {
-	double seconds = (double)out->time_ns / (double)CXMS_NS_PER_S, known = 0, dealt = 0;
-	for (size_t t = 0; t < s->fabric->n_target; t++)
-		known += p->bytes[t];
-	double total = (double)cxms_pages_total_bytes(s->rec->pages);
-	out->n_target = s->fabric->n_target;
+	if (bytes > capacity)
+		cxms_warn(s->warnings, CXMS_W_CAPACITY, "'%s' is asked to hold %.3g GiB of %.3g",
+			  name, bytes / 0x1p30, capacity / 0x1p30);
+}
+
+/* Adds a program's share; latencies and utilisations stay sums over lines until close_targets(). */
+static void add_targets(const struct part *p, const struct cxms_world *w,
+			struct cxms_split_result *out)
+{
+	const struct cxms_stage *s = p->stage;
+	const struct cxms_placement *place = &p->place[0];
+	double total = (double)cxms_pages_total_bytes(s->rec->pages), known = 0, dealt = 0;
+	for (size_t t = 0; t < out->n_target; t++)
+		known += place->bytes[t];
 	for (size_t t = 0; t < out->n_target; t++) {
 		const struct cxms_world_target *from = &w->target[t];
 		/* pages that no sample or fault named are placed in the same proportion */
-		double bytes =
-			known > 0 ? p->bytes[t] * (total / known) : unseen_bytes(s, p, t, total);
+		double bytes = known > 0 ? place->bytes[t] * (total / known)
+					 : unseen_bytes(s, place, t, total);
+		uint64_t whole = (uint64_t)(llround(dealt + bytes) - llround(dealt));
 		struct cxms_target_result *to = &out->target[t];
-		*to = (struct cxms_target_result){
-			.name = s->fabric->target[t].name,
-			.bytes = (uint64_t)(llround(dealt + bytes) - llround(dealt)),
-			.reads = (uint64_t)llround(from->reads),
-			.writes = (uint64_t)llround(from->writes),
-			.idle_latency_ns = s->fabric->target[t].idle_ps / (double)CXMS_PS_PER_NS,
-			.loaded_latency_ns = from->latency_ps / (double)CXMS_PS_PER_NS,
-			.utilization_ratio = from->utilization,
-			.stall_ns = from->stall_ns};
+		to->bytes += whole;
+		to->reads += (uint64_t)llround(from->reads);
+		to->writes += (uint64_t)llround(from->writes);
+		to->read_bytes_per_s += from->reads * CXMS_LINE_BYTES;
+		to->write_bytes_per_s += from->writes * CXMS_LINE_BYTES;
+		to->loaded_latency_ns += from->reads * from->latency_ps / (double)CXMS_PS_PER_NS;
+		to->utilization_ratio += from->reads * from->utilization;
+		to->stall_ns += from->stall_ns;
 		dealt += bytes;
-		if (seconds > 0) {
-			to->read_bytes_per_s = from->reads * CXMS_LINE_BYTES / seconds;
-			to->write_bytes_per_s = from->writes * CXMS_LINE_BYTES / seconds;
-		}
-		if ((double)to->bytes > s->fabric->target[t].capacity_bytes)
-			cxms_warn(s->warnings, CXMS_W_CAPACITY,
-				  "'%s' is asked to hold %.3g GiB of %.3g", to->name,
-				  (double)to->bytes / 0x1p30,
-				  s->fabric->target[t].capacity_bytes / 0x1p30);
+		if (t == 0)
+			warn_capacity(s, "local", (double)whole,
+				      s->fabric->target[0].capacity_bytes);
 	}
 }
 
-static void set_figures(const struct cxms_stage *s, const struct cxms_placement *p,
-			const struct cxms_world *w, const struct cxms_world *base, double time,
-			struct cxms_split_result *out)
+static void close_targets(const struct row *r, double time_ns, struct cxms_split_result *out)
 {
-	double own = w->time_ns[CXMS_SPAN_MID][s->cfg->blocked];
-	out->local_pct = p->local_pct;
-	out->time_ns = (uint64_t)llround(time);
-	out->worst_residual = fmax(w->worst_residual, w->worst_gap);
-	out->worst_utilization = w->worst_utilization;
-	cxms_split_set_causes(w->cause_ns, own > 0 ? time / own : 1, out);
-	set_threads(s, w, base, out);
-	set_targets(s, p, w, out);
+	const struct cxms_stage *s = r->part[0].stage;
+	double seconds = time_ns / (double)CXMS_NS_PER_S;
+	for (size_t t = 0; t < out->n_target; t++) {
+		const struct cxms_fabric_target *from = &s->fabric->target[t];
+		struct cxms_target_result *to = &out->target[t];
+		double reads = to->read_bytes_per_s / CXMS_LINE_BYTES;
+		to->name = from->name;
+		to->idle_latency_ns = from->idle_ps / (double)CXMS_PS_PER_NS;
+		to->loaded_latency_ns =
+			reads > 0 ? to->loaded_latency_ns / reads : to->idle_latency_ns;
+		to->utilization_ratio = reads > 0 ? to->utilization_ratio / reads : 0;
+		to->read_bytes_per_s = seconds > 0 ? to->read_bytes_per_s / seconds : 0;
+		to->write_bytes_per_s = seconds > 0 ? to->write_bytes_per_s / seconds : 0;
+		if (t > 0)
+			warn_capacity(s, to->name, (double)to->bytes, from->capacity_bytes);
+	}
+}
+
+static const char *host_name(const struct row *r, uint32_t host)
+{
+	for (size_t k = 0; k < r->n; k++)
+		if (r->n > 1 && r->part[k].stage->host == host)
+			return r->part[k].stage->name;
+	return NULL;
+}
+
+static void set_servers(const struct row *r, double time_ns, struct cxms_split_result *out)
+{
+	static const char *const words[] = {[CXMS_PART_LOCAL] = "local",
+					    [CXMS_PART_BRIDGE] = "bridge",
+					    [CXMS_PART_DEVICE] = "device"};
+	const struct cxms_fabric *f = r->part[0].stage->fabric;
+	double seconds = time_ns / (double)CXMS_NS_PER_S;
+	for (size_t v = 0; v < f->n_server; v++) {
+		struct cxms_world_server sum = {0};
+		for (size_t k = 0; k < r->n; k++) {
+			sum.reads += r->world[0][k].server[v].reads;
+			sum.writes += r->world[0][k].server[v].writes;
+			sum.wait_ps += r->world[0][k].server[v].wait_ps;
+		}
+		double lines = sum.reads + sum.writes;
+		struct cxms_load load = {seconds > 0 ? sum.reads / seconds : 0,
+					 seconds > 0 ? sum.writes / seconds : 0};
+		bool link = f->part[v].part == CXMS_PART_LINK;
+		for (int up = link; up >= 0; up--) {
+			struct cxms_server_result *to = &out->server[out->n_server++];
+			*to = (struct cxms_server_result){
+				.host = host_name(r, f->part[v].host),
+				.name = f->part[v].name,
+				.part = !link ? words[f->part[v].part]
+					: up  ? "link_up"
+					      : "link_down",
+				.utilization_ratio =
+					link ? cxms_link_utilization(&f->server[v], &load, up)
+					     : cxms_server_utilization(&f->server[v], &load),
+				.read_bytes_per_s = load.read_lines_per_s * CXMS_LINE_BYTES,
+				.write_bytes_per_s = load.write_lines_per_s * CXMS_LINE_BYTES,
+				.wait_ns = lines > 0 ? sum.wait_ps / lines / (double)CXMS_PS_PER_NS
+						     : 0};
+		}
+	}
+}
+
+/* The first of the busiest in the order of the fabric. */
+static void set_binding(struct cxms_split_result *out)
+{
+	const struct cxms_server_result *most = NULL;
+	for (size_t i = 0; i < out->n_server; i++)
+		if (out->server[i].utilization_ratio > (most ? most->utilization_ratio : 0))
+			most = &out->server[i];
+	if (most)
+		snprintf(out->binding, sizeof(out->binding), "%s%s%s %s",
+			 most->host ? most->host : "", most->host ? ":" : "", most->name,
+			 most->part);
+}
+
+static void set_tenants(const struct row *r, struct cxms_split_result *out)
+{
+	double sum = 0, square = 0;
+	for (size_t k = 0; k < r->n; k++) {
+		const struct part *p = &r->part[k];
+		out->tenant[out->n_tenant++] =
+			(struct cxms_tenant_result){.name = p->stage->name,
+						    .slowdown = p->judged.mid,
+						    .slowdown_lo = p->judged.lo,
+						    .slowdown_hi = p->judged.hi,
+						    .alone_slowdown = p->alone,
+						    .contention_ratio = p->contention,
+						    .time_ns = (uint64_t)llround(p->time_ns)};
+		double progress = p->contention > 0 ? 1 / p->contention : 1;
+		sum += progress;
+		square += progress * progress;
+	}
+	/* Source: Jain, Chiu, Hawe, DEC-TR-301 (1984) */
+	out->fairness = sum * sum / ((double)r->n * square);
+}
+
+static void set_figures(const struct row *r, struct cxms_split_result *out)
+{
+	size_t last = last_part(r);
+	const struct part *p = &r->part[last];
+	const struct cxms_world *w = &r->world[0][last];
+	double own = w->time_ns[CXMS_SPAN_MID][p->stage->cfg->blocked];
+	out->time_ns = (uint64_t)llround(p->time_ns);
+	cxms_split_set_causes(w->cause_ns, own > 0 ? p->time_ns / own : 1, out);
+	set_slowdown(r, out);
+	for (size_t k = 0; k < r->n; k++) {
+		const struct cxms_world *world = &r->world[0][k];
+		out->local_pct += r->part[k].place[0].local_pct / (double)r->n;
+		out->worst_residual =
+			fmax(out->worst_residual, fmax(world->worst_residual, world->worst_gap));
+		set_threads(&r->part[k], world, out);
+		add_targets(&r->part[k], world, out);
+	}
+	close_targets(r, p->time_ns, out);
+	set_servers(r, p->time_ns, out);
+	set_binding(out);
+	if (r->n > 1)
+		set_tenants(r, out);
+}
+
+static void warn_of(const struct row *r, struct cxms_split_result *out)
+{
+	struct cxms_warnings *w = r->part[0].stage->warnings;
+	char what[120];
 	if (out->worst_residual > 1e-3)
-		cxms_warn(s->warnings, CXMS_W_NOT_CONVERGED,
+		cxms_warn(w, CXMS_W_NOT_CONVERGED,
 			  "the closed loop stopped at a relative residual of %.2g",
 			  out->worst_residual);
+	out->self_check_failed = !cxms_check_holds(&r->check);
+	if (!out->self_check_failed)
+		return;
+	cxms_check_tell(&r->check, what, sizeof(what));
+	cxms_warn(w, CXMS_W_SELF_CHECK, "%s at %g %% local: %s", out->policy, out->asked_pct, what);
 }
 
-static int split_once(struct cxms_stage *s, const struct cxms_policy_ops *policy, double asked_pct,
-		      enum cxms_half judged, struct cxms_placement *place, struct cxms_world *world,
-		      struct slow *slow, struct cxms_err *err)
+static int allocate(const struct row *r, struct cxms_split_result *out)
 {
-	const struct cxms_world *base;
-	int rc = cxms_stage_base(s, judged, &base, err);
-	if (!rc && judged != CXMS_HALF_ALL) {
-		const double *heat = s->heat[judged == CXMS_HALF_A]; /* the other half ranks */
-		for (size_t i = 0; i < s->n_page; i++)
-			s->page[i].heat = heat[i];
-	}
-	if (!rc)
-		rc = cxms_place_split(policy, s->page, s->n_page, asked_pct, s->cfg->seed,
-				      s->fabric, place, err);
-	if (!rc)
-		rc = run_world(s, place->target_of_page, judged, world, err);
-	if (!rc)
-		*slow = slowdown_of(s, world, base);
-	return rc;
+	const struct cxms_fabric *f = r->part[0].stage->fabric;
+	size_t n_thread = 1;
+	for (size_t k = 0; k < r->n; k++)
+		n_thread += r->part[k].stage->rec->n_thread;
+	out->n_target = f->n_host_target;
+	out->thread = calloc(n_thread, sizeof(*out->thread));
+	out->target = calloc(out->n_target, sizeof(*out->target));
+	out->server = calloc(2 * f->n_server, sizeof(*out->server));
+	out->tenant = calloc(r->n, sizeof(*out->tenant));
+	return out->thread && out->target && out->server && out->tenant ? 0 : -ENOMEM;
 }
 
-static void average(struct slow *a, const struct slow *b)
-{
-	a->lo = fmin(a->lo, b->lo);
-	a->hi = fmax(a->hi, b->hi);
-	a->mid = (a->mid + b->mid) / 2;
-}
-
-int cxms_split_run(struct cxms_stage *s, const struct cxms_policy_ops *policy, double asked_pct,
-		   struct cxms_split_result *out, struct cxms_err *err)
+int cxms_split_run(struct cxms_stage *s, size_t n, const struct cxms_policy_ops *policy,
+		   double asked_pct, struct cxms_split_result *out, struct cxms_err *err)
 {
 	bool ranked = policy->needs & CXMS_POLICY_NEEDS_HEAT;
-	struct cxms_placement place[2] = {0};
-	struct cxms_world world[2] = {0};
-	struct slow slow, other;
-	double error = 0;
-	const struct cxms_world *base, *whole;
 	enum cxms_half first = ranked ? CXMS_HALF_A : CXMS_HALF_ALL;
+	struct row r;
 	out->policy = policy->name;
 	out->split_kind = "policy";
 	out->asked_pct = asked_pct;
-	out->thread = calloc(s->rec->n_thread + 1, sizeof(*out->thread));
-	out->target = calloc(s->fabric->n_target, sizeof(*out->target));
-	int rc = out->thread && out->target ? 0 : cxms_fail(err, ENOMEM, "out of memory");
+	int rc = row_init(&r, s, n, ranked) || allocate(&r, out)
+			 ? cxms_fail(err, ENOMEM, "out of memory")
+			 : 0;
 	if (!rc)
-		rc = split_once(s, policy, asked_pct, first, &place[0], &world[0], &slow, err);
+		rc = run_half(&r, policy, asked_pct, first, 0, err);
+	if (!rc && ranked)
+		rc = run_half(&r, policy, asked_pct, CXMS_HALF_B, 1, err);
 	if (!rc)
-		error = sampling_error(s, &place[0], &world[0], first);
-	if (!rc && ranked) {
-		rc = split_once(s, policy, asked_pct, CXMS_HALF_B, &place[1], &world[1], &other,
-				err);
-		if (!rc) {
-			average(&slow, &other);
-			error = hypot(error, sampling_error(s, &place[1], &world[1], CXMS_HALF_B)) /
-				2;
-		}
-	}
-	if (!rc)
-		rc = cxms_stage_base(s, first, &base, err);
-	if (!rc)
-		rc = cxms_stage_base(s, CXMS_HALF_ALL, &whole, err);
+		rc = judge_parts(&r, first, err);
 	if (!rc) {
-		double time = slow.mid * whole->time_ns[CXMS_SPAN_MID][s->cfg->blocked];
-		set_interval(s, &place[0], &world[0], error, slow, out);
-		set_figures(s, &place[0], &world[0], base, time, out);
+		set_figures(&r, out);
+		warn_of(&r, out);
 	}
-	for (int i = 0; i < 2; i++) {
-		cxms_placement_fini(&place[i]);
-		cxms_world_fini(&world[i]);
-	}
+	row_fini(&r);
 	return rc;
 }

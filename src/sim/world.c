@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,26 +15,44 @@
 #include "sim/solve.h"
 
 #define PS_PER_NS ((double)CXMS_PS_PER_NS)
+/* What rounding leaves of an epoch that has passed. */
+#define LEFT_OF_NOTHING 1e-9
 
-struct scene {
+/* A program on its way: where it stands, and the slice of the solver's threads that is its own. */
+struct tenant {
 	const struct cxms_world_in *in;
 	struct cxms_world *world;
-	struct cxms_solve solve;
-	struct cxms_demand *demand; /* [thread of the epoch][target] */
-	uint32_t *cell_of;	    /* thread of the epoch -> cell */
+	size_t epoch;		    /* now; n_epoch of the cells = through */
+	double left;		    /* of the epoch, 1 .. 0 */
+	double length_ps;	    /* of the whole epoch, stretched */
+	size_t first, n_thread;	    /* of the solver's threads */
 	struct cxms_new_cell *cell; /* [cell] */
+	double asked, got;	    /* lines, middle */
+};
+
+struct scene {
+	const struct cxms_fabric *fabric;
+	size_t n_tenant;
+	struct tenant *tenant;
+	struct cxms_solve solve;
+	struct cxms_demand *demand; /* [thread of the solver][target] */
+	uint32_t *cell_of;	    /* thread of the solver -> cell of its program */
+	struct cxms_load *room;	    /* for the checks */
 	enum cxms_span span;
 };
 
 static void scene_fini(struct scene *s)
 {
+	for (size_t i = 0; s->tenant && i < s->n_tenant; i++)
+		free(s->tenant[i].cell);
+	free(s->tenant);
 	free(s->solve.thread);
 	free(s->solve.wait_ps);
 	free(s->solve.latency_ps);
 	free(s->solve.utilization);
 	free(s->demand);
 	free(s->cell_of);
-	free(s->cell);
+	free(s->room);
 }
 
 static size_t widest_epoch(const struct cxms_cells *c)
@@ -45,11 +64,21 @@ static size_t widest_epoch(const struct cxms_cells *c)
 	return most;
 }
 
-static int scene_init(struct scene *s, const struct cxms_world_in *in, struct cxms_world *world)
+static int scene_init(struct scene *s, const struct cxms_world_in *in, size_t n_tenant,
+		      struct cxms_world *world)
 {
 	const struct cxms_fabric *f = in->fabric;
-	size_t n = widest_epoch(in->cells) + 1;
-	*s = (struct scene){.in = in, .world = world};
+	size_t n = 1;
+	bool full = true;
+	*s = (struct scene){.fabric = f, .n_tenant = n_tenant};
+	s->tenant = calloc(n_tenant, sizeof(*s->tenant));
+	for (size_t i = 0; s->tenant && i < n_tenant; i++) {
+		struct tenant *t = &s->tenant[i];
+		*t = (struct tenant){.in = &in[i], .world = &world[i]};
+		n += widest_epoch(in[i].cells);
+		t->cell = calloc(in[i].cells->n + 1, sizeof(*t->cell));
+		full = full && t->cell;
+	}
 	s->solve.fabric = f;
 	s->solve.thread = calloc(n, sizeof(*s->solve.thread));
 	s->solve.wait_ps = calloc(f->n_server, sizeof(*s->solve.wait_ps));
@@ -57,9 +86,9 @@ static int scene_init(struct scene *s, const struct cxms_world_in *in, struct cx
 	s->solve.utilization = calloc(f->n_target, sizeof(*s->solve.utilization));
 	s->demand = calloc(n * f->n_target, sizeof(*s->demand));
 	s->cell_of = calloc(n, sizeof(*s->cell_of));
-	s->cell = calloc(in->cells->n + 1, sizeof(*s->cell));
-	return s->solve.thread && s->solve.wait_ps && s->solve.latency_ps && s->solve.utilization &&
-			       s->demand && s->cell_of && s->cell
+	s->room = calloc(f->n_target + f->n_server, sizeof(*s->room));
+	return full && s->tenant && s->solve.thread && s->solve.wait_ps && s->solve.latency_ps &&
+			       s->solve.utilization && s->demand && s->cell_of && s->room
 		       ? 0
 		       : -ENOMEM;
 }
@@ -73,24 +102,24 @@ static void set_limits(const struct scene *s, double seen_ps, struct cxms_solve_
 		       const struct cxms_demand *d)
 {
 	double user_ps = th->cpu_ps - th->kernel_ps, all = 0, ahead = 0;
-	for (size_t t = 0; t < s->in->fabric->n_target; t++) {
+	for (size_t t = 0; t < s->fabric->n_host_target; t++) {
 		all += d[t].reads;
 		ahead += d[t].prefetched;
 	}
 	double per_line = user_ps > 0 ? seen_ps * cxms_wait_spread(s->span) / user_ps : 0;
-	th->demand_limit = fmax(s->in->fabric->l1d_mshrs, (all - ahead) * per_line);
-	th->all_limit = fmax(s->in->fabric->l2_mshrs, all * per_line);
+	th->demand_limit = fmax(s->fabric->l1d_mshrs, (all - ahead) * per_line);
+	th->all_limit = fmax(s->fabric->l2_mshrs, all * per_line);
 }
 
 /* Demand of one cell at the span's end; halves of the samples may overshoot the cell's time: cut.
  */
-static void cell_demand(struct scene *s, size_t cell, struct cxms_solve_thread *th,
-			struct cxms_demand *out)
+static void cell_demand(const struct scene *s, struct tenant *tn, size_t cell,
+			struct cxms_solve_thread *th, struct cxms_demand *out)
 {
-	const struct cxms_load_cell *l = &s->in->load->at[cell * s->in->load->n_target];
-	size_t n_target = s->in->fabric->n_target;
-	struct cxms_traffic_in traffic = {.l1d_mshrs = s->in->fabric->l1d_mshrs,
-					  .active_ps = s->in->ev->active_ns[cell] * PS_PER_NS};
+	const struct cxms_load_cell *l = &tn->in->load->at[cell * tn->in->load->n_target];
+	size_t n_target = s->fabric->n_host_target;
+	struct cxms_traffic_in traffic = {.l1d_mshrs = s->fabric->l1d_mshrs,
+					  .active_ps = tn->in->ev->active_ns[cell] * PS_PER_NS};
 	double stall = 0, seen = 0, mid = 0, lines[CXMS_SPAN_COUNT];
 	for (size_t t = 0; t < n_target; t++) {
 		stall += l[t].stall_ps[s->span];
@@ -104,13 +133,9 @@ static void cell_demand(struct scene *s, size_t cell, struct cxms_solve_thread *
 	cxms_traffic_lines(&traffic, lines);
 	double free_waits = traffic.waits - traffic.known_waits;
 	double free_lines = lines[s->span] - traffic.known_lines;
-	if (s->span == CXMS_SPAN_MID) {
-		s->world->free_waits += free_waits;
-		s->world->free_lines += free_lines;
-	}
 	double user_ps = th->cpu_ps - th->kernel_ps;
 	double cut = stall > user_ps && stall > 0 ? user_ps / stall : 1;
-	th->walk_ps = mid > 0 ? fmax(0, traffic.seen_ps - s->in->ev->stair.mem_ps) : 0;
+	th->walk_ps = mid > 0 ? fmax(0, traffic.seen_ps - tn->in->ev->stair.mem_ps) : 0;
 	for (size_t t = 0; t < n_target; t++) {
 		double own_free = fmax(0, l[t].waits[s->span] - l[t].known_waits[s->span]);
 		double share = free_waits > 0 ? own_free / free_waits : 0;
@@ -124,45 +149,80 @@ static void cell_demand(struct scene *s, size_t cell, struct cxms_solve_thread *
 		out[t].writes = out[t].reads * stores;
 	}
 	set_limits(s, traffic.seen_ps, th, out);
-	th->demand = out;
+	if (s->span == CXMS_SPAN_MID && tn->left >= 1) { /* not what is left of an epoch again */
+		tn->world->free_waits += free_waits;
+		tn->world->free_lines += free_lines;
+		tn->asked += cut * lines[s->span];
+		for (size_t t = 0; t < n_target; t++)
+			tn->got += out[t].reads;
+	}
 }
 
-static void load_epoch(struct scene *s, size_t e)
+static double wall_ns(const struct tenant *tn)
 {
-	const struct cxms_cells *c = s->in->cells;
+	const struct cxms_cells *c = tn->in->cells;
 	double epoch_ns = (double)c->epoch_ns;
-	if (e + 1 == c->n_epoch)
-		epoch_ns = fmax(1, (double)s->in->rec->duration_ns - (double)e * epoch_ns);
-	s->solve.n_thread = 0;
-	for (size_t k = c->first_of_epoch[e]; k < c->first_of_epoch[e + 1]; k++) {
-		size_t cell = c->by_epoch[k];
+	if (tn->epoch + 1 < c->n_epoch)
+		return epoch_ns;
+	return fmax(1, (double)tn->in->rec->duration_ns - (double)tn->epoch * epoch_ns);
+}
+
+/* The threads of a program's epoch, behind those of the programs before it. */
+static void load_epoch(struct scene *s, struct tenant *tn)
+{
+	const struct cxms_cells *c = tn->in->cells;
+	double epoch_ns = wall_ns(tn);
+	tn->first = s->solve.n_thread;
+	for (size_t k = c->first_of_epoch[tn->epoch]; k < c->first_of_epoch[tn->epoch + 1]; k++) {
+		size_t cell = c->by_epoch[k], n_target = s->fabric->n_target;
 		const struct cxms_cell *native = &c->cell[cell];
 		if (native->cpu_ns <= 0)
 			continue;
 		struct cxms_solve_thread *th = &s->solve.thread[s->solve.n_thread];
-		*th = (struct cxms_solve_thread){.cpu_ps = native->cpu_ns * PS_PER_NS,
-						 .kernel_ps = native->kernel_ns * PS_PER_NS,
-						 .wall_ps = fmax(epoch_ns, native->cpu_ns) *
-							    PS_PER_NS};
-		cell_demand(s, cell, th, &s->demand[s->solve.n_thread * s->in->fabric->n_target]);
+		struct cxms_demand *d = &s->demand[s->solve.n_thread * n_target];
+		*th = (struct cxms_solve_thread){
+			.cpu_ps = native->cpu_ns * PS_PER_NS,
+			.kernel_ps = native->kernel_ns * PS_PER_NS,
+			.wall_ps = fmax(epoch_ns, native->cpu_ns) * PS_PER_NS,
+			.mem_ps = tn->in->ev->stair.mem_ps * cxms_wait_spread(s->span),
+			.demand = d};
+		memset(d, 0, n_target * sizeof(*d));
+		cell_demand(s, tn, cell, th, &d[tn->in->host * s->fabric->n_host_target]);
 		s->cell_of[s->solve.n_thread++] = (uint32_t)cell;
 	}
+	tn->n_thread = s->solve.n_thread - tn->first;
+}
+
+static void set_length(const struct scene *s, struct tenant *tn)
+{
+	double growth = 0, cpu = 0;
+	for (size_t i = tn->first; i < tn->first + tn->n_thread; i++) {
+		const struct cxms_solve_thread *th = &s->solve.thread[i];
+		growth += th->cpu_ps * (th->new_cpu_ps - th->cpu_ps);
+		cpu += th->cpu_ps;
+	}
+	tn->length_ps = fmax(1, wall_ns(tn) * PS_PER_NS + (cpu > 0 ? growth / cpu : 0));
+}
+
+static double stall_ps(const struct cxms_solve_thread *th, const struct cxms_demand *d,
+		       double latency_ps)
+{
+	return fmax(0, d->stall_ps + d->waits * (latency_ps - th->mem_ps));
 }
 
 /* Where one thread's time of the epoch went, in nanoseconds; compute is what nothing else explains.
  */
-static void attribute(const struct scene *s, const struct cxms_solve_thread *th,
-		      const struct cxms_cell *native, struct cxms_new_cell *out)
+static void attribute(const struct scene *s, const struct tenant *tn,
+		      const struct cxms_solve_thread *th, double part, size_t cell)
 {
-	double *cause = out->cause_ns, named = 0, cxl_lines = 0;
-	out->cpu_ns = th->new_cpu_ps / PS_PER_NS;
-	memset(cause, 0, sizeof(out->cause_ns));
-	cause[CXMS_CAUSE_KERNEL] = native->kernel_ns;
-	for (size_t t = 0; t < s->in->fabric->n_target; t++) {
-		const struct cxms_demand *d = &th->demand[t];
-		const struct cxms_fabric_target *target = &s->in->fabric->target[t];
-		double latency = s->solve.latency_ps[t];
-		double stall = fmax(0, d->stall_ps + d->waits * (latency - s->solve.mem_ps));
+	double cause[CXMS_CAUSE_COUNT] = {0}, named = 0, cxl_lines = 0;
+	size_t first = tn->in->host * s->fabric->n_host_target;
+	cause[CXMS_CAUSE_KERNEL] = tn->in->cells->cell[cell].kernel_ns;
+	for (size_t t = 0; t < s->fabric->n_host_target; t++) {
+		const struct cxms_demand *d = &th->demand[first + t];
+		const struct cxms_fabric_target *target = &s->fabric->target[first + t];
+		double latency = s->solve.latency_ps[first + t];
+		double stall = stall_ps(th, d, latency);
 		if (t == 0) {
 			cause[CXMS_CAUSE_LOCAL] += stall / PS_PER_NS;
 			continue;
@@ -178,94 +238,182 @@ static void attribute(const struct scene *s, const struct cxms_solve_thread *th,
 		th->bound_ps / PS_PER_NS;
 	for (int i = 0; i < CXMS_CAUSE_COUNT; i++)
 		named += cause[i];
-	cause[CXMS_CAUSE_COMPUTE] = out->cpu_ns - named;
+	double cpu_ns = th->new_cpu_ps / PS_PER_NS;
+	cause[CXMS_CAUSE_COMPUTE] = cpu_ns - named;
+	struct cxms_new_cell *out = &tn->cell[cell];
+	out->cpu_ns += part * cpu_ns;
+	for (int i = 0; i < CXMS_CAUSE_COUNT; i++)
+		out->cause_ns[i] += part * cause[i];
 }
 
-static void add_targets(struct scene *s, const struct cxms_solve_thread *th)
+static void add_servers(const struct scene *s, struct cxms_world *w, size_t target,
+			const struct cxms_demand *d, double part)
 {
-	for (size_t t = 0; t < s->in->fabric->n_target; t++) {
-		const struct cxms_demand *d = &th->demand[t];
-		struct cxms_world_target *w = &s->world->target[t];
-		double latency = s->solve.latency_ps[t];
-		w->reads += d->reads;
-		w->writes += d->writes;
-		w->latency_ps += d->reads * latency;
-		w->utilization += d->reads * s->solve.utilization[t];
-		w->stall_ns +=
-			fmax(0, d->stall_ps + d->waits * (latency - s->solve.mem_ps)) / PS_PER_NS;
-		s->world->exposed_waits += d->waits;
+	const struct cxms_fabric_target *path = &s->fabric->target[target];
+	for (size_t i = 0; i < path->n_server; i++) {
+		struct cxms_world_server *v = &w->server[path->server[i]];
+		v->reads += part * d->reads;
+		v->writes += part * d->writes;
+		v->wait_ps += part * (d->reads + d->writes) * s->solve.wait_ps[path->server[i]];
 	}
+}
+
+static void add_targets(const struct scene *s, const struct tenant *tn,
+			const struct cxms_solve_thread *th, double part)
+{
+	for (size_t t = 0; t < s->fabric->n_host_target; t++) {
+		size_t at = tn->in->host * s->fabric->n_host_target + t;
+		const struct cxms_demand *d = &th->demand[at];
+		struct cxms_world_target *w = &tn->world->target[t];
+		double latency = s->solve.latency_ps[at];
+		w->reads += part * d->reads;
+		w->writes += part * d->writes;
+		w->latency_ps += part * d->reads * latency;
+		w->utilization += part * d->reads * s->solve.utilization[at];
+		w->stall_ns += part * stall_ps(th, d, latency) / PS_PER_NS;
+		tn->world->exposed_waits += part * d->waits;
+		add_servers(s, tn->world, at, d, part);
+	}
+}
+
+/* @part of the epoch has passed. */
+static void account(const struct scene *s, struct tenant *tn, double part)
+{
+	for (size_t i = tn->first; i < tn->first + tn->n_thread; i++) {
+		attribute(s, tn, &s->solve.thread[i], part, s->cell_of[i]);
+		if (s->span == CXMS_SPAN_MID)
+			add_targets(s, tn, &s->solve.thread[i], part);
+	}
+	tn->left -= part;
+	if (tn->left > LEFT_OF_NOTHING)
+		return;
+	tn->left = 1;
+	tn->epoch++;
+}
+
+static bool is_through(const struct tenant *tn)
+{
+	return tn->epoch >= tn->in->cells->n_epoch;
+}
+
+static void note_solution(struct scene *s)
+{
+	struct cxms_check check = {0};
+	cxms_check_epoch(&s->solve, s->room, &check);
+	for (size_t i = 0; i < s->n_tenant; i++) {
+		struct cxms_world *w = s->tenant[i].world;
+		w->worst_residual = fmax(w->worst_residual, s->solve.residual);
+		w->worst_gap = fmax(w->worst_gap, s->solve.start_gap);
+		cxms_check_join(&check, &w->check);
+	}
+}
+
+/* To the first end of an epoch among the programs that still run; false: none does. */
+static bool step(struct scene *s)
+{
+	double next_ps = INFINITY;
+	s->solve.n_thread = 0;
+	for (size_t i = 0; i < s->n_tenant; i++)
+		if (!is_through(&s->tenant[i]))
+			load_epoch(s, &s->tenant[i]);
+	if (s->solve.n_thread > 0) {
+		cxms_solve_epoch(&s->solve);
+		note_solution(s);
+	}
+	for (size_t i = 0; i < s->n_tenant; i++) {
+		struct tenant *tn = &s->tenant[i];
+		if (is_through(tn))
+			continue;
+		set_length(s, tn);
+		next_ps = fmin(next_ps, tn->left * tn->length_ps);
+	}
+	for (size_t i = 0; i < s->n_tenant; i++) {
+		struct tenant *tn = &s->tenant[i];
+		if (!is_through(tn))
+			account(s, tn,
+				tn->left * tn->length_ps <= next_ps ? tn->left
+								    : next_ps / tn->length_ps);
+	}
+	return isfinite(next_ps);
 }
 
 static void solve_all(struct scene *s)
 {
-	struct cxms_world *w = s->world;
-	memset(s->solve.wait_ps, 0, s->in->fabric->n_server * sizeof(*s->solve.wait_ps));
-	memset(s->cell, 0, s->in->cells->n * sizeof(*s->cell));
-	s->solve.mem_ps = s->in->ev->stair.mem_ps * cxms_wait_spread(s->span);
-	for (size_t e = 0; e < s->in->cells->n_epoch; e++) {
-		load_epoch(s, e);
-		if (s->solve.n_thread == 0)
-			continue;
-		cxms_solve_epoch(&s->solve);
-		w->worst_residual = fmax(w->worst_residual, s->solve.residual);
-		w->worst_gap = fmax(w->worst_gap, s->solve.start_gap);
-		for (size_t t = 0; t < s->in->fabric->n_target; t++)
-			w->worst_utilization = fmax(w->worst_utilization, s->solve.utilization[t]);
-		for (size_t i = 0; i < s->solve.n_thread; i++) {
-			size_t cell = s->cell_of[i];
-			attribute(s, &s->solve.thread[i], &s->in->cells->cell[cell],
-				  &s->cell[cell]);
-			if (s->span == CXMS_SPAN_MID)
-				add_targets(s, &s->solve.thread[i]);
-		}
+	memset(s->solve.wait_ps, 0, s->fabric->n_server * sizeof(*s->solve.wait_ps));
+	for (size_t i = 0; i < s->n_tenant; i++) {
+		struct tenant *tn = &s->tenant[i];
+		memset(tn->cell, 0, tn->in->cells->n * sizeof(*tn->cell));
+		tn->epoch = 0;
+		tn->left = 1;
 	}
+	while (step(s))
+		;
 }
 
-static int lay_out(struct scene *s, struct cxms_err *err)
+static int lay_out(const struct scene *s, const struct tenant *tn, struct cxms_err *err)
 {
-	struct cxms_timeline line = {.thread_cpu_ns = s->world->thread_cpu_ns};
+	struct cxms_timeline line = {.thread_cpu_ns = tn->world->thread_cpu_ns};
 	for (int mode = 0; mode < 2; mode++) {
-		int rc = cxms_timeline_run(s->in->rec, s->in->cells, s->cell,
+		int rc = cxms_timeline_run(tn->in->rec, tn->in->cells, tn->cell,
 					   (enum cxms_blocked)mode, &line, err);
 		if (rc)
 			return rc;
-		s->world->time_ns[s->span][mode] = line.time_ns;
-		if (s->span == CXMS_SPAN_MID && mode == (int)s->in->blocked)
-			memcpy(s->world->cause_ns, line.cause_ns, sizeof(line.cause_ns));
+		tn->world->time_ns[s->span][mode] = line.time_ns;
+		if (s->span == CXMS_SPAN_MID && mode == (int)tn->in->blocked)
+			memcpy(tn->world->cause_ns, line.cause_ns, sizeof(line.cause_ns));
 	}
 	return 0;
 }
 
-int cxms_world_run(const struct cxms_world_in *in, struct cxms_world *out, struct cxms_err *err)
+static int world_init(const struct cxms_world_in *in, struct cxms_world *out)
 {
-	/* The middle comes last: what lay_out() leaves by thread is then the middle's. */
-	static const enum cxms_span order[CXMS_SPAN_COUNT] = {CXMS_SPAN_LO, CXMS_SPAN_HI,
-							      CXMS_SPAN_MID};
-	struct scene s;
 	*out = (struct cxms_world){0};
 	out->thread_cpu_ns = calloc(in->rec->n_thread + 1, sizeof(*out->thread_cpu_ns));
-	out->target = calloc(in->fabric->n_target, sizeof(*out->target));
-	int rc = scene_init(&s, in, out);
-	if (rc || !out->thread_cpu_ns || !out->target)
-		rc = cxms_fail(err, ENOMEM, "out of memory for the simulation");
-	for (int i = 0; i < CXMS_SPAN_COUNT && !rc; i++) {
-		s.span = order[i];
-		solve_all(&s);
-		rc = lay_out(&s, err);
-	}
-	for (size_t t = 0; t < in->fabric->n_target && !rc; t++) {
-		struct cxms_world_target *w = &out->target[t];
+	out->target = calloc(in->fabric->n_host_target, sizeof(*out->target));
+	out->server = calloc(in->fabric->n_server, sizeof(*out->server));
+	return out->thread_cpu_ns && out->target && out->server ? 0 : -ENOMEM;
+}
+
+/* Sums over lines become means; an idle target answers in its idle latency. */
+static void world_close(const struct tenant *tn)
+{
+	const struct cxms_fabric *f = tn->in->fabric;
+	for (size_t t = 0; t < f->n_host_target; t++) {
+		struct cxms_world_target *w = &tn->world->target[t];
 		if (w->reads > 0) {
 			w->latency_ps /= w->reads;
 			w->utilization /= w->reads;
 		} else {
-			w->latency_ps = in->fabric->target[t].idle_ps;
+			w->latency_ps = f->target[tn->in->host * f->n_host_target + t].idle_ps;
 		}
 	}
+	cxms_check_lines(tn->got, tn->asked, &tn->world->check);
+}
+
+int cxms_world_run(const struct cxms_world_in *in, size_t n, struct cxms_world *out,
+		   struct cxms_err *err)
+{
+	/* The middle comes last: what lay_out() leaves by thread is then the middle's. */
+	static const enum cxms_span order[CXMS_SPAN_COUNT] = {CXMS_SPAN_LO, CXMS_SPAN_HI,
+							      CXMS_SPAN_MID};
+	struct scene s = {0};
+	int rc = 0;
+	for (size_t i = 0; i < n; i++)
+		if (world_init(&in[i], &out[i]))
+			rc = -ENOMEM;
+	if (scene_init(&s, in, n, out) || rc)
+		rc = cxms_fail(err, ENOMEM, "out of memory for the simulation");
+	for (int i = 0; i < CXMS_SPAN_COUNT && !rc; i++) {
+		s.span = order[i];
+		solve_all(&s);
+		for (size_t k = 0; k < n && !rc; k++)
+			rc = lay_out(&s, &s.tenant[k], err);
+	}
+	for (size_t k = 0; k < n && !rc; k++)
+		world_close(&s.tenant[k]);
 	scene_fini(&s);
-	if (rc)
-		cxms_world_fini(out);
+	for (size_t i = 0; i < n && rc; i++)
+		cxms_world_fini(&out[i]);
 	return rc;
 }
 
@@ -273,5 +421,6 @@ void cxms_world_fini(struct cxms_world *w)
 {
 	free(w->thread_cpu_ns);
 	free(w->target);
+	free(w->server);
 	*w = (struct cxms_world){0};
 }

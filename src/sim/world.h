@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "core/demand.h"
+#include "sim/check.h"
 #include "sim/load.h"
 #include "sim/replay.h"
 #include "sim/timeline.h"
@@ -23,29 +24,47 @@ struct cxms_world_target {
 	double stall_ns;
 };
 
+/** struct cxms_world_server - what one program asked of a server over its run, middle of the span
+ */
+struct cxms_world_server {
+	double reads, writes; /* lines */
+	double wait_ps;	      /* sum over its lines */
+};
+
 struct cxms_world {
 	double time_ns[CXMS_SPAN_COUNT][2]; /* by enum cxms_blocked */
 	double cause_ns[CXMS_CAUSE_COUNT];  /* middle, the blocked mode asked for */
 	double *thread_cpu_ns;		    /* [thread] middle */
-	struct cxms_world_target *target;   /* [target] */
+	struct cxms_world_target *target;   /* [target of the host] */
+	struct cxms_world_server *server;   /* [server of the fabric] */
 	double exposed_waits;		    /* middle */
 	double free_waits,
 		free_lines; /* of waits that may overlap: waits, lines filled meanwhile */
 	double worst_residual, worst_gap;
-	double worst_utilization; /* self-check: never above 1 */
+	struct cxms_check check;
 };
 
-/** what a world is built from; all borrowed */
+/** a program in the fabric; all borrowed */
 struct cxms_world_in {
 	const struct cxms_recording *rec;
 	const struct cxms_cells *cells;
 	const struct cxms_evidence *ev;
-	const struct cxms_fabric *fabric;
+	const struct cxms_fabric *fabric; /* the same for all that run together */
+	size_t host;			  /* of the fabric, which the program runs on */
 	const struct cxms_load_map *load;
 	enum cxms_blocked blocked;
 };
-/** cxms_world_run() - 0 or -ENOMEM; *out freed with cxms_world_fini() */
-int cxms_world_run(const struct cxms_world_in *in, struct cxms_world *out, struct cxms_err *err);
+/**
+ * cxms_world_run() - solve every epoch; several programs begin together, each on its own host
+ *
+ * At any time the threads of all programs' current epochs are solved together; the time goes on to
+ * the first end of a stretched epoch (its length: wall time and the mean growth of its threads,
+ * weighted by their time on CPU), and the others keep what is left of theirs. A program that is
+ * through asks nothing any more.
+ * @in, @out: @n of them. 0 or -ENOMEM; each out[i] freed with cxms_world_fini()
+ */
+int cxms_world_run(const struct cxms_world_in *in, size_t n, struct cxms_world *out,
+		   struct cxms_err *err);
 void cxms_world_fini(struct cxms_world *w);
 
 #endif

@@ -9,9 +9,30 @@
 
 #include "base/rng.h"
 #include "loop.h"
+#include "mem/curve.h"
 
 enum { CASES = 3000 };
 static uint64_t seed = 20250702;
+
+static struct cxms_curve *measured;
+
+/* Two read shares up to 26 and 20 GB/s. */
+static int make_curve(void **state)
+{
+	static const double bytes[2][4] = {{1e9, 13e9, 24e9, 26e9}, {1e9, 10e9, 18e9, 20e9}};
+	static const double ps[2][4] = {{250e3, 270e3, 400e3, 600e3}, {260e3, 300e3, 450e3, 800e3}};
+	const struct cxms_curve_points points[] = {{0.5, 4, bytes[1], ps[1]},
+						   {1.0, 4, bytes[0], ps[0]}};
+	(void)state;
+	return cxms_curve_new(points, 2, &measured, NULL);
+}
+
+static int drop_curve(void **state)
+{
+	(void)state;
+	cxms_curve_free(measured);
+	return 0;
+}
 
 static double log_between(struct cxms_rng *rng, double lo, double hi)
 {
@@ -33,6 +54,18 @@ static struct cxms_server any_server(struct cxms_rng *rng)
 		.total_cap = any_cap(rng),
 		.idle_ps = log_between(rng, 8e4, 8e5),
 		.shape = cxms_rng_below(rng, 2) ? CXMS_SHAPE_MD1 : CXMS_SHAPE_TYPICAL};
+	unsigned special = (unsigned)cxms_rng_below(rng, 6);
+	if (s.kind == CXMS_SERVER_LINK && special < 2) {
+		s.shape = CXMS_SHAPE_BOUND;
+	} else if (s.kind == CXMS_SERVER_DEVICE && special == 0) {
+		s.shape = CXMS_SHAPE_QUEUE;
+		s.channels = 1 + (uint32_t)cxms_rng_below(rng, 12);
+		s.turnaround_ps = 2e4 * cxms_rng_unit(rng);
+	} else if (s.kind == CXMS_SERVER_DEVICE && special == 1) {
+		s.shape = CXMS_SHAPE_CURVE;
+		s.curve = measured;
+		s.curve_scale = log_between(rng, 0.1, 10);
+	}
 	return s;
 }
 
@@ -154,5 +187,5 @@ int main(int argc, char **argv)
 	};
 	if (argc > 1)
 		seed = strtoull(argv[1], NULL, 0);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, make_curve, drop_curve);
 }

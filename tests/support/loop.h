@@ -64,11 +64,12 @@ static inline void loop_run(struct loop *l, double mem_ps, double mshrs)
 	l->fabric.target = l->target;
 	l->fabric.server = l->server;
 	l->fabric.l1d_mshrs = l->fabric.l2_mshrs = mshrs;
-	for (size_t i = 0; i < l->solve.n_thread; i++)
+	for (size_t i = 0; i < l->solve.n_thread; i++) {
+		l->thread[i].mem_ps = mem_ps;
 		l->thread[i].demand_limit = l->thread[i].all_limit = mshrs;
+	}
 	l->fabric.l2_mshrs = 3 * mshrs;
 	l->solve.fabric = &l->fabric;
-	l->solve.mem_ps = mem_ps;
 	l->solve.thread = l->thread;
 	l->solve.wait_ps = l->wait;
 	l->solve.latency_ps = l->latency;
@@ -111,7 +112,7 @@ static inline double loop_new_cpu(const struct loop *l, size_t thread)
 		double latency = l->target[t].idle_ps;
 		for (size_t s = 0; s < l->target[t].n_server; s++)
 			latency += l->wait[l->path[t][s]];
-		by_latency += fmax(-d->stall_ps, d->waits * (latency - l->solve.mem_ps));
+		by_latency += fmax(-d->stall_ps, d->waits * (latency - th->mem_ps));
 		fill += d->reads * (latency + th->walk_ps);
 	}
 	return fmax(by_latency, th->kernel_ps + fill / l->fabric.l1d_mshrs);

@@ -141,12 +141,192 @@ static void test_pages_are_dealt_over_the_region(void **state)
 	cxms_topo_free(topo);
 }
 
+static size_t find_server(const struct cxms_fabric *f, enum cxms_part part, const char *name,
+			  uint32_t host)
+{
+	size_t found = f->n_server;
+	for (size_t v = 0; v < f->n_server; v++)
+		if (f->part[v].part == part && !strcmp(f->part[v].name, name) &&
+		    f->part[v].host == host) {
+			assert_int_equal(found, f->n_server); /* one only */
+			found = v;
+		}
+	assert_true(found < f->n_server);
+	return found;
+}
+
+static void test_models_become_shapes(void **state)
+{
+	struct cxms_topo *topo;
+	struct cxms_fabric f;
+	(void)state;
+	build("schema: 1\nhost:\n  local: {latency: 100ns, bandwidth: {total: 100GB/s}, "
+	      "model: {type: queue, channels: 8, turnaround: 6ns}}\n"
+	      "  bridge: {bandwidth: {total: 80GB/s}}\n"
+	      "devices:\n"
+	      "  m0: {type: memdev, upstream: host, latency: 250ns, capacity: 1GiB, model: fixed, "
+	      "bandwidth: {total: 10GB/s}}\n"
+	      "  m1: {type: memdev, upstream: host, latency: 250ns, capacity: 1GiB, bandwidth: "
+	      "{total: 10GB/s}}\n",
+	      &topo, &f);
+	const struct cxms_server *local = &f.server[find_server(&f, CXMS_PART_LOCAL, "local", 0)];
+	assert_int_equal(local->shape, CXMS_SHAPE_QUEUE);
+	assert_int_equal(local->channels, 8);
+	assert_true(is(local->turnaround_ps, 6e3) && is(local->total_cap, 100e9));
+	size_t m0 = find_server(&f, CXMS_PART_DEVICE, "m0", CXMS_PART_SHARED);
+	size_t m1 = find_server(&f, CXMS_PART_DEVICE, "m1", CXMS_PART_SHARED);
+	assert_int_equal(f.server[m0].shape, CXMS_SHAPE_MD1);
+	assert_int_equal(f.server[m1].shape, CXMS_SHAPE_TYPICAL);
+	size_t bridge = find_server(&f, CXMS_PART_BRIDGE, "bridge", 0);
+	assert_true(is(f.server[bridge].total_cap, 80e9));
+	for (size_t t = 0; t < f.n_target; t++) /* local memory as well */
+		assert_true(cxms_fabric_passes(&f, t, bridge));
+	cxms_fabric_fini(&f);
+	cxms_topo_free(topo);
+}
+
+/* Quantiles as SCHEMA.md has them, summed up. */
+static void test_a_tail_adds_its_mean(void **state)
+{
+	enum { N = 1000000 };
+	struct cxms_topo *topo;
+	struct cxms_fabric f;
+	double sum = 0;
+	(void)state;
+	build(HEAD LOCAL "devices:\n  m0: {type: memdev, upstream: host, latency: 250ns, capacity: "
+			 "1GiB, tail: {p99: 60ns, p999: 160ns}}\n",
+	      &topo, &f);
+	for (unsigned i = 0; i < N; i++) {
+		double x = -log((i + 0.5) / N), median = log(2), p99 = log(100), p999 = log(1000);
+		sum += x < median ? 0
+		       : x < p99  ? 60e3 * (x - median) / (p99 - median)
+				  : 60e3 + 100e3 * (x - p99) / (p999 - p99);
+	}
+	/* a million midpoints miss the last of the tail: 1e-6 of it */
+	assert_true(fabs(f.target[1].idle_ps - 250e3 - sum / N) < 1);
+	assert_true(is(f.target[0].idle_ps, 105e3));
+	cxms_fabric_fini(&f);
+	cxms_topo_free(topo);
+}
+
+/* 30 GB/s at its peak, where it adds 200 ns. */
+static const double curve_bytes[] = {1e9, 15e9, 30e9}, curve_ps[] = {250e3, 280e3, 450e3};
+static const struct cxms_curve_part curve_part = {
+	.read_pct = 100, .n = 3, .bytes_per_s = curve_bytes, .latency_ps = curve_ps};
+static const struct cxms_topo_curve curve = {
+	.name = "c", .source = "a test", .idle_ps = 250e3, .n_part = 1, .part = &curve_part};
+
+static void build_curve(const char *yaml, bool absolute, struct cxms_topo **topo,
+			struct cxms_fabric *f)
+{
+	static struct cxms_dev dev[4];
+	*topo = play_topology(yaml);
+	struct cxms_topo with = **topo;
+	assert_true(with.n_dev <= PLAY_COUNT(dev));
+	memcpy(dev, with.dev, with.n_dev * sizeof(*dev));
+	dev[0].memory.model = CXMS_MODEL_CURVE;
+	dev[0].memory.curve = &curve;
+	dev[0].memory.curve_absolute = absolute;
+	with.dev = dev;
+	assert_int_equal(cxms_fabric_build(&with, 99e3, f, NULL), 0);
+}
+
+#define CURVED                                                                                     \
+	HEAD LOCAL "devices:\n  m0: {type: memdev, upstream: host, latency: 250ns, capacity: "     \
+		   "1GiB, link: {gen: 5, width: 4}, bandwidth: unlimited}\n"
+
+static void test_a_measured_device_has_its_link_in_the_curve(void **state)
+{
+	struct cxms_topo *topo;
+	struct cxms_fabric f;
+	(void)state;
+	build_curve(CURVED, false, &topo, &f);
+	size_t link = find_server(&f, CXMS_PART_LINK, "m0", 0);
+	size_t device = find_server(&f, CXMS_PART_DEVICE, "m0", CXMS_PART_SHARED);
+	double peak = cxms_server_peak_bytes_per_s(&f.server[link], 1);
+	struct cxms_load half = {0.5 * peak / 64, 0}, over = {1.01 * peak / 64, 0};
+	assert_true(cxms_server_wait_ps(&f.server[link], &half) <= 0);
+	assert_true(isinf(cxms_server_wait_ps(&f.server[link], &over)));
+	/* half of its own capacity, which the link sets, is half of the curve's */
+	assert_true(fabs(cxms_server_wait_ps(&f.server[device], &half) - 30e3) < 1);
+	cxms_fabric_fini(&f);
+	cxms_topo_free(topo);
+	build_curve(CURVED, true, &topo, &f);
+	assert_true(is(f.server[device].curve_scale, 1));
+	cxms_fabric_fini(&f);
+	cxms_topo_free(topo);
+}
+
+static void test_a_port_that_others_use_waits_before_a_measured_device(void **state)
+{
+	struct cxms_topo *topo;
+	struct cxms_fabric f;
+	(void)state;
+	build_curve(
+		HEAD LOCAL
+		"devices:\n  m0: {type: memdev, upstream: host, root_port: 1, latency: 250ns, "
+		"capacity: 1GiB, link: {gen: 5, width: 4}}\n  m1: {type: memdev, upstream: "
+		"host, root_port: 1, latency: 250ns, capacity: 1GiB, link: {gen: 5, width: 4}}\n",
+		false, &topo, &f);
+	size_t link = find_server(&f, CXMS_PART_LINK, "m0", 0);
+	struct cxms_load half = {0.5 * f.server[link].dir_bytes_per_s / 72, 0};
+	assert_true(cxms_server_wait_ps(&f.server[link], &half) > 0);
+	cxms_fabric_fini(&f);
+	cxms_topo_free(topo);
+}
+
+/* Links of devices on the host are each host's own; what lies below is one. */
+static void test_hosts_share_what_lies_below_their_root_ports(void **state)
+{
+	const double mem_ps[] = {90e3, 110e3};
+	struct cxms_topo *topo = play_topology(
+		"schema: 1\nhost:\n  local: {latency: auto}\n  bridge: {bandwidth: {total: "
+		"80GB/s}}\ndevices:\n  s0: {type: switch, upstream: host, latency: 70ns, link: "
+		"{gen: 5, width: 16}}\n  m0: {type: memdev, upstream: s0, latency: 250ns, "
+		"capacity: 1GiB, link: {gen: 5, width: 8}}\n  m1: {type: memdev, upstream: host, "
+		"latency: 250ns, capacity: 1GiB, link: {gen: 5, width: 8}}\n");
+	struct cxms_fabric f;
+	(void)state;
+	assert_int_equal(cxms_fabric_build_hosts(topo, mem_ps, 2, &f, NULL), 0);
+	assert_int_equal(f.n_target, 6);
+	assert_int_equal(f.n_host_target, 3);
+	for (uint32_t h = 0; h < 2; h++) {
+		size_t first = h * f.n_host_target;
+		assert_true(is(f.target[first].idle_ps, mem_ps[h]));
+		assert_true(is(f.target[first + 1].idle_ps, 320e3));
+		assert_true(cxms_fabric_passes(&f, first,
+					       find_server(&f, CXMS_PART_LOCAL, "local", h)));
+		assert_true(cxms_fabric_passes(&f, first + 1,
+					       find_server(&f, CXMS_PART_LINK, "s0", h)));
+		assert_true(cxms_fabric_passes(&f, first + 2,
+					       find_server(&f, CXMS_PART_LINK, "m1", h)));
+	}
+	/* what a target of each host has in common, by name */
+	static const char *const shared[2][3] = {{"s0", "m0", "m0"}, {"m1"}};
+	for (size_t t = 1; t <= 2; t++) {
+		unsigned n = 0;
+		for (size_t v = 0; v < f.n_server; v++)
+			if (cxms_fabric_passes(&f, t, v) && cxms_fabric_passes(&f, 3 + t, v)) {
+				assert_int_equal(f.part[v].host, CXMS_PART_SHARED);
+				assert_string_equal(f.part[v].name, shared[t - 1][n++]);
+			}
+		assert_int_equal(n, t == 1 ? 3 : 1);
+	}
+	cxms_fabric_fini(&f);
+	cxms_topo_free(topo);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_paths_and_latencies),
 		cmocka_unit_test(test_a_root_port_is_shared_by_name),
 		cmocka_unit_test(test_pages_are_dealt_over_the_region),
+		cmocka_unit_test(test_models_become_shapes),
+		cmocka_unit_test(test_a_tail_adds_its_mean),
+		cmocka_unit_test(test_a_measured_device_has_its_link_in_the_curve),
+		cmocka_unit_test(test_a_port_that_others_use_waits_before_a_measured_device),
+		cmocka_unit_test(test_hosts_share_what_lies_below_their_root_ports),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
