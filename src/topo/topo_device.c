@@ -51,6 +51,7 @@ static void read_link(struct topo_build *b, const struct cxms_cfg_node *n, const
 static void read_figures(struct topo_build *b, const struct cxms_cfg_node *n, const char *path,
 			 struct cxms_dev *d)
 {
+	const size_t capacity = offsetof(struct cxms_dev, capacity_bytes);
 	bool memdev = d->type == CXMS_DEV_MEMDEV;
 	for (size_t i = 0; i < topo_keys_device.n; i++) {
 		const struct topo_key *k = &topo_keys_device.key[i];
@@ -60,6 +61,8 @@ static void read_figures(struct topo_build *b, const struct cxms_cfg_node *n, co
 			continue;
 		if (v)
 			topo_read_key(b, v, k, d);
+		else if (memdev && k->offset == capacity && cxms_cfg_get(n, "extents"))
+			continue; /* they give it */
 		else if (memdev && !cxms_cfg_get(n, "preset"))
 			cxms_cfg_error(&b->errs, n, true, "memdev '%.*s' lacks the key '%s'",
 				       cxms_quote_len(d->name), d->name, k->name);
@@ -94,7 +97,8 @@ static void read_memdev(struct topo_build *b, const struct cxms_cfg_node *n, con
 
 static void refuse_memdev_keys(struct topo_build *b, const struct cxms_cfg_node *n)
 {
-	static const char *const keys[] = {"capacity", "curve", "preset", "model", "tail"};
+	static const char *const keys[] = {"capacity", "curve",	  "preset", "model",
+					   "tail",     "logical", "extents"};
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		const struct cxms_cfg_node *v = cxms_cfg_get(n, keys[i]);
 		if (v)
@@ -141,10 +145,12 @@ static void read_device(struct topo_build *b, const struct cxms_cfg_node *n, str
 	if (!typed)
 		return;
 	read_figures(b, n, path, d);
-	if (d->type == CXMS_DEV_MEMDEV)
-		read_memdev(b, n, path, d);
-	else
+	if (d->type != CXMS_DEV_MEMDEV) {
 		refuse_memdev_keys(b, n);
+		return;
+	}
+	topo_read_capacity(b, n, d);
+	read_memdev(b, n, path, d);
 }
 
 static bool is_device(const struct cxms_cfg_node *n)

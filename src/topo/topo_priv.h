@@ -31,6 +31,13 @@ struct cxms_err;
 #define TOPO_MAX_RATE	1000000000000000ull /* bytes/s */
 #define TOPO_MAX_MEMORY (1ull << 52) /* bytes: the 52 physical address bits of x86-64 and CXL */
 
+#define TOPO_MAX_LOGICAL  16u /* logical devices of one memdev (CXL 2.0, 2.4: MLD) */
+#define TOPO_MAX_EXTENTS  1000u
+#define TOPO_EXTENT_BYTES (256ull << 20) /* dynamic capacity comes in blocks of it */
+#define TOPO_MIN_WEIGHT	  0.001		 /* of a region, relative */
+#define TOPO_MAX_WEIGHT	  100000.0
+#define TOPO_MAX_PAGES	  255u /* placement.weights: Linux keeps them in a byte */
+
 /** enum topo_level - caches in the order of their keys */
 enum topo_level { TOPO_L1I, TOPO_L1D, TOPO_L2, TOPO_LLC, TOPO_LEVELS };
 
@@ -69,7 +76,8 @@ extern const struct topo_table topo_keys_top, topo_keys_host, topo_keys_cpu, top
 	topo_keys_l1i, topo_keys_l1d, topo_keys_l2, topo_keys_llc, topo_keys_prefetch,
 	topo_keys_tlb, topo_keys_local, topo_keys_curve, topo_keys_bandwidth, topo_keys_device,
 	topo_keys_link, topo_keys_region, topo_keys_placement, topo_keys_bridge, topo_keys_plain,
-	topo_keys_queue, topo_keys_bank, topo_keys_ssd, topo_keys_far, topo_keys_tail;
+	topo_keys_queue, topo_keys_bank, topo_keys_ssd, topo_keys_far, topo_keys_tail,
+	topo_keys_logical, topo_keys_extent;
 extern const char *const topo_dev_words[],
 	*const topo_flit_words[], *const topo_page_words[], *const topo_prefetch_words[],
 								    *const topo_fetch_words[];
@@ -95,7 +103,7 @@ struct topo_owner {
 	const char *prefetch[TOPO_LEVELS];    /* by level, as YAML */
 	const struct cxms_topo_curve **curve; /* read so far */
 	size_t n_curve, cap_curve;
-	bool region_stated;
+	bool region_stated, weight_stated;
 };
 
 /** struct topo_build - one load; @t is filled in place */
@@ -165,7 +173,10 @@ void topo_read_memory(struct topo_build *b, const struct cxms_cfg_node *map,
 void topo_bank_bandwidth(struct topo_build *b, const struct cxms_cfg_node *bandwidth,
 			 const char *path, const struct cxms_memory *m, struct cxms_bw *bw);
 
-/* topo_host.c, topo_device.c, topo_region.c */
+/** topo_capacity.c: `logical` and `extents` of a memdev; capacity from extents where not stated */
+void topo_read_capacity(struct topo_build *b, const struct cxms_cfg_node *n, struct cxms_dev *d);
+
+/* topo_host.c, topo_device.c, topo_region.c, topo_placement.c */
 void topo_read_host(struct topo_build *b, const struct cxms_cfg_node *root);
 void topo_read_devices(struct topo_build *b, const struct cxms_cfg_node *root);
 void topo_read_regions(struct topo_build *b, const struct cxms_cfg_node *root);
