@@ -214,7 +214,7 @@ struct cxms_topo {
  * cxms_topo_load() - read, build and check a topology file
  * On failure err->msg holds *every* error of the file, one "file:line:col: what, and what is
  * allowed" per line. Return: 0, -ENOENT/-EACCES/-EINVAL/-ENOMEM; -ENOTSUP when the file is right
- * but uses what is not modelled yet (curve, decoders with more than one region, ...), again with
+ * but uses what is not modelled yet (curve, preset, ...), again with
  * position. Owner: cxms_topo_free()
  */
 int cxms_topo_load(const char *path, struct cxms_topo **out, struct cxms_err *err);
