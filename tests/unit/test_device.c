@@ -132,6 +132,24 @@ static void test_bank_refresh_blocks_for_its_time(void **state)
 	cxms_device_free(d);
 }
 
+/* Two rows of a bank that closes behind each access, asked when a refresh begins: the first waits
+ * for its end, the second also for the first's whole row cycle. */
+static void test_bank_serves_nothing_while_it_refreshes(void **state)
+{
+	struct cxms_device_cfg cfg = ddr5(1);
+	(void)state;
+	cfg.closed_page = true;
+	struct cxms_device *d = make(&cfg);
+	uint64_t at = 10 * cfg.refi_ps, other = row_step(&cfg) * 32;
+	assert_int_equal(cxms_device_request(d, false, 0, at), cfg.rfc_ps);
+	assert_int_equal(cxms_device_request(d, false, other, at),
+			 cfg.rfc_ps + cfg.ras_ps + cfg.rp_ps);
+	/* alone and just behind the refresh: nothing */
+	at += cfg.refi_ps + cfg.rfc_ps;
+	assert_int_equal(cxms_device_request(d, false, 0, at), 0);
+	cxms_device_free(d);
+}
+
 static struct cxms_device_cfg paged(void)
 {
 	struct cxms_device_cfg c = device_cfg(CXMS_DEVICE_PAGED);
@@ -192,8 +210,10 @@ static void test_paged_dirty_pages_take_bandwidth(void **state)
 		struct cxms_device_sums sums;
 		cfg.backing_bytes_per_s = 4.096e7; /* 100 us a page: the busiest server */
 		struct cxms_device *d = make(&cfg);
-		for (uint64_t p = 0; p < 100; p++)
-			cxms_device_request(d, dirty, p * 4096, (p + 1) * 1000000 * NS);
+		for (uint64_t p = 0; p < 100; p++) {
+			cxms_device_request(d, false, p * 4096, (p + 1) * 1000000 * NS);
+			cxms_device_request(d, dirty, p * 4096, (p + 1) * 1000000 * NS + 500);
+		}
 		cxms_device_sums(d, &sums);
 		busy[dirty] = sums.busy_ps;
 		cxms_device_free(d);
@@ -293,6 +313,7 @@ int main(void)
 		cmocka_unit_test(test_bank_row_hit_miss_and_conflict),
 		cmocka_unit_test(test_bank_write_settles_before_its_row_closes),
 		cmocka_unit_test(test_bank_refresh_blocks_for_its_time),
+		cmocka_unit_test(test_bank_serves_nothing_while_it_refreshes),
 		cmocka_unit_test(test_paged_keeps_the_pages_used_last),
 		cmocka_unit_test(test_paged_fetches_are_joined_and_bounded),
 		cmocka_unit_test(test_paged_dirty_pages_take_bandwidth),
