@@ -102,6 +102,25 @@ static void test_bank_row_hit_miss_and_conflict(void **state)
 	cxms_device_free(d);
 }
 
+/* Two rows of one bank in turn: while the bank is busy each opens once; asked seldom, each time. */
+static void test_bank_serves_rows_together_when_it_is_busy(void **state)
+{
+	struct cxms_device_cfg cfg = ddr5(1);
+	(void)state;
+	cfg.refi_ps = 0;
+	for (int busy = 0; busy < 2; busy++) {
+		struct cxms_device *d = make(&cfg);
+		struct cxms_device_sums sums;
+		uint64_t other = row_step(&cfg) * 32;
+		for (uint64_t i = 0; i < 16; i++)
+			cxms_device_request(d, false, i % 2 * other + i * 64,
+					    (busy ? 1000 : 1000 * (i + 1)) * NS);
+		cxms_device_sums(d, &sums);
+		assert_int_equal(sums.row_hits, busy ? 14 : 0);
+		cxms_device_free(d);
+	}
+}
+
 static void test_bank_write_settles_before_its_row_closes(void **state)
 {
 	struct cxms_device_cfg cfg = ddr5(1);
@@ -311,6 +330,7 @@ int main(void)
 		cmocka_unit_test(test_queue_channels_are_apart),
 		cmocka_unit_test(test_queue_loses_time_between_kinds),
 		cmocka_unit_test(test_bank_row_hit_miss_and_conflict),
+		cmocka_unit_test(test_bank_serves_rows_together_when_it_is_busy),
 		cmocka_unit_test(test_bank_write_settles_before_its_row_closes),
 		cmocka_unit_test(test_bank_refresh_blocks_for_its_time),
 		cmocka_unit_test(test_bank_serves_nothing_while_it_refreshes),
