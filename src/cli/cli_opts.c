@@ -133,7 +133,7 @@ const struct cxms_opt cli_opts_diff[] = {
 	OPT_END,
 };
 const struct cxms_opt cli_opts_topo[] = {
-	OPT_OUTPUT("show, draw: where to (default: standard output)"),
+	OPT_OUTPUT("show, draw, preset: where to (default: standard output)"),
 	{.name = "format", .short_name = 'f', .type = CXMS_OPT_ENUM, .offset = AT(format),
 	 .words = draw_words, .arg = "text|dot|svg", .help = "draw: form of the picture (default: text)"},
 	OPT_QUIET, OPT_VERBOSE, OPT_END,
