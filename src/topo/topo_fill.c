@@ -81,13 +81,15 @@ static bool is_taken(const struct fill *f, const char *key)
 	return !topo_preset_is_own_key(key) && !(f->skip && strcmp(key, f->skip) == 0);
 }
 
-/* A curve is a model: who states the one does not want the other. */
+/* Who states one of these does not want the other: a curve is a model, extents give the capacity.
+ */
 static bool is_stated(const struct cxms_cfg_node *own, const char *key)
 {
-	if (strcmp(key, "model") == 0 && cxms_cfg_get(own, "curve"))
-		return true;
-	if (strcmp(key, "curve") == 0 && cxms_cfg_get(own, "model"))
-		return true;
+	static const char *const instead[][2] = {
+		{"model", "curve"}, {"curve", "model"}, {"capacity", "extents"}};
+	for (size_t i = 0; i < sizeof(instead) / sizeof(instead[0]); i++)
+		if (strcmp(key, instead[i][0]) == 0 && cxms_cfg_get(own, instead[i][1]))
+			return true;
 	return cxms_cfg_get(own, key) != NULL;
 }
 
