@@ -1,4 +1,7 @@
+#include <errno.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -24,7 +27,31 @@ static int check(struct cli *c, int n, char **path)
 	return status;
 }
 
-static int show_or_draw(struct cli *c, bool draw, const char *path)
+/* The row of --load that is asked for; NULL without one. */
+static int read_load(struct cli *c, const struct cxms_topo *t, struct cxms_draw_load **load)
+{
+	double split_pct = NAN;
+	if (c->opt.split && !c->opt.load)
+		return cxms_fail(&c->err, EINVAL,
+				 "'--split' chooses a row of '--load'; give that too");
+	if (c->opt.split && !cli_parse_pct(c->opt.split, &split_pct))
+		return cxms_fail(&c->err, EINVAL,
+				 "'--split' must be a per cent local, 0 .. 100, got '%.*s'",
+				 cxms_quote_len(c->opt.split), c->opt.split);
+	return c->opt.load ? cxms_draw_load_read(t, c->opt.load, split_pct, load, &c->err) : 0;
+}
+
+static int draw(struct cli *c, const struct cxms_topo *t, struct cxms_buf *text)
+{
+	struct cxms_draw_load *load = NULL;
+	int rc = read_load(c, t, &load);
+	if (rc == 0)
+		cxms_topo_draw_load(t, load, (enum cxms_draw_format)c->opt.format, text);
+	free(load);
+	return rc;
+}
+
+static int show_or_draw(struct cli *c, bool drawn, const char *path)
 {
 	struct cxms_topo *t = NULL;
 	struct cxms_buf text = {0};
@@ -33,16 +60,18 @@ static int show_or_draw(struct cli *c, bool draw, const char *path)
 		rc = cli_out_check(c, "--output", c->opt.output);
 	if (rc == 0)
 		rc = cli_out_distinct(c, c->opt.output, path);
+	if (rc == 0 && c->opt.load)
+		rc = cli_out_distinct(c, c->opt.output, c->opt.load);
 	if (rc < 0)
 		return cli_fail(c, CLI_USAGE);
 	rc = cxms_topo_load(path, &t, &c->err);
 	if (rc < 0)
 		return cli_fail_topology(c, path);
-	if (draw)
-		cxms_topo_draw(t, (enum cxms_draw_format)c->opt.format, &text);
+	if (drawn)
+		rc = draw(c, t, &text);
 	else
 		cxms_topo_show(t, &text);
-	status = cli_out_done(c, &text);
+	status = rc < 0 ? cli_fail(c, cli_status_of(rc)) : cli_out_done(c, &text);
 	cxms_buf_fini(&text);
 	cxms_topo_free(t);
 	return status;
@@ -77,6 +106,8 @@ int cmd_topo(struct cli *c)
 		return word[0] == 'p'
 			       ? cli_usage(c, "no preset named; see 'cxlmemsim list presets'")
 			       : cli_usage(c, "no topology file; give one after 'topo %s'", word);
+	if (word[0] != 'd' && (c->opt.load || c->opt.split))
+		return cli_usage(c, "'topo %s' draws no loads; use --load with 'topo draw'", word);
 	if (word[0] == 'c')
 		return c->opt.output || c->opt.format
 			       ? cli_usage(c, "'topo check' writes nothing; leave --output and "

@@ -260,8 +260,25 @@ void topo_note_stated(struct topo_build *b, const struct cxms_cfg_node *root);
 void topo_put_link(struct cxms_buf *out, const struct cxms_link *link);
 void topo_put_bw(struct cxms_buf *out, const struct cxms_bw *bw);
 void topo_put_local(struct cxms_buf *out, const struct cxms_host *host);
-void topo_draw_text(const struct cxms_topo *t, struct cxms_buf *out);
-void topo_draw_dot(const struct cxms_topo *t, struct cxms_buf *out);
-void topo_draw_svg(const struct cxms_topo *t, struct cxms_buf *out);
+/* draw_load.c: as cxms_draw_load_read(), of a file that is loaded */
+struct cxms_draw_load;
+int topo_draw_load_cfg(const struct cxms_topo *t, const struct cxms_cfg *cfg, double split_pct,
+		       struct cxms_draw_load **out, struct cxms_err *err);
+
+/* draw_more.c: lines below a box, each ended by \n; @load NULL = none */
+void topo_more_host(const struct cxms_topo *t, const struct cxms_draw_load *load,
+		    struct cxms_buf *out);
+void topo_more_device(const struct cxms_topo *t, int dev, const struct cxms_draw_load *load,
+		      struct cxms_buf *out);
+/** the two directions of a device's link, without \n; nothing when not known */
+void topo_more_link(int dev, const struct cxms_draw_load *load, struct cxms_buf *out);
+/** a direction of its link is the busiest server */
+bool topo_is_binding(int dev, const struct cxms_draw_load *load);
+void topo_draw_text(const struct cxms_topo *t, const struct cxms_draw_load *load,
+		    struct cxms_buf *out);
+void topo_draw_dot(const struct cxms_topo *t, const struct cxms_draw_load *load,
+		   struct cxms_buf *out);
+void topo_draw_svg(const struct cxms_topo *t, const struct cxms_draw_load *load,
+		   struct cxms_buf *out);
 
 #endif
