@@ -277,6 +277,7 @@ static const struct topo_key bridge_keys[] = {
 const struct topo_table topo_keys_bridge = TOPO_TABLE(bridge_keys);
 
 static const struct topo_key host_keys[] = {
+	{.name = "preset", .kind = TOPO_OWN},
 	{.name = "cpu", .kind = TOPO_OWN, .sub = &topo_keys_cpu},
 	{.name = "caches", .kind = TOPO_OWN, .sub = &topo_keys_caches},
 	{.name = "tlb", .kind = TOPO_OWN, .sub = &topo_keys_tlb, .unused = ONLY_WALK},
