@@ -417,6 +417,26 @@ int cxms_world_run(const struct cxms_world_in *in, size_t n, struct cxms_world *
 	return rc;
 }
 
+int cxms_world_copy(const struct cxms_world_in *in, const struct cxms_world *from,
+		    struct cxms_world *out, struct cxms_err *err)
+{
+	const struct cxms_fabric *f = in->fabric;
+	struct cxms_world own;
+	if (world_init(in, &own)) {
+		cxms_world_fini(&own);
+		return cxms_fail(err, ENOMEM, "out of memory for the simulation");
+	}
+	*out = *from;
+	out->thread_cpu_ns = own.thread_cpu_ns;
+	out->target = own.target;
+	out->server = own.server;
+	memcpy(out->thread_cpu_ns, from->thread_cpu_ns,
+	       in->rec->n_thread * sizeof(*out->thread_cpu_ns));
+	memcpy(out->target, from->target, f->n_host_target * sizeof(*out->target));
+	memcpy(out->server, from->server, f->n_server * sizeof(*out->server));
+	return 0;
+}
+
 void cxms_world_fini(struct cxms_world *w)
 {
 	free(w->thread_cpu_ns);
