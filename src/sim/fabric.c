@@ -9,6 +9,9 @@
 #include "topo/topo.h"
 
 #define NO_SERVER SIZE_MAX
+/* Where regions begin does not matter to the model, as long as it is aligned: local memory that
+ * states no capacity gets a terabyte. */
+#define LOCAL_FRAMES_BYTES (1ull << 40)
 
 /* Where the servers of each device stand. */
 struct plan {
@@ -311,7 +314,6 @@ static int build_targets(const struct plan *p, const double *local_ps)
 {
 	const struct cxms_topo *t = p->topo;
 	struct cxms_fabric *f = p->f;
-	const struct cxms_region *region = &t->region[0];
 	for (size_t h = 0; h < f->n_host; h++) {
 		struct cxms_fabric_target *target = &f->target[h * f->n_host_target];
 		if (build_local(p, h, local_ps[h], &target[0]))
@@ -320,11 +322,37 @@ static int build_targets(const struct plan *p, const double *local_ps)
 			if (build_memdev(p, h, t->memdev[i], &target[i + 1]))
 				return -ENOMEM;
 	}
-	f->interleave = calloc(region->n_target, sizeof(*f->interleave));
-	if (!f->interleave)
+	return 0;
+}
+
+static int build_regions(const struct plan *p)
+{
+	const struct cxms_topo *t = p->topo;
+	struct cxms_fabric *f = p->f;
+	struct cxms_decoder decoder[CXMS_TOPO_MAX_DEVICES];
+	double weights = 0;
+	f->region = calloc(t->n_region, sizeof(*f->region));
+	if (!f->region)
 		return -ENOMEM;
-	for (size_t i = 0; i < region->n_target; i++)
-		f->interleave[f->n_interleave++] = target_of(t, region->target[i]);
+	cxms_topo_decoders(t, LOCAL_FRAMES_BYTES, decoder);
+	for (size_t r = 0; r < t->n_region; r++)
+		weights += t->region[r].weight;
+	for (size_t r = 0; r < t->n_region; r++) {
+		const struct cxms_region *from = &t->region[r];
+		struct cxms_fabric_region *to = &f->region[f->n_region++];
+		to->name = from->name;
+		to->decoder = decoder[r];
+		to->share = weights > 0 ? from->weight / weights : 1 / (double)t->n_region;
+		to->target = calloc(from->n_target, sizeof(*to->target));
+		if (!to->target)
+			return -ENOMEM;
+		for (size_t i = 0; i < from->n_target; i++) {
+			to->target[to->n_target++] = target_of(t, from->target[i]);
+			for (size_t h = 0; h < f->n_host; h++)
+				f->target[h * f->n_host_target + to->target[i]].cxl_share =
+					to->share / (double)from->n_target;
+		}
+	}
 	return 0;
 }
 
@@ -376,6 +404,8 @@ int cxms_fabric_build_hosts(const struct cxms_topo *topo, const double *mem_late
 		set_above(&plan);
 		rc = build_targets(&plan, local_ps);
 	}
+	if (!rc)
+		rc = build_regions(&plan);
 	plan_fini(&plan);
 	free(local_ps);
 	if (rc)
@@ -405,7 +435,9 @@ void cxms_fabric_fini(struct cxms_fabric *f)
 	free(f->target);
 	free(f->server);
 	free(f->part);
-	free(f->interleave);
+	for (size_t r = 0; f->region && r < f->n_region; r++)
+		free(f->region[r].target);
+	free(f->region);
 	for (size_t i = 0; f->curve && i < f->n_curve; i++)
 		cxms_curve_free(f->curve[i]);
 	free(f->curve);

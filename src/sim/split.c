@@ -32,11 +32,10 @@ void cxms_stage_fini(struct cxms_stage *s)
 	pthread_mutex_destroy(&s->lock);
 }
 
-static int get_load(const struct cxms_stage *s, const uint32_t *target_of_page, enum cxms_half half,
-		    const struct cxms_load_map **out, struct cxms_err *err)
+static int get_load(const struct cxms_stage *s, const uint32_t *place_of_page, size_t n_place,
+		    enum cxms_half half, const struct cxms_load_map **out, struct cxms_err *err)
 {
-	return cxms_loads_get(s->loads, s->view, target_of_page, s->fabric->n_host_target, half,
-			      out, err);
+	return cxms_loads_get(s->loads, s->view, place_of_page, n_place, half, out, err);
 }
 
 static struct cxms_world_in world_of(const struct cxms_stage *s, const struct cxms_load_map *load)
@@ -64,7 +63,7 @@ static int make_base(struct cxms_stage *s, enum cxms_half half, struct cxms_err 
 	uint32_t *local = calloc(s->view->n_page + 1, sizeof(*local));
 	if (!local)
 		return cxms_fail(err, ENOMEM, "out of memory for %zu pages", s->view->n_page);
-	int rc = get_load(s, local, half, &load, err);
+	int rc = get_load(s, local, s->fabric->n_host_target, half, &load, err);
 	if (!rc)
 		rc = run_world(s, load, &s->base[half], err);
 	if (!rc)
@@ -113,6 +112,18 @@ static struct slow slowdown_of(const struct cxms_stage *s, const struct cxms_wor
 	return r;
 }
 
+/* Mean latency of a place. */
+static double latency_of(const struct cxms_fabric *f, const struct cxms_world *w, size_t place)
+{
+	double sum = 0;
+	if (place < f->n_host_target)
+		return w->target[place].latency_ps;
+	const struct cxms_fabric_region *r = &f->region[place - f->n_host_target];
+	for (size_t i = 0; i < r->n_target; i++)
+		sum += w->target[r->target[i]].latency_ps;
+	return sum / (double)r->n_target;
+}
+
 /*
  * Sampling error of the excess, relative: samples are Poisson counts, each adds its own extra time
  * x, so the variance of the sum is the sum of x^2. Only samples of the judged half count.
@@ -125,10 +136,10 @@ static double sampling_error(const struct cxms_stage *s, const struct cxms_place
 		if (judged != CXMS_HALF_ALL && (judged == CXMS_HALF_B) != h)
 			continue;
 		for (size_t i = 0; i < s->view->n_page; i++) {
-			uint32_t t = p->target_of_page[i];
-			double extra = w->target[t].latency_ps - w->target[0].latency_ps;
-			sum += t ? s->view->heat[h][i] * extra : 0;
-			square += t ? s->view->square[h][i] * extra * extra : 0;
+			uint32_t at = p->place_of_page[i];
+			double extra = latency_of(s->fabric, w, at) - w->target[0].latency_ps;
+			sum += at ? s->view->heat[h][i] * extra : 0;
+			square += at ? s->view->square[h][i] * extra * extra : 0;
 		}
 	}
 	return fabs(sum) > 0 ? sqrt(square) / fabs(sum) : 0;
@@ -277,9 +288,11 @@ static int run_together(struct row *r, enum cxms_half judged, int half, struct c
 	int rc = group_init(&g, r->n) ? cxms_fail(err, ENOMEM, "out of memory") : 0;
 	for (size_t k = 0; k < r->n && !rc; k++) {
 		struct part *p = &r->part[k];
-		rc = get_load(p->stage, p->place[half].target_of_page, judged, &p->load[half], err);
+		const struct cxms_placement *at = &p->place[half];
+		rc = get_load(p->stage, at->place_of_page, at->n_place, judged, &p->load[half],
+			      err);
 		struct cxms_world_in in = world_of(p->stage, p->load[half]);
-		if (!rc && p->place[half].local_pct >= 100) {
+		if (!rc && at->local_pct >= 100) {
 			rc = copy_base(r, k, &in, judged, half, err);
 		} else if (!rc) {
 			g.of[g.n] = k;
@@ -420,7 +433,7 @@ static double unseen_bytes(const struct cxms_stage *s, const struct cxms_placeme
 			   double total)
 {
 	double local = total * p->local_pct / 100;
-	return t == 0 ? local : (total - local) / (double)s->fabric->n_interleave;
+	return t == 0 ? local : (total - local) * s->fabric->target[t].cxl_share;
 }
 
 static void warn_capacity(const struct row *r, const char *name, double bytes, double capacity)
