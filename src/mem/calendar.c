@@ -1,6 +1,7 @@
 #include "mem/calendar.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -100,10 +101,17 @@ static uint64_t serve(struct cxms_calendar_slot *s, uint64_t slot_ps, uint64_t f
 	return rest - take;
 }
 
+static void note_latest(struct cxms_calendar *c, uint64_t number)
+{
+	uint64_t ring = 1ull << c->ring_bits;
+	c->latest = number;
+	c->first = number < ring ? 0 : number - ring + 1;
+}
+
 static uint64_t wait_for(struct cxms_calendar *c, uint64_t at_ps, uint64_t service)
 {
 	uint64_t number = at_ps >> c->slot_bits, from = at_ps & (c->slot_ps - 1), end = 0;
-	if (number + (1ull << c->ring_bits) <= c->latest) {
+	if (number < c->first) {
 		c->late++;
 		return 0;
 	}
@@ -119,18 +127,36 @@ static uint64_t wait_for(struct cxms_calendar *c, uint64_t at_ps, uint64_t servi
 			break;
 	}
 	if (number > c->latest)
-		c->latest = number;
+		note_latest(c, number);
 	end += number << c->slot_bits;
 	return end > at_ps + service ? end - at_ps - service : 0;
 }
 
+/* What most requests find: room in one slot behind all that is there. */
+static bool fits(struct cxms_calendar *c, uint64_t at_ps, uint64_t service, uint64_t *wait)
+{
+	uint64_t number = at_ps >> c->slot_bits, from = at_ps & (c->slot_ps - 1);
+	struct cxms_calendar_slot *s = &c->slot[number & ((1ull << c->ring_bits) - 1)];
+	uint64_t start = from > s->end_ps ? from : s->end_ps;
+	if (s->turn != (uint32_t)(number >> c->ring_bits) || from < s->begin_ps ||
+	    start + service >= c->slot_ps || number - c->first > c->latest - c->first)
+		return false;
+	s->begin_ps = start > s->end_ps ? (uint32_t)start : s->begin_ps;
+	s->end_ps = (uint32_t)(start + service);
+	s->used_ps += (uint32_t)service;
+	*wait = start - from;
+	return true;
+}
+
 uint64_t cxms_calendar_take_ps(struct cxms_calendar *c, uint64_t at_ps, uint64_t service_ps)
 {
+	uint64_t wait;
 	c->requests++;
 	if (!c->slot || service_ps == 0)
 		return 0;
 	c->busy_ps += service_ps;
-	uint64_t wait = wait_for(c, at_ps, service_ps);
+	if (!fits(c, at_ps, service_ps, &wait))
+		wait = wait_for(c, at_ps, service_ps);
 	c->wait_ps += wait;
 	return wait;
 }
