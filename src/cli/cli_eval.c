@@ -200,6 +200,7 @@ int cli_eval_run(struct cli *c, const struct cli_eval *e, const struct cxms_host
 		.n_split = e->n_split,
 		.epoch_ns = c->opt.epoch_ps / CXMS_PS_PER_NS,
 		.seed = c->opt.seed,
+		.jobs = (unsigned)c->opt.jobs,
 		.blocked = (enum cxms_blocked)c->opt.blocked,
 		.llc_bytes = c->opt.llc_bytes,
 		.log = &c->log,

@@ -61,10 +61,13 @@ struct cxms_world_in {
  * the first end of a stretched epoch (its length: wall time and the mean growth of its threads,
  * weighted by their time on CPU), and the others keep what is left of theirs. A program that is
  * through asks nothing any more.
- * @in, @out: @n of them. 0 or -ENOMEM; each out[i] freed with cxms_world_fini()
+ * @in, @out: @n >= 1 of them. 0 or -ENOMEM; each out[i] freed with cxms_world_fini()
  */
 int cxms_world_run(const struct cxms_world_in *in, size_t n, struct cxms_world *out,
 		   struct cxms_err *err);
+/** cxms_world_copy() - of a world that was run from @in, fully; 0 or -ENOMEM */
+int cxms_world_copy(const struct cxms_world_in *in, const struct cxms_world *from,
+		    struct cxms_world *out, struct cxms_err *err);
 void cxms_world_fini(struct cxms_world *w);
 
 #endif

@@ -7,6 +7,7 @@
 #include "core/window.h"
 #include "mem/calendar.h"
 #include "sim/fabric.h"
+#include "sim/place_split.h"
 
 /* A link has two directions, a device up to three limits. */
 enum cxms_xserver_part {
@@ -25,9 +26,9 @@ struct cxms_xtarget_sum {
 
 /** struct cxms_xlane - the servers and sums of one lane */
 struct cxms_xlane {
-	struct cxms_calendar *server;	 /* [fabric.n_server * CXMS_XP_COUNT] */
-	struct cxms_xtarget_sum *target; /* [fabric.n_target] */
-	const uint32_t *target_of_page;	 /* borrowed; NULL = everything local */
+	struct cxms_calendar *server;	    /* [fabric.n_server * CXMS_XP_COUNT] */
+	struct cxms_xtarget_sum *target;    /* [fabric.n_target] */
+	const struct cxms_placement *place; /* borrowed; NULL = everything local */
 	size_t n_page;
 };
 
