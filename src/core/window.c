@@ -21,7 +21,7 @@ static struct cxms_lanes all(int32_t v)
 int32_t cxms_window_ticks(const struct cxms_window *w, uint64_t ps)
 {
 	__extension__ unsigned __int128 t = ((unsigned __int128)ps << 20) + w->tick_ps_q20 / 2;
-	t /= w->tick_ps_q20;
+	t = t <= UINT64_MAX ? (uint64_t)t / w->tick_ps_q20 : t / w->tick_ps_q20;
 	return t < CXMS_TICK_LONG ? (int32_t)t : CXMS_TICK_LONG;
 }
 

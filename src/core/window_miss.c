@@ -250,39 +250,49 @@ void cxms_window_event(struct cxms_window *w, const struct cxms_xevent *e, enum 
 	}
 }
 
-/* The first cycle from @from on in which somebody leaves; there is one. */
-static uint32_t next_used(struct cxms_waiters *q, uint32_t from)
+/* The first part of the ring, from the one that begins at @cycle on, in which somebody leaves. */
+static int32_t next_part(struct cxms_waiters *q, int32_t cycle)
 {
-	for (uint32_t at = from;;) {
-		uint32_t part = at / CXMS_WAIT_PART, end = (part + 1) * CXMS_WAIT_PART;
-		bool whole = at % CXMS_WAIT_PART == 0;
-		for (; q->some[part] && at < end; at++)
-			if (q->at[at])
-				return at;
-		if (whole)
-			q->some[part] = 0;
-		at = end % CXMS_WAIT_RING;
+	for (;; cycle += CXMS_WAIT_PART) {
+		uint32_t from = (uint32_t)cycle % CXMS_WAIT_RING, any = 0;
+		uint8_t *some = &q->some[from / CXMS_WAIT_PART];
+		for (unsigned i = 0; *some && i < CXMS_WAIT_PART; i++)
+			any |= q->at[from + i];
+		if (any)
+			return cycle;
+		*some = 0;
 	}
 }
 
-/* Those that issue in the next cycle in which any does are gone. */
-static void leave_next(struct cxms_window *w, unsigned l)
+/* Those that issue in the next cycle in which any does are gone; there is one. Returns how many of
+ * @n still wait. */
+static int32_t leave_next(struct cxms_waiters *q, int32_t n, int32_t *cursor)
 {
-	struct cxms_waiters *q = &w->waiter[l];
-	uint32_t from = (uint32_t)w->cursor.v[l] % CXMS_WAIT_RING, at = next_used(q, from);
-	w->waiting.v[l] -= (int32_t)q->at[at];
-	q->at[at] = 0;
-	w->cursor.v[l] += (int32_t)((at - from) % CXMS_WAIT_RING) + 1;
+	int32_t cycle = *cursor;
+	uint32_t *at = &q->at[(uint32_t)cycle % CXMS_WAIT_RING];
+	while (*at == 0) {
+		if (++cycle % CXMS_WAIT_PART == 0)
+			cycle = next_part(q, cycle);
+		at = &q->at[(uint32_t)cycle % CXMS_WAIT_RING];
+	}
+	n -= (int32_t)*at;
+	*at = 0;
+	*cursor = cycle + 1;
+	return n;
 }
 
 void cxms_window_leave(struct cxms_window *w)
 {
+	int32_t room = (int32_t)w->cfg.scheduler;
 	for (unsigned l = 0; l < w->n_lane; l++) {
-		if (w->waiting.v[l] < (int32_t)w->cfg.scheduler)
+		int32_t n = w->waiting.v[l], cursor = w->cursor.v[l];
+		if (n < room)
 			continue;
-		while (w->waiting.v[l] >= (int32_t)w->cfg.scheduler)
-			leave_next(w, l);
-		w->floor.v[l] = later_of(w->floor.v[l], w->cursor.v[l] * CXMS_TICKS);
+		while (n >= room)
+			n = leave_next(&w->waiter[l], n, &cursor);
+		w->waiting.v[l] = n;
+		w->cursor.v[l] = cursor;
+		w->floor.v[l] = later_of(w->floor.v[l], cursor * CXMS_TICKS);
 	}
 }
 
@@ -290,18 +300,24 @@ void cxms_window_wait_long(struct cxms_window *w, struct cxms_lanes *cycle)
 {
 	for (unsigned l = 0; l < w->n_lane; l++) {
 		int32_t now = w->dispatch.v[l] >> CXMS_TICK_SHIFT;
-		if (cycle->v[l] - w->cursor.v[l] < CXMS_WAIT_RING)
+		int32_t n = w->waiting.v[l], cursor = w->cursor.v[l];
+		if (cycle->v[l] - cursor < CXMS_WAIT_RING)
 			continue;
-		while (w->waiting.v[l] > 0 && w->cursor.v[l] < now)
-			leave_next(w, l);
-		w->cursor.v[l] = later_of(w->cursor.v[l], now); /* nothing waits */
-		if (cycle->v[l] - w->cursor.v[l] >= CXMS_WAIT_RING)
-			cycle->v[l] = w->cursor.v[l] + CXMS_WAIT_RING - 1;
+		while (n > 0 && cursor < now)
+			n = leave_next(&w->waiter[l], n, &cursor);
+		cursor = later_of(cursor, now); /* nothing waits */
+		if (cycle->v[l] - cursor >= CXMS_WAIT_RING)
+			cycle->v[l] = cursor + CXMS_WAIT_RING - 1;
+		w->waiting.v[l] = n;
+		w->cursor.v[l] = cursor;
 	}
 }
 
 static uint64_t share_of(uint64_t ps, uint64_t part, uint64_t whole)
 {
+	uint64_t small;
+	if (!__builtin_mul_overflow(ps, part, &small))
+		return small / whole;
 	__extension__ unsigned __int128 p = (unsigned __int128)ps * part;
 	return (uint64_t)(p / whole);
 }
