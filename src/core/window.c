@@ -41,7 +41,6 @@ static void set_figures(struct cxms_window *w)
 	w->llc = cxms_window_ticks(w, c->llc_ps);
 	w->walk = cxms_window_ticks(w, c->walk_ps);
 	w->step = CXMS_TICKS / (int32_t)c->width;
-	w->step_rest = CXMS_TICKS % c->width;
 	/* a first-level access less the address generation of a load; the line then feeds the next
 	 * cycle */
 	w->fetch_bubble = w->l1d > 2 * CXMS_TICKS ? w->l1d - 2 * CXMS_TICKS : 0;
@@ -52,6 +51,18 @@ static void set_figures(struct cxms_window *w)
 		w->latency[i] = loads ? w->l1d : u->latency_cyc * CXMS_TICKS;
 		if (u->per_64_cyc && !(c->without & CXMS_WP_UNITS))
 			w->unit_step[i] = 64 * CXMS_TICKS / u->per_64_cyc;
+	}
+}
+
+/* The ticks of a cycle over the uops of one, evenly; where they begin to be rounded is as if one of
+ * them had dispatched before. */
+static void set_width(struct cxms_window *w)
+{
+	uint32_t width = w->cfg.width, rest = CXMS_TICKS % width;
+	for (uint32_t i = 0; i < width; i++) {
+		rest += CXMS_TICKS % width;
+		w->width_step[i] = all(w->step + (rest >= width));
+		rest -= rest >= width ? width : 0;
 	}
 }
 
@@ -101,6 +112,7 @@ int cxms_window_new(const struct cxms_window_cfg *cfg, unsigned n_lane,
 	struct cxms_window *w = aligned_alloc(64, (sizeof(*w) + 63) / 64 * 64);
 	if (!w)
 		return cxms_fail(err, ENOMEM, "out of memory");
+	uint32_t n_width;
 	memset(w, 0, sizeof(*w));
 	w->cfg = *cfg;
 	w->memory = *memory;
@@ -108,12 +120,16 @@ int cxms_window_new(const struct cxms_window_cfg *cfg, unsigned n_lane,
 	w->rob = new_ring(cfg->rob, &w->n_rob);
 	w->load_queue = new_ring(cfg->load_queue, &w->n_load_queue);
 	w->store_queue = new_ring(cfg->store_queue, &w->n_store_queue);
-	if (!w->rob || !w->load_queue || !w->store_queue) {
+	w->width_step = new_ring(cfg->width, &n_width);
+	if (!w->rob || !w->load_queue || !w->store_queue || !w->width_step) {
 		cxms_window_free(w);
 		return cxms_fail(err, ENOMEM, "out of memory");
 	}
 	set_figures(w);
+	set_width(w);
 	reset_clocks(w);
+	w->sorts = true; /* until the first look: nobody waits */
+	cxms_window_look(w);
 	choose_run(w);
 	*out = w;
 	return 0;
@@ -126,6 +142,7 @@ void cxms_window_free(struct cxms_window *w)
 	free(w->rob);
 	free(w->load_queue);
 	free(w->store_queue);
+	free(w->width_step);
 	free(w);
 }
 
@@ -173,6 +190,10 @@ static void move_base(struct cxms_window *w, unsigned l)
 		shift(&w->fill[i].done.v[l], by);
 	shift_mshr(&w->l1_mshr[l], by);
 	shift_mshr(&w->l2_mshr[l], by);
+	for (int i = 0; i < CXMS_WAIT_BOOKS; i++) {
+		shift(&w->book[i].last.v[l], by / CXMS_TICKS);
+		shift_ring(w->book[i].cycle, CXMS_WAIT_NOTES, l, by / CXMS_TICKS);
+	}
 	w->cursor.v[l] -= by / CXMS_TICKS;
 	/* of a thread that sleeps: by whole turns of the ring, which lose nothing */
 	if (w->cursor.v[l] < CXMS_TICK_LONG_AGO / CXMS_TICKS)

@@ -296,21 +296,80 @@ void cxms_window_leave(struct cxms_window *w)
 	}
 }
 
-void cxms_window_wait_long(struct cxms_window *w, struct cxms_lanes *cycle)
+/* Sorted uops that issue before cycle @now are gone. */
+static void forget(struct cxms_window *w, unsigned l, int32_t now)
 {
-	for (unsigned l = 0; l < w->n_lane; l++) {
-		int32_t now = w->dispatch.v[l] >> CXMS_TICK_SHIFT;
-		int32_t n = w->waiting.v[l], cursor = w->cursor.v[l];
-		if (cycle->v[l] - cursor < CXMS_WAIT_RING)
-			continue;
-		while (n > 0 && cursor < now)
-			n = leave_next(&w->waiter[l], n, &cursor);
-		cursor = later_of(cursor, now); /* nothing waits */
-		if (cycle->v[l] - cursor >= CXMS_WAIT_RING)
-			cycle->v[l] = cursor + CXMS_WAIT_RING - 1;
-		w->waiting.v[l] = n;
-		w->cursor.v[l] = cursor;
+	struct cxms_waiters *q = &w->waiter[l];
+	int32_t n = w->waiting.v[l], cycle = w->cursor.v[l];
+	while (n > 0 && cycle < now) {
+		uint32_t *at = &q->at[(uint32_t)cycle % CXMS_WAIT_RING];
+		n -= (int32_t)*at;
+		*at = 0;
+		if (++cycle % CXMS_WAIT_PART == 0 && n > 0)
+			cycle = next_part(q, cycle);
 	}
+	w->waiting.v[l] = n;
+	w->cursor.v[l] = later_of(w->cursor.v[l], now);
+}
+
+void cxms_window_forget(struct cxms_window *w)
+{
+	for (unsigned l = 0; l < w->n_lane; l++)
+		forget(w, l, w->dispatch.v[l] >> CXMS_TICK_SHIFT);
+}
+
+/* Has everybody in the book issued? */
+static bool is_past(const struct cxms_window *w, const struct cxms_wait_book *b)
+{
+	bool past = true;
+	for (unsigned l = 0; l < w->n_lane; l++)
+		past &= b->last.v[l] < w->dispatch.v[l] >> CXMS_TICK_SHIFT;
+	return past;
+}
+
+static void sort_book(struct cxms_window *w, const struct cxms_wait_book *b)
+{
+	for (unsigned l = 0; l < w->n_lane; l++)
+		for (unsigned i = 0; i < CXMS_WAIT_NOTES; i++) {
+			if (b->cycle[i].v[l] < w->cursor.v[l])
+				continue;
+			uint32_t at = (uint32_t)b->cycle[i].v[l] % CXMS_WAIT_RING;
+			w->waiter[l].at[at]++;
+			w->waiter[l].some[at / CXMS_WAIT_PART] = 1;
+			w->waiting.v[l]++;
+		}
+}
+
+static uint32_t most_waiting(const struct cxms_window *w)
+{
+	int32_t most = 0;
+	for (unsigned l = 0; l < w->n_lane; l++)
+		most = later_of(most, w->waiting.v[l]);
+	return (uint32_t)most;
+}
+
+void cxms_window_look(struct cxms_window *w)
+{
+	uint32_t kept = 0, scheduler = w->cfg.scheduler;
+	w->n_note = 0;
+	w->n_book += !w->sorts;
+	for (uint32_t i = 0; i < w->n_book; i++)
+		if (!is_past(w, &w->book[i])) {
+			if (kept != i)
+				w->book[kept] = w->book[i];
+			kept++;
+		}
+	w->n_book = kept;
+	cxms_window_forget(w);
+	if (most_waiting(w) + (kept + 1) * CXMS_WAIT_NOTES >= scheduler ||
+	    kept + 1 >= CXMS_WAIT_BOOKS) {
+		for (uint32_t i = 0; i < kept; i++)
+			sort_book(w, &w->book[i]);
+		w->n_book = 0;
+	}
+	w->sorts = most_waiting(w) + CXMS_WAIT_NOTES >= scheduler;
+	for (int l = 0; l < CXMS_LANES; l++)
+		w->book[w->n_book].last.v[l] = CXMS_TICK_LONG_AGO;
 }
 
 static uint64_t share_of(uint64_t ps, uint64_t part, uint64_t whole)

@@ -11,6 +11,8 @@
 #define CXMS_TICK_NEVER	   INT32_MAX /* a fill that did not begin */
 #define CXMS_WAIT_RING	   4096	     /* cycles; divides the step of the base */
 #define CXMS_WAIT_PART	   64	     /* cycles of it */
+#define CXMS_WAIT_NOTES	   16	     /* in a note book */
+#define CXMS_WAIT_BOOKS	   12
 #define CXMS_FILL_RING	   4096
 #define CXMS_STORE_RING	   256
 #define CXMS_MSHR_MAX	   1280 /* requests; beyond it the first to end are forgotten */
@@ -49,6 +51,12 @@ struct cxms_waiters {
 	uint8_t some[CXMS_WAIT_RING / CXMS_WAIT_PART + 64]; /* 0: nobody leaves in that part */
 };
 
+/* Waiting uops, for long unread: most have issued before the scheduler could possibly be full, and
+ * are never sorted. LONG_AGO: in a lane in which the uop does not wait. */
+struct cxms_wait_book {
+	struct cxms_lanes last, cycle[CXMS_WAIT_NOTES];
+};
+
 struct cxms_fill {
 	struct cxms_lanes done;
 	uint64_t line;
@@ -64,9 +72,11 @@ struct cxms_window {
 	int32_t l1d, l2, llc, walk, step;
 	int32_t fetch_bubble, fetch_loss; /* of a line; of a group that ends early */
 	uint64_t tick_ps_q20;		  /* picoseconds of a tick, 20 fractional bits */
-	uint32_t step_rest;		  /* of the width, Bresenham */
 	int32_t latency[CXMS_UC_COUNT];	  /* of a class; loads: of the first level */
 	int32_t unit_step[CXMS_UC_COUNT]; /* between two starts; 0 = as many as the width allows */
+	/* what dispatch takes for each of the next uops: a cycle for as many as the width */
+	struct cxms_lanes *width_step;
+	uint32_t width_at;
 	/* clocks */
 	struct cxms_lanes fetch, dispatch, retire, drained, floor;
 	uint64_t base[CXMS_LANES]; /* ticks */
@@ -82,9 +92,14 @@ struct cxms_window {
 	uint64_t n_store, n_fill, n_uop;
 	uint64_t next_addr; /* where the block that ran last would go on */
 	struct cxms_mshr l1_mshr[CXMS_LANES], l2_mshr[CXMS_LANES];
-	/* who waits to issue: how many, cycle up to which they have left, -1 = a lane in use */
+	/* who waits to issue: how many sorted ones, cycle before which they have left; -1 = a lane
+	 * in use */
 	struct cxms_lanes waiting, cursor, used;
 	struct cxms_waiters waiter[CXMS_LANES];
+	struct cxms_wait_book book[CXMS_WAIT_BOOKS];
+	uint32_t n_book; /* full ones; the next is being written */
+	uint32_t n_note; /* waiting uops since the last look */
+	bool sorts;	 /* the scheduler may be full: each uop is sorted at once */
 	/* sums */
 	uint64_t local[CXMS_LANES], cxl[CXMS_LANES], queue[CXMS_LANES], at_switch[CXMS_LANES];
 	struct cxms_window_counts counts;
@@ -114,8 +129,10 @@ void cxms_window_end_branch(struct cxms_window *w, const struct cxms_xrun *run, 
 			    const struct cxms_lanes *done);
 /** retirement waited for this load: by how much more than @could, and for what */
 void cxms_window_attribute(struct cxms_window *w, const struct cxms_lanes *could);
-/** a uop will issue in @cycle, too far ahead for the ring: room is made, or it is brought nearer */
-void cxms_window_wait_long(struct cxms_window *w, struct cxms_lanes *cycle);
+/** some uops have begun to wait: can the scheduler be full before as many have again? */
+void cxms_window_look(struct cxms_window *w);
+/** sorted uops up to now are forgotten, to make room in the ring */
+void cxms_window_forget(struct cxms_window *w);
 /** schedulers that are full: dispatch waits until one that waits has issued */
 void cxms_window_leave(struct cxms_window *w);
 

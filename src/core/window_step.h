@@ -29,11 +29,31 @@ CXMS_STEP bool any(cxms_v8 mask)
 {
 	return !_mm256_testz_si256((__m256i)mask, (__m256i)mask);
 }
+
+CXMS_STEP cxms_v8 earlier(cxms_v8 a, cxms_v8 b)
+{
+	return (cxms_v8)_mm256_min_epi32((__m256i)a, (__m256i)b);
+}
+
+/* @mask: as above; @a where it is set */
+CXMS_STEP cxms_v8 choose(cxms_v8 mask, cxms_v8 a, cxms_v8 b)
+{
+	return (cxms_v8)_mm256_blendv_epi8((__m256i)b, (__m256i)a, (__m256i)mask);
+}
 #else
+CXMS_STEP cxms_v8 choose(cxms_v8 mask, cxms_v8 a, cxms_v8 b)
+{
+	return (a & mask) | (b & ~mask);
+}
+
 CXMS_STEP cxms_v8 later(cxms_v8 a, cxms_v8 b)
 {
-	cxms_v8 over = a > b;
-	return (a & over) | (b & ~over);
+	return choose(a > b, a, b);
+}
+
+CXMS_STEP cxms_v8 earlier(cxms_v8 a, cxms_v8 b)
+{
+	return choose(a < b, a, b);
 }
 
 CXMS_STEP bool any(cxms_v8 mask)
@@ -45,13 +65,17 @@ CXMS_STEP bool any(cxms_v8 mask)
 }
 #endif
 
+CXMS_STEP cxms_v8 all(int32_t v)
+{
+	return (cxms_v8){v, v, v, v, v, v, v, v};
+}
+
 /* What the loop over uops keeps in registers. */
 struct step {
-	cxms_v8 dispatch, retire; /* of the last uop */
-	uint32_t rest;
-	uint32_t rob, load_queue, store_queue; /* next entries */
-	size_t event;			       /* next */
-	bool branches;			       /* a branch of the run was mispredicted */
+	cxms_v8 dispatch, retire;		      /* of the last uop */
+	uint32_t width, rob, load_queue, store_queue; /* next entries */
+	size_t event;				      /* next */
+	bool branches;				      /* a branch of the run was mispredicted */
 };
 
 CXMS_STEP void next_entry(uint32_t *at, uint32_t n)
@@ -59,18 +83,14 @@ CXMS_STEP void next_entry(uint32_t *at, uint32_t n)
 	*at = *at + 1 == n ? 0 : *at + 1;
 }
 
+/* @fetched: when the front end has it, where lines are fetched; else whenever there is room. */
 CXMS_STEP void dispatch(struct cxms_window *w, struct step *s, const struct cxms_uop *u,
 			enum cxms_uop_class class, cxms_v8 fetched)
 {
 	cxms_v8 d = s->dispatch;
 	if (u->rob) {
-		int32_t step = w->step;
-		s->rest += CXMS_TICKS % w->cfg.width;
-		if (s->rest >= w->cfg.width) {
-			s->rest -= w->cfg.width;
-			step++;
-		}
-		d = later(d + step, w->rob[s->rob].all);
+		d = later(d + w->width_step[s->width].all, w->rob[s->rob].all);
+		next_entry(&s->width, w->cfg.width);
 	}
 	d = later(d, later(fetched, w->floor.all));
 	if (class == CXMS_UC_LOAD)
@@ -78,30 +98,45 @@ CXMS_STEP void dispatch(struct cxms_window *w, struct step *s, const struct cxms
 	else if (class == CXMS_UC_STORE)
 		d = later(d, w->store_queue[s->store_queue].all);
 	s->dispatch = d;
-	w->fetched[w->n_uop++ % CXMS_ASSUMED_FETCH_QUEUE].all = d;
+}
+
+/* Sorted at once: @cycle in the lanes of @waits. */
+CXMS_STEP void sort_wait(struct cxms_window *w, const struct step *s, cxms_v8 cycle, cxms_v8 waits)
+{
+	if (any(waits & (cycle - w->cursor.all >= CXMS_WAIT_RING))) {
+		w->dispatch.all = s->dispatch;
+		cxms_window_forget(w);
+	}
+	const struct cxms_lanes at = {
+		.all = choose(waits, cycle & (CXMS_WAIT_RING - 1), all(CXMS_WAIT_RING))};
+	for (unsigned l = 0; l < w->n_lane; l++) {
+		uint32_t i = (uint32_t)at.v[l];
+		w->waiter[l].at[i]++;
+		w->waiter[l].some[i / CXMS_WAIT_PART] = 1;
+	}
+	w->waiting.all -= waits;
+	if (any(w->waiting.all >= (int32_t)w->cfg.scheduler))
+		cxms_window_leave(w);
 }
 
 /* @waits: -1 in the lanes in which the uop starts later than it could, at @start. */
 CXMS_STEP void wait_to_issue(struct cxms_window *w, const struct step *s, cxms_v8 start,
 			     cxms_v8 waits)
 {
-	struct cxms_lanes cycle = {.all = start >> CXMS_TICK_SHIFT}, at;
-	cxms_v8 ahead = cycle.all - w->cursor.all;
-	if (any(waits & (ahead >= CXMS_WAIT_RING))) {
-		cycle.all = (cycle.all & waits) | (w->cursor.all & ~waits);
+	cxms_v8 end = (s->dispatch >> CXMS_TICK_SHIFT) + (CXMS_WAIT_RING - 1);
+	cxms_v8 cycle = earlier(start >> CXMS_TICK_SHIFT, end);
+	if (w->sorts) {
+		sort_wait(w, s, cycle, waits);
+	} else {
+		struct cxms_wait_book *b = &w->book[w->n_book];
+		cycle = choose(waits, cycle, all(CXMS_TICK_LONG_AGO));
+		b->cycle[w->n_note].all = cycle;
+		b->last.all = later(b->last.all, cycle);
+	}
+	if (++w->n_note == CXMS_WAIT_NOTES) {
 		w->dispatch.all = s->dispatch;
-		cxms_window_wait_long(w, &cycle);
-		ahead = cycle.all - w->cursor.all;
+		cxms_window_look(w);
 	}
-	waits &= ahead >= 0;
-	at.all = ((cycle.all & (CXMS_WAIT_RING - 1)) & waits) | (CXMS_WAIT_RING & ~waits);
-	for (unsigned l = 0; l < w->n_lane; l++) {
-		w->waiter[l].at[at.v[l]]++;
-		w->waiter[l].some[at.v[l] / CXMS_WAIT_PART] = 1;
-	}
-	w->waiting.all -= waits;
-	if (any(w->waiting.all >= (int32_t)w->cfg.scheduler))
-		cxms_window_leave(w);
 }
 
 /* When it starts: operands, then the units of its class, which take so many in dispatch order. */
@@ -178,22 +213,31 @@ CXMS_STEP void access_events(struct cxms_window *w, struct step *s, const struct
 	}
 }
 
-CXMS_STEP void retire(struct cxms_window *w, struct step *s, const struct cxms_uop *u, cxms_v8 done,
-		      cxms_v8 without_miss)
+/* Returns when it could have retired but for @done. */
+CXMS_STEP cxms_v8 retire(struct cxms_window *w, struct step *s, const struct cxms_uop *u,
+			 cxms_v8 done)
 {
-	cxms_v8 could = u->rob ? s->retire + w->step : s->retire;
-	s->retire = later(could, done + CXMS_ASSUMED_RETIRE_CYC * CXMS_TICKS);
+	cxms_v8 could = s->retire, at = done + CXMS_ASSUMED_RETIRE_CYC * CXMS_TICKS;
 	if (u->rob) {
+		could += w->step;
+		s->retire = later(could, at);
 		w->rob[s->rob].all = s->retire + CXMS_TICKS;
 		next_entry(&s->rob, w->n_rob);
+	} else {
+		s->retire = later(could, at);
 	}
-	if (w->missed) {
-		struct cxms_lanes c = {
-			.all = later(could, without_miss + CXMS_ASSUMED_RETIRE_CYC * CXMS_TICKS)};
-		w->retire.all = s->retire;
-		cxms_window_attribute(w, &c);
-		w->missed = false;
-	}
+	return could;
+}
+
+/* Retirement waited for memory: by how much more than for the first level. */
+CXMS_STEP void attribute(struct cxms_window *w, const struct step *s, cxms_v8 could,
+			 cxms_v8 without_miss)
+{
+	const struct cxms_lanes c = {
+		.all = later(could, without_miss + CXMS_ASSUMED_RETIRE_CYC * CXMS_TICKS)};
+	w->retire.all = s->retire;
+	cxms_window_attribute(w, &c);
+	w->missed = false;
 }
 
 /* A store leaves to the first level after it retired, in order; ownership is asked for at once. */
@@ -210,7 +254,8 @@ CXMS_STEP void drain_store(struct cxms_window *w, struct step *s, const struct c
 	next_entry(&s->store_queue, w->n_store_queue);
 	w->n_store++;
 	w->counts.stores++;
-	w->missed = false;
+	if (events)
+		w->missed = false;
 }
 
 /* @class: of the uop; a constant where it matters. */
@@ -233,8 +278,10 @@ CXMS_STEP cxms_v8 step_class(struct cxms_window *w, struct step *s, const struct
 	}
 	w->slot[u->dst[0]].all = done;
 	w->slot[u->dst[1]].all = done;
-	retire(w, s, u, done, without_miss);
+	cxms_v8 could = retire(w, s, u, done);
 	if (class == CXMS_UC_LOAD) {
+		if (events && w->missed)
+			attribute(w, s, could, without_miss);
 		w->load_queue[s->load_queue].all = s->retire;
 		next_entry(&s->load_queue, w->n_load_queue);
 		w->counts.loads++;
@@ -320,24 +367,30 @@ CXMS_STEP int32_t fetch_step_q8(const struct cxms_window *w, const struct cxms_b
 	return (CXMS_TICKS << 8) / (int32_t)w->cfg.width + (lines << 8) / (int32_t)b->n_uop;
 }
 
+/* @events, @lines: the run has some; instructions are fetched line by line. Constants. */
 CXMS_STEP void step_block(struct cxms_window *w, const struct cxms_xrun *run, uint32_t end,
-			  int32_t step_q8, bool events)
+			  int32_t step_q8, bool events, bool lines)
 {
 	struct step s = {.dispatch = w->dispatch.all,
 			 .retire = w->retire.all,
-			 .rest = w->step_rest,
+			 .width = w->width_at,
 			 .rob = w->rob_at,
 			 .load_queue = w->load_queue_at,
 			 .store_queue = w->store_queue_at};
-	int32_t front = w->cfg.fetch_lines ? CXMS_ASSUMED_FRONT_CYC * CXMS_TICKS : 0;
 	for (size_t i = 0; events && i < run->n_event; i++)
 		s.branches |= run->event[i].kind == CXMS_XE_MISP;
 	for (uint32_t i = 0; i < end; i++) {
-		cxms_v8 fetched = w->fetch.all + (front + ((int32_t)i * step_q8 >> 8));
+		cxms_v8 fetched = w->fetch.all;
+		if (lines)
+			fetched +=
+				CXMS_ASSUMED_FRONT_CYC * CXMS_TICKS + ((int32_t)i * step_q8 >> 8);
 		cxms_v8 done = step_uop(w, &s, run, &run->block->uop[i], fetched, events);
+		if (lines)
+			w->fetched[(w->n_uop + i) % CXMS_ASSUMED_FETCH_QUEUE].all = s.dispatch;
 		if (events)
 			after_uop(w, &s, run, i, done);
 	}
+	w->n_uop += end;
 	w->dispatch.all = s.dispatch;
 	if (events) {
 		cxms_v8 rest = s.dispatch;
@@ -345,7 +398,7 @@ CXMS_STEP void step_block(struct cxms_window *w, const struct cxms_xrun *run, ui
 		w->missed = false;
 	}
 	w->retire.all = s.retire;
-	w->step_rest = s.rest;
+	w->width_at = s.width;
 	w->rob_at = s.rob;
 	w->load_queue_at = s.load_queue;
 	w->store_queue_at = s.store_queue;
@@ -359,10 +412,14 @@ CXMS_STEP void run_block(struct cxms_window *w, const struct cxms_xrun *run)
 	if (run->n_event > 0)
 		cxms_window_fetch_misses(w, run);
 	int32_t step_q8 = fetch_step_q8(w, b);
-	if (run->n_event > 0)
-		step_block(w, run, end, step_q8, true);
+	if (run->n_event > 0 && w->cfg.fetch_lines)
+		step_block(w, run, end, step_q8, true, true);
+	else if (run->n_event > 0)
+		step_block(w, run, end, step_q8, true, false);
+	else if (w->cfg.fetch_lines)
+		step_block(w, run, end, step_q8, false, true);
 	else
-		step_block(w, run, end, step_q8, false);
+		step_block(w, run, end, step_q8, false, false);
 	w->fetch.all += (int32_t)end * step_q8 >> 8;
 	w->counts.insns += b->exit_insns[run->exit];
 	w->counts.uops += end;
