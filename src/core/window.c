@@ -128,6 +128,8 @@ int cxms_window_new(const struct cxms_window_cfg *cfg, unsigned n_lane,
 	set_figures(w);
 	set_width(w);
 	reset_clocks(w);
+	for (uint8_t i = 0; i < CXMS_WAIT_BOOKS; i++)
+		w->book_at[i] = i;
 	w->sorts = true; /* until the first look: nobody waits */
 	cxms_window_look(w);
 	choose_run(w);
@@ -164,7 +166,7 @@ static void shift_mshr(struct cxms_mshr *m, int32_t by)
 {
 	shift(&m->full_from, by);
 	shift(&m->full_to, by);
-	for (uint32_t i = 0; i < m->n; i++) {
+	for (uint32_t i = m->first; i < m->first + m->n; i++) {
 		shift(&m->start[i], by);
 		shift(&m->end[i], by);
 	}

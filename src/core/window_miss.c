@@ -41,41 +41,47 @@ static int32_t mshr_free(struct cxms_mshr *m, int32_t t)
 	bool inside = t >= m->full_from && t < m->full_to;
 	if (inside)
 		t = m->full_to;
-	uint32_t s = count_until(m->start, m->n, t), e = count_until(m->end, m->n, t);
+	const int32_t *start = m->start + m->first, *end = m->end + m->first;
+	uint32_t s = count_until(start, m->n, t), e = count_until(end, m->n, t);
 	if (s - e < m->limit)
 		return t;
 	if (!inside)
 		m->full_from = t;
 	while (s - e >= m->limit && e < m->n) {
-		t = m->end[e++];
-		while (s < m->n && m->start[s] <= t)
+		t = end[e++];
+		while (s < m->n && start[s] <= t)
 			s++;
 	}
 	m->full_to = t;
 	return t;
 }
 
+/* Most are later than all before. */
 static void insert(int32_t *v, uint32_t n, int32_t x)
 {
-	uint32_t at = count_until(v, n, x);
-	memmove(v + at + 1, v + at, (n - at) * sizeof(*v));
-	v[at] = x;
+	for (; n > 0 && v[n - 1] > x; n--)
+		v[n] = v[n - 1];
+	v[n] = x;
 }
 
 /* What ended before @now, when the youngest uop dispatched, is of no more interest; as many of the
  * begins go as of the ends, the first ones: each of them lies before its end. */
 static void mshr_take(struct cxms_mshr *m, int32_t start, int32_t end, int32_t now)
 {
-	uint32_t over = count_until(m->end, m->n, now);
+	uint32_t over = 0;
+	while (over < m->n && m->end[m->first + over] <= now)
+		over++;
 	if (over == 0 && m->n == CXMS_MSHR_MAX)
 		over = 1;
-	if (over > 0) {
-		m->n -= over;
-		memmove(m->start, m->start + over, m->n * sizeof(*m->start));
-		memmove(m->end, m->end + over, m->n * sizeof(*m->end));
+	m->first += over;
+	m->n -= over;
+	if (m->first >= CXMS_MSHR_SPARE) {
+		memmove(m->start, m->start + m->first, m->n * sizeof(*m->start));
+		memmove(m->end, m->end + m->first, m->n * sizeof(*m->end));
+		m->first = 0;
 	}
-	insert(m->start, m->n, start);
-	insert(m->end, m->n, end);
+	insert(m->start + m->first, m->n, start);
+	insert(m->end + m->first, m->n, end);
 	m->n++;
 }
 
@@ -348,28 +354,37 @@ static uint32_t most_waiting(const struct cxms_window *w)
 	return (uint32_t)most;
 }
 
+/* Books in which nobody waits any more are blank again; the others are the first. */
+static void clear_books(struct cxms_window *w)
+{
+	w->n_book += !w->sorts;
+	for (uint32_t i = 0; i < w->n_book;) {
+		uint8_t *last = &w->book_at[w->n_book - 1], this = w->book_at[i];
+		if (!is_past(w, &w->book[this])) {
+			i++;
+			continue;
+		}
+		w->book_at[i] = *last;
+		*last = this;
+		w->n_book--;
+	}
+}
+
 void cxms_window_look(struct cxms_window *w)
 {
-	uint32_t kept = 0, scheduler = w->cfg.scheduler;
-	w->n_note = 0;
-	w->n_book += !w->sorts;
-	for (uint32_t i = 0; i < w->n_book; i++)
-		if (!is_past(w, &w->book[i])) {
-			if (kept != i)
-				w->book[kept] = w->book[i];
-			kept++;
-		}
-	w->n_book = kept;
+	uint32_t scheduler = w->cfg.scheduler;
+	clear_books(w);
 	cxms_window_forget(w);
-	if (most_waiting(w) + (kept + 1) * CXMS_WAIT_NOTES >= scheduler ||
-	    kept + 1 >= CXMS_WAIT_BOOKS) {
-		for (uint32_t i = 0; i < kept; i++)
-			sort_book(w, &w->book[i]);
+	if (most_waiting(w) + (w->n_book + 1) * CXMS_WAIT_NOTES >= scheduler ||
+	    w->n_book + 1 >= CXMS_WAIT_BOOKS) {
+		for (uint32_t i = 0; i < w->n_book; i++)
+			sort_book(w, &w->book[w->book_at[i]]);
 		w->n_book = 0;
 	}
 	w->sorts = most_waiting(w) + CXMS_WAIT_NOTES >= scheduler;
+	w->n_note = 0;
 	for (int l = 0; l < CXMS_LANES; l++)
-		w->book[w->n_book].last.v[l] = CXMS_TICK_LONG_AGO;
+		w->book[w->book_at[w->n_book]].last.v[l] = CXMS_TICK_LONG_AGO;
 }
 
 static uint64_t share_of(uint64_t ps, uint64_t part, uint64_t whole)

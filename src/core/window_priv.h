@@ -16,6 +16,7 @@
 #define CXMS_FILL_RING	   4096
 #define CXMS_STORE_RING	   256
 #define CXMS_MSHR_MAX	   1280 /* requests; beyond it the first to end are forgotten */
+#define CXMS_MSHR_SPARE	   256	/* entries that are over before the others move down */
 
 /* Cycles from dispatch to the earliest issue: the scheduler's own stages. */
 #define CXMS_ASSUMED_ISSUE_CYC 2
@@ -38,9 +39,9 @@ struct cxms_lanes {
 /* A level's miss registers: requests that are not yet over. Begins and ends are sorted each by
  * itself: how many are in flight at a time is all that matters. */
 struct cxms_mshr {
-	uint32_t limit, n;
+	uint32_t limit, first, n;
 	int32_t full_from, full_to; /* no register is free within */
-	int32_t start[CXMS_MSHR_MAX], end[CXMS_MSHR_MAX];
+	int32_t start[CXMS_MSHR_MAX + CXMS_MSHR_SPARE], end[CXMS_MSHR_MAX + CXMS_MSHR_SPARE];
 };
 
 /* Uops of a lane that wait to issue, by the cycle in which they will. Entry
@@ -97,7 +98,8 @@ struct cxms_window {
 	struct cxms_lanes waiting, cursor, used;
 	struct cxms_waiters waiter[CXMS_LANES];
 	struct cxms_wait_book book[CXMS_WAIT_BOOKS];
-	uint32_t n_book; /* full ones; the next is being written */
+	uint8_t book_at[CXMS_WAIT_BOOKS];
+	uint32_t n_book; /* full ones, first in book_at; the next is being written */
 	uint32_t n_note; /* waiting uops since the last look */
 	bool sorts;	 /* the scheduler may be full: each uop is sorted at once */
 	/* sums */

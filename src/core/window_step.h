@@ -128,7 +128,7 @@ CXMS_STEP void wait_to_issue(struct cxms_window *w, const struct step *s, cxms_v
 	if (w->sorts) {
 		sort_wait(w, s, cycle, waits);
 	} else {
-		struct cxms_wait_book *b = &w->book[w->n_book];
+		struct cxms_wait_book *b = &w->book[w->book_at[w->n_book]];
 		cycle = choose(waits, cycle, all(CXMS_TICK_LONG_AGO));
 		b->cycle[w->n_note].all = cycle;
 		b->last.all = later(b->last.all, cycle);
