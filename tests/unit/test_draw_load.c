@@ -183,7 +183,7 @@ static void test_pictures_tell_models_presets_and_regions(void **state)
 		"|    bridge 200 GB/s total\n"
 		"`- root port 0\n"
 		"   `- sw: switch, +90.0 ns, Gen5 x16 68B, 60.0 GB/s total\n"
-		"      |- m0: memdev, 128 GiB, 217 ns, no link stated, 24.0 GB/s read; idle 307 "
+		"      |- m0: memdev, 128 GiB, 217 ns, Gen5 x8 68B, 24.0 GB/s read; idle 307 "
 		"ns\n"
 		"      |       preset cxl-a\n"
 		"      |       region wide, way 1 of 2, every 256 B\n"

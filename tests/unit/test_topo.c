@@ -534,14 +534,24 @@ static size_t for_each_file(const char *dir, const char *suffix, each_fn fn)
 	return n;
 }
 
+/* Presets and curves give the source of a figure that they leave open. */
+static bool is_sourced(const struct cxms_assumed *a)
+{
+	return strncmp(a->reason, "preset ", 7) == 0 || strstr(a->reason, "the peak of curve");
+}
+
 static void check_shipped(const char *path)
 {
+	size_t bare = 0;
 	struct cxms_topo *t = NULL;
 	struct cxms_err err = {0};
 	if (cxms_topo_load(path, &t, &err) < 0)
 		fail_msg("%s", err.msg);
-	if (t->n_assumed > 1) /* shipped files state their figures, each with its source */
-		fail_msg("%s assumes %s", path, t->assumed[1].key);
+	for (size_t i = 0; i < t->n_assumed; i++) {
+		bare += !is_sourced(&t->assumed[i]);
+		if (bare > 1) /* shipped files state their figures, each with its source */
+			fail_msg("%s assumes %s", path, t->assumed[i].key);
+	}
 	for (size_t i = 0; i < t->n_memdev; i++)
 		assert_true(cxms_topo_idle_ps(t, t->memdev[i]) > t->host.local_latency_ps);
 	assert_show_is_stable(t);
@@ -551,7 +561,7 @@ static void check_shipped(const char *path)
 static void test_shipped_topologies_load_with_few_assumptions(void **state)
 {
 	(void)state;
-	assert_true(for_each_file(CXMS_SOURCE_DIR "/cxltopo", ".yaml", check_shipped) >= 6);
+	assert_true(for_each_file(CXMS_SOURCE_DIR "/cxltopo", ".yaml", check_shipped) >= 13);
 }
 
 static void check_corpus(const char *path)
