@@ -239,7 +239,13 @@ void cxms_topo_free(struct cxms_topo *t);
  * @path: [0, *n) written with indices into dev[]; at most CXMS_TOPO_MAX_DEVICES
  */
 void cxms_topo_path(const struct cxms_topo *t, int dev, int *path, size_t *n);
-/** idle latency of a memdev: its own + switches + links (MODELS: fabric) */
+/**
+ * cxms_topo_flit_ps() - round trip that a link's flits take to collect beyond 68 B ones
+ * Formula: 2 (B - 68 B) / raw rate, B = 256 B, or 128 B latency-optimised (MODELS: fabric): what
+ * was measured as a memdev's latency came over 68 B flits. 0 without a link.
+ */
+uint64_t cxms_topo_flit_ps(const struct cxms_link *l);
+/** idle latency of a memdev: its own + switches + links with their flits (MODELS: fabric) */
 uint64_t cxms_topo_idle_ps(const struct cxms_topo *t, int dev);
 /** index of a device by name, or -ENOENT */
 int cxms_topo_find(const struct cxms_topo *t, const char *name);
