@@ -40,6 +40,7 @@ struct loaded {
 	struct cxms_server server;
 	struct cxms_calendar curve; /* CURVE: bytes at the peak of the read share */
 	uint32_t bits;
+	uint64_t late;
 	double kept[BACK_MOST + 1]; /* (1 - weight)^i */
 	struct bucket ring[1u << RING_BITS];
 };
@@ -138,6 +139,10 @@ static void look_back(struct loaded *l, struct bucket *b)
 static struct bucket *bucket_at(struct loaded *l, uint64_t number)
 {
 	struct bucket *b = slot(l, number);
+	if (b->number > number + 1) { /* its own is forgotten */
+		l->late++;
+		return b;
+	}
 	if (b->number != number + 1) {
 		*b = (struct bucket){.number = number + 1};
 		for (uint32_t i = 1; i <= BACK_MOST && i <= number && !b->back; i++)
@@ -162,6 +167,7 @@ static void sums(const struct cxms_device *d, struct cxms_device_sums *out)
 {
 	const struct loaded *l = d->state;
 	cxms_device_sum(&l->curve, out);
+	out->late += l->late;
 }
 
 const struct cxms_device_ops cxms_device_loaded = {init, request, sums, fini};

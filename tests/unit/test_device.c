@@ -264,6 +264,26 @@ static void test_typical_and_curve_follow_their_closed_form(void **state)
 	cxms_curve_free(curve);
 }
 
+/* Who lags further behind than is remembered is counted, and spoils nothing for the others. */
+static void test_typical_forgets_who_lags_too_far(void **state)
+{
+	struct cxms_device_cfg cfg = device_cfg(CXMS_DEVICE_TYPICAL);
+	struct cxms_device_sums sums;
+	(void)state;
+	cfg.idle_ps = 214e3;
+	cfg.total_cap = 51.2e9;
+	struct cxms_device *d = make(&cfg);
+	uint64_t at = CXMS_PS_PER_S, before = 0;
+	for (int i = 0; i < 40000; i++) /* half of the bandwidth */
+		before = cxms_device_request(d, false, 0, at += 2500);
+	for (uint64_t i = 0; i < 1000; i++)
+		cxms_device_request(d, false, 0, at - (1ull << 33) + i); /* turns of the ring */
+	assert_int_equal(cxms_device_request(d, false, 0, at + 2500), before);
+	cxms_device_sums(d, &sums);
+	assert_true(sums.late >= 1000);
+	cxms_device_free(d);
+}
+
 static void test_tail_has_its_quantiles(void **state)
 {
 	static struct cxms_tail t;
@@ -338,6 +358,7 @@ int main(void)
 		cmocka_unit_test(test_paged_fetches_are_joined_and_bounded),
 		cmocka_unit_test(test_paged_dirty_pages_take_bandwidth),
 		cmocka_unit_test(test_typical_and_curve_follow_their_closed_form),
+		cmocka_unit_test(test_typical_forgets_who_lags_too_far),
 		cmocka_unit_test(test_tail_has_its_quantiles),
 		cmocka_unit_test(test_what_is_no_device_is_refused),
 	};
