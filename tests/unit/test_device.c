@@ -273,14 +273,16 @@ static void test_typical_forgets_who_lags_too_far(void **state)
 	cfg.idle_ps = 214e3;
 	cfg.total_cap = 51.2e9;
 	struct cxms_device *d = make(&cfg);
-	uint64_t at = CXMS_PS_PER_S, before = 0;
+	uint64_t at = CXMS_PS_PER_S, alone = 0, beside = 0;
 	for (int i = 0; i < 40000; i++) /* half of the bandwidth */
-		before = cxms_device_request(d, false, 0, at += 2500);
-	for (uint64_t i = 0; i < 1000; i++)
-		cxms_device_request(d, false, 0, at - (1ull << 33) + i); /* turns of the ring */
-	assert_int_equal(cxms_device_request(d, false, 0, at + 2500), before);
+		alone = cxms_device_request(d, false, 0, at += 2500);
+	for (uint64_t i = 0; i < 40000; i++) {
+		beside = cxms_device_request(d, false, 0, at += 2500);
+		cxms_device_request(d, false, 0, at - (1ull << 33)); /* turns of the ring */
+	}
+	assert_true(fabs((double)beside - (double)alone) < 0.01 * (double)alone);
 	cxms_device_sums(d, &sums);
-	assert_true(sums.late >= 1000);
+	assert_true(sums.late >= 40000);
 	cxms_device_free(d);
 }
 
