@@ -73,6 +73,8 @@ struct cxms_split_result {
 	double sampling_half_width, model_half_width;
 	uint64_t time_ns;
 	uint64_t causes_ns[CXMS_CAUSE_COUNT];
+	/* pages that moved while capacity came and went, to local memory and away from it */
+	uint64_t migrated_bytes, promotions, demotions;
 	size_t n_thread;
 	struct cxms_thread_result *thread;
 	size_t n_target;

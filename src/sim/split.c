@@ -38,22 +38,24 @@ static int get_load(const struct cxms_stage *s, const uint32_t *place_of_page, s
 	return cxms_loads_get(s->loads, s->view, place_of_page, n_place, half, out, err);
 }
 
-static struct cxms_world_in world_of(const struct cxms_stage *s, const struct cxms_load_map *load)
+static struct cxms_world_in world_of(const struct cxms_stage *s,
+				     const struct cxms_world_phase *phase, size_t n_phase)
 {
 	return (struct cxms_world_in){.rec = s->rec,
 				      .cells = s->cells,
 				      .ev = &s->view->ev,
 				      .fabric = s->fabric,
 				      .host = s->host,
-				      .load = load,
+				      .phase = phase,
+				      .n_phase = n_phase,
 				      .blocked = s->cfg->blocked};
 }
 
 /* The program alone in the fabric. */
-static int run_world(const struct cxms_stage *s, const struct cxms_load_map *load,
-		     struct cxms_world *out, struct cxms_err *err)
+static int run_world(const struct cxms_stage *s, const struct cxms_world_phase *phase,
+		     size_t n_phase, struct cxms_world *out, struct cxms_err *err)
 {
-	struct cxms_world_in in = world_of(s, load);
+	const struct cxms_world_in in = world_of(s, phase, n_phase);
 	return cxms_world_run(&in, 1, out, err);
 }
 
@@ -64,8 +66,9 @@ static int make_base(struct cxms_stage *s, enum cxms_half half, struct cxms_err 
 	if (!local)
 		return cxms_fail(err, ENOMEM, "out of memory for %zu pages", s->view->n_page);
 	int rc = get_load(s, local, s->fabric->n_host_target, half, &load, err);
+	const struct cxms_world_phase only = {.load = load};
 	if (!rc)
-		rc = run_world(s, load, &s->base[half], err);
+		rc = run_world(s, &only, 1, &s->base[half], err);
 	if (!rc)
 		s->base_load[half] = load;
 	else
@@ -196,13 +199,17 @@ static struct judged judge(const struct cxms_stage *s, const struct cxms_placeme
 struct part {
 	struct cxms_stage *stage;
 	struct cxms_placement place[2];
-	const struct cxms_load_map *load[2];
+	struct cxms_phases change[2];	   /* n 0: the placement holds throughout */
+	struct cxms_world_phase *phase[2]; /* their demand; one at least */
+	size_t n_phase[2];
 	struct slow slow, other;
 	double error;
 	double contention, alone; /* sums over the halves */
 	const struct cxms_world *base, *whole;
 	struct judged judged;
 	double time_ns;
+	double moved_bytes;
+	uint64_t promotions, demotions;
 };
 
 struct row {
@@ -214,13 +221,21 @@ struct row {
 	struct cxms_warnings *warnings;
 };
 
+static void part_fini(struct part *p, int half)
+{
+	for (size_t i = 0; i < p->n_phase[half]; i++)
+		cxms_loads_put(p->stage->loads, p->phase[half][i].load);
+	free(p->phase[half]);
+	cxms_phases_fini(&p->change[half]);
+	cxms_placement_fini(&p->place[half]);
+}
+
 static void row_fini(struct row *r)
 {
 	for (int h = 0; h < 2; h++) {
 		for (size_t k = 0; k < r->n; k++) {
 			if (r->part) {
-				cxms_loads_put(r->part[k].stage->loads, r->part[k].load[h]);
-				cxms_placement_fini(&r->part[k].place[h]);
+				part_fini(&r->part[k], h);
 			}
 			if (r->world[h])
 				cxms_world_fini(&r->world[h][k]);
@@ -241,12 +256,56 @@ static int row_init(struct row *r, struct cxms_stage *s, size_t n, bool ranked)
 	return r->part && r->world[0] && r->world[1] ? 0 : -ENOMEM;
 }
 
+/* Touched bytes for one of those that a page is known of. */
+static double known_scale(const struct cxms_stage *s)
+{
+	double known = 0, total = (double)cxms_pages_total_bytes(s->rec->pages);
+	for (size_t i = 0; i < s->view->n_page; i++)
+		known += (double)s->view->page[0][i].bytes;
+	return known > 0 ? fmax(1, total / known) : 1;
+}
+
 static int place(struct part *p, const struct cxms_policy_ops *policy, double asked_pct,
 		 enum cxms_half judged, int half, struct cxms_err *err)
 {
 	const struct cxms_stage *s = p->stage;
-	return cxms_place_split(policy, s->view->page[judged], s->view->n_page, asked_pct,
-				s->cfg->seed, s->fabric, &p->place[half], err);
+	const struct cxms_policy_page *page = s->view->page[judged];
+	int rc = cxms_place_split(policy, page, s->view->n_page, asked_pct, s->cfg->seed, s->fabric,
+				  &p->place[half], err);
+	return rc ? rc
+		  : cxms_phases_build(s->topo, s->name, s->fabric, page, s->view->n_page,
+				      known_scale(s), &p->place[half], &p->change[half], err);
+}
+
+/* Demand of the placement, or of each phase of it. */
+static int get_loads(struct part *p, enum cxms_half judged, int half, struct cxms_err *err)
+{
+	const struct cxms_phases *c = &p->change[half];
+	const struct cxms_placement *at = &p->place[half];
+	int rc = 0;
+	p->phase[half] = calloc(c->n + 1, sizeof(*p->phase[half]));
+	if (!p->phase[half])
+		return cxms_fail(err, ENOMEM, "out of memory for the simulation");
+	if (c->n == 0)
+		rc = get_load(p->stage, at->place_of_page, at->n_place, judged,
+			      &p->phase[half][0].load, err);
+	p->n_phase[half] = c->n == 0;
+	for (size_t i = 0; i < c->n && !rc; i++) {
+		struct cxms_world_phase *to = &p->phase[half][p->n_phase[half]++];
+		*to = (struct cxms_world_phase){.at_ns = c->at[i].at_ns,
+						.move_ns = c->at[i].move_ns};
+		rc = get_load(p->stage, c->at[i].place_of_page, c->at[i].n_place, judged, &to->load,
+			      err);
+	}
+	return rc;
+}
+
+static bool is_local(const struct part *p, int half)
+{
+	bool local = true;
+	for (size_t i = 0; i < p->change[half].n; i++)
+		local = local && p->change[half].at[i].local_pct >= 100;
+	return p->change[half].n ? local : p->place[half].local_pct >= 100;
 }
 
 /* A program that is all local meets nobody: what it is alone is its base already. */
@@ -281,6 +340,29 @@ static void group_fini(struct group *g)
 	free(g->world);
 }
 
+/* What a placement that changed was: shares over the time, bytes as the run ended. */
+static void settle(struct part *p, const struct cxms_world *w, int half)
+{
+	const struct cxms_phases *c = &p->change[half];
+	struct cxms_placement *at = &p->place[half];
+	double local = 0, time = 0;
+	size_t last = 0;
+	for (size_t i = 0; i < c->n; i++) {
+		local += c->at[i].local_pct * w->phase_ns[i];
+		time += w->phase_ns[i];
+		last = w->phase_ns[i] > 0 ? i : last;
+	}
+	if (time <= 0)
+		return;
+	at->local_pct = local / time;
+	memcpy(at->bytes, c->at[last].bytes, p->stage->fabric->n_host_target * sizeof(*at->bytes));
+	for (size_t i = 1; i <= last && half == 0; i++) {
+		p->moved_bytes += c->at[i].moved_bytes;
+		p->promotions += c->at[i].promotions;
+		p->demotions += c->at[i].demotions;
+	}
+}
+
 /* All programs of the row in the fabric at the same time. */
 static int run_together(struct row *r, enum cxms_half judged, int half, struct cxms_err *err)
 {
@@ -288,11 +370,9 @@ static int run_together(struct row *r, enum cxms_half judged, int half, struct c
 	int rc = group_init(&g, r->n) ? cxms_fail(err, ENOMEM, "out of memory") : 0;
 	for (size_t k = 0; k < r->n && !rc; k++) {
 		struct part *p = &r->part[k];
-		const struct cxms_placement *at = &p->place[half];
-		rc = get_load(p->stage, at->place_of_page, at->n_place, judged, &p->load[half],
-			      err);
-		struct cxms_world_in in = world_of(p->stage, p->load[half]);
-		if (!rc && at->local_pct >= 100) {
+		rc = get_loads(p, judged, half, err);
+		struct cxms_world_in in = world_of(p->stage, p->phase[half], p->n_phase[half]);
+		if (!rc && is_local(p, half)) {
 			rc = copy_base(r, k, &in, judged, half, err);
 		} else if (!rc) {
 			g.of[g.n] = k;
@@ -303,8 +383,10 @@ static int run_together(struct row *r, enum cxms_half judged, int half, struct c
 		rc = cxms_world_run(g.in, g.n, g.world, err);
 	for (size_t i = 0; i < g.n && !rc; i++)
 		r->world[half][g.of[i]] = g.world[i];
-	for (size_t k = 0; k < r->n && !rc; k++)
+	for (size_t k = 0; k < r->n && !rc; k++) {
 		cxms_check_join(&r->world[half][k].check, &r->check);
+		settle(&r->part[k], &r->world[half][k], half);
+	}
 	group_fini(&g);
 	return rc;
 }
@@ -316,7 +398,7 @@ static int run_alone(struct row *r, struct part *p, int half, const struct cxms_
 	struct cxms_world alone;
 	int mode = (int)p->stage->cfg->blocked;
 	size_t k = (size_t)(p - r->part);
-	int rc = run_world(p->stage, p->load[half], &alone, err);
+	int rc = run_world(p->stage, p->phase[half], p->n_phase[half], &alone, err);
 	if (rc)
 		return rc;
 	double time_ns = alone.time_ns[CXMS_SPAN_MID][mode];
@@ -471,6 +553,9 @@ static void add_targets(const struct row *r, const struct part *p, const struct 
 		if (t == 0)
 			warn_capacity(r, "local", (double)whole,
 				      s->fabric->target[0].capacity_bytes);
+		else
+			warn_capacity(r, s->fabric->target[t].name, (double)whole,
+				      cxms_host_share_bytes(s->topo, s->name, t));
 	}
 }
 
@@ -585,6 +670,9 @@ static void set_figures(const struct row *r, struct cxms_split_result *out)
 	for (size_t k = 0; k < r->n; k++) {
 		const struct cxms_world *world = &r->world[0][k];
 		out->local_pct += r->part[k].place[0].local_pct / (double)r->n;
+		out->migrated_bytes += (uint64_t)llround(r->part[k].moved_bytes);
+		out->promotions += r->part[k].promotions;
+		out->demotions += r->part[k].demotions;
 		out->worst_residual =
 			fmax(out->worst_residual, fmax(world->worst_residual, world->worst_gap));
 		set_threads(&r->part[k], world, out);
@@ -600,7 +688,14 @@ static void set_figures(const struct row *r, struct cxms_split_result *out)
 static void warn_of(const struct row *r, struct cxms_split_result *out)
 {
 	struct cxms_warnings *w = r->warnings;
+	const struct cxms_stage *s = r->part[0].stage;
+	const char *named = cxms_extents_of_others(s->topo, s->name);
 	char what[120];
+	if (named)
+		cxms_warn(r->warnings, CXMS_W_CAPACITY,
+			  "the extents of '%s' are those of named hosts and give nothing to this "
+			  "run; see replay --host",
+			  named);
 	if (out->worst_residual > 1e-3)
 		cxms_warn(w, CXMS_W_NOT_CONVERGED,
 			  "the closed loop stopped at a relative residual of %.2g",
