@@ -73,7 +73,7 @@ static double capacity_at(const struct build *b, size_t target, double at_ns)
 static double next_change(const struct build *b, double after_ns)
 {
 	double next = INFINITY;
-	for (size_t t = 1; t < b->f->n_host_target; t++) {
+	for (size_t t = 1; t < b->f->n_shown; t++) {
 		const struct cxms_dev *d = memdev(b->topo, t);
 		for (size_t i = 0; i < d->n_extent; i++)
 			if (is_of(&d->extent[i], b->host) && (double)d->extent[i].at_ns > after_ns)
@@ -84,7 +84,7 @@ static double next_change(const struct build *b, double after_ns)
 
 static bool has_extents(const struct build *b)
 {
-	for (size_t t = 1; t < b->f->n_host_target; t++)
+	for (size_t t = 1; t < b->f->n_shown; t++)
 		if (memdev(b->topo, t)->n_extent)
 			return true;
 	return false;
@@ -154,7 +154,7 @@ static int fill_phase(struct build *b, const struct cxms_phase *before, struct c
 	if (!p->place_of_page || !p->bytes)
 		return -ENOMEM;
 	p->n_place = b->asked->n_place;
-	for (size_t t = 1; t < b->f->n_host_target; t++)
+	for (size_t t = 1; t < b->f->n_shown; t++)
 		b->room[t] = capacity_at(b, t, p->at_ns) / b->scale;
 	for (size_t i = 0; i < b->n_page; i++) {
 		double bytes = (double)b->page[i].bytes;
@@ -174,7 +174,7 @@ static int fill_phase(struct build *b, const struct cxms_phase *before, struct c
 /* Bandwidth of a way: that of its narrowest server, all reads or all writes. */
 static void set_rates(struct build *b)
 {
-	for (size_t t = 0; t < b->f->n_host_target; t++) {
+	for (size_t t = 0; t < b->f->n_shown; t++) {
 		const struct cxms_fabric_target *target = &b->f->target[t];
 		for (size_t i = 0; i < target->n_server; i++) {
 			const struct cxms_server *s = &b->f->server[target->server[i]];

@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "sim/cells.h"
 #include "sim/loads.h"
+#include "sim/misses.h"
 #include "sim/recording.h"
 
 /* Two-sided 90 % of a normal distribution; one-sided 90 % of no event seen of a Poisson count. */
@@ -115,15 +116,28 @@ static struct slow slowdown_of(const struct cxms_stage *s, const struct cxms_wor
 	return r;
 }
 
+/* Mean latency of a target, requests that miss its page buffer included. */
+static double latency_on(const struct cxms_fabric *f, const struct cxms_world *w, size_t target)
+{
+	double reads = w->target[target].reads, sum = reads * w->target[target].latency_ps;
+	for (size_t t = f->n_shown; t < f->n_host_target; t++) {
+		if (f->target[t].miss_of != target)
+			continue;
+		reads += w->target[t].reads;
+		sum += w->target[t].reads * w->target[t].latency_ps;
+	}
+	return reads > 0 ? sum / reads : w->target[target].latency_ps;
+}
+
 /* Mean latency of a place. */
 static double latency_of(const struct cxms_fabric *f, const struct cxms_world *w, size_t place)
 {
 	double sum = 0;
 	if (place < f->n_host_target)
-		return w->target[place].latency_ps;
+		return latency_on(f, w, place);
 	const struct cxms_fabric_region *r = &f->region[place - f->n_host_target];
 	for (size_t i = 0; i < r->n_target; i++)
-		sum += w->target[r->target[i]].latency_ps;
+		sum += latency_on(f, w, r->target[i]);
 	return sum / (double)r->n_target;
 }
 
@@ -155,9 +169,9 @@ static double unseen_half_width(const struct cxms_stage *s, const struct cxms_pl
 	double steepest = 0;
 	if (p->local_pct >= 100 || s->rec->n_sample == 0)
 		return 0;
-	for (size_t t = 1; t < s->fabric->n_host_target; t++)
-		steepest =
-			fmax(steepest, fabs(w->target[t].latency_ps / w->target[0].latency_ps - 1));
+	for (size_t t = 1; t < s->fabric->n_shown; t++)
+		steepest = fmax(steepest,
+				fabs(latency_on(s->fabric, w, t) / w->target[0].latency_ps - 1));
 	return POISSON_NONE * steepest / (double)s->rec->n_sample;
 }
 
@@ -172,8 +186,8 @@ static double kernel_bound(const struct cxms_stage *s, const struct cxms_placeme
 	}
 	if (cpu <= 0 || kernel < CXMS_KERNEL_RATIO * cpu)
 		return 0;
-	for (size_t t = 1; t < s->fabric->n_host_target; t++)
-		cxl = fmax(cxl, w->target[t].latency_ps / w->target[0].latency_ps - 1);
+	for (size_t t = 1; t < s->fabric->n_shown; t++)
+		cxl = fmax(cxl, latency_on(s->fabric, w, t) / w->target[0].latency_ps - 1);
 	return CXMS_ASSUMED_KERNEL_MEMORY_RATIO * kernel / cpu * (1 - p->local_pct / 100) *
 	       fmax(0, cxl);
 }
@@ -223,8 +237,10 @@ struct row {
 
 static void part_fini(struct part *p, int half)
 {
-	for (size_t i = 0; i < p->n_phase[half]; i++)
+	for (size_t i = 0; i < p->n_phase[half]; i++) {
+		free((double *)(uintptr_t)p->phase[half][i].miss);
 		cxms_loads_put(p->stage->loads, p->phase[half][i].load);
+	}
 	free(p->phase[half]);
 	cxms_phases_fini(&p->change[half]);
 	cxms_placement_fini(&p->place[half]);
@@ -277,6 +293,19 @@ static int place(struct part *p, const struct cxms_policy_ops *policy, double as
 				      known_scale(s), &p->place[half], &p->change[half], err);
 }
 
+static int get_phase(const struct cxms_stage *s, const uint32_t *place_of_page, size_t n_place,
+		     enum cxms_half judged, struct cxms_world_phase *out, struct cxms_err *err)
+{
+	const struct cxms_fabric *f = s->fabric;
+	int rc = get_load(s, place_of_page, n_place, judged, &out->load, err);
+	if (rc || f->n_shown == f->n_host_target)
+		return rc;
+	double *miss = calloc(f->n_host_target, sizeof(*miss));
+	out->miss = miss;
+	return miss ? cxms_misses_of(f, s->view, place_of_page, miss, err)
+		    : cxms_fail(err, ENOMEM, "out of memory for the simulation");
+}
+
 /* Demand of the placement, or of each phase of it. */
 static int get_loads(struct part *p, enum cxms_half judged, int half, struct cxms_err *err)
 {
@@ -286,16 +315,15 @@ static int get_loads(struct part *p, enum cxms_half judged, int half, struct cxm
 	p->phase[half] = calloc(c->n + 1, sizeof(*p->phase[half]));
 	if (!p->phase[half])
 		return cxms_fail(err, ENOMEM, "out of memory for the simulation");
-	if (c->n == 0)
-		rc = get_load(p->stage, at->place_of_page, at->n_place, judged,
-			      &p->phase[half][0].load, err);
 	p->n_phase[half] = c->n == 0;
+	if (c->n == 0)
+		rc = get_phase(p->stage, at->place_of_page, at->n_place, judged, p->phase[half],
+			       err);
 	for (size_t i = 0; i < c->n && !rc; i++) {
 		struct cxms_world_phase *to = &p->phase[half][p->n_phase[half]++];
 		*to = (struct cxms_world_phase){.at_ns = c->at[i].at_ns,
 						.move_ns = c->at[i].move_ns};
-		rc = get_load(p->stage, c->at[i].place_of_page, c->at[i].n_place, judged, &to->load,
-			      err);
+		rc = get_phase(p->stage, c->at[i].place_of_page, c->at[i].n_place, judged, to, err);
 	}
 	return rc;
 }
@@ -525,6 +553,17 @@ static void warn_capacity(const struct row *r, const char *name, double bytes, d
 			  name, bytes / 0x1p30, capacity / 0x1p30);
 }
 
+static void add_lines(const struct cxms_world_target *from, struct cxms_target_result *to)
+{
+	to->reads += (uint64_t)llround(from->reads);
+	to->writes += (uint64_t)llround(from->writes);
+	to->read_bytes_per_s += from->reads * CXMS_LINE_BYTES;
+	to->write_bytes_per_s += from->writes * CXMS_LINE_BYTES;
+	to->loaded_latency_ns += from->reads * from->latency_ps / (double)CXMS_PS_PER_NS;
+	to->utilization_ratio += from->reads * from->utilization;
+	to->stall_ns += from->stall_ns;
+}
+
 /* Adds a program's share; latencies and utilisations stay sums over lines until close_targets(). */
 static void add_targets(const struct row *r, const struct part *p, const struct cxms_world *w,
 			struct cxms_split_result *out)
@@ -542,13 +581,7 @@ static void add_targets(const struct row *r, const struct part *p, const struct 
 		uint64_t whole = (uint64_t)(llround(dealt + bytes) - llround(dealt));
 		struct cxms_target_result *to = &out->target[t];
 		to->bytes += whole;
-		to->reads += (uint64_t)llround(from->reads);
-		to->writes += (uint64_t)llround(from->writes);
-		to->read_bytes_per_s += from->reads * CXMS_LINE_BYTES;
-		to->write_bytes_per_s += from->writes * CXMS_LINE_BYTES;
-		to->loaded_latency_ns += from->reads * from->latency_ps / (double)CXMS_PS_PER_NS;
-		to->utilization_ratio += from->reads * from->utilization;
-		to->stall_ns += from->stall_ns;
+		add_lines(from, to);
 		dealt += bytes;
 		if (t == 0)
 			warn_capacity(r, "local", (double)whole,
@@ -557,6 +590,8 @@ static void add_targets(const struct row *r, const struct part *p, const struct 
 			warn_capacity(r, s->fabric->target[t].name, (double)whole,
 				      cxms_host_share_bytes(s->topo, s->name, t));
 	}
+	for (size_t t = out->n_target; t < s->fabric->n_host_target; t++)
+		add_lines(&w->target[t], &out->target[s->fabric->target[t].miss_of]);
 }
 
 static void close_targets(const struct row *r, double time_ns, struct cxms_split_result *out)
@@ -591,7 +626,8 @@ static void set_servers(const struct row *r, double time_ns, struct cxms_split_r
 {
 	static const char *const words[] = {[CXMS_PART_LOCAL] = "local",
 					    [CXMS_PART_BRIDGE] = "bridge",
-					    [CXMS_PART_DEVICE] = "device"};
+					    [CXMS_PART_DEVICE] = "device",
+					    [CXMS_PART_MEDIUM] = "medium"};
 	const struct cxms_fabric *f = r->part[0].stage->fabric;
 	double seconds = time_ns / (double)CXMS_NS_PER_S;
 	for (size_t v = 0; v < f->n_server; v++) {
@@ -713,7 +749,7 @@ static int allocate(const struct row *r, struct cxms_split_result *out)
 	size_t n_thread = 1;
 	for (size_t k = 0; k < r->n; k++)
 		n_thread += r->part[k].stage->rec->n_thread;
-	out->n_target = f->n_host_target;
+	out->n_target = f->n_shown;
 	out->thread = calloc(n_thread, sizeof(*out->thread));
 	out->target = calloc(out->n_target, sizeof(*out->target));
 	out->server = calloc(2 * f->n_server, sizeof(*out->server));

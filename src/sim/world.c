@@ -131,21 +131,42 @@ static void add_share(struct cxms_load_cell *to, const struct cxms_load_cell *fr
 	to->seen_ps += share * from->seen_ps;
 }
 
-/* A cell's load by target: pages spread over a region give each of its targets the same. */
-static const struct cxms_load_cell *by_target(const struct scene *s,
-					      const struct cxms_load_map *map, size_t cell)
+static void spread_regions(const struct scene *s, const struct cxms_load_cell *of_region)
 {
-	const struct cxms_load_cell *by_place = &map->at[cell * map->n_target];
-	size_t n = s->fabric->n_host_target;
-	if (map->n_target == n)
-		return by_place;
-	memcpy(s->folded, by_place, n * sizeof(*s->folded));
 	for (size_t r = 0; r < s->fabric->n_region; r++) {
 		const struct cxms_fabric_region *region = &s->fabric->region[r];
 		for (size_t i = 0; i < region->n_target; i++)
-			add_share(&s->folded[region->target[i]], &by_place[n + r],
+			add_share(&s->folded[region->target[i]], &of_region[r],
 				  1 / (double)region->n_target);
 	}
+}
+
+/* What misses a page buffer goes on behind it. */
+static void part_misses(const struct scene *s, const double *miss)
+{
+	for (size_t t = s->fabric->n_shown; t < s->fabric->n_host_target; t++) {
+		size_t hit = s->fabric->target[t].miss_of;
+		struct cxms_load_cell all = s->folded[hit];
+		s->folded[hit] = s->folded[t] = (struct cxms_load_cell){0};
+		add_share(&s->folded[hit], &all, 1 - miss[hit]);
+		add_share(&s->folded[t], &all, miss[hit]);
+	}
+}
+
+/* A cell's load by target: pages spread over a region give each of its targets the same. */
+static const struct cxms_load_cell *by_target(const struct scene *s,
+					      const struct cxms_world_phase *phase, size_t cell)
+{
+	const struct cxms_load_map *map = phase->load;
+	const struct cxms_load_cell *by_place = &map->at[cell * map->n_target];
+	size_t n = s->fabric->n_host_target;
+	if (map->n_target == n && !phase->miss)
+		return by_place;
+	memcpy(s->folded, by_place, n * sizeof(*s->folded));
+	if (map->n_target > n)
+		spread_regions(s, &by_place[n]);
+	if (phase->miss)
+		part_misses(s, phase->miss);
 	return s->folded;
 }
 
@@ -154,7 +175,7 @@ static const struct cxms_load_cell *by_target(const struct scene *s,
 static void cell_demand(const struct scene *s, struct tenant *tn, size_t cell,
 			struct cxms_solve_thread *th, struct cxms_demand *out)
 {
-	const struct cxms_load_cell *l = by_target(s, tn->in->phase[tn->phase].load, cell);
+	const struct cxms_load_cell *l = by_target(s, &tn->in->phase[tn->phase], cell);
 	size_t n_target = s->fabric->n_host_target;
 	struct cxms_traffic_in traffic = {.l1d_mshrs = s->fabric->l1d_mshrs,
 					  .active_ps = tn->in->ev->active_ns[cell] * PS_PER_NS};

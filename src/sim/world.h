@@ -49,7 +49,8 @@ struct cxms_world {
 struct cxms_world_phase {
 	double at_ns;
 	const struct cxms_load_map *load;
-	double move_ns; /* every thread waits so long when it begins, while pages move */
+	const double *miss; /* [target of a host] share that misses its page buffer; NULL: none */
+	double move_ns;	    /* every thread waits so long when it begins, while pages move */
 };
 
 /** a program in the fabric; all borrowed */
