@@ -134,16 +134,6 @@ static struct cxms_json *topologies(const struct cxms_result *r)
 	return a;
 }
 
-/* Every page stays where the policy put it: nothing migrates. */
-static struct cxms_json *migration(void)
-{
-	struct cxms_json *o = cxms_json_object();
-	cxms_json_set(o, "bytes", cxms_json_u64(0));
-	cxms_json_set(o, "promotions", cxms_json_u64(0));
-	cxms_json_set(o, "demotions", cxms_json_u64(0));
-	return o;
-}
-
 /* The epoch engine knows mean latencies only. */
 static struct cxms_json *no_requests(void)
 {
@@ -215,7 +205,7 @@ static struct cxms_json *split(const struct cxms_split_result *s)
 	cxms_json_set(o, "servers", servers(s));
 	set_str(o, "binding", s->binding[0] ? s->binding : NULL);
 	cxms_json_set(o, "targets", targets(s));
-	cxms_json_set(o, "migration", migration());
+	cxms_json_set(o, "migration", object_of(s, rpt_migration_fields));
 	return o;
 }
 

@@ -48,7 +48,7 @@ struct cxms_target_result {
 struct cxms_server_result {
 	const char *host; /* the only one that uses it; NULL: shared, or there is one only */
 	const char *name; /* of the device, "local", "bridge"; borrowed */
-	const char *part; /* "link_up", "link_down", "device", "bridge", "local" */
+	const char *part; /* "link_up", "link_down", "device", "medium", "bridge", "local" */
 	double utilization_ratio; /* of its capacity, mean over the predicted time */
 	double read_bytes_per_s, write_bytes_per_s; /* payload, over the predicted time */
 	double wait_ns;				    /* mean of its requests, both directions */
@@ -73,6 +73,8 @@ struct cxms_split_result {
 	double sampling_half_width, model_half_width;
 	uint64_t time_ns;
 	uint64_t causes_ns[CXMS_CAUSE_COUNT];
+	/* pages that moved while capacity came and went, to local memory and away from it */
+	uint64_t migrated_bytes, promotions, demotions;
 	size_t n_thread;
 	struct cxms_thread_result *thread;
 	size_t n_target;
