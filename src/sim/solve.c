@@ -15,7 +15,9 @@
 /* Steps of all servers at once end here: the step that is still taken leaves far less. */
 #define STEP_TOLERANCE 1e-7
 #define STEP_MAX       30u
-/* Both starting points are tried from this utilisation on; below it the map is a contraction. */
+/* A server below this utilisation hardly answers to its load: the map is a contraction in its wait.
+ * One server above it has one solution still, since what it asks falls with its wait; several need
+ * not, and both starting points are tried. */
 #define BUSY	 0.5
 #define PS_PER_S ((double)CXMS_PS_PER_S)
 
@@ -24,9 +26,10 @@ struct sums {
 	double change, demand, all;
 };
 
-/* One server's last point of its secant. */
+/* One server's last point of its secant, and the slope found last: what is asked against the wait.
+ */
 struct secant {
-	double wait, asked;
+	double wait, asked, slope;
 };
 
 struct cxms_solve_room {
@@ -35,7 +38,10 @@ struct cxms_solve_room {
 	struct cxms_load *rate; /* [target] lines per second */
 	struct secant *secant;	/* [server] */
 	double *kept;		/* [server] waits to come back to */
-	struct sums *rest;	/* [thread] of the targets that do not pass the server in work */
+	bool *bounded;		/* [server] waits at some load */
+	size_t n_active;	/* servers that can wait in this epoch: bounded, and read from */
+	size_t *active;
+	struct sums *rest; /* [thread] of the targets that do not pass the server in work */
 };
 
 /* fmax() without the care for NaN, which costs a call. */
@@ -69,6 +75,7 @@ static void list_targets(const struct cxms_fabric *f, struct cxms_solve_room *r)
 
 struct cxms_solve_room *cxms_solve_room_new(const struct cxms_fabric *f, size_t n_thread)
 {
+	static const struct cxms_load any = {1, 1};
 	struct cxms_solve_room *r = calloc(1, sizeof(*r));
 	size_t steps = 1;
 	for (size_t t = 0; t < f->n_target; t++)
@@ -80,12 +87,17 @@ struct cxms_solve_room *cxms_solve_room_new(const struct cxms_fabric *f, size_t 
 	r->rate = calloc(f->n_target + 1, sizeof(*r->rate));
 	r->secant = calloc(f->n_server + 1, sizeof(*r->secant));
 	r->kept = calloc(f->n_server + 1, sizeof(*r->kept));
+	r->bounded = calloc(f->n_server + 1, sizeof(*r->bounded));
+	r->active = calloc(f->n_server + 1, sizeof(*r->active));
 	r->rest = calloc(n_thread + 1, sizeof(*r->rest));
-	if (!r->first || !r->through || !r->rate || !r->secant || !r->kept || !r->rest) {
+	if (!r->first || !r->through || !r->rate || !r->secant || !r->kept || !r->bounded ||
+	    !r->active || !r->rest) {
 		cxms_solve_room_free(r);
 		return NULL;
 	}
 	list_targets(f, r);
+	for (size_t v = 0; v < f->n_server; v++)
+		r->bounded[v] = cxms_server_utilization(&f->server[v], &any) > 0;
 	return r;
 }
 
@@ -98,6 +110,8 @@ void cxms_solve_room_free(struct cxms_solve_room *r)
 	free(r->rate);
 	free(r->secant);
 	free(r->kept);
+	free(r->bounded);
+	free(r->active);
 	free(r->rest);
 	free(r);
 }
@@ -175,21 +189,43 @@ static struct cxms_load load_on(const struct cxms_solve *s, size_t server)
 	return load;
 }
 
-/* A server that nobody reads from has no wait. */
 static double asked_ps(const struct cxms_solve *s, size_t server, const struct cxms_load *load)
 {
-	return load->read_lines_per_s > 0 ? cxms_server_wait_ps(&s->fabric->server[server], load)
-					  : 0;
+	return cxms_server_wait_ps(&s->fabric->server[server], load);
+}
+
+static bool is_read(const struct cxms_solve *s, size_t server)
+{
+	const struct cxms_solve_room *r = s->room;
+	for (size_t i = r->first[server]; i < r->first[server + 1]; i++)
+		for (size_t k = 0; k < s->n_thread; k++)
+			if (s->thread[k].demand[r->through[i]].reads > 0)
+				return true;
+	return false;
+}
+
+/* The others have no wait, whatever they were left with. */
+static void list_active(struct cxms_solve *s)
+{
+	struct cxms_solve_room *r = s->room;
+	r->n_active = 0;
+	for (size_t v = 0; v < s->fabric->n_server; v++) {
+		if (r->bounded[v] && is_read(s, v))
+			r->active[r->n_active++] = v;
+		else
+			s->wait_ps[v] = 0;
+	}
 }
 
 /* Where the secant through this point and the last one meets the wait that is asked. */
 static double next_wait(struct secant *last, double wait, double asked, bool known)
 {
-	double next = asked, run = wait - last->wait, rise = asked - last->asked;
+	double run = wait - last->wait, rise = asked - last->asked;
 	if (known && rise * run < 0) /* the wait asked falls with the wait */
-		next = wait + (asked - wait) / (1 - rise / run);
-	*last = (struct secant){wait, asked};
-	return larger(0, next);
+		last->slope = rise / run;
+	last->wait = wait;
+	last->asked = asked;
+	return larger(0, wait + (asked - wait) / (1 - last->slope));
 }
 
 /*
@@ -203,7 +239,8 @@ static bool step_together(struct cxms_solve *s, double scale)
 		double moved = 0;
 		update(s);
 		set_rates(s);
-		for (size_t v = 0; v < s->fabric->n_server; v++) {
+		for (size_t i = 0; i < s->room->n_active; i++) {
+			size_t v = s->room->active[i];
 			struct cxms_load load = load_on(s, v);
 			double wait = s->wait_ps[v], asked = asked_ps(s, v, &load);
 			if (!isfinite(asked))
@@ -292,8 +329,16 @@ static void bracket(const struct cxms_solve *s, size_t server, double scale, str
 	}
 }
 
+/* For the steps of all servers that follow. */
+static void note_slope(struct secant *last, const struct trial *a, const struct trial *b)
+{
+	double slope = (a->asked - b->asked) / (a->wait - b->wait);
+	if (slope < 0 && isfinite(slope))
+		last->slope = slope;
+}
+
 /* The wait that is asked at its own load, by Illinois. */
-static double find_root(const struct cxms_solve *s, size_t server, double scale)
+static double find_root(struct cxms_solve *s, size_t server, double scale)
 {
 	struct trial lo, hi;
 	int side = 0;
@@ -308,6 +353,7 @@ static double find_root(const struct cxms_solve *s, size_t server, double scale)
 		if (!(w > lo.wait && w < hi.wait))
 			w = (lo.wait + hi.wait) / 2;
 		struct trial mid = try_wait(s, server, w, scale);
+		note_slope(&s->room->secant[server], &mid, mid.excess > 0 ? &lo : &hi);
 		if (mid.excess > 0) {
 			lo = mid;
 			hi.excess /= side > 0 ? 2 : 1;
@@ -334,7 +380,8 @@ static double scale_of(const struct cxms_solve *s)
 static void sweep(struct cxms_solve *s, double scale)
 {
 	s->residual = 0;
-	for (size_t v = 0; v < s->fabric->n_server; v++) {
+	for (size_t i = 0; i < s->room->n_active; i++) {
+		size_t v = s->room->active[i];
 		double before = s->wait_ps[v];
 		set_rest(s, v);
 		s->wait_ps[v] = find_root(s, v, scale);
@@ -356,20 +403,22 @@ static void settle(struct cxms_solve *s, double scale)
 	}
 }
 
-static double busiest(struct cxms_solve *s)
+/* Utilisations at the solution; how many servers are busy. */
+static size_t set_utilization(struct cxms_solve *s)
 {
 	const struct cxms_solve_room *r = s->room;
-	double top = 0;
+	size_t busy = 0;
 	set_rates(s);
 	memset(s->utilization, 0, s->fabric->n_target * sizeof(*s->utilization));
-	for (size_t v = 0; v < s->fabric->n_server; v++) {
+	for (size_t k = 0; k < r->n_active; k++) {
+		size_t v = r->active[k];
 		struct cxms_load load = load_on(s, v);
 		double u = cxms_server_utilization(&s->fabric->server[v], &load);
 		for (size_t i = r->first[v]; i < r->first[v + 1]; i++)
 			s->utilization[r->through[i]] = larger(s->utilization[r->through[i]], u);
-		top = larger(top, u);
+		busy += u > BUSY;
 	}
-	return top;
+	return busy;
 }
 
 static double total_cpu(const struct cxms_solve *s)
@@ -384,14 +433,15 @@ void cxms_solve_epoch(struct cxms_solve *s)
 {
 	double scale = scale_of(s);
 	s->start_gap = 0;
+	list_active(s);
 	settle(s, scale);
-	if (busiest(s) > BUSY) {
+	if (set_utilization(s) > 1) {
 		double from_idle = total_cpu(s);
-		for (size_t v = 0; v < s->fabric->n_server; v++)
-			s->wait_ps[v] = 10 * scale;
+		for (size_t i = 0; i < s->room->n_active; i++)
+			s->wait_ps[s->room->active[i]] = 10 * scale;
 		settle(s, scale);
 		double from_full = total_cpu(s);
 		s->start_gap = fabs(from_full - from_idle) / fmax(1, from_idle);
-		busiest(s);
+		set_utilization(s);
 	}
 }

@@ -59,7 +59,8 @@ void cxms_solve_room_free(struct cxms_solve_room *r);
  *   kernel + sum(R (L + walk))/all_limit); load = R/(wall - T + T').
  * All servers step at once, each along its own secant, while the steps shrink; else Gauss-Seidel,
  * each server by bracketing with the others fixed, until they do.
- * Starting points: the waits given; where a server is over half busy the saturated start too.
+ * Starting points: the waits given; where several servers are over half busy the saturated start
+ * too.
  */
 void cxms_solve_epoch(struct cxms_solve *s);
 /** latency of target @t at the waits of @s */
