@@ -134,6 +134,18 @@ static struct cxms_json *topologies(const struct cxms_result *r)
 	return a;
 }
 
+/* The keys that a sweep varied, and each topology's values of them. */
+static struct cxms_json *axes(const struct cxms_axes *a, size_t n_topo)
+{
+	struct cxms_json *o = cxms_json_object();
+	struct cxms_json *points = cxms_json_array();
+	cxms_json_set(o, "keys", strings(a->key, a->n_key));
+	for (size_t i = 0; i < n_topo; i++)
+		cxms_json_push(points, strings(a->value + i * a->n_key, a->n_key));
+	cxms_json_set(o, "points", points);
+	return o;
+}
+
 /* The epoch engine knows mean latencies only. */
 static struct cxms_json *no_requests(void)
 {
@@ -304,6 +316,8 @@ static struct cxms_json *document(const struct cxms_result *r, const struct rpt_
 	cxms_json_set(root, "recorded_on", recorded_on(r));
 	cxms_json_set(root, "source", source(r));
 	cxms_json_set(root, "topologies", topologies(r));
+	if (r->axes)
+		cxms_json_set(root, "sweep", axes(r->axes, r->n_topo));
 	cxms_json_set(root, "seed", cxms_json_u64(r->seed));
 	cxms_json_set(root, "confidence_pct", cxms_json_num(r->confidence_pct));
 	for (size_t i = 0; i < r->n_split; i++)

@@ -134,6 +134,13 @@ struct cxms_exact_result {
 	uint64_t watch_ns; /* wall time under the tool */
 };
 
+/** struct cxms_axes - what a sweep varied: keys of the topology files, and their values as text */
+struct cxms_axes {
+	size_t n_key;
+	const char *const *key;	  /* dotted: "devices.mem0.latency" */
+	const char *const *value; /* [topology][key] */
+};
+
 struct cxms_result {
 	enum cxms_status status;
 	struct cxms_facts facts;
@@ -146,6 +153,7 @@ struct cxms_result {
 	double confidence_pct; /* 90 */
 	size_t n_topo;
 	const struct cxms_topo *const *topo; /* borrowed from the caller of the replay */
+	const struct cxms_axes *axes; /* of a sweep, else NULL; borrowed from the caller */
 	size_t n_split;
 	struct cxms_split_result *split; /* topology-major, then policy, then split order asked */
 	struct cxms_basis basis;

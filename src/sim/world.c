@@ -50,6 +50,7 @@ static void scene_fini(struct scene *s)
 	for (size_t i = 0; s->tenant && i < s->n_tenant; i++)
 		free(s->tenant[i].cell);
 	free(s->tenant);
+	cxms_solve_room_free(s->solve.room);
 	free(s->solve.thread);
 	free(s->solve.wait_ps);
 	free(s->solve.latency_ps);
@@ -85,6 +86,7 @@ static int scene_init(struct scene *s, const struct cxms_world_in *in, size_t n_
 		full = full && t->cell;
 	}
 	s->solve.fabric = f;
+	s->solve.room = cxms_solve_room_new(f, n);
 	s->solve.thread = calloc(n, sizeof(*s->solve.thread));
 	s->solve.wait_ps = calloc(f->n_server, sizeof(*s->solve.wait_ps));
 	s->solve.latency_ps = calloc(f->n_target, sizeof(*s->solve.latency_ps));
@@ -93,9 +95,9 @@ static int scene_init(struct scene *s, const struct cxms_world_in *in, size_t n_
 	s->cell_of = calloc(n, sizeof(*s->cell_of));
 	s->folded = calloc(f->n_host_target, sizeof(*s->folded));
 	s->room = calloc(f->n_target + f->n_server, sizeof(*s->room));
-	return full && s->tenant && s->solve.thread && s->solve.wait_ps && s->solve.latency_ps &&
-			       s->solve.utilization && s->demand && s->cell_of && s->room &&
-			       s->folded
+	return full && s->tenant && s->solve.room && s->solve.thread && s->solve.wait_ps &&
+			       s->solve.latency_ps && s->solve.utilization && s->demand &&
+			       s->cell_of && s->room && s->folded
 		       ? 0
 		       : -ENOMEM;
 }
