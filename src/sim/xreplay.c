@@ -306,7 +306,7 @@ static void set_targets(const struct plan *p, size_t place, struct lane_ref at, 
 	const struct cxms_xlane *x = &at.e->lane[at.lane];
 	double seconds = (double)out->time_ns / (double)CXMS_NS_PER_S;
 	uint64_t end = cxms_xengine_end_ps(at.e, at.lane);
-	out->n_target = p->fabric.n_target;
+	out->n_target = p->fabric.n_shown;
 	for (size_t t = 0; t < out->n_target; t++) {
 		const struct cxms_xtarget_sum *s = &x->target[t];
 		struct cxms_target_result *to = &out->target[t];
@@ -337,7 +337,7 @@ static int fill_split(const struct plan *p, size_t place, uint32_t topo, double 
 	double base = (double)cxms_xengine_end_ps(&p->engine[0], 0);
 	double end = (double)cxms_xengine_end_ps(at.e, at.lane);
 	out->thread = calloc(at.e->n_thread + 1, sizeof(*out->thread));
-	out->target = calloc(p->fabric.n_target, sizeof(*out->target));
+	out->target = calloc(p->fabric.n_shown, sizeof(*out->target));
 	if (!out->thread || !out->target)
 		return cxms_fail(err, ENOMEM, "out of memory for the result");
 	out->topology = topo;

@@ -18,9 +18,10 @@ struct cxms_draw_part {
 	double read_bytes_per_s, write_bytes_per_s;
 	double wait_ns; /* mean of its requests */
 };
-/** struct cxms_draw_dev - of one device: both directions of its link, and what is inside */
+/** struct cxms_draw_dev - of one device: both directions of its link, what is inside, and the
+ * medium behind a page buffer */
 struct cxms_draw_dev {
-	struct cxms_draw_part up, down, inside;
+	struct cxms_draw_part up, down, inside, medium;
 };
 /** struct cxms_draw_load - one row of a result, by the devices of a topology */
 struct cxms_draw_load {

@@ -34,7 +34,7 @@ static void put_node(struct cxms_buf *out, const struct cxms_topo *t,
 		     const struct cxms_draw_load *load, int i)
 {
 	struct cxms_buf more = {0};
-	bool binding = load && load->dev[i].inside.binding;
+	bool binding = load && (load->dev[i].inside.binding || load->dev[i].medium.binding);
 	const struct cxms_dev *d = &t->dev[i];
 	char time[CXMS_FMT_MAX], bytes[CXMS_FMT_MAX], idle[CXMS_FMT_MAX];
 	cxms_fmt_time_ps(time, d->latency_ps);

@@ -149,10 +149,12 @@ static struct cxms_draw_part *part_of(struct reader *r, const struct cxms_cfg_no
 		return &d->down;
 	if (strcmp(part, "device") == 0)
 		return &d->inside;
-	cxms_cfg_error(
-		&r->errs, n, false,
-		"'part' must be one of link_up, link_down, device, local, bridge, got '%.*s'",
-		cxms_quote_len(part), part);
+	if (strcmp(part, "medium") == 0)
+		return &d->medium;
+	cxms_cfg_error(&r->errs, n, false,
+		       "'part' must be one of link_up, link_down, device, medium, local, bridge, "
+		       "got '%.*s'",
+		       cxms_quote_len(part), part);
 	return NULL;
 }
 

@@ -124,6 +124,8 @@ void topo_more_device(const struct cxms_topo *t, int dev, const struct cxms_draw
 	put_region(out, t, dev);
 	if (load)
 		put_part(out, "load", &load->dev[dev].inside);
+	if (load)
+		put_part(out, "medium", &load->dev[dev].medium);
 }
 
 void topo_more_link(int dev, const struct cxms_draw_load *load, struct cxms_buf *out)

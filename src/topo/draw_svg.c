@@ -134,7 +134,7 @@ static void fill_link(struct box *b, const struct cxms_topo *t, const struct cxm
 	snprintf(b->load, MAX_CHARS, "%s", cxms_buf_text(&text));
 	cxms_buf_fini(&text);
 	b->edge_binding = topo_is_binding(i, load);
-	b->binding = load && load->dev[i].inside.binding;
+	b->binding = load && (load->dev[i].inside.binding || load->dev[i].medium.binding);
 }
 
 static void fill_device(struct box *b, const struct cxms_topo *t, const struct cxms_draw_load *load,

@@ -226,6 +226,21 @@ static void test_names_are_checked(void **state)
 	close_hosts(host, fd, 2);
 }
 
+static void test_exact_recordings_are_refused(void **state)
+{
+	struct cxms_trace_head head = {.seed = 1, .facts = {.source_caps = CXMS_SRC_EXACT}};
+	struct cxms_host_trace host = {.name = "a"};
+	struct cxms_trace_writer *w = NULL;
+	int fd = play_fd();
+	(void)state;
+	assert_int_equal(cxms_trace_writer_new(fd, &head, &w, NULL), 0);
+	assert_int_equal(cxms_trace_flush(w, NULL), 0);
+	cxms_trace_writer_free(w);
+	assert_int_equal(cxms_trace_reader_open_fd(fd, "memory", &host.reader, NULL), 0);
+	expect_refusal(UNBOUNDED, &host, 1, -ENOTSUP, "source exact");
+	close_hosts(&host, &fd, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,6 +251,7 @@ int main(void)
 		cmocka_unit_test(test_a_host_that_ends_leaves_its_share),
 		cmocka_unit_test(test_links_to_root_ports_are_not_shared),
 		cmocka_unit_test(test_names_are_checked),
+		cmocka_unit_test(test_exact_recordings_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
