@@ -11,12 +11,12 @@
 #include "base/log.h"
 #include "base/opt.h"
 #include "base/warn.h"
+#include "sim/replay.h"
 #include "trace/exact_cfg.h"
 
 struct cxms_axes;
 struct cxms_buf;
 struct cxms_cfg;
-struct cxms_host_trace;
 struct cxms_record_result;
 struct cxms_result;
 struct cxms_source_ops;
@@ -123,6 +123,7 @@ struct cli_eval {
 	double *split_pct;
 	size_t n_split;
 	const struct cxms_axes *axes; /* of a sweep, else NULL; borrowed */
+	struct cxms_replay_cfg cfg; /* all of it, and the options */
 };
 /** everything that can be checked before a program starts; 0 or -errno, errors already printed */
 int cli_eval_load(struct cli *c, struct cli_eval *e);
@@ -170,6 +171,9 @@ struct cli_rec {
 	char *part;		 /* NULL = path itself is written */
 	bool created;		 /* path did not exist before */
 	struct cxms_xlive *live; /* source exact: answers programs that ask for time */
+	struct cxms_xearly
+		*early; /* told of every packet; borrowed, set by the caller; NULL = none */
+	bool early_begun;
 };
 /**
  * cli_rec_open() - source, program, pattern, target: checked and opened before anything starts

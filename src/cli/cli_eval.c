@@ -147,7 +147,22 @@ int cli_eval_load(struct cli *c, struct cli_eval *e)
 		cli_fail(c, CLI_USAGE);
 		return rc;
 	}
-	return load_topologies(c, e);
+	rc = load_topologies(c, e);
+	e->cfg = (struct cxms_replay_cfg){
+		.topo = e->topo,
+		.n_topo = e->n_topo,
+		.policy = e->policy,
+		.n_policy = e->n_policy,
+		.split_pct = e->split_pct,
+		.n_split = e->n_split,
+		.epoch_ns = c->opt.epoch_ps / CXMS_PS_PER_NS,
+		.seed = c->opt.seed,
+		.jobs = (unsigned)c->opt.jobs,
+		.blocked = (enum cxms_blocked)c->opt.blocked,
+		.llc_bytes = c->opt.llc_bytes,
+		.log = &c->log,
+	};
+	return rc;
 }
 
 void cli_eval_fini(struct cli_eval *e)
@@ -191,22 +206,8 @@ int cli_eval_run(struct cli *c, const struct cli_eval *e, const struct cxms_host
 		 size_t n, struct cxms_buf *out, bool *self_check)
 {
 	struct cxms_result *r = NULL;
-	const struct cxms_replay_cfg cfg = {
-		.topo = e->topo,
-		.n_topo = e->n_topo,
-		.policy = e->policy,
-		.n_policy = e->n_policy,
-		.split_pct = e->split_pct,
-		.n_split = e->n_split,
-		.epoch_ns = c->opt.epoch_ps / CXMS_PS_PER_NS,
-		.seed = c->opt.seed,
-		.jobs = (unsigned)c->opt.jobs,
-		.blocked = (enum cxms_blocked)c->opt.blocked,
-		.llc_bytes = c->opt.llc_bytes,
-		.log = &c->log,
-	};
-	int rc = host->name ? cxms_replay_hosts(host, n, &cfg, &r, &c->err)
-			    : cxms_replay(host->reader, &cfg, &r, &c->err);
+	int rc = host->name ? cxms_replay_hosts(host, n, &e->cfg, &r, &c->err)
+			    : cxms_replay(host->reader, &e->cfg, &r, &c->err);
 	if (rc == 0) {
 		merge_warnings(&r->warnings, &c->warnings);
 		r->axes = e->axes;

@@ -14,6 +14,8 @@
 #include "cli/cli.h"
 #include "record/record.h"
 #include "sim/xlive.h"
+#include "sim/xreplay.h"
+#include "trace/trace.h"
 
 /* Sources of the design that nothing here implements so far. */
 static const char *const later_sources[] = {"pebs", "ibs", "file", NULL};
@@ -178,6 +180,34 @@ static int after_failure(struct cli *c, struct cli_rec *r, const struct cxms_rec
 	return code == ENOENT ? CLI_NOT_FOUND : CLI_NOT_EXEC;
 }
 
+/* The head of the recording is written before its first packet. */
+static void begin_early(struct cli_rec *r)
+{
+	struct cxms_trace_reader *head = NULL;
+	r->early_begun = true;
+	if (cxms_trace_reader_open_fd(r->fd, "", &head, NULL) == 0)
+		cxms_xearly_begin(r->early, &cxms_trace_reader_head(head)->facts);
+	else
+		r->early = NULL;
+	cxms_trace_reader_close(head);
+}
+
+static void on_packet(void *arg, const void *data, size_t len)
+{
+	struct cli_rec *r = arg;
+	cxms_xlive_packet(r->live, data, len);
+	if (r->early && !r->early_begun)
+		begin_early(r);
+	if (r->early)
+		cxms_xearly_packet(r->early, data, len);
+}
+
+static uint64_t on_time_asked(void *arg, uint32_t pid, uint32_t tid)
+{
+	const struct cli_rec *r = arg;
+	return cxms_xlive_time_ns(r->live, pid, tid);
+}
+
 int cli_rec_run(struct cli *c, struct cli_rec *r, struct cxms_record_result *result, int *status)
 {
 	const struct cxms_record_cfg cfg = {
@@ -188,9 +218,9 @@ int cli_rec_run(struct cli *c, struct cli_rec *r, struct cxms_record_result *res
 		.period_ns = c->opt.period_ps / CXMS_PS_PER_NS,
 		.seed = c->opt.seed,
 		.exact = &r->exact,
-		.sim_packet = r->live ? cxms_xlive_packet : NULL,
-		.sim_time_ns = r->live ? cxms_xlive_time_ns : NULL,
-		.sim_arg = r->live,
+		.sim_packet = r->live ? on_packet : NULL,
+		.sim_time_ns = r->live ? on_time_asked : NULL,
+		.sim_arg = r,
 		.machine = {.mem_latency_ps = c->opt.mem_latency_ps,
 			    .walk_ps = c->opt.walk_latency_ps,
 			    .llc_bytes = c->opt.llc_bytes,

@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "record/record.h"
 #include "sim/replay.h"
+#include "sim/xreplay.h"
 #include "trace/trace.h"
 
 static int check_outputs(struct cli *c)
@@ -93,9 +94,15 @@ int cmd_run(struct cli *c)
 		cli_fail(c, CLI_TOOL);
 		goto out;
 	}
+	if (rec.live && cxms_xearly_new(&eval.cfg, &rec.early, &c->err) < 0) {
+		cli_fail(c, CLI_TOOL);
+		goto out;
+	}
+	eval.cfg.early = rec.early;
 	if (cli_rec_run(c, &rec, &res, &status) == 0)
 		status = judge(c, &eval, &rec, status);
 out:
+	cxms_xearly_free(eval.cfg.early);
 	cli_rec_fini(&rec);
 	cli_eval_fini(&eval);
 	return status;

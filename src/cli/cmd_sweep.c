@@ -147,13 +147,7 @@ static int build_file(struct job *j, const struct cxms_topo *file, struct cli_ev
 
 static int check_results(const struct cli_eval *e, struct cxms_err *err)
 {
-	const struct cxms_replay_cfg cfg = {.topo = e->topo,
-					    .n_topo = e->n_topo,
-					    .n_policy = e->n_policy,
-					    .policy = e->policy,
-					    .n_split = e->n_split,
-					    .split_pct = e->split_pct};
-	size_t n = cxms_asked_count(&cfg);
+	size_t n = cxms_asked_count(&e->cfg);
 	if (n > SWEEP_MAX_RESULTS)
 		return cxms_fail(err, EINVAL,
 				 "the sweep has %zu results, at most %u are allowed; use fewer "
@@ -184,6 +178,8 @@ static int build_points(struct job *j, struct cxms_err *err)
 		rc = build_file(j, j->eval.topo[i], &all, err);
 	for (size_t i = 0; i < s->n_axis && !rc; i++)
 		j->key[i] = s->axis[i].key;
+	all.cfg.topo = all.topo;
+	all.cfg.n_topo = all.n_topo;
 	if (!rc)
 		rc = check_results(&all, err);
 	j->axes = (struct cxms_axes){.n_key = s->n_axis, .key = j->key, .value = j->value};

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/rng.h"
 #include "base/units.h"
@@ -24,16 +25,8 @@ struct cxms_policy_page *cxms_policy_pages_new(const struct cxms_pages *pages)
 	return out;
 }
 
-/* Where the dealing of CXL pages stands. */
-struct deal {
-	const struct cxms_fabric *f;
-	struct cxms_placement *out;
-	double *given; /* [region] bytes */
-	double total;
-};
-
 /* The region that is furthest behind its share; of equals the first. */
-static size_t next_region(const struct deal *d)
+static size_t next_region(const struct cxms_deal *d)
 {
 	size_t best = 0;
 	double most = -INFINITY;
@@ -48,7 +41,7 @@ static size_t next_region(const struct deal *d)
 	return best;
 }
 
-static void deal_page(struct deal *d, size_t page, double bytes)
+void cxms_deal_page(struct cxms_deal *d, size_t page, double bytes)
 {
 	size_t r = next_region(d);
 	const struct cxms_fabric_region *region = &d->f->region[r];
@@ -69,19 +62,50 @@ static void deal_page(struct deal *d, size_t page, double bytes)
 	d->out->bytes[region->target[at.way]] += bytes;
 }
 
+static int no_memory(size_t n_page, struct cxms_err *err)
+{
+	return cxms_fail(err, ENOMEM, "out of memory for %zu pages", n_page);
+}
+
+int cxms_deal_init(struct cxms_deal *d, const struct cxms_fabric *f, struct cxms_placement *out,
+		   struct cxms_err *err)
+{
+	*out = (struct cxms_placement){.n_place = f->n_host_target};
+	*d = (struct cxms_deal){
+		.f = f, .out = out, .given = calloc(f->n_region + 1, sizeof(*d->given))};
+	out->bytes = calloc(f->n_host_target, sizeof(*out->bytes));
+	return d->given && out->bytes ? 0 : no_memory(0, err);
+}
+
+void cxms_deal_fini(struct cxms_deal *d)
+{
+	free(d->given);
+	*d = (struct cxms_deal){0};
+}
+
+int cxms_deal_room(struct cxms_deal *d, size_t n, struct cxms_err *err)
+{
+	struct cxms_placement *o = d->out;
+	size_t before = d->cap_place;
+	if (cxms_array_grow((void **)&o->frame_of_page, &d->cap_frame, n,
+			    sizeof(*o->frame_of_page)) < 0 ||
+	    cxms_array_grow((void **)&o->place_of_page, &d->cap_place, n,
+			    sizeof(*o->place_of_page)) < 0)
+		return no_memory(n, err);
+	for (size_t i = before; i < d->cap_place; i++)
+		o->place_of_page[i] = 0;
+	return 0;
+}
+
 int cxms_place_split(const struct cxms_policy_ops *policy, const struct cxms_policy_page *page,
 		     size_t n_page, double local_pct, uint64_t seed, const struct cxms_fabric *f,
 		     struct cxms_placement *out, struct cxms_err *err)
 {
 	uint8_t *local = malloc(n_page + 1);
-	struct deal deal = {.f = f, .out = out, .given = calloc(f->n_region, sizeof(*deal.given))};
-	int rc = 0;
-	*out = (struct cxms_placement){.n_place = f->n_host_target};
-	out->place_of_page = calloc(n_page + 1, sizeof(*out->place_of_page));
-	out->frame_of_page = calloc(n_page + 1, sizeof(*out->frame_of_page));
-	out->bytes = calloc(f->n_host_target, sizeof(*out->bytes));
-	if (!local || !deal.given || !out->place_of_page || !out->frame_of_page || !out->bytes)
-		rc = cxms_fail(err, ENOMEM, "out of memory for %zu pages", n_page);
+	struct cxms_deal deal;
+	int rc = cxms_deal_init(&deal, f, out, err);
+	if (!rc)
+		rc = local ? cxms_deal_room(&deal, n_page + 1, err) : no_memory(n_page, err);
 	if (!rc)
 		rc = policy->split(page, n_page, local_pct, seed, local, err);
 	for (size_t i = 0; i < n_page && !rc; i++) {
@@ -89,14 +113,14 @@ int cxms_place_split(const struct cxms_policy_ops *policy, const struct cxms_pol
 		if (local[i])
 			out->bytes[0] += bytes;
 		else
-			deal_page(&deal, i, bytes);
+			cxms_deal_page(&deal, i, bytes);
 	}
 	double total = rc ? 0 : out->bytes[0] + deal.total;
 	if (!rc)
 		out->local_pct = total > 0 ? 100 * out->bytes[0] / total : local_pct;
 	else
 		cxms_placement_fini(out);
-	free(deal.given);
+	cxms_deal_fini(&deal);
 	free(local);
 	return rc;
 }

@@ -19,6 +19,23 @@ struct cxms_placement {
 	double local_pct; /* measured; as asked where no page is known */
 };
 
+/** struct cxms_deal - CXL pages being dealt into @out, in order of page number */
+struct cxms_deal {
+	const struct cxms_fabric *f;
+	struct cxms_placement *out;
+	double *given; /* [region] bytes */
+	double total;
+	size_t cap_place, cap_frame; /* of out's arrays */
+};
+/** @out: emptied; freed with cxms_placement_fini(). 0 or -ENOMEM. Owner: cxms_deal_fini() */
+int cxms_deal_init(struct cxms_deal *d, const struct cxms_fabric *f, struct cxms_placement *out,
+		   struct cxms_err *err);
+void cxms_deal_fini(struct cxms_deal *d);
+/** @out has room for @n pages; those that are new are local. 0 or -ENOMEM */
+int cxms_deal_room(struct cxms_deal *d, size_t n, struct cxms_err *err);
+/** the next page for which there is room goes to CXL */
+void cxms_deal_page(struct cxms_deal *d, size_t page, double bytes);
+
 /**
  * cxms_place_split() - ask the policy, then deal CXL pages over the regions
  *

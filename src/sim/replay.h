@@ -11,6 +11,7 @@
 struct cxms_err;
 struct cxms_log;
 struct cxms_trace_reader;
+struct cxms_xearly;
 
 enum cxms_blocked { CXMS_BLOCKED_STRETCH, CXMS_BLOCKED_KEEP };
 
@@ -25,7 +26,8 @@ struct cxms_replay_cfg {
 	uint64_t seed;
 	unsigned jobs; /* threads that evaluate; the result is the same for any number */
 	enum cxms_blocked blocked;
-	uint64_t llc_bytes; /* 0 = from the staircase of the recording, else llc of facts */
+	uint64_t llc_bytes;	   /* 0 = from the staircase of the recording, else llc of facts */
+	struct cxms_xearly *early; /* what was done while the recording grew; NULL = nothing */
 	struct cxms_log *log;
 };
 

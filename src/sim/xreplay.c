@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "sim/asked.h"
@@ -14,147 +13,21 @@
 #include "sim/place_split.h"
 #include "sim/xengine.h"
 #include "sim/xorder.h"
+#include "sim/xpass.h"
 #include "topo/topo.h"
 #include "trace/trace.h"
 
 #define CONFIDENCE_PCT 90.0
+#define EVENTS_AT_ONCE 256
 #define Z90	       1.645 /* two-sided 90 % of a normal distribution */
 /* Nine of ten points of the cycle-level reference (tests/data/gem5) lie within both: error of what
  * memory adds, of the slowdown as a whole. */
 #define CXMS_WINDOW_ADDED_ERROR	   0.29
 #define CXMS_WINDOW_SLOWDOWN_ERROR 0.11
-#define EVENTS_AT_ONCE		   256
 
-/* Address space of a process: a fork shares its parent's pages, an exec begins a new one. */
-struct space {
-	uint32_t pid, space;
-};
-
-/* One reading of the recording: of pages, or of everything for one topology. */
-struct pass {
-	struct cxms_xpages *pages;
-	bool counts_heat, counts_totals;
-	struct cxms_xengine *engine;
-	size_t n_engine;
-	struct cxms_xorder
-		*order; /* of several threads; NULL = one, the engines take it directly */
-	size_t n_begun; /* threads and processes beside the first */
-	struct space *space;
-	size_t n_space, cap_space;
-	uint32_t next_space;
-	struct cxms_exact_result *xr;
-	struct cxms_warnings *warnings;
-};
-
-static uint32_t *space_of(struct pass *p, uint32_t pid)
+static unsigned page_shift(const struct cxms_facts *facts)
 {
-	for (size_t i = p->n_space; i-- > 0;)
-		if (p->space[i].pid == pid)
-			return &p->space[i].space;
-	return NULL;
-}
-
-static int note_process(struct pass *p, const struct cxms_xcontrol *c, struct cxms_err *err)
-{
-	uint32_t *mine = space_of(p, c->pid), *parent = space_of(p, (uint32_t)c->b);
-	uint32_t space = c->flag && parent ? *parent : p->next_space++;
-	if (mine) {
-		*mine = space;
-		return 0;
-	}
-	if (cxms_array_grow((void **)&p->space, &p->cap_space, p->n_space + 1, sizeof(*p->space)) <
-	    0)
-		return cxms_fail(err, ENOMEM, "out of memory for a process");
-	p->space[p->n_space++] = (struct space){c->pid, space};
-	return 0;
-}
-
-static void add_totals(const struct cxms_xcontrol *c, struct cxms_exact_result *xr)
-{
-	const uint64_t *n = c->count;
-	if (c->n_count < CXMS_XN_COUNT)
-		return;
-	xr->insns += n[CXMS_XN_INSNS];
-	xr->timed_insns += n[CXMS_XN_TIMED_INSNS];
-	xr->roi_entries += n[CXMS_XN_ROI_ENTRIES];
-	xr->roi_exits += n[CXMS_XN_ROI_EXITS];
-	xr->branches += n[CXMS_XN_BRANCH];
-}
-
-static int on_control(void *arg, const struct cxms_xcontrol *c, struct cxms_err *err)
-{
-	struct pass *p = arg;
-	uint32_t page;
-	int rc = 0;
-	if (c->type == CXMS_XC_THREAD)
-		return 0; /* stands before the first message of all */
-	if (c->type == CXMS_XC_HELLO)
-		rc = note_process(p, c, err);
-	const uint32_t *space = space_of(p, c->pid);
-	if (!rc && !space)
-		rc = cxms_fail(err, EINVAL,
-			       "the exact stream is damaged: a process without a begin");
-	if (!rc && c->type == CXMS_XC_PAGE && p->counts_heat)
-		rc = cxms_xpages_add(p->pages, *space,
-				     c->a << (CXMS_XS_PAGE_SHIFT - CXMS_XS_LINE_SHIFT), &page, err);
-	if (!rc && c->type == CXMS_XC_COUNTS && p->counts_totals)
-		add_totals(c, p->xr);
-	p->n_begun += c->type == CXMS_XC_CLONE || (c->type == CXMS_XC_HELLO && c->flag);
-	if (p->order)
-		return rc ? rc : cxms_xorder_control(p->order, *space, c, err);
-	for (size_t i = 0; i < p->n_engine && !rc; i++)
-		rc = cxms_xengine_control(&p->engine[i], *space, c, err);
-	return rc;
-}
-
-static int on_run(void *arg, const struct cxms_xrun *run, struct cxms_err *err)
-{
-	struct pass *p = arg;
-	const uint32_t *space = space_of(p, run->pid);
-	int rc = space ? 0
-		       : cxms_fail(err, EINVAL,
-				   "the exact stream is damaged: a process without a begin");
-	for (size_t i = 0; i < run->n_event && p->counts_heat && !rc; i++) {
-		const struct cxms_xevent *e = &run->event[i];
-		uint32_t page;
-		if (e->line == 0)
-			continue; /* stays in the caches */
-		rc = cxms_xpages_add(p->pages, *space, e->line, &page, err);
-		if (!rc)
-			p->pages->page[page].heat += e->kind == CXMS_XE_MEM;
-	}
-	if (p->order)
-		return rc ? rc : cxms_xorder_run(p->order, *space, run, err);
-	for (size_t i = 0; i < p->n_engine && !rc; i++)
-		rc = cxms_xengine_run(&p->engine[i], *space, run, err);
-	return rc;
-}
-
-static int read_all(struct pass *p, bool split_uops, struct cxms_trace_reader *reader,
-		    struct cxms_log *log, const char *what, struct cxms_err *err)
-{
-	struct cxms_event ev[EVENTS_AT_ONCE];
-	struct cxms_xread *x = NULL;
-	const struct cxms_xsink sink = {p, on_run, on_control};
-	size_t n = 1;
-	int rc = cxms_xread_new(split_uops, &x, err);
-	p->next_space = 0;
-	p->n_space = 0;
-	cxms_trace_reader_rewind(reader);
-	while (!rc && n > 0) {
-		rc = cxms_trace_read(reader, ev, EVENTS_AT_ONCE, &n, err);
-		for (size_t i = 0; i < n && !rc; i++)
-			if (ev[i].kind == CXMS_EV_EXACT)
-				rc = cxms_xread_packet(x, ev[i].exact.data, ev[i].exact.len, &sink,
-						       err);
-		cxms_log_progress(
-			log, "%s: %llu MiB", what,
-			(unsigned long long)(cxms_trace_reader_stats(reader)->raw_bytes >> 20));
-	}
-	if (!rc && p->order)
-		rc = cxms_xorder_finish(p->order, err);
-	cxms_xread_free(x);
-	return rc;
+	return facts->exact.tlb_page_bytes == 2u << 20 ? 21 : CXMS_XS_PAGE_SHIFT;
 }
 
 /* Lanes of one topology: everything local first, then the placements asked for. */
@@ -167,6 +40,8 @@ struct plan {
 	size_t n_engine;
 	size_t per_engine; /* lanes of an engine: one where threads have each lane's own order */
 	struct cxms_xengine *engine;
+	struct cxms_deal deal; /* early: pages on CXL, as far as they are known */
+	struct cxms_placement dealt;
 };
 
 static void plan_fini(struct plan *p)
@@ -177,26 +52,53 @@ static void plan_fini(struct plan *p)
 		cxms_xengine_fini(&p->engine[i]);
 	free(p->place);
 	free(p->engine);
+	cxms_deal_fini(&p->deal);
+	cxms_placement_fini(&p->dealt);
 	cxms_fabric_fini(&p->fabric);
+}
+
+static int plan_begin(struct plan *p, const struct cxms_replay_cfg *cfg, uint32_t index,
+		      const struct cxms_facts *facts, size_t per_engine, struct cxms_err *err)
+{
+	*p = (struct plan){.topo = cfg->topo[index],
+			   .asked = cxms_asked_of(cfg, cfg->topo[index]),
+			   .per_engine = per_engine};
+	p->n_place = p->asked.n_policy * p->asked.n_split;
+	return cxms_fabric_build(p->topo, (double)facts->mem_latency_ps, &p->fabric, err);
+}
+
+static double pct_of(const struct plan *p, size_t place)
+{
+	return p->asked.split_pct[place % p->asked.n_split];
 }
 
 static int place_pages(struct plan *p, const struct cxms_xpages *pages, uint64_t seed,
 		       struct cxms_err *err)
 {
 	int rc = 0;
-	p->n_place = p->asked.n_policy * p->asked.n_split;
 	p->place = calloc(p->n_place + 1, sizeof(*p->place));
 	if (!p->place)
 		return cxms_fail(err, ENOMEM, "out of memory");
 	for (size_t i = 0; i < p->n_place && !rc; i++)
 		rc = cxms_place_split(cxms_policy_find(p->asked.policy[i / p->asked.n_split]),
-				      pages->page, pages->n,
-				      p->asked.split_pct[i % p->asked.n_split], seed, &p->fabric,
+				      pages->page, pages->n, pct_of(p, i), seed, &p->fabric,
 				      &p->place[i], err);
 	return rc;
 }
 
+struct lane_ref {
+	struct cxms_xengine *e;
+	unsigned lane;
+};
+
 /* Lane 0 of the first engine is the baseline; placement i has lane i + 1 in that order. */
+static struct lane_ref lane_of(const struct plan *p, size_t place)
+{
+	size_t lane = place + 1;
+	return (struct lane_ref){&p->engine[lane / p->per_engine],
+				 (unsigned)(lane % p->per_engine)};
+}
+
 static int start_engines(struct plan *p, struct cxms_xpages *pages, uint64_t walk_ps,
 			 struct cxms_err *err)
 {
@@ -214,27 +116,18 @@ static int start_engines(struct plan *p, struct cxms_xpages *pages, uint64_t wal
 		e->n_lane = (unsigned)(left < p->per_engine ? left : p->per_engine);
 		cxms_xengine_host(p->topo, walk_ps, &e->window);
 		rc = cxms_xengine_init(e, err);
-		for (unsigned l = 0; l < e->n_lane && !rc; l++) {
-			size_t lane = i * p->per_engine + l;
-			if (lane == 0)
-				continue;
-			e->lane[l].place = &p->place[lane - 1];
-			e->lane[l].n_page = pages->n;
-		}
 	}
 	return rc;
 }
 
-struct lane_ref {
-	const struct cxms_xengine *e;
-	unsigned lane;
-};
-
-static struct lane_ref lane_of(const struct plan *p, size_t place)
+/* Each lane its placement. */
+static void place_lanes(struct plan *p, const struct cxms_xpages *pages)
 {
-	size_t lane = place + 1;
-	return (struct lane_ref){&p->engine[lane / p->per_engine],
-				 (unsigned)(lane % p->per_engine)};
+	for (size_t i = 0; i < p->n_place; i++) {
+		struct lane_ref at = lane_of(p, i);
+		at.e->lane[at.lane].place = &p->place[i];
+		at.e->lane[at.lane].n_page = pages->n;
+	}
 }
 
 /*
@@ -406,42 +299,68 @@ static void add_counts(const struct plan *p, struct cxms_exact_result *xr)
 			     : 0;
 }
 
-static int run_topology(const struct cxms_replay_cfg *cfg, uint32_t index,
-			struct cxms_trace_reader *reader, struct cxms_xpages *pages, bool threaded,
-			struct cxms_result *out, struct cxms_err *err)
+static int read_topology(struct plan *p, const struct cxms_replay_cfg *cfg,
+			 struct cxms_trace_reader *reader, struct cxms_xpages *pages,
+			 struct cxms_err *err)
 {
 	const struct cxms_facts *facts = &cxms_trace_reader_head(reader)->facts;
-	struct plan p = {.topo = cfg->topo[index],
-			 .asked = cxms_asked_of(cfg, cfg->topo[index]),
-			 .per_engine = threaded ? 1 : CXMS_LANES};
-	struct pass pass = {.pages = pages, .counts_totals = index == 0, .xr = &out->xr};
+	struct cxms_xpass pass = {.pages = pages};
+	int rc = place_pages(p, pages, cfg->seed, err);
+	if (!rc)
+		rc = start_engines(p, pages, facts->walk_ps, err);
+	if (!rc)
+		place_lanes(p, pages);
+	if (!rc && p->per_engine == 1)
+		rc = cxms_xorder_new(p->engine, p->n_engine, &pass.order, err);
+	if (!rc)
+		rc = cxms_xpass_add(&pass, p->engine, p->n_engine, err);
+	if (!rc)
+		rc = cxms_xpass_read(&pass, !p->topo->host.uops_fused, reader, cfg->log, "replay",
+				     err);
+	cxms_xorder_free(pass.order);
+	cxms_xpass_fini(&pass);
+	return rc;
+}
+
+static int fill_topology(const struct plan *p, uint32_t index, const struct cxms_facts *facts,
+			 struct cxms_result *out, struct cxms_err *err)
+{
 	double repeat = facts->exact.detail_insns ? (double)facts->exact.period_insns /
 							    (double)facts->exact.detail_insns
 						  : 1;
-	int rc = cxms_fabric_build(p.topo, (double)facts->mem_latency_ps, &p.fabric, err);
-	if (!rc)
-		rc = place_pages(&p, pages, cfg->seed, err);
-	if (!rc)
-		rc = start_engines(&p, pages, facts->walk_ps, err);
-	if (!rc && threaded)
-		rc = cxms_xorder_new(p.engine, p.n_engine, &pass.order, err);
-	if (!rc) {
-		pass.engine = p.engine;
-		pass.n_engine = p.n_engine;
-		rc = read_all(&pass, !p.topo->host.uops_fused, reader, cfg->log, "replay", err);
-	}
-	if (!rc && cxms_xengine_end_ps(&p.engine[0], 0) == 0)
-		rc = cxms_fail(err, ENODATA,
-			       "nothing in the recording was timed; was the region "
-			       "of interest ever entered?");
-	for (size_t i = 0; i < p.n_place && !rc; i++)
-		rc = fill_split(&p, i, index, repeat, &out->split[out->n_split++], err);
+	int rc = 0;
+	if (cxms_xengine_end_ps(&p->engine[0], 0) == 0)
+		return cxms_fail(err, ENODATA,
+				 "nothing in the recording was timed; was the region "
+				 "of interest ever entered?");
+	for (size_t i = 0; i < p->n_place && !rc; i++)
+		rc = fill_split(p, i, index, repeat, &out->split[out->n_split++], err);
 	if (!rc && index == 0)
-		add_counts(&p, &out->xr);
+		add_counts(p, &out->xr);
 	if (!rc)
-		warn_of_gaps(&p, &out->warnings);
-	free(pass.space);
-	cxms_xorder_free(pass.order);
+		warn_of_gaps(p, &out->warnings);
+	return rc;
+}
+
+/* @early: of this topology, taken; NULL = none. */
+static int run_topology(const struct cxms_replay_cfg *cfg, uint32_t index,
+			struct cxms_trace_reader *reader, struct cxms_xpages *pages, bool threaded,
+			struct plan *early, struct cxms_result *out, struct cxms_err *err)
+{
+	const struct cxms_facts *facts = &cxms_trace_reader_head(reader)->facts;
+	struct plan p = {0};
+	int rc = 0;
+	if (early && early->n_engine > 0) {
+		rc = place_pages(early, pages, cfg->seed, err);
+		if (!rc)
+			rc = fill_topology(early, index, facts, out, err);
+		return rc;
+	}
+	rc = plan_begin(&p, cfg, index, facts, threaded ? 1 : CXMS_LANES, err);
+	if (!rc)
+		rc = read_topology(&p, cfg, reader, pages, err);
+	if (!rc)
+		rc = fill_topology(&p, index, facts, out, err);
 	plan_fini(&p);
 	return rc;
 }
@@ -466,14 +385,166 @@ static int check_hosts(const struct cxms_replay_cfg *cfg, const struct cxms_exac
 	return 0;
 }
 
+/* Once over everything for the pages, the totals, and whether there is more than one thread. */
 static int read_pages(const struct cxms_replay_cfg *cfg, struct cxms_trace_reader *reader,
-		      struct cxms_xpages *pages, bool *threaded, struct cxms_err *err)
+		      struct cxms_xpages *pages, struct cxms_exact_result *totals, bool *threaded,
+		      struct cxms_err *err)
 {
-	struct pass pass = {.pages = pages, .counts_heat = true};
-	int rc = read_all(&pass, false, reader, cfg->log, "pages", err);
+	struct cxms_xpass pass = {.pages = pages, .counts_heat = true, .xr = totals};
+	int rc = cxms_xpass_read(&pass, false, reader, cfg->log, "pages", err);
 	*threaded = pass.n_begun > 0;
-	free(pass.space);
+	cxms_xpass_fini(&pass);
 	return rc;
+}
+
+struct cxms_xearly {
+	const struct cxms_replay_cfg *cfg; /* borrowed */
+	struct cxms_xpages pages;
+	struct cxms_xpass pass;
+	struct cxms_xread *read;
+	struct cxms_exact_result totals;
+	struct plan *plan; /* [n_topo]; without engines: replayed afterwards */
+	uint64_t n_packet;
+	bool failed; /* what was done is of no use */
+};
+
+int cxms_xearly_new(const struct cxms_replay_cfg *cfg, struct cxms_xearly **out,
+		    struct cxms_err *err)
+{
+	struct cxms_xearly *x = calloc(1, sizeof(*x));
+	int rc = x ? 0 : cxms_fail(err, ENOMEM, "out of memory");
+	if (!rc) {
+		x->cfg = cfg;
+		x->plan = calloc(cfg->n_topo, sizeof(*x->plan));
+		rc = x->plan ? cxms_xread_new(!cfg->topo[0]->host.uops_fused, &x->read, err)
+			     : cxms_fail(err, ENOMEM, "out of memory");
+	}
+	if (rc)
+		cxms_xearly_free(x);
+	else
+		*out = x;
+	return rc;
+}
+
+static void drop_engines(struct cxms_xearly *x)
+{
+	x->pass.n_engine = 0;
+	for (size_t i = 0; x->plan && i < x->cfg->n_topo; i++) {
+		plan_fini(&x->plan[i]);
+		x->plan[i] = (struct plan){0};
+	}
+}
+
+void cxms_xearly_free(struct cxms_xearly *x)
+{
+	if (!x)
+		return;
+	drop_engines(x);
+	free(x->plan);
+	cxms_xread_free(x->read);
+	cxms_xpass_fini(&x->pass);
+	cxms_xpages_fini(&x->pages);
+	free(x);
+}
+
+/* Where the page goes is known when it is first touched: either all are local or none. Other
+ * shares are met to within a page of all there are. */
+static bool is_settled(const struct plan *p)
+{
+	for (size_t i = 0; i < p->n_place; i++)
+		if (pct_of(p, i) > 0 && pct_of(p, i) < 100)
+			return false;
+	return true;
+}
+
+/* New pages are dealt before anything is asked of them. */
+static int deal_pages(void *arg, struct cxms_err *err)
+{
+	struct cxms_xearly *x = arg;
+	size_t n = x->pages.n;
+	for (size_t i = 0; i < x->cfg->n_topo; i++) {
+		struct plan *p = &x->plan[i];
+		if (p->n_engine == 0)
+			continue;
+		if (cxms_deal_room(&p->deal, n, err) < 0)
+			return -ENOMEM;
+		for (size_t k = x->pass.n_told; k < n; k++)
+			cxms_deal_page(&p->deal, k, (double)x->pages.page[k].bytes);
+		for (size_t k = 0; k < p->n_place; k++) {
+			struct lane_ref at = lane_of(p, k);
+			at.e->lane[at.lane].n_page = n;
+		}
+	}
+	return 0;
+}
+
+static int begin_topology(struct cxms_xearly *x, uint32_t index, const struct cxms_facts *facts)
+{
+	struct plan *p = &x->plan[index];
+	const struct cxms_replay_cfg *cfg = x->cfg;
+	int rc = plan_begin(p, cfg, index, facts, CXMS_LANES, NULL);
+	if (rc || !is_settled(p) ||
+	    cfg->topo[index]->host.uops_fused != cfg->topo[0]->host.uops_fused)
+		return rc;
+	rc = start_engines(p, &x->pages, facts->walk_ps, NULL);
+	if (!rc)
+		rc = cxms_deal_init(&p->deal, &p->fabric, &p->dealt, NULL);
+	for (size_t i = 0; i < p->n_place && !rc; i++) {
+		struct lane_ref at = lane_of(p, i);
+		at.e->lane[at.lane].place = pct_of(p, i) < 100 ? &p->dealt : NULL;
+	}
+	return rc ? rc : cxms_xpass_add(&x->pass, p->engine, p->n_engine, NULL);
+}
+
+void cxms_xearly_begin(struct cxms_xearly *x, const struct cxms_facts *facts)
+{
+	x->pages.shift = page_shift(facts);
+	x->pass.pages = &x->pages;
+	x->pass.counts_heat = true;
+	x->pass.xr = &x->totals;
+	x->pass.on_pages = deal_pages;
+	x->pass.arg = x;
+	for (uint32_t i = 0; i < x->cfg->n_topo && !x->failed; i++)
+		x->failed = begin_topology(x, i, facts) < 0;
+}
+
+void cxms_xearly_packet(struct cxms_xearly *x, const void *data, size_t len)
+{
+	x->n_packet++;
+	if (!x->failed)
+		x->failed = cxms_xpass_packet(&x->pass, x->read, data, len, NULL) < 0;
+	if (x->failed || x->pass.n_begun > 0)
+		drop_engines(x);
+}
+
+/* Is what was done while the program ran of the recording as it stands? Reads it to its end, since
+ * its last block has the totals of the run. */
+static int check_early(const struct cxms_xearly *x, struct cxms_trace_reader *reader, bool *fits,
+		       struct cxms_err *err)
+{
+	struct cxms_event ev[EVENTS_AT_ONCE];
+	uint64_t n_packet = 0;
+	size_t n = 1;
+	int rc = 0;
+	*fits = false;
+	while (x && !x->failed && n > 0 && !rc) {
+		rc = cxms_trace_read(reader, ev, EVENTS_AT_ONCE, &n, err);
+		for (size_t i = 0; i < n && !rc; i++)
+			n_packet += ev[i].kind == CXMS_EV_EXACT;
+	}
+	*fits = x && !x->failed && n_packet == x->n_packet && n_packet > 0;
+	return rc;
+}
+
+/* How much is left to replay. */
+static void tell_early(const struct cxms_xearly *x)
+{
+	size_t done = 0;
+	for (size_t i = 0; i < x->cfg->n_topo; i++)
+		done += x->plan[i].n_engine > 0;
+	cxms_log(x->cfg->log, CXMS_LOG_INFO,
+		 "while the program ran: pages counted, %zu of %zu topologies replayed", done,
+		 x->cfg->n_topo);
 }
 
 /* Figures of the window that no source gives; tests/data/gem5 has what they are worth. */
@@ -528,13 +599,9 @@ static void finish(const struct cxms_replay_cfg *cfg, struct cxms_trace_reader *
 	list_assumed(out);
 }
 
-int cxms_xreplay_run(const struct cxms_replay_cfg *cfg, struct cxms_trace_reader *reader,
-		     struct cxms_result *out, struct cxms_err *err)
+static int begin_result(const struct cxms_replay_cfg *cfg, const struct cxms_trace_head *head,
+			struct cxms_result *out, struct cxms_err *err)
 {
-	const struct cxms_trace_head *head = cxms_trace_reader_head(reader);
-	struct cxms_xpages pages = {
-		.shift = head->facts.exact.tlb_page_bytes == 2u << 20 ? 21 : CXMS_XS_PAGE_SHIFT};
-	bool threaded = false;
 	int rc = check_hosts(cfg, &head->facts.exact, err);
 	out->exact = true;
 	out->facts = head->facts;
@@ -546,12 +613,32 @@ int cxms_xreplay_run(const struct cxms_replay_cfg *cfg, struct cxms_trace_reader
 	out->split = calloc(cxms_asked_count(cfg) + 1, sizeof(*out->split));
 	if (!rc && (!out->split || cxms_asked_argv(head, out)))
 		rc = cxms_fail(err, ENOMEM, "out of memory for the result");
+	return rc;
+}
+
+int cxms_xreplay_run(const struct cxms_replay_cfg *cfg, struct cxms_trace_reader *reader,
+		     struct cxms_result *out, struct cxms_err *err)
+{
+	const struct cxms_trace_head *head = cxms_trace_reader_head(reader);
+	struct cxms_xpages own = {.shift = page_shift(&head->facts)}, *pages = &own;
+	struct cxms_xearly *early = cfg->early;
+	bool threaded = false, fits = false;
+	int rc = begin_result(cfg, head, out, err);
 	if (!rc)
-		rc = read_pages(cfg, reader, &pages, &threaded, err);
+		rc = check_early(early, reader, &fits, err);
+	if (!rc && fits) {
+		pages = &early->pages;
+		threaded = early->pass.n_begun > 0;
+		out->xr = early->totals;
+		tell_early(early);
+	} else if (!rc) {
+		rc = read_pages(cfg, reader, pages, &out->xr, &threaded, err);
+	}
 	for (uint32_t i = 0; i < cfg->n_topo && !rc; i++)
-		rc = run_topology(cfg, i, reader, &pages, threaded, out, err);
+		rc = run_topology(cfg, i, reader, pages, threaded, fits ? &early->plan[i] : NULL,
+				  out, err);
 	if (!rc)
-		finish(cfg, reader, &pages, out);
-	cxms_xpages_fini(&pages);
+		finish(cfg, reader, pages, out);
+	cxms_xpages_fini(&own);
 	return rc;
 }

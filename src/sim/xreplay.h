@@ -3,7 +3,10 @@
 #ifndef CXMS_SIM_XREPLAY_H
 #define CXMS_SIM_XREPLAY_H
 
+#include <stddef.h>
+
 struct cxms_err;
+struct cxms_facts;
 struct cxms_replay_cfg;
 struct cxms_result;
 struct cxms_trace_reader;
@@ -16,5 +19,20 @@ struct cxms_trace_reader;
  */
 int cxms_xreplay_run(const struct cxms_replay_cfg *cfg, struct cxms_trace_reader *reader,
 		     struct cxms_result *out, struct cxms_err *err);
+
+/* What of a replay is done while the program still runs, on what is recorded: its pages are counted
+ * for every replay; topologies are replayed of which only splits of 100 and 0 are asked, where a
+ * page's place is known when it is touched, until a second thread begins. The result is the same.
+ */
+struct cxms_xearly;
+
+/** @cfg: that of the replay to come, borrowed. 0 or -ENOMEM. Owner: cxms_xearly_free() */
+int cxms_xearly_new(const struct cxms_replay_cfg *cfg, struct cxms_xearly **out,
+		    struct cxms_err *err);
+void cxms_xearly_free(struct cxms_xearly *x);
+/** @facts: of the recording, before its first packet */
+void cxms_xearly_begin(struct cxms_xearly *x, const struct cxms_facts *facts);
+/** every packet that is recorded, in that order; where it fails, the replay does it all itself */
+void cxms_xearly_packet(struct cxms_xearly *x, const void *data, size_t len);
 
 #endif

@@ -3,11 +3,14 @@
 #include "play.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "base/buf.h"
 #include "base/rng.h"
 #include "core/xstream.h"
+#include "report/report.h"
 #include "sim/exact_host.h"
+#include "sim/xreplay.h"
 
 #define HOST                                                                                       \
 	"schema: 1\nhost:\n  cpu: {frequency: 2GHz, cores: 4, width: 4, uops: split, "             \
@@ -370,6 +373,69 @@ static void test_together_or_alone_the_same(void **state)
 	close(fd);
 }
 
+/* What is told of a recording while it is made; @most: packets, the rest is kept from it. */
+static struct cxms_xearly *early_of(const struct cxms_replay_cfg *cfg, int fd, int most)
+{
+	struct cxms_trace_reader *reader = NULL;
+	struct cxms_xearly *early = NULL;
+	struct cxms_event ev[64];
+	size_t n = 1;
+	assert_int_equal(cxms_trace_reader_open_fd(fd, "it", &reader, NULL), 0);
+	assert_int_equal(cxms_xearly_new(cfg, &early, NULL), 0);
+	cxms_xearly_begin(early, &cxms_trace_reader_head(reader)->facts);
+	while (n > 0) {
+		assert_int_equal(cxms_trace_read(reader, ev, PLAY_COUNT(ev), &n, NULL), 0);
+		for (size_t i = 0; i < n && most > 0; i++, most--)
+			cxms_xearly_packet(early, ev[i].exact.data, ev[i].exact.len);
+	}
+	cxms_trace_reader_close(reader);
+	return early;
+}
+
+static void report_of(int fd, const struct cxms_replay_cfg *cfg, struct cxms_buf *json)
+{
+	struct cxms_result *r = play_replay(fd, cfg);
+	assert_int_equal(cxms_report_json(r, json, NULL), 0);
+	cxms_result_free(r);
+}
+
+/* Whatever can be done early, and whatever was missed: the report is the same, byte for byte. */
+static void test_early_or_late_the_same(void **state)
+{
+	static const double splits[] = {0, 100, 50};
+	static const int most[] = {INT32_MAX, 2, 0};
+	const char *two = "devices:\n"
+			  "  mem0: {type: memdev, upstream: host, latency: 180ns, bandwidth: "
+			  "8GB/s, capacity: 64GiB}\n"
+			  "  mem1: {type: memdev, upstream: host, latency: 400ns, bandwidth: "
+			  "8GB/s, capacity: 64GiB}\n"
+			  "regions:\n  - {name: all, targets: [mem0, mem1], granularity: 4KiB}\n";
+	char both[4096];
+	(void)state;
+	snprintf(both, sizeof(both), "%s%s%s", HOST, LOCAL("unlimited"), two);
+	struct cxms_topo *t[] = {play_topology(HOST LOCAL("30GB/s") MEMDEV("250ns", "4GB/s")),
+				 play_topology(both)};
+	for (unsigned k = 0; k < 4 * 3 * 3; k++) {
+		struct cxms_replay_cfg cfg = {.topo = (const struct cxms_topo *const *)t,
+					      .n_topo = 2,
+					      .split_pct = splits,
+					      .n_split = 1 + k % 3,
+					      .seed = 3};
+		struct cxms_buf late = {0}, early = {0};
+		int fd = k / 9 ? mixture(k / 9, 30000) : two_threads(true);
+		report_of(fd, &cfg, &late);
+		cfg.early = early_of(&cfg, fd, most[k / 3 % 3]);
+		report_of(fd, &cfg, &early);
+		assert_string_equal(cxms_buf_text(&early), cxms_buf_text(&late));
+		cxms_xearly_free(cfg.early);
+		cxms_buf_fini(&late);
+		cxms_buf_fini(&early);
+		close(fd);
+	}
+	cxms_topo_free(t[0]);
+	cxms_topo_free(t[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -380,6 +446,7 @@ int main(void)
 		cmocka_unit_test(test_who_waits_comes_after_its_waker),
 		cmocka_unit_test(test_threads_share_what_a_device_passes),
 		cmocka_unit_test(test_together_or_alone_the_same),
+		cmocka_unit_test(test_early_or_late_the_same),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

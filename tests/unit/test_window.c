@@ -362,8 +362,28 @@ static void test_lanes_stand_alone_and_grow_with_latency(void **state)
 		cxms_block_fini(&code[i]);
 }
 
+/* Cycles of 30 runs of @b and 4000 uops of other work after them. */
+static double burst_cyc(const struct cxms_window_cfg *cfg, const struct cxms_block *b)
+{
+	struct cxms_block work = code_of(nops, ones, 8, NULL, 0, NULL, 0);
+	struct cxms_window *w = window_of(cfg, 2);
+	double first = 0;
+	for (int i = 0; i < 11; i++) {
+		for (int k = 0; k < 30; k++)
+			run(w, b, &from_memory, 1);
+		for (int k = 0; k < 500; k++)
+			run(w, &work, NULL, 0);
+		first = i == 0 ? time_cyc(w, 1) : first;
+	}
+	double out = (time_cyc(w, 1) - first) / 10;
+	cxms_window_free(w);
+	cxms_block_fini(&work);
+	return out;
+}
+
 /* Three moves wait for each miss: so many misses are in flight as the scheduler has room for their
- * moves, whether it holds few or many. */
+ * moves, whether it holds few or many. The second half of a burst waits for the
+ * first, not more. */
 static void test_the_scheduler_bounds_what_waits(void **state)
 {
 	/* mov rbx, [rcx]; three times mov rdx, rbx */
@@ -386,6 +406,9 @@ static void test_the_scheduler_bounds_what_waits(void **state)
 		if (fabs(got / want - 1) > 0.03)
 			fail_msg("scheduler of %u: %g cycles a block, not %g", sizes[i], got, want);
 	}
+	cfg.scheduler = 48;
+	double burst = burst_cyc(&cfg, &b);
+	assert_true(fabs(burst / (300 + (30 * 4 + 500 * 8) / 4.0) - 1) < 0.02);
 	cxms_block_fini(&b);
 }
 

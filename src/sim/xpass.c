@@ -1,0 +1,150 @@
+#include "sim/xpass.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "sim/result.h"
+#include "sim/xorder.h"
+#include "trace/trace.h"
+
+#define EVENTS_AT_ONCE 256
+
+static uint32_t *space_of(struct cxms_xpass *p, uint32_t pid)
+{
+	for (size_t i = p->n_space; i-- > 0;)
+		if (p->space[i].pid == pid)
+			return &p->space[i].space;
+	return NULL;
+}
+
+static int note_process(struct cxms_xpass *p, const struct cxms_xcontrol *c, struct cxms_err *err)
+{
+	uint32_t *mine = space_of(p, c->pid), *parent = space_of(p, (uint32_t)c->b);
+	uint32_t space = c->flag && parent ? *parent : p->next_space++;
+	if (mine) {
+		*mine = space;
+		return 0;
+	}
+	if (cxms_array_grow((void **)&p->space, &p->cap_space, p->n_space + 1, sizeof(*p->space)) <
+	    0)
+		return cxms_fail(err, ENOMEM, "out of memory for a process");
+	p->space[p->n_space++] = (struct cxms_xspace){c->pid, space};
+	return 0;
+}
+
+static void add_totals(const struct cxms_xcontrol *c, struct cxms_exact_result *xr)
+{
+	const uint64_t *n = c->count;
+	if (c->n_count < CXMS_XN_COUNT)
+		return;
+	xr->insns += n[CXMS_XN_INSNS];
+	xr->timed_insns += n[CXMS_XN_TIMED_INSNS];
+	xr->roi_entries += n[CXMS_XN_ROI_ENTRIES];
+	xr->roi_exits += n[CXMS_XN_ROI_EXITS];
+	xr->branches += n[CXMS_XN_BRANCH];
+}
+
+static int on_control(void *arg, const struct cxms_xcontrol *c, struct cxms_err *err)
+{
+	struct cxms_xpass *p = arg;
+	uint32_t page;
+	int rc = 0;
+	if (c->type == CXMS_XC_THREAD)
+		return 0; /* stands before the first message of all */
+	if (c->type == CXMS_XC_HELLO)
+		rc = note_process(p, c, err);
+	const uint32_t *space = space_of(p, c->pid);
+	if (!rc && !space)
+		rc = cxms_fail(err, EINVAL,
+			       "the exact stream is damaged: a process without a begin");
+	if (!rc && c->type == CXMS_XC_PAGE && p->counts_heat)
+		rc = cxms_xpages_add(p->pages, *space,
+				     c->a << (CXMS_XS_PAGE_SHIFT - CXMS_XS_LINE_SHIFT), &page, err);
+	if (!rc && c->type == CXMS_XC_COUNTS && p->xr)
+		add_totals(c, p->xr);
+	p->n_begun += c->type == CXMS_XC_CLONE || (c->type == CXMS_XC_HELLO && c->flag);
+	if (p->order)
+		return rc ? rc : cxms_xorder_control(p->order, *space, c, err);
+	for (size_t i = 0; i < p->n_engine && !rc; i++)
+		rc = cxms_xengine_control(p->engine[i], *space, c, err);
+	return rc;
+}
+
+static int on_run(void *arg, const struct cxms_xrun *run, struct cxms_err *err)
+{
+	struct cxms_xpass *p = arg;
+	const uint32_t *space = space_of(p, run->pid);
+	int rc = space ? 0
+		       : cxms_fail(err, EINVAL,
+				   "the exact stream is damaged: a process without a begin");
+	for (size_t i = 0; i < run->n_event && p->counts_heat && !rc; i++) {
+		const struct cxms_xevent *e = &run->event[i];
+		uint32_t page;
+		if (e->line == 0)
+			continue; /* stays in the caches */
+		rc = cxms_xpages_add(p->pages, *space, e->line, &page, err);
+		if (!rc)
+			p->pages->page[page].heat += e->kind == CXMS_XE_MEM;
+	}
+	if (!rc && p->on_pages && p->n_told < p->pages->n) {
+		rc = p->on_pages(p->arg, err);
+		p->n_told = p->pages->n;
+	}
+	if (p->order)
+		return rc ? rc : cxms_xorder_run(p->order, *space, run, err);
+	for (size_t i = 0; i < p->n_engine && !rc; i++)
+		rc = cxms_xengine_run(p->engine[i], *space, run, err);
+	return rc;
+}
+
+void cxms_xpass_fini(struct cxms_xpass *p)
+{
+	free(p->space);
+	free(p->engine);
+	*p = (struct cxms_xpass){0};
+}
+
+int cxms_xpass_add(struct cxms_xpass *p, struct cxms_xengine *engine, size_t n,
+		   struct cxms_err *err)
+{
+	if (cxms_array_grow((void **)&p->engine, &p->cap_engine, p->n_engine + n,
+			    sizeof(*p->engine)) < 0)
+		return cxms_fail(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < n; i++)
+		p->engine[p->n_engine++] = &engine[i];
+	return 0;
+}
+
+int cxms_xpass_packet(struct cxms_xpass *p, struct cxms_xread *x, const void *data, size_t len,
+		      struct cxms_err *err)
+{
+	const struct cxms_xsink sink = {p, on_run, on_control};
+	return cxms_xread_packet(x, data, len, &sink, err);
+}
+
+int cxms_xpass_read(struct cxms_xpass *p, bool split, struct cxms_trace_reader *reader,
+		    struct cxms_log *log, const char *what, struct cxms_err *err)
+{
+	struct cxms_event ev[EVENTS_AT_ONCE];
+	struct cxms_xread *x = NULL;
+	size_t n = 1;
+	int rc = cxms_xread_new(split, &x, err);
+	cxms_trace_reader_rewind(reader);
+	while (!rc && n > 0) {
+		rc = cxms_trace_read(reader, ev, EVENTS_AT_ONCE, &n, err);
+		for (size_t i = 0; i < n && !rc; i++)
+			if (ev[i].kind == CXMS_EV_EXACT)
+				rc = cxms_xpass_packet(p, x, ev[i].exact.data, ev[i].exact.len,
+						       err);
+		cxms_log_progress(
+			log, "%s: %llu MiB", what,
+			(unsigned long long)(cxms_trace_reader_stats(reader)->raw_bytes >> 20));
+	}
+	if (!rc && p->order)
+		rc = cxms_xorder_finish(p->order, err);
+	cxms_xread_free(x);
+	return rc;
+}
