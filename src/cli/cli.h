@@ -123,7 +123,7 @@ struct cli_eval {
 	double *split_pct;
 	size_t n_split;
 	const struct cxms_axes *axes; /* of a sweep, else NULL; borrowed */
-	struct cxms_replay_cfg cfg; /* all of it, and the options */
+	struct cxms_replay_cfg cfg;   /* all of it, and the options */
 };
 /** everything that can be checked before a program starts; 0 or -errno, errors already printed */
 int cli_eval_load(struct cli *c, struct cli_eval *e);
