@@ -40,12 +40,17 @@ static void solve_thread(struct cxms_solve *s, struct cxms_solve_thread *th)
 	th->bound_ps = th->new_cpu_ps - by_latency;
 }
 
+void cxms_solve_times(struct cxms_solve *s)
+{
+	for (size_t i = 0; i < s->n_thread; i++)
+		solve_thread(s, &s->thread[i]);
+}
+
 static void update(struct cxms_solve *s)
 {
 	for (size_t t = 0; t < s->fabric->n_target; t++)
 		s->latency_ps[t] = cxms_solve_latency_ps(s, t);
-	for (size_t i = 0; i < s->n_thread; i++)
-		solve_thread(s, &s->thread[i]);
+	cxms_solve_times(s);
 }
 
 static bool passes(const struct cxms_fabric_target *t, size_t server)

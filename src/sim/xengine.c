@@ -57,7 +57,10 @@ static void request(void *arg, unsigned lane, uint64_t line, enum cxms_xrequest 
 	}
 	if (x->target_of_page && e->page < x->n_page)
 		target = x->target_of_page[e->page];
-	cxms_xlane_request(x, e->fabric, target, kind, at_ps, out);
+	/* frames of a device go to pages in the order of first touch */
+	uint64_t dpa = ((uint64_t)e->page << e->pages->shift) |
+		       (line << CXMS_XS_LINE_SHIFT & ((1ull << e->pages->shift) - 1));
+	cxms_xlane_request(x, e->fabric, target, kind, dpa, at_ps, out);
 }
 
 int cxms_xengine_init(struct cxms_xengine *e, struct cxms_err *err)
@@ -72,7 +75,7 @@ int cxms_xengine_init(struct cxms_xengine *e, struct cxms_err *err)
 void cxms_xengine_fini(struct cxms_xengine *e)
 {
 	for (unsigned l = 0; l < e->n_lane; l++)
-		cxms_xlane_fini(&e->lane[l], e->fabric);
+		cxms_xlane_fini(&e->lane[l]);
 	for (size_t i = 0; i < e->n_thread; i++)
 		cxms_window_free(e->thread[i].window);
 	free(e->thread);

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "sim/asked.h"
+#include "sim/event_net.h"
 #include "sim/exact_host.h"
 #include "sim/place_split.h"
 #include "sim/xengine.h"
@@ -320,8 +321,7 @@ static void set_targets(const struct plan *p, size_t place, struct lane_ref at, 
 			.loaded_latency_ns = s->reads ? (double)s->latency_ps / (double)s->reads /
 								(double)CXMS_PS_PER_NS
 						      : idle,
-			.utilization_ratio =
-				cxms_xlane_utilization(x, &p->fabric, (uint32_t)t, end)};
+			.utilization_ratio = cxms_net_utilization(x->net, (uint32_t)t, end)};
 		if (seconds > 0) {
 			to->read_bytes_per_s = (double)to->reads * CXMS_LINE_BYTES / seconds;
 			to->write_bytes_per_s = (double)to->writes * CXMS_LINE_BYTES / seconds;
@@ -368,7 +368,7 @@ static void warn_of_gaps(const struct plan *p, struct cxms_warnings *w)
 		for (size_t t = 0; t < e->n_thread && i == 0; t++)
 			undecoded += cxms_window_counts(e->thread[t].window)->undecoded;
 		for (unsigned l = 0; l < e->n_lane; l++)
-			late += cxms_xlane_late(&e->lane[l], &p->fabric);
+			late += cxms_net_late(e->lane[l].net);
 	}
 	if (undecoded)
 		cxms_warn(w, CXMS_W_EXACT_TOOL,

@@ -1,0 +1,333 @@
+#include "sim/event_net.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/units.h"
+#include "mem/calendar.h"
+#include "sim/fabric.h"
+
+enum way { READ, WRITE, WAYS };
+
+/* What one limit of a server is asked, beside the books it keeps itself. */
+struct limit {
+	struct cxms_calendar calendar;
+	uint64_t bytes_per_s;
+	uint64_t asked, asked_bytes, told_wait_ps;
+	uint64_t busy_at_mark_ps;
+};
+
+/* An input queue: when those that were let in last move on. */
+struct queue {
+	uint64_t *until; /* ring of the last @size requests; NULL = holds any number */
+	uint32_t size, next;
+};
+
+/* One limit on the way of a request. */
+struct step {
+	struct limit *limit;
+	struct queue *queue;  /* of the link that begins here; NULL elsewhere */
+	uint32_t bytes[WAYS]; /* 0 = does not pass it */
+};
+
+struct route {
+	struct step *down, *device, *up;
+	size_t n_down, n_device, n_up;
+	struct queue *device_queue;
+	uint64_t idle_ps;
+	uint64_t early; /* requests done before their idle latency */
+};
+
+enum part { UP, DOWN, READ_CAP, WRITE_CAP, TOTAL_CAP, PARTS };
+
+struct cxms_net {
+	const struct cxms_fabric *fabric;
+	struct limit *limit; /* [fabric.n_server * PARTS] */
+	struct queue *queue; /* [fabric.n_server] */
+	struct route *route; /* [fabric.n_target] */
+	struct step *step;   /* of all routes */
+	uint64_t *until;     /* of all queues */
+	uint64_t first_ps, marked_ps;
+};
+
+static const uint32_t wire_down[WAYS] = {(uint32_t)CXMS_WIRE_READ_DOWN_BYTES,
+					 (uint32_t)CXMS_WIRE_WRITE_DOWN_BYTES};
+static const uint32_t wire_up[WAYS] = {(uint32_t)CXMS_WIRE_READ_UP_BYTES,
+				       (uint32_t)CXMS_WIRE_WRITE_UP_BYTES};
+static const uint32_t cap_bytes[PARTS][WAYS] = {[READ_CAP] = {CXMS_LINE_BYTES, 0},
+						[WRITE_CAP] = {0, CXMS_LINE_BYTES},
+						[TOTAL_CAP] = {CXMS_LINE_BYTES, CXMS_LINE_BYTES}};
+
+static uint64_t whole(double bytes_per_s)
+{
+	return isfinite(bytes_per_s) && bytes_per_s < 9e18 ? (uint64_t)llround(bytes_per_s) : 0;
+}
+
+static int init_server(struct limit *l, const struct cxms_server *s, struct cxms_err *err)
+{
+	const double device[PARTS] = {
+		[READ_CAP] = s->read_cap, [WRITE_CAP] = s->write_cap, [TOTAL_CAP] = s->total_cap};
+	const double link[PARTS] = {[UP] = s->dir_bytes_per_s, [DOWN] = s->dir_bytes_per_s};
+	const double *rate = s->kind == CXMS_SERVER_LINK ? link : device;
+	int rc = 0;
+	for (int p = 0; p < PARTS && !rc; p++) {
+		l[p].bytes_per_s = whole(rate[p]);
+		rc = cxms_calendar_init(&l[p].calendar, l[p].bytes_per_s, err);
+	}
+	return rc;
+}
+
+static void add_step(struct limit *l, const uint32_t bytes[WAYS], struct queue *q, struct step *to,
+		     size_t *n)
+{
+	if (l->bytes_per_s)
+		to[(*n)++] =
+			(struct step){.limit = l, .queue = q, .bytes = {bytes[READ], bytes[WRITE]}};
+}
+
+static void add_caps(struct limit *l, struct step *to, size_t *n)
+{
+	for (int p = READ_CAP; p < PARTS; p++)
+		add_step(&l[p], cap_bytes[p], NULL, to, n);
+}
+
+/* The servers of a target are listed from the device up; a request comes from above. */
+static void build_route(struct cxms_net *n, const struct cxms_fabric_target *t, struct step *room,
+			struct route *r)
+{
+	const struct cxms_fabric *f = n->fabric;
+	r->idle_ps = (uint64_t)t->idle_ps;
+	r->down = room;
+	for (size_t i = t->n_server; i-- > 1;) {
+		size_t s = t->server[i];
+		if (f->server[s].kind == CXMS_SERVER_LINK)
+			add_step(&n->limit[s * PARTS + DOWN], wire_down, &n->queue[s], r->down,
+				 &r->n_down);
+		else
+			add_caps(&n->limit[s * PARTS], r->down, &r->n_down);
+	}
+	r->device = r->down + r->n_down;
+	add_caps(&n->limit[t->server[0] * PARTS], r->device, &r->n_device);
+	r->device_queue = &n->queue[t->server[0]];
+	r->up = r->device + r->n_device;
+	for (size_t i = 1; i < t->n_server; i++) {
+		size_t s = t->server[i];
+		if (f->server[s].kind == CXMS_SERVER_LINK)
+			add_step(&n->limit[s * PARTS + UP], wire_up, NULL, r->up, &r->n_up);
+	}
+}
+
+static size_t count_steps(const struct cxms_fabric *f)
+{
+	size_t most = 0;
+	for (size_t t = 0; t < f->n_target; t++)
+		most += f->target[t].n_server * PARTS;
+	return most;
+}
+
+static int init_queues(struct cxms_net *n, const struct cxms_net_cfg *cfg)
+{
+	const struct cxms_fabric *f = n->fabric;
+	size_t sum = 0;
+	for (size_t s = 0; s < f->n_server; s++) {
+		n->queue[s].size = f->server[s].kind == CXMS_SERVER_LINK ? cfg->link_credits
+									 : cfg->device_credits;
+		sum += n->queue[s].size;
+	}
+	n->until = calloc(sum + 1, sizeof(*n->until));
+	if (!n->until)
+		return -ENOMEM;
+	for (size_t s = 0, at = 0; s < f->n_server; at += n->queue[s++].size)
+		n->queue[s].until = n->queue[s].size ? n->until + at : NULL;
+	return 0;
+}
+
+int cxms_net_new(const struct cxms_net_cfg *cfg, struct cxms_net **out, struct cxms_err *err)
+{
+	const struct cxms_fabric *f = cfg->fabric;
+	struct cxms_net *n = calloc(1, sizeof(*n));
+	int rc = 0;
+	if (!n)
+		return cxms_fail(err, ENOMEM, "out of memory for the fabric");
+	n->fabric = f;
+	n->limit = calloc(f->n_server * PARTS, sizeof(*n->limit));
+	n->queue = calloc(f->n_server, sizeof(*n->queue));
+	n->route = calloc(f->n_target, sizeof(*n->route));
+	n->step = calloc(count_steps(f) + 1, sizeof(*n->step));
+	n->first_ps = UINT64_MAX;
+	if (!n->limit || !n->queue || !n->route || !n->step || init_queues(n, cfg))
+		rc = cxms_fail(err, ENOMEM, "out of memory for the fabric");
+	for (size_t s = 0; s < f->n_server && !rc; s++)
+		rc = init_server(&n->limit[s * PARTS], &f->server[s], err);
+	struct step *room = n->step;
+	for (size_t t = 0; t < f->n_target && !rc; t++) {
+		build_route(n, &f->target[t], room, &n->route[t]);
+		room = n->route[t].up + n->route[t].n_up;
+	}
+	if (rc) {
+		cxms_net_free(n);
+		return rc;
+	}
+	*out = n;
+	return 0;
+}
+
+void cxms_net_free(struct cxms_net *n)
+{
+	if (!n)
+		return;
+	for (size_t i = 0; n->limit && i < n->fabric->n_server * PARTS; i++)
+		cxms_calendar_fini(&n->limit[i].calendar);
+	free(n->limit);
+	free(n->queue);
+	free(n->route);
+	free(n->step);
+	free(n->until);
+	free(n);
+}
+
+/* When a request that comes at @at_ps finds room. */
+static inline uint64_t enter(const struct queue *q, uint64_t at_ps)
+{
+	return q->until && q->until[q->next] > at_ps ? q->until[q->next] : at_ps;
+}
+
+/* It moves on at @at_ps, not before those that came before it. */
+static inline void leave(struct queue *q, uint64_t at_ps)
+{
+	if (!q->until)
+		return;
+	uint64_t before = q->until[q->next ? q->next - 1 : q->size - 1];
+	q->until[q->next] = at_ps > before ? at_ps : before;
+	q->next = q->next + 1 == q->size ? 0 : q->next + 1;
+}
+
+static inline uint64_t pass(const struct step *s, enum way way, uint64_t at_ps)
+{
+	struct limit *l = s->limit;
+	uint32_t bytes = s->bytes[way];
+	if (bytes == 0)
+		return at_ps;
+	uint64_t wait = cxms_calendar_take(&l->calendar, at_ps, bytes);
+	l->asked++;
+	l->asked_bytes += bytes;
+	l->told_wait_ps += wait;
+	return at_ps + wait;
+}
+
+uint64_t cxms_net_request(struct cxms_net *n, uint32_t target, bool write, uint64_t dpa,
+			  uint64_t at_ps)
+{
+	struct route *r = &n->route[target];
+	enum way way = write ? WRITE : READ;
+	struct queue *in = NULL;
+	uint64_t at = at_ps;
+	(void)dpa;
+	if (at_ps < n->first_ps)
+		n->first_ps = at_ps;
+	for (const struct step *s = r->down, *end = s + r->n_down; s < end; s++) {
+		if (s->queue) {
+			at = enter(s->queue, at);
+			if (in)
+				leave(in, at);
+			in = s->queue;
+		}
+		at = pass(s, way, at);
+	}
+	at = enter(r->device_queue, at);
+	if (in)
+		leave(in, at);
+	for (size_t i = 0; i < r->n_device; i++)
+		at = pass(&r->device[i], way, at);
+	leave(r->device_queue, at);
+	at += r->idle_ps;
+	for (size_t i = 0; i < r->n_up; i++)
+		at = pass(&r->up[i], way, at);
+	uint64_t latency = at - at_ps;
+	if (latency < r->idle_ps || at < at_ps)
+		r->early++;
+	return latency - r->idle_ps;
+}
+
+uint64_t cxms_net_late(const struct cxms_net *n)
+{
+	uint64_t late = 0;
+	for (size_t i = 0; i < n->fabric->n_server * PARTS; i++)
+		late += n->limit[i].calendar.late;
+	return late;
+}
+
+void cxms_net_mark(struct cxms_net *n, uint64_t at_ps)
+{
+	n->marked_ps = at_ps;
+	for (size_t i = 0; i < n->fabric->n_server * PARTS; i++)
+		n->limit[i].busy_at_mark_ps = n->limit[i].calendar.busy_ps;
+}
+
+/* End of the last service promised. */
+static uint64_t end_of(const struct cxms_calendar *c)
+{
+	return (c->latest + 1) * c->slot_ps;
+}
+
+double cxms_net_utilization(const struct cxms_net *n, uint32_t target, uint64_t until_ps)
+{
+	const struct cxms_fabric_target *t = &n->fabric->target[target];
+	double most = 0;
+	for (size_t i = 0; i < t->n_server; i++)
+		for (size_t p = 0; p < PARTS; p++) {
+			const struct limit *l = &n->limit[t->server[i] * PARTS + p];
+			/* what was posted last is served after the last completion */
+			uint64_t end = end_of(&l->calendar);
+			end = end > until_ps ? end : until_ps;
+			if (end > n->marked_ps)
+				most = fmax(most,
+					    (double)(l->calendar.busy_ps - l->busy_at_mark_ps) /
+						    (double)(end - n->marked_ps));
+		}
+	return most;
+}
+
+/* Calendars round each service to a ps, and the time of a byte to a 2^-16th of one. */
+static bool near_service(const struct limit *l)
+{
+	double want = (double)l->asked_bytes * (double)CXMS_PS_PER_S / (double)l->bytes_per_s;
+	double off = (double)l->asked + want / (double)l->calendar.ps_per_byte_q16;
+	return fabs((double)l->calendar.busy_ps - want) <= off;
+}
+
+static int check_limit(const struct cxms_net *n, size_t server, const struct limit *l,
+		       struct cxms_err *err)
+{
+	const struct cxms_calendar *c = &l->calendar;
+	if (c->requests != l->asked || c->bytes != l->asked_bytes)
+		return cxms_fail(
+			err, EPROTO, "self-check: server %zu passed %llu bytes of %llu asked of it",
+			server, (unsigned long long)c->bytes, (unsigned long long)l->asked_bytes);
+	if (c->wait_ps != l->told_wait_ps || (c->late == 0 && !near_service(l)))
+		return cxms_fail(err, EPROTO,
+				 "self-check: server %zu: requests x time there is not its own sum "
+				 "(Little)",
+				 server);
+	if (l->asked && c->late == 0 &&
+	    c->busy_ps > end_of(c) - n->first_ps / c->slot_ps * c->slot_ps)
+		return cxms_fail(err, EPROTO, "self-check: server %zu is above its capacity",
+				 server);
+	return 0;
+}
+
+int cxms_net_check(const struct cxms_net *n, struct cxms_err *err)
+{
+	int rc = 0;
+	for (size_t i = 0; i < n->fabric->n_server * PARTS && !rc; i++)
+		if (n->limit[i].bytes_per_s)
+			rc = check_limit(n, i / PARTS, &n->limit[i], err);
+	for (size_t t = 0; t < n->fabric->n_target && !rc; t++)
+		if (n->route[t].early)
+			rc = cxms_fail(err, EPROTO,
+				       "self-check: '%s' answered before its idle latency",
+				       n->fabric->target[t].name);
+	return rc;
+}
