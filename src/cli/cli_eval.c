@@ -201,6 +201,7 @@ int cli_eval_run(struct cli *c, const struct cli_eval *e, struct cxms_trace_read
 		.epoch_ns = c->opt.epoch_ps / CXMS_PS_PER_NS,
 		.seed = c->opt.seed,
 		.blocked = (enum cxms_blocked)c->opt.blocked,
+		.engine = (enum cxms_engine)c->opt.engine,
 		.llc_bytes = c->opt.llc_bytes,
 		.log = &c->log,
 	};

@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -24,6 +25,21 @@ static void put_text(struct cxms_buf *out, const char *text)
 	cxms_buf_put_u8(out, '"');
 }
 
+/* The memdev with the longest 99th percentile; empty where only means are known. */
+static void put_slowest(const struct cxms_split_result *s, struct cxms_buf *out)
+{
+	const struct cxms_target_result *slowest = NULL;
+	for (size_t t = 1; t < s->n_target; t++)
+		if (isfinite(s->target[t].p99_ns) &&
+		    (!slowest || s->target[t].p99_ns > slowest->p99_ns))
+			slowest = &s->target[t];
+	if (slowest)
+		cxms_buf_printf(out, ",%.6g,%.6g,%.6g", slowest->p50_ns, slowest->p99_ns,
+				slowest->p999_ns);
+	else
+		cxms_buf_printf(out, ",,,");
+}
+
 static void put_row(const struct cxms_result *r, const struct cxms_split_result *s,
 		    struct cxms_buf *out)
 {
@@ -37,6 +53,7 @@ static void put_row(const struct cxms_result *r, const struct cxms_split_result 
 			s->sampling_half_width, s->model_half_width, s->time_ns);
 	for (int c = 0; c < CXMS_CAUSE_COUNT; c++)
 		cxms_buf_printf(out, ",%" PRIu64, s->causes_ns[c]);
+	put_slowest(s, out);
 	cxms_buf_put_u8(out, '\n');
 }
 
@@ -47,7 +64,7 @@ void cxms_report_csv(const struct cxms_result *r, struct cxms_buf *out)
 			"slowdown_hi,sampling_half_width,model_half_width,time_ns");
 	for (int c = 0; c < CXMS_CAUSE_COUNT; c++)
 		cxms_buf_printf(out, ",%s_ns", cxms_cause_name((enum cxms_cause)c));
-	cxms_buf_put_u8(out, '\n');
+	cxms_buf_printf(out, ",cxl_read_p50_ns,cxl_read_p99_ns,cxl_read_p999_ns\n");
 	for (size_t i = 0; i < r->n_split; i++)
 		put_row(r, &r->split[i], out);
 }

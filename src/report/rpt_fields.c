@@ -104,6 +104,13 @@ const struct rpt_field rpt_thread_fields[] = {
 	{NULL, RPT_F64, 0},
 };
 
+const struct rpt_field rpt_request_fields[] = {
+	FIELD(struct cxms_target_result, "p50_ns", RPT_F64, p50_ns),
+	FIELD(struct cxms_target_result, "p99_ns", RPT_F64, p99_ns),
+	FIELD(struct cxms_target_result, "p999_ns", RPT_F64, p999_ns),
+	{NULL, RPT_F64, 0},
+};
+
 const struct rpt_field rpt_target_fields[] = {
 	FIELD(struct cxms_target_result, "bytes", RPT_U64, bytes),
 	FIELD(struct cxms_target_result, "reads", RPT_U64, reads),

@@ -44,7 +44,7 @@ struct choice {
 /* One thread of the epoch. A turn is its lines beside the one waited for, then perhaps a wait. */
 struct source {
 	uint64_t off_ps, work_ps; /* means of a turn: not on the CPU or in the kernel; working */
-	uint64_t walk_ps;
+	uint64_t walk_ps, mem_ps;
 	uint32_t other_q16; /* lines beside the one waited for: mean of a turn */
 	uint32_t own_q16;   /* share of the turns that end with a wait for a line of their own */
 	uint32_t bare_q16;  /* share that end with a wait whose line was counted elsewhere */
@@ -53,11 +53,11 @@ struct source {
 	bool own, bare;	    /* how this turn ends */
 	struct choice next;
 	struct registers demand, all;
-	const uint32_t *pick;	   /* [2 * n_target] cumulative, of ODDS: others, demand first */
-	const uint32_t *pick_wait; /* [n_target] */
-	const uint32_t *write_q16; /* [n_target] lines written back for one filled */
-	const uint64_t *stall_ps;  /* [n_target] exposed part of a wait at L_mem */
-	uint64_t *last_ps;	   /* [n_target] latency of the last line */
+	const uint32_t *pick; /* [2 * n_target] cumulative, of ODDS: others, demand first */
+	const uint32_t *pick_own, *pick_bare; /* [n_target] */
+	const uint32_t *write_q16;	      /* [n_target] lines written back for one filled */
+	const uint64_t *stall_ps;	      /* [n_target] exposed part of a wait at L_mem */
+	uint64_t *last_ps;		      /* [n_target] latency of the last line */
 	struct cxms_rng rng;
 };
 
@@ -78,7 +78,6 @@ struct cxms_event_loop {
 	struct cxms_net *net;
 	uint64_t seed, epoch;
 	uint64_t now_ps; /* everything before is over */
-	uint64_t mem_ps;
 	bool counts;
 	uint64_t lines, counted, counted_ps;
 	struct tally *tally;	 /* [target] of this epoch */
@@ -200,7 +199,7 @@ static void choose(const struct cxms_event_loop *l, struct source *s)
 	size_t n = l->fabric->n_target;
 	s->next = (struct choice){.waited_for = s->own && s->left == 1};
 	if (s->next.waited_for) {
-		s->next.target = draw(s, s->pick_wait, n);
+		s->next.target = draw(s, s->pick_own, n);
 		return;
 	}
 	uint32_t i = draw(s, s->pick, 2 * n);
@@ -208,11 +207,10 @@ static void choose(const struct cxms_event_loop *l, struct source *s)
 	s->next.target = i % (uint32_t)n;
 }
 
-static uint64_t exposed(const struct cxms_event_loop *l, const struct source *s, uint32_t target,
-			uint64_t latency_ps)
+static uint64_t exposed(const struct source *s, uint32_t target, uint64_t latency_ps)
 {
 	uint64_t with = s->stall_ps[target] + latency_ps;
-	return with > l->mem_ps ? with - l->mem_ps : 0;
+	return with > s->mem_ps ? with - s->mem_ps : 0;
 }
 
 /* A wait whose line was counted elsewhere takes as long as the last one there. */
@@ -220,8 +218,8 @@ static uint64_t end_turn(const struct cxms_event_loop *l, struct source *s, uint
 {
 	if (!s->bare)
 		return at;
-	uint32_t t = draw(s, s->pick_wait, l->fabric->n_target);
-	return at + exposed(l, s, t, s->last_ps[t]);
+	uint32_t t = draw(s, s->pick_bare, l->fabric->n_target);
+	return at + exposed(s, t, s->last_ps[t]);
 }
 
 static uint64_t work_on(const struct cxms_event_loop *l, struct source *s, uint64_t at)
@@ -279,7 +277,7 @@ static uint64_t step(struct cxms_event_loop *l, struct source *s, uint64_t at)
 		register_take(&s->demand, at + latency + s->walk_ps);
 	s->left--;
 	if (s->next.waited_for)
-		return at + exposed(l, s, t, latency);
+		return at + exposed(s, t, latency);
 	return s->left ? work_on(l, s, at) : end_turn(l, s, at);
 }
 
@@ -358,17 +356,20 @@ struct mix {
 	double lines, waits, own, stall_ps;
 };
 
-static struct mix mix_of(const struct cxms_demand *d, size_t n, double *other, double *own)
+/* @part: lines beside those waited for, on demand and ahead; those waited for; other waits */
+static struct mix mix_of(const struct cxms_demand *d, size_t n, double *part)
 {
 	struct mix m = {0};
 	for (size_t t = 0; t < n; t++) {
 		double ahead = fmin(d[t].prefetched, d[t].reads);
-		own[t] = fmin(d[t].waits, d[t].reads - ahead);
-		other[t] = d[t].reads - ahead - own[t];
-		other[n + t] = ahead;
+		double own = fmin(d[t].waits, d[t].reads - ahead);
+		part[t] = d[t].reads - ahead - own;
+		part[n + t] = ahead;
+		part[2 * n + t] = own;
+		part[3 * n + t] = d[t].waits - own;
 		m.lines += d[t].reads;
 		m.waits += d[t].waits;
-		m.own += own[t];
+		m.own += own;
 		m.stall_ps += d[t].stall_ps;
 	}
 	return m;
@@ -379,29 +380,32 @@ static uint32_t registers_of(double limit)
 	return (uint32_t)lround(fmin(fmax(limit, 1), REGISTERS_MAX));
 }
 
-/* Tables of a source: 4 n_target odds, 2 n_target times. */
+/* Tables of a source: 5 n_target odds, 2 n_target times. */
 static void set_source(const struct cxms_event_loop *l, const struct cxms_solve_thread *th,
 		       uint32_t *odds, uint64_t *times, double *part, struct source *s)
 {
 	size_t n = l->fabric->n_target;
 	const struct cxms_demand *d = th->demand;
-	struct mix m = mix_of(d, n, part, part + 2 * n);
+	struct mix m = mix_of(d, n, part);
 	double turns = fmax(m.waits, m.lines / TURN_LINES);
 	s->off_ps = pause((th->wall_ps - th->cpu_ps + th->kernel_ps) / turns, m.lines / turns);
 	s->work_ps = pause((th->cpu_ps - th->kernel_ps - m.stall_ps) / turns, m.lines / turns);
 	s->walk_ps = (uint64_t)llround(th->walk_ps);
+	s->mem_ps = (uint64_t)llround(th->mem_ps);
 	s->other_q16 = q16((m.lines - m.own) / turns);
 	s->own_q16 = q16(m.own / turns);
 	s->bare_q16 = turns > m.own ? q16((m.waits - m.own) / (turns - m.own)) : 0;
 	set_odds(part, 2 * n, odds);
 	set_odds(part + 2 * n, n, odds + 2 * n);
+	set_odds(part + 3 * n, n, odds + 3 * n);
 	s->pick = odds;
-	s->pick_wait = odds + 2 * n;
-	s->write_q16 = odds + 3 * n;
+	s->pick_own = odds + 2 * n;
+	s->pick_bare = odds + 3 * n;
+	s->write_q16 = odds + 4 * n;
 	s->stall_ps = times;
 	s->last_ps = times + n;
 	for (size_t t = 0; t < n; t++) {
-		odds[3 * n + t] = d[t].reads > 0 ? q16(d[t].writes / d[t].reads) : 0;
+		odds[4 * n + t] = d[t].reads > 0 ? q16(d[t].writes / d[t].reads) : 0;
 		times[t] = d[t].waits > 0 ? (uint64_t)llround(d[t].stall_ps / d[t].waits) : 0;
 		times[n + t] = (uint64_t)l->fabric->target[t].idle_ps;
 	}
@@ -426,13 +430,13 @@ static int make_room(struct cxms_event_loop *l, const struct cxms_solve *s)
 	if (!rc)
 		rc = cxms_array_grow((void **)&l->heap, &l->cap_heap, room, sizeof(*l->heap));
 	if (!rc)
-		rc = cxms_array_grow((void **)&l->odds, &l->cap_odds, 4 * n * room,
+		rc = cxms_array_grow((void **)&l->odds, &l->cap_odds, 5 * n * room,
 				     sizeof(*l->odds));
 	if (!rc)
 		rc = cxms_array_grow((void **)&l->times, &l->cap_times, 2 * n * room,
 				     sizeof(*l->times));
 	if (!rc)
-		rc = cxms_array_grow((void **)&l->part, &l->cap_part, 3 * n, sizeof(*l->part));
+		rc = cxms_array_grow((void **)&l->part, &l->cap_part, 4 * n, sizeof(*l->part));
 	if (!rc)
 		rc = cxms_array_grow((void **)&l->registers, &l->cap_registers, registers + 1,
 				     sizeof(*l->registers));
@@ -454,11 +458,11 @@ static void set_sources(struct cxms_event_loop *l, const struct cxms_solve *s)
 		*x = (struct source){.demand = {.most = registers_of(th->demand_limit)},
 				     .all = {.most = registers_of(th->all_limit)}};
 		cxms_rng_init(&x->rng, cxms_hash_u64(l->seed ^ cxms_hash_u64(l->epoch)) + i);
-		set_source(l, th, l->odds + 4 * n * l->n, l->times + 2 * n * l->n, l->part, x);
+		set_source(l, th, l->odds + 5 * n * l->n, l->times + 2 * n * l->n, l->part, x);
 		x->demand.free_ps = registers;
 		x->all.free_ps = registers + x->demand.most;
 		registers += x->demand.most + x->all.most;
-		uint64_t turn = x->off_ps + x->work_ps + l->mem_ps;
+		uint64_t turn = x->off_ps + x->work_ps + x->mem_ps;
 		l->heap[l->n] =
 			(struct due){begin + cxms_rng_below(&x->rng, turn + 1), (uint32_t)l->n};
 		l->n++;
@@ -487,7 +491,6 @@ int cxms_event_loop_epoch(struct cxms_event_loop *l, struct cxms_solve *s, struc
 {
 	size_t n = l->fabric->n_target;
 	l->epoch++;
-	l->mem_ps = (uint64_t)llround(s->mem_ps);
 	if (make_room(l, s))
 		return cxms_fail(err, ENOMEM, "out of memory for the event engine");
 	memset(l->tally, 0, n * sizeof(*l->tally));

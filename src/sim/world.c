@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/hist.h"
 #include "base/units.h"
 #include "sim/cells.h"
+#include "sim/event_loop.h"
 #include "sim/evidence.h"
 #include "sim/fabric.h"
 #include "sim/recording.h"
@@ -39,6 +41,7 @@ struct scene {
 	uint32_t *cell_of;	    /* thread of the solver -> cell of its program */
 	struct cxms_load *room;	    /* for the checks */
 	enum cxms_span span;
+	struct cxms_event_loop *loop; /* NULL = epoch engine */
 };
 
 static void scene_fini(struct scene *s)
@@ -296,30 +299,39 @@ static bool is_through(const struct tenant *tn)
 	return tn->epoch >= tn->in->cells->n_epoch;
 }
 
-static void note_solution(struct scene *s)
+static int solve(struct scene *s, struct cxms_check *check, struct cxms_err *err)
 {
-	struct cxms_check check = {0};
-	cxms_check_epoch(&s->solve, s->room, &check);
+	if (s->loop)
+		return cxms_event_loop_epoch(s->loop, &s->solve, err);
+	cxms_solve_epoch(&s->solve);
+	cxms_check_epoch(&s->solve, s->room, check);
+	return 0;
+}
+
+static void note_solution(struct scene *s, const struct cxms_check *check)
+{
 	for (size_t i = 0; i < s->n_tenant; i++) {
 		struct cxms_world *w = s->tenant[i].world;
 		w->worst_residual = fmax(w->worst_residual, s->solve.residual);
 		w->worst_gap = fmax(w->worst_gap, s->solve.start_gap);
-		cxms_check_join(&check, &w->check);
+		cxms_check_join(check, &w->check);
 	}
 }
 
-/* To the first end of an epoch among the programs that still run; false: none does. */
-static bool step(struct scene *s)
+/* To the first end of an epoch among the programs that still run; 0: none does, < 0: -ENOMEM. */
+static int step(struct scene *s, struct cxms_err *err)
 {
+	struct cxms_check check = {0};
 	double next_ps = INFINITY;
 	s->solve.n_thread = 0;
 	for (size_t i = 0; i < s->n_tenant; i++)
 		if (!is_through(&s->tenant[i]))
 			load_epoch(s, &s->tenant[i]);
-	if (s->solve.n_thread > 0) {
-		cxms_solve_epoch(&s->solve);
-		note_solution(s);
-	}
+	int rc = s->solve.n_thread > 0 ? solve(s, &check, err) : 0;
+	if (rc)
+		return rc;
+	if (s->solve.n_thread > 0)
+		note_solution(s, &check);
 	for (size_t i = 0; i < s->n_tenant; i++) {
 		struct tenant *tn = &s->tenant[i];
 		if (is_through(tn))
@@ -337,8 +349,9 @@ static bool step(struct scene *s)
 	return isfinite(next_ps);
 }
 
-static void solve_all(struct scene *s)
+static int solve_all(struct scene *s, struct cxms_err *err)
 {
+	int rc;
 	memset(s->solve.wait_ps, 0, s->fabric->n_server * sizeof(*s->solve.wait_ps));
 	for (size_t i = 0; i < s->n_tenant; i++) {
 		struct tenant *tn = &s->tenant[i];
@@ -346,8 +359,41 @@ static void solve_all(struct scene *s)
 		tn->epoch = 0;
 		tn->left = 1;
 	}
-	while (step(s))
+	while ((rc = step(s, err)) > 0)
 		;
+	return rc;
+}
+
+/* What the event engine knows beside the times, and whether its books agree. */
+static void take_requests(const struct scene *s, struct tenant *tn)
+{
+	size_t first = tn->in->host * s->fabric->n_host_target;
+	struct cxms_err why = {0};
+	if (cxms_event_loop_check(s->loop, &why))
+		cxms_check_books(why.msg, &tn->world->check);
+	for (size_t t = 0; t < s->fabric->n_host_target && s->span == CXMS_SPAN_MID; t++) {
+		const struct cxms_hist *h = cxms_event_loop_hist(s->loop, (uint32_t)(first + t));
+		struct cxms_world_target *w = &tn->world->target[t];
+		w->p50_ps = (double)cxms_hist_quantile(h, 500000);
+		w->p99_ps = (double)cxms_hist_quantile(h, 990000);
+		w->p999_ps = (double)cxms_hist_quantile(h, 999000);
+	}
+}
+
+/* Each end of the span begins with an empty network, so that equal demands come out equal. */
+static int run_span(struct scene *s, struct cxms_err *err)
+{
+	const struct cxms_world_in *in = s->tenant[0].in;
+	int rc = in->engine == CXMS_ENGINE_EVENT
+			 ? cxms_event_loop_new(s->fabric, in->seed, &s->loop, err)
+			 : 0;
+	if (!rc)
+		rc = solve_all(s, err);
+	for (size_t i = 0; i < s->n_tenant && s->loop && !rc; i++)
+		take_requests(s, &s->tenant[i]);
+	cxms_event_loop_free(s->loop);
+	s->loop = NULL;
+	return rc;
 }
 
 static int lay_out(const struct scene *s, const struct tenant *tn, struct cxms_err *err)
@@ -405,7 +451,7 @@ int cxms_world_run(const struct cxms_world_in *in, size_t n, struct cxms_world *
 		rc = cxms_fail(err, ENOMEM, "out of memory for the simulation");
 	for (int i = 0; i < CXMS_SPAN_COUNT && !rc; i++) {
 		s.span = order[i];
-		solve_all(&s);
+		rc = run_span(&s, err);
 		for (size_t k = 0; k < n && !rc; k++)
 			rc = lay_out(&s, &s.tenant[k], err);
 	}
