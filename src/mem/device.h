@@ -47,6 +47,10 @@ int cxms_device_new(const struct cxms_device_cfg *cfg, struct cxms_device **out,
 void cxms_device_free(struct cxms_device *d);
 /**
  * cxms_device_request() - one line
+ * What it adds is the longer of the kind's own time and of the wait at the caps. Kinds:
+ * TYPICAL, CURVE: the closed form of server.h at the load of the last eight buckets of time.
+ * QUEUE: the wait at a channel. BANK: against a request whose bank holds another row (closed pages:
+ * none), with refresh, bank and bus. PAGED: 0 for a page in the buffer.
  * @dpa: device address, bytes
  * @at_ps: arrival; requests may come in any order within what a calendar remembers
  * Return: ps beyond the idle latency, >= 0
@@ -56,9 +60,9 @@ uint64_t cxms_device_request(struct cxms_device *d, bool write, uint64_t dpa, ui
 /** struct cxms_device_sums - what passed so far */
 struct cxms_device_sums {
 	uint64_t reads, writes, bytes;
-	uint64_t busy_ps;   /* of the busiest of its servers, times their number in parallel */
+	uint64_t busy_ps;   /* of the busiest of its servers: over the time, its utilisation */
 	uint64_t added_ps;  /* sum of what requests were told */
-	uint64_t latest_ps; /* end of the last service */
+	uint64_t latest_ps; /* latest arrival and what was added to it */
 	uint64_t row_hits, page_hits; /* BANK, PAGED */
 	uint64_t late;		      /* requests before what is remembered */
 };
