@@ -97,7 +97,8 @@ int cxms_event_loop_new(const struct cxms_fabric *f, uint64_t seed, struct cxms_
 {
 	const struct cxms_net_cfg cfg = {.fabric = f,
 					 .link_credits = CXMS_NET_LINK_CREDITS,
-					 .device_credits = CXMS_NET_DEVICE_CREDITS};
+					 .device_credits = CXMS_NET_DEVICE_CREDITS,
+					 .seed = seed};
 	struct cxms_event_loop *l = calloc(1, sizeof(*l));
 	if (!l)
 		return cxms_fail(err, ENOMEM, "out of memory for the event engine");
@@ -244,8 +245,7 @@ static uint64_t begin_turn(const struct cxms_event_loop *l, struct source *s, ui
 static uint64_t fill(struct cxms_event_loop *l, struct source *s, uint32_t t, uint64_t at)
 {
 	uint64_t dpa = cxms_rng_u64(&s->rng) & ~(uint64_t)(CXMS_LINE_BYTES - 1);
-	uint64_t latency = (uint64_t)l->fabric->target[t].idle_ps +
-			   cxms_net_request(l->net, t, false, dpa, at);
+	uint64_t latency = cxms_net_request(l->net, t, false, dpa, at);
 	if (chance(s, s->write_q16[t]))
 		(void)cxms_net_request(l->net, t, true, dpa, at);
 	s->last_ps[t] = latency;

@@ -5,9 +5,16 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "base/rng.h"
 #include "base/units.h"
 #include "mem/calendar.h"
+#include "mem/device.h"
+#include "sim/event_device.h"
 #include "sim/fabric.h"
+#include "topo/topo.h"
+
+/* The longest a device is busy with what is none of the services of its caps: a refresh. */
+#define SLACK_PS UINT64_C(1000000)
 
 enum way { READ, WRITE, WAYS };
 
@@ -25,6 +32,15 @@ struct queue {
 	uint32_t size, next;
 };
 
+/* A device or local memory: what it is asked and tells, beside the books it keeps itself. */
+struct memory {
+	struct cxms_device *device; /* NULL = the server is none */
+	struct queue queue;
+	uint64_t asked[WAYS], told_ps;
+	uint64_t busy_at_mark_ps;
+	uint64_t slack_ps; /* how long it may be busy after its last answer */
+};
+
 /* One limit on the way of a request. */
 struct step {
 	struct limit *limit;
@@ -33,22 +49,23 @@ struct step {
 };
 
 struct route {
-	struct step *down, *device, *up;
-	size_t n_down, n_device, n_up;
-	struct queue *device_queue;
-	uint64_t idle_ps;
-	uint64_t early; /* requests done before their idle latency */
+	struct step *down, *up;
+	size_t n_down, n_up;
+	struct memory *memory;
+	uint64_t idle_ps; /* without the tail */
+	uint64_t early;	  /* requests done before their idle latency */
 };
 
 enum part { UP, DOWN, READ_CAP, WRITE_CAP, TOTAL_CAP, PARTS };
 
 struct cxms_net {
 	const struct cxms_fabric *fabric;
-	struct limit *limit; /* [fabric.n_server * PARTS] */
-	struct queue *queue; /* [fabric.n_server] */
-	struct route *route; /* [fabric.n_target] */
-	struct step *step;   /* of all routes */
-	uint64_t *until;     /* of all queues */
+	struct limit *limit;   /* [fabric.n_server * PARTS] */
+	struct queue *queue;   /* [fabric.n_server] of links */
+	struct memory *memory; /* [fabric.n_server] */
+	struct route *route;   /* [fabric.n_target] */
+	struct step *step;     /* of all routes */
+	uint64_t *until;       /* of all queues */
 	uint64_t first_ps, marked_ps;
 };
 
@@ -93,12 +110,20 @@ static void add_caps(struct limit *l, struct step *to, size_t *n)
 		add_step(&l[p], cap_bytes[p], NULL, to, n);
 }
 
+/* The fabric's includes the mean of the device's tail, which the device adds one by one. */
+static uint64_t idle_of(const struct cxms_fabric *f, const struct cxms_fabric_target *t)
+{
+	int dev = f->topo ? cxms_topo_find(f->topo, t->name) : -1;
+	return dev >= 0 ? cxms_topo_idle_ps(f->topo, dev) : (uint64_t)t->idle_ps;
+}
+
 /* The servers of a target are listed from the device up; a request comes from above. */
 static void build_route(struct cxms_net *n, const struct cxms_fabric_target *t, struct step *room,
 			struct route *r)
 {
 	const struct cxms_fabric *f = n->fabric;
-	r->idle_ps = (uint64_t)t->idle_ps;
+	r->idle_ps = idle_of(f, t);
+	r->memory = &n->memory[t->server[0]];
 	r->down = room;
 	for (size_t i = t->n_server; i-- > 1;) {
 		size_t s = t->server[i];
@@ -108,10 +133,7 @@ static void build_route(struct cxms_net *n, const struct cxms_fabric_target *t, 
 		else
 			add_caps(&n->limit[s * PARTS], r->down, &r->n_down);
 	}
-	r->device = r->down + r->n_down;
-	add_caps(&n->limit[t->server[0] * PARTS], r->device, &r->n_device);
-	r->device_queue = &n->queue[t->server[0]];
-	r->up = r->device + r->n_device;
+	r->up = r->down + r->n_down;
 	for (size_t i = 1; i < t->n_server; i++) {
 		size_t s = t->server[i];
 		if (f->server[s].kind == CXMS_SERVER_LINK)
@@ -127,21 +149,37 @@ static size_t count_steps(const struct cxms_fabric *f)
 	return most;
 }
 
+static int init_memory(struct cxms_net *n, size_t server, const struct cxms_net_cfg *cfg,
+		       struct cxms_err *err)
+{
+	struct memory *m = &n->memory[server];
+	struct cxms_device_cfg d;
+	if (m->device)
+		return 0;
+	cxms_event_device(n->fabric, server, cfg->caps_only, cxms_hash_u64(cfg->seed) + server, &d);
+	double slowest = fmin(d.read_cap, fmin(d.write_cap, d.total_cap));
+	double line_ps = CXMS_LINE_BYTES * (double)CXMS_PS_PER_S / slowest;
+	m->slack_ps = SLACK_PS + (uint64_t)(4 * line_ps * fmax(1, d.channels)); /* two slots */
+	m->queue.size = cfg->device_credits;
+	return cxms_device_new(&d, &m->device, err);
+}
+
 static int init_queues(struct cxms_net *n, const struct cxms_net_cfg *cfg)
 {
 	const struct cxms_fabric *f = n->fabric;
 	size_t sum = 0;
 	for (size_t s = 0; s < f->n_server; s++) {
-		n->queue[s].size = f->server[s].kind == CXMS_SERVER_LINK ? cfg->link_credits
-									 : cfg->device_credits;
-		sum += n->queue[s].size;
+		n->queue[s].size = f->server[s].kind == CXMS_SERVER_LINK ? cfg->link_credits : 0;
+		sum += n->queue[s].size + n->memory[s].queue.size;
 	}
-	n->until = calloc(sum + 1, sizeof(*n->until));
-	if (!n->until)
-		return -ENOMEM;
-	for (size_t s = 0, at = 0; s < f->n_server; at += n->queue[s++].size)
-		n->queue[s].until = n->queue[s].size ? n->until + at : NULL;
-	return 0;
+	uint64_t *room = n->until = calloc(sum + 1, sizeof(*n->until));
+	for (size_t s = 0; s < f->n_server && room; s++) {
+		n->queue[s].until = n->queue[s].size ? room : NULL;
+		room += n->queue[s].size;
+		n->memory[s].queue.until = n->memory[s].queue.size ? room : NULL;
+		room += n->memory[s].queue.size;
+	}
+	return n->until ? 0 : -ENOMEM;
 }
 
 int cxms_net_new(const struct cxms_net_cfg *cfg, struct cxms_net **out, struct cxms_err *err)
@@ -156,11 +194,17 @@ int cxms_net_new(const struct cxms_net_cfg *cfg, struct cxms_net **out, struct c
 	n->queue = calloc(f->n_server, sizeof(*n->queue));
 	n->route = calloc(f->n_target, sizeof(*n->route));
 	n->step = calloc(count_steps(f) + 1, sizeof(*n->step));
+	n->memory = calloc(f->n_server, sizeof(*n->memory));
 	n->first_ps = UINT64_MAX;
-	if (!n->limit || !n->queue || !n->route || !n->step || init_queues(n, cfg))
+	if (!n->limit || !n->queue || !n->route || !n->step || !n->memory)
+		rc = cxms_fail(err, ENOMEM, "out of memory for the fabric");
+	for (size_t t = 0; t < f->n_target && !rc; t++)
+		rc = init_memory(n, f->target[t].server[0], cfg, err);
+	if (!rc && init_queues(n, cfg))
 		rc = cxms_fail(err, ENOMEM, "out of memory for the fabric");
 	for (size_t s = 0; s < f->n_server && !rc; s++)
-		rc = init_server(&n->limit[s * PARTS], &f->server[s], err);
+		if (!n->memory[s].device)
+			rc = init_server(&n->limit[s * PARTS], &f->server[s], err);
 	struct step *room = n->step;
 	for (size_t t = 0; t < f->n_target && !rc; t++) {
 		build_route(n, &f->target[t], room, &n->route[t]);
@@ -180,7 +224,10 @@ void cxms_net_free(struct cxms_net *n)
 		return;
 	for (size_t i = 0; n->limit && i < n->fabric->n_server * PARTS; i++)
 		cxms_calendar_fini(&n->limit[i].calendar);
+	for (size_t i = 0; n->memory && i < n->fabric->n_server; i++)
+		cxms_device_free(n->memory[i].device);
 	free(n->limit);
+	free(n->memory);
 	free(n->queue);
 	free(n->route);
 	free(n->step);
@@ -221,10 +268,10 @@ uint64_t cxms_net_request(struct cxms_net *n, uint32_t target, bool write, uint6
 			  uint64_t at_ps)
 {
 	struct route *r = &n->route[target];
+	struct memory *m = r->memory;
 	enum way way = write ? WRITE : READ;
 	struct queue *in = NULL;
 	uint64_t at = at_ps;
-	(void)dpa;
 	if (at_ps < n->first_ps)
 		n->first_ps = at_ps;
 	for (const struct step *s = r->down, *end = s + r->n_down; s < end; s++) {
@@ -236,19 +283,27 @@ uint64_t cxms_net_request(struct cxms_net *n, uint32_t target, bool write, uint6
 		}
 		at = pass(s, way, at);
 	}
-	at = enter(r->device_queue, at);
+	at = enter(&m->queue, at);
 	if (in)
 		leave(in, at);
-	for (size_t i = 0; i < r->n_device; i++)
-		at = pass(&r->device[i], way, at);
-	leave(r->device_queue, at);
+	uint64_t added = cxms_device_request(m->device, write, dpa, at);
+	m->asked[way]++;
+	m->told_ps += added;
+	at += added;
+	leave(&m->queue, at);
 	at += r->idle_ps;
 	for (size_t i = 0; i < r->n_up; i++)
 		at = pass(&r->up[i], way, at);
-	uint64_t latency = at - at_ps;
-	if (latency < r->idle_ps || at < at_ps)
+	if (at < at_ps + r->idle_ps)
 		r->early++;
-	return latency - r->idle_ps;
+	return at - at_ps;
+}
+
+static struct cxms_device_sums sums_of(const struct memory *m)
+{
+	struct cxms_device_sums s;
+	cxms_device_sums(m->device, &s);
+	return s;
 }
 
 uint64_t cxms_net_late(const struct cxms_net *n)
@@ -256,6 +311,8 @@ uint64_t cxms_net_late(const struct cxms_net *n)
 	uint64_t late = 0;
 	for (size_t i = 0; i < n->fabric->n_server * PARTS; i++)
 		late += n->limit[i].calendar.late;
+	for (size_t i = 0; i < n->fabric->n_server; i++)
+		late += n->memory[i].device ? sums_of(&n->memory[i]).late : 0;
 	return late;
 }
 
@@ -264,28 +321,36 @@ void cxms_net_mark(struct cxms_net *n, uint64_t at_ps)
 	n->marked_ps = at_ps;
 	for (size_t i = 0; i < n->fabric->n_server * PARTS; i++)
 		n->limit[i].busy_at_mark_ps = n->limit[i].calendar.busy_ps;
+	for (size_t i = 0; i < n->fabric->n_server; i++)
+		if (n->memory[i].device)
+			n->memory[i].busy_at_mark_ps = sums_of(&n->memory[i]).busy_ps;
 }
 
 /* End of the last service promised. */
 static uint64_t end_of(const struct cxms_calendar *c)
 {
-	return (c->latest + 1) * c->slot_ps;
+	return (c->latest + 1) << c->slot_bits;
+}
+
+/* What was posted last is served after the last completion. */
+static double share(const struct cxms_net *n, uint64_t busy_ps, uint64_t end_ps, uint64_t until_ps)
+{
+	uint64_t end = end_ps > until_ps ? end_ps : until_ps;
+	return end > n->marked_ps ? (double)busy_ps / (double)(end - n->marked_ps) : 0;
 }
 
 double cxms_net_utilization(const struct cxms_net *n, uint32_t target, uint64_t until_ps)
 {
 	const struct cxms_fabric_target *t = &n->fabric->target[target];
-	double most = 0;
-	for (size_t i = 0; i < t->n_server; i++)
+	const struct memory *m = n->route[target].memory;
+	struct cxms_device_sums sums = sums_of(m);
+	double most =
+		share(n, sums.busy_ps - m->busy_at_mark_ps, sums.latest_ps + m->slack_ps, until_ps);
+	for (size_t i = 1; i < t->n_server; i++)
 		for (size_t p = 0; p < PARTS; p++) {
 			const struct limit *l = &n->limit[t->server[i] * PARTS + p];
-			/* what was posted last is served after the last completion */
-			uint64_t end = end_of(&l->calendar);
-			end = end > until_ps ? end : until_ps;
-			if (end > n->marked_ps)
-				most = fmax(most,
-					    (double)(l->calendar.busy_ps - l->busy_at_mark_ps) /
-						    (double)(end - n->marked_ps));
+			most = fmax(most, share(n, l->calendar.busy_ps - l->busy_at_mark_ps,
+						end_of(&l->calendar), until_ps));
 		}
 	return most;
 }
@@ -312,8 +377,29 @@ static int check_limit(const struct cxms_net *n, size_t server, const struct lim
 				 "(Little)",
 				 server);
 	if (l->asked && c->late == 0 &&
-	    c->busy_ps > end_of(c) - n->first_ps / c->slot_ps * c->slot_ps)
+	    c->busy_ps > end_of(c) - (n->first_ps >> c->slot_bits << c->slot_bits))
 		return cxms_fail(err, EPROTO, "self-check: server %zu is above its capacity",
+				 server);
+	return 0;
+}
+
+static int check_memory(const struct cxms_net *n, size_t server, const struct memory *m,
+			struct cxms_err *err)
+{
+	struct cxms_device_sums s = sums_of(m);
+	if (s.reads != m->asked[READ] || s.writes != m->asked[WRITE] ||
+	    s.bytes != (m->asked[READ] + m->asked[WRITE]) * CXMS_LINE_BYTES)
+		return cxms_fail(err, EPROTO,
+				 "self-check: device %zu passed %llu lines of %llu asked of it",
+				 server, (unsigned long long)(s.reads + s.writes),
+				 (unsigned long long)(m->asked[READ] + m->asked[WRITE]));
+	if (s.added_ps != m->told_ps)
+		return cxms_fail(err, EPROTO,
+				 "self-check: device %zu: requests x time there is not its own sum "
+				 "(Little)",
+				 server);
+	if (s.bytes && s.late == 0 && s.busy_ps > s.latest_ps + m->slack_ps - n->first_ps)
+		return cxms_fail(err, EPROTO, "self-check: device %zu is above its capacity",
 				 server);
 	return 0;
 }
@@ -324,6 +410,9 @@ int cxms_net_check(const struct cxms_net *n, struct cxms_err *err)
 	for (size_t i = 0; i < n->fabric->n_server * PARTS && !rc; i++)
 		if (n->limit[i].bytes_per_s)
 			rc = check_limit(n, i / PARTS, &n->limit[i], err);
+	for (size_t i = 0; i < n->fabric->n_server && !rc; i++)
+		if (n->memory[i].device)
+			rc = check_memory(n, i, &n->memory[i], err);
 	for (size_t t = 0; t < n->fabric->n_target && !rc; t++)
 		if (n->route[t].early)
 			rc = cxms_fail(err, EPROTO,

@@ -22,6 +22,8 @@ struct cxms_net_cfg {
 	/* requests a queue holds, 0 = any number. A request waits before the link whose queue is
 	 * full, in the order of arrival: bounded queues want requests in the order of time. */
 	uint32_t link_credits, device_credits;
+	bool caps_only; /* a device without a stated model waits for its bandwidth only */
+	uint64_t seed;	/* of the devices' tails */
 };
 
 struct cxms_net;
@@ -38,7 +40,7 @@ void cxms_net_free(struct cxms_net *n);
  * server takes requests in the order of arrival, whatever port they come from, so streams that
  * always have requests outstanding share it in proportion to their number.
  * Without credits requests may come in any order within what a calendar remembers.
- * Return: ps beyond the idle latency of the target
+ * Return: latency, ps; at least the idle one without the device's tail
  */
 uint64_t cxms_net_request(struct cxms_net *n, uint32_t target, bool write, uint64_t dpa,
 			  uint64_t at_ps);

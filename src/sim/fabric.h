@@ -39,6 +39,7 @@ struct cxms_fabric_part {
 
 /** struct cxms_fabric - target @t of host @h is target[h * n_host_target + t] */
 struct cxms_fabric {
+	const struct cxms_topo *topo; /* borrowed: what it was built of; NULL = made by hand */
 	size_t n_host, n_host_target;
 	size_t n_target, n_server; /* of all hosts */
 	struct cxms_fabric_target *target;

@@ -1,6 +1,6 @@
 /*
  * The network of servers: idle and loaded latency in closed form, shares, bounded queues, and the
- * self-checks, which must notice servers that lie (calls of the calendar are wrapped: broken_take).
+ * self-checks, which must notice servers that lie (calls of calendars and devices are wrapped).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +16,7 @@
 #include "base/rng.h"
 #include "base/units.h"
 #include "mem/calendar.h"
+#include "mem/device.h"
 #include "sim/event_net.h"
 #include "sim/fabric.h"
 #include "topo/topo.h"
@@ -26,12 +27,28 @@
 #define NS ((uint64_t)CXMS_PS_PER_NS)
 
 /* Faults of a server, one at a time. */
-enum fault { NONE, LOSES, FORGETS_TO_WAIT, TOO_FAST, ANSWERS_EARLY };
+enum fault {
+	NONE,
+	LOSES,
+	FORGETS_TO_WAIT,
+	TOO_FAST,
+	ANSWERS_EARLY,
+	DEVICE_LOSES,
+	DEVICE_FORGETS,
+	DEVICE_TOO_FAST,
+	DEVICE_ANSWERS_EARLY
+};
 
 uint64_t __real_cxms_calendar_take(struct cxms_calendar *c, uint64_t at_ps, uint32_t bytes);
 uint64_t __wrap_cxms_calendar_take(struct cxms_calendar *c, uint64_t at_ps, uint32_t bytes);
+uint64_t __real_cxms_device_request(struct cxms_device *d, bool write, uint64_t dpa,
+				    uint64_t at_ps);
+uint64_t __wrap_cxms_device_request(struct cxms_device *d, bool write, uint64_t dpa,
+				    uint64_t at_ps);
+void __real_cxms_device_sums(const struct cxms_device *d, struct cxms_device_sums *out);
+void __wrap_cxms_device_sums(const struct cxms_device *d, struct cxms_device_sums *out);
 static enum fault fault;
-static uint64_t calls;
+static uint64_t calls, device_calls;
 
 uint64_t __wrap_cxms_calendar_take(struct cxms_calendar *c, uint64_t at_ps, uint32_t bytes)
 {
@@ -47,6 +64,24 @@ uint64_t __wrap_cxms_calendar_take(struct cxms_calendar *c, uint64_t at_ps, uint
 	if (fault == FORGETS_TO_WAIT)
 		return 0;
 	return fault == ANSWERS_EARLY && now ? wait - 1000 * NS : wait;
+}
+
+uint64_t __wrap_cxms_device_request(struct cxms_device *d, bool write, uint64_t dpa, uint64_t at_ps)
+{
+	bool now = ++device_calls % 100 == 0;
+	if (fault == DEVICE_LOSES && now)
+		return 0;
+	uint64_t added = __real_cxms_device_request(d, write, dpa, at_ps);
+	if (fault == DEVICE_FORGETS)
+		return 0;
+	return fault == DEVICE_ANSWERS_EARLY && now ? added - 1000 * NS : added;
+}
+
+void __wrap_cxms_device_sums(const struct cxms_device *d, struct cxms_device_sums *out)
+{
+	__real_cxms_device_sums(d, out);
+	if (fault == DEVICE_TOO_FAST)
+		out->busy_ps *= 3;
 }
 
 /** struct scene - a topology and its network */
@@ -77,16 +112,21 @@ static void scene_fini(struct scene *s)
 	cxms_topo_free(s->topo);
 }
 
+static uint64_t idle(const struct scene *s, uint32_t target)
+{
+	return (uint64_t)s->fabric.target[target].idle_ps;
+}
+
 static const char *const tree = HOST
 	"  sw0: {type: switch, upstream: host, latency: 90ns, link: {gen: 5, width: 16}}\n"
 	"  sw1: {type: switch, upstream: sw0, latency: 90ns, link: {gen: 5, width: 8}, "
 	"bandwidth: 40GB/s}\n"
 	"  a: {type: memdev, upstream: sw1, latency: 200ns, capacity: 64GiB, link: {gen: 5, width: "
-	"8}, bandwidth: {read: 20GB/s, write: 10GB/s, total: 25GB/s}}\n"
+	"8}, bandwidth: {read: 20GB/s, write: 10GB/s, total: 25GB/s}, model: fixed}\n"
 	"  b: {type: memdev, upstream: sw1, latency: 250ns, capacity: 64GiB, link: {gen: 5, width: "
-	"4}, bandwidth: 10GB/s}\n"
+	"4}, bandwidth: 10GB/s, model: fixed}\n"
 	"  c: {type: memdev, upstream: sw0, latency: 300ns, capacity: 64GiB, bandwidth: unlimited, "
-	"}\n";
+	"model: fixed}\n";
 
 /* One at a time nobody waits, however long the way. */
 static void test_alone_a_request_takes_its_idle_latency(void **state)
@@ -98,7 +138,7 @@ static void test_alone_a_request_takes_its_idle_latency(void **state)
 		for (uint32_t t = 0; t < 4; t++)
 			assert_int_equal(cxms_net_request(s.net, t, i % 3 == 0, i * 64,
 							  (i * 4 + t) * 1000 * NS),
-					 0);
+					 idle(&s, t));
 	assert_int_equal(cxms_net_check(s.net, NULL), 0);
 	scene_fini(&s);
 }
@@ -114,7 +154,7 @@ static void test_idle_time_costs_nothing(void **state)
 	for (uint64_t i = 0; i < 200; i++)
 		assert_int_equal(cxms_net_request(s.net, 1, false, 0,
 						  i * 100 * NS + (i < 100 ? 0 : half_year)),
-				 0);
+				 idle(&s, 1));
 	assert_int_equal(cxms_net_check(s.net, NULL), 0);
 	scene_fini(&s);
 }
@@ -155,7 +195,6 @@ static void run_streams(struct scene *sc, struct stream *s, size_t n, uint64_t e
 			break;
 		bool write = x->write_every && x->n % x->write_every == 0;
 		uint64_t latency =
-			(uint64_t)sc->fabric.target[x->target].idle_ps +
 			cxms_net_request(sc->net, x->target, write, x->n * CXMS_LINE_BYTES, at);
 		x->n++;
 		x->done[slot] = at + latency;
@@ -273,6 +312,10 @@ static void test_checks_notice_servers_that_lie(void **state)
 		{FORGETS_TO_WAIT, "Little"},
 		{TOO_FAST, "Little"},
 		{ANSWERS_EARLY, "self-check"},
+		{DEVICE_LOSES, "passed"},
+		{DEVICE_FORGETS, "Little"},
+		{DEVICE_TOO_FAST, "capacity"},
+		{DEVICE_ANSWERS_EARLY, "self-check"},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
