@@ -8,12 +8,6 @@
 
 #define LINE ((double)CXMS_LINE_BYTES)
 
-/* Payload share of a flit: 64 of 68 B (CXL 3.1, 4.2.3), 240 of 256 B (CXL 3.1, 4.3.3). */
-#define FLIT_68_USABLE	(64.0 / 68.0)
-#define FLIT_256_USABLE (240.0 / 256.0)
-/* Line code of PCIe Gen 3 to 5 (PCIe 5.0, 4.2.2). */
-#define ENCODING_USABLE (128.0 / 130.0)
-
 /*
  * Added latency of a device under load: L0 * k * (u/(1-u))^p. Fits of 8 measured systems (Mess
  * benchmark, DDR4, DDR5 and CXL) at all-read give k 0.059 to 0.219 and p 0.45 to 0.79; one k and p
@@ -28,15 +22,6 @@
  * curve's to infinity. Peaks of a curve measured again scatter by about this share.
  */
 #define CXMS_ASSUMED_CURVE_END 0.01
-
-double cxms_link_usable_bytes_per_s(unsigned gen, unsigned width, int flit_256, bool encoding)
-{
-	/* GT/s of one lane: 16 in Gen 4, doubling with each generation (PCIe 6.0, 1.2) */
-	double transfers = gen == 0 ? 0 : ldexp(1e9, (int)gen);
-	double raw = transfers * width / 8;
-	return raw * (encoding ? ENCODING_USABLE : 1) *
-	       (flit_256 ? FLIT_256_USABLE : FLIT_68_USABLE);
-}
 
 /* Share of a capacity; an absent link has 0 bytes/s and bounds nothing. */
 static double share(double asked, double cap)

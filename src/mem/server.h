@@ -7,13 +7,7 @@
 #include <stdint.h>
 
 #include "base/units.h"
-
-/* Slot arithmetic of CXL.mem (CXL 3.1, 4.2 and 4.3: four 16 B slots a 68 B flit): bytes on the wire
- * of one 64 B request. */
-#define CXMS_WIRE_READ_UP_BYTES	   72.0		/* S2M: four data slots + half a header slot */
-#define CXMS_WIRE_READ_DOWN_BYTES  16.0		/* M2S request slot */
-#define CXMS_WIRE_WRITE_DOWN_BYTES 80.0		/* M2S header + four data slots */
-#define CXMS_WIRE_WRITE_UP_BYTES   (16.0 / 3.0) /* S2M NDR, three a slot */
+#include "base/wire.h"
 
 /** struct cxms_load - lines per second asked of a server; both >= 0 */
 struct cxms_load {
@@ -54,8 +48,6 @@ struct cxms_server {
 			       absolute */
 };
 
-/** cxms_link_usable_bytes_per_s() - one direction after encoding and flit framing; 0 for gen 0 */
-double cxms_link_usable_bytes_per_s(unsigned gen, unsigned width, int flit_256, bool encoding);
 /** utilisation of the busiest direction, cap or channel, or of a curve's peak at this read share; 0
  * for an unbounded server; may exceed 1 */
 double cxms_server_utilization(const struct cxms_server *s, const struct cxms_load *load);

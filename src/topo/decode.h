@@ -4,11 +4,13 @@
 
 #include <stdint.h>
 
+struct cxms_topo;
+
 /** struct cxms_decoder - one region's interleave */
 struct cxms_decoder {
 	uint64_t base;	      /* host physical; a multiple of ways * granularity */
-	uint64_t size;	      /* bytes, all targets together */
-	uint32_t ways;	      /* 1 2 3 4 6 8 12 16 */
+	uint64_t size;	      /* bytes, all targets; a multiple of ways * granularity */
+	uint32_t ways;	      /* 1 2 3 4 6 8 12 16; any number where software deals pages */
 	uint32_t granularity; /* 256 B .. 16 KiB, a power of two */
 };
 /** struct cxms_decoded - a device's own address; way: position in the region's targets */
@@ -27,5 +29,13 @@ struct cxms_decoded {
 int cxms_decode(const struct cxms_decoder *d, uint64_t hpa, struct cxms_decoded *out);
 /** cxms_encode() - the inverse; -ERANGE for a way or device address that is none */
 int cxms_encode(const struct cxms_decoder *d, const struct cxms_decoded *at, uint64_t *hpa);
+/**
+ * cxms_topo_decoders() - one decoder for each region of @t, in order
+ * @local_bytes: local memory where the topology states no capacity, at most 2^60
+ * @out: [0, t->n_region) written
+ * Regions follow local memory at consecutive bases, each a multiple of its ways * 256 MiB. Each
+ * target gives as much as the smallest, whole granules.
+ */
+void cxms_topo_decoders(const struct cxms_topo *t, uint64_t local_bytes, struct cxms_decoder *out);
 
 #endif

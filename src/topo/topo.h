@@ -62,7 +62,9 @@ struct cxms_curve_part {
 };
 /** struct cxms_topo_curve - a measured bandwidth-latency curve, by rising read share */
 struct cxms_topo_curve {
-	const char *name, *source; /* provenance, one line */
+	const char *name;    /* as `curve` names it; a path as seen from the working directory */
+	const char *source;  /* provenance, one line */
+	const char *assumed; /* weakness of the data, listed in results; NULL = none */
 	double idle_ps;
 	size_t n_part;
 	const struct cxms_curve_part *part;

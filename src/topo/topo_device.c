@@ -51,6 +51,7 @@ static void read_link(struct topo_build *b, const struct cxms_cfg_node *n, const
 static void read_figures(struct topo_build *b, const struct cxms_cfg_node *n, const char *path,
 			 struct cxms_dev *d)
 {
+	const size_t capacity = offsetof(struct cxms_dev, capacity_bytes);
 	bool memdev = d->type == CXMS_DEV_MEMDEV;
 	for (size_t i = 0; i < topo_keys_device.n; i++) {
 		const struct topo_key *k = &topo_keys_device.key[i];
@@ -60,6 +61,8 @@ static void read_figures(struct topo_build *b, const struct cxms_cfg_node *n, co
 			continue;
 		if (v)
 			topo_read_key(b, v, k, d);
+		else if (memdev && k->offset == capacity && cxms_cfg_get(n, "extents"))
+			continue; /* they give it */
 		else if (memdev && !cxms_cfg_get(n, "preset"))
 			cxms_cfg_error(&b->errs, n, true, "memdev '%.*s' lacks the key '%s'",
 				       cxms_quote_len(d->name), d->name, k->name);
@@ -76,17 +79,17 @@ static void read_memdev(struct topo_build *b, const struct cxms_cfg_node *n, con
 		.capacity_bytes = d->capacity_bytes,
 		.channels = CXMS_ASSUMED_MEMDEV_CHANNELS,
 		.channels_reason = "not stated; two channels, as the Astera Leo has"};
-	const struct cxms_cfg_node *v = cxms_cfg_get(n, "curve");
+	const struct cxms_cfg_node *v = cxms_cfg_get(n, "preset");
 	const struct cxms_cfg_node *bandwidth = cxms_cfg_get(n, "bandwidth");
 	const char *preset;
 	topo_read_memory(b, n, &at, &d->memory);
-	if (v)
-		topo_read_curve(b, v);
-	v = cxms_cfg_get(n, "preset");
+	topo_read_curve(b, n, path, &d->memory);
 	if (v && topo_read_ident(b, v, &preset))
 		topo_not_yet(b, v, "a memdev 'preset'", "state latency, bandwidth and capacity");
 	if (d->memory.model == CXMS_MODEL_BANK)
 		topo_bank_bandwidth(b, bandwidth, path, &d->memory, &d->bw);
+	else if (d->memory.curve)
+		topo_curve_capacity(b, n, path, &d->memory, &d->link, &d->bw);
 	else if (!bandwidth)
 		topo_assume(b, path, "bandwidth", "unlimited",
 			    "not stated; only the link bounds it");
@@ -94,7 +97,8 @@ static void read_memdev(struct topo_build *b, const struct cxms_cfg_node *n, con
 
 static void refuse_memdev_keys(struct topo_build *b, const struct cxms_cfg_node *n)
 {
-	static const char *const keys[] = {"capacity", "curve", "preset", "model", "tail"};
+	static const char *const keys[] = {"capacity", "curve",	  "preset", "model",
+					   "tail",     "logical", "extents"};
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		const struct cxms_cfg_node *v = cxms_cfg_get(n, keys[i]);
 		if (v)
@@ -141,10 +145,12 @@ static void read_device(struct topo_build *b, const struct cxms_cfg_node *n, str
 	if (!typed)
 		return;
 	read_figures(b, n, path, d);
-	if (d->type == CXMS_DEV_MEMDEV)
-		read_memdev(b, n, path, d);
-	else
+	if (d->type != CXMS_DEV_MEMDEV) {
 		refuse_memdev_keys(b, n);
+		return;
+	}
+	topo_read_capacity(b, n, d);
+	read_memdev(b, n, path, d);
 }
 
 static bool is_device(const struct cxms_cfg_node *n)

@@ -249,7 +249,8 @@ static void read_tlb(struct topo_build *b, const struct cxms_cfg_node *n, struct
 	topo_assume_exact_only(b);
 }
 
-/* Model and bandwidth: that of a bank model follows from its channels. */
+/* Model and bandwidth: that of a bank model follows from its channels, that of a curve from its
+ * peak. */
 static void read_local_memory(struct topo_build *b, const struct cxms_cfg_node *n,
 			      struct cxms_host *h)
 {
@@ -260,10 +261,13 @@ static void read_local_memory(struct topo_build *b, const struct cxms_cfg_node *
 					  .channels_reason = "not stated; Xeon Platinum 8480+"};
 	const struct cxms_cfg_node *bandwidth = cxms_cfg_get(n, "bandwidth");
 	topo_read_memory(b, n, &at, &h->local_memory);
+	topo_read_curve(b, n, path, &h->local_memory);
 	if (bandwidth)
 		topo_read_bandwidth(b, bandwidth, path, &h->local_bw);
 	if (h->local_memory.model == CXMS_MODEL_BANK) {
 		topo_bank_bandwidth(b, bandwidth, path, &h->local_memory, &h->local_bw);
+	} else if (h->local_memory.curve) {
+		topo_curve_capacity(b, n, path, &h->local_memory, NULL, &h->local_bw);
 	} else if (!bandwidth) {
 		h->local_bw = (struct cxms_bw){CXMS_ASSUMED_LOCAL_TOTAL, CXMS_ASSUMED_LOCAL_WRITE,
 					       CXMS_ASSUMED_LOCAL_TOTAL};
@@ -294,9 +298,6 @@ static void read_local(struct topo_build *b, const struct cxms_cfg_node *n, stru
 				       k->name);
 	}
 	read_local_memory(b, n, h);
-	v = cxms_cfg_get(n, "curve");
-	if (v)
-		topo_read_curve(b, v);
 }
 
 /* What local and CXL traffic share on the way out of the core; nothing when not stated. */

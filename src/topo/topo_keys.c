@@ -338,6 +338,8 @@ static const struct topo_key device_keys[] = {
 	 .offset = DEV(capacity_bytes)},
 	{.name = "model", .kind = TOPO_OWN},
 	{.name = "tail", .kind = TOPO_OWN},
+	{.name = "logical", .kind = TOPO_OWN},
+	{.name = "extents", .kind = TOPO_OWN},
 	{.name = "curve", .kind = TOPO_OWN},
 	{.name = "preset", .kind = TOPO_OWN},
 };
@@ -351,12 +353,14 @@ static const struct topo_key region_keys[] = {
 	 .unit = CXMS_UNIT_BYTES,
 	 .min = TOPO_MIN_GRANULARITY,
 	 .max = TOPO_MAX_GRANULARITY},
+	{.name = "weight", .kind = TOPO_OWN},
 };
 const struct topo_table topo_keys_region = TOPO_TABLE(region_keys);
 
 static const struct topo_key placement_keys[] = {
 	{.name = "policy", .kind = TOPO_OWN},
 	{.name = "splits", .kind = TOPO_OWN, .unit = CXMS_UNIT_PCT, .max = 100},
+	{.name = "weights", .kind = TOPO_OWN, .unit = PLAIN, .min = 1, .max = TOPO_MAX_PAGES},
 };
 const struct topo_table topo_keys_placement = TOPO_TABLE(placement_keys);
 

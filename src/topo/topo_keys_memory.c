@@ -143,6 +143,36 @@ static const struct topo_key tail_keys[] = {
 };
 const struct topo_table topo_keys_tail = TOPO_TABLE(tail_keys);
 
+static const struct topo_key logical_keys[] = {
+	{.name = "host", .kind = TOPO_OWN, .required = true},
+	{.name = "capacity",
+	 .kind = TOPO_QTY,
+	 .store = TOPO_U64,
+	 .unit = CXMS_UNIT_BYTES,
+	 .min = MIB(1),
+	 .max = TOPO_MAX_MEMORY,
+	 .offset = offsetof(struct cxms_logical, capacity_bytes),
+	 .required = true},
+};
+const struct topo_table topo_keys_logical = TOPO_TABLE(logical_keys);
+
+#define CHANGE(key)                                                                                \
+	{                                                                                          \
+		.name = key, .kind = TOPO_OWN, .unit = CXMS_UNIT_BYTES, .min = TOPO_EXTENT_BYTES,  \
+		.max = TOPO_MAX_MEMORY                                                             \
+	}
+static const struct topo_key extent_keys[] = {
+	{.name = "at",
+	 .kind = TOPO_OWN,
+	 .unit = CXMS_UNIT_TIME_PS,
+	 .max = 1000000 * CXMS_PS_PER_S,
+	 .required = true},
+	CHANGE("add"),
+	CHANGE("release"),
+	{.name = "host", .kind = TOPO_OWN},
+};
+const struct topo_table topo_keys_extent = TOPO_TABLE(extent_keys);
+
 /* those that local DRAM may have come first */
 const struct topo_model topo_models[TOPO_MODELS] = {
 	{"typical", CXMS_MODEL_TYPICAL, &topo_keys_plain, true},

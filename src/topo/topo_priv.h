@@ -31,6 +31,13 @@ struct cxms_err;
 #define TOPO_MAX_RATE	1000000000000000ull /* bytes/s */
 #define TOPO_MAX_MEMORY (1ull << 52) /* bytes: the 52 physical address bits of x86-64 and CXL */
 
+#define TOPO_MAX_LOGICAL  16u /* logical devices of one memdev (CXL 2.0, 2.4: MLD) */
+#define TOPO_MAX_EXTENTS  1000u
+#define TOPO_EXTENT_BYTES (256ull << 20) /* dynamic capacity comes in blocks of it */
+#define TOPO_MIN_WEIGHT	  0.001		 /* of a region, relative */
+#define TOPO_MAX_WEIGHT	  100000.0
+#define TOPO_MAX_PAGES	  255u /* placement.weights: Linux keeps them in a byte */
+
 /** enum topo_level - caches in the order of their keys */
 enum topo_level { TOPO_L1I, TOPO_L1D, TOPO_L2, TOPO_LLC, TOPO_LEVELS };
 
@@ -69,7 +76,8 @@ extern const struct topo_table topo_keys_top, topo_keys_host, topo_keys_cpu, top
 	topo_keys_l1i, topo_keys_l1d, topo_keys_l2, topo_keys_llc, topo_keys_prefetch,
 	topo_keys_tlb, topo_keys_local, topo_keys_curve, topo_keys_bandwidth, topo_keys_device,
 	topo_keys_link, topo_keys_region, topo_keys_placement, topo_keys_bridge, topo_keys_plain,
-	topo_keys_queue, topo_keys_bank, topo_keys_ssd, topo_keys_far, topo_keys_tail;
+	topo_keys_queue, topo_keys_bank, topo_keys_ssd, topo_keys_far, topo_keys_tail,
+	topo_keys_logical, topo_keys_extent;
 extern const char *const topo_dev_words[],
 	*const topo_flit_words[], *const topo_page_words[], *const topo_prefetch_words[],
 								    *const topo_fetch_words[];
@@ -92,8 +100,10 @@ struct topo_owner {
 	size_t cap_assumed, cap_stated;
 	struct cxms_assumed *assumed;
 	struct cxms_ignored *stated;
-	const char *prefetch[TOPO_LEVELS]; /* by level, as YAML */
-	bool region_stated;
+	const char *prefetch[TOPO_LEVELS];    /* by level, as YAML */
+	const struct cxms_topo_curve **curve; /* read so far */
+	size_t n_curve, cap_curve;
+	bool region_stated, weight_stated;
 };
 
 /** struct topo_build - one load; @t is filled in place */
@@ -135,7 +145,6 @@ bool topo_read_key(struct topo_build *b, const struct cxms_cfg_node *n, const st
 		   void *base);
 void topo_read_bandwidth(struct topo_build *b, const struct cxms_cfg_node *n, const char *path,
 			 struct cxms_bw *bw);
-void topo_read_curve(struct topo_build *b, const struct cxms_cfg_node *n);
 bool topo_read_ident(struct topo_build *b, const struct cxms_cfg_node *n, const char **out);
 /** @n is there and is the scalar @word */
 bool topo_is_word(const struct cxms_cfg_node *n, const char *word);
@@ -164,11 +173,49 @@ void topo_read_memory(struct topo_build *b, const struct cxms_cfg_node *map,
 void topo_bank_bandwidth(struct topo_build *b, const struct cxms_cfg_node *bandwidth,
 			 const char *path, const struct cxms_memory *m, struct cxms_bw *bw);
 
-/* topo_host.c, topo_device.c, topo_region.c */
+/** topo_capacity.c: `logical` and `extents` of a memdev; capacity from extents where not stated */
+void topo_read_capacity(struct topo_build *b, const struct cxms_cfg_node *n, struct cxms_dev *d);
+
+/* topo_host.c, topo_device.c, topo_region.c, topo_placement.c */
 void topo_read_host(struct topo_build *b, const struct cxms_cfg_node *root);
 void topo_read_devices(struct topo_build *b, const struct cxms_cfg_node *root);
 void topo_read_regions(struct topo_build *b, const struct cxms_cfg_node *root);
 void topo_read_placement(struct topo_build *b, const struct cxms_cfg_node *root);
+
+/* topo_data.c: the folder of curves and presets that comes with the program */
+struct topo_names {
+	char **name; /* sorted */
+	size_t n, cap;
+};
+/** $CXMS_DATA_DIR, else where the program was built or installed */
+const char *topo_data_dir(void);
+bool topo_is_file(const char *path);
+/** a regular file of at most @max bytes; 0 or -errno */
+int topo_data_read(const char *path, size_t max, struct cxms_buf *out, struct cxms_err *err);
+/** names of the files in a folder there that end in @suffix; 0 or -errno, @out then partly filled
+ */
+int topo_data_names(const char *folder, const char *suffix, struct topo_names *out);
+void topo_data_join(const struct topo_names *names, struct cxms_buf *out);
+void topo_names_free(struct topo_names *names);
+
+/* topo_curve.c */
+/**
+ * topo_curve_parse() - the text of a curve file
+ * @name: how the curve is called; @file: for messages "file:line: what"
+ * Return: 0, -EINVAL, -EFBIG, -ENOMEM. Owner: all of it is @own's
+ */
+int topo_curve_parse(struct topo_owner *own, const char *name, const char *file, const void *data,
+		     size_t len, const struct cxms_topo_curve **out, struct cxms_err *err);
+double topo_curve_peak(const struct cxms_curve_part *part); /* bytes/s */
+
+/* topo_curve_key.c */
+/** the key `curve` of a memdev or of host.local, when it is there */
+void topo_read_curve(struct topo_build *b, const struct cxms_cfg_node *map, const char *path,
+		     struct cxms_memory *m);
+/** after link and bandwidth: the curve's peak where no bandwidth is stated; contradictions */
+void topo_curve_capacity(struct topo_build *b, const struct cxms_cfg_node *map, const char *path,
+			 const struct cxms_memory *m, const struct cxms_link *link,
+			 struct cxms_bw *bw);
 
 /* topo_check.c */
 void topo_check_graph(struct topo_build *b);

@@ -50,6 +50,7 @@ void topo_owner_free(struct topo_owner *own)
 	free(own->block);
 	free(own->assumed);
 	free(own->stated);
+	free(own->curve);
 	free(own);
 }
 
@@ -213,30 +214,6 @@ void topo_read_bandwidth(struct topo_build *b, const struct cxms_cfg_node *n, co
 			 cxms_cfg_quantity(v, k->unit, 0, k->min, k->max, &rate, &b->errs))
 			memcpy((char *)bw + k->offset, &rate, sizeof(rate));
 	}
-}
-
-/* curve: NAME  or  {name: NAME, absolute: true}: right, but no engine reads curves yet. */
-void topo_read_curve(struct topo_build *b, const struct cxms_cfg_node *n)
-{
-	const char *name;
-	bool absolute;
-	size_t before = b->errs.n;
-	if (n->type == CXMS_CFG_MAP) {
-		topo_is_map(b, n, &topo_keys_curve);
-		const struct cxms_cfg_node *v = cxms_cfg_get(n, "name");
-		if (v)
-			topo_read_ident(b, v, &name);
-		else
-			cxms_cfg_error(&b->errs, n, true, "'curve' lacks the key 'name'");
-		v = cxms_cfg_get(n, "absolute");
-		if (v)
-			cxms_cfg_bool(v, &absolute, &b->errs);
-	} else {
-		topo_read_ident(b, n, &name);
-	}
-	if (b->errs.n == before)
-		topo_not_yet(b, n, "a measured 'curve'",
-			     "remove it, and state latency and bandwidth");
 }
 
 bool topo_is_ident(const char *s)

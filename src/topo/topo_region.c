@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/cfg.h"
+#include "base/fmt.h"
 #include "base/near.h"
 #include "topo/topo_priv.h"
 
@@ -77,10 +78,6 @@ static void read_granularity(struct topo_build *b, const struct cxms_cfg_node *n
 		return;
 	}
 	r->granularity_bytes = v;
-	/* a region of one target interleaves nothing: every granularity means the same */
-	if (v != TOPO_DEFAULT_GRANULARITY && r->n_target > 1)
-		topo_not_yet(b, n, "interleaving at another granularity than 4KiB",
-			     "remove it, or give 4KiB");
 }
 
 static void read_region(struct topo_build *b, const struct cxms_cfg_node *n, struct cxms_region *r)
@@ -88,16 +85,22 @@ static void read_region(struct topo_build *b, const struct cxms_cfg_node *n, str
 	if (!topo_is_map(b, n, &topo_keys_region))
 		return;
 	const struct cxms_cfg_node *v = cxms_cfg_get(n, "name");
-	if (v)
-		topo_read_ident(b, v, &r->name);
-	else
+	if (!v)
 		cxms_cfg_error(&b->errs, n, false, "a region lacks the key 'name'");
+	else if (topo_is_word(v, "local"))
+		cxms_cfg_error(&b->errs, v, false,
+			       "'local' cannot name a region: weights use that word; rename it");
+	else
+		topo_read_ident(b, v, &r->name);
 	v = cxms_cfg_get(n, "targets");
 	if (v)
 		read_targets(b, v, r);
 	else
 		cxms_cfg_error(&b->errs, n, false, "a region lacks the key 'targets'");
 	read_granularity(b, cxms_cfg_get(n, "granularity"), r);
+	v = cxms_cfg_get(n, "weight");
+	if (v)
+		cxms_cfg_double(v, TOPO_MIN_WEIGHT, TOPO_MAX_WEIGHT, &r->weight, &b->errs);
 }
 
 static void check_region_names(struct topo_build *b, const struct cxms_cfg_node *regions, size_t i)
@@ -109,17 +112,74 @@ static void check_region_names(struct topo_build *b, const struct cxms_cfg_node 
 				       "region '%s' is there twice; rename one", name);
 }
 
-/* Right as a topology, but today's engines spread pages over all memdevs, and in one way only. */
-static void check_modelled(struct topo_build *b, const struct cxms_cfg_node *regions)
+/* Every memdev in one region: pages could not be placed on one that is in none. */
+static void check_members(struct topo_build *b, const struct cxms_cfg_node *regions)
 {
-	const struct cxms_region *r = &b->region[0];
-	if (regions->n_child > 1)
-		topo_not_yet(b, regions->child[1], "more than one region",
-			     "give one region over all memdevs");
-	else if (r->n_target > 0 && r->n_target < b->t->n_memdev)
-		topo_not_yet(b, cxms_cfg_get(regions->child[0], "targets"),
-			     "a region that leaves out a memdev",
-			     "name every memdev, or remove the others from 'devices'");
+	int home[CXMS_TOPO_MAX_DEVICES]; /* region of a device, -1 = none yet */
+	memset(home, -1, sizeof(home));
+	for (size_t i = 0; i < regions->n_child; i++) {
+		const struct cxms_cfg_node *targets = cxms_cfg_get(regions->child[i], "targets");
+		for (size_t j = 0; j < b->region[i].n_target; j++) {
+			int dev = b->region[i].target[j];
+			if (home[dev] >= 0)
+				cxms_cfg_error(&b->errs, targets->child[j], false,
+					       "target '%s' is in region '%s' already; a memdev "
+					       "belongs to one region",
+					       b->dev[dev].name, b->region[home[dev]].name);
+			home[dev] = (int)i;
+		}
+	}
+	for (size_t i = 0; i < b->t->n_memdev; i++)
+		if (home[b->memdev[i]] < 0)
+			cxms_cfg_error(&b->errs, regions, true,
+				       "memdev '%s' is in no region; add it to one, or give it a "
+				       "region of its own",
+				       b->dev[b->memdev[i]].name);
+}
+
+/* Host bits divide evenly among 3, 6 and 12 targets only where all are of one size. */
+static void check_sizes(struct topo_build *b, const struct cxms_cfg_node *n,
+			const struct cxms_region *r)
+{
+	if (r->n_target % 3 != 0)
+		return;
+	for (size_t j = 1; j < r->n_target; j++) {
+		const struct cxms_dev *first = &b->dev[r->target[0]], *d = &b->dev[r->target[j]];
+		char one[CXMS_FMT_MAX], other[CXMS_FMT_MAX];
+		if (d->capacity_bytes == first->capacity_bytes || d->capacity_bytes == 0 ||
+		    first->capacity_bytes == 0) /* 0: reported already */
+			continue;
+		cxms_cfg_error(&b->errs, cxms_cfg_get(n, "targets"), false,
+			       "%zu ways need targets of one capacity, but '%s' has %s and '%s' %s",
+			       r->n_target, first->name,
+			       cxms_fmt_quantity(one, CXMS_UNIT_BYTES, first->capacity_bytes),
+			       d->name,
+			       cxms_fmt_quantity(other, CXMS_UNIT_BYTES, d->capacity_bytes));
+		return;
+	}
+}
+
+/* All regions state a weight, or all get their capacity: ways times the smallest target's. */
+static void weigh_regions(struct topo_build *b, const struct cxms_cfg_node *regions)
+{
+	size_t stated = 0;
+	for (size_t i = 0; i < regions->n_child; i++)
+		stated += cxms_cfg_get(regions->child[i], "weight") != NULL;
+	b->own->weight_stated = stated > 0;
+	for (size_t i = 0; i < regions->n_child; i++) {
+		struct cxms_region *r = &b->region[i];
+		uint64_t least = UINT64_MAX;
+		if (stated > 0 && !cxms_cfg_get(regions->child[i], "weight"))
+			cxms_cfg_error(&b->errs, regions->child[i], false,
+				       "region '%s' lacks the key 'weight', which others state; "
+				       "state it for all regions, or for none",
+				       r->name ? r->name : "");
+		for (size_t j = 0; j < r->n_target; j++)
+			if (b->dev[r->target[j]].capacity_bytes < least)
+				least = b->dev[r->target[j]].capacity_bytes;
+		if (stated == 0)
+			r->weight = (double)least * (double)r->n_target;
+	}
 }
 
 static void default_region(struct topo_build *b)
@@ -131,6 +191,8 @@ static void default_region(struct topo_build *b)
 					  .n_target = b->t->n_memdev,
 					  .target = b->memdev,
 					  .granularity_bytes = TOPO_DEFAULT_GRANULARITY};
+	for (size_t i = 0; i < b->t->n_memdev; i++)
+		b->region->weight += (double)b->dev[b->memdev[i]].capacity_bytes;
 	b->t->region = b->region;
 	b->t->n_region = 1;
 }
@@ -159,43 +221,17 @@ void topo_read_regions(struct topo_build *b, const struct cxms_cfg_node *root)
 	b->region = topo_alloc(b->own, regions->n_child, sizeof(*b->region));
 	if (!b->region)
 		return;
+	size_t before = b->errs.n;
 	for (size_t i = 0; i < regions->n_child; i++) {
 		read_region(b, regions->child[i], &b->region[i]);
 		check_region_names(b, regions, i);
 	}
-	check_modelled(b, regions);
+	if (b->errs.n == before) {
+		check_members(b, regions);
+		for (size_t i = 0; i < regions->n_child; i++)
+			check_sizes(b, regions->child[i], &b->region[i]);
+		weigh_regions(b, regions);
+	}
 	b->t->region = b->region;
 	b->t->n_region = regions->n_child;
-}
-
-static void read_splits(struct topo_build *b, const struct cxms_cfg_node *n)
-{
-	if (n->type != CXMS_CFG_SEQ || n->n_child == 0 || n->n_child > TOPO_MAX_SPLITS) {
-		cxms_cfg_error(
-			&b->errs, n, false,
-			"'splits' must be a list of 1 .. %u numbers, per cent local, such as "
-			"[100, 50, 0]",
-			TOPO_MAX_SPLITS);
-		return;
-	}
-	double *pct = topo_alloc(b->own, n->n_child, sizeof(*pct));
-	if (!pct)
-		return;
-	for (size_t i = 0; i < n->n_child; i++)
-		cxms_cfg_double(n->child[i], 0, 100, &pct[i], &b->errs);
-	b->t->split_pct = pct;
-	b->t->n_split = n->n_child;
-}
-
-void topo_read_placement(struct topo_build *b, const struct cxms_cfg_node *root)
-{
-	const struct cxms_cfg_node *n = cxms_cfg_get(root, "placement");
-	if (!n || !topo_is_map(b, n, &topo_keys_placement))
-		return;
-	const struct cxms_cfg_node *v = cxms_cfg_get(n, "policy");
-	if (v)
-		topo_read_ident(b, v, &b->t->policy);
-	v = cxms_cfg_get(n, "splits");
-	if (v)
-		read_splits(b, v);
 }

@@ -148,6 +148,14 @@ static void put_bandwidth(const struct cxms_topo *t, struct cxms_buf *out, const
 	end_line(t, out, path, "bandwidth");
 }
 
+static void put_quoted(struct cxms_buf *out, const char *s)
+{
+	cxms_buf_printf(out, "\"");
+	for (; *s; s++)
+		cxms_buf_printf(out, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s);
+	cxms_buf_printf(out, "\"");
+}
+
 /* A word, or a map with one key a line, each with what was assumed. */
 static void put_model(const struct cxms_topo *t, struct cxms_buf *out, const char *path,
 		      const char *indent, const struct cxms_memory *m)
@@ -179,15 +187,53 @@ static void put_model(const struct cxms_topo *t, struct cxms_buf *out, const cha
 	}
 }
 
+static void put_curve(const struct cxms_topo *t, struct cxms_buf *out, const char *path,
+		      const char *indent, const struct cxms_memory *m)
+{
+	if (!m->curve)
+		return;
+	cxms_buf_printf(out, "%scurve: {name: ", indent);
+	put_quoted(out, m->curve->name);
+	cxms_buf_printf(out, ", absolute: %s}", m->curve_absolute ? "true" : "false");
+	end_line(t, out, path, "curve");
+}
+
 static void put_memory(const struct cxms_topo *t, struct cxms_buf *out, const char *path,
 		       const char *indent, const struct cxms_memory *m)
 {
 	char p99[CXMS_FMT_MAX], p999[CXMS_FMT_MAX];
 	put_model(t, out, path, indent, m);
+	put_curve(t, out, path, indent, m);
 	if (m->tail_p999_ps)
 		cxms_buf_printf(out, "%stail: {p99: %s, p999: %s}\n", indent,
 				cxms_fmt_quantity(p99, CXMS_UNIT_TIME_PS, m->tail_p99_ps),
 				cxms_fmt_quantity(p999, CXMS_UNIT_TIME_PS, m->tail_p999_ps));
+}
+
+static void put_capacity(struct cxms_buf *out, const struct cxms_dev *d)
+{
+	char time[CXMS_FMT_MAX], bytes[CXMS_FMT_MAX];
+	if (d->n_logical)
+		cxms_buf_printf(out, "    logical:\n");
+	for (size_t i = 0; i < d->n_logical; i++)
+		cxms_buf_printf(
+			out, "      - {host: \"%s\", capacity: %s}\n", d->logical[i].host,
+			cxms_fmt_quantity(bytes, CXMS_UNIT_BYTES, d->logical[i].capacity_bytes));
+	if (d->n_extent)
+		cxms_buf_printf(out, "    extents:\n");
+	for (size_t i = 0; i < d->n_extent; i++) {
+		const struct cxms_extent *e = &d->extent[i];
+		bool add = e->bytes > 0;
+		cxms_buf_printf(
+			out, "      - {at: %s, %s: %s",
+			cxms_fmt_quantity(time, CXMS_UNIT_TIME_PS, e->at_ns * CXMS_PS_PER_NS),
+			add ? "add" : "release",
+			cxms_fmt_quantity(bytes, CXMS_UNIT_BYTES,
+					  (uint64_t)(add ? e->bytes : -e->bytes)));
+		if (e->host)
+			cxms_buf_printf(out, ", host: \"%s\"", e->host);
+		cxms_buf_printf(out, "}\n");
+	}
 }
 
 static void put_host(const struct cxms_topo *t, struct cxms_buf *out)
@@ -248,8 +294,20 @@ static void put_device(const struct cxms_topo *t, struct cxms_buf *out, const st
 			put_key(t, out, path, "    ", k, d);
 	}
 	put_bandwidth(t, out, path, "    ", &d->bw);
-	if (d->type == CXMS_DEV_MEMDEV)
-		put_memory(t, out, path, "    ", &d->memory);
+	if (d->type != CXMS_DEV_MEMDEV)
+		return;
+	put_memory(t, out, path, "    ", &d->memory);
+	put_capacity(out, d);
+}
+
+/* The shortest of two forms that reads back as the same number. */
+static void put_double(struct cxms_buf *out, double v)
+{
+	char text[32];
+	snprintf(text, sizeof(text), "%.15g", v);
+	if (strtod(text, NULL) < v || strtod(text, NULL) > v)
+		snprintf(text, sizeof(text), "%.17g", v);
+	cxms_buf_printf(out, "%s", text);
 }
 
 static void put_regions(const struct cxms_topo *t, struct cxms_buf *out)
@@ -268,17 +326,22 @@ static void put_regions(const struct cxms_topo *t, struct cxms_buf *out)
 			cxms_buf_printf(out, "%s\"%s\"", j ? ", " : "", t->dev[r->target[j]].name);
 		cxms_buf_printf(out, "]\n    granularity: %s\n",
 				cxms_fmt_quantity(bytes, CXMS_UNIT_BYTES, r->granularity_bytes));
+		if (!own->weight_stated)
+			continue;
+		cxms_buf_printf(out, "    weight: ");
+		put_double(out, r->weight);
+		cxms_buf_printf(out, "\n");
 	}
 }
 
-/* The shortest of two forms that reads back as the same number. */
-static void put_double(struct cxms_buf *out, double v)
+static void put_weights(const struct cxms_topo *t, struct cxms_buf *out)
 {
-	char text[32];
-	snprintf(text, sizeof(text), "%.15g", v);
-	if (strtod(text, NULL) < v || strtod(text, NULL) > v)
-		snprintf(text, sizeof(text), "%.17g", v);
-	cxms_buf_printf(out, "%s", text);
+	cxms_buf_printf(out, "  weights: {local: %" PRIu32, t->local_weight);
+	for (size_t i = 0; i < t->n_region; i++) {
+		cxms_buf_printf(out, ", \"%s\": ", t->region[i].name);
+		put_double(out, t->region[i].weight);
+	}
+	cxms_buf_printf(out, "}\n");
 }
 
 static void put_placement(const struct cxms_topo *t, struct cxms_buf *out)
@@ -288,6 +351,8 @@ static void put_placement(const struct cxms_topo *t, struct cxms_buf *out)
 	cxms_buf_printf(out, "placement:\n");
 	if (t->policy)
 		cxms_buf_printf(out, "  policy: \"%s\"\n", t->policy);
+	if (t->local_weight)
+		put_weights(t, out);
 	if (t->n_split)
 		cxms_buf_printf(out, "  splits: [");
 	for (size_t i = 0; i < t->n_split; i++) {
@@ -298,10 +363,9 @@ static void put_placement(const struct cxms_topo *t, struct cxms_buf *out)
 
 void cxms_topo_show(const struct cxms_topo *t, struct cxms_buf *out)
 {
-	cxms_buf_printf(out, "schema: 1\nname: \"");
-	for (const char *p = t->name; *p; p++)
-		cxms_buf_printf(out, *p == '"' || *p == '\\' ? "\\%c" : "%c", *p);
-	cxms_buf_printf(out, "\"\n");
+	cxms_buf_printf(out, "schema: 1\nname: ");
+	put_quoted(out, t->name);
+	cxms_buf_printf(out, "\n");
 	put_host(t, out);
 	cxms_buf_printf(out, "devices:\n");
 	for (size_t i = 0; i < t->n_dev; i++)

@@ -78,6 +78,9 @@ static void test_link_peak_meets_the_vendor_model(void **state)
 		assert_near(cxms_server_peak_bytes_per_s(&s, pct / 100), peak * 1e9, 0.004,
 			    "vendor's simulation; arbitration costs it up to 0.4 % where both "
 			    "directions are full");
+		assert_near(cxms_link_peak_bytes_per_s(s.dir_bytes_per_s, pct / 100),
+			    cxms_server_peak_bytes_per_s(&s, pct / 100), 1e-12,
+			    "the same arithmetic, by peak and by load");
 		n++;
 	}
 	fclose(fp);

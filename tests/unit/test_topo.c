@@ -646,6 +646,8 @@ static void test_schema_md_has_every_key_with_range_and_default(void **state)
 		{"ssd.", &topo_keys_ssd},
 		{"far.", &topo_keys_far},
 		{"tail.", &topo_keys_tail},
+		{"logical.", &topo_keys_logical},
+		{"extents.", &topo_keys_extent},
 		{"bandwidth.", &topo_keys_bandwidth},
 		{"devices.NAME.", &topo_keys_device},
 		{"devices.NAME.link.", &topo_keys_link},
