@@ -17,6 +17,7 @@
 #define MAX_ROW_BYTES  65536u
 #define BANK_RING_BITS 10u /* 0.1 ms or more, as banks are many */
 #define BUS_RING_BITS  15u
+#define REFRESH_AHEAD  2u /* intervals behind all that was served */
 /* Writes are kept and written this many at a time, so the bus turns around that much more seldom.
  */
 #define CXMS_ASSUMED_WRITE_BATCH 16u
@@ -29,7 +30,9 @@ struct bank {
 
 struct bus {
 	struct cxms_calendar time;
-	uint32_t writes; /* since it turned */
+	uint64_t refresh; /* the next one that is not kept free yet */
+	uint64_t last_ps; /* end of what was served */
+	uint32_t writes;  /* since it turned */
 	bool read;
 };
 
@@ -140,6 +143,21 @@ static uint64_t after_refresh(const struct cxms_device_cfg *c, uint32_t rank, ui
 	return phase < c->rfc_ps ? at + c->rfc_ps - phase : at;
 }
 
+/* With one rank nothing is on the bus while it refreshes, later by what lies between the first
+ * command and its data: these times are taken before requests are given them. They are no load. */
+static void keep_refresh_free(const struct cxms_device_cfg *c, struct bus *b, uint64_t later,
+			      uint64_t at)
+{
+	if (c->refi_ps == 0 || c->ranks > 1)
+		return;
+	uint64_t now = (at > b->last_ps ? at : b->last_ps) / c->refi_ps;
+	b->refresh = b->refresh < now ? now : b->refresh;
+	for (; b->refresh <= now + REFRESH_AHEAD; b->refresh++) {
+		cxms_calendar_take_ps(&b->time, b->refresh * c->refi_ps + later, c->rfc_ps);
+		b->time.busy_ps -= c->rfc_ps;
+	}
+}
+
 /* Time until the open row may close. Requests that come late find a time of the future there: one
  * further off than a row can take is none of theirs. */
 static uint64_t until_close(const struct cxms_device_cfg *c, const struct bank *b, uint64_t at)
@@ -205,9 +223,11 @@ static uint64_t request(struct cxms_device *d, bool write, uint64_t dpa, uint64_
 	struct banks *s = d->state;
 	struct place p = place_of(&d->cfg, dpa);
 	struct bus *bus = &s->bus[p.channel];
+	keep_refresh_free(&d->cfg, bus, s->reference_ps, at_ps);
 	uint64_t data_at = ask_bank(d, &p, write, at_ps);
 	data_at += cxms_calendar_take_ps(&bus->time, data_at,
 					 d->cfg.burst_ps + turn(&d->cfg, bus, write));
+	bus->last_ps = data_at > bus->last_ps ? data_at : bus->last_ps;
 	uint64_t idle_at = at_ps + s->reference_ps;
 	return data_at > idle_at ? data_at - idle_at : 0;
 }

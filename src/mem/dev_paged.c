@@ -14,7 +14,7 @@
 #define MAX_PAGES	(1ull << 30)
 #define MAX_DEPTH	1024u
 #define FETCH_RING_BITS 10u
-#define PASS_RING_BITS	12u
+#define PASS_RING_BITS	15u
 
 struct page {
 	uint64_t number, asked_ps, ready_ps;
@@ -25,6 +25,7 @@ struct page {
 
 struct paged {
 	uint64_t n_page, used, mask, hits, page_ps;
+	uint64_t latest_ps; /* end of the last page written back */
 	uint32_t n_fetch, turn;
 	struct cxms_calendar pass; /* pages of the medium or network, both ways */
 	struct cxms_calendar *fetch;
@@ -148,6 +149,12 @@ static uint64_t fetch(struct cxms_device *d, uint64_t at_ps)
 	return at_ps + d->cfg.fetch_ps;
 }
 
+static void put_out(struct paged *s, uint64_t at_ps)
+{
+	uint64_t end = at_ps + cxms_calendar_take_ps(&s->pass, at_ps, s->page_ps) + s->page_ps;
+	s->latest_ps = end > s->latest_ps ? end : s->latest_ps;
+}
+
 static uint64_t miss(struct cxms_device *d, uint64_t number, bool write, uint64_t at_ps)
 {
 	struct paged *s = d->state;
@@ -155,7 +162,7 @@ static uint64_t miss(struct cxms_device *d, uint64_t number, bool write, uint64_
 	uint32_t i = make_room(s, &write_back), *bucket = bucket_of(s, number);
 	uint64_t ready = fetch(d, at_ps);
 	if (write_back) /* behind the fetch: nobody waits for it */
-		cxms_calendar_take_ps(&s->pass, at_ps, s->page_ps);
+		put_out(s, at_ps);
 	s->page[i] = (struct page){.number = number,
 				   .asked_ps = at_ps,
 				   .ready_ps = ready,
@@ -194,6 +201,7 @@ static void sums(const struct cxms_device *d, struct cxms_device_sums *out)
 		cxms_device_sum(&s->fetch[i], out);
 	cxms_device_sum(&s->pass, out);
 	out->page_hits = s->hits;
+	out->latest_ps = s->latest_ps > out->latest_ps ? s->latest_ps : out->latest_ps;
 }
 
 const struct cxms_device_ops cxms_device_paged = {init, request, sums, fini};

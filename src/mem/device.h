@@ -62,7 +62,7 @@ struct cxms_device_sums {
 	uint64_t reads, writes, bytes;
 	uint64_t busy_ps;   /* of the busiest of its servers: over the time, its utilisation */
 	uint64_t added_ps;  /* sum of what requests were told */
-	uint64_t latest_ps; /* latest arrival and what was added to it */
+	uint64_t latest_ps; /* end of the last service */
 	uint64_t row_hits, page_hits; /* BANK, PAGED */
 	uint64_t late;		      /* requests before what is remembered */
 };
