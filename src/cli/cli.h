@@ -15,6 +15,7 @@
 
 struct cxms_buf;
 struct cxms_cfg;
+struct cxms_host_trace;
 struct cxms_record_result;
 struct cxms_result;
 struct cxms_source_ops;
@@ -37,7 +38,7 @@ enum cli_format { CLI_TEXT, CLI_JSON, CLI_CSV };
 
 /** struct cli_opts - every option of every verb; a verb's table says which ones it takes */
 struct cli_opts {
-	struct cxms_strs topology, policy;
+	struct cxms_strs topology, policy, host;
 	const char *source, *splits, *output, *save, *pattern;
 	const char *roi_begin, *roi_end, *exact_window;
 	int format;  /* enum cli_format; of topo: enum cxms_draw_format */
@@ -49,7 +50,7 @@ struct cli_opts {
 	int quiet, verbose;
 	bool to_stdout, explain, no_argv, measure;
 	/* options that are known but cannot be served yet */
-	const char *event, *pid, *inject, *host, *repeat;
+	const char *event, *pid, *inject, *repeat;
 	bool timeline;
 };
 
@@ -123,10 +124,13 @@ struct cli_eval {
 /** everything that can be checked before a program starts; 0 or -errno, errors already printed */
 int cli_eval_load(struct cli *c, struct cli_eval *e);
 void cli_eval_fini(struct cli_eval *e);
-/** replays and renders into @out by --format; 0 or -errno with c->err; *self_check set on a broken
- * promise */
-int cli_eval_run(struct cli *c, const struct cli_eval *e, struct cxms_trace_reader *reader,
-		 struct cxms_buf *out, bool *self_check);
+/**
+ * cli_eval_run() - replays and renders into @out by --format
+ * @host: @n of them; one whose name is NULL is no host of several
+ * Return: 0 or -errno with c->err; *self_check set on a broken promise
+ */
+int cli_eval_run(struct cli *c, const struct cli_eval *e, const struct cxms_host_trace *host,
+		 size_t n, struct cxms_buf *out, bool *self_check);
 
 /* cli_exact.c: what source exact simulates */
 /** is source exact asked for, and are its options right and not given to others? 0 or -EINVAL with

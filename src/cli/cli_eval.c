@@ -187,8 +187,8 @@ static int render(struct cli *c, const struct cxms_result *r, struct cxms_buf *o
 	return out->failed ? cxms_fail_sys(&c->err, ENOMEM, "cannot build the report") : 0;
 }
 
-int cli_eval_run(struct cli *c, const struct cli_eval *e, struct cxms_trace_reader *reader,
-		 struct cxms_buf *out, bool *self_check)
+int cli_eval_run(struct cli *c, const struct cli_eval *e, const struct cxms_host_trace *host,
+		 size_t n, struct cxms_buf *out, bool *self_check)
 {
 	struct cxms_result *r = NULL;
 	const struct cxms_replay_cfg cfg = {
@@ -205,7 +205,8 @@ int cli_eval_run(struct cli *c, const struct cli_eval *e, struct cxms_trace_read
 		.llc_bytes = c->opt.llc_bytes,
 		.log = &c->log,
 	};
-	int rc = cxms_replay(reader, &cfg, &r, &c->err);
+	int rc = host->name ? cxms_replay_hosts(host, n, &cfg, &r, &c->err)
+			    : cxms_replay(host->reader, &cfg, &r, &c->err);
 	if (rc == 0) {
 		merge_warnings(&r->warnings, &c->warnings);
 		*self_check = r->status == CXMS_STATUS_SELF_CHECK_FAILED;

@@ -23,6 +23,10 @@ static const char *const engine_words[] = {"auto", "epoch", "event", NULL};
 #define OPT_TOPOLOGY {.name = "topology", .short_name = 't', .type = CXMS_OPT_STRS, \
 	.offset = AT(topology), .arg = "FILE", \
 	.help = "topology to evaluate, YAML; may be repeated: all are evaluated in one pass"}
+#define OPT_HOST {.name = "host", .type = CXMS_OPT_STRS, .offset = AT(host), \
+	.arg = "NAME=FILE", \
+	.help = "a host that runs the recording FILE; repeated: hosts that share the fabric, in " \
+		"place of RECORDING"}
 #define OPT_SPLITS {.name = "splits", .short_name = 's', .type = CXMS_OPT_STR, \
 	.offset = AT(splits), .arg = "LIST", \
 	.help = "per cents of the touched pages in local memory, for example 100,75.5,0 " \
@@ -115,7 +119,7 @@ const struct cxms_opt cli_opts_record[] = {
 	OPT_VERBOSE, OPT_END,
 };
 const struct cxms_opt cli_opts_replay[] = {
-	OPT_TOPOLOGY, OPT_SPLITS, OPT_POLICY, OPT_EPOCH, OPT_BLOCKED, OPT_ENGINE, OPT_LLC_SIZE,
+	OPT_TOPOLOGY, OPT_HOST, OPT_SPLITS, OPT_POLICY, OPT_EPOCH, OPT_BLOCKED, OPT_ENGINE, OPT_LLC_SIZE,
 	OPT_OUTPUT("the report goes here (default: standard output)"), OPT_FORMAT, OPT_EXPLAIN,
 	OPT_SEED, OPT_JOBS, OPT_QUIET, OPT_VERBOSE, OPT_END,
 };
@@ -151,7 +155,7 @@ static const struct cxms_opt later[] = {
 	{.name = "event", .short_name = 'e', .type = CXMS_OPT_STR, .offset = AT(event)},
 	{.name = "pid", .short_name = 'p', .type = CXMS_OPT_STR, .offset = AT(pid)},
 	{.name = "inject", .type = CXMS_OPT_STR, .offset = AT(inject)},
-	{.name = "host", .type = CXMS_OPT_STR, .offset = AT(host)},
+	{.name = "host", .type = CXMS_OPT_STRS, .offset = AT(host)},
 	{.name = "repeat", .short_name = 'r', .type = CXMS_OPT_STR, .offset = AT(repeat)},
 	{.name = "timeline", .type = CXMS_OPT_FLAG, .offset = AT(timeline)},
 	OPT_END,
@@ -169,13 +173,13 @@ static size_t table_len(const struct cxms_opt *t)
 static int check_later(struct cli *c)
 {
 	const struct cli_opts *o = &c->opt;
-	const char *name = o->event	 ? "--event"
-			   : o->pid	 ? "--pid"
-			   : o->inject	 ? "--inject"
-			   : o->host	 ? "--host"
-			   : o->repeat	 ? "--repeat"
-			   : o->timeline ? "--timeline"
-					 : NULL;
+	const char *name = o->event				     ? "--event"
+			   : o->pid				     ? "--pid"
+			   : o->inject				     ? "--inject"
+			   : o->host.n && c->verb->run != cmd_replay ? "--host"
+			   : o->repeat				     ? "--repeat"
+			   : o->timeline			     ? "--timeline"
+								     : NULL;
 	if (!name)
 		return 0;
 	return cxms_fail(&c->err, EINVAL, "'%s' is not available yet", name);

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "cli/cli.h"
 #include "record/record.h"
+#include "sim/replay.h"
 #include "trace/trace.h"
 
 static int check_outputs(struct cli *c)
@@ -46,12 +47,12 @@ static int check_save(struct cli *c)
 static int replay(struct cli *c, const struct cli_eval *eval, const struct cli_rec *rec,
 		  struct cxms_buf *text, bool *self_check)
 {
-	struct cxms_trace_reader *reader = NULL;
+	struct cxms_host_trace only = {0};
 	int rc = cxms_trace_reader_open_fd(rec->fd, rec->path ? rec->path : "the recording",
-					   &reader, &c->err);
+					   &only.reader, &c->err);
 	if (rc == 0)
-		rc = cli_eval_run(c, eval, reader, text, self_check);
-	cxms_trace_reader_close(reader);
+		rc = cli_eval_run(c, eval, &only, 1, text, self_check);
+	cxms_trace_reader_close(only.reader);
 	return rc;
 }
 

@@ -134,6 +134,7 @@ int main(int argc, char **argv)
 	}
 	cxms_strs_fini(&c.opt.topology);
 	cxms_strs_fini(&c.opt.policy);
+	cxms_strs_fini(&c.opt.host);
 	/* what printf() still holds must arrive, or the exit code lies */
 	if (status == CLI_OK && (fflush(stdout) != 0 || ferror(stdout))) {
 		cxms_fail_sys(&c.err, errno ? errno : EIO, "cannot write standard output");

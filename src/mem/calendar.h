@@ -24,6 +24,7 @@ struct cxms_calendar_slot {
 struct cxms_calendar {
 	uint64_t ps_per_byte_q16; /* 0 = no rate: nothing ever waits, or services are in ps */
 	uint64_t latest;	  /* highest slot used so far */
+	uint64_t mask;		  /* slots of the ring - 1 */
 	uint32_t slot_ps, slot_bits, ring_bits;
 	struct cxms_calendar_slot *slot;	    /* [1 << ring_bits]; NULL = unbounded */
 	uint64_t busy_ps, bytes, requests, wait_ps; /* sums */
@@ -40,6 +41,9 @@ int cxms_calendar_init(struct cxms_calendar *c, uint64_t bytes_per_s, struct cxm
  */
 int cxms_calendar_init_ps(struct cxms_calendar *c, uint64_t service_ps, uint32_t ring_bits,
 			  struct cxms_err *err);
+/** the same as cxms_calendar_init() with a shorter memory: @ring_bits slots, log2, 1..17 */
+int cxms_calendar_init_ring(struct cxms_calendar *c, uint64_t bytes_per_s, uint32_t ring_bits,
+			    struct cxms_err *err);
 void cxms_calendar_fini(struct cxms_calendar *c);
 /**
  * cxms_calendar_take() - serve @bytes at @at_ps or as soon after as there is room

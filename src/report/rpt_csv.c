@@ -40,31 +40,68 @@ static void put_slowest(const struct cxms_split_result *s, struct cxms_buf *out)
 		cxms_buf_printf(out, ",,,");
 }
 
-static void put_row(const struct cxms_result *r, const struct cxms_split_result *s,
-		    struct cxms_buf *out)
+static bool has_tenants(const struct cxms_result *r)
+{
+	for (size_t i = 0; i < r->n_split; i++)
+		if (r->split[i].n_tenant)
+			return true;
+	return false;
+}
+
+/* What stands before the figures of a row. */
+static void put_what(const struct cxms_result *r, const struct cxms_split_result *s,
+		     struct cxms_buf *out)
 {
 	put_text(out, r->topo[s->topology]->file);
 	cxms_buf_put_u8(out, ',');
 	put_text(out, r->topo[s->topology]->name);
 	cxms_buf_put_u8(out, ',');
 	put_text(out, s->policy);
-	cxms_buf_printf(out, ",%.6g,%.6g,%.6g,%.6g,%.6g,%.6g,%.6g,%" PRIu64, s->asked_pct,
-			s->local_pct, s->slowdown, s->slowdown_lo, s->slowdown_hi,
-			s->sampling_half_width, s->model_half_width, s->time_ns);
+	cxms_buf_printf(out, ",%.6g,%.6g", s->asked_pct, s->local_pct);
+}
+
+/* Of several hosts: what the whole set shares stays empty. */
+static void put_tenant(const struct cxms_result *r, const struct cxms_split_result *s,
+		       const struct cxms_tenant_result *t, struct cxms_buf *out)
+{
+	put_what(r, s, out);
+	cxms_buf_printf(out, ",%.6g,%.6g,%.6g,,,%" PRIu64, t->slowdown, t->slowdown_lo,
+			t->slowdown_hi, t->time_ns);
+	for (int c = 0; c < CXMS_CAUSE_COUNT; c++)
+		cxms_buf_put_u8(out, ',');
+	cxms_buf_printf(out, ",,,,");
+	put_text(out, t->name);
+	cxms_buf_printf(out, ",%.6g,%.6g,\n", t->alone_slowdown, t->contention_ratio);
+}
+
+static void put_row(const struct cxms_result *r, const struct cxms_split_result *s, bool tenants,
+		    struct cxms_buf *out)
+{
+	put_what(r, s, out);
+	cxms_buf_printf(out, ",%.6g,%.6g,%.6g,%.6g,%.6g,%" PRIu64, s->slowdown, s->slowdown_lo,
+			s->slowdown_hi, s->sampling_half_width, s->model_half_width, s->time_ns);
 	for (int c = 0; c < CXMS_CAUSE_COUNT; c++)
 		cxms_buf_printf(out, ",%" PRIu64, s->causes_ns[c]);
 	put_slowest(s, out);
+	if (tenants)
+		cxms_buf_printf(out, ",,,,%.6g", s->fairness);
 	cxms_buf_put_u8(out, '\n');
+	for (size_t i = 0; i < s->n_tenant; i++)
+		put_tenant(r, s, &s->tenant[i], out);
 }
 
 void cxms_report_csv(const struct cxms_result *r, struct cxms_buf *out)
 {
+	bool tenants = has_tenants(r);
 	cxms_buf_printf(out,
 			"topology_file,topology,policy,asked_pct,local_pct,slowdown,slowdown_lo,"
 			"slowdown_hi,sampling_half_width,model_half_width,time_ns");
 	for (int c = 0; c < CXMS_CAUSE_COUNT; c++)
 		cxms_buf_printf(out, ",%s_ns", cxms_cause_name((enum cxms_cause)c));
-	cxms_buf_printf(out, ",cxl_read_p50_ns,cxl_read_p99_ns,cxl_read_p999_ns\n");
+	cxms_buf_printf(out, ",cxl_read_p50_ns,cxl_read_p99_ns,cxl_read_p999_ns");
+	if (tenants)
+		cxms_buf_printf(out, ",tenant,alone_slowdown,contention_ratio,fairness_index");
+	cxms_buf_put_u8(out, '\n');
 	for (size_t i = 0; i < r->n_split; i++)
-		put_row(r, &r->split[i], out);
+		put_row(r, &r->split[i], tenants, out);
 }

@@ -111,6 +111,24 @@ const struct rpt_field rpt_request_fields[] = {
 	{NULL, RPT_F64, 0},
 };
 
+const struct rpt_field rpt_tenant_fields[] = {
+	FIELD(struct cxms_tenant_result, "slowdown", RPT_F64, slowdown),
+	FIELD(struct cxms_tenant_result, "slowdown_lo", RPT_F64, slowdown_lo),
+	FIELD(struct cxms_tenant_result, "slowdown_hi", RPT_F64, slowdown_hi),
+	FIELD(struct cxms_tenant_result, "alone_slowdown", RPT_F64, alone_slowdown),
+	FIELD(struct cxms_tenant_result, "contention_ratio", RPT_F64, contention_ratio),
+	FIELD(struct cxms_tenant_result, "time_ns", RPT_U64, time_ns),
+	{NULL, RPT_F64, 0},
+};
+
+const struct rpt_field rpt_server_fields[] = {
+	FIELD(struct cxms_server_result, "utilization_ratio", RPT_F64, utilization_ratio),
+	FIELD(struct cxms_server_result, "read_bytes_per_s", RPT_F64, read_bytes_per_s),
+	FIELD(struct cxms_server_result, "write_bytes_per_s", RPT_F64, write_bytes_per_s),
+	FIELD(struct cxms_server_result, "wait_ns", RPT_F64, wait_ns),
+	{NULL, RPT_F64, 0},
+};
+
 const struct rpt_field rpt_target_fields[] = {
 	FIELD(struct cxms_target_result, "bytes", RPT_U64, bytes),
 	FIELD(struct cxms_target_result, "reads", RPT_U64, reads),

@@ -157,6 +157,32 @@ static struct cxms_json *targets(const struct cxms_split_result *s)
 	return a;
 }
 
+static struct cxms_json *tenants(const struct cxms_split_result *s)
+{
+	struct cxms_json *a = cxms_json_array();
+	for (size_t i = 0; i < s->n_tenant; i++) {
+		struct cxms_json *o = object_of(&s->tenant[i], rpt_tenant_fields);
+		set_str(o, "name", s->tenant[i].name);
+		cxms_json_push(a, o);
+	}
+	return a;
+}
+
+static struct cxms_json *servers(const struct cxms_split_result *s)
+{
+	struct cxms_json *a = cxms_json_array();
+	for (size_t i = 0; i < s->n_server; i++) {
+		const struct cxms_server_result *v = &s->server[i];
+		struct cxms_json *o = object_of(v, rpt_server_fields);
+		if (s->n_tenant)
+			set_str(o, "host", v->host);
+		set_str(o, "name", v->name);
+		set_str(o, "part", v->part);
+		cxms_json_push(a, o);
+	}
+	return a;
+}
+
 static struct cxms_json *split(const struct cxms_split_result *s)
 {
 	struct cxms_json *o = object_of(s, rpt_split_fields);
@@ -174,7 +200,11 @@ static struct cxms_json *split(const struct cxms_split_result *s)
 	for (size_t i = 0; i < s->n_thread; i++)
 		cxms_json_push(threads, object_of(&s->thread[i], rpt_thread_fields));
 	cxms_json_set(o, "threads", threads);
-	cxms_json_set(o, "tenants", cxms_json_array());
+	cxms_json_set(o, "tenants", tenants(s));
+	if (s->n_tenant)
+		cxms_json_set(o, "fairness_index", cxms_json_num(s->fairness));
+	cxms_json_set(o, "servers", servers(s));
+	set_str(o, "binding", s->binding[0] ? s->binding : NULL);
 	cxms_json_set(o, "targets", targets(s));
 	cxms_json_set(o, "migration", migration());
 	return o;

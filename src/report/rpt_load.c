@@ -198,6 +198,36 @@ static void load_target(struct load *ld, const struct cxms_cfg_node *n,
 		load_fields(ld, requests, rpt_request_fields, t);
 }
 
+static void load_tenants(struct load *ld, const struct cxms_cfg_node *n,
+			 struct cxms_split_result *s)
+{
+	void *room = NULL;
+	const struct cxms_cfg_node *list = load_array(ld, n, "tenants", sizeof(*s->tenant), &room);
+	s->tenant = room;
+	s->fairness = load_f64(ld, n, "fairness_index");
+	for (size_t i = 0; list && i < list->n_child; i++) {
+		s->tenant[i].name = load_str(ld, list->child[i], "name");
+		load_fields(ld, list->child[i], rpt_tenant_fields, &s->tenant[s->n_tenant++]);
+	}
+}
+
+static void load_servers(struct load *ld, const struct cxms_cfg_node *n,
+			 struct cxms_split_result *s)
+{
+	void *room = NULL;
+	const struct cxms_cfg_node *list = load_array(ld, n, "servers", sizeof(*s->server), &room);
+	s->server = room;
+	snprintf(s->binding, sizeof(s->binding), "%s", load_str(ld, n, "binding"));
+	for (size_t i = 0; list && i < list->n_child; i++) {
+		struct cxms_server_result *v = &s->server[s->n_server++];
+		const char *host = load_str(ld, list->child[i], "host");
+		v->host = host[0] ? host : NULL;
+		v->name = load_str(ld, list->child[i], "name");
+		v->part = load_str(ld, list->child[i], "part");
+		load_fields(ld, list->child[i], rpt_server_fields, v);
+	}
+}
+
 static void load_split(struct load *ld, const struct cxms_cfg_node *n, struct cxms_split_result *s)
 {
 	const struct cxms_cfg_node *asked = cxms_cfg_get(n, "split");
@@ -219,6 +249,8 @@ static void load_split(struct load *ld, const struct cxms_cfg_node *n, struct cx
 	for (size_t i = 0; list && i < list->n_child; i++) {
 		load_target(ld, list->child[i], &s->target[s->n_target++]);
 	}
+	load_tenants(ld, n, s);
+	load_servers(ld, n, s);
 	if (s->topology >= ld->l->r.n_topo) {
 		cxms_cfg_error(&ld->errs, n, false,
 			       "'topology' is %" PRIu32 ", but the file has %zu", s->topology,

@@ -81,6 +81,21 @@ static void put_program(const struct cxms_result *r, struct cxms_buf *out)
 	cxms_buf_fini(&argv);
 }
 
+static void put_hosts(const struct cxms_result *r, struct cxms_buf *out)
+{
+	const struct cxms_split_result *s = r->split;
+	struct cxms_buf names = {0};
+	if (r->n_split == 0 || s->n_tenant == 0)
+		return;
+	for (size_t k = 0; k < s->n_tenant; k++)
+		cxms_buf_printf(&names, "%s%s", k ? ", " : "", s->tenant[k].name);
+	rpt_para(out, "hosts",
+		 "%zu on one fabric, a program each, begun together: %s; the lines above are those "
+		 "of %s",
+		 s->n_tenant, cxms_buf_text(&names), s->tenant[0].name);
+	cxms_buf_fini(&names);
+}
+
 static void put_header(const struct cxms_result *r, struct cxms_buf *out)
 {
 	const struct cxms_totals *t = &r->totals;
@@ -137,17 +152,65 @@ static void put_trust(const struct cxms_result *r, struct cxms_buf *out)
 		 r->warnings.n == 1 ? "" : "s", r->exact ? "time in the kernel, " : "");
 }
 
+/* "mem0 link_up (43.1 %)": the busiest server of a row; empty where nothing is bounded. */
+static void put_busiest(const struct cxms_split_result *s, struct cxms_buf *out)
+{
+	double most = 0;
+	for (size_t i = 0; i < s->n_server; i++)
+		if (s->server[i].utilization_ratio > most)
+			most = s->server[i].utilization_ratio;
+	if (s->binding[0])
+		cxms_buf_printf(out, "   %s (%s %%)", s->binding, rpt_pct(RPT_FMT, most, 1));
+}
+
+static bool has_binding(const struct cxms_split_result *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (s[i].binding[0])
+			return true;
+	return false;
+}
+
 static void put_slowdowns(const struct cxms_split_result *s, size_t n, double confidence,
 			  struct cxms_buf *out)
 {
 	cxms_buf_printf(
-		out, "\n  local %%    CXL %%   slowdown   %.0f %% interval      predicted time\n",
-		confidence);
-	for (size_t i = 0; i < n; i++)
-		cxms_buf_printf(out, "  %7.1f  %7.1f   %8.3f   %.3f .. %.3f   %16s\n",
-				s[i].local_pct, 100 - s[i].local_pct, s[i].slowdown,
-				s[i].slowdown_lo, s[i].slowdown_hi,
-				rpt_time_ns(RPT_FMT, (double)s[i].time_ns));
+		out, "\n  local %%    CXL %%   slowdown   %.0f %% interval      predicted time%s\n",
+		confidence, has_binding(s, n) ? "   busiest, mean" : "");
+	for (size_t i = 0; i < n; i++) {
+		cxms_buf_printf(out, "  %7.1f  %7.1f   %8.3f   %.3f .. %.3f   %16s", s[i].local_pct,
+				100 - s[i].local_pct, s[i].slowdown, s[i].slowdown_lo,
+				s[i].slowdown_hi, rpt_time_ns(RPT_FMT, (double)s[i].time_ns));
+		put_busiest(&s[i], out);
+		cxms_buf_put_u8(out, '\n');
+	}
+}
+
+/* Each host against itself with everything local, and alone in the same fabric. */
+static void put_tenants(const struct cxms_split_result *s, size_t n, double confidence,
+			struct cxms_buf *out)
+{
+	if (s[0].n_tenant == 0)
+		return;
+	cxms_buf_printf(out,
+			"\n  slowdown by host\n  local %%  host              slowdown   %.0f %% "
+			"interval      alone  contention  predicted time\n",
+			confidence);
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; k < s[i].n_tenant; k++) {
+			const struct cxms_tenant_result *t = &s[i].tenant[k];
+			cxms_buf_printf(out, "  %7.1f", s[i].local_pct);
+			cxms_buf_printf(out,
+					"  %-16.16s  %8.3f   %.3f .. %.3f   %8.3f  %10.3f  %14s\n",
+					t->name, t->slowdown, t->slowdown_lo, t->slowdown_hi,
+					t->alone_slowdown, t->contention_ratio,
+					rpt_time_ns(RPT_FMT, (double)t->time_ns));
+		}
+		cxms_buf_printf(out,
+				"  %7.1f  fairness %.3f (Jain's index of time alone / time in "
+				"company)\n",
+				s[i].local_pct, s[i].fairness);
+	}
 }
 
 static void put_causes(const struct cxms_split_result *s, size_t n, struct cxms_buf *out)
@@ -279,6 +342,7 @@ static void put_groups(const struct cxms_result *r, struct cxms_buf *out)
 		rpt_para(out, "topology", "%s (%s), pages placed by %s",
 			 t->name && t->name[0] ? t->name : "unnamed", t->file, s->policy);
 		put_slowdowns(s, n, r->confidence_pct, out);
+		put_tenants(s, n, r->confidence_pct, out);
 		put_causes(s, n, out);
 		put_targets(s, n, out);
 		put_requests(s, n, out);
@@ -341,6 +405,7 @@ void rpt_text(const struct cxms_result *r, const struct rpt_notes *notes, bool e
 {
 	size_t start = out->len;
 	put_header(r, out);
+	put_hosts(r, out);
 	put_trust(r, out);
 	put_groups(r, out);
 	if (explain)

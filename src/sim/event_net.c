@@ -16,6 +16,11 @@
 /* The longest a device is busy with what is none of the services of its caps: a refresh. */
 #define SLACK_PS UINT64_C(1000000)
 
+/* Slots remembered, log2: 2 ms for windows whose threads lag behind; where queues are bounded, four
+ * times what all that is queued before a server and one latency take, in a part of a cache. */
+#define RING_ANY_ORDER 17u
+#define RING_IN_ORDER  12u
+
 enum way { READ, WRITE, WAYS };
 
 /* What one limit of a server is asked, beside the books it keeps itself. */
@@ -82,7 +87,8 @@ static uint64_t whole(double bytes_per_s)
 	return isfinite(bytes_per_s) && bytes_per_s < 9e18 ? (uint64_t)llround(bytes_per_s) : 0;
 }
 
-static int init_server(struct limit *l, const struct cxms_server *s, struct cxms_err *err)
+static int init_server(struct limit *l, const struct cxms_server *s, uint32_t ring_bits,
+		       struct cxms_err *err)
 {
 	const double device[PARTS] = {
 		[READ_CAP] = s->read_cap, [WRITE_CAP] = s->write_cap, [TOTAL_CAP] = s->total_cap};
@@ -91,7 +97,7 @@ static int init_server(struct limit *l, const struct cxms_server *s, struct cxms
 	int rc = 0;
 	for (int p = 0; p < PARTS && !rc; p++) {
 		l[p].bytes_per_s = whole(rate[p]);
-		rc = cxms_calendar_init(&l[p].calendar, l[p].bytes_per_s, err);
+		rc = cxms_calendar_init_ring(&l[p].calendar, l[p].bytes_per_s, ring_bits, err);
 	}
 	return rc;
 }
@@ -186,6 +192,7 @@ int cxms_net_new(const struct cxms_net_cfg *cfg, struct cxms_net **out, struct c
 {
 	const struct cxms_fabric *f = cfg->fabric;
 	struct cxms_net *n = calloc(1, sizeof(*n));
+	uint32_t ring_bits = cfg->link_credits ? RING_IN_ORDER : RING_ANY_ORDER;
 	int rc = 0;
 	if (!n)
 		return cxms_fail(err, ENOMEM, "out of memory for the fabric");
@@ -204,7 +211,7 @@ int cxms_net_new(const struct cxms_net_cfg *cfg, struct cxms_net **out, struct c
 		rc = cxms_fail(err, ENOMEM, "out of memory for the fabric");
 	for (size_t s = 0; s < f->n_server && !rc; s++)
 		if (!n->memory[s].device)
-			rc = init_server(&n->limit[s * PARTS], &f->server[s], err);
+			rc = init_server(&n->limit[s * PARTS], &f->server[s], ring_bits, err);
 	struct step *room = n->step;
 	for (size_t t = 0; t < f->n_target && !rc; t++) {
 		build_route(n, &f->target[t], room, &n->route[t]);

@@ -255,26 +255,74 @@ static int place(struct part *p, const struct cxms_policy_ops *policy, double as
 				&p->place[half], err);
 }
 
+static bool is_local(const struct part *p, int half)
+{
+	return p->place[half].local_pct >= 100;
+}
+
+/* Programs of the row that meet, and where each of them stands in the row. */
+struct group {
+	size_t n;
+	size_t *of;
+	struct cxms_load_map *load;
+	struct cxms_world_in *in;
+	struct cxms_world *world;
+};
+
+static int group_init(struct group *g, size_t n)
+{
+	*g = (struct group){.of = calloc(n, sizeof(*g->of)),
+			    .load = calloc(n, sizeof(*g->load)),
+			    .in = calloc(n, sizeof(*g->in)),
+			    .world = calloc(n, sizeof(*g->world))};
+	return g->of && g->load && g->in && g->world ? 0 : -ENOMEM;
+}
+
+static void group_fini(struct group *g)
+{
+	for (size_t i = 0; g->load && i < g->n; i++)
+		cxms_load_fini(&g->load[i]);
+	free(g->of);
+	free(g->load);
+	free(g->in);
+	free(g->world);
+}
+
+/* A program that is all local meets nobody: it is solved by itself, and so exactly as it is alone.
+ */
+static int run_apart(struct row *r, enum cxms_half judged, int half, struct cxms_err *err)
+{
+	int rc = 0;
+	for (size_t k = 0; k < r->n && !rc; k++)
+		if (is_local(&r->part[k], half))
+			rc = run_world(r->part[k].stage, r->part[k].place[half].target_of_page,
+				       judged, &r->world[half][k], err);
+	return rc;
+}
+
 /* All programs of the row in the fabric at the same time. */
 static int run_together(struct row *r, enum cxms_half judged, int half, struct cxms_err *err)
 {
-	struct cxms_load_map *load = calloc(r->n, sizeof(*load));
-	struct cxms_world_in *in = calloc(r->n, sizeof(*in));
-	int rc = load && in ? 0 : cxms_fail(err, ENOMEM, "out of memory for the simulation");
-	for (size_t k = 0; k < r->n && !rc; k++) {
-		rc = build_load(r->part[k].stage, r->part[k].place[half].target_of_page, judged,
-				&load[k], err);
-		in[k] = world_of(r->part[k].stage, &load[k]);
-	}
+	struct group g;
+	int rc = group_init(&g, r->n) ? cxms_fail(err, ENOMEM, "out of memory") : 0;
 	if (!rc)
-		rc = cxms_world_run(in, r->n, r->world[half], err);
-	for (size_t k = 0; load && k < r->n; k++) {
-		cxms_load_fini(&load[k]);
-		if (!rc)
-			cxms_check_join(&r->world[half][k].check, &r->check);
+		rc = run_apart(r, judged, half, err);
+	for (size_t k = 0; k < r->n && !rc; k++) {
+		const struct part *p = &r->part[k];
+		if (is_local(p, half))
+			continue;
+		g.of[g.n] = k;
+		g.in[g.n] = world_of(p->stage, &g.load[g.n]);
+		rc = build_load(p->stage, p->place[half].target_of_page, judged, &g.load[g.n], err);
+		g.n++;
 	}
-	free(load);
-	free(in);
+	if (!rc && g.n > 0)
+		rc = cxms_world_run(g.in, g.n, g.world, err);
+	for (size_t i = 0; i < g.n && !rc; i++)
+		r->world[half][g.of[i]] = g.world[i];
+	for (size_t k = 0; k < r->n && !rc; k++)
+		cxms_check_join(&r->world[half][k].check, &r->check);
+	group_fini(&g);
 	return rc;
 }
 

@@ -65,7 +65,7 @@ struct cxms_world_in {
  * the first end of a stretched epoch (its length: wall time and the mean growth of its threads,
  * weighted by their time on CPU), and the others keep what is left of theirs. A program that is
  * through asks nothing any more.
- * @in, @out: @n of them. 0 or -ENOMEM; each out[i] freed with cxms_world_fini()
+ * @in, @out: @n >= 1 of them. 0 or -ENOMEM; each out[i] freed with cxms_world_fini()
  */
 int cxms_world_run(const struct cxms_world_in *in, size_t n, struct cxms_world *out,
 		   struct cxms_err *err);

@@ -394,6 +394,70 @@ static void test_every_replay_holds(void **state)
 	}
 }
 
+/*
+ * Two or three random programs on hosts of their own: whatever they do to each other, all local is
+ * exactly 1, the checks of every solution hold, and company is never a help beyond what threads of
+ * one program may gain from each other.
+ */
+static void test_hosts_never_help_each_other(void **state)
+{
+	static const char *const names[] = {"a", "b", "c"}, *const policy[] = {"page-interleave"};
+	static const double pct[] = {100, 30};
+	unsigned met = 0;
+	(void)state;
+	for (unsigned i = 0; i < CASES / 3; i++) {
+		struct cxms_host_trace host[3];
+		struct trial t = {.number = i};
+		struct cxms_result *r = NULL;
+		struct cxms_err err = {0};
+		struct cxms_rng rng;
+		int fd[3];
+		cxms_rng_init(&rng, cxms_hash_u64(seed + 3) + i);
+		struct net net = any_net(&rng);
+		size_t n = 2 + cxms_rng_below(&rng, 2);
+		(void)put_net(&t, &net);
+		struct cxms_topo *topo = play_topology(cxms_buf_text(&t.text[0]));
+		for (size_t k = 0; k < n; k++) {
+			make_pattern(&rng, &t);
+			fd[k] = play_record(t.pattern, i + k);
+			host[k].name = names[k];
+			assert_int_equal(
+				cxms_trace_reader_open_fd(fd[k], "memory", &host[k].reader, NULL),
+				0);
+		}
+		const struct cxms_topo *const list[] = {topo};
+		const struct cxms_replay_cfg cfg = {.topo = list,
+						    .n_topo = 1,
+						    .policy = policy,
+						    .n_policy = 1,
+						    .split_pct = pct,
+						    .n_split = 2,
+						    .seed = i};
+		if (cxms_replay_hosts(host, n, &cfg, &r, &err))
+			fail_msg("case %u: %s", i, err.msg);
+		if (r->status != CXMS_STATUS_COMPLETE)
+			fail_trial(&t, 0, "self-check failed", (double)r->status, (double)n);
+		for (size_t k = 0; k < n; k++) {
+			const struct cxms_tenant_result *all = &r->split[0].tenant[k],
+							*some = &r->split[1].tenant[k];
+			if (fabs(all->slowdown - 1) + fabs(all->contention_ratio - 1) > 0)
+				fail_trial(&t, 0, "all local is not exactly 1", all->slowdown,
+					   all->contention_ratio);
+			if (!(some->contention_ratio > 1 - NEIGHBOURS))
+				fail_trial(&t, 0, "company helps", some->contention_ratio,
+					   (double)k);
+			met += some->contention_ratio > 1.05;
+			cxms_trace_reader_close(host[k].reader);
+			close(fd[k]);
+		}
+		cxms_buf_fini(&t.text[0]);
+		cxms_result_free(r);
+		cxms_topo_free(topo);
+	}
+	print_message("%u hosts met another one\n", met);
+	assert_true(met > CASES / 24);
+}
+
 /* Identical memdevs, slower than local memory and not bounded: more local is never slower. */
 static void test_more_local_is_never_slower(void **state)
 {
@@ -551,6 +615,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_replay_holds),
+		cmocka_unit_test(test_hosts_never_help_each_other),
 		cmocka_unit_test(test_more_local_is_never_slower),
 		cmocka_unit_test(test_wild_recordings_are_survived),
 	};
