@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "mem/calendar.h"
 #include "mem/device.h"
+#include "mem/fifo.h"
 #include "sim/event_device.h"
 #include "sim/fabric.h"
 #include "topo/topo.h"
@@ -16,17 +17,22 @@
 /* The longest a device is busy with what is none of the services of its caps: a refresh. */
 #define SLACK_PS UINT64_C(1000000)
 
-/* Slots remembered, log2: 2 ms for windows whose threads lag behind; where queues are bounded, four
- * times what all that is queued before a server and one latency take, in a part of a cache. */
+/* Slots remembered, log2: 2 ms for windows whose threads lag behind; in order of time, room for the
+ * answers to 16,000 requests on their way at once, in a part of a cache. */
 #define RING_ANY_ORDER 17u
-#define RING_IN_ORDER  12u
+#define RING_IN_ORDER  13u
 
 enum way { READ, WRITE, WAYS };
 
-/* What one limit of a server is asked, beside the books it keeps itself. */
+/*
+ * What one limit of a server is asked, beside the books it keeps itself. Where requests come in
+ * the order of time, so they do at every server on the way down: a tree of queues keeps it.
+ */
 struct limit {
+	bool is_fifo;
+	struct cxms_fifo fifo;
 	struct cxms_calendar calendar;
-	uint64_t bytes_per_s;
+	uint64_t bytes_per_s, ps_per_byte_q16;
 	uint64_t asked, asked_bytes, told_wait_ps;
 	uint64_t busy_at_mark_ps;
 };
@@ -49,8 +55,9 @@ struct memory {
 /* One limit on the way of a request. */
 struct step {
 	struct limit *limit;
-	struct queue *queue;  /* of the link that begins here; NULL elsewhere */
-	uint32_t bytes[WAYS]; /* 0 = does not pass it */
+	struct queue *queue;	/* of the link that begins here; NULL elsewhere */
+	uint32_t bytes[WAYS];	/* 0 = does not pass it */
+	uint64_t fifo_ps[WAYS]; /* services of a fifo */
 };
 
 struct route {
@@ -87,7 +94,22 @@ static uint64_t whole(double bytes_per_s)
 	return isfinite(bytes_per_s) && bytes_per_s < 9e18 ? (uint64_t)llround(bytes_per_s) : 0;
 }
 
-static int init_server(struct limit *l, const struct cxms_server *s, uint32_t ring_bits,
+/* Only what goes up is out of order: devices answer when they can. */
+static int init_limit(struct limit *l, bool in_order, uint64_t bytes_per_s, struct cxms_err *err)
+{
+	uint32_t ring_bits = in_order ? RING_IN_ORDER : RING_ANY_ORDER;
+	struct cxms_calendar *c = &l->calendar;
+	if (bytes_per_s == 0)
+		return 0;
+	l->bytes_per_s = bytes_per_s;
+	int rc = cxms_calendar_init_ring(c, bytes_per_s, ring_bits, err);
+	l->ps_per_byte_q16 = c->ps_per_byte_q16;
+	if (l->is_fifo)
+		cxms_calendar_fini(c);
+	return rc;
+}
+
+static int init_server(struct limit *l, const struct cxms_server *s, bool in_order,
 		       struct cxms_err *err)
 {
 	const double device[PARTS] = {
@@ -96,8 +118,8 @@ static int init_server(struct limit *l, const struct cxms_server *s, uint32_t ri
 	const double *rate = s->kind == CXMS_SERVER_LINK ? link : device;
 	int rc = 0;
 	for (int p = 0; p < PARTS && !rc; p++) {
-		l[p].bytes_per_s = whole(rate[p]);
-		rc = cxms_calendar_init_ring(&l[p].calendar, l[p].bytes_per_s, ring_bits, err);
+		l[p].is_fifo = in_order && p != UP;
+		rc = init_limit(&l[p], in_order, whole(rate[p]), err);
 	}
 	return rc;
 }
@@ -105,9 +127,14 @@ static int init_server(struct limit *l, const struct cxms_server *s, uint32_t ri
 static void add_step(struct limit *l, const uint32_t bytes[WAYS], struct queue *q, struct step *to,
 		     size_t *n)
 {
-	if (l->bytes_per_s)
-		to[(*n)++] =
-			(struct step){.limit = l, .queue = q, .bytes = {bytes[READ], bytes[WRITE]}};
+	if (l->bytes_per_s == 0)
+		return;
+	struct step *s = &to[(*n)++];
+	*s = (struct step){.limit = l, .queue = q};
+	for (int w = READ; w < WAYS; w++) {
+		s->bytes[w] = bytes[w];
+		s->fifo_ps[w] = (bytes[w] * l->ps_per_byte_q16) >> 16;
+	}
 }
 
 static void add_caps(struct limit *l, struct step *to, size_t *n)
@@ -192,7 +219,6 @@ int cxms_net_new(const struct cxms_net_cfg *cfg, struct cxms_net **out, struct c
 {
 	const struct cxms_fabric *f = cfg->fabric;
 	struct cxms_net *n = calloc(1, sizeof(*n));
-	uint32_t ring_bits = cfg->link_credits ? RING_IN_ORDER : RING_ANY_ORDER;
 	int rc = 0;
 	if (!n)
 		return cxms_fail(err, ENOMEM, "out of memory for the fabric");
@@ -211,7 +237,8 @@ int cxms_net_new(const struct cxms_net_cfg *cfg, struct cxms_net **out, struct c
 		rc = cxms_fail(err, ENOMEM, "out of memory for the fabric");
 	for (size_t s = 0; s < f->n_server && !rc; s++)
 		if (!n->memory[s].device)
-			rc = init_server(&n->limit[s * PARTS], &f->server[s], ring_bits, err);
+			rc = init_server(&n->limit[s * PARTS], &f->server[s], cfg->link_credits > 0,
+					 err);
 	struct step *room = n->step;
 	for (size_t t = 0; t < f->n_target && !rc; t++) {
 		build_route(n, &f->target[t], room, &n->route[t]);
@@ -264,7 +291,8 @@ static inline uint64_t pass(const struct step *s, enum way way, uint64_t at_ps)
 	uint32_t bytes = s->bytes[way];
 	if (bytes == 0)
 		return at_ps;
-	uint64_t wait = cxms_calendar_take(&l->calendar, at_ps, bytes);
+	uint64_t wait = l->is_fifo ? cxms_fifo_take(&l->fifo, at_ps, s->fifo_ps[way], bytes)
+				   : cxms_calendar_take(&l->calendar, at_ps, bytes);
 	l->asked++;
 	l->asked_bytes += bytes;
 	l->told_wait_ps += wait;
@@ -313,11 +341,30 @@ static struct cxms_device_sums sums_of(const struct memory *m)
 	return s;
 }
 
+/* What a limit says of itself. */
+struct books {
+	uint64_t requests, bytes, busy_ps, wait_ps, late;
+	uint64_t end_ps;  /* of the last service promised */
+	uint64_t edge_ps; /* how long before a request its slot may begin */
+};
+
+static struct books books_of(const struct limit *l)
+{
+	const struct cxms_calendar *c = &l->calendar;
+	const struct cxms_fifo *f = &l->fifo;
+	if (l->is_fifo)
+		return (struct books){f->requests, f->bytes,   f->busy_ps, f->wait_ps,
+				      0,	   f->free_ps, 0};
+	return (struct books){c->requests, c->bytes, c->busy_ps,
+			      c->wait_ps,  c->late,  (c->latest + 1) << c->slot_bits,
+			      c->slot_ps};
+}
+
 uint64_t cxms_net_late(const struct cxms_net *n)
 {
 	uint64_t late = 0;
 	for (size_t i = 0; i < n->fabric->n_server * PARTS; i++)
-		late += n->limit[i].calendar.late;
+		late += books_of(&n->limit[i]).late;
 	for (size_t i = 0; i < n->fabric->n_server; i++)
 		late += n->memory[i].device ? sums_of(&n->memory[i]).late : 0;
 	return late;
@@ -327,16 +374,10 @@ void cxms_net_mark(struct cxms_net *n, uint64_t at_ps)
 {
 	n->marked_ps = at_ps;
 	for (size_t i = 0; i < n->fabric->n_server * PARTS; i++)
-		n->limit[i].busy_at_mark_ps = n->limit[i].calendar.busy_ps;
+		n->limit[i].busy_at_mark_ps = books_of(&n->limit[i]).busy_ps;
 	for (size_t i = 0; i < n->fabric->n_server; i++)
 		if (n->memory[i].device)
 			n->memory[i].busy_at_mark_ps = sums_of(&n->memory[i]).busy_ps;
-}
-
-/* End of the last service promised. */
-static uint64_t end_of(const struct cxms_calendar *c)
-{
-	return (c->latest + 1) << c->slot_bits;
 }
 
 /* What was posted last is served after the last completion. */
@@ -356,35 +397,35 @@ double cxms_net_utilization(const struct cxms_net *n, uint32_t target, uint64_t 
 	for (size_t i = 1; i < t->n_server; i++)
 		for (size_t p = 0; p < PARTS; p++) {
 			const struct limit *l = &n->limit[t->server[i] * PARTS + p];
-			most = fmax(most, share(n, l->calendar.busy_ps - l->busy_at_mark_ps,
-						end_of(&l->calendar), until_ps));
+			struct books b = books_of(l);
+			most = fmax(most,
+				    share(n, b.busy_ps - l->busy_at_mark_ps, b.end_ps, until_ps));
 		}
 	return most;
 }
 
-/* Calendars round each service to a ps, and the time of a byte to a 2^-16th of one. */
-static bool near_service(const struct limit *l)
+/* Each service is rounded to a ps, and the time of a byte to a 2^-16th of one. */
+static bool near_service(const struct limit *l, uint64_t busy_ps)
 {
 	double want = (double)l->asked_bytes * (double)CXMS_PS_PER_S / (double)l->bytes_per_s;
-	double off = (double)l->asked + want / (double)l->calendar.ps_per_byte_q16;
-	return fabs((double)l->calendar.busy_ps - want) <= off;
+	double off = (double)l->asked + want / (double)l->ps_per_byte_q16;
+	return fabs((double)busy_ps - want) <= off;
 }
 
 static int check_limit(const struct cxms_net *n, size_t server, const struct limit *l,
 		       struct cxms_err *err)
 {
-	const struct cxms_calendar *c = &l->calendar;
-	if (c->requests != l->asked || c->bytes != l->asked_bytes)
+	struct books b = books_of(l);
+	if (b.requests != l->asked || b.bytes != l->asked_bytes)
 		return cxms_fail(
 			err, EPROTO, "self-check: server %zu passed %llu bytes of %llu asked of it",
-			server, (unsigned long long)c->bytes, (unsigned long long)l->asked_bytes);
-	if (c->wait_ps != l->told_wait_ps || (c->late == 0 && !near_service(l)))
+			server, (unsigned long long)b.bytes, (unsigned long long)l->asked_bytes);
+	if (b.wait_ps != l->told_wait_ps || (b.late == 0 && !near_service(l, b.busy_ps)))
 		return cxms_fail(err, EPROTO,
 				 "self-check: server %zu: requests x time there is not its own sum "
 				 "(Little)",
 				 server);
-	if (l->asked && c->late == 0 &&
-	    c->busy_ps > end_of(c) - (n->first_ps >> c->slot_bits << c->slot_bits))
+	if (l->asked && b.late == 0 && b.busy_ps > b.end_ps + b.edge_ps - n->first_ps)
 		return cxms_fail(err, EPROTO, "self-check: server %zu is above its capacity",
 				 server);
 	return 0;
