@@ -24,6 +24,11 @@
 
 enum way { READ, WRITE, WAYS };
 
+/* What a server had promised at the mark. */
+struct mark {
+	uint64_t busy_ps, end_ps;
+};
+
 /*
  * What one limit of a server is asked, beside the books it keeps itself. Where requests come in
  * the order of time, so they do at every server on the way down: a tree of queues keeps it.
@@ -34,7 +39,7 @@ struct limit {
 	struct cxms_calendar calendar;
 	uint64_t bytes_per_s, ps_per_byte_q16;
 	uint64_t asked, asked_bytes, told_wait_ps;
-	uint64_t busy_at_mark_ps;
+	struct mark mark;
 };
 
 /* An input queue: when those that were let in last move on. */
@@ -48,7 +53,7 @@ struct memory {
 	struct cxms_device *device; /* NULL = the server is none */
 	struct queue queue;
 	uint64_t asked[WAYS], told_ps;
-	uint64_t busy_at_mark_ps;
+	struct mark mark;
 	uint64_t slack_ps; /* how long it may be busy after its last answer */
 };
 
@@ -370,38 +375,53 @@ uint64_t cxms_net_late(const struct cxms_net *n)
 	return late;
 }
 
+static struct mark now_of(const struct limit *l)
+{
+	struct books b = books_of(l);
+	return (struct mark){b.busy_ps, b.end_ps};
+}
+
+static struct mark now_of_memory(const struct memory *m)
+{
+	struct cxms_device_sums s = sums_of(m);
+	return (struct mark){s.busy_ps, s.latest_ps};
+}
+
 void cxms_net_mark(struct cxms_net *n, uint64_t at_ps)
 {
 	n->marked_ps = at_ps;
 	for (size_t i = 0; i < n->fabric->n_server * PARTS; i++)
-		n->limit[i].busy_at_mark_ps = books_of(&n->limit[i]).busy_ps;
+		n->limit[i].mark = now_of(&n->limit[i]);
 	for (size_t i = 0; i < n->fabric->n_server; i++)
 		if (n->memory[i].device)
-			n->memory[i].busy_at_mark_ps = sums_of(&n->memory[i]).busy_ps;
+			n->memory[i].mark = now_of_memory(&n->memory[i]);
 }
 
-/* What was posted last is served after the last completion. */
-static double share(const struct cxms_net *n, uint64_t busy_ps, uint64_t end_ps, uint64_t until_ps)
+static double after(uint64_t end_ps, uint64_t ps)
 {
-	uint64_t end = end_ps > until_ps ? end_ps : until_ps;
-	return end > n->marked_ps ? (double)busy_ps / (double)(end - n->marked_ps) : 0;
+	return end_ps > ps ? (double)(end_ps - ps) : 0;
+}
+
+/* What was promised since the mark, and before it for later, but for what is promised for later. */
+static double share(const struct cxms_net *n, const struct mark *from, struct mark to,
+		    uint64_t until_ps)
+{
+	double busy = (double)(to.busy_ps - from->busy_ps) + after(from->end_ps, n->marked_ps) -
+		      after(to.end_ps, until_ps);
+	return until_ps > n->marked_ps ? busy / (double)(until_ps - n->marked_ps) : 0;
 }
 
 double cxms_net_utilization(const struct cxms_net *n, uint32_t target, uint64_t until_ps)
 {
 	const struct cxms_fabric_target *t = &n->fabric->target[target];
 	const struct memory *m = n->route[target].memory;
-	struct cxms_device_sums sums = sums_of(m);
-	double most =
-		share(n, sums.busy_ps - m->busy_at_mark_ps, sums.latest_ps + m->slack_ps, until_ps);
+	double most = fmax(0, share(n, &m->mark, now_of_memory(m), until_ps));
 	for (size_t i = 1; i < t->n_server; i++)
 		for (size_t p = 0; p < PARTS; p++) {
 			const struct limit *l = &n->limit[t->server[i] * PARTS + p];
-			struct books b = books_of(l);
-			most = fmax(most,
-				    share(n, b.busy_ps - l->busy_at_mark_ps, b.end_ps, until_ps));
+			most = fmax(most, share(n, &l->mark, now_of(l), until_ps));
 		}
-	return most;
+	return fmin(1, most); /* the edge of a slot; capacity is checked on its own */
 }
 
 /* Each service is rounded to a ps, and the time of a byte to a 2^-16th of one. */

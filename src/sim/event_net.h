@@ -49,8 +49,8 @@ uint64_t cxms_net_request(struct cxms_net *n, uint32_t target, bool write, uint6
 uint64_t cxms_net_late(const struct cxms_net *n);
 /** utilisation is counted from now on, which is @at_ps */
 void cxms_net_mark(struct cxms_net *n, uint64_t at_ps);
-/** share of the time since the mark that the busiest server on the way to a target was busy, up to
- * @until_ps or the end of its last service; 0 where none is bounded */
+/** share of the time from the mark to @until_ps that the busiest server on the way to a target is
+ * busy, 0..1; 0 where none is bounded */
 double cxms_net_utilization(const struct cxms_net *n, uint32_t target, uint64_t until_ps);
 /**
  * cxms_net_check() - do the books of the servers agree with what was asked of them?

@@ -84,8 +84,7 @@ struct cxms_split_result {
 	size_t n_tenant;
 	struct cxms_tenant_result *tenant; /* of several hosts; else none */
 	double fairness; /* Jain's index of the tenants' time alone / time in company; 1 = even */
-	double worst_residual;	  /* of the closed loop, relative */
-	double worst_utilization; /* window engine: of any server; above 1 the self-check fails */
+	double worst_residual; /* of the closed loop, relative */
 	bool self_check_failed;
 };
 

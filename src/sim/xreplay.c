@@ -339,7 +339,6 @@ static void set_targets(const struct plan *p, size_t place, struct lane_ref at, 
 			to->read_bytes_per_s = (double)to->reads * CXMS_LINE_BYTES / seconds;
 			to->write_bytes_per_s = (double)to->writes * CXMS_LINE_BYTES / seconds;
 		}
-		out->worst_utilization = fmax(out->worst_utilization, to->utilization_ratio);
 	}
 }
 
@@ -541,7 +540,7 @@ static void finish(const struct cxms_replay_cfg *cfg, struct cxms_trace_reader *
 	out->basis.n_page = pages->n;
 	out->basis.footprint_bytes = (uint64_t)pages->n << pages->shift;
 	for (size_t i = 0; i < out->n_split; i++)
-		if (out->split[i].self_check_failed || !(out->split[i].worst_utilization <= 1))
+		if (out->split[i].self_check_failed)
 			out->status = CXMS_STATUS_SELF_CHECK_FAILED;
 	warn_of(cfg, out);
 	list_assumed(out);
