@@ -44,10 +44,11 @@ static struct cxms_result *replay(int fd, const struct cxms_topo *topo, enum cxm
 	"  local: {latency: 100ns, bandwidth: 200GB/s}\ndevices:\n"
 #define MEMDEV(name, up)                                                                           \
 	"  " name ": {type: memdev, upstream: " up ", latency: 250ns, capacity: 4096GiB, "         \
-	"link: {gen: 5, width: 8}, bandwidth: 22GB/s, model: %s}\n"
+	"link: {gen: 5, width: 8}, bandwidth: 22GB/s, %s}\n"
 
-static const char *const models[] = {"typical", "fixed",
-				     "{type: queue, channels: 2, turnaround: 10ns}"};
+static const char *const models[] = {
+	"model: typical", "model: fixed", "model: {type: queue, channels: 2, turnaround: 10ns}",
+	"curve: " CXMS_SOURCE_DIR "/cxltopo/curves/emr-cxl-one-device.csv"};
 /* %s: the model, as often as there are memdevs */
 static const struct {
 	const char *name, *yaml;
@@ -62,13 +63,15 @@ static const struct {
 	{"shared port", HOST MEMDEV("a", "host, root_port: 0") MEMDEV("b", "host, root_port: 0")},
 };
 static const char *const patterns[] = {
-	"{threads: 4, duration: 100ms, stall: 0.7, access: chase, footprint: 256MiB}",
-	"{threads: 8, duration: 100ms, stall: 0.6, access: random, loop: 8, footprint: 256MiB}",
-	"{threads: 32, duration: 100ms, stall: 0.6, access: random, loop: 8, footprint: 256MiB}",
-	"{threads: 6, duration: 100ms, stall: 0.6, access: stream, footprint: 256MiB}",
-	"{threads: 8, duration: 100ms, stall: 0.3, access: stream, footprint: 256MiB}",
+	"{threads: 4, duration: 100ms, stall: 0.7, access: chase, page: 2MiB, footprint: 512MiB}",
+	"{threads: 8, duration: 100ms, stall: 0.6, access: random, loop: 8, page: 2MiB, footprint: "
+	"512MiB}",
+	"{threads: 32, duration: 100ms, stall: 0.6, access: random, loop: 8, page: 2MiB, "
+	"footprint: 512MiB}",
+	"{threads: 6, duration: 100ms, stall: 0.6, access: stream, page: 2MiB, footprint: 512MiB}",
+	"{threads: 8, duration: 100ms, stall: 0.3, access: stream, page: 2MiB, footprint: 512MiB}",
 	"{threads: 6, duration: 100ms, stall: 0.5, kernel: 0.1, blocked: 0.3, share2: 0.4, "
-	"footprint2: 64MiB, access: random, footprint: 128MiB}",
+	"footprint2: 128MiB, access: random, page: 2MiB, footprint: 512MiB}",
 };
 
 static double busiest(const struct cxms_split_result *s)
@@ -107,7 +110,7 @@ static void compare(const struct cxms_result *epoch, const struct cxms_result *e
  * arrivals at a server as independent (MODELS: event engine). */
 static void test_both_engines_agree_below_80_per_cent(void **state)
 {
-	static const double splits[] = {20};
+	static const double splits[] = {50, 0};
 	struct tally y = {0};
 	(void)state;
 	for (size_t p = 0; p < PLAY_COUNT(patterns); p++) {
@@ -120,8 +123,8 @@ static void test_both_engines_agree_below_80_per_cent(void **state)
 			snprintf(what, sizeof(what), "%s, %s, %s", patterns[p], shapes[shape].name,
 				 m);
 			struct cxms_topo *topo = play_topology(yaml);
-			struct cxms_result *a = replay(fd, topo, CXMS_ENGINE_EPOCH, splits, 1, 1);
-			struct cxms_result *b = replay(fd, topo, CXMS_ENGINE_EVENT, splits, 1, 1);
+			struct cxms_result *a = replay(fd, topo, CXMS_ENGINE_EPOCH, splits, 2, 1);
+			struct cxms_result *b = replay(fd, topo, CXMS_ENGINE_EVENT, splits, 2, 1);
 			compare(a, b, what, &y);
 			cxms_result_free(a);
 			cxms_result_free(b);
@@ -139,7 +142,7 @@ static void test_all_local_is_exactly_1(void **state)
 {
 	static const double splits[] = {100};
 	char yaml[2048];
-	snprintf(yaml, sizeof(yaml), shapes[1].yaml, "typical", "typical");
+	snprintf(yaml, sizeof(yaml), shapes[1].yaml, models[0], models[0]);
 	struct cxms_topo *topo = play_topology(yaml);
 	(void)state;
 	for (size_t p = 0; p < PLAY_COUNT(patterns); p++) {
@@ -193,7 +196,7 @@ static void test_a_lying_device_fails_the_self_check(void **state)
 	static const double splits[] = {50};
 	char yaml[2048];
 	bool said = false;
-	snprintf(yaml, sizeof(yaml), shapes[0].yaml, "typical");
+	snprintf(yaml, sizeof(yaml), shapes[0].yaml, models[0]);
 	struct cxms_topo *topo = play_topology(yaml);
 	int fd = play_record(patterns[0], 9);
 	(void)state;
@@ -214,7 +217,7 @@ static void test_percentiles_of_light_and_heavy_load(void **state)
 {
 	static const double splits[] = {0};
 	char yaml[2048];
-	snprintf(yaml, sizeof(yaml), shapes[0].yaml, "fixed");
+	snprintf(yaml, sizeof(yaml), shapes[0].yaml, models[1]);
 	struct cxms_topo *topo = play_topology(yaml);
 	(void)state;
 	for (int heavy = 0; heavy < 2; heavy++) {
