@@ -45,6 +45,8 @@ const char *rpt_site_kind_name(unsigned kind);
 /** "158 ns" from nanoseconds, "n/a" when it is no time */
 const char *rpt_time_ns(char buf[CXMS_FMT_MAX], double ns);
 const char *rpt_pct(char buf[CXMS_FMT_MAX], double ratio, int decimals);
+/** is there a latency of single requests in these splits? */
+bool rpt_has_requests(const struct cxms_split_result *s, size_t n);
 double rpt_ratio(double part, double whole);
 
 /** a paragraph: @label at the left edge, the words of the text wrapped beside it */

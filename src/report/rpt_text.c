@@ -1,5 +1,4 @@
 #include <inttypes.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -255,25 +254,16 @@ static void put_targets(const struct cxms_split_result *s, size_t n, struct cxms
 		}
 }
 
-static bool has_requests(const struct cxms_split_result *s, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		for (size_t t = 0; t < s[i].n_target; t++)
-			if (isfinite(s[i].target[t].p50_ns))
-				return true;
-	return false;
-}
-
 static void put_requests(const struct cxms_split_result *s, size_t n, struct cxms_buf *out)
 {
-	if (!has_requests(s, n))
+	if (!rpt_has_requests(s, n))
 		return;
 	cxms_buf_printf(out, "\n  latency of reads one by one\n"
 			     "  local %%  target                  p50        p99      p99.9\n");
 	for (size_t i = 0; i < n; i++)
 		for (size_t t = 0; t < s[i].n_target; t++) {
 			const struct cxms_target_result *to = &s[i].target[t];
-			if (!isfinite(to->p50_ns))
+			if (!(to->p50_ns > 0))
 				continue;
 			cxms_buf_printf(out, "  %7.1f  %-16.16s  %9s  %9s  %9s\n", s[i].local_pct,
 					to->name, rpt_time_ns(RPT_FMT, to->p50_ns),
