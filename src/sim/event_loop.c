@@ -299,9 +299,10 @@ static void sift(struct cxms_event_loop *l, size_t i)
 	h[i] = moved;
 }
 
-static void run_lines(struct cxms_event_loop *l, uint64_t more)
+static void run_lines(struct cxms_event_loop *l, uint64_t more, uint64_t more_ps)
 {
-	for (uint64_t until = l->lines + more; l->lines < until;) {
+	uint64_t until = l->lines + more, until_ps = l->heap[0].at_ps + more_ps;
+	while (l->lines < until || l->now_ps < until_ps) {
 		struct due *d = &l->heap[0];
 		l->now_ps = d->at_ps;
 		d->at_ps = step(l, &l->source[d->source], d->at_ps);
@@ -315,13 +316,13 @@ static void run_until_steady(struct cxms_event_loop *l)
 	for (size_t i = 0; i < l->n; i++)
 		fill_lines += 2 * l->source[i].all.most;
 	l->counts = false;
-	run_lines(l, fill_lines);
+	run_lines(l, fill_lines, CXMS_EVENT_FILL_PS);
 	cxms_net_mark(l->net, l->now_ps);
 	l->counts = true;
 	l->counted = l->counted_ps = 0;
 	double before_ps = 0;
 	for (unsigned b = 0; b < CXMS_EVENT_BLOCKS; b++) {
-		run_lines(l, CXMS_EVENT_BLOCK);
+		run_lines(l, CXMS_EVENT_BLOCK, CXMS_EVENT_BLOCK_PS);
 		double mean = (double)l->counted_ps / (double)l->counted;
 		if (b > 0 && fabs(mean - before_ps) <= CXMS_EVENT_STEADY * mean)
 			break;

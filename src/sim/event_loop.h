@@ -13,13 +13,17 @@ struct cxms_solve;
 /*
  * Lines simulated of one epoch: first those that fill the queues, not counted; then blocks until
  * the mean latency over all of them moves by less than CXMS_EVENT_STEADY with the last, at most
- * MAX. Waits of neighbouring lines hang together, so a block of 2048 has about 100 independent
- * ones: with waits as large as the idle latency its mean is good to 5 %, that of four to 2.5 %.
+ * BLOCKS. Waits of neighbouring lines hang together, so a block of 2048 has about 100 independent
+ * ones: with waits as large as the idle latency its mean is good to 5 %, that of four to 2.5 %. The
+ * times are what a typical device or a curve looks back over: a mean that forgets with eight
+ * buckets of 262 ns or more.
  */
-#define CXMS_EVENT_FILL	  2048u
-#define CXMS_EVENT_BLOCK  2048u
-#define CXMS_EVENT_BLOCKS 16u
-#define CXMS_EVENT_STEADY 0.002
+#define CXMS_EVENT_FILL	    4096u
+#define CXMS_EVENT_BLOCK    2048u
+#define CXMS_EVENT_FILL_PS  UINT64_C(10000000)
+#define CXMS_EVENT_BLOCK_PS UINT64_C(4000000)
+#define CXMS_EVENT_BLOCKS   16u
+#define CXMS_EVENT_STEADY   0.002
 
 /** @fabric: borrowed. 0 or -ENOMEM. Owner: _free() */
 int cxms_event_loop_new(const struct cxms_fabric *fabric, uint64_t seed,

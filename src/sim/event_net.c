@@ -187,6 +187,14 @@ static size_t count_steps(const struct cxms_fabric *f)
 	return most;
 }
 
+/* What a curve adds is latency of a device as a whole, not time in its input queue; and memory on
+ * the host's own channels has another one. */
+static bool has_queue(const struct cxms_fabric *f, size_t server, enum cxms_device_kind kind)
+{
+	bool local = f->part && f->part[server].part == CXMS_PART_LOCAL;
+	return !local && kind != CXMS_DEVICE_TYPICAL && kind != CXMS_DEVICE_CURVE;
+}
+
 static int init_memory(struct cxms_net *n, size_t server, const struct cxms_net_cfg *cfg,
 		       struct cxms_err *err)
 {
@@ -198,7 +206,7 @@ static int init_memory(struct cxms_net *n, size_t server, const struct cxms_net_
 	double slowest = fmin(d.read_cap, fmin(d.write_cap, d.total_cap));
 	double line_ps = CXMS_LINE_BYTES * (double)CXMS_PS_PER_S / slowest;
 	m->slack_ps = SLACK_PS + (uint64_t)(4 * line_ps * fmax(1, d.channels)); /* two slots */
-	m->queue.size = cfg->device_credits;
+	m->queue.size = has_queue(n->fabric, server, d.kind) ? cfg->device_credits : 0;
 	return cxms_device_new(&d, &m->device, err);
 }
 

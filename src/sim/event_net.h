@@ -19,8 +19,9 @@ struct cxms_fabric;
 /** struct cxms_net_cfg - what a network is made of */
 struct cxms_net_cfg {
 	const struct cxms_fabric *fabric; /* borrowed until the network is freed */
-	/* requests a queue holds, 0 = any number. A request waits before the link whose queue is
-	 * full, in the order of arrival: bounded queues want requests in the order of time. */
+	/* requests the queue of a link, and that of a memdev of kind fixed, queue, bank or paged,
+	 * holds; 0 = any number. A request waits before the link whose queue is full, in the order
+	 * of arrival: bounded queues want requests in the order of time. */
 	uint32_t link_credits, device_credits;
 	bool caps_only; /* a device without a stated model waits for its bandwidth only */
 	uint64_t seed;	/* of the devices' tails */

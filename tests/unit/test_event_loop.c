@@ -137,6 +137,28 @@ static void test_both_engines_agree_below_80_per_cent(void **state)
 	assert_true(y.rows >= 60 && y.loaded >= 15);
 }
 
+/* Local memory takes far more lines at once than a memdev's input queue holds: 2 % of sampling. */
+static void test_busy_local_memory_agrees_too(void **state)
+{
+	static const double splits[] = {100};
+	char yaml[2048];
+	snprintf(yaml, sizeof(yaml), shapes[0].yaml, models[0]);
+	struct cxms_topo *topo = play_topology(yaml);
+	int fd = play_record("{threads: 96, duration: 100ms, stall: 0.6, access: random, loop: 8, "
+			     "page: 2MiB, footprint: 512MiB}",
+			     5);
+	(void)state;
+	struct cxms_result *a = replay(fd, topo, CXMS_ENGINE_EPOCH, splits, 1, 1);
+	struct cxms_result *b = replay(fd, topo, CXMS_ENGINE_EVENT, splits, 1, 1);
+	double busy = a->split[0].target[0].utilization_ratio;
+	assert_true(busy > 0.7 && busy < 0.9);
+	assert_true(fabs((double)b->split[0].time_ns / (double)a->split[0].time_ns - 1) < 0.02);
+	cxms_result_free(a);
+	cxms_result_free(b);
+	close(fd);
+	cxms_topo_free(topo);
+}
+
 /* Everything local is compared with itself, request by request. */
 static void test_all_local_is_exactly_1(void **state)
 {
@@ -278,6 +300,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_both_engines_agree_below_80_per_cent),
+		cmocka_unit_test(test_busy_local_memory_agrees_too),
 		cmocka_unit_test(test_all_local_is_exactly_1),
 		cmocka_unit_test(test_same_seed_same_bytes),
 		cmocka_unit_test(test_a_lying_device_fails_the_self_check),
