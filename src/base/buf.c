@@ -157,11 +157,6 @@ static uint64_t get_le(struct cxms_cur *c, size_t n)
 	return v;
 }
 
-uint8_t cxms_cur_u8(struct cxms_cur *c)
-{
-	return (uint8_t)get_le(c, 1);
-}
-
 uint32_t cxms_cur_u32(struct cxms_cur *c)
 {
 	return (uint32_t)get_le(c, 4);
@@ -172,7 +167,7 @@ uint64_t cxms_cur_u64(struct cxms_cur *c)
 	return get_le(c, 8);
 }
 
-uint64_t cxms_cur_varint(struct cxms_cur *c)
+uint64_t cxms_cur_varint_long(struct cxms_cur *c)
 {
 	uint64_t v = 0;
 	for (unsigned shift = 0; shift < 64; shift += 7) {

@@ -33,10 +33,23 @@ struct cxms_cur {
 	const uint8_t *p, *end;
 	bool failed;
 };
-uint8_t cxms_cur_u8(struct cxms_cur *c);
+static inline uint8_t cxms_cur_u8(struct cxms_cur *c)
+{
+	if (!c->failed && c->p < c->end)
+		return *c->p++;
+	c->failed = true;
+	return 0;
+}
 uint32_t cxms_cur_u32(struct cxms_cur *c);
 uint64_t cxms_cur_u64(struct cxms_cur *c);
-uint64_t cxms_cur_varint(struct cxms_cur *c);
+uint64_t cxms_cur_varint_long(struct cxms_cur *c);
+/** most are one byte long */
+static inline uint64_t cxms_cur_varint(struct cxms_cur *c)
+{
+	if (!c->failed && c->p < c->end && *c->p < 0x80)
+		return *c->p++;
+	return cxms_cur_varint_long(c);
+}
 int64_t cxms_cur_svarint(struct cxms_cur *c);
 /** bytes of a counted string, borrowed from the cursor's memory; NULL and failed when cut */
 const uint8_t *cxms_cur_str(struct cxms_cur *c, size_t *len);

@@ -28,6 +28,14 @@ void cxms_warn(struct cxms_warnings *w, enum cxms_warn_code code, const char *fi
 	snprintf(new->message, sizeof(new->message), "%.320s: %s", finding, warnings[code].text);
 }
 
+void cxms_warn_add(struct cxms_warnings *w, const struct cxms_warning *found)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (w->list[i].code == found->code)
+			return;
+	w->list[w->n++] = *found;
+}
+
 const char *cxms_warn_name(enum cxms_warn_code code)
 {
 	return warnings[code].name;

@@ -64,6 +64,8 @@ struct cxms_warnings {
 };
 void cxms_warn(struct cxms_warnings *w, enum cxms_warn_code code, const char *finding_fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/** one found elsewhere, unless its code is there */
+void cxms_warn_add(struct cxms_warnings *w, const struct cxms_warning *found);
 /** "CXMS_W_LOST_SAMPLES" */
 const char *cxms_warn_name(enum cxms_warn_code code);
 

@@ -40,6 +40,7 @@ enum cli_format { CLI_TEXT, CLI_JSON, CLI_CSV };
 struct cli_opts {
 	struct cxms_strs topology, policy, host;
 	const char *source, *splits, *output, *save, *pattern;
+	const char *load, *split; /* of topo draw */
 	const char *roi_begin, *roi_end, *exact_window;
 	int format;  /* enum cli_format; of topo: enum cxms_draw_format */
 	int blocked; /* enum cxms_blocked */
@@ -124,6 +125,8 @@ struct cli_eval {
 /** everything that can be checked before a program starts; 0 or -errno, errors already printed */
 int cli_eval_load(struct cli *c, struct cli_eval *e);
 void cli_eval_fini(struct cli_eval *e);
+/** a plain number 0 .. 100, fractions allowed; false and *out untouched when it is none */
+bool cli_parse_pct(const char *word, double *out);
 /**
  * cli_eval_run() - replays and renders into @out by --format
  * @host: @n of them; one whose name is NULL is no host of several

@@ -91,7 +91,7 @@ static int load_policies(struct cli *c, struct cli_eval *e)
 	return rc;
 }
 
-static bool parse_pct(const char *word, double *out)
+bool cli_parse_pct(const char *word, double *out)
 {
 	size_t whole = strspn(word, "0123456789");
 	size_t point = word[whole] == '.';
@@ -105,7 +105,7 @@ static bool parse_pct(const char *word, double *out)
 static int add_split(struct cli *c, struct cli_eval *e, const char *word)
 {
 	double pct = 0;
-	if (!parse_pct(word, &pct))
+	if (!cli_parse_pct(word, &pct))
 		return cxms_fail(
 			&c->err, EINVAL,
 			"'--splits' must be per cents local 0 .. 100 with commas between, got "
@@ -200,6 +200,7 @@ int cli_eval_run(struct cli *c, const struct cli_eval *e, const struct cxms_host
 		.n_split = e->n_split,
 		.epoch_ns = c->opt.epoch_ps / CXMS_PS_PER_NS,
 		.seed = c->opt.seed,
+		.jobs = (unsigned)c->opt.jobs,
 		.blocked = (enum cxms_blocked)c->opt.blocked,
 		.engine = (enum cxms_engine)c->opt.engine,
 		.llc_bytes = c->opt.llc_bytes,

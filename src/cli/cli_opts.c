@@ -134,9 +134,13 @@ const struct cxms_opt cli_opts_diff[] = {
 	OPT_END,
 };
 const struct cxms_opt cli_opts_topo[] = {
-	OPT_OUTPUT("show, draw: where to (default: standard output)"),
+	OPT_OUTPUT("show, draw, preset: where to (default: standard output)"),
 	{.name = "format", .short_name = 'f', .type = CXMS_OPT_ENUM, .offset = AT(format),
 	 .words = draw_words, .arg = "text|dot|svg", .help = "draw: form of the picture (default: text)"},
+	{.name = "load", .type = CXMS_OPT_STR, .offset = AT(load), .arg = "FILE",
+	 .help = "draw: a JSON result whose loads are drawn (default: none)"},
+	{.name = "split", .type = CXMS_OPT_STR, .offset = AT(split), .arg = "PCT",
+	 .help = "draw: the row of --load by its per cent in local memory, 0 .. 100 (default: the least)"},
 	OPT_QUIET, OPT_VERBOSE, OPT_END,
 };
 const struct cxms_opt cli_opts_trace[] = {

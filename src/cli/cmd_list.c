@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "policy/policy.h"
 #include "source/source.h"
+#include "topo/preset.h"
 
 static void list_sources(struct cxms_buf *out)
 {
@@ -20,13 +21,18 @@ static void list_policies(struct cxms_buf *out)
 				cxms_policy_at(i)->summary);
 }
 
+static void put_preset(void *arg, const struct cxms_preset *p)
+{
+	cxms_buf_printf(arg, "%-16s %-7s %s\n", p->name, p->kind, p->title);
+}
+
 int cmd_list(struct cli *c)
 {
-	static const char *const words[] = {"sources", "policies", NULL};
-	static const char *const later[] = {"events", "devices", "presets", NULL};
+	static const char *const words[] = {"sources", "policies", "presets", NULL};
+	static const char *const later[] = {"events", "devices", NULL};
 	char mean[CXMS_NEAR_MEAN_MAX], what[32];
 	if (c->argc != 1)
-		return cli_usage(c, "list takes one of sources, policies");
+		return cli_usage(c, "list takes one of sources, policies, presets");
 	const char *word = c->argv[0];
 	for (size_t i = 0; later[i]; i++) {
 		if (strcmp(later[i], word) != 0)
@@ -35,15 +41,18 @@ int cmd_list(struct cli *c)
 		return cli_not_yet(c, what);
 	}
 	struct cxms_buf out = {0};
+	int rc = 0;
 	if (strcmp(word, "sources") == 0)
 		list_sources(&out);
 	else if (strcmp(word, "policies") == 0)
 		list_policies(&out);
+	else if (strcmp(word, "presets") == 0)
+		rc = cxms_preset_list(put_preset, &out, &c->err);
 	else
-		return cli_usage(c, "cannot list '%.*s'%s; one of sources, policies",
+		return cli_usage(c, "cannot list '%.*s'%s; one of sources, policies, presets",
 				 cxms_quote_len(word), word,
 				 cxms_near_mean(mean, "", cxms_near_word(word, words)));
-	int status = cli_out_done(c, &out);
+	int status = rc < 0 ? cli_fail(c, cli_status_of(rc)) : cli_out_done(c, &out);
 	cxms_buf_fini(&out);
 	return status;
 }

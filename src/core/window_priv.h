@@ -10,29 +10,52 @@
 #define CXMS_TICK_LONG_AGO (-(1 << 28))
 #define CXMS_TICK_NEVER	   INT32_MAX /* a fill that did not begin */
 #define CXMS_WAIT_RING	   4096	     /* cycles; divides the step of the base */
+#define CXMS_WAIT_PART	   64	     /* cycles of it */
+#define CXMS_WAIT_NOTES	   16	     /* in a note book */
+#define CXMS_WAIT_BOOKS	   12
 #define CXMS_FILL_RING	   4096
 #define CXMS_STORE_RING	   256
-#define CXMS_FETCH_RING	   256
 #define CXMS_MSHR_MAX	   1280 /* requests; beyond it the first to end are forgotten */
+#define CXMS_MSHR_SPARE	   256	/* entries that are over before the others move down */
 
-/* One value a lane. */
+/* Cycles from dispatch to the earliest issue: the scheduler's own stages. */
+#define CXMS_ASSUMED_ISSUE_CYC 2
+/* Cycles from completion to retirement, and from there to the reuse of the entry. */
+#define CXMS_ASSUMED_RETIRE_CYC 2
+/* Cycles from fetch to dispatch: decode and rename. */
+#define CXMS_ASSUMED_FRONT_CYC 4
+/* Uops between fetch and dispatch: queue and pipeline registers. A power of two. */
+#define CXMS_ASSUMED_FETCH_QUEUE 64
+
+/* One value a lane; as one vector where all lanes take the same step. */
+typedef int32_t cxms_v8 __attribute__((vector_size(4 * CXMS_LANES)));
 struct cxms_lanes {
-	int32_t v[CXMS_LANES];
-} __attribute__((aligned(32)));
+	union {
+		int32_t v[CXMS_LANES];
+		cxms_v8 all;
+	};
+};
 
 /* A level's miss registers: requests that are not yet over. Begins and ends are sorted each by
  * itself: how many are in flight at a time is all that matters. */
 struct cxms_mshr {
-	uint32_t limit, n;
+	uint32_t limit, first, n;
 	int32_t full_from, full_to; /* no register is free within */
-	int32_t start[CXMS_MSHR_MAX], end[CXMS_MSHR_MAX];
+	int32_t start[CXMS_MSHR_MAX + CXMS_MSHR_SPARE], end[CXMS_MSHR_MAX + CXMS_MSHR_SPARE];
 };
 
-/* Uops of a lane that wait to issue, by the cycle in which they will. */
+/* Uops of a lane that wait to issue, by the cycle in which they will. Entry
+ * CXMS_WAIT_RING is written for lanes in which a uop does not wait, and never read. The sizes keep
+ * lanes from being a multiple of a page apart. */
 struct cxms_waiters {
-	int32_t n, cursor; /* cursor: cycle up to which they have left */
-	uint32_t at[CXMS_WAIT_RING];
-	uint64_t any[CXMS_WAIT_RING / 64]; /* bit set: someone leaves in that cycle */
+	uint32_t at[CXMS_WAIT_RING + 16];
+	uint8_t some[CXMS_WAIT_RING / CXMS_WAIT_PART + 64]; /* 0: nobody leaves in that part */
+};
+
+/* Waiting uops, for long unread: most have issued before the scheduler could possibly be full, and
+ * are never sorted. LONG_AGO: in a lane in which the uop does not wait. */
+struct cxms_wait_book {
+	struct cxms_lanes last, cycle[CXMS_WAIT_NOTES];
 };
 
 struct cxms_fill {
@@ -44,26 +67,41 @@ struct cxms_fill {
 struct cxms_window {
 	struct cxms_window_cfg cfg;
 	struct cxms_xmemory memory;
+	void (*run)(struct cxms_window *w, const struct cxms_xrun *run);
 	unsigned n_lane;
 	/* figures of cfg in ticks */
 	int32_t l1d, l2, llc, walk, step;
 	int32_t fetch_bubble, fetch_loss; /* of a line; of a group that ends early */
 	uint64_t tick_ps_q20;		  /* picoseconds of a tick, 20 fractional bits */
-	uint32_t step_rest;		  /* of the width, Bresenham */
+	int32_t latency[CXMS_UC_COUNT];	  /* of a class; loads: of the first level */
+	int32_t unit_step[CXMS_UC_COUNT]; /* between two starts; 0 = as many as the width allows */
+	/* what dispatch takes for each of the next uops: a cycle for as many as the width */
+	struct cxms_lanes *width_step;
+	uint32_t width_at;
 	/* clocks */
 	struct cxms_lanes fetch, dispatch, retire, drained, floor;
 	uint64_t base[CXMS_LANES]; /* ticks */
 	struct cxms_lanes slot[CXMS_SLOT_COUNT];
 	struct cxms_lanes unit[CXMS_UC_COUNT];
-	/* rings by number */
+	/* rings: what is written next replaces the entry that must be free for it */
 	struct cxms_lanes *rob, *load_queue, *store_queue;
-	uint32_t rob_mask, load_mask, store_mask;
-	struct cxms_lanes store_ready[CXMS_STORE_RING], fetched[CXMS_FETCH_RING];
+	uint32_t n_rob, n_load_queue, n_store_queue;	/* entries */
+	uint32_t rob_at, load_queue_at, store_queue_at; /* next */
+	/* rings by number */
+	struct cxms_lanes store_ready[CXMS_STORE_RING], fetched[CXMS_ASSUMED_FETCH_QUEUE];
 	struct cxms_fill fill[CXMS_FILL_RING];
-	uint64_t n_rob, n_load, n_store, n_fill, n_uop;
+	uint64_t n_store, n_fill, n_uop;
 	uint64_t next_addr; /* where the block that ran last would go on */
 	struct cxms_mshr l1_mshr[CXMS_LANES], l2_mshr[CXMS_LANES];
-	struct cxms_waiters waiting[CXMS_LANES];
+	/* who waits to issue: how many sorted ones, cycle before which they have left; -1 = a lane
+	 * in use */
+	struct cxms_lanes waiting, cursor, used;
+	struct cxms_waiters waiter[CXMS_LANES];
+	struct cxms_wait_book book[CXMS_WAIT_BOOKS];
+	uint8_t book_at[CXMS_WAIT_BOOKS];
+	uint32_t n_book; /* full ones, first in book_at; the next is being written */
+	uint32_t n_note; /* waiting uops since the last look */
+	bool sorts;	 /* the scheduler may be full: each uop is sorted at once */
 	/* sums */
 	uint64_t local[CXMS_LANES], cxl[CXMS_LANES], queue[CXMS_LANES], at_switch[CXMS_LANES];
 	struct cxms_window_counts counts;
@@ -71,5 +109,33 @@ struct cxms_window {
 	struct cxms_xreply reply[CXMS_LANES];
 	bool missed;
 };
+
+/* window_run.c, window_run_avx2.c: the same steps with two sets of instructions. */
+void cxms_window_run_plain(struct cxms_window *w, const struct cxms_xrun *run);
+void cxms_window_run_avx2(struct cxms_window *w, const struct cxms_xrun *run);
+
+/* window.c */
+int32_t cxms_window_ticks(const struct cxms_window *w, uint64_t ps);
+uint64_t cxms_window_ps(const struct cxms_window *w, uint64_t ticks);
+/** lanes whose times grew too large are moved */
+void cxms_window_bound(struct cxms_window *w);
+
+/* window_miss.c: what is not the same in all lanes */
+/** one event of an access from *asked on; moves both on. @done: when its data is there */
+void cxms_window_event(struct cxms_window *w, const struct cxms_xevent *e, enum cxms_xrequest kind,
+		       struct cxms_lanes *asked, struct cxms_lanes *done);
+/** lines of instructions that the first level did not have */
+void cxms_window_fetch_misses(struct cxms_window *w, const struct cxms_xrun *run);
+/** a branch whose exit has that many uops is done: if it went elsewhere than predicted */
+void cxms_window_end_branch(struct cxms_window *w, const struct cxms_xrun *run, uint32_t uops,
+			    const struct cxms_lanes *done);
+/** retirement waited for this load: by how much more than @could, and for what */
+void cxms_window_attribute(struct cxms_window *w, const struct cxms_lanes *could);
+/** some uops have begun to wait: can the scheduler be full before as many have again? */
+void cxms_window_look(struct cxms_window *w);
+/** sorted uops up to now are forgotten, to make room in the ring */
+void cxms_window_forget(struct cxms_window *w);
+/** schedulers that are full: dispatch waits until one that waits has issued */
+void cxms_window_leave(struct cxms_window *w);
 
 #endif

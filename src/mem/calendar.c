@@ -14,8 +14,7 @@ int cxms_calendar_init_ps(struct cxms_calendar *c, uint64_t service_ps, uint32_t
 			  struct cxms_err *err)
 {
 	*c = (struct cxms_calendar){.slot_bits = CXMS_CALENDAR_SLOT_MIN_BITS,
-				    .ring_bits = ring_bits,
-				    .mask = (1ull << ring_bits) - 1};
+				    .ring_bits = ring_bits};
 	while (c->slot_bits < CXMS_CALENDAR_SLOT_MAX_BITS && 1ull << c->slot_bits < 2 * service_ps)
 		c->slot_bits++;
 	c->slot_ps = 1u << c->slot_bits;
@@ -49,7 +48,7 @@ void cxms_calendar_fini(struct cxms_calendar *c)
 /* A slot that stands for an older time is taken over. */
 static struct cxms_calendar_slot *slot_at(struct cxms_calendar *c, uint64_t number)
 {
-	struct cxms_calendar_slot *s = &c->slot[number & c->mask];
+	struct cxms_calendar_slot *s = &c->slot[number & ((1ull << c->ring_bits) - 1)];
 	uint32_t turn = (uint32_t)(number >> c->ring_bits);
 	if (s->turn != turn)
 		*s = (struct cxms_calendar_slot){.turn = turn};
@@ -66,7 +65,7 @@ static uint64_t next_open(struct cxms_calendar *c, uint64_t number)
 		number += s->begin_ps;
 		s = slot_at(c, number);
 	}
-	if (number != from && number - from <= c->mask)
+	if (number != from && number - from < 1ull << c->ring_bits)
 		first->begin_ps = (uint32_t)(number - from);
 	return number;
 }
@@ -108,10 +107,17 @@ static uint64_t serve(struct cxms_calendar_slot *s, uint64_t slot_ps, uint64_t f
 	return rest - take;
 }
 
+static void note_latest(struct cxms_calendar *c, uint64_t number)
+{
+	uint64_t ring = 1ull << c->ring_bits;
+	c->latest = number;
+	c->first = number < ring ? 0 : number - ring + 1;
+}
+
 static uint64_t wait_for(struct cxms_calendar *c, uint64_t at_ps, uint64_t service)
 {
 	uint64_t number = at_ps >> c->slot_bits, from = at_ps & (c->slot_ps - 1), end = 0;
-	if (number + c->mask < c->latest) {
+	if (number < c->first) {
 		c->late++;
 		return 0;
 	}
@@ -127,50 +133,34 @@ static uint64_t wait_for(struct cxms_calendar *c, uint64_t at_ps, uint64_t servi
 			break;
 	}
 	if (number > c->latest)
-		c->latest = number;
+		note_latest(c, number);
 	end += number << c->slot_bits;
 	return end > at_ps + service ? end - at_ps - service : 0;
 }
 
-/*
- * The usual case at once: a request that comes no earlier than the last stretch of its slot begins,
- * and whose service ends within the slot. What it takes is what serve() would.
- */
-static inline bool fits(struct cxms_calendar *c, uint64_t at_ps, uint64_t service, uint64_t *wait)
+/* What most requests find: room in one slot behind all that is there. */
+static bool fits(struct cxms_calendar *c, uint64_t at_ps, uint64_t service, uint64_t *wait)
 {
 	uint64_t number = at_ps >> c->slot_bits, from = at_ps & (c->slot_ps - 1);
-	struct cxms_calendar_slot *s = &c->slot[number & c->mask];
-	uint32_t turn = (uint32_t)(number >> c->ring_bits);
-	if (s->turn != turn) {
-		if (number < c->latest || from + service > c->slot_ps)
-			return false;
-		*s = (struct cxms_calendar_slot){turn, (uint32_t)service, (uint32_t)from,
-						 (uint32_t)(from + service)};
-		c->latest = number;
-		*wait = 0;
-		return true;
-	}
+	struct cxms_calendar_slot *s = &c->slot[number & ((1ull << c->ring_bits) - 1)];
 	uint64_t start = from > s->end_ps ? from : s->end_ps;
-	if (from < s->begin_ps || start + service > c->slot_ps || s->used_ps == 0 ||
-	    number + c->mask < c->latest)
+	if (s->turn != (uint32_t)(number >> c->ring_bits) || from < s->begin_ps ||
+	    start + service >= c->slot_ps || number - c->first > c->latest - c->first)
 		return false;
 	s->begin_ps = start > s->end_ps ? (uint32_t)start : s->begin_ps;
 	s->end_ps = (uint32_t)(start + service);
 	s->used_ps += (uint32_t)service;
-	c->latest = number > c->latest ? number : c->latest;
 	*wait = start - from;
-	/* a full slot has its begin mean another thing */
-	s->begin_ps = s->used_ps == c->slot_ps ? 1 : s->begin_ps;
 	return true;
 }
 
 uint64_t cxms_calendar_take_ps(struct cxms_calendar *c, uint64_t at_ps, uint64_t service_ps)
 {
+	uint64_t wait;
 	c->requests++;
 	if (!c->slot || service_ps == 0)
 		return 0;
 	c->busy_ps += service_ps;
-	uint64_t wait;
 	if (!fits(c, at_ps, service_ps, &wait))
 		wait = wait_for(c, at_ps, service_ps);
 	c->wait_ps += wait;

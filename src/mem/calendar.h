@@ -23,8 +23,7 @@ struct cxms_calendar_slot {
 /** struct cxms_calendar - one server that passes so many bytes a second */
 struct cxms_calendar {
 	uint64_t ps_per_byte_q16; /* 0 = no rate: nothing ever waits, or services are in ps */
-	uint64_t latest;	  /* highest slot used so far */
-	uint64_t mask;		  /* slots of the ring - 1 */
+	uint64_t first, latest;	  /* slots remembered: latest is the highest used so far */
 	uint32_t slot_ps, slot_bits, ring_bits;
 	struct cxms_calendar_slot *slot;	    /* [1 << ring_bits]; NULL = unbounded */
 	uint64_t busy_ps, bytes, requests, wait_ps; /* sums */

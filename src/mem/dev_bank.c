@@ -21,10 +21,19 @@
 /* Writes are kept and written this many at a time, so the bus turns around that much more seldom.
  */
 #define CXMS_ASSUMED_WRITE_BATCH 16u
+/* How long requests lie in a controller's queue, from which those of one row are taken together. */
+#define CXMS_ASSUMED_REORDER_PS 200000u
+#define RECENT_ROWS		8u
+
+struct opened {
+	uint64_t row, at_ps; /* row plus one */
+};
 
 struct bank {
 	struct cxms_calendar time;
-	uint64_t row;	       /* plus one; 0 = closed */
+	uint64_t row; /* plus one; 0 = closed */
+	struct opened recent[RECENT_ROWS];
+	uint32_t turn;	       /* of the recent rows */
 	uint64_t may_close_ps; /* its row was open, and the last write settled, for long enough */
 };
 
@@ -167,42 +176,80 @@ static uint64_t until_close(const struct cxms_device_cfg *c, const struct bank *
 	return until <= longest ? until : 0;
 }
 
-static void note_open(const struct cxms_device_cfg *c, struct bank *b, bool hit, bool write,
-		      uint64_t opened, uint64_t data_at)
+/* A controller serves requests of one row together, so where a bank is asked for two rows in turn,
+ * each opens once for several of its requests. */
+static bool was_open_lately(const struct bank *b, uint64_t row, uint64_t at)
 {
-	uint64_t may_close = opened + c->ras_ps, settled = data_at + c->burst_ps + c->wr_ps;
-	if (!hit)
-		b->may_close_ps = may_close;
-	if (write && settled > b->may_close_ps)
-		b->may_close_ps = settled;
+	for (size_t i = 0; i < RECENT_ROWS; i++) {
+		const struct opened *o = &b->recent[i];
+		if (o->row == row + 1 && at < o->at_ps + CXMS_ASSUMED_REORDER_PS &&
+		    at + CXMS_ASSUMED_REORDER_PS > o->at_ps)
+			return true;
+	}
+	return false;
 }
 
-/* The bank's part of a request: when its data can be on the bus. */
+static void open_row(const struct cxms_device_cfg *c, struct bank *b, uint64_t row, uint64_t at)
+{
+	b->row = row + 1;
+	b->may_close_ps = at + c->ras_ps;
+	b->turn = (b->turn + 1) % RECENT_ROWS;
+	b->recent[b->turn] = (struct opened){row + 1, at};
+}
+
+static uint64_t begin_at(const struct cxms_device_cfg *c, const struct place *p, struct bank *b,
+			 uint64_t at, uint64_t held_ps)
+{
+	at = after_refresh(c, p->rank, at);
+	return after_refresh(c, p->rank, at + cxms_calendar_take_ps(&b->time, at, held_ps));
+}
+
+/* The bank's part of a request: when its data can be on the bus. A bank that closes behind it: */
+static uint64_t ask_closing(const struct cxms_device_cfg *c, const struct place *p, struct bank *b,
+			    bool write, uint64_t at)
+{
+	uint64_t used = c->rcd_ps + c->burst_ps + (write ? c->cl_ps + c->wr_ps : 0);
+	uint64_t held = (used > c->ras_ps ? used : c->ras_ps) + c->rp_ps;
+	return begin_at(c, p, b, at, held) + c->rcd_ps + c->cl_ps;
+}
+
+/* A request whose row the bank must open; @begin: when it can, but for the row that is open. */
+static uint64_t change_row(const struct cxms_device_cfg *c, struct bank *b, uint64_t row,
+			   uint64_t begin)
+{
+	uint64_t until = b->row ? until_close(c, b, begin) : 0;
+	cxms_calendar_take_ps(&b->time, begin, until); /* those behind wait for it too */
+	uint64_t opens = begin + until + (b->row ? c->rp_ps : 0);
+	open_row(c, b, row, opens);
+	return opens + c->rcd_ps + c->cl_ps;
+}
+
+static uint64_t ask_open(struct banks *s, const struct cxms_device_cfg *c, const struct place *p,
+			 struct bank *b, uint64_t at)
+{
+	bool hit = b->row == p->row + 1;
+	uint64_t change = (b->row ? c->rp_ps : 0) + c->rcd_ps;
+	if (!hit && !was_open_lately(b, p->row, at))
+		return change_row(c, b, p->row, begin_at(c, p, b, at, change + c->burst_ps));
+	uint64_t begin = begin_at(c, p, b, at, c->burst_ps);
+	if (hit || begin > after_refresh(c, p->rank, at)) {
+		s->row_hits++;
+		return begin + c->cl_ps;
+	}
+	cxms_calendar_take_ps(&b->time, begin, change); /* it was free: nothing to serve together */
+	return change_row(c, b, p->row, begin);
+}
+
 static uint64_t ask_bank(struct cxms_device *d, const struct place *p, bool write, uint64_t at)
 {
 	const struct cxms_device_cfg *c = &d->cfg;
 	struct banks *s = d->state;
 	struct bank *b = &s->bank[(p->channel * c->ranks + p->rank) * c->banks + p->bank];
-	bool hit = b->row == p->row + 1;
-	uint64_t close_ps = b->row && !hit ? c->rp_ps : 0, open_ps = hit ? 0 : c->rcd_ps;
-	uint64_t held = close_ps + open_ps + c->burst_ps;
-	if (c->closed_page) { /* closes behind itself */
-		uint64_t used = c->rcd_ps + c->burst_ps + (write ? c->cl_ps + c->wr_ps : 0);
-		held = (used > c->ras_ps ? used : c->ras_ps) + c->rp_ps;
-	}
-	at = after_refresh(c, p->rank, at);
-	at = after_refresh(c, p->rank, at + cxms_calendar_take_ps(&b->time, at, held));
-	if (close_ps) {
-		uint64_t until = until_close(c, b, at);
-		cxms_calendar_take_ps(&b->time, at, until); /* those behind wait for it too */
-		at += until;
-	}
-	uint64_t data_at = at + close_ps + open_ps + c->cl_ps;
-	if (!c->closed_page) {
-		note_open(c, b, hit, write, at + close_ps, data_at);
-		b->row = p->row + 1;
-		s->row_hits += hit;
-	}
+	if (c->closed_page)
+		return ask_closing(c, p, b, write, at);
+	uint64_t data_at = ask_open(s, c, p, b, at), settled = data_at + c->burst_ps + c->wr_ps;
+	if (write && settled > b->may_close_ps)
+		b->may_close_ps = settled;
 	return data_at;
 }
 

@@ -4,10 +4,8 @@
 #include "policy/policy.h"
 
 static const struct cxms_policy_ops *const policies[] = {
-	&cxms_policy_page_interleave,
-	&cxms_policy_first_touch,
-	&cxms_policy_hot_local,
-	&cxms_policy_cold_local,
+	&cxms_policy_page_interleave, &cxms_policy_first_touch,		&cxms_policy_hot_local,
+	&cxms_policy_cold_local,      &cxms_policy_weighted_interleave,
 };
 
 size_t cxms_policy_count(void)

@@ -5,10 +5,20 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "base/units.h"
 #include "mem/curve.h"
+#include "mem/device.h"
+#include "mem/measure.h"
+#include "mem/tail.h"
 #include "topo/topo.h"
 
 #define NO_SERVER SIZE_MAX
+/* Lines of a point of a measured curve, a mean to some per cent; over more rows than banks keep. */
+#define BANK_LINES	8000u
+#define BANK_SPAN_BYTES (1ull << 32)
+/* Where regions begin does not matter to the model, as long as it is aligned: local memory that
+ * states no capacity gets a terabyte. */
+#define LOCAL_FRAMES_BYTES (1ull << 40)
 
 /* Where the servers of each device stand. */
 struct plan {
@@ -163,6 +173,48 @@ static int curve_server(struct plan *p, const struct cxms_memory *m, const struc
 	return 0;
 }
 
+static struct cxms_device_cfg bank_cfg(const struct cxms_memory *m)
+{
+	const struct cxms_dram *d = m->dram;
+	double burst_s = CXMS_LINE_BYTES / (double)d->bytes_per_s;
+	return (struct cxms_device_cfg){.kind = CXMS_DEVICE_BANK,
+					.read_cap = INFINITY,
+					.write_cap = INFINITY,
+					.total_cap = INFINITY,
+					.channels = m->channels,
+					.ranks = m->ranks,
+					.banks = d->banks,
+					.row_bytes = d->row_bytes,
+					.closed_page = m->closed_page,
+					.burst_ps =
+						(uint64_t)llround(burst_s * (double)CXMS_PS_PER_S),
+					.cl_ps = d->cl_ps,
+					.rcd_ps = d->rcd_ps,
+					.rp_ps = d->rp_ps,
+					.ras_ps = d->ras_ps,
+					.wr_ps = d->wr_ps,
+					.wtr_ps = d->wtr_ps,
+					.rtw_ps = d->rtw_ps,
+					.rfc_ps = d->rfc_ps,
+					.refi_ps = d->refi_ps};
+}
+
+/* Banks have no closed form: what they add is found by asking them for random lines. */
+static int bank_server(struct plan *p, const struct cxms_memory *m, struct cxms_server *s)
+{
+	const struct cxms_device_cfg cfg = bank_cfg(m);
+	const struct cxms_measure how = {BANK_SPAN_BYTES, BANK_LINES, 1};
+	struct cxms_curve *curve;
+	int rc = cxms_measure_device(&cfg, &how, &curve, p->err);
+	if (rc)
+		return rc;
+	p->f->curve[p->f->n_curve++] = curve;
+	s->shape = CXMS_SHAPE_CURVE;
+	s->curve = curve;
+	s->curve_scale = 1;
+	return 0;
+}
+
 /* @link: the device's own, NULL for local memory. */
 static int memory_server(struct plan *p, const struct cxms_memory *m, const struct cxms_bw *bw,
 			 double idle_ps, const struct cxms_server *link, struct cxms_server *out)
@@ -178,8 +230,9 @@ static int memory_server(struct plan *p, const struct cxms_memory *m, const stru
 		break;
 	case CXMS_MODEL_CURVE:
 		return curve_server(p, m, link, out);
-	case CXMS_MODEL_TYPICAL:
 	case CXMS_MODEL_BANK:
+		return bank_server(p, m, out);
+	case CXMS_MODEL_TYPICAL:
 	case CXMS_MODEL_SSD:
 	case CXMS_MODEL_FAR:
 		out->shape = CXMS_SHAPE_TYPICAL;
@@ -244,16 +297,9 @@ static void set_above(const struct plan *p)
 	}
 }
 
-/*
- * Mean of a tail: nothing for half of the requests, then linear in ln(1/(1 - p)) from the median to
- * p99, to p999 and on. A closed loop of means has no other use for it.
- */
 static double tail_mean_ps(const struct cxms_memory *m)
 {
-	double p99 = (double)m->tail_p99_ps, p999 = (double)m->tail_p999_ps;
-	double rise = p99 / log(50), steep = (p999 - p99) / log(10);
-	return rise * (0.49 - 0.01 * log(50)) + 0.009 * p99 + steep * (0.009 - 0.001 * log(10)) +
-	       0.001 * (p999 + steep);
+	return cxms_tail_mean_ps(m->tail_p99_ps, m->tail_p999_ps);
 }
 
 static void pass(struct cxms_fabric_target *t, size_t server)
@@ -311,7 +357,6 @@ static int build_targets(const struct plan *p, const double *local_ps)
 {
 	const struct cxms_topo *t = p->topo;
 	struct cxms_fabric *f = p->f;
-	const struct cxms_region *region = &t->region[0];
 	for (size_t h = 0; h < f->n_host; h++) {
 		struct cxms_fabric_target *target = &f->target[h * f->n_host_target];
 		if (build_local(p, h, local_ps[h], &target[0]))
@@ -320,11 +365,37 @@ static int build_targets(const struct plan *p, const double *local_ps)
 			if (build_memdev(p, h, t->memdev[i], &target[i + 1]))
 				return -ENOMEM;
 	}
-	f->interleave = calloc(region->n_target, sizeof(*f->interleave));
-	if (!f->interleave)
+	return 0;
+}
+
+static int build_regions(const struct plan *p)
+{
+	const struct cxms_topo *t = p->topo;
+	struct cxms_fabric *f = p->f;
+	struct cxms_decoder decoder[CXMS_TOPO_MAX_DEVICES];
+	double weights = 0;
+	f->region = calloc(t->n_region, sizeof(*f->region));
+	if (!f->region)
 		return -ENOMEM;
-	for (size_t i = 0; i < region->n_target; i++)
-		f->interleave[f->n_interleave++] = target_of(t, region->target[i]);
+	cxms_topo_decoders(t, LOCAL_FRAMES_BYTES, decoder);
+	for (size_t r = 0; r < t->n_region; r++)
+		weights += t->region[r].weight;
+	for (size_t r = 0; r < t->n_region; r++) {
+		const struct cxms_region *from = &t->region[r];
+		struct cxms_fabric_region *to = &f->region[f->n_region++];
+		to->name = from->name;
+		to->decoder = decoder[r];
+		to->share = weights > 0 ? from->weight / weights : 1 / (double)t->n_region;
+		to->target = calloc(from->n_target, sizeof(*to->target));
+		if (!to->target)
+			return -ENOMEM;
+		for (size_t i = 0; i < from->n_target; i++) {
+			to->target[to->n_target++] = target_of(t, from->target[i]);
+			for (size_t h = 0; h < f->n_host; h++)
+				f->target[h * f->n_host_target + to->target[i]].cxl_share =
+					to->share / (double)from->n_target;
+		}
+	}
 	return 0;
 }
 
@@ -377,6 +448,8 @@ int cxms_fabric_build_hosts(const struct cxms_topo *topo, const double *mem_late
 		set_above(&plan);
 		rc = build_targets(&plan, local_ps);
 	}
+	if (!rc)
+		rc = build_regions(&plan);
 	plan_fini(&plan);
 	free(local_ps);
 	if (rc)
@@ -406,7 +479,9 @@ void cxms_fabric_fini(struct cxms_fabric *f)
 	free(f->target);
 	free(f->server);
 	free(f->part);
-	free(f->interleave);
+	for (size_t r = 0; f->region && r < f->n_region; r++)
+		free(f->region[r].target);
+	free(f->region);
 	for (size_t i = 0; f->curve && i < f->n_curve; i++)
 		cxms_curve_free(f->curve[i]);
 	free(f->curve);

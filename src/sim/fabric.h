@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "mem/server.h"
+#include "topo/decode.h"
 
 struct cxms_curve;
 struct cxms_err;
@@ -20,6 +21,16 @@ struct cxms_fabric_target {
 	size_t n_server;
 	size_t *server;	       /* indices into cxms_fabric.server, from the device up */
 	double capacity_bytes; /* INFINITY when not stated */
+	double cxl_share; /* of the bytes on CXL: what its region and weight give it; local: 0 */
+};
+
+/** struct cxms_fabric_region - memdevs that share pages */
+struct cxms_fabric_region {
+	const char *name;
+	size_t n_target;
+	size_t *target; /* of a host, by way of the decoder */
+	struct cxms_decoder decoder;
+	double share; /* of the pages on CXL */
 };
 
 enum cxms_part {
@@ -37,7 +48,13 @@ struct cxms_fabric_part {
 	size_t above;  /* the one server that all its traffic comes through; SIZE_MAX: none */
 };
 
-/** struct cxms_fabric - target @t of host @h is target[h * n_host_target + t] */
+/**
+ * struct cxms_fabric - servers, targets and regions
+ *
+ * A *place* is where a page lies: the number of a target, or n_host_target + r for a page whose
+ * lines are spread evenly over region r, since its granularity is smaller than the page.
+ * Target @t of host @h is target[h * n_host_target + t].
+ */
 struct cxms_fabric {
 	const struct cxms_topo *topo; /* borrowed: what it was built of; NULL = made by hand */
 	size_t n_host, n_host_target;
@@ -45,8 +62,8 @@ struct cxms_fabric {
 	struct cxms_fabric_target *target;
 	struct cxms_server *server;
 	struct cxms_fabric_part *part; /* [n_server] */
-	size_t n_interleave; /* memdevs of the region, in order: targets CXL pages go to */
-	size_t *interleave;
+	size_t n_region;
+	struct cxms_fabric_region *region;
 	size_t n_curve;
 	struct cxms_curve **curve; /* owned; servers of measured devices point to them */
 	double l1d_mshrs, l2_mshrs;

@@ -37,7 +37,7 @@ enum cxms_half cxms_sample_half(size_t sample, uint64_t seed);
 
 /**
  * cxms_load_build() - add up the samples
- * @target_of_page: final page -> target
+ * @target_of_page: final page -> target, or any other number of a place below @n_target
  * Waits without an address follow the cell's known ones, else the thread's, else everybody's.
  * @out: reused when it has the room; 0 or -ENOMEM
  */

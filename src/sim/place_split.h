@@ -12,18 +12,27 @@ struct cxms_fabric;
 struct cxms_pages;
 
 struct cxms_placement {
-	uint32_t *target_of_page;
-	double *bytes;	  /* [target] */
+	uint32_t *place_of_page; /* places: see struct cxms_fabric */
+	uint64_t *frame_of_page; /* CXL pages: offset in their region, bytes */
+	size_t n_place;	  /* places in use are below: n_host_target where no page is spread */
+	double *bytes;	  /* [target of a host] */
 	double local_pct; /* measured; as asked where no page is known */
 };
 
 /**
- * cxms_place_split() - ask the policy, then deal CXL pages over the region's memdevs in turn
+ * cxms_place_split() - ask the policy, then deal CXL pages over the regions
+ *
+ * Pages go to regions in turn, so that each has its share of the bytes at any time, and take the
+ * frames of a region in order. Where the granularity is smaller than the page, its lines are spread
+ * over all targets; else the region's decoder says which one holds it.
  * @page: n_page entries for the policy; @out: arrays allocated, freed with cxms_placement_fini()
  */
 int cxms_place_split(const struct cxms_policy_ops *policy, const struct cxms_policy_page *page,
 		     size_t n_page, double local_pct, uint64_t seed, const struct cxms_fabric *f,
 		     struct cxms_placement *out, struct cxms_err *err);
+/** cxms_place_target() - target of a host that holds a line of a page; @line: number in the page */
+uint32_t cxms_place_target(const struct cxms_fabric *f, const struct cxms_placement *p, size_t page,
+			   uint64_t line);
 void cxms_placement_fini(struct cxms_placement *p);
 /** what policies see of each page, heat 0; array of count + 1, caller frees; NULL: out of memory */
 struct cxms_policy_page *cxms_policy_pages_new(const struct cxms_pages *pages);

@@ -8,9 +8,11 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/pool.h"
 #include "sim/asked.h"
 #include "sim/basis.h"
 #include "sim/cells.h"
+#include "sim/loads.h"
 #include "sim/recording.h"
 #include "sim/solve.h"
 #include "sim/split.h"
@@ -49,13 +51,9 @@ struct subject {
 	struct cxms_cells cells;
 	struct cxms_evidence ev;
 	struct cxms_basis basis;
-};
-
-struct replay {
-	const struct cxms_replay_cfg *cfg;
-	size_t n;
-	struct subject *subject;
-	struct cxms_result *result;
+	struct cxms_loads *loads;
+	size_t n_view;
+	struct cxms_view **view; /* by window: at most one a topology */
 };
 
 /* The programs of one topology: their hosts' fabric and what their splits share. */
@@ -64,86 +62,173 @@ struct bench {
 	struct cxms_stage *stage; /* [subject] */
 };
 
-static int bench_init(struct replay *r, const struct cxms_topo *topo, struct bench *b,
-		      struct cxms_err *err)
+/* One row of the result. */
+struct row {
+	uint32_t topo;
+	const struct cxms_policy_ops *policy;
+	double pct;
+	size_t n_warning; /* in the order found; owned */
+	struct cxms_warning *warning;
+};
+
+struct replay {
+	const struct cxms_replay_cfg *cfg;
+	size_t n;
+	struct subject *subject;
+	size_t n_bench;
+	struct bench *bench; /* [topology] */
+	size_t n_row;
+	struct row *row;
+	struct cxms_result *result;
+};
+
+/* Topologies whose cores have the same window see the same. */
+static int find_view(const struct replay *r, struct subject *s, unsigned rob,
+		     const struct cxms_view **out, struct cxms_err *err)
+{
+	for (size_t i = 0; i < s->n_view; i++)
+		if (s->view[i]->rob == rob) {
+			*out = s->view[i];
+			return 0;
+		}
+	struct cxms_view *v = calloc(1, sizeof(*v));
+	if (!v)
+		return cxms_fail(err, ENOMEM, "out of memory for the evidence");
+	*out = s->view[s->n_view++] = v;
+	return cxms_view_init(&s->rec, &s->ev, rob, r->cfg->seed, v, err);
+}
+
+static int build_fabric(const struct replay *r, const struct cxms_topo *topo,
+			struct cxms_fabric *out, struct cxms_err *err)
 {
 	double *mem_ps = calloc(r->n, sizeof(*mem_ps));
-	b->stage = calloc(r->n, sizeof(*b->stage));
-	if (!mem_ps || !b->stage) {
-		free(mem_ps);
+	if (!mem_ps)
 		return cxms_fail(err, ENOMEM, "out of memory for %zu hosts", r->n);
-	}
 	for (size_t k = 0; k < r->n; k++)
 		mem_ps[k] = r->subject[k].ev.stair.mem_ps;
-	int rc = cxms_fabric_build_hosts(topo, mem_ps, r->n, &b->fabric, err);
+	int rc = cxms_fabric_build_hosts(topo, mem_ps, r->n, out, err);
 	free(mem_ps);
-	for (size_t k = 0; k < r->n && !rc; k++) {
+	return rc;
+}
+
+static int add_bench(struct replay *r, const struct cxms_topo *topo, struct cxms_err *err)
+{
+	struct bench *b = &r->bench[r->n_bench];
+	int rc = build_fabric(r, topo, &b->fabric, err);
+	if (rc)
+		return rc;
+	r->n_bench++;
+	b->stage = calloc(r->n, sizeof(*b->stage));
+	if (!b->stage)
+		return cxms_fail(err, ENOMEM, "out of memory for %zu hosts", r->n);
+	for (size_t k = 0; k < r->n; k++) {
 		struct subject *s = &r->subject[k];
 		b->stage[k] = (struct cxms_stage){.cfg = r->cfg,
 						  .rec = &s->rec,
 						  .cells = &s->cells,
-						  .ev = &s->ev,
+						  .loads = s->loads,
 						  .fabric = &b->fabric,
 						  .host = k,
-						  .name = s->name,
-						  .warnings = &r->result->warnings};
-		rc = cxms_evidence_set_rob(&s->rec, b->fabric.rob, &s->ev, err);
-		if (!rc)
-			rc = cxms_stage_init(&b->stage[k], err);
+						  .name = s->name};
+		cxms_stage_init(&b->stage[k]);
 	}
+	for (size_t k = 0; k < r->n && !rc; k++)
+		rc = find_view(r, &r->subject[k], b->fabric.rob, &b->stage[k].view, err);
 	return rc;
 }
 
 static void bench_fini(struct bench *b, size_t n)
 {
 	for (size_t k = 0; b->stage && k < n; k++)
-		if (b->stage[k].rec)
-			cxms_stage_fini(&b->stage[k]);
+		cxms_stage_fini(&b->stage[k]);
 	free(b->stage);
 	cxms_fabric_fini(&b->fabric);
 }
 
-static int add_split(struct replay *r, struct bench *b, uint32_t topo, const char *policy,
-		     double pct, struct cxms_err *err)
+static int prepare(struct replay *r, struct cxms_err *err)
 {
-	struct cxms_split_result *out = &r->result->split[r->result->n_split++];
-	out->topology = topo;
-	int rc = cxms_split_run(b->stage, r->n, cxms_policy_find(policy), pct, out, err);
-	if (out->self_check_failed)
-		r->result->status = CXMS_STATUS_SELF_CHECK_FAILED;
-	return rc;
-}
-
-static int fill_basis(struct replay *r, struct bench *b, struct cxms_err *err)
-{
-	int rc = 0;
-	for (size_t k = 0; k < r->n && !rc; k++) {
+	size_t n = r->cfg->n_topo;
+	bool full = true;
+	for (size_t k = 0; k < r->n; k++) {
 		struct subject *s = &r->subject[k];
-		const struct cxms_world *base;
-		rc = cxms_stage_base(&b->stage[k], CXMS_HALF_ALL, &base, err);
-		if (!rc)
-			rc = cxms_basis_fill(&s->rec, &s->cells, &s->ev, base, &s->basis, err);
+		s->loads = cxms_loads_new(&s->rec, &s->cells, r->cfg->seed);
+		s->view = calloc(n, sizeof(*s->view));
+		full = full && s->loads && s->view;
+	}
+	r->bench = calloc(n, sizeof(*r->bench));
+	r->row = calloc(cxms_asked_count(r->cfg) + 1, sizeof(*r->row));
+	int rc = full && r->bench && r->row
+			 ? 0
+			 : cxms_fail(err, ENOMEM, "out of memory for the topologies");
+	for (uint32_t i = 0; i < n && !rc; i++) {
+		struct cxms_asked a = cxms_asked_of(r->cfg, r->cfg->topo[i]);
+		rc = add_bench(r, r->cfg->topo[i], err);
+		for (size_t p = 0; p < a.n_policy; p++)
+			for (size_t k = 0; k < a.n_split; k++)
+				r->row[r->n_row++] =
+					(struct row){.topo = i,
+						     .policy = cxms_policy_find(a.policy[p]),
+						     .pct = a.split_pct[k]};
 	}
 	return rc;
 }
 
-static int run_topology(struct replay *r, uint32_t index, struct cxms_err *err)
+static int keep_warnings(struct row *row, const struct cxms_warnings *found, struct cxms_err *err)
 {
-	const struct cxms_topo *topo = r->cfg->topo[index];
-	struct cxms_asked a = cxms_asked_of(r->cfg, topo);
-	struct bench bench = {0};
-	int rc = bench_init(r, topo, &bench, err);
-	for (size_t p = 0; p < a.n_policy && !rc; p++)
-		for (size_t s = 0; s < a.n_split && !rc; s++) {
-			cxms_log_progress(r->cfg->log, "replay: topology %u of %zu, %s %g:%g",
-					  index + 1, r->cfg->n_topo, a.policy[p], a.split_pct[s],
-					  100 - a.split_pct[s]);
-			rc = add_split(r, &bench, index, a.policy[p], a.split_pct[s], err);
-		}
-	if (!rc && index == 0)
-		rc = fill_basis(r, &bench, err);
-	bench_fini(&bench, r->n);
+	if (found->n == 0)
+		return 0;
+	row->warning = calloc(found->n, sizeof(*row->warning));
+	if (!row->warning)
+		return cxms_fail(err, ENOMEM, "out of memory for the warnings");
+	row->n_warning = found->n;
+	memcpy(row->warning, found->list, found->n * sizeof(*row->warning));
+	return 0;
+}
+
+static int run_row(void *arg, unsigned worker, size_t i, struct cxms_err *err)
+{
+	struct replay *r = arg;
+	struct row *row = &r->row[i];
+	struct cxms_split_result *out = &r->result->split[i];
+	struct cxms_warnings found = {.n = 0};
+	if (worker == 0)
+		cxms_log_progress(r->cfg->log, "replay: topology %u of %zu, %s %g:%g",
+				  row->topo + 1, r->cfg->n_topo, row->policy->name, row->pct,
+				  100 - row->pct);
+	out->topology = row->topo;
+	int rc = cxms_split_run(r->bench[row->topo].stage, r->n, row->policy, row->pct, out, &found,
+				err);
+	return rc ? rc : keep_warnings(row, &found, err);
+}
+
+static int fill_basis(struct replay *r, struct cxms_err *err)
+{
+	int rc = 0;
+	for (size_t k = 0; k < r->n && !rc; k++) {
+		struct subject *s = &r->subject[k];
+		struct cxms_stage *stage = &r->bench[0].stage[k];
+		const struct cxms_world *base;
+		rc = cxms_stage_base(stage, CXMS_HALF_ALL, &base, err);
+		if (!rc)
+			rc = cxms_basis_fill(&s->rec, &s->cells, &stage->view->ev, base, &s->basis,
+					     err);
+	}
 	return rc;
+}
+
+static int evaluate(struct replay *r, struct cxms_err *err)
+{
+	int rc = prepare(r, err);
+	r->result->n_split = r->n_row;
+	if (!rc)
+		rc = cxms_pool_run(r->cfg->jobs, r->n_row, run_row, r, err);
+	for (size_t i = 0; i < r->n_row && !rc; i++) {
+		for (size_t k = 0; k < r->row[i].n_warning; k++)
+			cxms_warn_add(&r->result->warnings, &r->row[i].warning[k]);
+		if (r->result->split[i].self_check_failed)
+			r->result->status = CXMS_STATUS_SELF_CHECK_FAILED;
+	}
+	return rc ? rc : fill_basis(r, err);
 }
 
 static void count_key(void *arg, const struct cxms_ignored *key)
@@ -207,7 +292,19 @@ static int load_subject(const struct cxms_host_trace *host, const struct cxms_re
 
 static void replay_fini(struct replay *r)
 {
+	for (size_t i = 0; i < r->n_bench; i++)
+		bench_fini(&r->bench[i], r->n);
+	for (size_t i = 0; i < r->n_row; i++)
+		free(r->row[i].warning);
+	free(r->bench);
+	free(r->row);
 	for (size_t k = 0; r->subject && k < r->n; k++) {
+		for (size_t i = 0; i < r->subject[k].n_view; i++) {
+			cxms_view_fini(r->subject[k].view[i]);
+			free(r->subject[k].view[i]);
+		}
+		free(r->subject[k].view);
+		cxms_loads_free(r->subject[k].loads);
 		cxms_evidence_fini(&r->subject[k].ev);
 		cxms_cells_fini(&r->subject[k].cells);
 		cxms_recording_fini(&r->subject[k].rec);
@@ -230,8 +327,8 @@ static int replay_sampled(const struct cxms_host_trace *host, size_t n,
 		rc = load_subject(&host[k], cfg, &r.subject[k], err);
 	if (!rc)
 		rc = fill_result(&r, cxms_trace_reader_head(host[0].reader), err);
-	for (uint32_t i = 0; i < cfg->n_topo && !rc; i++)
-		rc = run_topology(&r, i, err);
+	if (!rc)
+		rc = evaluate(&r, err);
 	if (!rc) {
 		cxms_basis_assumed(r.result);
 		judge_topologies(cfg, CXMS_TOPO_FOR_SAMPLED, &r.result->warnings);

@@ -26,6 +26,7 @@ struct cxms_replay_cfg {
 	size_t n_split;
 	uint64_t epoch_ns; /* 0 = auto */
 	uint64_t seed;
+	unsigned jobs; /* threads that evaluate; the result is the same for any number */
 	enum cxms_blocked blocked;
 	enum cxms_engine engine; /* default: epoch for sampled recordings */
 	uint64_t llc_bytes;	 /* 0 = from the staircase of the recording, else llc of facts */

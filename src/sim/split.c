@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/units.h"
 #include "sim/cells.h"
+#include "sim/loads.h"
 #include "sim/recording.h"
 
 /* Two-sided 90 % of a normal distribution; one-sided 90 % of no event seen of a Poisson count. */
@@ -17,53 +18,31 @@
 /* Share of kernel time that may wait for user pages (zeroing, copying), for the upper bound. */
 #define CXMS_ASSUMED_KERNEL_MEMORY_RATIO 0.5
 
-int cxms_stage_init(struct cxms_stage *out, struct cxms_err *err)
+void cxms_stage_init(struct cxms_stage *out)
 {
-	out->n_page = cxms_pages_count(out->rec->pages);
-	out->page = cxms_policy_pages_new(out->rec->pages);
-	for (int h = 0; h < 2; h++) {
-		out->heat[h] = calloc(out->n_page + 1, sizeof(*out->heat[h]));
-		out->square[h] = calloc(out->n_page + 1, sizeof(*out->square[h]));
-	}
-	if (!out->page || !out->heat[0] || !out->heat[1] || !out->square[0] || !out->square[1])
-		return cxms_fail(err, ENOMEM, "out of memory for %zu pages", out->n_page);
-	for (size_t i = 0; i < out->rec->n_sample; i++) {
-		const struct cxms_rec_sample *s = &out->rec->sample[i];
-		uint32_t g = out->ev->grain_of_sample[i];
-		if (g == CXMS_NO_GRAIN)
-			continue;
-		int half = cxms_sample_half(i, out->cfg->seed) == CXMS_HALF_B;
-		double waits = s->weight_ns * out->ev->grain[g].waits[CXMS_SPAN_MID];
-		out->heat[half][s->page] += waits;
-		out->square[half][s->page] += waits * waits;
-	}
-	return 0;
+	pthread_mutex_init(&out->lock, NULL);
 }
 
 void cxms_stage_fini(struct cxms_stage *s)
 {
-	free(s->page);
-	for (int h = 0; h < 2; h++) {
-		free(s->heat[h]);
-		free(s->square[h]);
+	for (int h = 0; h < 3; h++) {
+		cxms_loads_put(s->loads, s->base_load[h]);
+		cxms_world_fini(&s->base[h]);
 	}
-	for (int h = 0; h < 3; h++)
-		if (s->base_ready[h])
-			cxms_world_fini(&s->base[h]);
+	pthread_mutex_destroy(&s->lock);
 }
 
-static int build_load(const struct cxms_stage *s, const uint32_t *target_of_page,
-		      enum cxms_half half, struct cxms_load_map *load, struct cxms_err *err)
+static int get_load(const struct cxms_stage *s, const uint32_t *place_of_page, size_t n_place,
+		    enum cxms_half half, const struct cxms_load_map **out, struct cxms_err *err)
 {
-	return cxms_load_build(s->rec, s->cells, s->ev, target_of_page, s->fabric->n_host_target,
-			       half, s->cfg->seed, load, err);
+	return cxms_loads_get(s->loads, s->view, place_of_page, n_place, half, out, err);
 }
 
 static struct cxms_world_in world_of(const struct cxms_stage *s, const struct cxms_load_map *load)
 {
 	return (struct cxms_world_in){.rec = s->rec,
 				      .cells = s->cells,
-				      .ev = s->ev,
+				      .ev = &s->view->ev,
 				      .fabric = s->fabric,
 				      .host = s->host,
 				      .load = load,
@@ -73,33 +52,39 @@ static struct cxms_world_in world_of(const struct cxms_stage *s, const struct cx
 }
 
 /* The program alone in the fabric. */
-static int run_world(const struct cxms_stage *s, const uint32_t *target_of_page,
-		     enum cxms_half half, struct cxms_world *out, struct cxms_err *err)
+static int run_world(const struct cxms_stage *s, const struct cxms_load_map *load,
+		     struct cxms_world *out, struct cxms_err *err)
 {
-	struct cxms_load_map load = {0};
-	struct cxms_world_in in = world_of(s, &load);
-	int rc = build_load(s, target_of_page, half, &load, err);
+	struct cxms_world_in in = world_of(s, load);
+	return cxms_world_run(&in, 1, out, err);
+}
+
+static int make_base(struct cxms_stage *s, enum cxms_half half, struct cxms_err *err)
+{
+	const struct cxms_load_map *load = NULL;
+	uint32_t *local = calloc(s->view->n_page + 1, sizeof(*local));
+	if (!local)
+		return cxms_fail(err, ENOMEM, "out of memory for %zu pages", s->view->n_page);
+	int rc = get_load(s, local, s->fabric->n_host_target, half, &load, err);
 	if (!rc)
-		rc = cxms_world_run(&in, 1, out, err);
-	cxms_load_fini(&load);
+		rc = run_world(s, load, &s->base[half], err);
+	if (!rc)
+		s->base_load[half] = load;
+	else
+		cxms_loads_put(s->loads, load);
+	free(local);
 	return rc;
 }
 
 int cxms_stage_base(struct cxms_stage *s, enum cxms_half half, const struct cxms_world **out,
 		    struct cxms_err *err)
 {
-	if (!s->base_ready[half]) {
-		uint32_t *local = calloc(s->n_page + 1, sizeof(*local));
-		if (!local)
-			return cxms_fail(err, ENOMEM, "out of memory for %zu pages", s->n_page);
-		int rc = run_world(s, local, half, &s->base[half], err);
-		free(local);
-		if (rc)
-			return rc;
-		s->base_ready[half] = true;
-	}
-	*out = &s->base[half];
-	return 0;
+	pthread_mutex_lock(&s->lock);
+	int rc = s->base_load[half] ? 0 : make_base(s, half, err);
+	pthread_mutex_unlock(&s->lock);
+	if (!rc)
+		*out = &s->base[half];
+	return rc;
 }
 
 /* Slowdown against all-local, at the middle and at the outermost of the model's ends. */
@@ -129,6 +114,18 @@ static struct slow slowdown_of(const struct cxms_stage *s, const struct cxms_wor
 	return r;
 }
 
+/* Mean latency of a place. */
+static double latency_of(const struct cxms_fabric *f, const struct cxms_world *w, size_t place)
+{
+	double sum = 0;
+	if (place < f->n_host_target)
+		return w->target[place].latency_ps;
+	const struct cxms_fabric_region *r = &f->region[place - f->n_host_target];
+	for (size_t i = 0; i < r->n_target; i++)
+		sum += w->target[r->target[i]].latency_ps;
+	return sum / (double)r->n_target;
+}
+
 /*
  * Sampling error of the excess, relative: samples are Poisson counts, each adds its own extra time
  * x, so the variance of the sum is the sum of x^2. Only samples of the judged half count.
@@ -140,11 +137,11 @@ static double sampling_error(const struct cxms_stage *s, const struct cxms_place
 	for (int h = 0; h < 2; h++) {
 		if (judged != CXMS_HALF_ALL && (judged == CXMS_HALF_B) != h)
 			continue;
-		for (size_t i = 0; i < s->n_page; i++) {
-			uint32_t t = p->target_of_page[i];
-			double extra = w->target[t].latency_ps - w->target[0].latency_ps;
-			sum += t ? s->heat[h][i] * extra : 0;
-			square += t ? s->square[h][i] * extra * extra : 0;
+		for (size_t i = 0; i < s->view->n_page; i++) {
+			uint32_t at = p->place_of_page[i];
+			double extra = latency_of(s->fabric, w, at) - w->target[0].latency_ps;
+			sum += at ? s->view->heat[h][i] * extra : 0;
+			square += at ? s->view->square[h][i] * extra * extra : 0;
 		}
 	}
 	return fabs(sum) > 0 ? sqrt(square) / fabs(sum) : 0;
@@ -201,6 +198,7 @@ static struct judged judge(const struct cxms_stage *s, const struct cxms_placeme
 struct part {
 	struct cxms_stage *stage;
 	struct cxms_placement place[2];
+	const struct cxms_load_map *load[2];
 	struct slow slow, other;
 	double error;
 	double contention, alone; /* sums over the halves */
@@ -215,14 +213,17 @@ struct row {
 	struct cxms_world *world[2]; /* by half: [part] */
 	unsigned n_half;
 	struct cxms_check check;
+	struct cxms_warnings *warnings;
 };
 
 static void row_fini(struct row *r)
 {
 	for (int h = 0; h < 2; h++) {
 		for (size_t k = 0; k < r->n; k++) {
-			if (r->part)
+			if (r->part) {
+				cxms_loads_put(r->part[k].stage->loads, r->part[k].load[h]);
 				cxms_placement_fini(&r->part[k].place[h]);
+			}
 			if (r->world[h])
 				cxms_world_fini(&r->world[h][k]);
 		}
@@ -245,26 +246,24 @@ static int row_init(struct row *r, struct cxms_stage *s, size_t n, bool ranked)
 static int place(struct part *p, const struct cxms_policy_ops *policy, double asked_pct,
 		 enum cxms_half judged, int half, struct cxms_err *err)
 {
-	struct cxms_stage *s = p->stage;
-	if (judged != CXMS_HALF_ALL) {
-		const double *heat = s->heat[judged == CXMS_HALF_A]; /* the other half ranks */
-		for (size_t i = 0; i < s->n_page; i++)
-			s->page[i].heat = heat[i];
-	}
-	return cxms_place_split(policy, s->page, s->n_page, asked_pct, s->cfg->seed, s->fabric,
-				&p->place[half], err);
+	const struct cxms_stage *s = p->stage;
+	return cxms_place_split(policy, s->view->page[judged], s->view->n_page, asked_pct,
+				s->cfg->seed, s->fabric, &p->place[half], err);
 }
 
-static bool is_local(const struct part *p, int half)
+/* A program that is all local meets nobody: what it is alone is its base already. */
+static int copy_base(struct row *r, size_t k, const struct cxms_world_in *in, enum cxms_half judged,
+		     int half, struct cxms_err *err)
 {
-	return p->place[half].local_pct >= 100;
+	const struct cxms_world *base;
+	int rc = cxms_stage_base(r->part[k].stage, judged, &base, err);
+	return rc ? rc : cxms_world_copy(in, base, &r->world[half][k], err);
 }
 
 /* Programs of the row that meet, and where each of them stands in the row. */
 struct group {
 	size_t n;
 	size_t *of;
-	struct cxms_load_map *load;
 	struct cxms_world_in *in;
 	struct cxms_world *world;
 };
@@ -272,32 +271,16 @@ struct group {
 static int group_init(struct group *g, size_t n)
 {
 	*g = (struct group){.of = calloc(n, sizeof(*g->of)),
-			    .load = calloc(n, sizeof(*g->load)),
 			    .in = calloc(n, sizeof(*g->in)),
 			    .world = calloc(n, sizeof(*g->world))};
-	return g->of && g->load && g->in && g->world ? 0 : -ENOMEM;
+	return g->of && g->in && g->world ? 0 : -ENOMEM;
 }
 
 static void group_fini(struct group *g)
 {
-	for (size_t i = 0; g->load && i < g->n; i++)
-		cxms_load_fini(&g->load[i]);
 	free(g->of);
-	free(g->load);
 	free(g->in);
 	free(g->world);
-}
-
-/* A program that is all local meets nobody: it is solved by itself, and so exactly as it is alone.
- */
-static int run_apart(struct row *r, enum cxms_half judged, int half, struct cxms_err *err)
-{
-	int rc = 0;
-	for (size_t k = 0; k < r->n && !rc; k++)
-		if (is_local(&r->part[k], half))
-			rc = run_world(r->part[k].stage, r->part[k].place[half].target_of_page,
-				       judged, &r->world[half][k], err);
-	return rc;
 }
 
 /* All programs of the row in the fabric at the same time. */
@@ -305,16 +288,18 @@ static int run_together(struct row *r, enum cxms_half judged, int half, struct c
 {
 	struct group g;
 	int rc = group_init(&g, r->n) ? cxms_fail(err, ENOMEM, "out of memory") : 0;
-	if (!rc)
-		rc = run_apart(r, judged, half, err);
 	for (size_t k = 0; k < r->n && !rc; k++) {
-		const struct part *p = &r->part[k];
-		if (is_local(p, half))
-			continue;
-		g.of[g.n] = k;
-		g.in[g.n] = world_of(p->stage, &g.load[g.n]);
-		rc = build_load(p->stage, p->place[half].target_of_page, judged, &g.load[g.n], err);
-		g.n++;
+		struct part *p = &r->part[k];
+		const struct cxms_placement *at = &p->place[half];
+		rc = get_load(p->stage, at->place_of_page, at->n_place, judged, &p->load[half],
+			      err);
+		struct cxms_world_in in = world_of(p->stage, p->load[half]);
+		if (!rc && at->local_pct >= 100) {
+			rc = copy_base(r, k, &in, judged, half, err);
+		} else if (!rc) {
+			g.of[g.n] = k;
+			g.in[g.n++] = in;
+		}
 	}
 	if (!rc && g.n > 0)
 		rc = cxms_world_run(g.in, g.n, g.world, err);
@@ -327,13 +312,13 @@ static int run_together(struct row *r, enum cxms_half judged, int half, struct c
 }
 
 /* The same placement without the others. */
-static int run_alone(struct row *r, struct part *p, enum cxms_half judged, int half,
-		     const struct cxms_world *base, struct cxms_err *err)
+static int run_alone(struct row *r, struct part *p, int half, const struct cxms_world *base,
+		     struct cxms_err *err)
 {
 	struct cxms_world alone;
 	int mode = (int)p->stage->cfg->blocked;
 	size_t k = (size_t)(p - r->part);
-	int rc = run_world(p->stage, p->place[half].target_of_page, judged, &alone, err);
+	int rc = run_world(p->stage, p->load[half], &alone, err);
 	if (rc)
 		return rc;
 	double time_ns = alone.time_ns[CXMS_SPAN_MID][mode];
@@ -349,23 +334,24 @@ static int run_half(struct row *r, const struct cxms_policy_ops *policy, double 
 		    enum cxms_half judged, int half, struct cxms_err *err)
 {
 	int rc = 0;
-	for (size_t k = 0; k < r->n && !rc; k++)
+	const struct cxms_world *base;
+	for (size_t k = 0; k < r->n && !rc; k++) {
 		rc = place(&r->part[k], policy, asked_pct, judged, half, err);
+		if (!rc)
+			rc = cxms_stage_base(r->part[k].stage, judged, &base, err);
+	}
 	if (!rc)
 		rc = run_together(r, judged, half, err);
 	for (size_t k = 0; k < r->n && !rc; k++) {
 		struct part *p = &r->part[k];
-		const struct cxms_world *base;
-		rc = cxms_stage_base(p->stage, judged, &base, err);
-		if (rc)
-			break;
+		base = &p->stage->base[judged];
 		*(half ? &p->other : &p->slow) = slowdown_of(p->stage, &r->world[half][k], base);
 		double error =
 			sampling_error(p->stage, &p->place[half], &r->world[half][k], judged);
 		p->error = half ? hypot(p->error, error) / 2 : error;
 		cxms_check_join(&base->check, &r->check);
 		if (r->n > 1)
-			rc = run_alone(r, p, judged, half, base, err);
+			rc = run_alone(r, p, half, base, err);
 	}
 	return rc;
 }
@@ -449,19 +435,18 @@ static double unseen_bytes(const struct cxms_stage *s, const struct cxms_placeme
 			   double total)
 {
 	double local = total * p->local_pct / 100;
-	return t == 0 ? local : (total - local) / (double)s->fabric->n_interleave;
+	return t == 0 ? local : (total - local) * s->fabric->target[t].cxl_share;
 }
 
-static void warn_capacity(const struct cxms_stage *s, const char *name, double bytes,
-			  double capacity)
+static void warn_capacity(const struct row *r, const char *name, double bytes, double capacity)
 {
 	if (bytes > capacity)
-		cxms_warn(s->warnings, CXMS_W_CAPACITY, "'%s' is asked to hold %.3g GiB of %.3g",
+		cxms_warn(r->warnings, CXMS_W_CAPACITY, "'%s' is asked to hold %.3g GiB of %.3g",
 			  name, bytes / 0x1p30, capacity / 0x1p30);
 }
 
 /* Adds a program's share; latencies and utilisations stay sums over lines until close_targets(). */
-static void add_targets(const struct part *p, const struct cxms_world *w,
+static void add_targets(const struct row *r, const struct part *p, const struct cxms_world *w,
 			struct cxms_split_result *out)
 {
 	const struct cxms_stage *s = p->stage;
@@ -490,7 +475,7 @@ static void add_targets(const struct part *p, const struct cxms_world *w,
 		to->p999_ns = fmax(to->p999_ns, from->p999_ps / (double)CXMS_PS_PER_NS);
 		dealt += bytes;
 		if (t == 0)
-			warn_capacity(s, "local", (double)whole,
+			warn_capacity(r, "local", (double)whole,
 				      s->fabric->target[0].capacity_bytes);
 	}
 }
@@ -513,7 +498,7 @@ static void close_targets(const struct row *r, double time_ns, struct cxms_split
 		to->read_bytes_per_s = seconds > 0 ? to->read_bytes_per_s / seconds : 0;
 		to->write_bytes_per_s = seconds > 0 ? to->write_bytes_per_s / seconds : 0;
 		if (t > 0)
-			warn_capacity(s, to->name, (double)to->bytes, from->capacity_bytes);
+			warn_capacity(r, to->name, (double)to->bytes, from->capacity_bytes);
 	}
 }
 
@@ -611,7 +596,7 @@ static void set_figures(const struct row *r, struct cxms_split_result *out)
 		out->worst_residual =
 			fmax(out->worst_residual, fmax(world->worst_residual, world->worst_gap));
 		set_threads(&r->part[k], world, out);
-		add_targets(&r->part[k], world, out);
+		add_targets(r, &r->part[k], world, out);
 	}
 	close_targets(r, p->time_ns, out);
 	set_servers(r, p->time_ns, out);
@@ -622,7 +607,7 @@ static void set_figures(const struct row *r, struct cxms_split_result *out)
 
 static void warn_of(const struct row *r, struct cxms_split_result *out)
 {
-	struct cxms_warnings *w = r->part[0].stage->warnings;
+	struct cxms_warnings *w = r->warnings;
 	char what[120];
 	if (out->worst_residual > 1e-3)
 		cxms_warn(w, CXMS_W_NOT_CONVERGED,
@@ -650,7 +635,8 @@ static int allocate(const struct row *r, struct cxms_split_result *out)
 }
 
 int cxms_split_run(struct cxms_stage *s, size_t n, const struct cxms_policy_ops *policy,
-		   double asked_pct, struct cxms_split_result *out, struct cxms_err *err)
+		   double asked_pct, struct cxms_split_result *out, struct cxms_warnings *warnings,
+		   struct cxms_err *err)
 {
 	bool ranked = policy->needs & CXMS_POLICY_NEEDS_HEAT;
 	enum cxms_half first = ranked ? CXMS_HALF_A : CXMS_HALF_ALL;
@@ -661,6 +647,7 @@ int cxms_split_run(struct cxms_stage *s, size_t n, const struct cxms_policy_ops 
 	int rc = row_init(&r, s, n, ranked) || allocate(&r, out)
 			 ? cxms_fail(err, ENOMEM, "out of memory")
 			 : 0;
+	r.warnings = warnings;
 	if (!rc)
 		rc = run_half(&r, policy, asked_pct, first, 0, err);
 	if (!rc && ranked)

@@ -2,37 +2,37 @@
 #ifndef CXMS_SIM_SPLIT_H
 #define CXMS_SIM_SPLIT_H
 
-#include "sim/evidence.h"
+#include <pthread.h>
+
 #include "sim/fabric.h"
 #include "sim/load.h"
 #include "sim/place_split.h"
 #include "sim/replay.h"
+#include "sim/view.h"
 #include "sim/world.h"
 
 struct cxms_cells;
+struct cxms_loads;
 struct cxms_recording;
 
-/** struct cxms_stage - what all splits of one program on one topology share; halves by enum
- * cxms_half */
+/** struct cxms_stage - what all splits of one program on one topology share; several threads may
+ * use it */
 struct cxms_stage {
 	const struct cxms_replay_cfg *cfg;
 	const struct cxms_recording *rec;
 	const struct cxms_cells *cells;
-	const struct cxms_evidence *ev;
+	const struct cxms_view *view;
+	struct cxms_loads *loads;
 	const struct cxms_fabric *fabric;
-	size_t host;	  /* of the fabric, that the program runs on */
-	const char *name; /* of the host; NULL when there is one only */
-	size_t n_page;
-	struct cxms_policy_page *page; /* heat is set for the half that ranks */
-	double *heat[2];   /* [half A, half B][page]: exposed waits of that half's samples */
-	double *square[2]; /* the same: sum of each sample's waits squared */
-	struct cxms_world base[3]; /* everything local, by enum cxms_half */
-	bool base_ready[3];
-	struct cxms_warnings *warnings;
+	size_t host;				  /* of the fabric, that the program runs on */
+	const char *name;			  /* of the host; NULL when there is one only */
+	pthread_mutex_t lock;			  /* of what follows, while it is made */
+	struct cxms_world base[3];		  /* everything local, by enum cxms_half */
+	const struct cxms_load_map *base_load[3]; /* NULL: not made yet */
 };
 
-/** cxms_stage_init() - @out->cfg .. fabric and warnings are set by the caller; 0 or -ENOMEM */
-int cxms_stage_init(struct cxms_stage *out, struct cxms_err *err);
+/** cxms_stage_init() - @out->cfg .. name are set by the caller */
+void cxms_stage_init(struct cxms_stage *out);
 void cxms_stage_fini(struct cxms_stage *s);
 /** cxms_stage_base() - everything local, of all samples or one half; borrowed until fini */
 int cxms_stage_base(struct cxms_stage *s, enum cxms_half half, const struct cxms_world **out,
@@ -44,6 +44,7 @@ int cxms_stage_base(struct cxms_stage *s, enum cxms_half half, const struct cxms
  * one; each of them is judged in out->tenant. 0 or -ENOMEM
  */
 int cxms_split_run(struct cxms_stage *s, size_t n, const struct cxms_policy_ops *policy,
-		   double asked_pct, struct cxms_split_result *out, struct cxms_err *err);
+		   double asked_pct, struct cxms_split_result *out, struct cxms_warnings *warnings,
+		   struct cxms_err *err);
 
 #endif

@@ -37,9 +37,10 @@ struct scene {
 	size_t n_tenant;
 	struct tenant *tenant;
 	struct cxms_solve solve;
-	struct cxms_demand *demand; /* [thread of the solver][target] */
-	uint32_t *cell_of;	    /* thread of the solver -> cell of its program */
-	struct cxms_load *room;	    /* for the checks */
+	struct cxms_demand *demand;    /* [thread of the solver][target] */
+	uint32_t *cell_of;	       /* thread of the solver -> cell of its program */
+	struct cxms_load *room;	       /* for the checks */
+	struct cxms_load_cell *folded; /* [target of a host] of one cell */
 	enum cxms_span span;
 	struct cxms_event_loop *loop; /* NULL = epoch engine */
 };
@@ -56,6 +57,7 @@ static void scene_fini(struct scene *s)
 	free(s->demand);
 	free(s->cell_of);
 	free(s->room);
+	free(s->folded);
 }
 
 static size_t widest_epoch(const struct cxms_cells *c)
@@ -89,9 +91,11 @@ static int scene_init(struct scene *s, const struct cxms_world_in *in, size_t n_
 	s->solve.utilization = calloc(f->n_target, sizeof(*s->solve.utilization));
 	s->demand = calloc(n * f->n_target, sizeof(*s->demand));
 	s->cell_of = calloc(n, sizeof(*s->cell_of));
+	s->folded = calloc(f->n_host_target, sizeof(*s->folded));
 	s->room = calloc(f->n_target + f->n_server, sizeof(*s->room));
 	return full && s->tenant && s->solve.thread && s->solve.wait_ps && s->solve.latency_ps &&
-			       s->solve.utilization && s->demand && s->cell_of && s->room
+			       s->solve.utilization && s->demand && s->cell_of && s->room &&
+			       s->folded
 		       ? 0
 		       : -ENOMEM;
 }
@@ -114,12 +118,43 @@ static void set_limits(const struct scene *s, double seen_ps, struct cxms_solve_
 	th->all_limit = fmax(s->fabric->l2_mshrs, all * per_line);
 }
 
+static void add_share(struct cxms_load_cell *to, const struct cxms_load_cell *from, double share)
+{
+	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
+		to->stall_ps[k] += share * from->stall_ps[k];
+		to->waits[k] += share * from->waits[k];
+		to->known_waits[k] += share * from->known_waits[k];
+		to->known_lines[k] += share * from->known_lines[k];
+		to->prefetched[k] += share * from->prefetched[k];
+	}
+	to->store_waits += share * from->store_waits;
+	to->seen_ps += share * from->seen_ps;
+}
+
+/* A cell's load by target: pages spread over a region give each of its targets the same. */
+static const struct cxms_load_cell *by_target(const struct scene *s,
+					      const struct cxms_load_map *map, size_t cell)
+{
+	const struct cxms_load_cell *by_place = &map->at[cell * map->n_target];
+	size_t n = s->fabric->n_host_target;
+	if (map->n_target == n)
+		return by_place;
+	memcpy(s->folded, by_place, n * sizeof(*s->folded));
+	for (size_t r = 0; r < s->fabric->n_region; r++) {
+		const struct cxms_fabric_region *region = &s->fabric->region[r];
+		for (size_t i = 0; i < region->n_target; i++)
+			add_share(&s->folded[region->target[i]], &by_place[n + r],
+				  1 / (double)region->n_target);
+	}
+	return s->folded;
+}
+
 /* Demand of one cell at the span's end; halves of the samples may overshoot the cell's time: cut.
  */
 static void cell_demand(const struct scene *s, struct tenant *tn, size_t cell,
 			struct cxms_solve_thread *th, struct cxms_demand *out)
 {
-	const struct cxms_load_cell *l = &tn->in->load->at[cell * tn->in->load->n_target];
+	const struct cxms_load_cell *l = by_target(s, tn->in->load, cell);
 	size_t n_target = s->fabric->n_host_target;
 	struct cxms_traffic_in traffic = {.l1d_mshrs = s->fabric->l1d_mshrs,
 					  .active_ps = tn->in->ev->active_ns[cell] * PS_PER_NS};
@@ -461,6 +496,26 @@ int cxms_world_run(const struct cxms_world_in *in, size_t n, struct cxms_world *
 	for (size_t i = 0; i < n && rc; i++)
 		cxms_world_fini(&out[i]);
 	return rc;
+}
+
+int cxms_world_copy(const struct cxms_world_in *in, const struct cxms_world *from,
+		    struct cxms_world *out, struct cxms_err *err)
+{
+	const struct cxms_fabric *f = in->fabric;
+	struct cxms_world own;
+	if (world_init(in, &own)) {
+		cxms_world_fini(&own);
+		return cxms_fail(err, ENOMEM, "out of memory for the simulation");
+	}
+	*out = *from;
+	out->thread_cpu_ns = own.thread_cpu_ns;
+	out->target = own.target;
+	out->server = own.server;
+	memcpy(out->thread_cpu_ns, from->thread_cpu_ns,
+	       in->rec->n_thread * sizeof(*out->thread_cpu_ns));
+	memcpy(out->target, from->target, f->n_host_target * sizeof(*out->target));
+	memcpy(out->server, from->server, f->n_server * sizeof(*out->server));
+	return 0;
 }
 
 void cxms_world_fini(struct cxms_world *w)

@@ -69,6 +69,9 @@ struct cxms_world_in {
  */
 int cxms_world_run(const struct cxms_world_in *in, size_t n, struct cxms_world *out,
 		   struct cxms_err *err);
+/** cxms_world_copy() - of a world that was run from @in, fully; 0 or -ENOMEM */
+int cxms_world_copy(const struct cxms_world_in *in, const struct cxms_world *from,
+		    struct cxms_world *out, struct cxms_err *err);
 void cxms_world_fini(struct cxms_world *w);
 
 #endif

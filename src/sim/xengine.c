@@ -55,8 +55,10 @@ static void request(void *arg, unsigned lane, uint64_t line, enum cxms_xrequest 
 		e->page_line = line;
 		e->page = cxms_xpages_find(e->pages, e->space, line);
 	}
-	if (x->target_of_page && e->page < x->n_page)
-		target = x->target_of_page[e->page];
+	if (x->place && e->page < x->n_page)
+		target = cxms_place_target(
+			e->fabric, x->place, e->page,
+			line & ((1ull << (e->pages->shift - CXMS_XS_LINE_SHIFT)) - 1));
 	/* frames of a device go to pages in the order of first touch */
 	uint64_t dpa = ((uint64_t)e->page << e->pages->shift) |
 		       (line << CXMS_XS_LINE_SHIFT & ((1ull << e->pages->shift) - 1));

@@ -7,6 +7,7 @@
 #include "base/hist.h"
 #include "core/window.h"
 #include "sim/fabric.h"
+#include "sim/place_split.h"
 
 struct cxms_net;
 
@@ -19,8 +20,8 @@ struct cxms_xtarget_sum {
 /** struct cxms_xlane - the network and sums of one lane */
 struct cxms_xlane {
 	struct cxms_net *net;
-	struct cxms_xtarget_sum *target; /* [fabric.n_target] */
-	const uint32_t *target_of_page;	 /* borrowed; NULL = everything local */
+	struct cxms_xtarget_sum *target;    /* [fabric.n_target] */
+	const struct cxms_placement *place; /* borrowed; NULL = everything local */
 	size_t n_page;
 };
 

@@ -219,7 +219,7 @@ static int start_engines(struct plan *p, struct cxms_xpages *pages, uint64_t wal
 			size_t lane = i * p->per_engine + l;
 			if (lane == 0)
 				continue;
-			e->lane[l].target_of_page = p->place[lane - 1].target_of_page;
+			e->lane[l].place = &p->place[lane - 1];
 			e->lane[l].n_page = pages->n;
 		}
 	}

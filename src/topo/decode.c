@@ -13,8 +13,8 @@
  */
 int cxms_decode(const struct cxms_decoder *d, uint64_t hpa, struct cxms_decoded *out)
 {
-	uint64_t offset = hpa - d->base;
-	if (hpa < d->base || offset >= d->size)
+	uint64_t offset = hpa - d->base; /* below the base: wraps beyond any size */
+	if (offset >= d->size)
 		return -ERANGE;
 	int granule = __builtin_ctz(d->granularity), k = __builtin_ctz(d->ways);
 	uint64_t chunk = offset >> granule, high = chunk >> k, quotient = high, rest = 0;

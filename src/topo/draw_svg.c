@@ -4,11 +4,12 @@
 
 #include "base/buf.h"
 #include "base/fmt.h"
+#include "topo/draw.h"
 #include "topo/topo_priv.h"
 
 /* Pixels. A glyph of a 12 px monospace font is 7.3 wide at most, of a 10 px one 6.1. */
 enum {
-	MAX_LINES = 5,
+	MAX_LINES = 14, /* 5 of the figures, 9 of draw_more.c */
 	MAX_CHARS = 80,
 	GLYPH_TENTHS = 73,
 	SMALL_GLYPH_TENTHS = 61,
@@ -29,10 +30,14 @@ struct box {
 	int n_line;
 	char line[MAX_LINES][MAX_CHARS];
 	char edge[MAX_CHARS]; /* beside the line to the parent */
+	char load[MAX_CHARS]; /* below it */
+	bool binding, edge_binding;
 	const char *fill;
 };
 
 struct picture {
+	const struct cxms_topo *t;
+	const struct cxms_draw_load *load; /* NULL = none */
 	struct box *box;
 	int n_box;
 	int next_top; /* first free row of boxes */
@@ -92,34 +97,64 @@ static void add_bandwidth(struct box *b, const struct cxms_bw *bw)
 	add_rate(b, "total", bw->total);
 }
 
-static void fill_host(struct box *b, const struct cxms_host *h)
+/* Each line of @more as one of the box; frees it. */
+static void add_more(struct box *b, struct cxms_buf *more)
 {
-	struct cxms_buf text = {0};
+	const char *at = cxms_buf_text(more);
+	while (*at && b->n_line < MAX_LINES) {
+		int len = (int)strcspn(at, "\n");
+		snprintf(next_line(b), MAX_CHARS, "%.*s", len, at);
+		at += len + (at[len] != '\0');
+	}
+	cxms_buf_fini(more);
+}
+
+static void fill_host(struct box *b, const struct cxms_topo *t, const struct cxms_draw_load *load)
+{
+	const struct cxms_host *h = &t->host;
+	struct cxms_buf text = {0}, more = {0};
 	topo_put_local(&text, h);
 	snprintf(next_line(b), MAX_CHARS, "host");
 	snprintf(next_line(b), MAX_CHARS, "%s", cxms_buf_text(&text));
 	add_bandwidth(b, &h->local_bw);
 	cxms_buf_fini(&text);
+	topo_more_host(t, load, &more);
+	add_more(b, &more);
+	b->binding = load && (load->local.binding || load->bridge.binding);
 }
 
-static void fill_device(struct box *b, const struct cxms_topo *t, int i)
+static void fill_link(struct box *b, const struct cxms_topo *t, const struct cxms_draw_load *load,
+		      int i)
+{
+	struct cxms_buf text = {0};
+	topo_put_link(&text, &t->dev[i].link);
+	snprintf(b->edge, MAX_CHARS, "%s", cxms_buf_text(&text));
+	cxms_buf_clear(&text);
+	topo_more_link(i, load, &text);
+	snprintf(b->load, MAX_CHARS, "%s", cxms_buf_text(&text));
+	cxms_buf_fini(&text);
+	b->edge_binding = topo_is_binding(i, load);
+	b->binding = load && load->dev[i].inside.binding;
+}
+
+static void fill_device(struct box *b, const struct cxms_topo *t, const struct cxms_draw_load *load,
+			int i)
 {
 	const struct cxms_dev *d = &t->dev[i];
-	struct cxms_buf link = {0};
+	struct cxms_buf more = {0};
 	char time[CXMS_FMT_MAX], bytes[CXMS_FMT_MAX];
 	snprintf(next_line(b), MAX_CHARS, "%s", d->name);
-	topo_put_link(&link, &d->link);
-	snprintf(b->edge, MAX_CHARS, "%s", cxms_buf_text(&link));
-	cxms_buf_fini(&link);
-	if (d->type == CXMS_DEV_SWITCH) {
+	fill_link(b, t, load, i);
+	if (d->type == CXMS_DEV_SWITCH)
 		snprintf(next_line(b), MAX_CHARS, "switch +%s",
 			 cxms_fmt_time_ps(time, d->latency_ps));
-		add_bandwidth(b, &d->bw);
-		return;
-	}
-	snprintf(next_line(b), MAX_CHARS, "%s, idle %s", cxms_fmt_bytes(bytes, d->capacity_bytes),
-		 cxms_fmt_time_ps(time, cxms_topo_idle_ps(t, i)));
+	else
+		snprintf(next_line(b), MAX_CHARS, "%s, idle %s",
+			 cxms_fmt_bytes(bytes, d->capacity_bytes),
+			 cxms_fmt_time_ps(time, cxms_topo_idle_ps(t, i)));
 	add_bandwidth(b, &d->bw);
+	topo_more_device(t, i, load, &more);
+	add_more(b, &more);
 }
 
 /*
@@ -146,41 +181,44 @@ static void place(struct picture *p, int at, int last_child)
 }
 
 /* The first child follows its parent in box[]. Returns the index of the new box. */
-static int add_device(struct picture *p, const struct cxms_topo *t, int dev, int parent)
+static int add_device(struct picture *p, int dev, int parent)
 {
 	int at = p->n_box, last = -1;
+	const struct cxms_topo *t = p->t;
 	bool memdev = t->dev[dev].type == CXMS_DEV_MEMDEV;
-	fill_device(add_box(p, parent, memdev ? "#e3f1e1" : "#fdf0d5"), t, dev);
+	fill_device(add_box(p, parent, memdev ? "#e3f1e1" : "#fdf0d5"), t, p->load, dev);
 	for (size_t i = 0; i < t->n_dev; i++)
 		if (t->dev[i].upstream == dev)
-			last = add_device(p, t, (int)i, at);
+			last = add_device(p, (int)i, at);
 	place(p, at, last);
 	return at;
 }
 
-static int add_port(struct picture *p, const struct cxms_topo *t, int port)
+static int add_port(struct picture *p, int port)
 {
+	const struct cxms_topo *t = p->t;
 	int at = p->n_box, last = -1;
 	struct box *b = add_box(p, 0, "#eeeeee");
 	snprintf(next_line(b), MAX_CHARS, "root port %d", port);
 	for (size_t i = 0; i < t->n_dev; i++)
 		if (t->dev[i].upstream == CXMS_TOPO_HOST && t->dev[i].root_port == port)
-			last = add_device(p, t, (int)i, at);
+			last = add_device(p, (int)i, at);
 	place(p, at, last);
 	return at;
 }
 
-static void add_all(struct picture *p, const struct cxms_topo *t)
+static void add_all(struct picture *p)
 {
+	const struct cxms_topo *t = p->t;
 	bool used[MAX_PORTS] = {false};
 	int last = -1;
 	for (size_t i = 0; i < t->n_dev; i++)
 		if (t->dev[i].root_port >= 0)
 			used[t->dev[i].root_port] = true;
-	fill_host(add_box(p, -1, "#dde8f7"), &t->host);
+	fill_host(add_box(p, -1, "#dde8f7"), t, p->load);
 	for (int port = 0; port < MAX_PORTS; port++)
 		if (used[port])
-			last = add_port(p, t, port);
+			last = add_port(p, port);
 	place(p, 0, last);
 }
 
@@ -196,11 +234,22 @@ static void measure(struct picture *p)
 		int *width = &p->width[b->column], *gap = &p->gap[b->column];
 		for (int l = 0; l < b->n_line; l++)
 			*width = at_least(*width, text_width(b->line[l], GLYPH_TENTHS) + 2 * PAD);
-		*gap = at_least(*gap, text_width(b->edge, SMALL_GLYPH_TENTHS) + ELBOW + 2 * PAD);
+		int label = at_least(text_width(b->edge, SMALL_GLYPH_TENTHS),
+				     text_width(b->load, SMALL_GLYPH_TENTHS));
+		*gap = at_least(*gap, label + ELBOW + 2 * PAD);
 	}
 	p->left[0] = MARGIN;
 	for (int c = 1; c < p->n_column; c++)
 		p->left[c] = p->left[c - 1] + p->width[c - 1] + p->gap[c];
+}
+
+static void put_label(struct cxms_buf *out, const char *text, int x, int y)
+{
+	if (!text[0])
+		return;
+	cxms_buf_printf(out, "<text class=\"link\" x=\"%d\" y=\"%d\">", x, y);
+	put_xml(out, text);
+	cxms_buf_printf(out, "</text>\n");
 }
 
 static void put_edge(struct cxms_buf *out, const struct picture *p, const struct box *b)
@@ -208,21 +257,21 @@ static void put_edge(struct cxms_buf *out, const struct picture *p, const struct
 	const struct box *up = &p->box[b->parent];
 	int from = p->left[up->column] + p->width[up->column];
 	int y = b->top + b->height / 2;
-	cxms_buf_printf(out, "<path d=\"M%d %dh%dV%dH%d\"/>\n", from, up->top + up->height / 2,
+	cxms_buf_printf(out, "<path%s d=\"M%d %dh%dV%dH%d\"/>\n",
+			b->edge_binding ? " class=\"binding\"" : "", from, up->top + up->height / 2,
 			ELBOW, y, p->left[b->column]);
-	if (!b->edge[0])
-		return;
-	cxms_buf_printf(out, "<text class=\"link\" x=\"%d\" y=\"%d\">", from + ELBOW + PAD, y - 5);
-	put_xml(out, b->edge);
-	cxms_buf_printf(out, "</text>\n");
+	put_label(out, b->edge, from + ELBOW + PAD, y - 5);
+	put_label(out, b->load, from + ELBOW + PAD, y + 12);
 }
 
 static void put_box(struct cxms_buf *out, const struct picture *p, const struct box *b)
 {
 	int left = p->left[b->column];
 	cxms_buf_printf(
-		out, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"4\" fill=\"%s\"/>\n",
-		left, b->top, p->width[b->column], b->height, b->fill);
+		out,
+		"<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"4\" fill=\"%s\"%s/>\n",
+		left, b->top, p->width[b->column], b->height, b->fill,
+		b->binding ? " class=\"binding\"" : "");
 	for (int i = 0; i < b->n_line; i++) {
 		cxms_buf_printf(out, "<text%s x=\"%d\" y=\"%d\">", i ? "" : " class=\"name\"",
 				left + PAD, b->top + PAD + 10 + i * LINE_HEIGHT);
@@ -231,12 +280,24 @@ static void put_box(struct cxms_buf *out, const struct picture *p, const struct 
 	}
 }
 
-static void put_picture(struct cxms_buf *out, const struct picture *p, const char *title)
+static void put_title(struct cxms_buf *out, const struct picture *p)
+{
+	cxms_buf_printf(out, "<text class=\"title\" x=\"%d\" y=\"%d\">", MARGIN, TITLE_HEIGHT);
+	put_xml(out, p->t->name);
+	cxms_buf_printf(out, "</text>\n");
+	if (!p->load)
+		return;
+	cxms_buf_printf(out, "<text x=\"%d\" y=\"%d\">", MARGIN, TITLE_HEIGHT + LINE_HEIGHT + 4);
+	put_xml(out, p->load->title);
+	cxms_buf_printf(out, "</text>\n");
+}
+
+static void put_picture(struct cxms_buf *out, const struct picture *p)
 {
 	int last = p->n_column - 1;
-	int width = at_least(p->left[last] + p->width[last],
-			     MARGIN + text_width(title, 10 * LINE_HEIGHT * 6 / 10)) +
-		    MARGIN;
+	int text = at_least(text_width(p->t->name, 10 * LINE_HEIGHT * 6 / 10),
+			    p->load ? text_width(p->load->title, GLYPH_TENTHS) : 0);
+	int width = at_least(p->left[last] + p->width[last], MARGIN + text) + MARGIN;
 	int height = p->next_top - ROW_GAP + MARGIN;
 	cxms_buf_printf(out,
 			"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
@@ -244,12 +305,11 @@ static void put_picture(struct cxms_buf *out, const struct picture *p, const cha
 			"viewBox=\"0 0 %d %d\">\n"
 			"<style>text{font:12px monospace;fill:#222}.name{font-weight:bold}"
 			".link{font-size:10px}.title{font-size:16px;font-weight:bold}"
-			"rect{stroke:#555}path{stroke:#555;fill:none}</style>\n"
-			"<rect width=\"%d\" height=\"%d\" style=\"fill:#fff;stroke:none\"/>\n"
-			"<text class=\"title\" x=\"%d\" y=\"%d\">",
-			width, height, width, height, width, height, MARGIN, TITLE_HEIGHT);
-	put_xml(out, title);
-	cxms_buf_printf(out, "</text>\n");
+			"rect{stroke:#555}path{stroke:#555;fill:none}"
+			".binding{stroke:#c00;stroke-width:3}</style>\n"
+			"<rect width=\"%d\" height=\"%d\" style=\"fill:#fff;stroke:none\"/>\n",
+			width, height, width, height, width, height);
+	put_title(out, p);
 	for (int i = 1; i < p->n_box; i++)
 		put_edge(out, p, &p->box[i]);
 	for (int i = 0; i < p->n_box; i++)
@@ -257,16 +317,18 @@ static void put_picture(struct cxms_buf *out, const struct picture *p, const cha
 	cxms_buf_printf(out, "</svg>\n");
 }
 
-void topo_draw_svg(const struct cxms_topo *t, struct cxms_buf *out)
+void topo_draw_svg(const struct cxms_topo *t, const struct cxms_draw_load *load,
+		   struct cxms_buf *out)
 {
-	struct picture p = {.next_top = TITLE_HEIGHT + MARGIN};
+	struct picture p = {
+		.t = t, .load = load, .next_top = TITLE_HEIGHT + MARGIN + (load ? LINE_HEIGHT : 0)};
 	p.box = calloc(MAX_NODES, sizeof(*p.box));
 	if (!p.box) {
 		out->failed = true;
 		return;
 	}
-	add_all(&p, t);
+	add_all(&p);
 	measure(&p);
-	put_picture(out, &p, t->name);
+	put_picture(out, &p);
 	free(p.box);
 }

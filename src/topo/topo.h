@@ -106,6 +106,7 @@ enum cxms_dev_type { CXMS_DEV_SWITCH, CXMS_DEV_MEMDEV };
 
 struct cxms_dev {
 	const char *name;
+	const char *preset; /* that filled what the file leaves open; NULL = none */
 	enum cxms_dev_type type;
 	int upstream;  /* index into dev[], or CXMS_TOPO_HOST */
 	int root_port; /* >= 0 for devices on the host: devices with the same number share the port
@@ -191,6 +192,7 @@ enum cxms_topo_source { CXMS_TOPO_FOR_SAMPLED, CXMS_TOPO_FOR_EXACT };
 struct cxms_topo {
 	const char *file, *name, *sha256;
 	struct cxms_host host;
+	const char *host_preset; /* NULL = none */
 	size_t n_dev;
 	const struct cxms_dev *dev; /* file order */
 	size_t n_memdev;
@@ -214,7 +216,7 @@ struct cxms_topo {
  * cxms_topo_load() - read, build and check a topology file
  * On failure err->msg holds *every* error of the file, one "file:line:col: what, and what is
  * allowed" per line. Return: 0, -ENOENT/-EACCES/-EINVAL/-ENOMEM; -ENOTSUP when the file is right
- * but uses what is not modelled yet (curve, decoders with more than one region, ...), again with
+ * but uses what is not modelled yet (curve, preset, ...), again with
  * position. Owner: cxms_topo_free()
  */
 int cxms_topo_load(const char *path, struct cxms_topo **out, struct cxms_err *err);
@@ -237,7 +239,13 @@ void cxms_topo_free(struct cxms_topo *t);
  * @path: [0, *n) written with indices into dev[]; at most CXMS_TOPO_MAX_DEVICES
  */
 void cxms_topo_path(const struct cxms_topo *t, int dev, int *path, size_t *n);
-/** idle latency of a memdev: its own + switches + links (MODELS: fabric) */
+/**
+ * cxms_topo_flit_ps() - round trip that a link's flits take to collect beyond 68 B ones
+ * Formula: 2 (B - 68 B) / raw rate, B = 256 B, or 128 B latency-optimised (MODELS: fabric): what
+ * was measured as a memdev's latency came over 68 B flits. 0 without a link.
+ */
+uint64_t cxms_topo_flit_ps(const struct cxms_link *l);
+/** idle latency of a memdev: its own + switches + links with their flits (MODELS: fabric) */
 uint64_t cxms_topo_idle_ps(const struct cxms_topo *t, int dev);
 /** index of a device by name, or -ENOENT */
 int cxms_topo_find(const struct cxms_topo *t, const char *name);

@@ -87,6 +87,7 @@ static int from_cfg(const struct cxms_cfg *cfg, struct cxms_topo **out,
 		b.own = NULL;
 	}
 out:
+	topo_presets_free(&b);
 	topo_owner_free(b.own);
 	free(b.t);
 	return rc == -ENOMEM ? cxms_fail_sys(err, ENOMEM, "cannot load the topology") : rc;

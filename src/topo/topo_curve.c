@@ -254,6 +254,9 @@ static int fill_part(struct reader *r, struct cxms_curve_part *part, struct row 
 			       "%s:%lu: read_pct %g needs at least two rows of different bandwidth "
 			       "up to its peak",
 			       r->file, line, part->read_pct);
+	if (rc == 0 && topo_curve_peak(part) < TOPO_MIN_RATE)
+		rc = cxms_fail(r->err, EINVAL, "%s:%lu: read_pct %g peaks below 1 MB/s", r->file,
+			       line, part->read_pct);
 	return rc;
 }
 

@@ -138,14 +138,17 @@ void topo_read_curve(struct topo_build *b, const struct cxms_cfg_node *map, cons
 		topo_assume(b, path, "curve", m->curve->name, m->curve->assumed);
 }
 
-/* The caps that a curve's own peaks are: all reads, and any mix. */
+/*
+ * The caps that a curve's own peaks are: any mix, and the reads of the highest share that was
+ * measured, when that is one of reads.
+ */
 static struct cxms_bw peak_bw(const struct cxms_topo_curve *c)
 {
 	struct cxms_bw bw = {CXMS_UNLIMITED, CXMS_UNLIMITED, 0};
 	for (size_t i = 0; i < c->n_part; i++) {
 		uint64_t peak = (uint64_t)(topo_curve_peak(&c->part[i]) + 0.5);
-		if (c->part[i].read_pct >= 100)
-			bw.read = peak;
+		if (i + 1 == c->n_part && c->part[i].read_pct >= 50)
+			bw.read = (uint64_t)((double)peak * c->part[i].read_pct / 100 + 0.5);
 		if (peak > bw.total)
 			bw.total = peak;
 	}

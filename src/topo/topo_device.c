@@ -46,8 +46,13 @@ static void read_link(struct topo_build *b, const struct cxms_cfg_node *n, const
 			       "'width' must be 1, 2, 4, 8 or 16 lanes, got %u", out->width);
 }
 
-/* latency and capacity: required of a memdev unless a preset would give them; assumed for a switch.
- */
+/* The preset it names was reported: what it would have given is not missing as well. */
+static bool lacks_preset(const struct cxms_cfg_node *n, const struct cxms_dev *d)
+{
+	return cxms_cfg_get(n, "preset") && !d->preset;
+}
+
+/* latency and capacity: required of a memdev; latency assumed for a switch. */
 static void read_figures(struct topo_build *b, const struct cxms_cfg_node *n, const char *path,
 			 struct cxms_dev *d)
 {
@@ -63,7 +68,7 @@ static void read_figures(struct topo_build *b, const struct cxms_cfg_node *n, co
 			topo_read_key(b, v, k, d);
 		else if (memdev && k->offset == capacity && cxms_cfg_get(n, "extents"))
 			continue; /* they give it */
-		else if (memdev && !cxms_cfg_get(n, "preset"))
+		else if (memdev && !lacks_preset(n, d))
 			cxms_cfg_error(&b->errs, n, true, "memdev '%.*s' lacks the key '%s'",
 				       cxms_quote_len(d->name), d->name, k->name);
 		else if (!memdev)
@@ -79,13 +84,9 @@ static void read_memdev(struct topo_build *b, const struct cxms_cfg_node *n, con
 		.capacity_bytes = d->capacity_bytes,
 		.channels = CXMS_ASSUMED_MEMDEV_CHANNELS,
 		.channels_reason = "not stated; two channels, as the Astera Leo has"};
-	const struct cxms_cfg_node *v = cxms_cfg_get(n, "preset");
 	const struct cxms_cfg_node *bandwidth = cxms_cfg_get(n, "bandwidth");
-	const char *preset;
 	topo_read_memory(b, n, &at, &d->memory);
 	topo_read_curve(b, n, path, &d->memory);
-	if (v && topo_read_ident(b, v, &preset))
-		topo_not_yet(b, v, "a memdev 'preset'", "state latency, bandwidth and capacity");
 	if (d->memory.model == CXMS_MODEL_BANK)
 		topo_bank_bandwidth(b, bandwidth, path, &d->memory, &d->bw);
 	else if (d->memory.curve)
@@ -97,7 +98,7 @@ static void read_memdev(struct topo_build *b, const struct cxms_cfg_node *n, con
 
 static void refuse_memdev_keys(struct topo_build *b, const struct cxms_cfg_node *n)
 {
-	static const char *const keys[] = {"capacity", "curve",	  "preset", "model",
+	static const char *const keys[] = {"capacity", "curve",	  "model",
 					   "tail",     "logical", "extents"};
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		const struct cxms_cfg_node *v = cxms_cfg_get(n, keys[i]);
@@ -115,9 +116,10 @@ static bool read_type(struct topo_build *b, const struct cxms_cfg_node *n, struc
 	const struct cxms_cfg_node *v = cxms_cfg_get(n, "type");
 	int type = 0;
 	if (!v) {
-		cxms_cfg_error(&b->errs, n, true,
-			       "device '%.*s' lacks the key 'type'; give switch or memdev",
-			       cxms_quote_len(d->name), d->name);
+		if (!lacks_preset(n, d))
+			cxms_cfg_error(&b->errs, n, true,
+				       "device '%.*s' lacks the key 'type'; give switch or memdev",
+				       cxms_quote_len(d->name), d->name);
 		return false;
 	}
 	if (!cxms_cfg_word(v, topo_dev_words, &type, &b->errs))
@@ -221,6 +223,7 @@ void topo_read_devices(struct topo_build *b, const struct cxms_cfg_node *root)
 				       .upstream = CXMS_TOPO_HOST,
 				       .root_port = -1,
 				       .line = c->key_line};
+		c = topo_fill_device(b, c, &d->preset);
 		if (d->name)
 			read_device(b, c, d);
 	}

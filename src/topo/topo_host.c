@@ -62,12 +62,7 @@ static void read_fetch(struct topo_build *b, const struct cxms_cfg_node *n, stru
 
 static void read_cpu(struct topo_build *b, const struct cxms_cfg_node *n, struct cxms_host *h)
 {
-	const char *preset;
-	if (n && n->type == CXMS_CFG_SCALAR && !topo_is_word(n, "auto")) {
-		if (topo_read_ident(b, n, &preset))
-			topo_not_yet(b, n, "a 'cpu' preset", "give 'auto' or a map of figures");
-		n = NULL;
-	} else if (topo_is_word(n, "auto") || (n && !topo_is_map(b, n, &topo_keys_cpu))) {
+	if (topo_is_word(n, "auto") || (n && !topo_is_map(b, n, &topo_keys_cpu))) {
 		n = NULL;
 	}
 	topo_read_keys(b, n, &topo_keys_cpu, "host.cpu", h);
@@ -328,6 +323,7 @@ void topo_read_host(struct topo_build *b, const struct cxms_cfg_node *root)
 	}
 	if (!topo_is_map(b, host, &topo_keys_host))
 		return;
+	host = topo_fill_host(b, host);
 	read_cpu(b, cxms_cfg_get(host, "cpu"), h);
 	read_caches(b, cxms_cfg_get(host, "caches"));
 	read_tlb(b, cxms_cfg_get(host, "tlb"), h);
@@ -335,7 +331,7 @@ void topo_read_host(struct topo_build *b, const struct cxms_cfg_node *root)
 	const struct cxms_cfg_node *local = cxms_cfg_get(host, "local");
 	if (local)
 		read_local(b, local, h);
-	else
+	else if (b->t->host_preset || !cxms_cfg_get(host, "preset"))
 		cxms_cfg_error(&b->errs, host, true,
 			       "'host' lacks the key 'local'; give at least {latency: 107ns} or "
 			       "{latency: auto}");

@@ -1,16 +1,17 @@
 #include "base/units.h"
 #include "topo/topo_priv.h"
 
-#define PS_PER_MS (CXMS_PS_PER_S / 1000)
-#define PS_PER_US (CXMS_PS_PER_S / 1000000)
-#define KIB(n)	  ((n)*1024ull)
-#define MIB(n)	  ((n)*1048576ull)
-#define GIB(n)	  ((n)*1073741824ull)
-#define PLAIN	  CXMS_UNIT_COUNT
-#define HOST(f)	  offsetof(struct cxms_host, f)
-#define LINK(f)	  offsetof(struct cxms_link, f)
-#define DEV(f)	  offsetof(struct cxms_dev, f)
-#define BW(f)	  offsetof(struct cxms_bw, f)
+#define PS_PER_MS  (CXMS_PS_PER_S / 1000)
+#define PS_PER_US  (CXMS_PS_PER_S / 1000000)
+#define KIB(n)	   ((n)*1024ull)
+#define MIB(n)	   ((n)*1048576ull)
+#define MAX_HIT_PS (10 * PS_PER_US) /* the assumed cycles fit at the slowest clock, 100 MHz */
+#define GIB(n)	   ((n)*1073741824ull)
+#define PLAIN	   CXMS_UNIT_COUNT
+#define HOST(f)	   offsetof(struct cxms_host, f)
+#define LINK(f)	   offsetof(struct cxms_link, f)
+#define DEV(f)	   offsetof(struct cxms_dev, f)
+#define BW(f)	   offsetof(struct cxms_bw, f)
 
 /*
  * Assumed where a file is silent: one socket of an Intel Xeon Platinum 8480+ (Sapphire Rapids, 56
@@ -137,7 +138,7 @@ const struct topo_table topo_keys_prefetch = TOPO_TABLE(prefetch_keys);
 			 .store = TOPO_U64,                                                        \
 			 .unit = CXMS_UNIT_TIME_PS,                                                \
 			 .min = 1,                                                                 \
-			 .max = PS_PER_US,                                                         \
+			 .max = MAX_HIT_PS,                                                        \
 			 .offset = HOST(level.latency_cyc),                                        \
 			 .required = true,                                                         \
 			 .assumed = cyc_value,                                                     \
@@ -187,7 +188,7 @@ static const struct topo_key l1i_keys[] = {
 	 .store = TOPO_U64,
 	 .unit = CXMS_UNIT_TIME_PS,
 	 .min = 1,
-	 .max = PS_PER_US,
+	 .max = MAX_HIT_PS,
 	 .offset = HOST(l1i.latency_cyc),
 	 .unused = ONLY_CACHE},
 	{.name = "replacement",
@@ -276,6 +277,7 @@ static const struct topo_key bridge_keys[] = {
 const struct topo_table topo_keys_bridge = TOPO_TABLE(bridge_keys);
 
 static const struct topo_key host_keys[] = {
+	{.name = "preset", .kind = TOPO_OWN},
 	{.name = "cpu", .kind = TOPO_OWN, .sub = &topo_keys_cpu},
 	{.name = "caches", .kind = TOPO_OWN, .sub = &topo_keys_caches},
 	{.name = "tlb", .kind = TOPO_OWN, .sub = &topo_keys_tlb, .unused = ONLY_WALK},

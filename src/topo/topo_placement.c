@@ -6,6 +6,8 @@
 #include "topo/topo_priv.h"
 
 #define WEIGHTED "weighted-interleave"
+/* keys of one map: local, each region, and room for keys that are the user's own */
+#define TOPO_MAX_WEIGHTS (2u * CXMS_TOPO_MAX_DEVICES)
 /* A stated split and the one that weights give may differ by this, per cent: files round. */
 #define SPLIT_ROUNDING_PCT 0.01
 
@@ -70,10 +72,11 @@ static double read_weights(struct topo_build *b, const struct cxms_cfg_node *n)
 {
 	size_t before = b->errs.n;
 	uint64_t sum = 0;
-	if (n->type != CXMS_CFG_MAP) {
+	if (n->type != CXMS_CFG_MAP || n->n_child > TOPO_MAX_WEIGHTS) {
 		cxms_cfg_error(&b->errs, n, false,
 			       "'weights' must be a map of local and the regions to whole numbers, "
-			       "such as {local: 3, pool: 1}");
+			       "at most %u, such as {local: 3, pool: 1}",
+			       TOPO_MAX_WEIGHTS);
 		return 0;
 	}
 	if (b->own->weight_stated)

@@ -7,11 +7,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/cfg.h"
 #include "base/units.h"
 #include "topo/topo.h"
 
-struct cxms_buf;
 struct cxms_err;
 
 #define TOPO_MAX_SPLITS	     1000u
@@ -106,6 +106,15 @@ struct topo_owner {
 	bool region_stated, weight_stated;
 };
 
+enum topo_preset_kind { TOPO_PRESET_HOST, TOPO_PRESET_DEVICE };
+/** struct topo_preset - a preset file; its nodes live as long as the load */
+struct topo_preset {
+	enum topo_preset_kind kind;
+	char *name;
+	struct cxms_buf text; /* as it is: the sources stand in its comments */
+	struct cxms_cfg *cfg;
+};
+
 /** struct topo_build - one load; @t is filled in place */
 struct topo_build {
 	struct cxms_topo *t;
@@ -118,6 +127,8 @@ struct topo_build {
 	size_t n_untyped; /* devices whose type could not be read */
 	size_t n_not_yet; /* of the errors: right, but not modelled */
 	uint64_t hz;
+	struct topo_preset **preset; /* loaded so far */
+	size_t n_preset, cap_preset;
 };
 
 /* topo_read.c: storage and values */
@@ -198,6 +209,24 @@ int topo_data_names(const char *folder, const char *suffix, struct topo_names *o
 void topo_data_join(const struct topo_names *names, struct cxms_buf *out);
 void topo_names_free(struct topo_names *names);
 
+/* topo_preset.c */
+/** the preset that @n names, loaded once; NULL with an error that lists those known */
+const struct topo_preset *topo_preset_get(struct topo_build *b, const struct cxms_cfg_node *n,
+					  enum topo_preset_kind kind);
+void topo_presets_free(struct topo_build *b);
+/** the comment of a line of the file, which gives its figure's source; NULL = none */
+const char *topo_preset_source(struct topo_build *b, const struct topo_preset *p, unsigned line);
+/** a key that describes the preset, not the host or device */
+bool topo_preset_is_own_key(const char *key);
+
+/* topo_fill.c: what a topology leaves open, from the preset that it names */
+/** @host itself, or a map of it and the preset; errors are collected */
+const struct cxms_cfg_node *topo_fill_host(struct topo_build *b, const struct cxms_cfg_node *host);
+/** the same of a device, after the host was read; @name: the preset, NULL when there is none or it
+ * was reported */
+const struct cxms_cfg_node *topo_fill_device(struct topo_build *b, const struct cxms_cfg_node *dev,
+					     const char **name);
+
 /* topo_curve.c */
 /**
  * topo_curve_parse() - the text of a curve file
@@ -231,8 +260,25 @@ void topo_note_stated(struct topo_build *b, const struct cxms_cfg_node *root);
 void topo_put_link(struct cxms_buf *out, const struct cxms_link *link);
 void topo_put_bw(struct cxms_buf *out, const struct cxms_bw *bw);
 void topo_put_local(struct cxms_buf *out, const struct cxms_host *host);
-void topo_draw_text(const struct cxms_topo *t, struct cxms_buf *out);
-void topo_draw_dot(const struct cxms_topo *t, struct cxms_buf *out);
-void topo_draw_svg(const struct cxms_topo *t, struct cxms_buf *out);
+/* draw_load.c: as cxms_draw_load_read(), of a file that is loaded */
+struct cxms_draw_load;
+int topo_draw_load_cfg(const struct cxms_topo *t, const struct cxms_cfg *cfg, double split_pct,
+		       struct cxms_draw_load **out, struct cxms_err *err);
+
+/* draw_more.c: lines below a box, each ended by \n; @load NULL = none */
+void topo_more_host(const struct cxms_topo *t, const struct cxms_draw_load *load,
+		    struct cxms_buf *out);
+void topo_more_device(const struct cxms_topo *t, int dev, const struct cxms_draw_load *load,
+		      struct cxms_buf *out);
+/** the two directions of a device's link, without \n; nothing when not known */
+void topo_more_link(int dev, const struct cxms_draw_load *load, struct cxms_buf *out);
+/** a direction of its link is the busiest server */
+bool topo_is_binding(int dev, const struct cxms_draw_load *load);
+void topo_draw_text(const struct cxms_topo *t, const struct cxms_draw_load *load,
+		    struct cxms_buf *out);
+void topo_draw_dot(const struct cxms_topo *t, const struct cxms_draw_load *load,
+		   struct cxms_buf *out);
+void topo_draw_svg(const struct cxms_topo *t, const struct cxms_draw_load *load,
+		   struct cxms_buf *out);
 
 #endif

@@ -236,10 +236,18 @@ static void put_capacity(struct cxms_buf *out, const struct cxms_dev *d)
 	}
 }
 
+static void put_preset(struct cxms_buf *out, const char *preset)
+{
+	if (preset)
+		cxms_buf_printf(out, " # preset: %s", preset);
+}
+
 static void put_host(const struct cxms_topo *t, struct cxms_buf *out)
 {
 	const struct cxms_host *h = &t->host;
-	cxms_buf_printf(out, "host:\n  cpu:\n");
+	cxms_buf_printf(out, "host:");
+	put_preset(out, t->host_preset);
+	cxms_buf_printf(out, "\n  cpu:\n");
 	put_keys(t, out, "host.cpu", "    ", &topo_keys_cpu, h);
 	put_core(t, out);
 	cxms_buf_printf(out, "  caches:\n    line: %uB\n", h->line_bytes);
@@ -281,7 +289,9 @@ static void put_device(const struct cxms_topo *t, struct cxms_buf *out, const st
 {
 	char path[TOPO_MAX_NAME_BYTES + 16];
 	snprintf(path, sizeof(path), "devices.%s", d->name);
-	cxms_buf_printf(out, "  \"%s\":\n    type: %s\n", d->name, topo_dev_words[d->type]);
+	cxms_buf_printf(out, "  \"%s\":\n    type: %s", d->name, topo_dev_words[d->type]);
+	put_preset(out, d->preset);
+	cxms_buf_printf(out, "\n");
 	if (d->upstream == CXMS_TOPO_HOST)
 		cxms_buf_printf(out, "    upstream: host\n    root_port: %d\n", d->root_port);
 	else

@@ -102,6 +102,25 @@ static void test_bank_row_hit_miss_and_conflict(void **state)
 	cxms_device_free(d);
 }
 
+/* Two rows of one bank in turn: while the bank is busy each opens once; asked seldom, each time. */
+static void test_bank_serves_rows_together_when_it_is_busy(void **state)
+{
+	struct cxms_device_cfg cfg = ddr5(1);
+	(void)state;
+	cfg.refi_ps = 0;
+	for (int busy = 0; busy < 2; busy++) {
+		struct cxms_device *d = make(&cfg);
+		struct cxms_device_sums sums;
+		uint64_t other = row_step(&cfg) * 32;
+		for (uint64_t i = 0; i < 16; i++)
+			cxms_device_request(d, false, i % 2 * other + i * 64,
+					    (busy ? 1000 : 1000 * (i + 1)) * NS);
+		cxms_device_sums(d, &sums);
+		assert_int_equal(sums.row_hits, busy ? 14 : 0);
+		cxms_device_free(d);
+	}
+}
+
 static void test_bank_write_settles_before_its_row_closes(void **state)
 {
 	struct cxms_device_cfg cfg = ddr5(1);
@@ -129,6 +148,24 @@ static void test_bank_refresh_blocks_for_its_time(void **state)
 	double want = 295e3 * 295e3 / 2 / 3900e3; /* P(in a refresh) * half of it */
 	/* a request that just meets the end is freed by its slower row: a few per cent */
 	assert_true(fabs(sum / n - want) < 0.08 * want);
+	cxms_device_free(d);
+}
+
+/* Two rows of a bank that closes behind each access, asked when a refresh begins: the first waits
+ * for its end, the second also for the first's whole row cycle. */
+static void test_bank_serves_nothing_while_it_refreshes(void **state)
+{
+	struct cxms_device_cfg cfg = ddr5(1);
+	(void)state;
+	cfg.closed_page = true;
+	struct cxms_device *d = make(&cfg);
+	uint64_t at = 10 * cfg.refi_ps, other = row_step(&cfg) * 32;
+	assert_int_equal(cxms_device_request(d, false, 0, at), cfg.rfc_ps);
+	assert_int_equal(cxms_device_request(d, false, other, at),
+			 cfg.rfc_ps + cfg.ras_ps + cfg.rp_ps);
+	/* alone and just behind the refresh: nothing */
+	at += cfg.refi_ps + cfg.rfc_ps;
+	assert_int_equal(cxms_device_request(d, false, 0, at), 0);
 	cxms_device_free(d);
 }
 
@@ -192,8 +229,10 @@ static void test_paged_dirty_pages_take_bandwidth(void **state)
 		struct cxms_device_sums sums;
 		cfg.backing_bytes_per_s = 4.096e7; /* 100 us a page: the busiest server */
 		struct cxms_device *d = make(&cfg);
-		for (uint64_t p = 0; p < 100; p++)
-			cxms_device_request(d, dirty, p * 4096, (p + 1) * 1000000 * NS);
+		for (uint64_t p = 0; p < 100; p++) {
+			cxms_device_request(d, false, p * 4096, (p + 1) * 1000000 * NS);
+			cxms_device_request(d, dirty, p * 4096, (p + 1) * 1000000 * NS + 500);
+		}
 		cxms_device_sums(d, &sums);
 		busy[dirty] = sums.busy_ps;
 		cxms_device_free(d);
@@ -291,8 +330,10 @@ int main(void)
 		cmocka_unit_test(test_queue_channels_are_apart),
 		cmocka_unit_test(test_queue_loses_time_between_kinds),
 		cmocka_unit_test(test_bank_row_hit_miss_and_conflict),
+		cmocka_unit_test(test_bank_serves_rows_together_when_it_is_busy),
 		cmocka_unit_test(test_bank_write_settles_before_its_row_closes),
 		cmocka_unit_test(test_bank_refresh_blocks_for_its_time),
+		cmocka_unit_test(test_bank_serves_nothing_while_it_refreshes),
 		cmocka_unit_test(test_paged_keeps_the_pages_used_last),
 		cmocka_unit_test(test_paged_fetches_are_joined_and_bounded),
 		cmocka_unit_test(test_paged_dirty_pages_take_bandwidth),

@@ -58,7 +58,7 @@ static void test_text_is_a_tree_with_figures(void **state)
 		"24.0 GB/s write, 40.0 GB/s total; idle 340 ns\n"
 		"|     |- sw1: switch, +80.0 ns, no link stated\n"
 		"|     |  `- mem1: memdev, 2.00 GiB, 250 ns, Gen6 x4 256B, bandwidth unlimited; "
-		"idle 400 ns\n"
+		"idle 412 ns\n"
 		"|     `- mem2: memdev, 2.00 GiB, 250 ns, no link stated, bandwidth unlimited; "
 		"idle 320 ns\n"
 		"`- root port 4\n"

@@ -2,6 +2,7 @@
 #include "play.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "sim/fabric.h"
 #include "sim/place_split.h"
@@ -66,9 +67,10 @@ static void test_paths_and_latencies(void **state)
 		}
 	}
 	assert_int_equal(shared, 2);
-	assert_int_equal(f.n_interleave, 2);
-	assert_int_equal(f.interleave[0], 1);
-	assert_int_equal(f.interleave[1], 2);
+	assert_int_equal(f.n_region, 1);
+	assert_int_equal(f.region[0].n_target, 2);
+	assert_int_equal(f.region[0].target[0], 1);
+	assert_int_equal(f.region[0].target[1], 2);
 	cxms_fabric_fini(&f);
 	cxms_topo_free(topo);
 }
@@ -129,9 +131,9 @@ static void test_pages_are_dealt_over_the_region(void **state)
 	assert_true(is(p.local_pct, 25) && is(p.bytes[0], 1000 * 4096.0));
 	for (size_t t = 1; t <= 3; t++)
 		assert_true(is(p.bytes[t], 1000 * 4096.0));
-	assert_int_equal(p.target_of_page[999], 0);
-	assert_int_equal(p.target_of_page[1000], 3); /* c first, as the region says */
-	assert_int_equal(p.target_of_page[1001], 1);
+	assert_int_equal(p.place_of_page[999], 0);
+	assert_int_equal(p.place_of_page[1000], 3); /* c first, as the region says */
+	assert_int_equal(p.place_of_page[1001], 1);
 	cxms_placement_fini(&p);
 	assert_int_equal(cxms_place_split(&cxms_policy_first_touch, page, 0, 25, 1, &f, &p, NULL),
 			 0);
@@ -139,6 +141,112 @@ static void test_pages_are_dealt_over_the_region(void **state)
 	cxms_placement_fini(&p);
 	cxms_fabric_fini(&f);
 	cxms_topo_free(topo);
+}
+
+#define TWO_DEVICES                                                                                \
+	"devices:\n"                                                                               \
+	"  a: {type: memdev, upstream: host, latency: 250ns, capacity: 1GiB}\n"                    \
+	"  b: {type: memdev, upstream: host, latency: 250ns, capacity: 1GiB}\n"
+
+static void test_regions_share_pages_by_weight(void **state)
+{
+	enum { N = 4000 };
+	static struct cxms_policy_page page[N];
+	struct cxms_topo *topo;
+	struct cxms_fabric f;
+	struct cxms_placement p;
+	(void)state;
+	build(HEAD LOCAL TWO_DEVICES "regions:\n  - {name: x, targets: [b], weight: 3}\n"
+				     "  - {name: y, targets: [a], weight: 1}\n",
+	      &topo, &f);
+	assert_true(is(f.target[1].cxl_share, 0.25) && is(f.target[2].cxl_share, 0.75));
+	for (size_t i = 0; i < N; i++)
+		page[i] = (struct cxms_policy_page){.key = i, .bytes = 4096, .touch_rank = i};
+	assert_int_equal(cxms_place_split(&cxms_policy_first_touch, page, N, 0, 1, &f, &p, NULL),
+			 0);
+	assert_true(is(p.bytes[1], 1000 * 4096.0) && is(p.bytes[2], 3000 * 4096.0));
+	unsigned in_x = 0;
+	for (unsigned i = 0; i < N; i++) { /* in turn: at any time, to within a page */
+		in_x += p.place_of_page[i] == 2;
+		assert_true(fabs(in_x - 0.75 * (i + 1)) <= 1);
+	}
+	cxms_placement_fini(&p);
+	cxms_fabric_fini(&f);
+	cxms_topo_free(topo);
+}
+
+/* Lines of a page lie where the decoder says: evenly, and each in runs of the granularity. */
+static void test_a_small_granularity_spreads_each_page(void **state)
+{
+	static const struct {
+		const char *granularity;
+		uint64_t bytes;
+		unsigned run; /* lines */
+	} rows[] = {{"256B", 4096, 4}, {"1KiB", 4096, 16}, {"4KiB", 2 * PLAY_MIB, 64}};
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
+		enum { N = 64 };
+		static struct cxms_policy_page page[N];
+		char yaml[1024];
+		struct cxms_topo *topo;
+		struct cxms_fabric f;
+		struct cxms_placement p;
+		snprintf(yaml, sizeof(yaml),
+			 HEAD LOCAL TWO_DEVICES
+			 "regions:\n  - {name: x, targets: [b, a], granularity: %s}\n",
+			 rows[i].granularity);
+		build(yaml, &topo, &f);
+		for (size_t k = 0; k < N; k++)
+			page[k] = (struct cxms_policy_page){
+				.key = k, .bytes = rows[i].bytes, .touch_rank = k};
+		assert_int_equal(
+			cxms_place_split(&cxms_policy_first_touch, page, N, 50, 1, &f, &p, NULL),
+			0);
+		assert_int_equal(p.n_place, f.n_host_target + 1);
+		for (size_t t = 1; t <= 2; t++)
+			assert_true(is(p.bytes[t], N / 4 * (double)rows[i].bytes));
+		unsigned lines = (unsigned)(rows[i].bytes / 64), on[3] = {0};
+		for (size_t k = 0; k < N; k++)
+			for (unsigned line = 0; line < lines; line++) {
+				uint32_t t = cxms_place_target(&f, &p, k, line);
+				on[t]++;
+				assert_int_equal(t == 0, k < N / 2);
+				if (line % rows[i].run)
+					assert_int_equal(t, cxms_place_target(&f, &p, k, line - 1));
+				else if (line && t)
+					assert_true(t != cxms_place_target(&f, &p, k, line - 1));
+			}
+		assert_int_equal(on[1], on[2]);
+		assert_int_equal(on[0], on[1] + on[2]);
+		cxms_placement_fini(&p);
+		cxms_fabric_fini(&f);
+		cxms_topo_free(topo);
+	}
+}
+
+/* Half of the lines at 200 ns and half at 400 ns: a chase takes as long as at 300 ns. */
+static void test_a_spread_page_has_the_mean_latency(void **state)
+{
+	static const char chase[] = "{duration: 500ms, stall: 0.8, access: chase, page: 2MiB}";
+	static const double all_cxl = 0;
+	struct cxms_topo *two = play_topology(
+		HEAD "  local: {latency: 100ns, bandwidth: unlimited}\ndevices:\n"
+		     "  a: {type: memdev, upstream: host, latency: 200ns, capacity: 64GiB, "
+		     "bandwidth: unlimited}\n"
+		     "  b: {type: memdev, upstream: host, latency: 400ns, capacity: 64GiB, "
+		     "bandwidth: unlimited}\n"
+		     "regions:\n  - {name: x, targets: [a, b], granularity: 256B}\n");
+	struct cxms_topo *one = play_topology(PLAY_TOPO(100, 300));
+	struct cxms_result *r = play(chase, 3, two, NULL, &all_cxl, 1);
+	struct cxms_result *s = play(chase, 3, one, NULL, &all_cxl, 1);
+	(void)state;
+	assert_true(fabs(r->split[0].slowdown - s->split[0].slowdown) < 1e-3);
+	assert_true(r->split[0].slowdown > 2);
+	assert_int_equal(r->split[0].target[1].reads, r->split[0].target[2].reads);
+	cxms_result_free(r);
+	cxms_result_free(s);
+	cxms_topo_free(one);
+	cxms_topo_free(two);
 }
 
 static size_t find_server(const struct cxms_fabric *f, enum cxms_part part, const char *name,
@@ -322,6 +430,9 @@ int main(void)
 		cmocka_unit_test(test_paths_and_latencies),
 		cmocka_unit_test(test_a_root_port_is_shared_by_name),
 		cmocka_unit_test(test_pages_are_dealt_over_the_region),
+		cmocka_unit_test(test_regions_share_pages_by_weight),
+		cmocka_unit_test(test_a_small_granularity_spreads_each_page),
+		cmocka_unit_test(test_a_spread_page_has_the_mean_latency),
 		cmocka_unit_test(test_models_become_shapes),
 		cmocka_unit_test(test_a_tail_adds_its_mean),
 		cmocka_unit_test(test_a_measured_device_has_its_link_in_the_curve),

@@ -98,6 +98,32 @@ static void test_interleave_is_even_and_by_seed(void **state)
 	assert_true(fabs(same / N - 0.58) < 0.015);
 }
 
+/* 3:1 is three pages local, then one on CXL, whatever order they are listed in. */
+static void test_weights_take_turns(void **state)
+{
+	enum { N = 4096 };
+	static struct cxms_policy_page page[N];
+	static uint8_t local[N];
+	static const double shares[] = {75, 50, 66.7, 80, 12.5};
+	(void)state;
+	for (size_t i = 0; i < N; i++)
+		page[N - 1 - i] =
+			(struct cxms_policy_page){.key = i, .bytes = SMALL, .touch_rank = i};
+	for (size_t k = 0; k < sizeof(shares) / sizeof(shares[0]); k++) {
+		unsigned seen = 0;
+		assert_int_equal(
+			cxms_policy_weighted_interleave.split(page, N, shares[k], 1, local, NULL),
+			0);
+		for (size_t i = 0; i < N; i++) {
+			seen += local[N - 1 - i];
+			if (k == 0)
+				assert_int_equal(local[N - 1 - i], i % 4 != 3);
+			/* van der Corput: never off by more than log2(N)/3 + 1 pages */
+			assert_true(fabs(seen - shares[k] / 100 * (double)(i + 1)) <= 5);
+		}
+	}
+}
+
 static void test_no_pages_are_no_trouble(void **state)
 {
 	uint8_t local[1] = {7};
@@ -114,6 +140,7 @@ int main(void)
 		cmocka_unit_test(test_who_stays_local),
 		cmocka_unit_test(test_heat_counts_per_byte),
 		cmocka_unit_test(test_interleave_is_even_and_by_seed),
+		cmocka_unit_test(test_weights_take_turns),
 		cmocka_unit_test(test_no_pages_are_no_trouble),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

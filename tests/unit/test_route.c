@@ -5,6 +5,7 @@
 /* cmocka wants the four above first */
 #include <cmocka.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -63,6 +64,40 @@ static void test_path_runs_from_memdev_to_root_port(void **state)
 	cxms_topo_free(t);
 }
 
+static void test_flits_of_256_bytes_take_time_to_collect(void **state)
+{
+	static const struct {
+		struct cxms_link link;
+		uint64_t want_ps;
+		const char *why;
+	} rows[] = {
+		{{.gen = 0, .flit = CXMS_FLIT_256B}, 0, "no link"},
+		{{.gen = 5, .width = 16, .flit = CXMS_FLIT_68B}, 0, "what figures hold already"},
+		{{.gen = 6, .width = 8, .flit = CXMS_FLIT_256B}, 5875, "2 x 188 B at 64 GB/s"},
+		{{.gen = 6, .width = 8, .flit = CXMS_FLIT_256B_LOPT}, 1875, "2 x 60 B at 64 GB/s"},
+		{{.gen = 6, .width = 4, .flit = CXMS_FLIT_256B}, 11750, "half as wide"},
+		{{.gen = 7, .width = 8, .flit = CXMS_FLIT_256B}, 2937, "a generation on"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (cxms_topo_flit_ps(&rows[i].link) != rows[i].want_ps)
+			fail_msg("%s: %" PRIu64 " ps", rows[i].why,
+				 cxms_topo_flit_ps(&rows[i].link));
+}
+
+static void test_idle_latency_counts_every_flit_on_the_way(void **state)
+{
+	(void)state;
+	struct cxms_topo *t = load(
+		"schema: 1\nhost: {local: {latency: 107ns}}\ndevices:\n"
+		"  m: {type: memdev, upstream: s, link: {gen: 6, width: 8}, latency: 250ns, "
+		"capacity: 1GiB}\n"
+		"  s: {type: switch, upstream: host, link: {gen: 6, width: 8, flit: 256B-lopt}, "
+		"latency: 70ns}\n");
+	assert_int_equal(cxms_topo_idle_ps(t, 0), 250000 + 5875 + 70000 + 1875);
+	cxms_topo_free(t);
+}
+
 static void test_longest_chain_is_walked(void **state)
 {
 	(void)state;
@@ -90,6 +125,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_path_runs_from_memdev_to_root_port),
+		cmocka_unit_test(test_flits_of_256_bytes_take_time_to_collect),
+		cmocka_unit_test(test_idle_latency_counts_every_flit_on_the_way),
 		cmocka_unit_test(test_longest_chain_is_walked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -173,6 +173,7 @@ static void test_faults_are_named_with_their_line(void **state)
 		{HEAD "50,1,9\n50,2,9\n100,1,9\n", "test.csv:5: read_pct 100 needs at least two"},
 		{HEAD "50,2,9\n50,2,10\n", "test.csv:3: read_pct 50 needs at least two rows"},
 		{HEAD "50,2,9\n50,1,10\n", "test.csv:3: read_pct 50 needs at least two rows"},
+		{HEAD "50,0,9\n50,0.0009,10\n", "test.csv:3: read_pct 50 peaks below 1 MB/s"},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct topo_owner *own;
@@ -248,6 +249,11 @@ static void test_a_curve_is_the_model_and_gives_the_bandwidth(void **state)
 	assert_int_equal(
 		load("t.yaml", "", ", curve: emr-cxl-one-device, bandwidth: 30GB/s", &t, &err), 0);
 	assert_int_equal(t->dev[0].bw.total, 30000000000); /* relative: scaled, no contradiction */
+	cxms_topo_free(t);
+	assert_int_equal(load("t.yaml", "", ", curve: mess-cxl-expander", &t, &err), 0);
+	/* 90 % of 29.496 GB/s, the highest share there is; 43.649 GB/s at 58 % */
+	assert_int_equal(t->dev[0].bw.read / 1000000, 26546);
+	assert_int_equal(t->dev[0].bw.total / 1000000, 43648);
 	cxms_topo_free(t);
 }
 

@@ -67,47 +67,48 @@ static void assert_shown_and_read_again(const struct cxms_topo *t)
 
 #define REST8 "m8, m9, m10, m11, m12, m13, m14, m15"
 
+static const struct {
+	const char *regions;
+	size_t n;
+	size_t ways[4];
+	uint64_t granularity[4];
+} region_rows[] = {
+	{"[{name: a, granularity: 256B, targets: [m0, m1, m2, m3, m4, m5, m6, m7, " REST8 "]}]",
+	 1,
+	 {16},
+	 {256}},
+	{"[{name: a, granularity: 512B, targets: [m0, m1, m2, m3, " REST8
+	 "]}, {name: b, targets: [m4, m5, m6, m7], granularity: 1KiB}]",
+	 2,
+	 {12, 4},
+	 {512, 1024}},
+	{"[{name: a, granularity: 2KiB, targets: [" REST8
+	 "]}, {name: b, targets: [m2, m3, m4, m5, m6, m7]}, {name: c, targets: [m1, m0], "
+	 "granularity: 16KiB}]",
+	 3,
+	 {8, 6, 2},
+	 {2048, 4096, 16384}},
+	{"[{name: a, granularity: 8KiB, targets: [m2, m3, m4, m5, " REST8
+	 "]}, {name: b, targets: [m7, m1, m6]}, {name: c, targets: [m0]}]",
+	 3,
+	 {12, 3, 1},
+	 {8192, 4096, 4096}},
+};
+
 static void test_every_way_and_granularity_is_read(void **state)
 {
 	(void)state;
-	static const struct {
-		const char *regions;
-		size_t n;
-		size_t ways[4];
-		uint64_t granularity[4];
-	} rows[] = {
-		{"[{name: a, granularity: 256B, targets: [m0, m1, m2, m3, m4, m5, m6, m7, " REST8
-		 "]}]",
-		 1,
-		 {16},
-		 {256}},
-		{"[{name: a, granularity: 512B, targets: [m0, m1, m2, m3, " REST8
-		 "]}, {name: b, targets: [m4, m5, m6, m7], granularity: 1KiB}]",
-		 2,
-		 {12, 4},
-		 {512, 1024}},
-		{"[{name: a, granularity: 2KiB, targets: [" REST8
-		 "]}, {name: b, targets: [m2, m3, m4, m5, m6, m7]}, {name: c, targets: [m1, m0], "
-		 "granularity: 16KiB}]",
-		 3,
-		 {8, 6, 2},
-		 {2048, 4096, 16384}},
-		{"[{name: a, granularity: 8KiB, targets: [m2, m3, m4, m5, " REST8
-		 "]}, {name: b, targets: [m7, m1, m6]}, {name: c, targets: [m0]}]",
-		 3,
-		 {12, 3, 1},
-		 {8192, 4096, 4096}},
-	};
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < sizeof(region_rows) / sizeof(region_rows[0]); i++) {
 		char text[300];
-		snprintf(text, sizeof(text), "regions: %s\n", rows[i].regions);
+		snprintf(text, sizeof(text), "regions: %s\n", region_rows[i].regions);
 		struct cxms_topo *t = load(false, text);
-		assert_int_equal(t->n_region, rows[i].n);
-		for (size_t r = 0; r < rows[i].n; r++) {
-			assert_int_equal(t->region[r].n_target, rows[i].ways[r]);
-			assert_int_equal(t->region[r].granularity_bytes, rows[i].granularity[r]);
+		assert_int_equal(t->n_region, region_rows[i].n);
+		for (size_t r = 0; r < region_rows[i].n; r++) {
+			assert_int_equal(t->region[r].n_target, region_rows[i].ways[r]);
+			assert_int_equal(t->region[r].granularity_bytes,
+					 region_rows[i].granularity[r]);
 			/* not stated: its capacity */
-			assert_weight(&t->region[r], (double)(4 * GIB * rows[i].ways[r]));
+			assert_weight(&t->region[r], (double)(4 * GIB * region_rows[i].ways[r]));
 		}
 		assert_shown_and_read_again(t);
 		cxms_topo_free(t);

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/rng.h"
 #include "core/window.h"
+#include "core/window_priv.h"
 
 #define CYC_PS 500.0 /* 2 GHz */
 
@@ -361,6 +362,72 @@ static void test_lanes_stand_alone_and_grow_with_latency(void **state)
 		cxms_block_fini(&code[i]);
 }
 
+/* Three moves wait for each miss: so many misses are in flight as the scheduler has room for their
+ * moves, whether it holds few or many. */
+static void test_the_scheduler_bounds_what_waits(void **state)
+{
+	/* mov rbx, [rcx]; three times mov rdx, rbx */
+	static const uint8_t bytes[] = {0x48, 0x8b, 0x19, 0x48, 0x89, 0xda,
+					0x48, 0x89, 0xda, 0x48, 0x89, 0xda};
+	static const uint32_t sizes[] = {6, 12, 48, 96, 219, 600};
+	const uint8_t len[] = {3, 3, 3, 3};
+	struct cxms_code_access load = {0, CXMS_XA_LOAD, 3};
+	struct cxms_block b = code_of(bytes, len, 4, &load, 1, NULL, 0);
+	struct cxms_window_cfg cfg = host;
+	cfg.rob = 4000;
+	cfg.load_queue = 1000;
+	cfg.l1d_mshrs = cfg.l2_mshrs = 1000;
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		cfg.scheduler = sizes[i];
+		double got = steady_cyc(&cfg, &b, &from_memory, 1, 1);
+		/* 150 ns at 2 GHz, or as fast as the width allows; 3 %: a cycle is a step */
+		double want = fmax(300.0 / (sizes[i] / 3.0), 1);
+		if (fabs(got / want - 1) > 0.03)
+			fail_msg("scheduler of %u: %g cycles a block, not %g", sizes[i], got, want);
+	}
+	cxms_block_fini(&b);
+}
+
+/* What the processor has of vectors changes no time. */
+static void test_both_sets_of_instructions_give_the_same_times(void **state)
+{
+	const uint8_t len[] = {3};
+	struct cxms_code_access load = {0, CXMS_XA_LOAD, 3};
+	struct cxms_block code[3] = {code_of(chase, len, 1, &load, 1, NULL, 0),
+				     code_of(gather, len, 1, &load, 1, NULL, 0),
+				     code_of(nops, ones, 8, NULL, 0, NULL, 0)};
+	(void)state;
+#ifdef __x86_64__
+	if (!__builtin_cpu_supports("avx2"))
+		skip();
+#endif
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct cxms_window *w[2] = {window_of(&host, 5), window_of(&host, 5)};
+		struct cxms_rng r;
+		cxms_rng_init(&r, seed);
+		w[0]->run = cxms_window_run_plain;
+		w[1]->run = cxms_window_run_avx2;
+		for (int i = 0; i < 3000; i++) {
+			unsigned which = (unsigned)cxms_rng_below(&r, 3);
+			struct cxms_xevent e = random_event(&r);
+			size_t n = which < 2 && cxms_rng_below(&r, 3) == 0;
+			run(w[0], &code[which], &e, n);
+			run(w[1], &code[which], &e, n);
+		}
+		for (unsigned l = 0; l < 5; l++) {
+			struct cxms_window_lane a, b;
+			cxms_window_lane(w[0], l, &a);
+			cxms_window_lane(w[1], l, &b);
+			assert_memory_equal(&a, &b, sizeof(a));
+		}
+		cxms_window_free(w[0]);
+		cxms_window_free(w[1]);
+	}
+	for (int i = 0; i < 3; i++)
+		cxms_block_fini(&code[i]);
+}
+
 /* Times beyond the range of a tick counter: nothing changes when the base moves on. */
 static void test_long_runs_keep_their_pace(void **state)
 {
@@ -429,6 +496,8 @@ int main(void)
 		cmocka_unit_test(test_a_mispredicted_branch_waits_for_its_miss),
 		cmocka_unit_test(test_stores_hide_until_the_queue_is_full),
 		cmocka_unit_test(test_lanes_stand_alone_and_grow_with_latency),
+		cmocka_unit_test(test_the_scheduler_bounds_what_waits),
+		cmocka_unit_test(test_both_sets_of_instructions_give_the_same_times),
 		cmocka_unit_test(test_long_runs_keep_their_pace),
 		cmocka_unit_test(test_long_waits_of_branches_count_once),
 		cmocka_unit_test(test_a_thread_that_slept_goes_on_later),

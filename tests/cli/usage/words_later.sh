@@ -1,3 +1,2 @@
-cxlmemsim topo preset; echo $?
 cxlmemsim trace pack; echo $?
-for w in events devices presets; do cxlmemsim list $w; echo $?; done
+for w in events devices; do cxlmemsim list $w; echo $?; done

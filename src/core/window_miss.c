@@ -1,0 +1,526 @@
+/* What happens in each lane by itself: misses and their registers, prefetches, what runs behind a
+ * mispredicted branch, the scheduler when it is full. */
+#include <string.h>
+
+#include "core/window_priv.h"
+
+/* Cycles from a branch's completion to the first new fetch, where lines are fetched. */
+#define CXMS_ASSUMED_REDIRECT_CYC 2
+/* The same, plus the way to dispatch, of a core that has decoded uops at hand. */
+#define CXMS_ASSUMED_REDIRECT_DECODED_CYC 12
+/* A first-level TLB miss that hits the second: cycles added. */
+#define CXMS_ASSUMED_TLB2_CYC 7
+
+static int32_t later_of(int32_t a, int32_t b)
+{
+	return a > b ? a : b;
+}
+
+/* How many of @v, sorted, are at most @t. */
+static uint32_t count_until(const int32_t *v, uint32_t n, int32_t t)
+{
+	uint32_t low = 0;
+	while (n > 0) {
+		uint32_t half = n / 2;
+		bool over = v[low + half] <= t;
+		low = over ? low + half + 1 : low;
+		n = over ? n - half - 1 : half;
+	}
+	return low;
+}
+
+/*
+ * Earliest time from @t on at which a register is free. Requests are not served in program order:
+ * one that waits for an operand holds no register before it begins. Requests only come in, so what
+ * was found full stays full.
+ */
+static int32_t mshr_free(struct cxms_mshr *m, int32_t t)
+{
+	if (m->n < m->limit)
+		return t;
+	bool inside = t >= m->full_from && t < m->full_to;
+	if (inside)
+		t = m->full_to;
+	const int32_t *start = m->start + m->first, *end = m->end + m->first;
+	uint32_t s = count_until(start, m->n, t), e = count_until(end, m->n, t);
+	if (s - e < m->limit)
+		return t;
+	if (!inside)
+		m->full_from = t;
+	while (s - e >= m->limit && e < m->n) {
+		t = end[e++];
+		while (s < m->n && start[s] <= t)
+			s++;
+	}
+	m->full_to = t;
+	return t;
+}
+
+/* Most are later than all before. */
+static void insert(int32_t *v, uint32_t n, int32_t x)
+{
+	for (; n > 0 && v[n - 1] > x; n--)
+		v[n] = v[n - 1];
+	v[n] = x;
+}
+
+/* What ended before @now, when the youngest uop dispatched, is of no more interest; as many of the
+ * begins go as of the ends, the first ones: each of them lies before its end. */
+static void mshr_take(struct cxms_mshr *m, int32_t start, int32_t end, int32_t now)
+{
+	uint32_t over = 0;
+	while (over < m->n && m->end[m->first + over] <= now)
+		over++;
+	if (over == 0 && m->n == CXMS_MSHR_MAX)
+		over = 1;
+	m->first += over;
+	m->n -= over;
+	if (m->first >= CXMS_MSHR_SPARE) {
+		memmove(m->start, m->start + m->first, m->n * sizeof(*m->start));
+		memmove(m->end, m->end + m->first, m->n * sizeof(*m->end));
+		m->first = 0;
+	}
+	insert(m->start + m->first, m->n, start);
+	insert(m->end + m->first, m->n, end);
+	m->n++;
+}
+
+static void ask_memory(struct cxms_window *w, unsigned l, uint64_t line, enum cxms_xrequest kind,
+		       int32_t at)
+{
+	int64_t ticks = (int64_t)w->base[l] + at;
+	w->memory.request(w->memory.arg, l, line, kind,
+			  cxms_window_ps(w, (uint64_t)(ticks > 0 ? ticks : 0)), &w->reply[l]);
+}
+
+/* A request of the first level that goes to @level: when it is done. */
+static int32_t miss(struct cxms_window *w, unsigned l, uint8_t level, uint64_t line,
+		    enum cxms_xrequest kind, int32_t at)
+{
+	int32_t t = mshr_free(&w->l1_mshr[l], at), done;
+	bool beyond = w->cfg.has_l2 && level != CXMS_XL_L2;
+	if (beyond)
+		t = mshr_free(&w->l2_mshr[l], t);
+	if (level == CXMS_XL_L2) {
+		done = t + w->l2;
+	} else if (level == CXMS_XL_LLC) {
+		done = t + w->llc;
+	} else {
+		ask_memory(w, l, line, kind, t);
+		done = t + cxms_window_ticks(w, w->reply[l].latency_ps);
+	}
+	mshr_take(&w->l1_mshr[l], t, done, w->dispatch.v[l]);
+	if (beyond)
+		mshr_take(&w->l2_mshr[l], t, done, w->dispatch.v[l]);
+	return done;
+}
+
+static struct cxms_fill *new_fill(struct cxms_window *w, uint64_t line, uint8_t from)
+{
+	struct cxms_fill *f = &w->fill[w->n_fill++ & (CXMS_FILL_RING - 1)];
+	f->line = line;
+	f->from = from;
+	return f;
+}
+
+static struct cxms_fill *fill_back(struct cxms_window *w, uint32_t back)
+{
+	if (back > w->n_fill || back > CXMS_FILL_RING)
+		return NULL;
+	return &w->fill[(w->n_fill - back) & (CXMS_FILL_RING - 1)];
+}
+
+/* When the line of a fill is there. One that never began in this lane begins now. */
+static int32_t fill_done(struct cxms_window *w, unsigned l, struct cxms_fill *f,
+			 enum cxms_xrequest kind, int32_t at)
+{
+	struct cxms_xreply kept = w->reply[l];
+	if (f->done.v[l] == CXMS_TICK_NEVER) {
+		f->done.v[l] = miss(w, l, f->from, f->line, kind, at);
+		w->reply[l] = kept;
+	}
+	return f->done.v[l];
+}
+
+static int32_t prefetch_lane(struct cxms_window *w, unsigned l, const struct cxms_xevent *e,
+			     int32_t asked)
+{
+	struct cxms_mshr *m = e->into == CXMS_XL_L1 ? &w->l1_mshr[l] : &w->l2_mshr[l];
+	struct cxms_xreply kept = w->reply[l];
+	int32_t t = mshr_free(m, asked), done = t + (e->from == CXMS_XL_LLC ? w->llc : w->l2);
+	if (e->from == CXMS_XL_MEM) {
+		ask_memory(w, l, e->line, CXMS_XR_PREFETCH, t);
+		done = t + cxms_window_ticks(w, w->reply[l].latency_ps);
+		w->reply[l] = kept;
+	}
+	mshr_take(m, t, done, w->dispatch.v[l]);
+	return done;
+}
+
+static void prefetch(struct cxms_window *w, const struct cxms_xevent *e,
+		     const struct cxms_lanes *asked)
+{
+	struct cxms_fill *f = new_fill(w, e->line, e->from);
+	w->counts.prefetches++;
+	for (unsigned l = 0; l < w->n_lane; l++)
+		f->done.v[l] = prefetch_lane(w, l, e, asked->v[l]);
+}
+
+/* The access missed, or hit what is in flight: done is moved accordingly. */
+static void data_event(struct cxms_window *w, const struct cxms_xevent *e, enum cxms_xrequest kind,
+		       const struct cxms_lanes *at, struct cxms_lanes *done)
+{
+	static const uint8_t level_of[CXMS_XE_KIND_END] = {
+		[CXMS_XE_L2] = CXMS_XL_L2,	[CXMS_XE_LLC] = CXMS_XL_LLC,
+		[CXMS_XE_MEM] = CXMS_XL_MEM,	[CXMS_XE_L2USE] = CXMS_XL_L2,
+		[CXMS_XE_LLCUSE] = CXMS_XL_LLC,
+	};
+	struct cxms_fill *before = NULL;
+	uint8_t level = level_of[e->kind];
+	if ((e->kind == CXMS_XE_USE || e->kind == CXMS_XE_L2USE || e->kind == CXMS_XE_LLCUSE) &&
+	    !(w->cfg.without & CXMS_WP_IN_FLIGHT))
+		before = fill_back(w, e->back);
+	if (level) {
+		struct cxms_fill *f = new_fill(w, e->line, level);
+		w->counts.l1d_misses++;
+		w->counts.l2_misses += level != CXMS_XL_L2;
+		w->counts.llc_misses += level == CXMS_XL_MEM;
+		for (unsigned l = 0; l < w->n_lane; l++) {
+			int32_t t = miss(w, l, level, e->line, kind, at->v[l]);
+			int32_t there = before ? fill_done(w, l, before, kind, at->v[l]) : t;
+			t = there > t ? there : t;
+			f->done.v[l] = t;
+			done->v[l] = t > done->v[l] ? t : done->v[l];
+		}
+		w->missed |= level == CXMS_XL_MEM;
+	} else if (before) {
+		for (unsigned l = 0; l < w->n_lane; l++) {
+			int32_t there = fill_done(w, l, before, kind, at->v[l]);
+			done->v[l] = there > done->v[l] ? there : done->v[l];
+		}
+		w->counts.uses++;
+	}
+}
+
+/* @done: moved to when memory has room; NULL = nobody waits for it. */
+static void write_back(struct cxms_window *w, const struct cxms_xevent *e,
+		       const struct cxms_lanes *at, struct cxms_lanes *done)
+{
+	w->counts.writebacks++;
+	for (unsigned l = 0; l < w->n_lane; l++) {
+		struct cxms_xreply kept = w->reply[l];
+		ask_memory(w, l, e->line, CXMS_XR_WRITE, at->v[l]);
+		int32_t taken = at->v[l] + cxms_window_ticks(w, w->reply[l].queue_ps);
+		if (done && taken > done->v[l])
+			done->v[l] = taken;
+		w->reply[l] = kept;
+	}
+}
+
+/* The load reads what a recent store wrote. */
+static void forward(struct cxms_window *w, const struct cxms_xevent *e, struct cxms_lanes *done)
+{
+	w->counts.forwards++;
+	if (e->back > w->n_store || e->back > CXMS_STORE_RING || w->cfg.without & CXMS_WP_FORWARD)
+		return;
+	const struct cxms_lanes *ready = &w->store_ready[(w->n_store - e->back) % CXMS_STORE_RING];
+	for (unsigned l = 0; l < w->n_lane; l++)
+		done->v[l] = later_of(done->v[l], ready->v[l]);
+}
+
+void cxms_window_event(struct cxms_window *w, const struct cxms_xevent *e, enum cxms_xrequest kind,
+		       struct cxms_lanes *asked, struct cxms_lanes *done)
+{
+	if (e->flags) {
+		bool walk = e->flags & CXMS_XE_WALK;
+		int32_t more = walk ? w->walk : CXMS_ASSUMED_TLB2_CYC * CXMS_TICKS;
+		w->counts.walks += walk;
+		asked->all += more;
+		done->all += more;
+	}
+	switch (e->kind) {
+	case CXMS_XE_PF:
+		prefetch(w, e, asked);
+		break;
+	case CXMS_XE_WB:
+		write_back(w, e, asked, NULL);
+		break;
+	case CXMS_XE_NT: /* holds its entry of the store queue until memory takes it */
+		write_back(w, e, asked, done);
+		break;
+	case CXMS_XE_FWD:
+		forward(w, e, done);
+		break;
+	default:
+		data_event(w, e, kind, asked, done);
+	}
+}
+
+/* The first part of the ring, from the one that begins at @cycle on, in which somebody leaves. */
+static int32_t next_part(struct cxms_waiters *q, int32_t cycle)
+{
+	for (;; cycle += CXMS_WAIT_PART) {
+		uint32_t from = (uint32_t)cycle % CXMS_WAIT_RING, any = 0;
+		uint8_t *some = &q->some[from / CXMS_WAIT_PART];
+		for (unsigned i = 0; *some && i < CXMS_WAIT_PART; i++)
+			any |= q->at[from + i];
+		if (any)
+			return cycle;
+		*some = 0;
+	}
+}
+
+/* Those that issue in the next cycle in which any does are gone; there is one. Returns how many of
+ * @n still wait. */
+static int32_t leave_next(struct cxms_waiters *q, int32_t n, int32_t *cursor)
+{
+	int32_t cycle = *cursor;
+	uint32_t *at = &q->at[(uint32_t)cycle % CXMS_WAIT_RING];
+	while (*at == 0) {
+		if (++cycle % CXMS_WAIT_PART == 0)
+			cycle = next_part(q, cycle);
+		at = &q->at[(uint32_t)cycle % CXMS_WAIT_RING];
+	}
+	n -= (int32_t)*at;
+	*at = 0;
+	*cursor = cycle + 1;
+	return n;
+}
+
+void cxms_window_leave(struct cxms_window *w)
+{
+	int32_t room = (int32_t)w->cfg.scheduler;
+	for (unsigned l = 0; l < w->n_lane; l++) {
+		int32_t n = w->waiting.v[l], cursor = w->cursor.v[l];
+		if (n < room)
+			continue;
+		while (n >= room)
+			n = leave_next(&w->waiter[l], n, &cursor);
+		w->waiting.v[l] = n;
+		w->cursor.v[l] = cursor;
+		w->floor.v[l] = later_of(w->floor.v[l], cursor * CXMS_TICKS);
+	}
+}
+
+/* Sorted uops that issue before cycle @now are gone. */
+static void forget(struct cxms_window *w, unsigned l, int32_t now)
+{
+	struct cxms_waiters *q = &w->waiter[l];
+	int32_t n = w->waiting.v[l], cycle = w->cursor.v[l];
+	while (n > 0 && cycle < now) {
+		uint32_t *at = &q->at[(uint32_t)cycle % CXMS_WAIT_RING];
+		n -= (int32_t)*at;
+		*at = 0;
+		if (++cycle % CXMS_WAIT_PART == 0 && n > 0)
+			cycle = next_part(q, cycle);
+	}
+	w->waiting.v[l] = n;
+	w->cursor.v[l] = later_of(w->cursor.v[l], now);
+}
+
+void cxms_window_forget(struct cxms_window *w)
+{
+	for (unsigned l = 0; l < w->n_lane; l++)
+		forget(w, l, w->dispatch.v[l] >> CXMS_TICK_SHIFT);
+}
+
+/* Has everybody in the book issued? */
+static bool is_past(const struct cxms_window *w, const struct cxms_wait_book *b)
+{
+	bool past = true;
+	for (unsigned l = 0; l < w->n_lane; l++)
+		past &= b->last.v[l] < w->dispatch.v[l] >> CXMS_TICK_SHIFT;
+	return past;
+}
+
+static void sort_book(struct cxms_window *w, const struct cxms_wait_book *b)
+{
+	for (unsigned l = 0; l < w->n_lane; l++)
+		for (unsigned i = 0; i < CXMS_WAIT_NOTES; i++) {
+			if (b->cycle[i].v[l] < w->cursor.v[l])
+				continue;
+			uint32_t at = (uint32_t)b->cycle[i].v[l] % CXMS_WAIT_RING;
+			w->waiter[l].at[at]++;
+			w->waiter[l].some[at / CXMS_WAIT_PART] = 1;
+			w->waiting.v[l]++;
+		}
+}
+
+static uint32_t most_waiting(const struct cxms_window *w)
+{
+	int32_t most = 0;
+	for (unsigned l = 0; l < w->n_lane; l++)
+		most = later_of(most, w->waiting.v[l]);
+	return (uint32_t)most;
+}
+
+/* Books in which nobody waits any more are blank again; the others are the first. */
+static void clear_books(struct cxms_window *w)
+{
+	w->n_book += !w->sorts;
+	for (uint32_t i = 0; i < w->n_book;) {
+		uint8_t *last = &w->book_at[w->n_book - 1], this = w->book_at[i];
+		if (!is_past(w, &w->book[this])) {
+			i++;
+			continue;
+		}
+		w->book_at[i] = *last;
+		*last = this;
+		w->n_book--;
+	}
+}
+
+void cxms_window_look(struct cxms_window *w)
+{
+	uint32_t scheduler = w->cfg.scheduler;
+	clear_books(w);
+	cxms_window_forget(w);
+	if (most_waiting(w) + (w->n_book + 1) * CXMS_WAIT_NOTES >= scheduler ||
+	    w->n_book + 1 >= CXMS_WAIT_BOOKS) {
+		for (uint32_t i = 0; i < w->n_book; i++)
+			sort_book(w, &w->book[w->book_at[i]]);
+		w->n_book = 0;
+	}
+	w->sorts = most_waiting(w) + CXMS_WAIT_NOTES >= scheduler;
+	w->n_note = 0;
+	for (int l = 0; l < CXMS_LANES; l++)
+		w->book[w->book_at[w->n_book]].last.v[l] = CXMS_TICK_LONG_AGO;
+}
+
+static uint64_t share_of(uint64_t ps, uint64_t part, uint64_t whole)
+{
+	uint64_t small;
+	if (!__builtin_mul_overflow(ps, part, &small))
+		return small / whole;
+	__extension__ unsigned __int128 p = (unsigned __int128)ps * part;
+	return (uint64_t)(p / whole);
+}
+
+/* Retirement waited for this load: by how much, and for what. */
+void cxms_window_attribute(struct cxms_window *w, const struct cxms_lanes *could)
+{
+	for (unsigned l = 0; l < w->n_lane; l++) {
+		const struct cxms_xreply *r = &w->reply[l];
+		int64_t stall = (int64_t)w->retire.v[l] - could->v[l];
+		if (stall <= 0 || r->latency_ps == 0)
+			continue;
+		uint64_t ps = cxms_window_ps(w, (uint64_t)stall);
+		if (ps > r->latency_ps)
+			ps = r->latency_ps;
+		uint64_t queue = share_of(ps, r->queue_ps, r->latency_ps);
+		uint64_t at_switch = share_of(ps, r->switch_ps, r->latency_ps);
+		w->queue[l] += r->target ? queue : 0;
+		w->at_switch[l] += at_switch;
+		if (r->target)
+			w->cxl[l] += ps - queue - at_switch;
+		else
+			w->local[l] += ps;
+	}
+}
+
+/* Lines of instructions that the first level did not have. */
+void cxms_window_fetch_misses(struct cxms_window *w, const struct cxms_xrun *run)
+{
+	for (size_t i = 0; i < run->n_event; i++) {
+		const struct cxms_xevent *e = &run->event[i];
+		if (e->kind != CXMS_XE_IF)
+			continue;
+		for (unsigned l = 0; l < w->n_lane; l++) {
+			int32_t now = later_of(w->fetch.v[l], w->dispatch.v[l]);
+			int32_t more = e->from == CXMS_XL_LLC ? w->llc : w->l2;
+			if (e->from == CXMS_XL_MEM) {
+				ask_memory(w, l, e->line, CXMS_XR_FETCH, now);
+				more = cxms_window_ticks(w, w->reply[l].latency_ps);
+			}
+			w->fetch.v[l] = now + more;
+		}
+	}
+}
+
+/* The predictor was wrong: fetch goes on where the branch says, once it is done. */
+static void redirect(struct cxms_window *w, const struct cxms_lanes *done)
+{
+	int32_t cyc =
+		w->cfg.fetch_lines ? CXMS_ASSUMED_REDIRECT_CYC : CXMS_ASSUMED_REDIRECT_DECODED_CYC;
+	for (unsigned l = 0; l < w->n_lane; l++)
+		w->fetch.v[l] = later_of(w->fetch.v[l], done->v[l] + cyc * CXMS_TICKS);
+	w->counts.mispredicts++;
+}
+
+/* Which exit's branch, the one that ends with this many uops, was mispredicted; -1 = none. */
+static int64_t mispredicted_at(const struct cxms_xrun *run, uint32_t uops)
+{
+	for (size_t i = 0; i < run->n_event; i++) {
+		const struct cxms_xevent *e = &run->event[i];
+		if (e->kind == CXMS_XE_MISP && run->block->exit_uops[e->index] == uops)
+			return e->index;
+	}
+	return -1;
+}
+
+static int32_t wrong_miss(struct cxms_window *w, unsigned l, const struct cxms_xevent *e,
+			  int32_t at)
+{
+	struct cxms_xreply kept = w->reply[l];
+	int32_t done = miss(w, l, e->from, e->line, CXMS_XR_READ, at);
+	w->reply[l] = kept;
+	return done;
+}
+
+/*
+ * A fill of the wrong path in the lanes where its load began; in the others it never does. What
+ * such a load made a prefetcher bring, the right path asks for soon after, if not the wrong one.
+ */
+static void wrong_fill(struct cxms_window *w, const struct cxms_xevent *e,
+		       const struct cxms_lanes *at, const struct cxms_lanes *branch_done)
+{
+	struct cxms_fill *f = new_fill(w, e->line, e->from);
+	for (unsigned l = 0; l < w->n_lane; l++) {
+		bool began = at->v[l] < branch_done->v[l] && !(w->cfg.without & CXMS_WP_WRONG_PATH);
+		if (e->kind == CXMS_XE_PF)
+			f->done.v[l] = prefetch_lane(w, l, e, began ? at->v[l] : branch_done->v[l]);
+		else if (began)
+			f->done.v[l] = wrong_miss(w, l, e, at->v[l]);
+		else
+			f->done.v[l] = CXMS_TICK_NEVER;
+	}
+}
+
+/*
+ * Loads behind a mispredicted branch: they follow it through the front end and begin unless the
+ * branch is done before; then the line comes though nobody waits for it.
+ */
+static void wrong_path(struct cxms_window *w, const struct cxms_xrun *run, int64_t exit,
+		       const struct cxms_lanes *branch_done)
+{
+	const struct cxms_block *b = run->block;
+	int32_t per_insn = CXMS_TICKS * (int32_t)b->n_uop / (int32_t)(w->cfg.width * b->n_insn);
+	struct cxms_lanes at = w->dispatch;
+	for (size_t i = 0; i < run->n_event; i++) {
+		const struct cxms_xevent *e = &run->event[i];
+		bool wrong = e->kind == CXMS_XE_WRONG;
+		if (e->index != exit || !(wrong || e->flags & CXMS_XE_BEHIND))
+			continue;
+		if (wrong) {
+			at.all = w->dispatch.all + ((int32_t)e->back * per_insn +
+						    CXMS_ASSUMED_ISSUE_CYC * CXMS_TICKS);
+			w->counts.wrong_loads++;
+		}
+		if (wrong || e->kind == CXMS_XE_PF)
+			wrong_fill(w, e, &at, branch_done);
+		else
+			write_back(w, e, &at, NULL);
+	}
+}
+
+/* A branch whose exit has that many uops is done: if it went elsewhere than predicted. */
+void cxms_window_end_branch(struct cxms_window *w, const struct cxms_xrun *run, uint32_t uops,
+			    const struct cxms_lanes *done)
+{
+	int64_t exit = mispredicted_at(run, uops);
+	if (exit < 0)
+		return;
+	wrong_path(w, run, exit, done);
+	if (!(w->cfg.without & CXMS_WP_REDIRECT))
+		redirect(w, done);
+}

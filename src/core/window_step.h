@@ -1,0 +1,431 @@
+/*
+ * The step of a uop through the window, in all lanes at once. Included by each file that compiles
+ * it for a set of instructions; everything is inlined into the caller's loop.
+ *
+ * Three clocks a lane, in the order of the uops: D dispatch into the window, C completion, R
+ * retirement. A uop dispatches when the front end has it and the reorder buffer, scheduler and
+ * queues have room; starts when its operands are there; retires in order.
+ */
+#ifndef CXMS_CORE_WINDOW_STEP_H
+#define CXMS_CORE_WINDOW_STEP_H
+
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
+
+#include "base/units.h"
+#include "core/window_priv.h"
+
+#define CXMS_STEP static inline __attribute__((always_inline))
+
+#ifdef __AVX2__
+CXMS_STEP cxms_v8 later(cxms_v8 a, cxms_v8 b)
+{
+	return (cxms_v8)_mm256_max_epi32((__m256i)a, (__m256i)b);
+}
+
+/* @mask: lanes of 0 or -1 */
+CXMS_STEP bool any(cxms_v8 mask)
+{
+	return !_mm256_testz_si256((__m256i)mask, (__m256i)mask);
+}
+
+CXMS_STEP cxms_v8 earlier(cxms_v8 a, cxms_v8 b)
+{
+	return (cxms_v8)_mm256_min_epi32((__m256i)a, (__m256i)b);
+}
+
+/* @mask: as above; @a where it is set */
+CXMS_STEP cxms_v8 choose(cxms_v8 mask, cxms_v8 a, cxms_v8 b)
+{
+	return (cxms_v8)_mm256_blendv_epi8((__m256i)b, (__m256i)a, (__m256i)mask);
+}
+#else
+CXMS_STEP cxms_v8 choose(cxms_v8 mask, cxms_v8 a, cxms_v8 b)
+{
+	return (a & mask) | (b & ~mask);
+}
+
+CXMS_STEP cxms_v8 later(cxms_v8 a, cxms_v8 b)
+{
+	return choose(a > b, a, b);
+}
+
+CXMS_STEP cxms_v8 earlier(cxms_v8 a, cxms_v8 b)
+{
+	return choose(a < b, a, b);
+}
+
+CXMS_STEP bool any(cxms_v8 mask)
+{
+	int32_t some = 0;
+	for (int l = 0; l < CXMS_LANES; l++)
+		some |= mask[l];
+	return some != 0;
+}
+#endif
+
+CXMS_STEP cxms_v8 all(int32_t v)
+{
+	return (cxms_v8){v, v, v, v, v, v, v, v};
+}
+
+/* What the loop over uops keeps in registers. */
+struct step {
+	cxms_v8 dispatch, retire;		      /* of the last uop */
+	uint32_t width, rob, load_queue, store_queue; /* next entries */
+	size_t event;				      /* next */
+	bool branches;				      /* a branch of the run was mispredicted */
+};
+
+CXMS_STEP void next_entry(uint32_t *at, uint32_t n)
+{
+	*at = *at + 1 == n ? 0 : *at + 1;
+}
+
+/* @fetched: when the front end has it, where lines are fetched; else whenever there is room. */
+CXMS_STEP void dispatch(struct cxms_window *w, struct step *s, const struct cxms_uop *u,
+			enum cxms_uop_class class, cxms_v8 fetched)
+{
+	cxms_v8 d = s->dispatch;
+	if (u->rob) {
+		d = later(d + w->width_step[s->width].all, w->rob[s->rob].all);
+		next_entry(&s->width, w->cfg.width);
+	}
+	d = later(d, later(fetched, w->floor.all));
+	if (class == CXMS_UC_LOAD)
+		d = later(d, w->load_queue[s->load_queue].all);
+	else if (class == CXMS_UC_STORE)
+		d = later(d, w->store_queue[s->store_queue].all);
+	s->dispatch = d;
+}
+
+/* Sorted at once: @cycle in the lanes of @waits. */
+CXMS_STEP void sort_wait(struct cxms_window *w, const struct step *s, cxms_v8 cycle, cxms_v8 waits)
+{
+	if (any(waits & (cycle - w->cursor.all >= CXMS_WAIT_RING))) {
+		w->dispatch.all = s->dispatch;
+		cxms_window_forget(w);
+	}
+	const struct cxms_lanes at = {
+		.all = choose(waits, cycle & (CXMS_WAIT_RING - 1), all(CXMS_WAIT_RING))};
+	for (unsigned l = 0; l < w->n_lane; l++) {
+		uint32_t i = (uint32_t)at.v[l];
+		w->waiter[l].at[i]++;
+		w->waiter[l].some[i / CXMS_WAIT_PART] = 1;
+	}
+	w->waiting.all -= waits;
+	if (any(w->waiting.all >= (int32_t)w->cfg.scheduler))
+		cxms_window_leave(w);
+}
+
+/* @waits: -1 in the lanes in which the uop starts later than it could, at @start. */
+CXMS_STEP void wait_to_issue(struct cxms_window *w, const struct step *s, cxms_v8 start,
+			     cxms_v8 waits)
+{
+	cxms_v8 end = (s->dispatch >> CXMS_TICK_SHIFT) + (CXMS_WAIT_RING - 1);
+	cxms_v8 cycle = earlier(start >> CXMS_TICK_SHIFT, end);
+	if (w->sorts) {
+		sort_wait(w, s, cycle, waits);
+	} else {
+		struct cxms_wait_book *b = &w->book[w->book_at[w->n_book]];
+		cycle = choose(waits, cycle, all(CXMS_TICK_LONG_AGO));
+		b->cycle[w->n_note].all = cycle;
+		b->last.all = later(b->last.all, cycle);
+	}
+	if (++w->n_note == CXMS_WAIT_NOTES) {
+		w->dispatch.all = s->dispatch;
+		cxms_window_look(w);
+	}
+}
+
+/* When it starts: operands, then the units of its class, which take so many in dispatch order. */
+CXMS_STEP cxms_v8 start_of(struct cxms_window *w, const struct step *s, const struct cxms_uop *u,
+			   enum cxms_uop_class class)
+{
+	cxms_v8 earliest = s->dispatch + CXMS_ASSUMED_ISSUE_CYC * CXMS_TICKS;
+	cxms_v8 ready = later(later(w->slot[u->src[0]].all, w->slot[u->src[1]].all),
+			      later(w->slot[u->src[2]].all, earliest));
+	if (w->cfg.without & CXMS_WP_DEPENDENCES)
+		ready = earliest;
+	if (w->unit_step[class]) {
+		w->unit[class].all = later(w->unit[class].all + w->unit_step[class], earliest);
+		ready = later(ready, w->unit[class].all);
+	}
+	if (u->flags & CXMS_UF_LOCKED)
+		ready = later(ready, w->drained.all);
+	cxms_v8 waits = (ready > earliest) & w->used.all;
+	if (any(waits))
+		wait_to_issue(w, s, ready, waits);
+	return ready;
+}
+
+/* An event of the access that is not the same in all lanes, and whatever else is rare. */
+CXMS_STEP void rare_event(struct cxms_window *w, const struct cxms_xevent *e,
+			  enum cxms_xrequest kind, cxms_v8 *asked, cxms_v8 *done)
+{
+	struct cxms_lanes a = {.all = *asked}, d = {.all = *done};
+	cxms_window_event(w, e, kind, &a, &d);
+	*asked = a.all;
+	*done = d.all;
+}
+
+/* A hit on what is in flight, or on what was just stored: false = look closer. */
+CXMS_STEP bool common_event(struct cxms_window *w, const struct cxms_xevent *e, cxms_v8 *done)
+{
+	if (e->flags || w->cfg.without)
+		return false;
+	if (e->kind == CXMS_XE_FWD && e->back <= w->n_store && e->back <= CXMS_STORE_RING) {
+		*done = later(*done, w->store_ready[(w->n_store - e->back) % CXMS_STORE_RING].all);
+		w->counts.forwards++;
+		return true;
+	}
+	if (e->kind != CXMS_XE_USE || e->back > w->n_fill || e->back > CXMS_FILL_RING)
+		return false;
+	cxms_v8 there = w->fill[(w->n_fill - e->back) % CXMS_FILL_RING].done.all;
+	if (any(there == CXMS_TICK_NEVER))
+		return false;
+	*done = later(*done, there);
+	w->counts.uses++;
+	return true;
+}
+
+/* Events that do not belong to an access. */
+CXMS_STEP bool is_aside(const struct cxms_xevent *e)
+{
+	const uint32_t aside = 1u << CXMS_XE_MISP | 1u << CXMS_XE_IF | 1u << CXMS_XE_WRONG;
+	return (aside >> e->kind & 1) || e->flags & CXMS_XE_BEHIND;
+}
+
+/* Events of one access, from @asked on; moves *done to when its line is there. */
+CXMS_STEP void access_events(struct cxms_window *w, struct step *s, const struct cxms_xrun *run,
+			     uint32_t access, enum cxms_xrequest kind, cxms_v8 asked, cxms_v8 *done)
+{
+	for (; s->event < run->n_event; s->event++) {
+		const struct cxms_xevent *e = &run->event[s->event];
+		if (is_aside(e))
+			continue;
+		/* a line written back stands right behind what drove it out */
+		if (e->index > access && e->kind != CXMS_XE_WB)
+			break;
+		if (!common_event(w, e, done))
+			rare_event(w, e, kind, &asked, done);
+	}
+}
+
+/* Returns when it could have retired but for @done. */
+CXMS_STEP cxms_v8 retire(struct cxms_window *w, struct step *s, const struct cxms_uop *u,
+			 cxms_v8 done)
+{
+	cxms_v8 could = s->retire, at = done + CXMS_ASSUMED_RETIRE_CYC * CXMS_TICKS;
+	if (u->rob) {
+		could += w->step;
+		s->retire = later(could, at);
+		w->rob[s->rob].all = s->retire + CXMS_TICKS;
+		next_entry(&s->rob, w->n_rob);
+	} else {
+		s->retire = later(could, at);
+	}
+	return could;
+}
+
+/* Retirement waited for memory: by how much more than for the first level. */
+CXMS_STEP void attribute(struct cxms_window *w, const struct step *s, cxms_v8 could,
+			 cxms_v8 without_miss)
+{
+	const struct cxms_lanes c = {
+		.all = later(could, without_miss + CXMS_ASSUMED_RETIRE_CYC * CXMS_TICKS)};
+	w->retire.all = s->retire;
+	cxms_window_attribute(w, &c);
+	w->missed = false;
+}
+
+/* A store leaves to the first level after it retired, in order; ownership is asked for at once. */
+CXMS_STEP void drain_store(struct cxms_window *w, struct step *s, const struct cxms_xrun *run,
+			   const struct cxms_uop *u, bool events)
+{
+	cxms_v8 asked = s->retire + CXMS_TICKS, done = asked;
+	if (events && u->access >= 0)
+		access_events(w, s, run, (uint32_t)u->access, CXMS_XR_OWN, asked, &done);
+	if (w->cfg.store_tso)
+		done = later(done, w->drained.all);
+	w->drained.all = later(w->drained.all, done);
+	w->store_queue[s->store_queue].all = done;
+	next_entry(&s->store_queue, w->n_store_queue);
+	w->n_store++;
+	w->counts.stores++;
+	if (events)
+		w->missed = false;
+}
+
+/* @class: of the uop; a constant where it matters. */
+CXMS_STEP cxms_v8 step_class(struct cxms_window *w, struct step *s, const struct cxms_xrun *run,
+			     const struct cxms_uop *u, enum cxms_uop_class class, cxms_v8 fetched,
+			     bool events)
+{
+	dispatch(w, s, u, class, fetched);
+	cxms_v8 start = start_of(w, s, u, class);
+	cxms_v8 done = start + w->latency[class], without_miss = done;
+	if (events)
+		w->dispatch.all = s->dispatch;
+	if (events && (class == CXMS_UC_LOAD || class == CXMS_UC_PREFETCH) && u->access >= 0)
+		access_events(w, s, run, (uint32_t)u->access, CXMS_XR_READ, start, &done);
+	if (class == CXMS_UC_PREFETCH) {
+		done = without_miss;
+		w->missed = false;
+	} else if (class == CXMS_UC_STORE) {
+		w->store_ready[w->n_store % CXMS_STORE_RING].all = done;
+	}
+	w->slot[u->dst[0]].all = done;
+	w->slot[u->dst[1]].all = done;
+	cxms_v8 could = retire(w, s, u, done);
+	if (class == CXMS_UC_LOAD) {
+		if (events && w->missed)
+			attribute(w, s, could, without_miss);
+		w->load_queue[s->load_queue].all = s->retire;
+		next_entry(&s->load_queue, w->n_load_queue);
+		w->counts.loads++;
+	} else if (class == CXMS_UC_STORE) {
+		drain_store(w, s, run, u, events);
+	}
+	return done;
+}
+
+CXMS_STEP cxms_v8 step_uop(struct cxms_window *w, struct step *s, const struct cxms_xrun *run,
+			   const struct cxms_uop *u, cxms_v8 fetched, bool events)
+{
+	switch (u->class) {
+	case CXMS_UC_LOAD:
+		return step_class(w, s, run, u, CXMS_UC_LOAD, fetched, events);
+	case CXMS_UC_STORE:
+		return step_class(w, s, run, u, CXMS_UC_STORE, fetched, events);
+	case CXMS_UC_PREFETCH:
+		return step_class(w, s, run, u, CXMS_UC_PREFETCH, fetched, events);
+	case CXMS_UC_INT:
+		return step_class(w, s, run, u, CXMS_UC_INT, fetched, events);
+	default:
+		return step_class(w, s, run, u, (enum cxms_uop_class)u->class, fetched, events);
+	}
+}
+
+CXMS_STEP void after_uop(struct cxms_window *w, struct step *s, const struct cxms_xrun *run,
+			 uint32_t i, cxms_v8 done)
+{
+	if (s->branches && run->block->uop[i].flags & CXMS_UF_LAST) {
+		const struct cxms_lanes at = {.all = done};
+		cxms_window_end_branch(w, run, i + 1, &at);
+	}
+	/* a few long waits already fill the range */
+	if (i % 2 == 1 && any(s->retire > CXMS_TICK_LONG)) {
+		w->retire.all = s->retire;
+		cxms_window_bound(w);
+		s->retire = w->retire.all;
+		s->dispatch = w->dispatch.all;
+	}
+}
+
+/* Ticks of @n taken branches. The target's line is another with a probability of bytes / 64; its
+ * address is known a cycle later than that of the next line. */
+CXMS_STEP int32_t jump_cost(const struct cxms_window *w, uint32_t n, uint32_t bytes)
+{
+	return (int32_t)n * w->fetch_loss +
+	       (int32_t)bytes * (w->fetch_bubble + CXMS_TICKS) / (int32_t)CXMS_LINE_BYTES;
+}
+
+/*
+ * Where a block begins in the fetch stream. Lines are fetched one after another, each for the
+ * latency of the L1I beyond the cycle that hides it; the last group of a line and of a taken branch
+ * is half empty on average. Where the lines of a loop happen to begin is the linker's choice, so
+ * the costs are those of an average placement: what a byte costs is a 64th of a line.
+ */
+CXMS_STEP void begin_block(struct cxms_window *w, const struct cxms_block *b)
+{
+	uint64_t from = w->next_addr, to = b->addr;
+	w->next_addr = b->end_addr;
+	if (!w->cfg.fetch_lines)
+		return;
+	if (w->n_uop >= CXMS_ASSUMED_FETCH_QUEUE)
+		w->fetch.all =
+			later(w->fetch.all, w->fetched[w->n_uop % CXMS_ASSUMED_FETCH_QUEUE].all -
+						    CXMS_ASSUMED_FRONT_CYC * CXMS_TICKS);
+	if (to == from)
+		return;
+	uint64_t bytes = to > from ? to - from : from - to;
+	if (bytes > CXMS_LINE_BYTES)
+		bytes = CXMS_LINE_BYTES;
+	w->fetch.all += jump_cost(w, 1, (uint32_t)bytes);
+}
+
+/* Ticks of fetch a uop of this block takes. */
+CXMS_STEP int32_t fetch_step_q8(const struct cxms_window *w, const struct cxms_block *b)
+{
+	if (!w->cfg.fetch_lines)
+		return 0;
+	int32_t lines =
+		(w->fetch_bubble + w->fetch_loss) * (int32_t)b->n_bytes / (int32_t)CXMS_LINE_BYTES +
+		jump_cost(w, b->n_jump, b->jump_bytes);
+	return (CXMS_TICKS << 8) / (int32_t)w->cfg.width + (lines << 8) / (int32_t)b->n_uop;
+}
+
+/* @events, @lines: the run has some; instructions are fetched line by line. Constants. */
+CXMS_STEP void step_block(struct cxms_window *w, const struct cxms_xrun *run, uint32_t end,
+			  int32_t step_q8, bool events, bool lines)
+{
+	struct step s = {.dispatch = w->dispatch.all,
+			 .retire = w->retire.all,
+			 .width = w->width_at,
+			 .rob = w->rob_at,
+			 .load_queue = w->load_queue_at,
+			 .store_queue = w->store_queue_at};
+	for (size_t i = 0; events && i < run->n_event; i++)
+		s.branches |= run->event[i].kind == CXMS_XE_MISP;
+	for (uint32_t i = 0; i < end; i++) {
+		cxms_v8 fetched = w->fetch.all;
+		if (lines)
+			fetched +=
+				CXMS_ASSUMED_FRONT_CYC * CXMS_TICKS + ((int32_t)i * step_q8 >> 8);
+		cxms_v8 done = step_uop(w, &s, run, &run->block->uop[i], fetched, events);
+		if (lines)
+			w->fetched[(w->n_uop + i) % CXMS_ASSUMED_FETCH_QUEUE].all = s.dispatch;
+		if (events)
+			after_uop(w, &s, run, i, done);
+	}
+	w->n_uop += end;
+	w->dispatch.all = s.dispatch;
+	if (events) {
+		cxms_v8 rest = s.dispatch;
+		access_events(w, &s, run, UINT32_MAX, CXMS_XR_READ, s.dispatch, &rest);
+		w->missed = false;
+	}
+	w->retire.all = s.retire;
+	w->width_at = s.width;
+	w->rob_at = s.rob;
+	w->load_queue_at = s.load_queue;
+	w->store_queue_at = s.store_queue;
+}
+
+CXMS_STEP void run_block(struct cxms_window *w, const struct cxms_xrun *run)
+{
+	const struct cxms_block *b = run->block;
+	uint32_t end = b->exit_uops[run->exit];
+	begin_block(w, b);
+	if (run->n_event > 0)
+		cxms_window_fetch_misses(w, run);
+	int32_t step_q8 = fetch_step_q8(w, b);
+	if (run->n_event > 0 && w->cfg.fetch_lines)
+		step_block(w, run, end, step_q8, true, true);
+	else if (run->n_event > 0)
+		step_block(w, run, end, step_q8, true, false);
+	else if (w->cfg.fetch_lines)
+		step_block(w, run, end, step_q8, false, true);
+	else
+		step_block(w, run, end, step_q8, false, false);
+	w->fetch.all += (int32_t)end * step_q8 >> 8;
+	w->counts.insns += b->exit_insns[run->exit];
+	w->counts.uops += end;
+	w->counts.undecoded += b->n_undecoded;
+	if (any(w->retire.all > CXMS_TICK_LONG))
+		cxms_window_bound(w);
+}
+
+#endif
