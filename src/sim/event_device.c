@@ -2,7 +2,9 @@
 
 #include <math.h>
 
+#include "base/rng.h"
 #include "base/units.h"
+#include "sim/event_net.h"
 #include "sim/fabric.h"
 #include "topo/topo.h"
 
@@ -67,22 +69,22 @@ static void set_shape(const struct cxms_server *s, bool caps_only, struct cxms_d
 	}
 }
 
-void cxms_event_device(const struct cxms_fabric *f, size_t server, bool caps_only, uint64_t seed,
-		       struct cxms_device_cfg *out)
+void cxms_event_device(const struct cxms_net_cfg *cfg, size_t server, struct cxms_device_cfg *out)
 {
+	const struct cxms_fabric *f = cfg->fabric;
 	const struct cxms_server *s = &f->server[server];
 	const struct cxms_memory *m = memory_of(f, server);
 	*out = (struct cxms_device_cfg){.read_cap = s->read_cap,
 					.write_cap = s->write_cap,
 					.total_cap = s->total_cap,
 					.idle_ps = s->idle_ps,
-					.seed = seed};
-	set_shape(s, caps_only, out);
+					.seed = cxms_hash_u64(cfg->seed) + server};
+	set_shape(s, cfg->caps_only, out);
 	if (!m)
 		return;
 	if (m->model == CXMS_MODEL_BANK)
 		set_bank(m, out);
-	if (m->model == CXMS_MODEL_SSD || m->model == CXMS_MODEL_FAR)
+	if (!cfg->no_addresses && (m->model == CXMS_MODEL_SSD || m->model == CXMS_MODEL_FAR))
 		set_paged(m, out);
 	out->tail_p99_ps = m->tail_p99_ps;
 	out->tail_p999_ps = m->tail_p999_ps;

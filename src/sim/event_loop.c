@@ -15,6 +15,8 @@
 #include "sim/fabric.h"
 #include "sim/solve.h"
 
+/* Lines are drawn from so many bytes, log2: more rows than banks keep open. */
+#define SPAN_BITS     36u
 #define REGISTERS_MAX 4096u
 /* Quantiles of the exponential distribution, in 2^-16 of its mean. */
 #define QUANTILES 1024u
@@ -98,6 +100,7 @@ int cxms_event_loop_new(const struct cxms_fabric *f, uint64_t seed, struct cxms_
 	const struct cxms_net_cfg cfg = {.fabric = f,
 					 .link_credits = CXMS_NET_LINK_CREDITS,
 					 .device_credits = CXMS_NET_DEVICE_CREDITS,
+					 .no_addresses = true,
 					 .seed = seed};
 	struct cxms_event_loop *l = calloc(1, sizeof(*l));
 	if (!l)
@@ -244,7 +247,7 @@ static uint64_t begin_turn(const struct cxms_event_loop *l, struct source *s, ui
 
 static uint64_t fill(struct cxms_event_loop *l, struct source *s, uint32_t t, uint64_t at)
 {
-	uint64_t dpa = cxms_rng_u64(&s->rng) & ~(uint64_t)(CXMS_LINE_BYTES - 1);
+	uint64_t dpa = cxms_rng_u64(&s->rng) >> (64 - SPAN_BITS) & ~(uint64_t)(CXMS_LINE_BYTES - 1);
 	uint64_t latency = cxms_net_request(l->net, t, false, dpa, at);
 	if (chance(s, s->write_q16[t]))
 		(void)cxms_net_request(l->net, t, true, dpa, at);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "base/rng.h"
 #include "base/units.h"
 #include "mem/calendar.h"
 #include "mem/device.h"
@@ -202,7 +201,7 @@ static int init_memory(struct cxms_net *n, size_t server, const struct cxms_net_
 	struct cxms_device_cfg d;
 	if (m->device)
 		return 0;
-	cxms_event_device(n->fabric, server, cfg->caps_only, cxms_hash_u64(cfg->seed) + server, &d);
+	cxms_event_device(cfg, server, &d);
 	double slowest = fmin(d.read_cap, fmin(d.write_cap, d.total_cap));
 	double line_ps = CXMS_LINE_BYTES * (double)CXMS_PS_PER_S / slowest;
 	m->slack_ps = SLACK_PS + (uint64_t)(4 * line_ps * fmax(1, d.channels)); /* two slots */

@@ -23,8 +23,9 @@ struct cxms_net_cfg {
 	 * holds; 0 = any number. A request waits before the link whose queue is full, in the order
 	 * of arrival: bounded queues want requests in the order of time. */
 	uint32_t link_credits, device_credits;
-	bool caps_only; /* a device without a stated model waits for its bandwidth only */
-	uint64_t seed;	/* of the devices' tails */
+	bool caps_only;	   /* a device without a stated model waits for its bandwidth only */
+	bool no_addresses; /* @dpa is drawn: what keeps pages answers as in epochs */
+	uint64_t seed;	   /* of the devices' tails */
 };
 
 struct cxms_net;
