@@ -48,6 +48,15 @@ const char *cxms_cfg_sha256(const struct cxms_cfg *cfg);
 /** child of a map by key, NULL when absent or not a map */
 const struct cxms_cfg_node *cxms_cfg_get(const struct cxms_cfg_node *map, const char *key);
 
+/**
+ * cxms_cfg_set() - hang the root of @value in where a dotted path leads, in place of what is there
+ * @path: keys, and numbers from 0 in lists: "devices.mem0.latency"; keys that are missing are made
+ * @value: its root takes the last key of @path, at that word's place in line 1; must outlive @cfg
+ * Return: 0, -EINVAL (an empty part, below what is no map or list, beyond a list's end), -ENOMEM
+ */
+int cxms_cfg_set(struct cxms_cfg *cfg, const char *path, struct cxms_cfg *value,
+		 struct cxms_err *err);
+
 /** struct cxms_cfg_errors - collects every error of a file, in order, "file:line:col: what" per
  * line */
 struct cxms_cfg_errors {

@@ -44,7 +44,9 @@
 		   "keep and stretch")                                                             \
 	X(SELF_CHECK,                                                                              \
 	  "the figures of that row contradict each other; do not use them, and report "            \
-	  "the recording and the topology")
+	  "the recording and the topology")                                                        \
+	X(CURVE_SHARE, "the nearest share measured stands for it; use a curve measured with more " \
+		       "mixes of reads and writes")
 
 enum cxms_warn_code {
 #define CXMS_WARN_ENUM(code, text) CXMS_W_##code,

@@ -13,6 +13,7 @@
 #include "base/warn.h"
 #include "trace/exact_cfg.h"
 
+struct cxms_axes;
 struct cxms_buf;
 struct cxms_cfg;
 struct cxms_host_trace;
@@ -38,7 +39,7 @@ enum cli_format { CLI_TEXT, CLI_JSON, CLI_CSV };
 
 /** struct cli_opts - every option of every verb; a verb's table says which ones it takes */
 struct cli_opts {
-	struct cxms_strs topology, policy, host;
+	struct cxms_strs topology, policy, host, set;
 	const char *source, *splits, *output, *save, *pattern;
 	const char *load, *split; /* of topo draw */
 	const char *roi_begin, *roi_end, *exact_window;
@@ -83,7 +84,7 @@ const struct cli_verb *cli_verb_at(size_t i);
 const struct cli_verb *cli_verb_find(const char *name);
 
 /* cli_opts.c: one table per verb, ended by name == NULL */
-extern const struct cxms_opt cli_opts_run[], cli_opts_record[], cli_opts_replay[],
+extern const struct cxms_opt cli_opts_run[], cli_opts_record[], cli_opts_replay[], cli_opts_sweep[],
 	cli_opts_report[], cli_opts_diff[], cli_opts_topo[], cli_opts_trace[], cli_opts_list[],
 	cli_opts_doctor[], cli_opts_help[];
 /**
@@ -121,6 +122,7 @@ struct cli_eval {
 	size_t n_policy;
 	double *split_pct;
 	size_t n_split;
+	const struct cxms_axes *axes; /* of a sweep, else NULL; borrowed */
 };
 /** everything that can be checked before a program starts; 0 or -errno, errors already printed */
 int cli_eval_load(struct cli *c, struct cli_eval *e);
@@ -152,6 +154,8 @@ int cli_exact_load(struct cli *c, const struct cxms_topo *const *topo, size_t n_
 /** can @path be written, and is it none of the files read? 0 or -errno with c->err */
 int cli_out_check(struct cli *c, const char *option, const char *path);
 int cli_out_distinct(struct cli *c, const char *path, const char *input);
+/** both, of --output when given against @n recordings and the topologies */
+int cli_out_inputs(struct cli *c, const char *const *recording, size_t n);
 /** @text to --output when given, else to @fp; 0 or -errno with c->err */
 int cli_out_put(struct cli *c, struct cxms_buf *text, FILE *fp);
 /** as cli_out_put() on stdout; returns the exit code */
@@ -185,6 +189,7 @@ void cli_rec_fini(struct cli_rec *r);
 int cmd_run(struct cli *c);
 int cmd_record(struct cli *c);
 int cmd_replay(struct cli *c);
+int cmd_sweep(struct cli *c);
 int cmd_report(struct cli *c);
 int cmd_diff(struct cli *c);
 int cmd_topo(struct cli *c);

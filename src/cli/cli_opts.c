@@ -12,6 +12,7 @@
 #define DEFAULT_SEED 1u
 
 static const char *const format_words[] = {"text", "json", "csv", NULL};
+static const char *const sweep_words[] = {"csv", "json", NULL};
 static const char *const report_words[] = {"text", "csv", NULL};
 static const char *const draw_words[] = {"text", "dot", "svg", NULL};
 static const char *const blocked_words[] = {"stretch", "keep", NULL};
@@ -121,6 +122,17 @@ const struct cxms_opt cli_opts_record[] = {
 const struct cxms_opt cli_opts_replay[] = {
 	OPT_TOPOLOGY, OPT_HOST, OPT_SPLITS, OPT_POLICY, OPT_EPOCH, OPT_BLOCKED, OPT_ENGINE, OPT_LLC_SIZE,
 	OPT_OUTPUT("the report goes here (default: standard output)"), OPT_FORMAT, OPT_EXPLAIN,
+	OPT_SEED, OPT_JOBS, OPT_QUIET, OPT_VERBOSE, OPT_END,
+};
+const struct cxms_opt cli_opts_sweep[] = {
+	OPT_TOPOLOGY,
+	{.name = "set", .type = CXMS_OPT_STRS, .offset = AT(set), .arg = "KEY=VALUES",
+	 .help = "values for a key of the topology: a comma list, with ranges FROM..TO/STEP, for example "
+		 "devices.mem0.latency=150ns..600ns/50ns; repeated: all combinations"},
+	OPT_SPLITS, OPT_POLICY, OPT_EPOCH, OPT_BLOCKED, OPT_LLC_SIZE,
+	OPT_OUTPUT("the table goes here (default: standard output)"),
+	{.name = "format", .short_name = 'f', .type = CXMS_OPT_ENUM, .offset = AT(format),
+	 .words = sweep_words, .arg = "csv|json", .help = "form of the table (default: csv)"},
 	OPT_SEED, OPT_JOBS, OPT_QUIET, OPT_VERBOSE, OPT_END,
 };
 const struct cxms_opt cli_opts_report[] = {

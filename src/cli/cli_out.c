@@ -49,6 +49,19 @@ int cli_out_distinct(struct cli *c, const char *path, const char *input)
 			 path);
 }
 
+int cli_out_inputs(struct cli *c, const char *const *recording, size_t n)
+{
+	const struct cli_opts *o = &c->opt;
+	if (!o->output)
+		return 0;
+	int rc = cli_out_check(c, "--output", o->output);
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = cli_out_distinct(c, o->output, recording[i]);
+	for (size_t i = 0; rc == 0 && i < o->topology.n; i++)
+		rc = cli_out_distinct(c, o->output, o->topology.v[i]);
+	return rc;
+}
+
 int cli_out_put(struct cli *c, struct cxms_buf *text, FILE *fp)
 {
 	struct cxms_outfile f = {0};

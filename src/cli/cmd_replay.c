@@ -73,19 +73,6 @@ static int load_play(struct cli *c, struct play *p)
 	return rc;
 }
 
-static int check_output(struct cli *c, const struct play *p)
-{
-	const struct cli_opts *o = &c->opt;
-	if (!o->output)
-		return 0;
-	int rc = cli_out_check(c, "--output", o->output);
-	for (size_t i = 0; rc == 0 && i < p->n; i++)
-		rc = cli_out_distinct(c, o->output, p->path[i]);
-	for (size_t i = 0; rc == 0 && i < o->topology.n; i++)
-		rc = cli_out_distinct(c, o->output, o->topology.v[i]);
-	return rc;
-}
-
 static int check_operands(struct cli *c)
 {
 	if (c->opt.host.n && c->argc)
@@ -110,7 +97,7 @@ int cmd_replay(struct cli *c)
 	status = CLI_USAGE;
 	rc = load_play(c, &play);
 	if (rc == 0)
-		rc = check_output(c, &play);
+		rc = cli_out_inputs(c, play.path, play.n);
 	if (rc < 0) {
 		cli_fail(c, CLI_USAGE);
 		goto out;

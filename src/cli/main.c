@@ -22,6 +22,13 @@ static const struct cli_verb verbs[] = {
 	 "  cxlmemsim replay -t cxltopo/pool.yaml w.cxlt\n"
 	 "  cxlmemsim replay -t pool.yaml -P first-touch,hot-local -s 75,50 --explain w.cxlt\n",
 	 cli_opts_replay, false, cmd_replay},
+	{"sweep", "evaluate a recording against many variants of a topology",
+	 "cxlmemsim sweep [options] -t FILE --set KEY=VALUES RECORDING",
+	 "  cxlmemsim sweep -t one-switch.yaml --set devices.mem0.latency=150ns..600ns/50ns "
+	 "w.cxlt\n"
+	 "  cxlmemsim sweep -t a.yaml --set devices.mem0.link.width=4,8,16 --set "
+	 "host.cpu.rob=256,512 -s 50,0 -j 2 -o s.csv w.cxlt\n",
+	 cli_opts_sweep, false, cmd_sweep},
 	{"report", "show a JSON result as text or CSV", "cxlmemsim report [options] RESULT.json",
 	 "  cxlmemsim report --explain result.json\n", cli_opts_report, false, cmd_report},
 	{"diff", "compare two JSON results split by split",
@@ -45,7 +52,7 @@ static const struct cli_verb verbs[] = {
 	 "  cxlmemsim help replay\n", cli_opts_help, false, cmd_help},
 };
 /* Verbs of the design that nothing here implements so far. */
-static const char *const later[] = {"import", "calibrate", "sweep", "advise", NULL};
+static const char *const later[] = {"import", "calibrate", "advise", NULL};
 
 size_t cli_verb_count(void)
 {
@@ -136,6 +143,7 @@ int main(int argc, char **argv)
 	cxms_strs_fini(&c.opt.topology);
 	cxms_strs_fini(&c.opt.policy);
 	cxms_strs_fini(&c.opt.host);
+	cxms_strs_fini(&c.opt.set);
 	/* what printf() still holds must arrive, or the exit code lies */
 	if (status == CLI_OK && (fflush(stdout) != 0 || ferror(stdout))) {
 		cxms_fail_sys(&c.err, errno ? errno : EIO, "cannot write standard output");

@@ -40,6 +40,7 @@ struct loaded {
 	struct cxms_server server;
 	struct cxms_calendar curve; /* CURVE: bytes at the peak of the read share */
 	uint32_t bits;
+	uint64_t late;
 	double kept[BACK_MOST + 1]; /* (1 - weight)^i */
 	struct bucket ring[1u << RING_BITS];
 };
@@ -138,6 +139,8 @@ static void look_back(struct loaded *l, struct bucket *b)
 static struct bucket *bucket_at(struct loaded *l, uint64_t number)
 {
 	struct bucket *b = slot(l, number);
+	if (b->number > number + 1) /* its own is forgotten */
+		return b;
 	if (b->number != number + 1) {
 		*b = (struct bucket){.number = number + 1};
 		for (uint32_t i = 1; i <= BACK_MOST && i <= number && !b->back; i++)
@@ -152,8 +155,12 @@ static uint64_t request(struct cxms_device *d, bool write, uint64_t dpa, uint64_
 {
 	struct loaded *l = d->state;
 	(void)dpa;
-	struct bucket *b = bucket_at(l, at_ps >> l->bits);
-	b->lines[write]++;
+	uint64_t number = at_ps >> l->bits;
+	struct bucket *b = bucket_at(l, number);
+	if (b->number == number + 1)
+		b->lines[write]++;
+	else
+		l->late++;
 	uint64_t wait = l->curve.slot ? cxms_calendar_take_ps(&l->curve, at_ps, b->service_ps) : 0;
 	return wait > b->added_ps ? wait : b->added_ps;
 }
@@ -162,6 +169,7 @@ static void sums(const struct cxms_device *d, struct cxms_device_sums *out)
 {
 	const struct loaded *l = d->state;
 	cxms_device_sum(&l->curve, out);
+	out->late += l->late;
 }
 
 const struct cxms_device_ops cxms_device_loaded = {init, request, sums, fini};

@@ -12,7 +12,8 @@ struct cxms_result;
 /** all append to @out; out->failed tells of memory */
 void cxms_report_text(const struct cxms_result *r, bool explain, struct cxms_buf *out);
 int cxms_report_json(const struct cxms_result *r, struct cxms_buf *out, struct cxms_err *err);
-/** one row per result, fixed columns, header row, RFC 4180 quoting, lines end with \n */
+/** one row per result, fixed columns, header row, RFC 4180 quoting, lines end with \n; of a sweep
+ * the keys stand in front */
 void cxms_report_csv(const struct cxms_result *r, struct cxms_buf *out);
 /**
  * cxms_report_from_json() - a result file shown as text, as cxms_report_text() shows the result

@@ -38,6 +38,15 @@ static void put_slowest(const struct cxms_split_result *s, struct cxms_buf *out)
 		cxms_buf_printf(out, ",,,");
 }
 
+/* A cell for each key of a sweep: the name or the value. */
+static void put_axes(const struct cxms_axes *a, const char *const *cell, struct cxms_buf *out)
+{
+	for (size_t i = 0; i < a->n_key; i++) {
+		put_text(out, cell[i]);
+		cxms_buf_put_u8(out, ',');
+	}
+}
+
 static bool has_tenants(const struct cxms_result *r)
 {
 	for (size_t i = 0; i < r->n_split; i++)
@@ -50,6 +59,8 @@ static bool has_tenants(const struct cxms_result *r)
 static void put_what(const struct cxms_result *r, const struct cxms_split_result *s,
 		     struct cxms_buf *out)
 {
+	if (r->axes)
+		put_axes(r->axes, r->axes->value + s->topology * r->axes->n_key, out);
 	put_text(out, r->topo[s->topology]->file);
 	cxms_buf_put_u8(out, ',');
 	put_text(out, r->topo[s->topology]->name);
@@ -92,6 +103,8 @@ static void put_row(const struct cxms_result *r, const struct cxms_split_result 
 void cxms_report_csv(const struct cxms_result *r, struct cxms_buf *out)
 {
 	bool tenants = has_tenants(r), requests = rpt_has_requests(r->split, r->n_split);
+	if (r->axes)
+		put_axes(r->axes, r->axes->key, out);
 	cxms_buf_printf(out,
 			"topology_file,topology,policy,asked_pct,local_pct,slowdown,slowdown_lo,"
 			"slowdown_hi,sampling_half_width,model_half_width,time_ns");

@@ -96,6 +96,13 @@ const struct rpt_field rpt_split_fields[] = {
 	{NULL, RPT_F64, 0},
 };
 
+const struct rpt_field rpt_migration_fields[] = {
+	FIELD(struct cxms_split_result, "bytes", RPT_U64, migrated_bytes),
+	FIELD(struct cxms_split_result, "promotions", RPT_U64, promotions),
+	FIELD(struct cxms_split_result, "demotions", RPT_U64, demotions),
+	{NULL, RPT_F64, 0},
+};
+
 const struct rpt_field rpt_thread_fields[] = {
 	FIELD(struct cxms_thread_result, "pid", RPT_U32, pid),
 	FIELD(struct cxms_thread_result, "tid", RPT_U32, tid),

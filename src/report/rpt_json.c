@@ -134,13 +134,15 @@ static struct cxms_json *topologies(const struct cxms_result *r)
 	return a;
 }
 
-/* Every page stays where the policy put it: nothing migrates. */
-static struct cxms_json *migration(void)
+/* The keys that a sweep varied, and each topology's values of them. */
+static struct cxms_json *axes(const struct cxms_axes *a, size_t n_topo)
 {
 	struct cxms_json *o = cxms_json_object();
-	cxms_json_set(o, "bytes", cxms_json_u64(0));
-	cxms_json_set(o, "promotions", cxms_json_u64(0));
-	cxms_json_set(o, "demotions", cxms_json_u64(0));
+	struct cxms_json *points = cxms_json_array();
+	cxms_json_set(o, "keys", strings(a->key, a->n_key));
+	for (size_t i = 0; i < n_topo; i++)
+		cxms_json_push(points, strings(a->value + i * a->n_key, a->n_key));
+	cxms_json_set(o, "points", points);
 	return o;
 }
 
@@ -206,7 +208,7 @@ static struct cxms_json *split(const struct cxms_split_result *s)
 	cxms_json_set(o, "servers", servers(s));
 	set_str(o, "binding", s->binding[0] ? s->binding : NULL);
 	cxms_json_set(o, "targets", targets(s));
-	cxms_json_set(o, "migration", migration());
+	cxms_json_set(o, "migration", object_of(s, rpt_migration_fields));
 	return o;
 }
 
@@ -305,6 +307,8 @@ static struct cxms_json *document(const struct cxms_result *r, const struct rpt_
 	cxms_json_set(root, "recorded_on", recorded_on(r));
 	cxms_json_set(root, "source", source(r));
 	cxms_json_set(root, "topologies", topologies(r));
+	if (r->axes)
+		cxms_json_set(root, "sweep", axes(r->axes, r->n_topo));
 	cxms_json_set(root, "seed", cxms_json_u64(r->seed));
 	cxms_json_set(root, "confidence_pct", cxms_json_num(r->confidence_pct));
 	for (size_t i = 0; i < r->n_split; i++)

@@ -233,7 +233,10 @@ static void load_split(struct load *ld, const struct cxms_cfg_node *n, struct cx
 	const struct cxms_cfg_node *asked = cxms_cfg_get(n, "split");
 	const struct cxms_cfg_node *causes = cxms_cfg_get(n, "causes_ns");
 	void *room = NULL;
+	const struct cxms_cfg_node *migration = cxms_cfg_get(n, "migration");
 	load_fields(ld, n, rpt_split_fields, s);
+	if (migration)
+		load_fields(ld, migration, rpt_migration_fields, s);
 	s->policy = load_str(ld, n, "policy");
 	s->split_kind = load_str(ld, asked, "kind");
 	s->asked_pct = load_f64(ld, asked, "asked_pct");

@@ -79,8 +79,8 @@ struct rpt_field {
 /* One table each for writing and for reading: nothing is written that cannot be read back. */
 extern const struct rpt_field rpt_basis_fields[], rpt_site_fields[], rpt_split_fields[],
 	rpt_thread_fields[], rpt_target_fields[], rpt_request_fields[], rpt_tenant_fields[],
-	rpt_server_fields[], rpt_exact_fields[], rpt_exact_host_fields[], rpt_exact_cache_fields[],
-	rpt_exact_prefetch_fields[];
+	rpt_server_fields[], rpt_migration_fields[], rpt_exact_fields[], rpt_exact_host_fields[],
+	rpt_exact_cache_fields[], rpt_exact_prefetch_fields[];
 
 /** struct rpt_loaded - a result read back; topologies hold only file, name and sha256 */
 struct rpt_loaded {

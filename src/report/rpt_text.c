@@ -229,6 +229,21 @@ static void put_causes(const struct cxms_split_result *s, size_t n, struct cxms_
 	}
 }
 
+static void put_moves(const struct cxms_split_result *s, size_t n, struct cxms_buf *out)
+{
+	bool any = false;
+	for (size_t i = 0; i < n; i++)
+		any = any || s[i].promotions + s[i].demotions > 0;
+	if (!any)
+		return;
+	cxms_buf_printf(out,
+			"\n  pages that moved\n  local %%       bytes    to local      to CXL\n");
+	for (size_t i = 0; i < n; i++)
+		cxms_buf_printf(out, "  %7.1f  %10s  %10" PRIu64 "  %10" PRIu64 "\n",
+				s[i].local_pct, cxms_fmt_bytes(RPT_FMT, s[i].migrated_bytes),
+				s[i].promotions, s[i].demotions);
+}
+
 static void put_target(const struct cxms_target_result *t, struct cxms_buf *out)
 {
 	cxms_buf_printf(out, "  %-16.16s  %9s  %9s  %9s  %10s  %10s  %6s\n", t->name,
@@ -334,6 +349,7 @@ static void put_groups(const struct cxms_result *r, struct cxms_buf *out)
 		put_slowdowns(s, n, r->confidence_pct, out);
 		put_tenants(s, n, r->confidence_pct, out);
 		put_causes(s, n, out);
+		put_moves(s, n, out);
 		put_targets(s, n, out);
 		put_requests(s, n, out);
 		put_threads(s, n, out);

@@ -15,6 +15,8 @@ static const struct cxms_memory *memory_of(const struct cxms_fabric *f, size_t s
 		return NULL;
 	if (f->part[server].part == CXMS_PART_LOCAL)
 		return &f->topo->host.local_memory;
+	if (f->part[server].part != CXMS_PART_DEVICE)
+		return NULL;
 	int dev = cxms_topo_find(f->topo, f->part[server].name);
 	return dev >= 0 ? &f->topo->dev[dev].memory : NULL;
 }

@@ -475,6 +475,14 @@ static void set_sources(struct cxms_event_loop *l, const struct cxms_solve *s)
 		sift(l, i);
 }
 
+/* Requests that a page buffer lacks are those of its memdev. */
+static size_t shown_as(const struct cxms_fabric *f, size_t target)
+{
+	const struct cxms_fabric_target *t = &f->target[target];
+	return t->page_bytes > 0 ? target / f->n_host_target * f->n_host_target + t->miss_of
+				 : target;
+}
+
 static void take_stock(struct cxms_event_loop *l, struct cxms_solve *s)
 {
 	for (uint32_t t = 0; t < l->fabric->n_target; t++) {
@@ -486,7 +494,7 @@ static void take_stock(struct cxms_event_loop *l, struct cxms_solve *s)
 		for (size_t i = 0; i < s->n_thread; i++)
 			lines += s->thread[i].demand[t].reads;
 		if (y->reads)
-			cxms_hist_merge(&l->total[t], &y->hist,
+			cxms_hist_merge(&l->total[shown_as(l->fabric, t)], &y->hist,
 					(uint64_t)llround(WEIGHT_UNIT * lines / (double)y->reads));
 	}
 }

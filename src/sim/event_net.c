@@ -150,7 +150,8 @@ static void add_caps(struct limit *l, struct step *to, size_t *n)
 /* The fabric's includes the mean of the device's tail, which the device adds one by one. */
 static uint64_t idle_of(const struct cxms_fabric *f, const struct cxms_fabric_target *t)
 {
-	int dev = f->topo ? cxms_topo_find(f->topo, t->name) : -1;
+	bool by_file = f->topo && t->page_bytes <= 0; /* what a page buffer lacks is no device */
+	int dev = by_file ? cxms_topo_find(f->topo, t->name) : -1;
 	return dev >= 0 ? cxms_topo_idle_ps(f->topo, dev) : (uint64_t)t->idle_ps;
 }
 

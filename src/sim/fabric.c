@@ -25,6 +25,7 @@ struct plan {
 	const struct cxms_topo *topo;
 	struct cxms_fabric *f;
 	size_t *device;		/* [dev] */
+	size_t *medium;		/* [dev] */
 	size_t *link;		/* [host][dev] */
 	size_t *local, *bridge; /* [host] */
 	struct cxms_err *err;
@@ -251,6 +252,30 @@ static int add_local(struct plan *p, size_t host, double idle_ps)
 	return rc;
 }
 
+static bool is_paged(const struct cxms_dev *d)
+{
+	return d->type == CXMS_DEV_MEMDEV &&
+	       (d->memory.model == CXMS_MODEL_SSD || d->memory.model == CXMS_MODEL_FAR);
+}
+
+/*
+ * A line that misses moves a page, and `depth` of them are fetched at a time: in lines, the medium
+ * has its bandwidth, or what Little's law leaves of its depth, divided by the lines of a page.
+ */
+static struct cxms_server medium_server(const struct cxms_memory *m)
+{
+	double page = (double)m->page_bytes;
+	double fetch_s = (double)m->fetch_ps / (double)CXMS_PS_PER_S;
+	double rate = cap_of(m->backing_bytes_per_s);
+	if (fetch_s > 0 && m->depth > 0)
+		rate = fmin(rate, m->depth * page / fetch_s);
+	return (struct cxms_server){.kind = CXMS_SERVER_DEVICE,
+				    .read_cap = INFINITY,
+				    .write_cap = INFINITY,
+				    .total_cap = rate * CXMS_LINE_BYTES / page,
+				    .shape = CXMS_SHAPE_MD1};
+}
+
 static int add_device(struct plan *p, size_t dev)
 {
 	const struct cxms_dev *d = &p->topo->dev[dev];
@@ -262,6 +287,9 @@ static int add_device(struct plan *p, size_t dev)
 	if (rc)
 		return rc;
 	p->device[dev] = add_server(p, s, d->name, CXMS_PART_DEVICE, CXMS_PART_SHARED);
+	if (is_paged(d))
+		p->medium[dev] = add_server(p, medium_server(&d->memory), d->name, CXMS_PART_MEDIUM,
+					    CXMS_PART_SHARED);
 	add_links(p, dev);
 	return 0;
 }
@@ -330,6 +358,34 @@ static int build_memdev(const struct plan *p, size_t host, int dev, struct cxms_
 	return 0;
 }
 
+/* The way of a request whose page the buffer lacks: it waits for the page besides. */
+static int build_misses(const struct plan *p, int dev, const struct cxms_fabric_target *hit,
+			size_t hit_target, struct cxms_fabric_target *out)
+{
+	const struct cxms_memory *m = &p->topo->dev[dev].memory;
+	*out = *hit;
+	out->idle_ps += (double)m->fetch_ps + (double)m->fault_ps;
+	out->miss_of = hit_target;
+	out->page_bytes = (double)m->page_bytes;
+	out->buffer_bytes = (double)m->buffer_bytes;
+	out->n_server = 0;
+	out->server = calloc(hit->n_server + 1, sizeof(*out->server));
+	if (!out->server)
+		return -ENOMEM;
+	pass(out, p->medium[dev]);
+	for (size_t i = 0; i < hit->n_server; i++)
+		pass(out, hit->server[i]);
+	return 0;
+}
+
+static size_t count_paged(const struct cxms_topo *t)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < t->n_memdev; i++)
+		n += is_paged(&t->dev[t->memdev[i]]);
+	return n;
+}
+
 static int build_local(const struct plan *p, size_t host, double idle_ps,
 		       struct cxms_fabric_target *out)
 {
@@ -363,6 +419,11 @@ static int build_targets(const struct plan *p, const double *local_ps)
 			return -ENOMEM;
 		for (size_t i = 0; i < t->n_memdev; i++)
 			if (build_memdev(p, h, t->memdev[i], &target[i + 1]))
+				return -ENOMEM;
+		size_t at = f->n_shown;
+		for (size_t i = 0; i < t->n_memdev; i++)
+			if (is_paged(&t->dev[t->memdev[i]]) &&
+			    build_misses(p, t->memdev[i], &target[i + 1], i + 1, &target[at++]))
 				return -ENOMEM;
 	}
 	return 0;
@@ -401,19 +462,20 @@ static int build_regions(const struct plan *p)
 
 static int plan_init(struct plan *p, const struct cxms_topo *topo, struct cxms_fabric *f)
 {
-	size_t most = f->n_host * (topo->n_dev + 2) + topo->n_dev;
+	size_t most = f->n_host * (topo->n_dev + 2) + 2 * topo->n_dev;
 	p->topo = topo;
 	p->f = f;
 	f->target = calloc(f->n_target, sizeof(*f->target));
 	f->server = calloc(most, sizeof(*f->server));
 	f->part = calloc(most, sizeof(*f->part));
+	p->medium = calloc(topo->n_dev, sizeof(*p->medium));
 	p->device = calloc(topo->n_dev, sizeof(*p->device));
 	p->link = calloc(f->n_host * topo->n_dev, sizeof(*p->link));
 	p->local = calloc(f->n_host, sizeof(*p->local));
 	p->bridge = calloc(f->n_host, sizeof(*p->bridge));
 	f->curve = calloc(f->n_host + topo->n_dev, sizeof(*f->curve));
-	return f->target && f->server && f->part && p->device && p->link && p->local && p->bridge &&
-			       f->curve
+	return f->target && f->server && f->part && p->device && p->medium && p->link && p->local &&
+			       p->bridge && f->curve
 		       ? 0
 		       : -ENOMEM;
 }
@@ -421,6 +483,7 @@ static int plan_init(struct plan *p, const struct cxms_topo *topo, struct cxms_f
 static void plan_fini(struct plan *p)
 {
 	free(p->device);
+	free(p->medium);
 	free(p->link);
 	free(p->local);
 	free(p->bridge);
@@ -433,11 +496,12 @@ int cxms_fabric_build_hosts(const struct cxms_topo *topo, const double *mem_late
 	double *local_ps = calloc(n_host, sizeof(*local_ps));
 	*out = (struct cxms_fabric){.topo = topo,
 				    .n_host = n_host,
-				    .n_host_target = topo->n_memdev + 1,
-				    .n_target = n_host * (topo->n_memdev + 1),
+				    .n_host_target = topo->n_memdev + 1 + count_paged(topo),
+				    .n_shown = topo->n_memdev + 1,
 				    .l1d_mshrs = topo->host.l1d_mshrs,
 				    .l2_mshrs = topo->host.l2_mshrs,
 				    .rob = topo->host.rob};
+	out->n_target = n_host * out->n_host_target;
 	int rc = local_ps ? plan_init(&plan, topo, out) : -ENOMEM;
 	for (size_t h = 0; h < n_host && !rc; h++)
 		local_ps[h] = topo->host.local_latency_auto ? mem_latency_ps[h]

@@ -22,6 +22,9 @@ struct cxms_fabric_target {
 	size_t *server;	       /* indices into cxms_fabric.server, from the device up */
 	double capacity_bytes; /* INFINITY when not stated */
 	double cxl_share; /* of the bytes on CXL: what its region and weight give it; local: 0 */
+	/* behind those shown: requests to target @miss_of that its page buffer lacks; else 0 */
+	size_t miss_of;
+	double page_bytes, buffer_bytes;
 };
 
 /** struct cxms_fabric_region - memdevs that share pages */
@@ -37,6 +40,7 @@ enum cxms_part {
 	CXMS_PART_LOCAL,
 	CXMS_PART_BRIDGE, /* what local and CXL traffic of a host share */
 	CXMS_PART_DEVICE, /* a memdev, or the inside of a switch */
+	CXMS_PART_MEDIUM, /* what fills the page buffer of a memdev */
 	CXMS_PART_LINK	  /* to the upstream of the device it is named after */
 };
 #define CXMS_PART_SHARED UINT32_MAX
@@ -58,6 +62,7 @@ struct cxms_fabric_part {
 struct cxms_fabric {
 	const struct cxms_topo *topo; /* borrowed: what it was built of; NULL = made by hand */
 	size_t n_host, n_host_target;
+	size_t n_shown; /* of a host: local and the memdevs; misses of page buffers follow */
 	size_t n_target, n_server; /* of all hosts */
 	struct cxms_fabric_target *target;
 	struct cxms_server *server;

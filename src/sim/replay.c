@@ -124,6 +124,7 @@ static int add_bench(struct replay *r, const struct cxms_topo *topo, struct cxms
 	for (size_t k = 0; k < r->n; k++) {
 		struct subject *s = &r->subject[k];
 		b->stage[k] = (struct cxms_stage){.cfg = r->cfg,
+						  .topo = topo,
 						  .rec = &s->rec,
 						  .cells = &s->cells,
 						  .loads = s->loads,
@@ -313,6 +314,19 @@ static void replay_fini(struct replay *r)
 	cxms_result_free(r->result);
 }
 
+/* The cost of a page that moves has no source: listed where pages moved. */
+static void assume_moves(struct cxms_result *out)
+{
+	static const struct cxms_assumed move = {
+		"model.move_page", "2us", "time of a page that moves beside its bytes", false};
+	for (size_t i = 0; i < out->n_split; i++)
+		if (out->split[i].promotions + out->split[i].demotions > 0 &&
+		    out->n_assumed < CXMS_MODEL_ASSUMED) {
+			out->assumed[out->n_assumed++] = move;
+			return;
+		}
+}
+
 static int replay_sampled(const struct cxms_host_trace *host, size_t n,
 			  const struct cxms_replay_cfg *cfg, struct cxms_result **out,
 			  struct cxms_err *err)
@@ -331,6 +345,7 @@ static int replay_sampled(const struct cxms_host_trace *host, size_t n,
 		rc = evaluate(&r, err);
 	if (!rc) {
 		cxms_basis_assumed(r.result);
+		assume_moves(r.result);
 		judge_topologies(cfg, CXMS_TOPO_FOR_SAMPLED, &r.result->warnings);
 		r.result->basis = r.subject[0].basis;
 		for (size_t k = 0; k < n; k++)

@@ -49,7 +49,7 @@ struct cxms_target_result {
 struct cxms_server_result {
 	const char *host; /* the only one that uses it; NULL: shared, or there is one only */
 	const char *name; /* of the device, "local", "bridge"; borrowed */
-	const char *part; /* "link_up", "link_down", "device", "bridge", "local" */
+	const char *part; /* "link_up", "link_down", "device", "medium", "bridge", "local" */
 	double utilization_ratio; /* of its capacity, mean over the predicted time */
 	double read_bytes_per_s, write_bytes_per_s; /* payload, over the predicted time */
 	double wait_ns;				    /* mean of its requests, both directions */
@@ -74,6 +74,8 @@ struct cxms_split_result {
 	double sampling_half_width, model_half_width;
 	uint64_t time_ns;
 	uint64_t causes_ns[CXMS_CAUSE_COUNT];
+	/* pages that moved while capacity came and went, to local memory and away from it */
+	uint64_t migrated_bytes, promotions, demotions;
 	size_t n_thread;
 	struct cxms_thread_result *thread;
 	size_t n_target;
@@ -132,6 +134,13 @@ struct cxms_exact_result {
 	uint64_t watch_ns; /* wall time under the tool */
 };
 
+/** struct cxms_axes - what a sweep varied: keys of the topology files, and their values as text */
+struct cxms_axes {
+	size_t n_key;
+	const char *const *key;	  /* dotted: "devices.mem0.latency" */
+	const char *const *value; /* [topology][key] */
+};
+
 struct cxms_result {
 	enum cxms_status status;
 	struct cxms_facts facts;
@@ -144,6 +153,7 @@ struct cxms_result {
 	double confidence_pct; /* 90 */
 	size_t n_topo;
 	const struct cxms_topo *const *topo; /* borrowed from the caller of the replay */
+	const struct cxms_axes *axes;	     /* of a sweep, else NULL; borrowed from the caller */
 	size_t n_split;
 	struct cxms_split_result *split; /* topology-major, then policy, then split order asked */
 	struct cxms_basis basis;

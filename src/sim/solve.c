@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/units.h"
@@ -11,9 +12,109 @@
  */
 #define ROOT_TOLERANCE 1e-8
 #define ROOT_MAX_STEPS 200u
-/* Both starting points are tried from this utilisation on; below it the map is a contraction. */
+/* Steps of all servers at once end here: the step that is still taken leaves far less. */
+#define STEP_TOLERANCE 1e-7
+#define STEP_MAX       30u
+/* A server below this utilisation hardly answers to its load: the map is a contraction in its wait.
+ * One server above it has one solution still, since what it asks falls with its wait; several need
+ * not, and both starting points are tried. */
 #define BUSY	 0.5
 #define PS_PER_S ((double)CXMS_PS_PER_S)
+
+/* Sums over the targets of a thread. */
+struct sums {
+	double change, demand, all;
+};
+
+/* One server's last point of its secant, and the slope found last: what is asked against the wait.
+ */
+struct secant {
+	double wait, asked, slope;
+};
+
+struct cxms_solve_room {
+	size_t *first;		/* [server + 1] into through */
+	uint32_t *through;	/* targets whose way leads through the server, each once */
+	struct cxms_load *rate; /* [target] lines per second */
+	struct secant *secant;	/* [server] */
+	double *kept;		/* [server] waits to come back to */
+	bool *bounded;		/* [server] waits at some load */
+	size_t n_active;	/* servers that can wait in this epoch: bounded, and read from */
+	size_t *active;
+	struct sums *rest; /* [thread] of the targets that do not pass the server in work */
+};
+
+/* fmax() without the care for NaN, which costs a call. */
+static double larger(double a, double b)
+{
+	return a > b ? a : b;
+}
+
+static bool is_first(const struct cxms_fabric_target *t, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (t->server[k] == t->server[i])
+			return false;
+	return true;
+}
+
+static void list_targets(const struct cxms_fabric *f, struct cxms_solve_room *r)
+{
+	for (size_t t = 0; t < f->n_target; t++)
+		for (size_t i = 0; i < f->target[t].n_server; i++)
+			r->first[f->target[t].server[i] + 1] += is_first(&f->target[t], i);
+	for (size_t v = 0; v < f->n_server; v++)
+		r->first[v + 1] += r->first[v];
+	for (size_t t = 0; t < f->n_target; t++)
+		for (size_t i = 0; i < f->target[t].n_server; i++)
+			if (is_first(&f->target[t], i))
+				r->through[r->first[f->target[t].server[i]]++] = (uint32_t)t;
+	memmove(r->first + 1, r->first, f->n_server * sizeof(*r->first));
+	r->first[0] = 0;
+}
+
+struct cxms_solve_room *cxms_solve_room_new(const struct cxms_fabric *f, size_t n_thread)
+{
+	static const struct cxms_load any = {1, 1};
+	struct cxms_solve_room *r = calloc(1, sizeof(*r));
+	size_t steps = 1;
+	for (size_t t = 0; t < f->n_target; t++)
+		steps += f->target[t].n_server;
+	if (!r)
+		return NULL;
+	r->first = calloc(f->n_server + 1, sizeof(*r->first));
+	r->through = calloc(steps, sizeof(*r->through));
+	r->rate = calloc(f->n_target + 1, sizeof(*r->rate));
+	r->secant = calloc(f->n_server + 1, sizeof(*r->secant));
+	r->kept = calloc(f->n_server + 1, sizeof(*r->kept));
+	r->bounded = calloc(f->n_server + 1, sizeof(*r->bounded));
+	r->active = calloc(f->n_server + 1, sizeof(*r->active));
+	r->rest = calloc(n_thread + 1, sizeof(*r->rest));
+	if (!r->first || !r->through || !r->rate || !r->secant || !r->kept || !r->bounded ||
+	    !r->active || !r->rest) {
+		cxms_solve_room_free(r);
+		return NULL;
+	}
+	list_targets(f, r);
+	for (size_t v = 0; v < f->n_server; v++)
+		r->bounded[v] = cxms_server_utilization(&f->server[v], &any) > 0;
+	return r;
+}
+
+void cxms_solve_room_free(struct cxms_solve_room *r)
+{
+	if (!r)
+		return;
+	free(r->first);
+	free(r->through);
+	free(r->rate);
+	free(r->secant);
+	free(r->kept);
+	free(r->bounded);
+	free(r->active);
+	free(r->rest);
+	free(r);
+}
 
 double cxms_solve_latency_ps(const struct cxms_solve *s, size_t t)
 {
@@ -24,26 +125,33 @@ double cxms_solve_latency_ps(const struct cxms_solve *s, size_t t)
 	return ps;
 }
 
-static void solve_thread(struct cxms_solve *s, struct cxms_solve_thread *th)
+static void add_target(const struct cxms_solve_thread *th, size_t t, double latency,
+		       struct sums *sum)
 {
-	double change = 0, demand = 0, all = 0;
-	for (size_t t = 0; t < s->fabric->n_target; t++) {
-		const struct cxms_demand *d = &th->demand[t];
-		double latency = s->latency_ps[t];
-		change += fmax(0, d->stall_ps + d->waits * (latency - th->mem_ps)) - d->stall_ps;
-		demand += (d->reads - d->prefetched) * (latency + th->walk_ps);
-		all += d->reads * (latency + th->walk_ps);
-	}
-	double by_latency = th->cpu_ps + change;
-	double by_misses = th->kernel_ps + fmax(demand / th->demand_limit, all / th->all_limit);
-	th->new_cpu_ps = fmax(by_latency, by_misses);
+	const struct cxms_demand *d = &th->demand[t];
+	double fill = latency + th->walk_ps;
+	sum->change += larger(0, d->stall_ps + d->waits * (latency - th->mem_ps)) - d->stall_ps;
+	sum->demand += (d->reads - d->prefetched) * fill;
+	sum->all += d->reads * fill;
+}
+
+static void set_time(struct cxms_solve_thread *th, const struct sums *sum)
+{
+	double by_latency = th->cpu_ps + sum->change;
+	double by_misses =
+		th->kernel_ps + larger(sum->demand / th->demand_limit, sum->all / th->all_limit);
+	th->new_cpu_ps = larger(by_latency, by_misses);
 	th->bound_ps = th->new_cpu_ps - by_latency;
 }
 
 void cxms_solve_times(struct cxms_solve *s)
 {
-	for (size_t i = 0; i < s->n_thread; i++)
-		solve_thread(s, &s->thread[i]);
+	for (size_t i = 0; i < s->n_thread; i++) {
+		struct sums sum = {0};
+		for (size_t t = 0; t < s->fabric->n_target; t++)
+			add_target(&s->thread[i], t, s->latency_ps[t], &sum);
+		set_time(&s->thread[i], &sum);
+	}
 }
 
 static void update(struct cxms_solve *s)
@@ -53,81 +161,215 @@ static void update(struct cxms_solve *s)
 	cxms_solve_times(s);
 }
 
-static bool passes(const struct cxms_fabric_target *t, size_t server)
+/* Threads a picosecond of wall time, or 0. */
+static double pace(const struct cxms_solve_thread *th)
 {
-	for (size_t i = 0; i < t->n_server; i++)
-		if (t->server[i] == server)
-			return true;
-	return false;
+	double wall = th->wall_ps - th->cpu_ps + th->new_cpu_ps;
+	return wall > 0 ? PS_PER_S / wall : 0;
+}
+
+/* What each target is asked for at the threads' times. */
+static void set_rates(struct cxms_solve *s)
+{
+	struct cxms_load *rate = s->room->rate;
+	memset(rate, 0, s->fabric->n_target * sizeof(*rate));
+	for (size_t i = 0; i < s->n_thread; i++) {
+		const struct cxms_demand *d = s->thread[i].demand;
+		double per_s = pace(&s->thread[i]);
+		for (size_t t = 0; t < s->fabric->n_target; t++) {
+			rate[t].read_lines_per_s += d[t].reads * per_s;
+			rate[t].write_lines_per_s += d[t].writes * per_s;
+		}
+	}
 }
 
 static struct cxms_load load_on(const struct cxms_solve *s, size_t server)
 {
+	const struct cxms_solve_room *r = s->room;
 	struct cxms_load load = {0};
-	for (size_t t = 0; t < s->fabric->n_target; t++) {
-		if (!passes(&s->fabric->target[t], server))
-			continue;
-		for (size_t i = 0; i < s->n_thread; i++) {
-			const struct cxms_solve_thread *th = &s->thread[i];
-			double wall = th->wall_ps - th->cpu_ps + th->new_cpu_ps;
-			if (wall <= 0)
-				continue;
-			load.read_lines_per_s += th->demand[t].reads / wall * PS_PER_S;
-			load.write_lines_per_s += th->demand[t].writes / wall * PS_PER_S;
-		}
+	for (size_t i = r->first[server]; i < r->first[server + 1]; i++) {
+		load.read_lines_per_s += r->rate[r->through[i]].read_lines_per_s;
+		load.write_lines_per_s += r->rate[r->through[i]].write_lines_per_s;
 	}
 	return load;
 }
 
-/* What the server would add at the load that its wait @w leaves, less @w: falls with w. */
-static double excess(struct cxms_solve *s, size_t server, double w)
+static double asked_ps(const struct cxms_solve *s, size_t server, const struct cxms_load *load)
 {
-	s->wait_ps[server] = w;
-	update(s);
-	struct cxms_load load = load_on(s, server);
-	return cxms_server_wait_ps(&s->fabric->server[server], &load) - w;
+	return cxms_server_wait_ps(&s->fabric->server[server], load);
 }
 
-/* Root of the falling function excess(): bracket by doubling, then Illinois, halving where
- * infinite. */
-static void solve_server(struct cxms_solve *s, size_t server, double scale)
+static bool is_read(const struct cxms_solve *s, size_t server)
 {
-	double lo = 0, f_lo = excess(s, server, 0);
-	if (f_lo <= scale * ROOT_TOLERANCE) {
-		s->wait_ps[server] = fmax(0, f_lo);
-		return;
+	const struct cxms_solve_room *r = s->room;
+	for (size_t i = r->first[server]; i < r->first[server + 1]; i++)
+		for (size_t k = 0; k < s->n_thread; k++)
+			if (s->thread[k].demand[r->through[i]].reads > 0)
+				return true;
+	return false;
+}
+
+/* The others have no wait, whatever they were left with. */
+static void list_active(struct cxms_solve *s)
+{
+	struct cxms_solve_room *r = s->room;
+	r->n_active = 0;
+	for (size_t v = 0; v < s->fabric->n_server; v++) {
+		if (r->bounded[v] && is_read(s, v))
+			r->active[r->n_active++] = v;
+		else
+			s->wait_ps[v] = 0;
 	}
-	double hi = isfinite(f_lo) ? f_lo : scale, f_hi = excess(s, server, hi);
-	for (unsigned i = 0; f_hi > 0 && i < ROOT_MAX_STEPS; i++) {
-		lo = hi;
-		f_lo = f_hi;
-		hi *= 2;
-		f_hi = excess(s, server, hi);
-	}
-	int side = 0;
-	for (unsigned i = 0; i < ROOT_MAX_STEPS && hi - lo > (scale + hi) * ROOT_TOLERANCE; i++) {
-		double mid =
-			isfinite(f_lo) ? (lo * f_hi - hi * f_lo) / (f_hi - f_lo) : (lo + hi) / 2;
-		if (!(mid > lo && mid < hi))
-			mid = (lo + hi) / 2;
-		double f = excess(s, server, mid);
-		if (fabs(f) <= (scale + hi) * ROOT_TOLERANCE) {
-			s->wait_ps[server] = mid;
-			return;
+}
+
+/* Where the secant through this point and the last one meets the wait that is asked. */
+static double next_wait(struct secant *last, double wait, double asked, bool known)
+{
+	double run = wait - last->wait, rise = asked - last->asked;
+	if (known && rise * run < 0) /* the wait asked falls with the wait */
+		last->slope = rise / run;
+	last->wait = wait;
+	last->asked = asked;
+	return larger(0, wait + (asked - wait) / (1 - last->slope));
+}
+
+/*
+ * All servers step at once. False where that leads nowhere: a wait without bound, or steps that do
+ * not shrink. The residual is that of the point from which the last step was taken.
+ */
+static bool step_together(struct cxms_solve *s, double scale)
+{
+	double before = INFINITY;
+	for (unsigned k = 0; k < STEP_MAX; k++) {
+		double moved = 0;
+		update(s);
+		set_rates(s);
+		for (size_t i = 0; i < s->room->n_active; i++) {
+			size_t v = s->room->active[i];
+			struct cxms_load load = load_on(s, v);
+			double wait = s->wait_ps[v], asked = asked_ps(s, v, &load);
+			if (!isfinite(asked))
+				return false;
+			moved = larger(moved, fabs(asked - wait) / (scale + wait));
+			s->wait_ps[v] = next_wait(&s->room->secant[v], wait, asked, k > 0);
 		}
-		if (f > 0) {
+		if (moved <= STEP_TOLERANCE) {
+			s->residual = moved;
+			update(s);
+			return true;
+		}
+		if (k > 1 && moved > before / 2)
+			return false;
+		before = moved;
+	}
+	return false;
+}
+
+/* The part of the threads' times that the wait of @server does not touch. */
+static void set_rest(struct cxms_solve *s, size_t server)
+{
+	const struct cxms_solve_room *r = s->room;
+	for (size_t t = 0; t < s->fabric->n_target; t++)
+		s->latency_ps[t] = cxms_solve_latency_ps(s, t);
+	memset(r->rest, 0, s->n_thread * sizeof(*r->rest));
+	for (size_t t = 0, i = r->first[server]; t < s->fabric->n_target; t++) {
+		if (i < r->first[server + 1] && r->through[i] == t) {
+			s->latency_ps[t] -= s->wait_ps[server];
+			i++;
+			continue;
+		}
+		for (size_t k = 0; k < s->n_thread; k++)
+			add_target(&s->thread[k], t, s->latency_ps[t], &r->rest[k]);
+	}
+}
+
+/* What the server would add at the load that its wait @w leaves: falls with w. */
+static double asked_at(const struct cxms_solve *s, size_t server, double w)
+{
+	const struct cxms_solve_room *r = s->room;
+	struct cxms_load load = {0};
+	for (size_t k = 0; k < s->n_thread; k++) {
+		struct cxms_solve_thread *th = &s->thread[k];
+		struct sums sum = r->rest[k];
+		for (size_t i = r->first[server]; i < r->first[server + 1]; i++)
+			add_target(th, r->through[i], s->latency_ps[r->through[i]] + w, &sum);
+		set_time(th, &sum);
+		double per_s = pace(th);
+		for (size_t i = r->first[server]; i < r->first[server + 1]; i++) {
+			load.read_lines_per_s += th->demand[r->through[i]].reads * per_s;
+			load.write_lines_per_s += th->demand[r->through[i]].writes * per_s;
+		}
+	}
+	return asked_ps(s, server, &load);
+}
+
+/* A wait tried, and how far the one asked exceeds it: -1 .. 1, also where that has no bound. */
+struct trial {
+	double wait, asked, excess;
+};
+
+static struct trial try_wait(const struct cxms_solve *s, size_t server, double w, double scale)
+{
+	double asked = asked_at(s, server, w);
+	double excess = isfinite(asked) ? (asked - w) / (asked + w + scale) : 1;
+	return (struct trial){w, asked, excess};
+}
+
+/*
+ * An interval with the root, from the wait at hand in steps that double. The wait asked falls, so
+ * what is asked at one side of the root bounds the other.
+ */
+static void bracket(const struct cxms_solve *s, size_t server, double scale, struct trial *lo,
+		    struct trial *hi)
+{
+	double step = 0.01 * (scale + s->wait_ps[server]);
+	*lo = *hi = try_wait(s, server, s->wait_ps[server], scale);
+	for (unsigned i = 0; hi->excess > ROOT_TOLERANCE && i < ROOT_MAX_STEPS; i++, step *= 2) {
+		*lo = *hi;
+		*hi = try_wait(s, server, fmin(lo->asked, lo->wait + step), scale);
+	}
+	for (unsigned i = 0; lo->excess < -ROOT_TOLERANCE && i < ROOT_MAX_STEPS; i++, step *= 2) {
+		*hi = *lo;
+		*lo = try_wait(s, server, larger(hi->asked, hi->wait - step), scale);
+	}
+}
+
+/* For the steps of all servers that follow. */
+static void note_slope(struct secant *last, const struct trial *a, const struct trial *b)
+{
+	double slope = (a->asked - b->asked) / (a->wait - b->wait);
+	if (slope < 0 && isfinite(slope))
+		last->slope = slope;
+}
+
+/* The wait that is asked at its own load, by Illinois. */
+static double find_root(struct cxms_solve *s, size_t server, double scale)
+{
+	struct trial lo, hi;
+	int side = 0;
+	bracket(s, server, scale, &lo, &hi);
+	for (unsigned i = 0; i < ROOT_MAX_STEPS; i++) {
+		if (lo.excess <= ROOT_TOLERANCE)
+			return lo.wait;
+		if (hi.excess >= -ROOT_TOLERANCE ||
+		    hi.wait - lo.wait <= (scale + hi.wait) * ROOT_TOLERANCE)
+			break;
+		double w = (lo.wait * hi.excess - hi.wait * lo.excess) / (hi.excess - lo.excess);
+		if (!(w > lo.wait && w < hi.wait))
+			w = (lo.wait + hi.wait) / 2;
+		struct trial mid = try_wait(s, server, w, scale);
+		note_slope(&s->room->secant[server], &mid, mid.excess > 0 ? &lo : &hi);
+		if (mid.excess > 0) {
 			lo = mid;
-			f_lo = f;
-			f_hi = side > 0 ? f_hi / 2 : f_hi;
+			hi.excess /= side > 0 ? 2 : 1;
 			side = 1;
 		} else {
 			hi = mid;
-			f_hi = f;
-			f_lo = side < 0 && isfinite(f_lo) ? f_lo / 2 : f_lo;
+			lo.excess /= side < 0 ? 2 : 1;
 			side = -1;
 		}
 	}
-	s->wait_ps[server] = hi;
+	return hi.wait;
 }
 
 /* Smallest idle latency of a target: what waits are compared with. */
@@ -139,52 +381,49 @@ static double scale_of(const struct cxms_solve *s)
 	return fmax(scale, 1);
 }
 
-static bool is_loaded(const struct cxms_solve *s, size_t server)
-{
-	for (size_t t = 0; t < s->fabric->n_target; t++)
-		if (passes(&s->fabric->target[t], server))
-			for (size_t i = 0; i < s->n_thread; i++)
-				if (s->thread[i].demand[t].reads > 0)
-					return true;
-	return false;
-}
-
-/* Residual: how far the waits still moved in the last sweep, relative to the latencies they add to.
- */
+/* Gauss-Seidel. Residual: how far the waits moved, relative to the latencies they add to. */
 static void sweep(struct cxms_solve *s, double scale)
 {
-	for (s->sweeps = 0; s->sweeps < CXMS_SOLVE_MAX_SWEEPS; s->sweeps++) {
-		s->residual = 0;
-		for (size_t v = 0; v < s->fabric->n_server; v++) {
-			double before = s->wait_ps[v];
-			if (is_loaded(s, v))
-				solve_server(s, v, scale);
-			else
-				s->wait_ps[v] = 0;
-			s->residual =
-				fmax(s->residual, fabs(s->wait_ps[v] - before) / (scale + before));
-		}
-		if (s->residual <= CXMS_SOLVE_RESIDUAL)
-			break;
+	s->residual = 0;
+	for (size_t i = 0; i < s->room->n_active; i++) {
+		size_t v = s->room->active[i];
+		double before = s->wait_ps[v];
+		set_rest(s, v);
+		s->wait_ps[v] = find_root(s, v, scale);
+		s->residual = larger(s->residual, fabs(s->wait_ps[v] - before) / (scale + before));
 	}
 	update(s);
 }
 
-static double busiest(struct cxms_solve *s)
+static void settle(struct cxms_solve *s, double scale)
 {
-	double top = 0;
-	for (size_t t = 0; t < s->fabric->n_target; t++) {
-		s->utilization[t] = 0;
-		for (size_t i = 0; i < s->fabric->target[t].n_server; i++) {
-			size_t v = s->fabric->target[t].server[i];
-			struct cxms_load load = load_on(s, v);
-			s->utilization[t] =
-				fmax(s->utilization[t],
-				     cxms_server_utilization(&s->fabric->server[v], &load));
-		}
-		top = fmax(top, s->utilization[t]);
+	for (s->sweeps = 0; s->sweeps < CXMS_SOLVE_MAX_SWEEPS; s->sweeps++) {
+		memcpy(s->room->kept, s->wait_ps, s->fabric->n_server * sizeof(*s->wait_ps));
+		if (step_together(s, scale))
+			return;
+		memcpy(s->wait_ps, s->room->kept, s->fabric->n_server * sizeof(*s->wait_ps));
+		sweep(s, scale);
+		if (s->residual <= CXMS_SOLVE_RESIDUAL)
+			return;
 	}
-	return top;
+}
+
+/* Utilisations at the solution; how many servers are busy. */
+static size_t set_utilization(struct cxms_solve *s)
+{
+	const struct cxms_solve_room *r = s->room;
+	size_t busy = 0;
+	set_rates(s);
+	memset(s->utilization, 0, s->fabric->n_target * sizeof(*s->utilization));
+	for (size_t k = 0; k < r->n_active; k++) {
+		size_t v = r->active[k];
+		struct cxms_load load = load_on(s, v);
+		double u = cxms_server_utilization(&s->fabric->server[v], &load);
+		for (size_t i = r->first[v]; i < r->first[v + 1]; i++)
+			s->utilization[r->through[i]] = larger(s->utilization[r->through[i]], u);
+		busy += u > BUSY;
+	}
+	return busy;
 }
 
 static double total_cpu(const struct cxms_solve *s)
@@ -199,14 +438,15 @@ void cxms_solve_epoch(struct cxms_solve *s)
 {
 	double scale = scale_of(s);
 	s->start_gap = 0;
-	sweep(s, scale);
-	if (busiest(s) > BUSY) {
+	list_active(s);
+	settle(s, scale);
+	if (set_utilization(s) > 1) {
 		double from_idle = total_cpu(s);
-		for (size_t v = 0; v < s->fabric->n_server; v++)
-			s->wait_ps[v] = 10 * scale;
-		sweep(s, scale);
+		for (size_t i = 0; i < s->room->n_active; i++)
+			s->wait_ps[s->room->active[i]] = 10 * scale;
+		settle(s, scale);
 		double from_full = total_cpu(s);
 		s->start_gap = fabs(from_full - from_idle) / fmax(1, from_idle);
-		busiest(s);
+		set_utilization(s);
 	}
 }

@@ -29,9 +29,12 @@ struct cxms_solve_thread {
 			    */
 };
 
+struct cxms_solve_room;
+
 /** struct cxms_solve - scratch and results of one closed loop */
 struct cxms_solve {
 	const struct cxms_fabric *fabric;
+	struct cxms_solve_room *room; /* cxms_solve_room_new() of the fabric */
 	size_t n_thread;
 	struct cxms_solve_thread *thread;
 	double *wait_ps;     /* [server] in: starting point; out: solution */
@@ -46,12 +49,18 @@ struct cxms_solve {
 #define CXMS_SOLVE_RESIDUAL   1e-6
 #define CXMS_SOLVE_MAX_SWEEPS 200u
 
+/** cxms_solve_room_new() - for epochs of at most @n_thread threads; NULL: out of memory */
+struct cxms_solve_room *cxms_solve_room_new(const struct cxms_fabric *f, size_t n_thread);
+void cxms_solve_room_free(struct cxms_solve_room *r);
 /**
- * cxms_solve_epoch() - Gauss-Seidel over the servers, each by bracketing with the others fixed
+ * cxms_solve_epoch() - the waits at which every server's wait is that of its load
  * Formula: MODELS, closed loop. S' = max(0, S + n (L - L_mem)) for each target;
  *   T' = max(T + sum(S' - S), kernel + sum(R_demand (L + walk))/demand_limit,
  *   kernel + sum(R (L + walk))/all_limit); load = R/(wall - T + T').
- * Starting points: the waits given; where a server is over half busy the saturated start too.
+ * All servers step at once, each along its own secant, while the steps shrink; else Gauss-Seidel,
+ * each server by bracketing with the others fixed, until they do.
+ * Starting points: the waits given; where several servers are over half busy the saturated start
+ * too.
  */
 void cxms_solve_epoch(struct cxms_solve *s);
 /** new_cpu_ps and bound_ps of every thread at the latencies of @s */

@@ -6,6 +6,7 @@
 
 #include "sim/fabric.h"
 #include "sim/load.h"
+#include "sim/phases.h"
 #include "sim/place_split.h"
 #include "sim/replay.h"
 #include "sim/view.h"
@@ -19,6 +20,7 @@ struct cxms_recording;
  * use it */
 struct cxms_stage {
 	const struct cxms_replay_cfg *cfg;
+	const struct cxms_topo *topo;
 	const struct cxms_recording *rec;
 	const struct cxms_cells *cells;
 	const struct cxms_view *view;

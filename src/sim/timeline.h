@@ -14,7 +14,7 @@ struct cxms_recording;
 /** struct cxms_new_cell - a cell in the simulated world */
 struct cxms_new_cell {
 	double cpu_ns;			   /* T' */
-	double cause_ns[CXMS_CAUSE_COUNT]; /* sums to cpu_ns; BLOCKED and MIGRATION 0 */
+	double cause_ns[CXMS_CAUSE_COUNT]; /* sums to cpu_ns; BLOCKED 0 */
 };
 
 struct cxms_timeline {

@@ -24,7 +24,9 @@
 struct tenant {
 	const struct cxms_world_in *in;
 	struct cxms_world *world;
-	size_t epoch;		    /* now; n_epoch of the cells = through */
+	size_t epoch; /* now; n_epoch of the cells = through */
+	size_t phase;
+	double move_ns;		    /* to be waited by the threads of the next epoch that has any */
 	double left;		    /* of the epoch, 1 .. 0 */
 	double length_ps;	    /* of the whole epoch, stretched */
 	size_t first, n_thread;	    /* of the solver's threads */
@@ -43,6 +45,7 @@ struct scene {
 	struct cxms_load_cell *folded; /* [target of a host] of one cell */
 	enum cxms_span span;
 	struct cxms_event_loop *loop; /* NULL = epoch engine */
+	double now_ns;		      /* since all of them began */
 };
 
 static void scene_fini(struct scene *s)
@@ -50,6 +53,7 @@ static void scene_fini(struct scene *s)
 	for (size_t i = 0; s->tenant && i < s->n_tenant; i++)
 		free(s->tenant[i].cell);
 	free(s->tenant);
+	cxms_solve_room_free(s->solve.room);
 	free(s->solve.thread);
 	free(s->solve.wait_ps);
 	free(s->solve.latency_ps);
@@ -85,6 +89,7 @@ static int scene_init(struct scene *s, const struct cxms_world_in *in, size_t n_
 		full = full && t->cell;
 	}
 	s->solve.fabric = f;
+	s->solve.room = cxms_solve_room_new(f, n);
 	s->solve.thread = calloc(n, sizeof(*s->solve.thread));
 	s->solve.wait_ps = calloc(f->n_server, sizeof(*s->solve.wait_ps));
 	s->solve.latency_ps = calloc(f->n_target, sizeof(*s->solve.latency_ps));
@@ -93,9 +98,9 @@ static int scene_init(struct scene *s, const struct cxms_world_in *in, size_t n_
 	s->cell_of = calloc(n, sizeof(*s->cell_of));
 	s->folded = calloc(f->n_host_target, sizeof(*s->folded));
 	s->room = calloc(f->n_target + f->n_server, sizeof(*s->room));
-	return full && s->tenant && s->solve.thread && s->solve.wait_ps && s->solve.latency_ps &&
-			       s->solve.utilization && s->demand && s->cell_of && s->room &&
-			       s->folded
+	return full && s->tenant && s->solve.room && s->solve.thread && s->solve.wait_ps &&
+			       s->solve.latency_ps && s->solve.utilization && s->demand &&
+			       s->cell_of && s->room && s->folded
 		       ? 0
 		       : -ENOMEM;
 }
@@ -131,21 +136,42 @@ static void add_share(struct cxms_load_cell *to, const struct cxms_load_cell *fr
 	to->seen_ps += share * from->seen_ps;
 }
 
-/* A cell's load by target: pages spread over a region give each of its targets the same. */
-static const struct cxms_load_cell *by_target(const struct scene *s,
-					      const struct cxms_load_map *map, size_t cell)
+static void spread_regions(const struct scene *s, const struct cxms_load_cell *of_region)
 {
-	const struct cxms_load_cell *by_place = &map->at[cell * map->n_target];
-	size_t n = s->fabric->n_host_target;
-	if (map->n_target == n)
-		return by_place;
-	memcpy(s->folded, by_place, n * sizeof(*s->folded));
 	for (size_t r = 0; r < s->fabric->n_region; r++) {
 		const struct cxms_fabric_region *region = &s->fabric->region[r];
 		for (size_t i = 0; i < region->n_target; i++)
-			add_share(&s->folded[region->target[i]], &by_place[n + r],
+			add_share(&s->folded[region->target[i]], &of_region[r],
 				  1 / (double)region->n_target);
 	}
+}
+
+/* What misses a page buffer goes on behind it. */
+static void part_misses(const struct scene *s, const double *miss)
+{
+	for (size_t t = s->fabric->n_shown; t < s->fabric->n_host_target; t++) {
+		size_t hit = s->fabric->target[t].miss_of;
+		struct cxms_load_cell all = s->folded[hit];
+		s->folded[hit] = s->folded[t] = (struct cxms_load_cell){0};
+		add_share(&s->folded[hit], &all, 1 - miss[hit]);
+		add_share(&s->folded[t], &all, miss[hit]);
+	}
+}
+
+/* A cell's load by target: pages spread over a region give each of its targets the same. */
+static const struct cxms_load_cell *by_target(const struct scene *s,
+					      const struct cxms_world_phase *phase, size_t cell)
+{
+	const struct cxms_load_map *map = phase->load;
+	const struct cxms_load_cell *by_place = &map->at[cell * map->n_target];
+	size_t n = s->fabric->n_host_target;
+	if (map->n_target == n && !phase->miss)
+		return by_place;
+	memcpy(s->folded, by_place, n * sizeof(*s->folded));
+	if (map->n_target > n)
+		spread_regions(s, &by_place[n]);
+	if (phase->miss)
+		part_misses(s, phase->miss);
 	return s->folded;
 }
 
@@ -154,7 +180,7 @@ static const struct cxms_load_cell *by_target(const struct scene *s,
 static void cell_demand(const struct scene *s, struct tenant *tn, size_t cell,
 			struct cxms_solve_thread *th, struct cxms_demand *out)
 {
-	const struct cxms_load_cell *l = by_target(s, tn->in->load, cell);
+	const struct cxms_load_cell *l = by_target(s, &tn->in->phase[tn->phase], cell);
 	size_t n_target = s->fabric->n_host_target;
 	struct cxms_traffic_in traffic = {.l1d_mshrs = s->fabric->l1d_mshrs,
 					  .active_ps = tn->in->ev->active_ns[cell] * PS_PER_NS};
@@ -314,6 +340,18 @@ static void add_targets(const struct scene *s, const struct tenant *tn,
 	}
 }
 
+/* Pages move while the threads wait. */
+static void wait_for_moves(const struct scene *s, struct tenant *tn)
+{
+	for (size_t i = tn->first; i < tn->first + tn->n_thread; i++) {
+		struct cxms_new_cell *c = &tn->cell[s->cell_of[i]];
+		c->cpu_ns += tn->move_ns;
+		c->cause_ns[CXMS_CAUSE_MIGRATION] += tn->move_ns;
+	}
+	if (tn->n_thread > 0)
+		tn->move_ns = 0;
+}
+
 /* @part of the epoch has passed. */
 static void account(const struct scene *s, struct tenant *tn, double part)
 {
@@ -322,6 +360,10 @@ static void account(const struct scene *s, struct tenant *tn, double part)
 		if (s->span == CXMS_SPAN_MID)
 			add_targets(s, tn, &s->solve.thread[i], part);
 	}
+	if (tn->move_ns > 0)
+		wait_for_moves(s, tn);
+	if (s->span == CXMS_SPAN_MID)
+		tn->world->phase_ns[tn->phase] += part * tn->length_ps / PS_PER_NS;
 	tn->left -= part;
 	if (tn->left > LEFT_OF_NOTHING)
 		return;
@@ -353,11 +395,38 @@ static void note_solution(struct scene *s, const struct cxms_check *check)
 	}
 }
 
-/* To the first end of an epoch among the programs that still run; 0: none does, < 0: -ENOMEM. */
+/* The earliest time at which a phase that has not begun does; exact, as steps add up rounding. */
+static double next_change(const struct scene *s)
+{
+	double at = INFINITY;
+	for (size_t i = 0; i < s->n_tenant; i++) {
+		const struct tenant *tn = &s->tenant[i];
+		if (tn->phase + 1 < tn->in->n_phase)
+			at = fmin(at, tn->in->phase[tn->phase + 1].at_ns);
+	}
+	return at;
+}
+
+/* Phases that have begun by now; returns when the next one does, from now on, in picoseconds. */
+static double enter_phases(const struct scene *s, struct tenant *tn)
+{
+	const struct cxms_world_phase *phase = tn->in->phase;
+	while (tn->phase + 1 < tn->in->n_phase && phase[tn->phase + 1].at_ns <= s->now_ns)
+		tn->move_ns += phase[++tn->phase].move_ns;
+	return tn->phase + 1 < tn->in->n_phase
+		       ? (phase[tn->phase + 1].at_ns - s->now_ns) * PS_PER_NS
+		       : INFINITY;
+}
+
+/* To the first end of an epoch, or of a phase, among the programs that still run; 0: none does,
+ * < 0: -ENOMEM.
+ */
 static int step(struct scene *s, struct cxms_err *err)
 {
 	struct cxms_check check = {0};
-	double next_ps = INFINITY;
+	double next_ps = INFINITY, phase_ps = INFINITY;
+	for (size_t i = 0; i < s->n_tenant; i++)
+		phase_ps = fmin(phase_ps, enter_phases(s, &s->tenant[i]));
 	s->solve.n_thread = 0;
 	for (size_t i = 0; i < s->n_tenant; i++)
 		if (!is_through(&s->tenant[i]))
@@ -374,6 +443,9 @@ static int step(struct scene *s, struct cxms_err *err)
 		set_length(s, tn);
 		next_ps = fmin(next_ps, tn->left * tn->length_ps);
 	}
+	if (!isfinite(next_ps))
+		return 0;
+	next_ps = fmin(next_ps, phase_ps);
 	for (size_t i = 0; i < s->n_tenant; i++) {
 		struct tenant *tn = &s->tenant[i];
 		if (!is_through(tn))
@@ -381,17 +453,21 @@ static int step(struct scene *s, struct cxms_err *err)
 				tn->left * tn->length_ps <= next_ps ? tn->left
 								    : next_ps / tn->length_ps);
 	}
-	return isfinite(next_ps);
+	s->now_ns = next_ps < phase_ps ? s->now_ns + next_ps / PS_PER_NS : next_change(s);
+	return 1;
 }
 
 static int solve_all(struct scene *s, struct cxms_err *err)
 {
 	int rc;
 	memset(s->solve.wait_ps, 0, s->fabric->n_server * sizeof(*s->solve.wait_ps));
+	s->now_ns = 0;
 	for (size_t i = 0; i < s->n_tenant; i++) {
 		struct tenant *tn = &s->tenant[i];
 		memset(tn->cell, 0, tn->in->cells->n * sizeof(*tn->cell));
 		tn->epoch = 0;
+		tn->phase = 0;
+		tn->move_ns = 0;
 		tn->left = 1;
 	}
 	while ((rc = step(s, err)) > 0)
@@ -452,7 +528,8 @@ static int world_init(const struct cxms_world_in *in, struct cxms_world *out)
 	out->thread_cpu_ns = calloc(in->rec->n_thread + 1, sizeof(*out->thread_cpu_ns));
 	out->target = calloc(in->fabric->n_host_target, sizeof(*out->target));
 	out->server = calloc(in->fabric->n_server, sizeof(*out->server));
-	return out->thread_cpu_ns && out->target && out->server ? 0 : -ENOMEM;
+	out->phase_ns = calloc(in->n_phase, sizeof(*out->phase_ns));
+	return out->thread_cpu_ns && out->target && out->server && out->phase_ns ? 0 : -ENOMEM;
 }
 
 /* Sums over lines become means; an idle target answers in its idle latency. */
@@ -511,6 +588,8 @@ int cxms_world_copy(const struct cxms_world_in *in, const struct cxms_world *fro
 	out->thread_cpu_ns = own.thread_cpu_ns;
 	out->target = own.target;
 	out->server = own.server;
+	out->phase_ns = own.phase_ns;
+	out->phase_ns[0] = from->phase_ns[0];
 	memcpy(out->thread_cpu_ns, from->thread_cpu_ns,
 	       in->rec->n_thread * sizeof(*out->thread_cpu_ns));
 	memcpy(out->target, from->target, f->n_host_target * sizeof(*out->target));
@@ -523,5 +602,6 @@ void cxms_world_fini(struct cxms_world *w)
 	free(w->thread_cpu_ns);
 	free(w->target);
 	free(w->server);
+	free(w->phase_ns);
 	*w = (struct cxms_world){0};
 }

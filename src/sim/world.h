@@ -39,11 +39,20 @@ struct cxms_world {
 	double *thread_cpu_ns;		    /* [thread] middle */
 	struct cxms_world_target *target;   /* [target of the host] */
 	struct cxms_world_server *server;   /* [server of the fabric] */
+	double *phase_ns;		    /* [phase] how long it lasted, middle */
 	double exposed_waits;		    /* middle */
 	double free_waits,
 		free_lines; /* of waits that may overlap: waits, lines filled meanwhile */
 	double worst_residual, worst_gap;
 	struct cxms_check check;
+};
+
+/** struct cxms_world_phase - demand from a time of the simulated run on; the first at 0 */
+struct cxms_world_phase {
+	double at_ns;
+	const struct cxms_load_map *load;
+	const double *miss; /* [target of a host] share that misses its page buffer; NULL: none */
+	double move_ns;	    /* every thread waits so long when it begins, while pages move */
 };
 
 /** a program in the fabric; all borrowed */
@@ -53,7 +62,8 @@ struct cxms_world_in {
 	const struct cxms_evidence *ev;
 	const struct cxms_fabric *fabric; /* the same for all that run together */
 	size_t host;			  /* of the fabric, which the program runs on */
-	const struct cxms_load_map *load;
+	const struct cxms_world_phase *phase;
+	size_t n_phase; /* >= 1 */
 	enum cxms_blocked blocked;
 	enum cxms_engine engine; /* of all that run together; so the seed */
 	uint64_t seed;		 /* of the event engine */

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 struct cxms_buf;
+struct cxms_cfg;
 struct cxms_err;
 
 #define CXMS_TOPO_MAX_DEVICES 256
@@ -222,6 +223,8 @@ struct cxms_topo {
 int cxms_topo_load(const char *path, struct cxms_topo **out, struct cxms_err *err);
 int cxms_topo_load_mem(const char *name, const void *data, size_t len, struct cxms_topo **out,
 		       struct cxms_err *err);
+/** cxms_topo_from_cfg() - the same from a tree, which may be changed or freed afterwards */
+int cxms_topo_from_cfg(const struct cxms_cfg *cfg, struct cxms_topo **out, struct cxms_err *err);
 /** cxms_topo_assumed() - the host of SCHEMA.md with every figure assumed, and one memdev; 0,
  * -ENOMEM
  */

@@ -106,6 +106,14 @@ int cxms_topo_load_mem(const char *name, const void *data, size_t len, struct cx
 	return rc;
 }
 
+int cxms_topo_from_cfg(const struct cxms_cfg *cfg, struct cxms_topo **out, struct cxms_err *err)
+{
+	struct cxms_cfg_errors errs = {0};
+	int rc = from_cfg(cfg, out, &errs, err);
+	cxms_cfg_errors_fini(&errs);
+	return rc;
+}
+
 int cxms_topo_load(const char *path, struct cxms_topo **out, struct cxms_err *err)
 {
 	struct cxms_cfg *cfg = NULL;

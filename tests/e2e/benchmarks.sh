@@ -44,4 +44,7 @@ fi
 "$2/microbench/replay_speed.sh" "$1/cxlmemsim" "$2/cxltopo/one-switch.yaml" 1 |
 	grep -Eq '^median +[0-9.]+ s of 1 replays'
 check "replay_speed.sh prints a median" $?
+"$2/microbench/sweep_speed.sh" "$1/cxlmemsim" "$2/cxltopo/one-switch.yaml" 1 |
+	grep -Ec '^median +[12] jobs: [0-9.]+ s for 1000 results' | grep -qx 2
+check "sweep_speed.sh prints a median for each number of jobs" $?
 exit $bad

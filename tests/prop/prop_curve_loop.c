@@ -107,12 +107,15 @@ static struct seen run_cores(const struct cxms_fabric *f, double lines, double r
 						     .all_limit = lines / CORES,
 						     .demand = demand};
 	struct cxms_solve s = {.fabric = f,
+			       .room = cxms_solve_room_new(f, CORES),
 			       .n_thread = CORES,
 			       .thread = core,
 			       .wait_ps = wait,
 			       .latency_ps = latency,
 			       .utilization = busy};
+	assert_non_null(s.room);
 	cxms_solve_epoch(&s);
+	cxms_solve_room_free(s.room);
 	assert_true(s.residual <= CXMS_SOLVE_RESIDUAL && s.start_gap < 1e-3);
 	return (struct seen){CORES * 1e6 * CXMS_LINE_BYTES / core[0].new_cpu_ps * 1e12, latency[1]};
 }

@@ -12,6 +12,7 @@
 #include "base/units.h"
 #include "devices.h"
 #include "mem/calendar.h"
+#include "mem/measure.h"
 #include "mem/server.h"
 
 #define GIB (1ull << 30)
@@ -466,6 +467,34 @@ static void test_banks_reach_what_controllers_reach(void **state)
 	}
 }
 
+/*
+ * Epochs see banks as the curve measured of them: n customers that ask for random lines get the
+ * throughput from it that they get from the banks.
+ */
+static void test_banks_and_their_curve_serve_customers_alike(void **state)
+{
+	static const struct cxms_measure how = {64 * GIB, 20000, 1};
+	static const double shares[] = {1, 0.6};
+	struct cxms_device_cfg c = ddr5(4);
+	struct cxms_curve *m = NULL;
+	(void)state;
+	assert_int_equal(cxms_measure_device(&c, &how, &m, NULL), 0);
+	struct cxms_device_cfg by_curve = device_cfg(CXMS_DEVICE_CURVE);
+	by_curve.curve = m;
+	struct cxms_server s = closed_form(&by_curve);
+	for (size_t f = 0; f < 2; f++)
+		for (size_t n = 1; n <= 1024; n *= 4) {
+			struct cxms_device *d = make(&c);
+			double idle = 100e3 + cxms_curve_idle_ps(m);
+			struct outcome o = closed_load(d, n, 100e3, shares[f], 0, 200000);
+			/* a closed load is less bursty than the random one that was measured */
+			near_pct(o.lines_per_s, fixed_point(&s, (double)n, idle, shares[f]), 10,
+				 "customers of banks", (double)n);
+			cxms_device_free(d);
+		}
+	cxms_curve_free(m);
+}
+
 static int make_curve(void **state)
 {
 	(void)state;
@@ -493,6 +522,7 @@ int main(void)
 		cmocka_unit_test(test_no_kind_passes_more_than_it_can),
 		cmocka_unit_test(test_better_devices_are_never_slower),
 		cmocka_unit_test(test_banks_reach_what_controllers_reach),
+		cmocka_unit_test(test_banks_and_their_curve_serve_customers_alike),
 	};
 	return cmocka_run_group_tests(tests, make_curve, drop_curve);
 }

@@ -74,7 +74,9 @@ static inline void loop_run(struct loop *l, double mem_ps, double mshrs)
 	l->solve.wait_ps = l->wait;
 	l->solve.latency_ps = l->latency;
 	l->solve.utilization = l->utilization;
+	l->solve.room = cxms_solve_room_new(&l->fabric, l->solve.n_thread);
 	cxms_solve_epoch(&l->solve);
+	cxms_solve_room_free(l->solve.room);
 }
 
 static inline bool loop_passes(const struct loop *l, size_t target, size_t server)

@@ -356,9 +356,72 @@ static void test_unknown_keys_are_all_named(void **state)
 	cxms_cfg_free(cfg);
 }
 
+static struct cxms_cfg *value(const char *text)
+{
+	struct cxms_cfg *cfg = NULL;
+	struct cxms_err err = {0};
+	if (cxms_cfg_load_yaml_mem("word", text, strlen(text), &cfg, &err) != 0)
+		fail_msg("%s", err.msg);
+	return cfg;
+}
+
+static void test_set_replaces_and_makes(void **state)
+{
+	(void)state;
+	struct cxms_cfg *cfg = load("a: {b: 1, c: [x, {d: 2}]}\n");
+	struct cxms_cfg *v[] = {value("11"), value("{e: 5}"), value("22"), value("33"),
+				value("44")};
+	const struct cxms_cfg_node *root = cxms_cfg_root(cfg), *n;
+	assert_int_equal(cxms_cfg_set(cfg, "a.b", v[0], NULL), 0);
+	n = cxms_cfg_get(cxms_cfg_get(root, "a"), "b");
+	assert_string_equal(n->text, "11");
+	assert_string_equal(n->key, "b");
+	assert_int_equal(n->key_line, 1);
+	assert_int_equal(n->key_col, 3);
+	assert_string_equal(cxms_cfg_file(n->cfg), "word");
+	/* again, with another value */
+	assert_int_equal(cxms_cfg_set(cfg, "a.b", v[1], NULL), 0);
+	n = cxms_cfg_get(cxms_cfg_get(root, "a"), "b");
+	assert_string_equal(cxms_cfg_get(n, "e")->text, "5");
+	assert_int_equal(cxms_cfg_get(root, "a")->n_child, 2);
+	/* in a list */
+	assert_int_equal(cxms_cfg_set(cfg, "a.c.1.d", v[2], NULL), 0);
+	n = cxms_cfg_get(cxms_cfg_get(root, "a"), "c");
+	assert_string_equal(cxms_cfg_get(n->child[1], "d")->text, "22");
+	assert_int_equal(cxms_cfg_set(cfg, "a.c.0", v[3], NULL), 0);
+	assert_string_equal(n->child[0]->text, "33");
+	assert_null(n->child[0]->key);
+	/* what is missing is made */
+	assert_int_equal(cxms_cfg_set(cfg, "f.g.h", v[4], NULL), 0);
+	n = cxms_cfg_get(cxms_cfg_get(cxms_cfg_get(root, "f"), "g"), "h");
+	assert_string_equal(n->text, "44");
+	assert_int_equal(n->key_col, 5);
+	cxms_cfg_free(cfg);
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++)
+		cxms_cfg_free(v[i]);
+}
+
+static void test_set_refuses(void **state)
+{
+	static const char *const bad[] = {"",	   ".",	    "a.",    ".a",   "a..b",
+					  "a.b.x", "a.c.2", "a.c.y", "a.c.", "a.c.1x"};
+	(void)state;
+	struct cxms_cfg *cfg = load("a: {b: 1, c: [x, {d: 2}]}\n"), *v = value("1");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct cxms_err err = {0};
+		assert_int_equal(cxms_cfg_set(cfg, bad[i], v, &err), -EINVAL);
+		assert_true(err.msg[0]);
+	}
+	assert_int_equal(cxms_cfg_root(cfg)->n_child, 1);
+	cxms_cfg_free(cfg);
+	cxms_cfg_free(v);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_set_replaces_and_makes),
+		cmocka_unit_test(test_set_refuses),
 		cmocka_unit_test(test_tree_and_positions),
 		cmocka_unit_test(test_sha256_is_of_the_bytes),
 		cmocka_unit_test(test_json_and_aliases),

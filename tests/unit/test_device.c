@@ -264,6 +264,28 @@ static void test_typical_and_curve_follow_their_closed_form(void **state)
 	cxms_curve_free(curve);
 }
 
+/* Who lags further behind than is remembered is counted, and spoils nothing for the others. */
+static void test_typical_forgets_who_lags_too_far(void **state)
+{
+	struct cxms_device_cfg cfg = device_cfg(CXMS_DEVICE_TYPICAL);
+	struct cxms_device_sums sums;
+	(void)state;
+	cfg.idle_ps = 214e3;
+	cfg.total_cap = 51.2e9;
+	struct cxms_device *d = make(&cfg);
+	uint64_t at = CXMS_PS_PER_S, alone = 0, beside = 0;
+	for (int i = 0; i < 40000; i++) /* half of the bandwidth */
+		alone = cxms_device_request(d, false, 0, at += 2500);
+	for (uint64_t i = 0; i < 40000; i++) {
+		beside = cxms_device_request(d, false, 0, at += 2500);
+		cxms_device_request(d, false, 0, at - (1ull << 33)); /* turns of the ring */
+	}
+	assert_true(fabs((double)beside - (double)alone) < 0.01 * (double)alone);
+	cxms_device_sums(d, &sums);
+	assert_true(sums.late >= 40000);
+	cxms_device_free(d);
+}
+
 static void test_tail_has_its_quantiles(void **state)
 {
 	static struct cxms_tail t;
@@ -338,6 +360,7 @@ int main(void)
 		cmocka_unit_test(test_paged_fetches_are_joined_and_bounded),
 		cmocka_unit_test(test_paged_dirty_pages_take_bandwidth),
 		cmocka_unit_test(test_typical_and_curve_follow_their_closed_form),
+		cmocka_unit_test(test_typical_forgets_who_lags_too_far),
 		cmocka_unit_test(test_tail_has_its_quantiles),
 		cmocka_unit_test(test_what_is_no_device_is_refused),
 	};

@@ -219,6 +219,10 @@ static void test_names_are_checked(void **state)
 	open_hosts(two, 2, host, fd);
 	host[1].name = "a";
 	expect_refusal(UNBOUNDED, host, 2, -EINVAL, "two hosts are named 'a'");
+	host[1].name = "c";
+	expect_refusal(
+		POOL(", logical: [{host: a, capacity: 1GiB}, {host: b, capacity: 1GiB}]", ""), host,
+		2, -EINVAL, "names the host 'c'");
 	close_hosts(host, fd, 2);
 }
 
