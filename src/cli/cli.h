@@ -45,7 +45,7 @@ struct cli_opts {
 	const char *roi_begin, *roi_end, *exact_window;
 	int format;  /* enum cli_format; of topo: enum cxms_draw_format */
 	int blocked; /* enum cxms_blocked */
-	int engine;  /* 0 = epoch */
+	int engine;  /* enum cxms_engine */
 	uint64_t epoch_ps, period_ps, mem_latency_ps, walk_latency_ps; /* 0 = automatic */
 	uint64_t llc_bytes;					       /* 0 = estimated */
 	uint64_t seed, jobs;

@@ -159,6 +159,7 @@ int cli_eval_load(struct cli *c, struct cli_eval *e)
 		.seed = c->opt.seed,
 		.jobs = (unsigned)c->opt.jobs,
 		.blocked = (enum cxms_blocked)c->opt.blocked,
+		.engine = (enum cxms_engine)c->opt.engine,
 		.llc_bytes = c->opt.llc_bytes,
 		.log = &c->log,
 	};

@@ -16,7 +16,7 @@ static const char *const sweep_words[] = {"csv", "json", NULL};
 static const char *const report_words[] = {"text", "csv", NULL};
 static const char *const draw_words[] = {"text", "dot", "svg", NULL};
 static const char *const blocked_words[] = {"stretch", "keep", NULL};
-static const char *const engine_words[] = {"epoch", "event", NULL};
+static const char *const engine_words[] = {"auto", "epoch", "event", NULL};
 
 #define AT(member) offsetof(struct cli_opts, member)
 
@@ -68,8 +68,9 @@ static const char *const engine_words[] = {"epoch", "event", NULL};
 	.words = blocked_words, .arg = "stretch|keep", \
 	.help = "time a thread waits for another one: stretch with it (default) or keep as recorded"}
 #define OPT_ENGINE {.name = "engine", .type = CXMS_OPT_ENUM, .offset = AT(engine), \
-	.words = engine_words, .arg = "epoch|event", \
-	.help = "how queueing is computed: epoch (default); event is not available yet"}
+	.words = engine_words, .arg = "auto|epoch|event", \
+	.help = "how queueing is computed: epoch, by means; event, request by request " \
+		"(default: auto, epoch but for source exact)"}
 #define OPT_MEM_LATENCY {.name = "mem-latency", .type = CXMS_OPT_QTY, \
 	.offset = AT(mem_latency_ps), .unit = CXMS_UNIT_TIME_PS, .min = CXMS_PS_PER_NS, \
 	.max = 100 * PS_PER_US, .arg = "TIME", \
@@ -194,7 +195,6 @@ static int check_later(struct cli *c)
 			   : o->host.n && c->verb->run != cmd_replay ? "--host"
 			   : o->repeat				     ? "--repeat"
 			   : o->timeline			     ? "--timeline"
-			   : o->engine > 0			     ? "--engine event"
 								     : NULL;
 	if (!name)
 		return 0;

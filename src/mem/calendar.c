@@ -24,11 +24,17 @@ int cxms_calendar_init_ps(struct cxms_calendar *c, uint64_t service_ps, uint32_t
 
 int cxms_calendar_init(struct cxms_calendar *c, uint64_t bytes_per_s, struct cxms_err *err)
 {
+	return cxms_calendar_init_ring(c, bytes_per_s, RING_BITS, err);
+}
+
+int cxms_calendar_init_ring(struct cxms_calendar *c, uint64_t bytes_per_s, uint32_t ring_bits,
+			    struct cxms_err *err)
+{
 	*c = (struct cxms_calendar){0};
 	if (bytes_per_s == 0 || bytes_per_s == UINT64_MAX)
 		return 0;
 	uint64_t q16 = ((CXMS_PS_PER_S << 16) + bytes_per_s / 2) / bytes_per_s;
-	int rc = cxms_calendar_init_ps(c, (CXMS_LINE_BYTES * q16) >> 16, RING_BITS, err);
+	int rc = cxms_calendar_init_ps(c, (CXMS_LINE_BYTES * q16) >> 16, ring_bits, err);
 	c->ps_per_byte_q16 = q16;
 	return rc;
 }

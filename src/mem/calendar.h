@@ -40,6 +40,9 @@ int cxms_calendar_init(struct cxms_calendar *c, uint64_t bytes_per_s, struct cxm
  */
 int cxms_calendar_init_ps(struct cxms_calendar *c, uint64_t service_ps, uint32_t ring_bits,
 			  struct cxms_err *err);
+/** the same as cxms_calendar_init() with a shorter memory: @ring_bits slots, log2, 1..17 */
+int cxms_calendar_init_ring(struct cxms_calendar *c, uint64_t bytes_per_s, uint32_t ring_bits,
+			    struct cxms_err *err);
 void cxms_calendar_fini(struct cxms_calendar *c);
 /**
  * cxms_calendar_take() - serve @bytes at @at_ps or as soon after as there is room

@@ -111,6 +111,13 @@ const struct rpt_field rpt_thread_fields[] = {
 	{NULL, RPT_F64, 0},
 };
 
+const struct rpt_field rpt_request_fields[] = {
+	FIELD(struct cxms_target_result, "p50_ns", RPT_F64, p50_ns),
+	FIELD(struct cxms_target_result, "p99_ns", RPT_F64, p99_ns),
+	FIELD(struct cxms_target_result, "p999_ns", RPT_F64, p999_ns),
+	{NULL, RPT_F64, 0},
+};
+
 const struct rpt_field rpt_tenant_fields[] = {
 	FIELD(struct cxms_tenant_result, "slowdown", RPT_F64, slowdown),
 	FIELD(struct cxms_tenant_result, "slowdown_lo", RPT_F64, slowdown_lo),

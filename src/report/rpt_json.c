@@ -146,23 +146,14 @@ static struct cxms_json *axes(const struct cxms_axes *a, size_t n_topo)
 	return o;
 }
 
-/* The epoch engine knows mean latencies only. */
-static struct cxms_json *no_requests(void)
-{
-	struct cxms_json *o = cxms_json_object();
-	cxms_json_set(o, "p50_ns", cxms_json_null());
-	cxms_json_set(o, "p99_ns", cxms_json_null());
-	cxms_json_set(o, "p999_ns", cxms_json_null());
-	return o;
-}
-
 static struct cxms_json *targets(const struct cxms_split_result *s)
 {
 	struct cxms_json *a = cxms_json_array();
 	for (size_t i = 0; i < s->n_target; i++) {
 		struct cxms_json *o = object_of(&s->target[i], rpt_target_fields);
 		set_str(o, "name", s->target[i].name);
-		cxms_json_set(o, "requests", no_requests());
+		/* null where only means are known */
+		cxms_json_set(o, "requests", object_of(&s->target[i], rpt_request_fields));
 		cxms_json_push(a, o);
 	}
 	return a;

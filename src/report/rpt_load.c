@@ -187,6 +187,17 @@ static void load_topologies(struct load *ld, const struct cxms_cfg_node *root)
 	l->r.n_topo = n->n_child;
 }
 
+static void load_target(struct load *ld, const struct cxms_cfg_node *n,
+			struct cxms_target_result *t)
+{
+	const struct cxms_cfg_node *requests = cxms_cfg_get(n, "requests");
+	t->name = load_str(ld, n, "name");
+	t->p50_ns = t->p99_ns = t->p999_ns = NAN;
+	load_fields(ld, n, rpt_target_fields, t);
+	if (requests)
+		load_fields(ld, requests, rpt_request_fields, t);
+}
+
 static void load_tenants(struct load *ld, const struct cxms_cfg_node *n,
 			 struct cxms_split_result *s)
 {
@@ -239,8 +250,7 @@ static void load_split(struct load *ld, const struct cxms_cfg_node *n, struct cx
 	list = load_array(ld, n, "targets", sizeof(*s->target), &room);
 	s->target = room;
 	for (size_t i = 0; list && i < list->n_child; i++) {
-		s->target[i].name = load_str(ld, list->child[i], "name");
-		load_fields(ld, list->child[i], rpt_target_fields, &s->target[s->n_target++]);
+		load_target(ld, list->child[i], &s->target[s->n_target++]);
 	}
 	load_tenants(ld, n, s);
 	load_servers(ld, n, s);

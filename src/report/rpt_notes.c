@@ -125,6 +125,15 @@ const char *rpt_pct(char buf[CXMS_FMT_MAX], double ratio, int decimals)
 	return buf;
 }
 
+bool rpt_has_requests(const struct cxms_split_result *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t t = 0; t < s[i].n_target; t++)
+			if (s[i].target[t].p50_ns > 0)
+				return true;
+	return false;
+}
+
 double rpt_ratio(double part, double whole)
 {
 	return whole > 0 ? part / whole : 0;

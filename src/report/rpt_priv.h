@@ -45,6 +45,8 @@ const char *rpt_site_kind_name(unsigned kind);
 /** "158 ns" from nanoseconds, "n/a" when it is no time */
 const char *rpt_time_ns(char buf[CXMS_FMT_MAX], double ns);
 const char *rpt_pct(char buf[CXMS_FMT_MAX], double ratio, int decimals);
+/** is there a latency of single requests in these splits? */
+bool rpt_has_requests(const struct cxms_split_result *s, size_t n);
 double rpt_ratio(double part, double whole);
 
 /** a paragraph: @label at the left edge, the words of the text wrapped beside it */
@@ -76,8 +78,8 @@ struct rpt_field {
 };
 /* One table each for writing and for reading: nothing is written that cannot be read back. */
 extern const struct rpt_field rpt_basis_fields[], rpt_site_fields[], rpt_split_fields[],
-	rpt_thread_fields[], rpt_target_fields[], rpt_tenant_fields[], rpt_server_fields[],
-	rpt_migration_fields[], rpt_exact_fields[], rpt_exact_host_fields[],
+	rpt_thread_fields[], rpt_target_fields[], rpt_request_fields[], rpt_tenant_fields[],
+	rpt_server_fields[], rpt_migration_fields[], rpt_exact_fields[], rpt_exact_host_fields[],
 	rpt_exact_cache_fields[], rpt_exact_prefetch_fields[];
 
 /** struct rpt_loaded - a result read back; topologies hold only file, name and sha256 */

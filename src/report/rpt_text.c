@@ -269,6 +269,24 @@ static void put_targets(const struct cxms_split_result *s, size_t n, struct cxms
 		}
 }
 
+static void put_requests(const struct cxms_split_result *s, size_t n, struct cxms_buf *out)
+{
+	if (!rpt_has_requests(s, n))
+		return;
+	cxms_buf_printf(out, "\n  latency of reads one by one\n"
+			     "  local %%  target                  p50        p99      p99.9\n");
+	for (size_t i = 0; i < n; i++)
+		for (size_t t = 0; t < s[i].n_target; t++) {
+			const struct cxms_target_result *to = &s[i].target[t];
+			if (!(to->p50_ns > 0))
+				continue;
+			cxms_buf_printf(out, "  %7.1f  %-16.16s  %9s  %9s  %9s\n", s[i].local_pct,
+					to->name, rpt_time_ns(RPT_FMT, to->p50_ns),
+					rpt_time_ns(RPT_FMT, to->p99_ns),
+					rpt_time_ns(RPT_FMT, to->p999_ns));
+		}
+}
+
 /* The threads of a split with the most CPU time, in that order: indices into thread[]. */
 static size_t top_threads(const struct cxms_split_result *s, size_t top[TOP_THREADS])
 {
@@ -333,6 +351,7 @@ static void put_groups(const struct cxms_result *r, struct cxms_buf *out)
 		put_causes(s, n, out);
 		put_moves(s, n, out);
 		put_targets(s, n, out);
+		put_requests(s, n, out);
 		put_threads(s, n, out);
 		i += n;
 	}

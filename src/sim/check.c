@@ -97,6 +97,12 @@ void cxms_check_lines(double got, double asked, struct cxms_check *c)
 	keep(&c->lines, apart(got, asked));
 }
 
+void cxms_check_books(const char *what, struct cxms_check *c)
+{
+	if (!c->books[0])
+		snprintf(c->books, sizeof(c->books), "%.159s", what);
+}
+
 void cxms_check_join(const struct cxms_check *from, struct cxms_check *c)
 {
 	keep(&c->capacity, from->capacity);
@@ -104,13 +110,14 @@ void cxms_check_join(const struct cxms_check *from, struct cxms_check *c)
 	keep(&c->port, from->port);
 	keep(&c->little, from->little);
 	keep(&c->completion, from->completion);
+	cxms_check_books(from->books, c);
 }
 
 bool cxms_check_holds(const struct cxms_check *c)
 {
-	return c->capacity <= CXMS_CHECK_TOLERANCE && c->lines <= CXMS_CHECK_TOLERANCE &&
-	       c->port <= CXMS_CHECK_TOLERANCE && c->little <= CXMS_CHECK_TOLERANCE &&
-	       c->completion <= CXMS_CHECK_TOLERANCE;
+	return !c->books[0] && c->capacity <= CXMS_CHECK_TOLERANCE &&
+	       c->lines <= CXMS_CHECK_TOLERANCE && c->port <= CXMS_CHECK_TOLERANCE &&
+	       c->little <= CXMS_CHECK_TOLERANCE && c->completion <= CXMS_CHECK_TOLERANCE;
 }
 
 void cxms_check_tell(const struct cxms_check *c, char *out, size_t size)
@@ -125,6 +132,10 @@ void cxms_check_tell(const struct cxms_check *c, char *out, size_t size)
 		{c->little, "Little's law does not hold over the servers"},
 		{c->completion, "a target answers before its idle latency"},
 	};
+	if (c->books[0]) {
+		snprintf(out, size, "%s", c->books);
+		return;
+	}
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
 		if (!(row[i].worst <= CXMS_CHECK_TOLERANCE)) {
 			snprintf(out, size, "%s, by %.2g", row[i].what, row[i].worst);

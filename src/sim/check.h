@@ -15,6 +15,7 @@ struct cxms_check {
 	double port;	   /* what enters a server against what leaves it */
 	double little;	   /* lines in flight against what servers and idle ways hold */
 	double completion; /* a target's latency below its idle one */
+	char books[160];   /* event engine: which server contradicts itself; "" = none */
 };
 
 /* Ten times the closed loop's residual: the sums run over many servers. */
@@ -29,6 +30,8 @@ struct cxms_check {
 void cxms_check_epoch(const struct cxms_solve *s, struct cxms_load *room, struct cxms_check *c);
 /** cxms_check_lines() - @got: lines over all targets; @asked: those of the demand */
 void cxms_check_lines(double got, double asked, struct cxms_check *c);
+/** cxms_check_books() - @what a server of the event engine says that cannot be; the first stands */
+void cxms_check_books(const char *what, struct cxms_check *c);
 /** cxms_check_join() - the worse of both into @c */
 void cxms_check_join(const struct cxms_check *from, struct cxms_check *c);
 bool cxms_check_holds(const struct cxms_check *c);

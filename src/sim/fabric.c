@@ -494,7 +494,8 @@ int cxms_fabric_build_hosts(const struct cxms_topo *topo, const double *mem_late
 {
 	struct plan plan = {.err = err};
 	double *local_ps = calloc(n_host, sizeof(*local_ps));
-	*out = (struct cxms_fabric){.n_host = n_host,
+	*out = (struct cxms_fabric){.topo = topo,
+				    .n_host = n_host,
 				    .n_host_target = topo->n_memdev + 1 + count_paged(topo),
 				    .n_shown = topo->n_memdev + 1,
 				    .l1d_mshrs = topo->host.l1d_mshrs,

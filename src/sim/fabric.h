@@ -60,6 +60,7 @@ struct cxms_fabric_part {
  * Target @t of host @h is target[h * n_host_target + t].
  */
 struct cxms_fabric {
+	const struct cxms_topo *topo; /* borrowed: what it was built of; NULL = made by hand */
 	size_t n_host, n_host_target;
 	size_t n_shown; /* of a host: local and the memdevs; misses of page buffers follow */
 	size_t n_target, n_server; /* of all hosts */

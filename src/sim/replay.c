@@ -269,7 +269,7 @@ static int fill_result(struct replay *r, const struct cxms_trace_head *head, str
 			out->status = CXMS_STATUS_CUT;
 	out->overhead_ratio = cxms_overhead_ratio(rec);
 	out->seed = r->cfg->seed;
-	out->engine = "epoch";
+	out->engine = r->cfg->engine == CXMS_ENGINE_EVENT ? "event" : "epoch";
 	out->confidence_pct = CONFIDENCE_PCT;
 	out->n_topo = r->cfg->n_topo;
 	out->topo = r->cfg->topo;
@@ -378,6 +378,14 @@ static int replay_exact(struct cxms_trace_reader *reader, const struct cxms_repl
 	return rc;
 }
 
+static int refuse_epoch(struct cxms_err *err)
+{
+	return cxms_fail(
+		err, EINVAL,
+		"'--engine epoch' does not apply to a recording of source exact, which holds "
+		"every request and is replayed one by one; leave the option out");
+}
+
 int cxms_replay(struct cxms_trace_reader *reader, const struct cxms_replay_cfg *cfg,
 		struct cxms_result **out, struct cxms_err *err)
 {
@@ -386,7 +394,8 @@ int cxms_replay(struct cxms_trace_reader *reader, const struct cxms_replay_cfg *
 	if (rc)
 		return rc;
 	if (cxms_trace_reader_head(reader)->facts.source_caps & CXMS_SRC_EXACT)
-		return replay_exact(reader, cfg, out, err);
+		return cfg->engine == CXMS_ENGINE_EPOCH ? refuse_epoch(err)
+							: replay_exact(reader, cfg, out, err);
 	return replay_sampled(&only, 1, cfg, out, err);
 }
 

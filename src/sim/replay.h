@@ -15,6 +15,9 @@ struct cxms_xearly;
 
 enum cxms_blocked { CXMS_BLOCKED_STRETCH, CXMS_BLOCKED_KEEP };
 
+/* How queueing is computed. Exact recordings are replayed request by request, by their window. */
+enum cxms_engine { CXMS_ENGINE_DEFAULT, CXMS_ENGINE_EPOCH, CXMS_ENGINE_EVENT };
+
 struct cxms_replay_cfg {
 	const struct cxms_topo *const *topo; /* n_topo >= 1; borrowed until the result is freed */
 	size_t n_topo;
@@ -26,6 +29,7 @@ struct cxms_replay_cfg {
 	uint64_t seed;
 	unsigned jobs; /* threads that evaluate; the result is the same for any number */
 	enum cxms_blocked blocked;
+	enum cxms_engine engine;   /* default: epoch for sampled recordings */
 	uint64_t llc_bytes;	   /* 0 = from the staircase of the recording, else llc of facts */
 	struct cxms_xearly *early; /* what was done while the recording grew; NULL = nothing */
 	struct cxms_log *log;
@@ -33,8 +37,8 @@ struct cxms_replay_cfg {
 
 /**
  * cxms_replay() - evaluate; reads @r to its end
- * Return: 0, -EINVAL (unknown policy: names the known ones), -ENODATA (no thread ran in the
- * recording), -ENOMEM Owner: *out by cxms_result_free()
+ * Return: 0, -EINVAL (unknown policy: names the known ones; engine epoch for an exact recording),
+ * -ENODATA (no thread ran in the recording), -ENOMEM Owner: *out by cxms_result_free()
  */
 int cxms_replay(struct cxms_trace_reader *r, const struct cxms_replay_cfg *cfg,
 		struct cxms_result **out, struct cxms_err *err);

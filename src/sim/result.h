@@ -40,8 +40,9 @@ struct cxms_target_result {
 	uint64_t reads, writes; /* lines of 64 B over the run, central estimate */
 	double read_bytes_per_s, write_bytes_per_s; /* over the predicted time */
 	double idle_latency_ns, loaded_latency_ns;  /* load-weighted mean over epochs */
-	double utilization_ratio; /* of the busiest server on its path, load-weighted mean */
-	double stall_ns;	  /* predicted stall on it */
+	double utilization_ratio;	/* of the busiest server on its path, load-weighted mean */
+	double stall_ns;		/* predicted stall on it */
+	double p50_ns, p99_ns, p999_ns; /* latency of its reads one by one; NAN = not known */
 };
 
 /** struct cxms_server_result - one server of the fabric over the run; of a link each direction */
@@ -85,8 +86,7 @@ struct cxms_split_result {
 	size_t n_tenant;
 	struct cxms_tenant_result *tenant; /* of several hosts; else none */
 	double fairness; /* Jain's index of the tenants' time alone / time in company; 1 = even */
-	double worst_residual;	  /* of the closed loop, relative */
-	double worst_utilization; /* window engine: of any server; above 1 the self-check fails */
+	double worst_residual; /* of the closed loop, relative */
 	bool self_check_failed;
 };
 
@@ -149,7 +149,7 @@ struct cxms_result {
 	const char **argv;     /* owned */
 	double overhead_ratio; /* tool cost / CPU time of the program, >= 0 */
 	uint64_t seed;
-	const char *engine;    /* "epoch", "window" */
+	const char *engine;    /* "epoch", "event", "window" */
 	double confidence_pct; /* 90 */
 	size_t n_topo;
 	const struct cxms_topo *const *topo; /* borrowed from the caller of the replay */

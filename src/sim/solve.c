@@ -144,16 +144,21 @@ static void set_time(struct cxms_solve_thread *th, const struct sums *sum)
 	th->bound_ps = th->new_cpu_ps - by_latency;
 }
 
-static void update(struct cxms_solve *s)
+void cxms_solve_times(struct cxms_solve *s)
 {
-	for (size_t t = 0; t < s->fabric->n_target; t++)
-		s->latency_ps[t] = cxms_solve_latency_ps(s, t);
 	for (size_t i = 0; i < s->n_thread; i++) {
 		struct sums sum = {0};
 		for (size_t t = 0; t < s->fabric->n_target; t++)
 			add_target(&s->thread[i], t, s->latency_ps[t], &sum);
 		set_time(&s->thread[i], &sum);
 	}
+}
+
+static void update(struct cxms_solve *s)
+{
+	for (size_t t = 0; t < s->fabric->n_target; t++)
+		s->latency_ps[t] = cxms_solve_latency_ps(s, t);
+	cxms_solve_times(s);
 }
 
 /* Threads a picosecond of wall time, or 0. */

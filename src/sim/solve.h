@@ -63,6 +63,8 @@ void cxms_solve_room_free(struct cxms_solve_room *r);
  * too.
  */
 void cxms_solve_epoch(struct cxms_solve *s);
+/** new_cpu_ps and bound_ps of every thread at the latencies of @s */
+void cxms_solve_times(struct cxms_solve *s);
 /** latency of target @t at the waits of @s */
 double cxms_solve_latency_ps(const struct cxms_solve *s, size_t t);
 

@@ -49,7 +49,9 @@ static struct cxms_world_in world_of(const struct cxms_stage *s,
 				      .host = s->host,
 				      .phase = phase,
 				      .n_phase = n_phase,
-				      .blocked = s->cfg->blocked};
+				      .blocked = s->cfg->blocked,
+				      .engine = s->cfg->engine,
+				      .seed = s->cfg->seed};
 }
 
 /* The program alone in the fabric. */

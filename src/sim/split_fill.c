@@ -103,6 +103,10 @@ static void add_targets(const struct row *r, const struct part *p, const struct 
 		struct cxms_target_result *to = &out->target[t];
 		to->bytes += whole;
 		add_lines(from, to);
+		/* of several hosts the slowest */
+		to->p50_ns = fmax(to->p50_ns, from->p50_ps / (double)CXMS_PS_PER_NS);
+		to->p99_ns = fmax(to->p99_ns, from->p99_ps / (double)CXMS_PS_PER_NS);
+		to->p999_ns = fmax(to->p999_ns, from->p999_ps / (double)CXMS_PS_PER_NS);
 		dealt += bytes;
 		if (t == 0)
 			warn_capacity(r, "local", (double)whole,
@@ -128,6 +132,8 @@ static void close_targets(const struct row *r, double time_ns, struct cxms_split
 		to->loaded_latency_ns =
 			reads > 0 ? to->loaded_latency_ns / reads : to->idle_latency_ns;
 		to->utilization_ratio = reads > 0 ? to->utilization_ratio / reads : 0;
+		if (!(to->p50_ns > 0))
+			to->p50_ns = to->p99_ns = to->p999_ns = NAN;
 		to->read_bytes_per_s = seconds > 0 ? to->read_bytes_per_s / seconds : 0;
 		to->write_bytes_per_s = seconds > 0 ? to->write_bytes_per_s / seconds : 0;
 		if (t > 0)

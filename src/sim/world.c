@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/hist.h"
 #include "base/units.h"
 #include "sim/cells.h"
+#include "sim/event_loop.h"
 #include "sim/evidence.h"
 #include "sim/fabric.h"
 #include "sim/recording.h"
@@ -42,7 +44,8 @@ struct scene {
 	struct cxms_load *room;	       /* for the checks */
 	struct cxms_load_cell *folded; /* [target of a host] of one cell */
 	enum cxms_span span;
-	double now_ns; /* since all of them began */
+	struct cxms_event_loop *loop; /* NULL = epoch engine */
+	double now_ns;		      /* since all of them began */
 };
 
 static void scene_fini(struct scene *s)
@@ -373,15 +376,22 @@ static bool is_through(const struct tenant *tn)
 	return tn->epoch >= tn->in->cells->n_epoch;
 }
 
-static void note_solution(struct scene *s)
+static int solve(struct scene *s, struct cxms_check *check, struct cxms_err *err)
 {
-	struct cxms_check check = {0};
-	cxms_check_epoch(&s->solve, s->room, &check);
+	if (s->loop)
+		return cxms_event_loop_epoch(s->loop, &s->solve, err);
+	cxms_solve_epoch(&s->solve);
+	cxms_check_epoch(&s->solve, s->room, check);
+	return 0;
+}
+
+static void note_solution(struct scene *s, const struct cxms_check *check)
+{
 	for (size_t i = 0; i < s->n_tenant; i++) {
 		struct cxms_world *w = s->tenant[i].world;
 		w->worst_residual = fmax(w->worst_residual, s->solve.residual);
 		w->worst_gap = fmax(w->worst_gap, s->solve.start_gap);
-		cxms_check_join(&check, &w->check);
+		cxms_check_join(check, &w->check);
 	}
 }
 
@@ -408,10 +418,12 @@ static double enter_phases(const struct scene *s, struct tenant *tn)
 		       : INFINITY;
 }
 
-/* To the first end of an epoch, or of a phase, among the programs that still run; false: none does.
+/* To the first end of an epoch, or of a phase, among the programs that still run; 0: none does,
+ * < 0: -ENOMEM.
  */
-static bool step(struct scene *s)
+static int step(struct scene *s, struct cxms_err *err)
 {
+	struct cxms_check check = {0};
 	double next_ps = INFINITY, phase_ps = INFINITY;
 	for (size_t i = 0; i < s->n_tenant; i++)
 		phase_ps = fmin(phase_ps, enter_phases(s, &s->tenant[i]));
@@ -419,10 +431,11 @@ static bool step(struct scene *s)
 	for (size_t i = 0; i < s->n_tenant; i++)
 		if (!is_through(&s->tenant[i]))
 			load_epoch(s, &s->tenant[i]);
-	if (s->solve.n_thread > 0) {
-		cxms_solve_epoch(&s->solve);
-		note_solution(s);
-	}
+	int rc = s->solve.n_thread > 0 ? solve(s, &check, err) : 0;
+	if (rc)
+		return rc;
+	if (s->solve.n_thread > 0)
+		note_solution(s, &check);
 	for (size_t i = 0; i < s->n_tenant; i++) {
 		struct tenant *tn = &s->tenant[i];
 		if (is_through(tn))
@@ -431,7 +444,7 @@ static bool step(struct scene *s)
 		next_ps = fmin(next_ps, tn->left * tn->length_ps);
 	}
 	if (!isfinite(next_ps))
-		return false;
+		return 0;
 	next_ps = fmin(next_ps, phase_ps);
 	for (size_t i = 0; i < s->n_tenant; i++) {
 		struct tenant *tn = &s->tenant[i];
@@ -441,11 +454,12 @@ static bool step(struct scene *s)
 								    : next_ps / tn->length_ps);
 	}
 	s->now_ns = next_ps < phase_ps ? s->now_ns + next_ps / PS_PER_NS : next_change(s);
-	return true;
+	return 1;
 }
 
-static void solve_all(struct scene *s)
+static int solve_all(struct scene *s, struct cxms_err *err)
 {
+	int rc;
 	memset(s->solve.wait_ps, 0, s->fabric->n_server * sizeof(*s->solve.wait_ps));
 	s->now_ns = 0;
 	for (size_t i = 0; i < s->n_tenant; i++) {
@@ -456,8 +470,41 @@ static void solve_all(struct scene *s)
 		tn->move_ns = 0;
 		tn->left = 1;
 	}
-	while (step(s))
+	while ((rc = step(s, err)) > 0)
 		;
+	return rc;
+}
+
+/* What the event engine knows beside the times, and whether its books agree. */
+static void take_requests(const struct scene *s, struct tenant *tn)
+{
+	size_t first = tn->in->host * s->fabric->n_host_target;
+	struct cxms_err why = {0};
+	if (cxms_event_loop_check(s->loop, &why))
+		cxms_check_books(why.msg, &tn->world->check);
+	for (size_t t = 0; t < s->fabric->n_host_target && s->span == CXMS_SPAN_MID; t++) {
+		const struct cxms_hist *h = cxms_event_loop_hist(s->loop, (uint32_t)(first + t));
+		struct cxms_world_target *w = &tn->world->target[t];
+		w->p50_ps = (double)cxms_hist_quantile(h, 500000);
+		w->p99_ps = (double)cxms_hist_quantile(h, 990000);
+		w->p999_ps = (double)cxms_hist_quantile(h, 999000);
+	}
+}
+
+/* Each end of the span begins with an empty network, so that equal demands come out equal. */
+static int run_span(struct scene *s, struct cxms_err *err)
+{
+	const struct cxms_world_in *in = s->tenant[0].in;
+	int rc = in->engine == CXMS_ENGINE_EVENT
+			 ? cxms_event_loop_new(s->fabric, in->seed, &s->loop, err)
+			 : 0;
+	if (!rc)
+		rc = solve_all(s, err);
+	for (size_t i = 0; i < s->n_tenant && s->loop && !rc; i++)
+		take_requests(s, &s->tenant[i]);
+	cxms_event_loop_free(s->loop);
+	s->loop = NULL;
+	return rc;
 }
 
 static int lay_out(const struct scene *s, const struct tenant *tn, struct cxms_err *err)
@@ -516,7 +563,7 @@ int cxms_world_run(const struct cxms_world_in *in, size_t n, struct cxms_world *
 		rc = cxms_fail(err, ENOMEM, "out of memory for the simulation");
 	for (int i = 0; i < CXMS_SPAN_COUNT && !rc; i++) {
 		s.span = order[i];
-		solve_all(&s);
+		rc = run_span(&s, err);
 		for (size_t k = 0; k < n && !rc; k++)
 			rc = lay_out(&s, &s.tenant[k], err);
 	}

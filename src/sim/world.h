@@ -4,6 +4,7 @@
 #define CXMS_SIM_WORLD_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/demand.h"
 #include "sim/check.h"
@@ -22,6 +23,7 @@ struct cxms_world_target {
 	double reads, writes;
 	double latency_ps, utilization; /* weighted by lines */
 	double stall_ns;
+	double p50_ps, p99_ps, p999_ps; /* of the reads, event engine; 0 = not known */
 };
 
 /** struct cxms_world_server - what one program asked of a server over its run, middle of the span
@@ -63,6 +65,8 @@ struct cxms_world_in {
 	const struct cxms_world_phase *phase;
 	size_t n_phase; /* >= 1 */
 	enum cxms_blocked blocked;
+	enum cxms_engine engine; /* of all that run together; so the seed */
+	uint64_t seed;		 /* of the event engine */
 };
 /**
  * cxms_world_run() - solve every epoch; several programs begin together, each on its own host

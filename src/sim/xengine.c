@@ -59,7 +59,10 @@ static void request(void *arg, unsigned lane, uint64_t line, enum cxms_xrequest 
 		target = cxms_place_target(
 			e->fabric, x->place, e->page,
 			line & ((1ull << (e->pages->shift - CXMS_XS_LINE_SHIFT)) - 1));
-	cxms_xlane_request(x, e->fabric, target, kind, at_ps, out);
+	/* frames of a device go to pages in the order of first touch */
+	uint64_t dpa = ((uint64_t)e->page << e->pages->shift) |
+		       (line << CXMS_XS_LINE_SHIFT & ((1ull << e->pages->shift) - 1));
+	cxms_xlane_request(x, e->fabric, target, kind, dpa, at_ps, out);
 }
 
 int cxms_xengine_init(struct cxms_xengine *e, struct cxms_err *err)
@@ -74,7 +77,7 @@ int cxms_xengine_init(struct cxms_xengine *e, struct cxms_err *err)
 void cxms_xengine_fini(struct cxms_xengine *e)
 {
 	for (unsigned l = 0; l < e->n_lane; l++)
-		cxms_xlane_fini(&e->lane[l], e->fabric);
+		cxms_xlane_fini(&e->lane[l]);
 	for (size_t i = 0; i < e->n_thread; i++)
 		cxms_window_free(e->thread[i].window);
 	free(e->thread);

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "sim/asked.h"
+#include "sim/event_net.h"
 #include "sim/exact_host.h"
 #include "sim/place_split.h"
 #include "sim/xengine.h"
@@ -193,6 +194,11 @@ static void set_threads(const struct plan *p, struct lane_ref at, struct cxms_sp
 	}
 }
 
+static double quantile_ns(const struct cxms_hist *h, uint32_t ppm)
+{
+	return (double)cxms_hist_quantile(h, ppm) / (double)CXMS_PS_PER_NS;
+}
+
 static void set_targets(const struct plan *p, size_t place, struct lane_ref at, double repeat,
 			struct cxms_split_result *out)
 {
@@ -213,18 +219,25 @@ static void set_targets(const struct plan *p, size_t place, struct lane_ref at, 
 			.loaded_latency_ns = s->reads ? (double)s->latency_ps / (double)s->reads /
 								(double)CXMS_PS_PER_NS
 						      : idle,
-			.utilization_ratio =
-				cxms_xlane_utilization(x, &p->fabric, (uint32_t)t, end)};
+			.utilization_ratio = cxms_net_utilization(x->net, (uint32_t)t, end),
+			.p50_ns = NAN,
+			.p99_ns = NAN,
+			.p999_ns = NAN};
+		if (s->reads) {
+			to->p50_ns = quantile_ns(&s->hist, 500000);
+			to->p99_ns = quantile_ns(&s->hist, 990000);
+			to->p999_ns = quantile_ns(&s->hist, 999000);
+		}
 		if (seconds > 0) {
 			to->read_bytes_per_s = (double)to->reads * CXMS_LINE_BYTES / seconds;
 			to->write_bytes_per_s = (double)to->writes * CXMS_LINE_BYTES / seconds;
 		}
-		out->worst_utilization = fmax(out->worst_utilization, to->utilization_ratio);
 	}
 }
 
 static int fill_split(const struct plan *p, size_t place, uint32_t topo, double repeat,
-		      struct cxms_split_result *out, struct cxms_err *err)
+		      struct cxms_warnings *warnings, struct cxms_split_result *out,
+		      struct cxms_err *err)
 {
 	struct lane_ref at = lane_of(p, place);
 	double base = (double)cxms_xengine_end_ps(&p->engine[0], 0);
@@ -246,6 +259,10 @@ static int fill_split(const struct plan *p, size_t place, uint32_t topo, double 
 	out->slowdown_lo = fmax(0, out->slowdown - half);
 	out->slowdown_hi = out->slowdown + half;
 	out->time_ns = (uint64_t)llround(end * repeat / (double)CXMS_PS_PER_NS);
+	struct cxms_err why = {0};
+	out->self_check_failed = cxms_net_check(at.e->lane[at.lane].net, &why) != 0;
+	if (out->self_check_failed)
+		cxms_warn(warnings, CXMS_W_SELF_CHECK, "%s", why.msg);
 	set_causes(at, out);
 	set_threads(p, at, out);
 	set_targets(p, place, at, repeat, out);
@@ -261,7 +278,7 @@ static void warn_of_gaps(const struct plan *p, struct cxms_warnings *w)
 		for (size_t t = 0; t < e->n_thread && i == 0; t++)
 			undecoded += cxms_window_counts(e->thread[t].window)->undecoded;
 		for (unsigned l = 0; l < e->n_lane; l++)
-			late += cxms_xlane_late(&e->lane[l], &p->fabric);
+			late += cxms_net_late(e->lane[l].net);
 	}
 	if (undecoded)
 		cxms_warn(w, CXMS_W_EXACT_TOOL,
@@ -334,7 +351,8 @@ static int fill_topology(const struct plan *p, uint32_t index, const struct cxms
 				 "nothing in the recording was timed; was the region "
 				 "of interest ever entered?");
 	for (size_t i = 0; i < p->n_place && !rc; i++)
-		rc = fill_split(p, i, index, repeat, &out->split[out->n_split++], err);
+		rc = fill_split(p, i, index, repeat, &out->warnings, &out->split[out->n_split++],
+				err);
 	if (!rc && index == 0)
 		add_counts(p, &out->xr);
 	if (!rc)
@@ -593,7 +611,7 @@ static void finish(const struct cxms_replay_cfg *cfg, struct cxms_trace_reader *
 	out->basis.n_page = pages->n;
 	out->basis.footprint_bytes = (uint64_t)pages->n << pages->shift;
 	for (size_t i = 0; i < out->n_split; i++)
-		if (!(out->split[i].worst_utilization <= 1))
+		if (out->split[i].self_check_failed)
 			out->status = CXMS_STATUS_SELF_CHECK_FAILED;
 	warn_of(cfg, out);
 	list_assumed(out);

@@ -1,0 +1,93 @@
+#include "sim/event_device.h"
+
+#include <math.h>
+
+#include "base/rng.h"
+#include "base/units.h"
+#include "sim/event_net.h"
+#include "sim/fabric.h"
+#include "topo/topo.h"
+
+/* NULL: made by hand, the server says all there is. */
+static const struct cxms_memory *memory_of(const struct cxms_fabric *f, size_t server)
+{
+	if (!f->topo || !f->part)
+		return NULL;
+	if (f->part[server].part == CXMS_PART_LOCAL)
+		return &f->topo->host.local_memory;
+	if (f->part[server].part != CXMS_PART_DEVICE)
+		return NULL;
+	int dev = cxms_topo_find(f->topo, f->part[server].name);
+	return dev >= 0 ? &f->topo->dev[dev].memory : NULL;
+}
+
+static void set_bank(const struct cxms_memory *m, struct cxms_device_cfg *out)
+{
+	const struct cxms_dram *d = m->dram;
+	out->kind = CXMS_DEVICE_BANK;
+	out->channels = m->channels;
+	out->ranks = m->ranks;
+	out->closed_page = m->closed_page;
+	out->banks = d->banks;
+	out->row_bytes = d->row_bytes;
+	out->burst_ps = CXMS_LINE_BYTES * CXMS_PS_PER_S / d->bytes_per_s;
+	out->cl_ps = d->cl_ps;
+	out->rcd_ps = d->rcd_ps;
+	out->rp_ps = d->rp_ps;
+	out->ras_ps = d->ras_ps;
+	out->wr_ps = d->wr_ps;
+	out->wtr_ps = d->wtr_ps;
+	out->rtw_ps = d->rtw_ps;
+	out->rfc_ps = d->rfc_ps;
+	out->refi_ps = d->refi_ps;
+}
+
+static void set_paged(const struct cxms_memory *m, struct cxms_device_cfg *out)
+{
+	out->kind = CXMS_DEVICE_PAGED;
+	out->page_bytes = m->page_bytes;
+	out->buffer_bytes = m->buffer_bytes;
+	out->fetch_ps = m->fetch_ps + m->fault_ps;
+	out->backing_bytes_per_s = m->backing_bytes_per_s == CXMS_UNLIMITED
+					   ? INFINITY
+					   : (double)m->backing_bytes_per_s;
+	out->depth = m->depth;
+}
+
+static void set_shape(const struct cxms_server *s, bool caps_only, struct cxms_device_cfg *out)
+{
+	out->kind = CXMS_DEVICE_FIXED;
+	if (s->shape == CXMS_SHAPE_TYPICAL && !caps_only)
+		out->kind = CXMS_DEVICE_TYPICAL;
+	if (s->shape == CXMS_SHAPE_QUEUE) {
+		out->kind = CXMS_DEVICE_QUEUE;
+		out->channels = s->channels;
+		out->turnaround_ps = (uint64_t)llround(s->turnaround_ps);
+	}
+	if (s->shape == CXMS_SHAPE_CURVE) {
+		out->kind = CXMS_DEVICE_CURVE;
+		out->curve = s->curve;
+		out->curve_peak_scale = s->curve_scale;
+	}
+}
+
+void cxms_event_device(const struct cxms_net_cfg *cfg, size_t server, struct cxms_device_cfg *out)
+{
+	const struct cxms_fabric *f = cfg->fabric;
+	const struct cxms_server *s = &f->server[server];
+	const struct cxms_memory *m = memory_of(f, server);
+	*out = (struct cxms_device_cfg){.read_cap = s->read_cap,
+					.write_cap = s->write_cap,
+					.total_cap = s->total_cap,
+					.idle_ps = s->idle_ps,
+					.seed = cxms_hash_u64(cfg->seed) + server};
+	set_shape(s, cfg->caps_only, out);
+	if (!m)
+		return;
+	if (m->model == CXMS_MODEL_BANK)
+		set_bank(m, out);
+	if (!cfg->no_addresses && (m->model == CXMS_MODEL_SSD || m->model == CXMS_MODEL_FAR))
+		set_paged(m, out);
+	out->tail_p99_ps = m->tail_p99_ps;
+	out->tail_p999_ps = m->tail_p999_ps;
+}
