@@ -142,14 +142,17 @@ static uint64_t wait_for(struct cxms_calendar *c, uint64_t at_ps, uint64_t servi
 static bool fits(struct cxms_calendar *c, uint64_t at_ps, uint64_t service, uint64_t *wait)
 {
 	uint64_t number = at_ps >> c->slot_bits, from = at_ps & (c->slot_ps - 1);
-	struct cxms_calendar_slot *s = &c->slot[number & ((1ull << c->ring_bits) - 1)];
+	if (number < c->first)
+		return false;
+	struct cxms_calendar_slot *s = slot_at(c, number);
 	uint64_t start = from > s->end_ps ? from : s->end_ps;
-	if (s->turn != (uint32_t)(number >> c->ring_bits) || from < s->begin_ps ||
-	    start + service >= c->slot_ps || number - c->first > c->latest - c->first)
+	if (from < s->begin_ps || start + service >= c->slot_ps)
 		return false;
 	s->begin_ps = start > s->end_ps ? (uint32_t)start : s->begin_ps;
 	s->end_ps = (uint32_t)(start + service);
 	s->used_ps += (uint32_t)service;
+	if (number > c->latest)
+		note_latest(c, number);
 	*wait = start - from;
 	return true;
 }
