@@ -134,10 +134,15 @@ field() {
 	awk -v p="$2=" 'index($0, p) == 1 { print substr($0, length(p) + 1); exit }' "$1"
 }
 
+# thread_row FLAT RESULT TID: its place in the result's threads
+thread_row() {
+	sed -n "s/^results\[$2\]\.threads\[\([0-9]*\)\]\.tid=$3\$/\1/p" "$1" | head -n 1
+}
+
 # thread_slowdown FLAT RESULT TID
 thread_slowdown() {
 	local row
-	row=$(sed -n "s/^results\[$2\]\.threads\[\([0-9]*\)\]\.tid=$3\$/\1/p" "$1" | head -n 1)
+	row=$(thread_row "$1" "$2" "$3")
 	[ -n "$row" ] && field "$1" "results[$2].threads[$row].slowdown"
 }
 
