@@ -389,10 +389,10 @@ static size_t count_paged(const struct cxms_topo *t)
 static int build_local(const struct plan *p, size_t host, double idle_ps,
 		       struct cxms_fabric_target *out)
 {
+	const struct cxms_host *h = &p->topo->host;
 	*out = (struct cxms_fabric_target){.name = "local",
-					   .idle_ps = idle_ps,
-					   .capacity_bytes =
-						   cap_of(p->topo->host.local_capacity_bytes)};
+					   .idle_ps = idle_ps + tail_mean_ps(&h->local_memory),
+					   .capacity_bytes = cap_of(h->local_capacity_bytes)};
 	out->server = calloc(2, sizeof(*out->server));
 	if (!out->server)
 		return -ENOMEM;
