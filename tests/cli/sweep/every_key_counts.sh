@@ -36,7 +36,7 @@ try "$m.extents=[{at: 0s, add: 1GiB}],[{at: 0s, add: 1GiB}, {at: 10ms, release: 
 try 'regions=[{name: a, targets: [mem0], weight: 3}, {name: b, targets: [mem1], weight: 1}],[{name: a, targets: [mem0], weight: 1}, {name: b, targets: [mem1], weight: 3}]'
 for model in 'queue, channels: @' 'bank, channels: @' 'bank, dram: ddr4-2400, channels: 1, ranks: @' \
 	'ssd, buffer: @MiB' 'ssd, buffer: 16MiB, fetch: @us' 'ssd, buffer: 16MiB, depth: @' 'ssd, buffer: 16MiB, depth: 1000, bandwidth: @GB/s' \
-	'ssd, buffer: 16MiB, page: @KiB' 'far, buffer: @MiB' 'far, buffer: 16MiB, fault: @us' 'far, buffer: 16MiB, fetch: @us, depth: 10000'; do
+	'ssd, buffer: 16MiB, page: @KiB' 'far, buffer: @MiB' 'far, buffer: 16MiB, fault: @us' 'far, buffer: 16MiB, fetch: @us, depth: 1000'; do
 	case $model in bank*) sed 's/bandwidth: 26GB.s, //' t.yaml >u.yaml && mv u.yaml t.yaml ;; esac
 	try "$m.model={type: $(echo "$model" | sed 's/@/1/')},{type: $(echo "$model" | sed 's/@/4/')}"
 done
