@@ -11,7 +11,6 @@
 #include "mem/fifo.h"
 #include "sim/event_device.h"
 #include "sim/fabric.h"
-#include "topo/topo.h"
 
 /* The longest a device is busy with what is none of the services of its caps: a refresh. */
 #define SLACK_PS UINT64_C(1000000)
@@ -147,12 +146,11 @@ static void add_caps(struct limit *l, struct step *to, size_t *n)
 		add_step(&l[p], cap_bytes[p], NULL, to, n);
 }
 
-/* The fabric's includes the mean of the device's tail, which the device adds one by one. */
-static uint64_t idle_of(const struct cxms_fabric *f, const struct cxms_fabric_target *t)
+/* The fabric's includes the mean of the device's tail, which the device adds one by one; what a
+ * page buffer lacks is no device and has none. */
+static uint64_t idle_of(const struct cxms_fabric_target *t)
 {
-	bool by_file = f->topo && t->page_bytes <= 0; /* what a page buffer lacks is no device */
-	int dev = by_file ? cxms_topo_find(f->topo, t->name) : -1;
-	return dev >= 0 ? cxms_topo_idle_ps(f->topo, dev) : (uint64_t)t->idle_ps;
+	return (uint64_t)llround(t->idle_ps - (t->page_bytes > 0 ? 0 : t->tail_ps));
 }
 
 /* The servers of a target are listed from the device up; a request comes from above. */
@@ -160,7 +158,7 @@ static void build_route(struct cxms_net *n, const struct cxms_fabric_target *t, 
 			struct route *r)
 {
 	const struct cxms_fabric *f = n->fabric;
-	r->idle_ps = idle_of(f, t);
+	r->idle_ps = idle_of(t);
 	r->memory = &n->memory[t->server[0]];
 	r->down = room;
 	for (size_t i = t->n_server; i-- > 1;) {

@@ -345,7 +345,8 @@ static int build_memdev(const struct plan *p, size_t host, int dev, struct cxms_
 	out->name = t->dev[dev].name;
 	out->idle_ps = (double)cxms_topo_idle_ps(t, dev);
 	out->switch_ps = out->idle_ps - (double)t->dev[dev].latency_ps;
-	out->idle_ps += tail_mean_ps(&t->dev[dev].memory);
+	out->tail_ps = tail_mean_ps(&t->dev[dev].memory);
+	out->idle_ps += out->tail_ps;
 	out->capacity_bytes = cap_of(t->dev[dev].capacity_bytes);
 	out->server = calloc(2 * n + 1, sizeof(*out->server));
 	if (!out->server)
@@ -389,10 +390,12 @@ static size_t count_paged(const struct cxms_topo *t)
 static int build_local(const struct plan *p, size_t host, double idle_ps,
 		       struct cxms_fabric_target *out)
 {
+	const struct cxms_host *h = &p->topo->host;
+	const double tail_ps = tail_mean_ps(&h->local_memory);
 	*out = (struct cxms_fabric_target){.name = "local",
-					   .idle_ps = idle_ps,
-					   .capacity_bytes =
-						   cap_of(p->topo->host.local_capacity_bytes)};
+					   .idle_ps = idle_ps + tail_ps,
+					   .tail_ps = tail_ps,
+					   .capacity_bytes = cap_of(h->local_capacity_bytes)};
 	out->server = calloc(2, sizeof(*out->server));
 	if (!out->server)
 		return -ENOMEM;

@@ -109,7 +109,7 @@ static const struct topo_key prefetch_keys[] = {
 const struct topo_table topo_keys_prefetch = TOPO_TABLE(prefetch_keys);
 
 /* size_why: NULL where sampled sources use the size */
-#define CACHE_KEYS(level, size_value, ways_value, cyc_value, size_why)                             \
+#define CACHE_KEYS(level, size_value, ways_value, cyc_value)                                       \
 	{                                                                                          \
 		{.name = "size",                                                                   \
 		 .kind = TOPO_QTY,                                                                 \
@@ -121,7 +121,7 @@ const struct topo_table topo_keys_prefetch = TOPO_TABLE(prefetch_keys);
 		 .required = true,                                                                 \
 		 .assumed = size_value,                                                            \
 		 .reason = SPR,                                                                    \
-		 .unused = size_why},                                                              \
+		 .unused = ONLY_CACHE},                                                            \
 			{.name = "ways",                                                           \
 			 .kind = TOPO_QTY,                                                         \
 			 .store = TOPO_U32,                                                        \
@@ -198,10 +198,10 @@ static const struct topo_key l1i_keys[] = {
 	 .offset = HOST(l1i.plru),
 	 .unused = ONLY_CACHE},
 };
-static const struct topo_key l1d_keys[] = CACHE_KEYS(l1d, CXMS_ASSUMED_L1D, 12, 5, ONLY_CACHE);
-static const struct topo_key l2_keys[] = CACHE_KEYS(l2, CXMS_ASSUMED_L2, 16, 14, ONLY_CACHE);
+static const struct topo_key l1d_keys[] = CACHE_KEYS(l1d, CXMS_ASSUMED_L1D, 12, 5);
+static const struct topo_key l2_keys[] = CACHE_KEYS(l2, CXMS_ASSUMED_L2, 16, 14);
 static const struct topo_key llc_keys[] =
-	CACHE_KEYS(llc, CXMS_ASSUMED_LLC, 15, CXMS_ASSUMED_LLC_CYC, NULL);
+	CACHE_KEYS(llc, CXMS_ASSUMED_LLC, 15, CXMS_ASSUMED_LLC_CYC);
 const struct topo_table topo_keys_l1i = TOPO_TABLE(l1i_keys);
 const struct topo_table topo_keys_l1d = TOPO_TABLE(l1d_keys);
 const struct topo_table topo_keys_l2 = TOPO_TABLE(l2_keys);

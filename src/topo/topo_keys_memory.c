@@ -110,7 +110,7 @@ const struct topo_table topo_keys_bank = TOPO_TABLE(bank_keys);
 		 .offset = MEMORY(backing_bytes_per_s),                                            \
 		 .assumed = rate_value,                                                            \
 		 .reason = rate_why},                                                              \
-		COUNT("depth", depth, 65536, depth_value, depth_why)
+		COUNT("depth", depth, 1024, depth_value, depth_why)
 
 static const struct topo_key ssd_keys[] = {
 	PAGED_KEYS(CXMS_ASSUMED_NAND_PS, NO_NAND, CXMS_ASSUMED_NAND_RATE, NO_DRIVE,

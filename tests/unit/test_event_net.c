@@ -143,6 +143,48 @@ static void test_alone_a_request_takes_its_idle_latency(void **state)
 	scene_fini(&s);
 }
 
+/* As many fetches at a time as a topology may state can be served, and it may state no more. */
+static void test_the_deepest_page_buffer_is_served(void **state)
+{
+#define DEEP(depth)                                                                                \
+	HOST "  a: {type: memdev, upstream: host, latency: 400ns, capacity: 1GiB, bandwidth: "     \
+	     "unlimited, model: {type: ssd, buffer: 1MiB, depth: " depth "}}\n"
+	(void)state;
+	struct cxms_topo *topo = NULL;
+	struct cxms_err err = {0};
+	struct scene s = scene_of(DEEP("1024"), CXMS_NET_LINK_CREDITS, CXMS_NET_DEVICE_CREDITS);
+	scene_fini(&s);
+	assert_int_not_equal(
+		cxms_topo_load_mem("test.yaml", DEEP("1025"), strlen(DEEP("1025")), &topo, &err),
+		0);
+	assert_non_null(strstr(err.msg, "'depth' must be 1 .. 1024"));
+}
+
+/* One by one, tails of local memory and of a memdev have the mean that the fabric's latency holds.
+ */
+static void test_a_tail_is_counted_once(void **state)
+{
+	enum { N = 200000 };
+	(void)state;
+	struct scene s =
+		scene_of("schema: 1\nhost:\n  local: {latency: 100ns, bandwidth: unlimited, "
+			 "model: fixed, tail: {p99: 60ns, p999: 160ns}}\ndevices:\n"
+			 "  a: {type: memdev, upstream: host, latency: 250ns, capacity: "
+			 "1GiB, bandwidth: unlimited, model: fixed, "
+			 "tail: {p99: 60ns, p999: 160ns}}\n",
+			 0, 0);
+	for (uint32_t t = 0; t < s.fabric.n_target; t++) {
+		double sum = 0;
+		for (uint64_t i = 0; i < N; i++)
+			sum += (double)cxms_net_request(s.net, t, false, i * CXMS_LINE_BYTES,
+							i * 10000 * NS);
+		/* the spread of one is 14 ns, that of the mean of N 31 ps: five times that */
+		assert_true(fabs(sum / N - s.fabric.target[t].idle_ps) < 160);
+		assert_true(s.fabric.target[t].tail_ps > 5e3);
+	}
+	scene_fini(&s);
+}
+
 /* Half a year without requests costs neither time nor memory. */
 static void test_idle_time_costs_nothing(void **state)
 {
@@ -335,6 +377,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_alone_a_request_takes_its_idle_latency),
+		cmocka_unit_test(test_the_deepest_page_buffer_is_served),
+		cmocka_unit_test(test_a_tail_is_counted_once),
 		cmocka_unit_test(test_idle_time_costs_nothing),
 		cmocka_unit_test(test_a_saturated_path_gives_its_tightest_server),
 		cmocka_unit_test(test_share_follows_outstanding),

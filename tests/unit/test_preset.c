@@ -260,7 +260,7 @@ static void test_recalled_and_chosen_figures_are_assumed(void **state)
 	assert_non_null(a);
 	assert_string_equal(a->value, "105MiB");
 	assert_string_equal(a->reason, "preset spr, recalled, not verified: 1.875 MiB a core");
-	assert_false(a->exact_only);
+	assert_true(a->exact_only);
 	a = assumed(t, "host.cpu.frequency"); /* [A] */
 	assert_non_null(a);
 	assert_non_null(strstr(a->reason, "preset spr, chosen: "));

@@ -368,12 +368,14 @@ static void test_stated_keys_are_used_or_ignored_with_a_reason(void **state)
 		"host.cpu.scheduler",
 		"host.caches.l1i.ways",
 		"host.caches.llc.replacement",
+		"host.caches.llc.size",
 	};
 	static const char *const used[] = {
-		"host.cpu.rob",		"host.cpu.l1d_mshrs",	 "host.cpu.l2_mshrs",
-		"host.caches.llc.size", "host.local.latency",	 "host.local.bandwidth",
-		"devices.sw0.latency",	"devices.mem0.link.gen", "regions",
-		"placement.splits",	"host.cpu.frequency", /* mem1.latency is in cyc */
+		"host.cpu.rob",		 "host.cpu.l1d_mshrs",
+		"host.cpu.l2_mshrs",	 "host.local.latency",
+		"host.local.bandwidth",	 "devices.sw0.latency",
+		"devices.mem0.link.gen", "regions",
+		"placement.splits",	 "host.cpu.frequency", /* mem1.latency is in cyc */
 	};
 	struct cxms_topo *t = load(design);
 	struct seen s = {.n = 0};
