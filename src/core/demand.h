@@ -18,6 +18,9 @@
 /* How well an idle latency measured once stands for the whole run: 5 % either way; repeated chases
  * on a shared two-CPU guest spread by about that. */
 #define CXMS_ASSUMED_LATENCY_SPREAD 0.05
+/* Lines that a core of the recording machine can have in flight, for traffic that no loop tells: 16
+ * line fill buffers of Golden Cove; Skylake has 12, Zen 3 and later 24 */
+#define CXMS_ASSUMED_RECORDED_MSHRS 16.0
 
 /** ends of the model's own uncertainty; arrays of CXMS_SPAN_COUNT follow this order */
 enum cxms_span { CXMS_SPAN_LO, CXMS_SPAN_MID, CXMS_SPAN_HI, CXMS_SPAN_COUNT };
@@ -50,7 +53,7 @@ struct cxms_traffic_in {
 	double known_lines; /* lines filled for those */
 	double active_ps;   /* time in code that waits for memory */
 	double seen_ps;	    /* mean L_obs */
-	double l1d_mshrs;
+	double l1d_mshrs;   /* of the machine that recorded */
 };
 /**
  * cxms_traffic_lines() - lines filled, as an interval

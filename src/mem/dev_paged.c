@@ -146,7 +146,7 @@ static uint64_t fetch(struct cxms_device *d, uint64_t at_ps)
 	s->turn = s->turn + 1 < s->n_fetch ? s->turn + 1 : 0;
 	at_ps += cxms_calendar_take_ps(&s->fetch[s->turn], at_ps, d->cfg.fetch_ps);
 	at_ps += cxms_calendar_take_ps(&s->pass, at_ps, s->page_ps);
-	return at_ps + d->cfg.fetch_ps;
+	return at_ps + d->cfg.fetch_ps + d->cfg.fault_ps; /* the core's, not the medium's */
 }
 
 static void put_out(struct paged *s, uint64_t at_ps)

@@ -34,6 +34,7 @@ struct cxms_device_cfg {
 	bool closed_page;
 	uint64_t burst_ps, cl_ps, rcd_ps, rp_ps, ras_ps, wr_ps, wtr_ps, rtw_ps, rfc_ps, refi_ps;
 	uint64_t page_bytes, buffer_bytes, fetch_ps; /* PAGED */
+	uint64_t fault_ps; /* PAGED: software of the core that misses, beside the fetch */
 	double backing_bytes_per_s;
 	uint32_t depth;
 	uint64_t tail_p99_ps, tail_p999_ps; /* any kind */

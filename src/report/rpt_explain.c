@@ -35,7 +35,8 @@ static void put_waits(const struct cxms_basis *b, struct cxms_buf *out)
 		 b->exposed_waits);
 	rpt_para(out, "traffic",
 		 "lines filled = waits x lines per wait; where no loop gave a rate, anything from "
-		 "S / L_obs to l1d_mshrs x T / L_obs, and both ends enter the interval");
+		 "S / L_obs to 16 lines in flight (T x 16 / L_obs), and both ends enter the "
+		 "interval");
 	rpt_para(out, "prediction",
 		 "S_e' = max(0, S_e + n_e (L_e(load) - L_mem)) per target e; loads set L_e, L_e "
 		 "sets the "

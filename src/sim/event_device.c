@@ -47,7 +47,8 @@ static void set_paged(const struct cxms_memory *m, struct cxms_device_cfg *out)
 	out->kind = CXMS_DEVICE_PAGED;
 	out->page_bytes = m->page_bytes;
 	out->buffer_bytes = m->buffer_bytes;
-	out->fetch_ps = m->fetch_ps + m->fault_ps;
+	out->fetch_ps = m->fetch_ps;
+	out->fault_ps = m->fault_ps;
 	out->backing_bytes_per_s = m->backing_bytes_per_s == CXMS_UNLIMITED
 					   ? INFINITY
 					   : (double)m->backing_bytes_per_s;

@@ -220,6 +220,20 @@ static void test_paged_fetches_are_joined_and_bounded(void **state)
 	cxms_device_free(d);
 }
 
+static void test_paged_faults_are_the_cores_time(void **state)
+{
+	struct cxms_device_cfg cfg = paged();
+	(void)state;
+	cfg.depth = 1;
+	cfg.fault_ps = 3000 * NS;
+	struct cxms_device *d = make(&cfg);
+	uint64_t at = CXMS_PS_PER_S / 1000, us = 1000 * NS;
+	assert_int_equal(cxms_device_request(d, false, 0, at), 13 * us);
+	/* the next fetch begins when the first is done, not when its fault is */
+	assert_int_equal(cxms_device_request(d, false, 4096, at), 23 * us);
+	cxms_device_free(d);
+}
+
 static void test_paged_dirty_pages_take_bandwidth(void **state)
 {
 	(void)state;
@@ -358,6 +372,7 @@ int main(void)
 		cmocka_unit_test(test_bank_serves_nothing_while_it_refreshes),
 		cmocka_unit_test(test_paged_keeps_the_pages_used_last),
 		cmocka_unit_test(test_paged_fetches_are_joined_and_bounded),
+		cmocka_unit_test(test_paged_faults_are_the_cores_time),
 		cmocka_unit_test(test_paged_dirty_pages_take_bandwidth),
 		cmocka_unit_test(test_typical_and_curve_follow_their_closed_form),
 		cmocka_unit_test(test_typical_forgets_who_lags_too_far),

@@ -21,7 +21,7 @@ try() { # KEY=VALUES
 		END { print what, n < 2 ? "no times" : up == n - 1 ? "slower" : down == n - 1 ? "faster" : "neither" }'
 }
 m=devices.mem0
-for e in host.local.latency=90ns,120ns host.local.bandwidth=20GB/s,50GB/s host.local.tail.p99=10ns,20ns host.local.tail.p999=20ns,500ns \
+for e in host.cpu.l1d_mshrs=2,4 host.cpu.l2_mshrs=2,8 host.local.latency=90ns,120ns host.local.bandwidth=20GB/s,50GB/s host.local.tail.p99=10ns,20ns host.local.tail.p999=20ns,500ns \
 	host.bridge.bandwidth=10GB/s,30GB/s \
 	devices.sw0.latency=70ns,90ns devices.sw0.bandwidth=10GB/s,30GB/s devices.sw0.link.width=1,2,4 devices.sw0.link.gen=4,5 \
 	$m.latency=200ns,300ns $m.bandwidth=5GB/s,10GB/s,26GB/s $m.tail.p99=5ns,20ns $m.tail.p999=20ns,500ns \
