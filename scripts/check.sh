@@ -16,11 +16,11 @@ echo "== gcc: build and all tests"
 
 echo "== clang: build and short tests"
 "$top/scripts/build.sh" "$top/build-clang" -DCMAKE_C_COMPILER=clang -DCXMS_WERROR=ON -DCXMS_FUZZ=ON
-(cd build-clang && ctest --output-on-failure -L 'unit|prop|fuzz' --repeat until-pass:2)
+(cd build-clang && ctest --output-on-failure -j "$(nproc)" -L 'unit|prop|fuzz' --repeat until-pass:2)
 
 echo "== gcc with ASan and UBSan"
 "$top/scripts/build.sh" "$top/build-asan" -DCXMS_WERROR=ON -DCXMS_SANITIZE=address,undefined
-(cd build-asan && ctest --output-on-failure -L 'unit|prop|cli|fuzz' --repeat until-pass:2)
+(cd build-asan && ctest --output-on-failure -j "$(nproc)" -L 'unit|prop|cli|fuzz' --repeat until-pass:2)
 
 if [ $long -eq 1 ]; then
 	for target in build-clang/tests/libfuzzer_*; do

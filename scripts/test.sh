@@ -11,5 +11,5 @@ fi
 # Some of these, and all of the second kind, run real programs against the clock of a machine that
 # others may use: a busy moment fails a row with its figures, and the row is tried again; one that is
 # wrong fails every time.
-ctest --output-on-failure -LE e2e --repeat until-pass:2
+ctest --output-on-failure -j "$(nproc)" -LE e2e --repeat until-pass:2
 ctest --output-on-failure -L e2e --repeat until-pass:3
