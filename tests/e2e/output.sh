@@ -31,8 +31,8 @@ fails "full device, record" "" "/dev/full" cxms record -q -o /dev/full
 fails "full device, --save" "" "/dev/full" cxms -q -t x2.yaml -f json -o r.json --save /dev/full
 
 # A real file system that fills up while the program runs, in a mount name space of its own. It has
-# room for the blocks of the first seconds: a block is written each second or so.
-kib=400
+# room for the first blocks: one is written each second, or when it holds 128 KiB before compression.
+kib=120
 period=20us
 [ "$SOURCE" = ptrace ] && kib=40 period=100us
 mkdir -p small
