@@ -31,10 +31,11 @@ fails "full device, record" "" "/dev/full" cxms record -q -o /dev/full
 fails "full device, --save" "" "/dev/full" cxms -q -t x2.yaml -f json -o r.json --save /dev/full
 
 # A real file system that fills up while the program runs, in a mount name space of its own. It has
-# room for the first blocks: one is written each second, or when it holds 128 KiB before compression.
-kib=120
+# room for half of what the same run writes here, a block each half second or so.
 period=20us
-[ "$SOURCE" = ptrace ] && kib=40 period=100us
+[ "$SOURCE" = ptrace ] && period=100us
+cxms record -q --period $period -o whole.cxlt -- "$MB" chase --size 16MiB --seconds 3 >/dev/null
+kib=$(($(stat -c %s whole.cxlt) / 2048))
 mkdir -p small
 spaces=(unshare -m)
 [ "$(id -u)" -eq 0 ] || spaces=(unshare -Urm)
