@@ -36,7 +36,10 @@ static struct cxms_result *replay(int fd, const struct cxms_topo *topo, enum cxm
 					    .n_split = n_split,
 					    .engine = engine,
 					    .seed = seed};
-	return play_replay(fd, &cfg);
+	struct cxms_result *r = play_replay(fd, &cfg);
+	r->n_topo = 0; /* it lends them from here */
+	r->topo = NULL;
+	return r;
 }
 
 #define HOST                                                                                       \
