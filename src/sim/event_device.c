@@ -21,27 +21,6 @@ static const struct cxms_memory *memory_of(const struct cxms_fabric *f, size_t s
 	return dev >= 0 ? &f->topo->dev[dev].memory : NULL;
 }
 
-static void set_bank(const struct cxms_memory *m, struct cxms_device_cfg *out)
-{
-	const struct cxms_dram *d = m->dram;
-	out->kind = CXMS_DEVICE_BANK;
-	out->channels = m->channels;
-	out->ranks = m->ranks;
-	out->closed_page = m->closed_page;
-	out->banks = d->banks;
-	out->row_bytes = d->row_bytes;
-	out->burst_ps = CXMS_LINE_BYTES * CXMS_PS_PER_S / d->bytes_per_s;
-	out->cl_ps = d->cl_ps;
-	out->rcd_ps = d->rcd_ps;
-	out->rp_ps = d->rp_ps;
-	out->ras_ps = d->ras_ps;
-	out->wr_ps = d->wr_ps;
-	out->wtr_ps = d->wtr_ps;
-	out->rtw_ps = d->rtw_ps;
-	out->rfc_ps = d->rfc_ps;
-	out->refi_ps = d->refi_ps;
-}
-
 static void set_paged(const struct cxms_memory *m, struct cxms_device_cfg *out)
 {
 	out->kind = CXMS_DEVICE_PAGED;
@@ -86,7 +65,7 @@ void cxms_event_device(const struct cxms_net_cfg *cfg, size_t server, struct cxm
 	if (!m)
 		return;
 	if (m->model == CXMS_MODEL_BANK)
-		set_bank(m, out);
+		cxms_fabric_bank(m, out);
 	if (!cfg->no_addresses && (m->model == CXMS_MODEL_SSD || m->model == CXMS_MODEL_FAR))
 		set_paged(m, out);
 	out->tail_p99_ps = m->tail_p99_ps;

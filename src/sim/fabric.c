@@ -174,38 +174,36 @@ static int curve_server(struct plan *p, const struct cxms_memory *m, const struc
 	return 0;
 }
 
-static struct cxms_device_cfg bank_cfg(const struct cxms_memory *m)
+void cxms_fabric_bank(const struct cxms_memory *m, struct cxms_device_cfg *out)
 {
 	const struct cxms_dram *d = m->dram;
 	double burst_s = CXMS_LINE_BYTES / (double)d->bytes_per_s;
-	return (struct cxms_device_cfg){.kind = CXMS_DEVICE_BANK,
-					.read_cap = INFINITY,
-					.write_cap = INFINITY,
-					.total_cap = INFINITY,
-					.channels = m->channels,
-					.ranks = m->ranks,
-					.banks = d->banks,
-					.row_bytes = d->row_bytes,
-					.closed_page = m->closed_page,
-					.burst_ps =
-						(uint64_t)llround(burst_s * (double)CXMS_PS_PER_S),
-					.cl_ps = d->cl_ps,
-					.rcd_ps = d->rcd_ps,
-					.rp_ps = d->rp_ps,
-					.ras_ps = d->ras_ps,
-					.wr_ps = d->wr_ps,
-					.wtr_ps = d->wtr_ps,
-					.rtw_ps = d->rtw_ps,
-					.rfc_ps = d->rfc_ps,
-					.refi_ps = d->refi_ps};
+	out->kind = CXMS_DEVICE_BANK;
+	out->channels = m->channels;
+	out->ranks = m->ranks;
+	out->banks = d->banks;
+	out->row_bytes = d->row_bytes;
+	out->closed_page = m->closed_page;
+	out->burst_ps = (uint64_t)llround(burst_s * (double)CXMS_PS_PER_S);
+	out->cl_ps = d->cl_ps;
+	out->rcd_ps = d->rcd_ps;
+	out->rp_ps = d->rp_ps;
+	out->ras_ps = d->ras_ps;
+	out->wr_ps = d->wr_ps;
+	out->wtr_ps = d->wtr_ps;
+	out->rtw_ps = d->rtw_ps;
+	out->rfc_ps = d->rfc_ps;
+	out->refi_ps = d->refi_ps;
 }
 
 /* Banks have no closed form: what they add is found by asking them for random lines. */
 static int bank_server(struct plan *p, const struct cxms_memory *m, struct cxms_server *s)
 {
-	const struct cxms_device_cfg cfg = bank_cfg(m);
+	struct cxms_device_cfg cfg = {
+		.read_cap = INFINITY, .write_cap = INFINITY, .total_cap = INFINITY};
 	const struct cxms_measure how = {BANK_SPAN_BYTES, BANK_LINES, 1};
 	struct cxms_curve *curve;
+	cxms_fabric_bank(m, &cfg);
 	int rc = cxms_measure_device(&cfg, &how, &curve, p->err);
 	if (rc)
 		return rc;

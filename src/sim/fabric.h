@@ -10,7 +10,9 @@
 #include "topo/decode.h"
 
 struct cxms_curve;
+struct cxms_device_cfg;
 struct cxms_err;
+struct cxms_memory;
 struct cxms_topo;
 
 /** struct cxms_fabric_target - of each host: 0 is local memory, then the memdevs in file order */
@@ -89,6 +91,8 @@ int cxms_fabric_build(const struct cxms_topo *topo, double mem_latency_ps, struc
 int cxms_fabric_build_hosts(const struct cxms_topo *topo, const double *mem_latency_ps,
 			    size_t n_host, struct cxms_fabric *out, struct cxms_err *err);
 void cxms_fabric_fini(struct cxms_fabric *f);
+/** cxms_fabric_bank() - kind and timings of a memory of model bank; caps are the caller's */
+void cxms_fabric_bank(const struct cxms_memory *m, struct cxms_device_cfg *out);
 /** does the way to a target lead through a server? */
 bool cxms_fabric_passes(const struct cxms_fabric *f, size_t target, size_t server);
 
