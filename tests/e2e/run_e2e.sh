@@ -4,10 +4,11 @@
 #   run_e2e.sh BUILD SCRIPT VARIANT [MACHINE_DIR]
 #   run_e2e.sh BUILD machine MACHINE_DIR
 #
-# VARIANT is clock (as this user, perf_event_open allowed), ptrace (perf_event_open refused by a
-# seccomp filter, as containers do it: the tool has to fall back), exact (the Valgrind tool, which is
-# where the build left it), any (the script chooses), or one of them after user-: the same as an ordinary user (65534), for which root is needed here. The second
-# form measures this machine once, into a cache directory that all tests share.
+# VARIANT is clock (perf_event_open allowed), ptrace (perf_event_open refused by a seccomp filter, as
+# containers do it: the tool has to fall back), exact (the Valgrind tool, which is where the build left
+# it), any (the script chooses): as root, and skipped without it. After user- the same as an ordinary
+# user: this one, or 65534 when it is root. The second form measures this machine once, into a cache
+# directory that all tests share.
 #
 # SCRIPT is sourced by bash in a scratch directory that holds copies of everything it needs; see
 # lib.sh for what it may use. Exits 0, 1, or 77 = skipped, with the reason.
@@ -27,7 +28,7 @@ if [ "${2:-}" = machine ] && [ $# -eq 3 ]; then
 	exit $status
 fi
 if [ $# -lt 3 ] || [ $# -gt 4 ]; then
-	sed -n '2,15s/^# \{0,1\}//p' "$0" >&2
+	sed -n '2,17s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 fi
 build=$1
@@ -45,8 +46,9 @@ cp "$here/lib.sh" "$T/lib.sh"
 chmod -R a+rX "$T"
 
 as=()
-if [[ $variant == user-* ]]; then
-	[ "$(id -u)" -eq 0 ] || skip "needs root to become another user"
+if [[ $variant != user-* ]]; then
+	[ "$(id -u)" -eq 0 ] || skip "needs root; user-$variant is the same as an ordinary user"
+elif [ "$(id -u)" -eq 0 ]; then
 	as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 	"${as[@]}" true 2>/dev/null || skip "setpriv cannot become user 65534 here"
 	chown -R 65534:65534 "$T"
