@@ -27,7 +27,7 @@ static const struct cli_verb verbs[] = {
 	 "  cxlmemsim sweep -t one-switch.yaml --set devices.mem0.latency=150ns..600ns/50ns "
 	 "w.cxlt\n"
 	 "  cxlmemsim sweep -t a.yaml --set devices.mem0.link.width=4,8,16 --set "
-	 "host.cpu.rob=256,512 -s 50,0 -j 2 -o s.csv w.cxlt\n",
+	 "host.cpu.l1d_mshrs=12,16 -s 50,0 -j 2 -o s.csv w.cxlt\n",
 	 cli_opts_sweep, false, cmd_sweep},
 	{"report", "show a JSON result as text or CSV", "cxlmemsim report [options] RESULT.json",
 	 "  cxlmemsim report --explain result.json\n", cli_opts_report, false, cmd_report},

@@ -214,23 +214,21 @@ static void set_grains(const struct cxms_recording *rec, struct cxms_evidence *e
 	}
 }
 
-int cxms_evidence_set_rob(const struct cxms_recording *rec, unsigned rob, struct cxms_evidence *e,
-			  struct cxms_err *err)
+/* The wait was hidden in the machine that recorded: its window counts, whatever is simulated. */
+static int set_waits(const struct cxms_recording *rec, struct cxms_evidence *e)
 {
 	double walk = (double)rec->facts.walk_ps;
-	free(e->wait);
-	free(e->grain);
 	e->wait = calloc(2 * rec->n_site + 2, sizeof(*e->wait));
 	e->grain = calloc(2 * e->n_group + 2, sizeof(*e->grain));
 	if (!e->wait || !e->grain)
-		return cxms_fail(err, ENOMEM, "out of memory for the waits");
+		return -ENOMEM;
 	for (size_t i = 0; i < rec->n_site; i++) {
 		const struct cxms_rec_site *s = &rec->site[i];
 		bool carried = s->flags & (CXMS_SITE_CARRIED | CXMS_SITE_SELF);
-		cxms_wait_model(e->stair.mem_ps, walk, carried, s->loop_insns, rob,
-				&e->wait[2 * i]);
-		cxms_wait_model(e->stair.mem_ps, 0, carried, s->loop_insns, rob,
-				&e->wait[2 * i + 1]);
+		cxms_wait_model(e->stair.mem_ps, walk, carried, s->loop_insns,
+				CXMS_ASSUMED_RECORDED_ROB, &e->wait[2 * i]);
+		cxms_wait_model(e->stair.mem_ps, 0, carried, s->loop_insns,
+				CXMS_ASSUMED_RECORDED_ROB, &e->wait[2 * i + 1]);
 	}
 	set_grains(rec, e);
 	return 0;
@@ -304,6 +302,8 @@ int cxms_evidence_build(const struct cxms_recording *rec, const struct cxms_cell
 		rc = find_active(rec, cells, out);
 	if (!rc)
 		rc = cxms_streams_find(rec, out, err);
+	if (!rc)
+		rc = set_waits(rec, out);
 	if (rc) {
 		cxms_evidence_fini(out);
 		return cxms_fail(err, ENOMEM, "out of memory for the evidence");

@@ -52,13 +52,15 @@ struct cxms_evidence {
 
 /** cxms_grain_of() - a wait of which @share (by span end) is memory */
 struct cxms_grain cxms_grain_of(const double share[CXMS_SPAN_COUNT], const struct cxms_wait *wait);
-/** cxms_evidence_build() - judge every group; wait[] and grain[] are filled by
- * cxms_evidence_set_rob(). 0 or -ENOMEM */
+/*
+ * Reorder buffer of the recording machine's cores: Golden Cove. Skylake has 224, Zen 3 to 5 have
+ * 256, 320 and 448. It bounds the hidden part of a wait in loops of more instructions than that.
+ */
+#define CXMS_ASSUMED_RECORDED_ROB 512u
+
+/** cxms_evidence_build() - judge every group. 0 or -ENOMEM */
 int cxms_evidence_build(const struct cxms_recording *rec, const struct cxms_cells *cells,
 			uint64_t llc_bytes, struct cxms_evidence *out, struct cxms_err *err);
-/** cxms_evidence_set_rob() - fill wait[] and grain[] for a window of @rob entries. 0 or -ENOMEM */
-int cxms_evidence_set_rob(const struct cxms_recording *rec, unsigned rob, struct cxms_evidence *e,
-			  struct cxms_err *err);
 void cxms_evidence_fini(struct cxms_evidence *e);
 
 #endif

@@ -500,8 +500,7 @@ int cxms_fabric_build_hosts(const struct cxms_topo *topo, const double *mem_late
 				    .n_host_target = topo->n_memdev + 1 + count_paged(topo),
 				    .n_shown = topo->n_memdev + 1,
 				    .l1d_mshrs = topo->host.l1d_mshrs,
-				    .l2_mshrs = topo->host.l2_mshrs,
-				    .rob = topo->host.rob};
+				    .l2_mshrs = topo->host.l2_mshrs};
 	out->n_target = n_host * out->n_host_target;
 	int rc = local_ps ? plan_init(&plan, topo, out) : -ENOMEM;
 	for (size_t h = 0; h < n_host && !rc; h++)

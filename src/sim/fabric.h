@@ -75,7 +75,6 @@ struct cxms_fabric {
 	size_t n_curve;
 	struct cxms_curve **curve; /* owned; servers of measured devices point to them */
 	double l1d_mshrs, l2_mshrs;
-	unsigned rob;
 };
 
 /** cxms_fabric_build() - @mem_latency_ps: the recording machine's, for `latency: auto`.

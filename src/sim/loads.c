@@ -139,7 +139,7 @@ static void make(struct cxms_loads *l, struct entry *e)
 {
 	struct cxms_load_map map = {0};
 	pthread_mutex_unlock(&l->lock);
-	int rc = cxms_load_build(l->rec, l->cells, &e->view->ev, e->target_of_page, e->map.n_target,
+	int rc = cxms_load_build(l->rec, l->cells, e->view->ev, e->target_of_page, e->map.n_target,
 				 e->half, l->seed, &map, NULL);
 	pthread_mutex_lock(&l->lock);
 	e->state = rc ? FAILED : MADE;

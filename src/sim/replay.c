@@ -52,8 +52,7 @@ struct subject {
 	struct cxms_evidence ev;
 	struct cxms_basis basis;
 	struct cxms_loads *loads;
-	size_t n_view;
-	struct cxms_view **view; /* by window: at most one a topology */
+	struct cxms_view view;
 };
 
 /* The programs of one topology: their hosts' fabric and what their splits share. */
@@ -81,22 +80,6 @@ struct replay {
 	struct row *row;
 	struct cxms_result *result;
 };
-
-/* Topologies whose cores have the same window see the same. */
-static int find_view(const struct replay *r, struct subject *s, unsigned rob,
-		     const struct cxms_view **out, struct cxms_err *err)
-{
-	for (size_t i = 0; i < s->n_view; i++)
-		if (s->view[i]->rob == rob) {
-			*out = s->view[i];
-			return 0;
-		}
-	struct cxms_view *v = calloc(1, sizeof(*v));
-	if (!v)
-		return cxms_fail(err, ENOMEM, "out of memory for the evidence");
-	*out = s->view[s->n_view++] = v;
-	return cxms_view_init(&s->rec, &s->ev, rob, r->cfg->seed, v, err);
-}
 
 static int build_fabric(const struct replay *r, const struct cxms_topo *topo,
 			struct cxms_fabric *out, struct cxms_err *err)
@@ -127,15 +110,14 @@ static int add_bench(struct replay *r, const struct cxms_topo *topo, struct cxms
 						  .topo = topo,
 						  .rec = &s->rec,
 						  .cells = &s->cells,
+						  .view = &s->view,
 						  .loads = s->loads,
 						  .fabric = &b->fabric,
 						  .host = k,
 						  .name = s->name};
 		cxms_stage_init(&b->stage[k]);
 	}
-	for (size_t k = 0; k < r->n && !rc; k++)
-		rc = find_view(r, &r->subject[k], b->fabric.rob, &b->stage[k].view, err);
-	return rc;
+	return 0;
 }
 
 static void bench_fini(struct bench *b, size_t n)
@@ -153,8 +135,7 @@ static int prepare(struct replay *r, struct cxms_err *err)
 	for (size_t k = 0; k < r->n; k++) {
 		struct subject *s = &r->subject[k];
 		s->loads = cxms_loads_new(&s->rec, &s->cells, r->cfg->seed);
-		s->view = calloc(n, sizeof(*s->view));
-		full = full && s->loads && s->view;
+		full = full && s->loads;
 	}
 	r->bench = calloc(n, sizeof(*r->bench));
 	r->row = calloc(cxms_asked_count(r->cfg) + 1, sizeof(*r->row));
@@ -211,7 +192,7 @@ static int fill_basis(struct replay *r, struct cxms_err *err)
 		const struct cxms_world *base;
 		rc = cxms_stage_base(stage, CXMS_HALF_ALL, &base, err);
 		if (!rc)
-			rc = cxms_basis_fill(&s->rec, &s->cells, &stage->view->ev, base, &s->basis,
+			rc = cxms_basis_fill(&s->rec, &s->cells, stage->view->ev, base, &s->basis,
 					     err);
 	}
 	return rc;
@@ -288,6 +269,8 @@ static int load_subject(const struct cxms_host_trace *host, const struct cxms_re
 		rc = cxms_cells_build(&s->rec, cfg->epoch_ns, &s->cells, err);
 	if (!rc)
 		rc = cxms_evidence_build(&s->rec, &s->cells, cfg->llc_bytes, &s->ev, err);
+	if (!rc)
+		rc = cxms_view_init(&s->rec, &s->ev, cfg->seed, &s->view, err);
 	return rc;
 }
 
@@ -300,11 +283,7 @@ static void replay_fini(struct replay *r)
 	free(r->bench);
 	free(r->row);
 	for (size_t k = 0; r->subject && k < r->n; k++) {
-		for (size_t i = 0; i < r->subject[k].n_view; i++) {
-			cxms_view_fini(r->subject[k].view[i]);
-			free(r->subject[k].view[i]);
-		}
-		free(r->subject[k].view);
+		cxms_view_fini(&r->subject[k].view);
 		cxms_loads_free(r->subject[k].loads);
 		cxms_evidence_fini(&r->subject[k].ev);
 		cxms_cells_fini(&r->subject[k].cells);

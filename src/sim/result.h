@@ -50,8 +50,8 @@ struct cxms_server_result {
 	const char *host; /* the only one that uses it; NULL: shared, or there is one only */
 	const char *name; /* of the device, "local", "bridge"; borrowed */
 	const char *part; /* "link_up", "link_down", "device", "medium", "bridge", "local" */
-	double utilization_ratio; /* of its capacity, mean over the predicted time */
-	double read_bytes_per_s, write_bytes_per_s; /* payload, over the predicted time */
+	double utilization_ratio; /* of its capacity, mean over the time; of the same solutions: */
+	double read_bytes_per_s, write_bytes_per_s; /* payload */
 	double wait_ns;				    /* mean of its requests, both directions */
 };
 
@@ -103,7 +103,7 @@ struct cxms_site_result {
 };
 
 #define CXMS_TOP_SITES	   5
-#define CXMS_MODEL_ASSUMED 8
+#define CXMS_MODEL_ASSUMED 12
 
 /** struct cxms_basis - the figures behind every split, for --explain */
 struct cxms_basis {

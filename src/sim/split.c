@@ -44,7 +44,7 @@ static struct cxms_world_in world_of(const struct cxms_stage *s,
 {
 	return (struct cxms_world_in){.rec = s->rec,
 				      .cells = s->cells,
-				      .ev = &s->view->ev,
+				      .ev = s->view->ev,
 				      .fabric = s->fabric,
 				      .host = s->host,
 				      .phase = phase,

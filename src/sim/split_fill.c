@@ -163,20 +163,37 @@ static void warn_share(const struct row *r, const struct cxms_server *s, const c
 			  100 * share);
 }
 
-static void set_servers(const struct row *r, double time_ns, struct cxms_split_result *out)
+/*
+ * The time in which the servers passed what they did: that of the run with the threads' waits for
+ * each other, and never less than the simulated time of the solutions, in which none is above 1.
+ */
+static double span_of(const struct row *r)
+{
+	double span_ns = 0;
+	for (size_t k = 0; k < r->n; k++) {
+		const struct cxms_world *w = &r->world[0][k];
+		double time_ns = w->time_ns[CXMS_SPAN_MID][r->part[k].stage->cfg->blocked];
+		span_ns = fmax(span_ns, fmax(w->span_ns, time_ns));
+	}
+	return span_ns;
+}
+
+static void set_servers(const struct row *r, struct cxms_split_result *out)
 {
 	static const char *const words[] = {[CXMS_PART_LOCAL] = "local",
 					    [CXMS_PART_BRIDGE] = "bridge",
 					    [CXMS_PART_DEVICE] = "device",
 					    [CXMS_PART_MEDIUM] = "medium"};
 	const struct cxms_fabric *f = r->part[0].stage->fabric;
-	double seconds = time_ns / (double)CXMS_NS_PER_S;
+	double span_ns = span_of(r), seconds = span_ns / (double)CXMS_NS_PER_S;
 	for (size_t v = 0; v < f->n_server; v++) {
 		struct cxms_world_server sum = {0};
 		for (size_t k = 0; k < r->n; k++) {
 			sum.reads += r->world[0][k].server[v].reads;
 			sum.writes += r->world[0][k].server[v].writes;
 			sum.wait_ps += r->world[0][k].server[v].wait_ps;
+			sum.busy_ns[0] += r->world[0][k].server[v].busy_ns[0];
+			sum.busy_ns[1] += r->world[0][k].server[v].busy_ns[1];
 		}
 		double lines = sum.reads + sum.writes;
 		struct cxms_load load = {seconds > 0 ? sum.reads / seconds : 0,
@@ -192,8 +209,7 @@ static void set_servers(const struct row *r, double time_ns, struct cxms_split_r
 					: up  ? "link_up"
 					      : "link_down",
 				.utilization_ratio =
-					link ? cxms_link_utilization(&f->server[v], &load, up)
-					     : cxms_server_utilization(&f->server[v], &load),
+					span_ns > 0 ? sum.busy_ns[link && !up] / span_ns : 0,
 				.read_bytes_per_s = load.read_lines_per_s * CXMS_LINE_BYTES,
 				.write_bytes_per_s = load.write_lines_per_s * CXMS_LINE_BYTES,
 				.wait_ns = lines > 0 ? sum.wait_ps / lines / (double)CXMS_PS_PER_NS
@@ -257,7 +273,7 @@ void cxms_row_fill(const struct row *r, struct cxms_split_result *out)
 		add_targets(r, &r->part[k], world, out);
 	}
 	close_targets(r, p->time_ns, out);
-	set_servers(r, p->time_ns, out);
+	set_servers(r, out);
 	set_binding(out);
 	if (r->n > 1)
 		set_tenants(r, out);

@@ -12,11 +12,11 @@ static void add_heat(const struct cxms_recording *rec, uint64_t seed, struct cxm
 {
 	for (size_t i = 0; i < rec->n_sample; i++) {
 		const struct cxms_rec_sample *s = &rec->sample[i];
-		uint32_t g = v->ev.grain_of_sample[i];
+		uint32_t g = v->ev->grain_of_sample[i];
 		if (g == CXMS_NO_GRAIN)
 			continue;
 		int half = cxms_sample_half(i, seed) == CXMS_HALF_B;
-		double waits = s->weight_ns * v->ev.grain[g].waits[CXMS_SPAN_MID];
+		double waits = s->weight_ns * v->ev->grain[g].waits[CXMS_SPAN_MID];
 		v->heat[half][s->page] += waits;
 		v->square[half][s->page] += waits * waits;
 	}
@@ -26,15 +26,10 @@ static void add_heat(const struct cxms_recording *rec, uint64_t seed, struct cxm
 	}
 }
 
-int cxms_view_init(const struct cxms_recording *rec, const struct cxms_evidence *ev, unsigned rob,
-		   uint64_t seed, struct cxms_view *out, struct cxms_err *err)
+int cxms_view_init(const struct cxms_recording *rec, const struct cxms_evidence *ev, uint64_t seed,
+		   struct cxms_view *out, struct cxms_err *err)
 {
-	*out = (struct cxms_view){.rob = rob, .ev = *ev, .n_page = cxms_pages_count(rec->pages)};
-	out->ev.wait = NULL;
-	out->ev.grain = NULL;
-	int rc = cxms_evidence_set_rob(rec, rob, &out->ev, err);
-	if (rc)
-		return rc;
+	*out = (struct cxms_view){.ev = ev, .n_page = cxms_pages_count(rec->pages)};
 	bool whole = true;
 	for (int h = 0; h < 3; h++) {
 		out->page[h] = cxms_policy_pages_new(rec->pages);
@@ -53,8 +48,6 @@ int cxms_view_init(const struct cxms_recording *rec, const struct cxms_evidence 
 
 void cxms_view_fini(struct cxms_view *v)
 {
-	free(v->ev.wait);
-	free(v->ev.grain);
 	for (int h = 0; h < 3; h++)
 		free(v->page[h]);
 	for (int h = 0; h < 2; h++) {

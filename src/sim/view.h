@@ -1,4 +1,4 @@
-/* What cores with one window see of a recording: the evidence for it, and the heat of the pages. */
+/* What policies see of a recording: its pages, and the heat that the evidence gives them. */
 #ifndef CXMS_SIM_VIEW_H
 #define CXMS_SIM_VIEW_H
 
@@ -11,10 +11,9 @@ struct cxms_err;
 struct cxms_policy_page;
 struct cxms_recording;
 
-/** struct cxms_view - read only after init, shared by all topologies with this window */
+/** struct cxms_view - read only after init, shared by all topologies */
 struct cxms_view {
-	unsigned rob;
-	struct cxms_evidence ev; /* wait[] and grain[] are the view's, the rest is borrowed */
+	const struct cxms_evidence *ev; /* borrowed */
 	size_t n_page;
 	struct cxms_policy_page *page[3]; /* what policies see, by enum cxms_half judged: the other
 					     half gives the heat; all: no heat */
@@ -23,8 +22,8 @@ struct cxms_view {
 };
 
 /** cxms_view_init() - @ev: built; must outlive @out. 0 or -ENOMEM; always cxms_view_fini() */
-int cxms_view_init(const struct cxms_recording *rec, const struct cxms_evidence *ev, unsigned rob,
-		   uint64_t seed, struct cxms_view *out, struct cxms_err *err);
+int cxms_view_init(const struct cxms_recording *rec, const struct cxms_evidence *ev, uint64_t seed,
+		   struct cxms_view *out, struct cxms_err *err);
 void cxms_view_fini(struct cxms_view *v);
 
 #endif

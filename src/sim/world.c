@@ -27,6 +27,7 @@ struct tenant {
 	size_t epoch; /* now; n_epoch of the cells = through */
 	size_t phase;
 	double move_ns;		    /* to be waited by the threads of the next epoch that has any */
+	bool moves;		    /* they wait for it now, and ask for nothing */
 	double left;		    /* of the epoch, 1 .. 0 */
 	double length_ps;	    /* of the whole epoch, stretched */
 	size_t first, n_thread;	    /* of the solver's threads */
@@ -42,6 +43,7 @@ struct scene {
 	struct cxms_demand *demand;    /* [thread of the solver][target] */
 	uint32_t *cell_of;	       /* thread of the solver -> cell of its program */
 	struct cxms_load *room;	       /* for the checks */
+	struct cxms_load *all, *own;   /* [server] of all programs, of one of them */
 	struct cxms_load_cell *folded; /* [target of a host] of one cell */
 	enum cxms_span span;
 	struct cxms_event_loop *loop; /* NULL = epoch engine */
@@ -61,6 +63,8 @@ static void scene_fini(struct scene *s)
 	free(s->demand);
 	free(s->cell_of);
 	free(s->room);
+	free(s->all);
+	free(s->own);
 	free(s->folded);
 }
 
@@ -98,9 +102,11 @@ static int scene_init(struct scene *s, const struct cxms_world_in *in, size_t n_
 	s->cell_of = calloc(n, sizeof(*s->cell_of));
 	s->folded = calloc(f->n_host_target, sizeof(*s->folded));
 	s->room = calloc(f->n_target + f->n_server, sizeof(*s->room));
+	s->all = calloc(f->n_server, sizeof(*s->all));
+	s->own = calloc(f->n_server, sizeof(*s->own));
 	return full && s->tenant && s->solve.room && s->solve.thread && s->solve.wait_ps &&
 			       s->solve.latency_ps && s->solve.utilization && s->demand &&
-			       s->cell_of && s->room && s->folded
+			       s->cell_of && s->room && s->all && s->own && s->folded
 		       ? 0
 		       : -ENOMEM;
 }
@@ -310,18 +316,6 @@ static void attribute(const struct scene *s, const struct tenant *tn,
 		out->cause_ns[i] += part * cause[i];
 }
 
-static void add_servers(const struct scene *s, struct cxms_world *w, size_t target,
-			const struct cxms_demand *d, double part)
-{
-	const struct cxms_fabric_target *path = &s->fabric->target[target];
-	for (size_t i = 0; i < path->n_server; i++) {
-		struct cxms_world_server *v = &w->server[path->server[i]];
-		v->reads += part * d->reads;
-		v->writes += part * d->writes;
-		v->wait_ps += part * (d->reads + d->writes) * s->solve.wait_ps[path->server[i]];
-	}
-}
-
 static void add_targets(const struct scene *s, const struct tenant *tn,
 			const struct cxms_solve_thread *th, double part)
 {
@@ -336,39 +330,122 @@ static void add_targets(const struct scene *s, const struct tenant *tn,
 		w->utilization += part * d->reads * s->solve.utilization[at];
 		w->stall_ns += part * stall_ps(th, d, latency) / PS_PER_NS;
 		tn->world->exposed_waits += part * d->waits;
-		add_servers(s, tn->world, at, d, part);
 	}
 }
 
-/* Pages move while the threads wait. */
-static void wait_for_moves(const struct scene *s, struct tenant *tn)
+/* Lines a second that a program's threads put on every server at their times. */
+static void add_loads(const struct scene *s, const struct tenant *tn, struct cxms_load *server)
 {
+	size_t first = tn->in->host * s->fabric->n_host_target;
 	for (size_t i = tn->first; i < tn->first + tn->n_thread; i++) {
-		struct cxms_new_cell *c = &tn->cell[s->cell_of[i]];
-		c->cpu_ns += tn->move_ns;
-		c->cause_ns[CXMS_CAUSE_MIGRATION] += tn->move_ns;
+		const struct cxms_solve_thread *th = &s->solve.thread[i];
+		double wall_ps = th->wall_ps - th->cpu_ps + th->new_cpu_ps;
+		double per_s = wall_ps > 0 ? (double)CXMS_PS_PER_S / wall_ps : 0;
+		for (size_t t = first; t < first + s->fabric->n_host_target; t++) {
+			const struct cxms_fabric_target *path = &s->fabric->target[t];
+			for (size_t k = 0; k < path->n_server; k++) {
+				struct cxms_load *to = &server[path->server[k]];
+				to->read_lines_per_s += th->demand[t].reads * per_s;
+				to->write_lines_per_s += th->demand[t].writes * per_s;
+			}
+		}
 	}
-	if (tn->n_thread > 0)
-		tn->move_ns = 0;
+}
+
+static double lines_per_s(const struct cxms_load *l)
+{
+	return l->read_lines_per_s + l->write_lines_per_s;
+}
+
+/* What passes a server in @ns, and its utilisation by all: both of the same time. */
+static void add_server(const struct scene *s, const struct tenant *tn, size_t v, double ns)
+{
+	struct cxms_world_server *to = &tn->world->server[v];
+	const struct cxms_server *server = &s->fabric->server[v];
+	const struct cxms_load *own = &s->own[v], *all = &s->all[v];
+	double seconds = ns / (double)CXMS_NS_PER_S, share = lines_per_s(own) / lines_per_s(all);
+	bool link = server->kind == CXMS_SERVER_LINK;
+	to->reads += own->read_lines_per_s * seconds;
+	to->writes += own->write_lines_per_s * seconds;
+	to->wait_ps += lines_per_s(own) * seconds * s->solve.wait_ps[v];
+	to->busy_ns[0] += ns * share *
+			  (link ? cxms_link_utilization(server, all, 1)
+				: cxms_server_utilization(server, all));
+	if (link)
+		to->busy_ns[1] += ns * share * cxms_link_utilization(server, all, 0);
+}
+
+static void add_servers(const struct scene *s, double ns)
+{
+	memset(s->all, 0, s->fabric->n_server * sizeof(*s->all));
+	for (size_t i = 0; i < s->n_tenant; i++)
+		add_loads(s, &s->tenant[i], s->all);
+	for (size_t i = 0; i < s->n_tenant; i++) {
+		const struct tenant *tn = &s->tenant[i];
+		memset(s->own, 0, s->fabric->n_server * sizeof(*s->own));
+		add_loads(s, tn, s->own);
+		for (size_t v = 0; v < s->fabric->n_server; v++)
+			if (lines_per_s(&s->own[v]) > 0)
+				add_server(s, tn, v, ns);
+	}
+}
+
+static bool has_threads(const struct tenant *tn)
+{
+	const struct cxms_cells *c = tn->in->cells;
+	for (size_t k = c->first_of_epoch[tn->epoch]; k < c->first_of_epoch[tn->epoch + 1]; k++)
+		if (c->cell[c->by_epoch[k]].cpu_ns > 0)
+			return true;
+	return false;
+}
+
+/* Pages move while the threads of the epoch wait. */
+static void wait_for_moves(struct tenant *tn, double ns)
+{
+	const struct cxms_cells *c = tn->in->cells;
+	for (size_t k = c->first_of_epoch[tn->epoch]; k < c->first_of_epoch[tn->epoch + 1]; k++) {
+		struct cxms_new_cell *out = &tn->cell[c->by_epoch[k]];
+		if (c->cell[c->by_epoch[k]].cpu_ns <= 0)
+			continue;
+		out->cpu_ns += ns;
+		out->cause_ns[CXMS_CAUSE_MIGRATION] += ns;
+	}
+	tn->move_ns -= ns;
 }
 
 /* @part of the epoch has passed. */
-static void account(const struct scene *s, struct tenant *tn, double part)
+static void pass_part(const struct scene *s, struct tenant *tn, double part)
 {
 	for (size_t i = tn->first; i < tn->first + tn->n_thread; i++) {
 		attribute(s, tn, &s->solve.thread[i], part, s->cell_of[i]);
 		if (s->span == CXMS_SPAN_MID)
 			add_targets(s, tn, &s->solve.thread[i], part);
 	}
-	if (tn->move_ns > 0)
-		wait_for_moves(s, tn);
-	if (s->span == CXMS_SPAN_MID)
-		tn->world->phase_ns[tn->phase] += part * tn->length_ps / PS_PER_NS;
 	tn->left -= part;
 	if (tn->left > LEFT_OF_NOTHING)
 		return;
 	tn->left = 1;
 	tn->epoch++;
+}
+
+/* Until its epoch, or its moves, are over. */
+static double until_ps(const struct tenant *tn)
+{
+	return tn->moves ? tn->move_ns * PS_PER_NS : tn->left * tn->length_ps;
+}
+
+/* @ps of the simulated time have passed, at most until_ps(). */
+static void account(const struct scene *s, struct tenant *tn, double ps)
+{
+	bool over = until_ps(tn) <= ps;
+	if (s->span == CXMS_SPAN_MID) {
+		tn->world->phase_ns[tn->phase] += ps / PS_PER_NS;
+		tn->world->span_ns += ps / PS_PER_NS;
+	}
+	if (tn->moves)
+		wait_for_moves(tn, over ? tn->move_ns : ps / PS_PER_NS);
+	else
+		pass_part(s, tn, over ? tn->left : ps / tn->length_ps);
 }
 
 static bool is_through(const struct tenant *tn)
@@ -418,8 +495,21 @@ static double enter_phases(const struct scene *s, struct tenant *tn)
 		       : INFINITY;
 }
 
-/* To the first end of an epoch, or of a phase, among the programs that still run; 0: none does,
- * < 0: -ENOMEM.
+/* Threads that run now: a program whose pages move waits. */
+static void load_epochs(struct scene *s)
+{
+	s->solve.n_thread = 0;
+	for (size_t i = 0; i < s->n_tenant; i++) {
+		struct tenant *tn = &s->tenant[i];
+		tn->n_thread = 0;
+		tn->moves = !is_through(tn) && tn->move_ns > 0 && has_threads(tn);
+		if (!is_through(tn) && !tn->moves)
+			load_epoch(s, tn);
+	}
+}
+
+/* To the first end of an epoch, of a move, or of a phase, among the programs that still run; 0:
+ * none does, < 0: -ENOMEM.
  */
 static int step(struct scene *s, struct cxms_err *err)
 {
@@ -427,10 +517,7 @@ static int step(struct scene *s, struct cxms_err *err)
 	double next_ps = INFINITY, phase_ps = INFINITY;
 	for (size_t i = 0; i < s->n_tenant; i++)
 		phase_ps = fmin(phase_ps, enter_phases(s, &s->tenant[i]));
-	s->solve.n_thread = 0;
-	for (size_t i = 0; i < s->n_tenant; i++)
-		if (!is_through(&s->tenant[i]))
-			load_epoch(s, &s->tenant[i]);
+	load_epochs(s);
 	int rc = s->solve.n_thread > 0 ? solve(s, &check, err) : 0;
 	if (rc)
 		return rc;
@@ -441,18 +528,16 @@ static int step(struct scene *s, struct cxms_err *err)
 		if (is_through(tn))
 			continue;
 		set_length(s, tn);
-		next_ps = fmin(next_ps, tn->left * tn->length_ps);
+		next_ps = fmin(next_ps, until_ps(tn));
 	}
 	if (!isfinite(next_ps))
 		return 0;
 	next_ps = fmin(next_ps, phase_ps);
-	for (size_t i = 0; i < s->n_tenant; i++) {
-		struct tenant *tn = &s->tenant[i];
-		if (!is_through(tn))
-			account(s, tn,
-				tn->left * tn->length_ps <= next_ps ? tn->left
-								    : next_ps / tn->length_ps);
-	}
+	if (s->span == CXMS_SPAN_MID)
+		add_servers(s, next_ps / PS_PER_NS);
+	for (size_t i = 0; i < s->n_tenant; i++)
+		if (!is_through(&s->tenant[i]))
+			account(s, &s->tenant[i], next_ps);
 	s->now_ns = next_ps < phase_ps ? s->now_ns + next_ps / PS_PER_NS : next_change(s);
 	return 1;
 }

@@ -31,6 +31,8 @@ struct cxms_world_target {
 struct cxms_world_server {
 	double reads, writes; /* lines */
 	double wait_ps;	      /* sum over its lines */
+	double busy_ns[2]; /* utilisation x time, of it the share of its lines; of a link: up, down
+			    */
 };
 
 struct cxms_world {
@@ -40,6 +42,7 @@ struct cxms_world {
 	struct cxms_world_target *target;   /* [target of the host] */
 	struct cxms_world_server *server;   /* [server of the fabric] */
 	double *phase_ns;		    /* [phase] how long it lasted, middle */
+	double span_ns;			    /* of servers and phases, middle */
 	double exposed_waits;		    /* middle */
 	double free_waits,
 		free_lines; /* of waits that may overlap: waits, lines filled meanwhile */

@@ -87,7 +87,7 @@ static const struct topo_key cpu_keys[] = {
 	 .reason = SPR,
 	 .unused = ONLY_CORE},
 	{.name = "fetch", .kind = TOPO_OWN, .unused = ONLY_CORE},
-	COUNT("rob", HOST(rob), 1, 65536, CXMS_ASSUMED_ROB, NULL),
+	COUNT("rob", HOST(rob), 1, 65536, CXMS_ASSUMED_ROB, ONLY_CORE),
 	{.name = "scheduler",
 	 .kind = TOPO_OWN,
 	 .unit = PLAIN,

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/rng.h"
 #include "report/report.h"
+#include "sim/solve.h"
 
 #define DEFAULT_SEED 20250607u
 #define CASES	     240u
@@ -333,6 +334,10 @@ static void check_row(struct trial *t, size_t topo, const struct cxms_split_resu
 			fail_trial(t, topo, "loaded latency below idle", (double)i,
 				   s->target[i].loaded_latency_ns);
 	}
+	for (size_t i = 0; i < s->n_server; i++)
+		if (!(s->server[i].utilization_ratio <= 1 + CXMS_SOLVE_RESIDUAL))
+			fail_trial(t, topo, "a server is used above its capacity over the run",
+				   (double)i, s->server[i].utilization_ratio);
 	if (bytes != t->result->basis.footprint_bytes)
 		fail_trial(t, topo, "bytes over targets are not the touched bytes", (double)bytes,
 			   (double)t->result->basis.footprint_bytes);

@@ -11,7 +11,7 @@
 #include "loop.h"
 #include "mem/curve.h"
 
-enum { CASES = 3000 };
+enum { CASES = 3000, TARGETS = 5, SERVERS = 8 };
 static uint64_t seed = 20250702;
 
 static struct cxms_curve *measured;
@@ -72,8 +72,8 @@ static struct cxms_server any_server(struct cxms_rng *rng)
 /* Every target has a server of its own; further ones are shared. */
 static void make_fabric(struct cxms_rng *rng, struct loop *l)
 {
-	size_t n_target = 1 + cxms_rng_below(rng, LOOP_TARGETS);
-	size_t n_shared = cxms_rng_below(rng, LOOP_SERVERS - n_target + 1);
+	size_t n_target = 1 + cxms_rng_below(rng, TARGETS);
+	size_t n_shared = cxms_rng_below(rng, SERVERS - n_target + 1);
 	for (size_t t = 0; t < n_target; t++) {
 		(void)loop_target(l, log_between(rng, 8e4, 8e5));
 		loop_pass(l, t, loop_server(l, any_server(rng)));

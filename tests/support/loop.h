@@ -10,8 +10,8 @@
 #include "sim/fabric.h"
 #include "sim/solve.h"
 
-#define LOOP_TARGETS 5
-#define LOOP_SERVERS 8
+#define LOOP_TARGETS 9
+#define LOOP_SERVERS 16
 #define LOOP_THREADS 2048
 
 /** struct loop - zeroed, then filled by the functions below; big: keep it static or on the heap */

@@ -46,7 +46,6 @@ static void test_paths_and_latencies(void **state)
 	      &topo, &f);
 	assert_int_equal(f.n_target, 3);
 	assert_true(is(f.l1d_mshrs, 12) && is(f.l2_mshrs, 40));
-	assert_int_equal(f.rob, 300);
 	assert_string_equal(f.target[0].name, "local");
 	assert_string_equal(f.target[2].name, "m1");
 	assert_true(is(f.target[0].idle_ps, 105e3));

@@ -41,7 +41,6 @@ static void load(struct fixture *f, uint16_t flags, enum cxms_site_kind kind, bo
 	assert_int_equal(cxms_recording_load(r, &f->rec, NULL), 0);
 	assert_int_equal(cxms_cells_build(&f->rec, 20 * PLAY_MS, &f->cells, NULL), 0);
 	assert_int_equal(cxms_evidence_build(&f->rec, &f->cells, 0, &f->ev, NULL), 0);
-	assert_int_equal(cxms_evidence_set_rob(&f->rec, 512, &f->ev, NULL), 0);
 	size_t n = cxms_pages_count(f->rec.pages);
 	f->target = calloc(n, sizeof(*f->target));
 	for (size_t i = 0; i < n; i++)

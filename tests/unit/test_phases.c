@@ -130,7 +130,8 @@ static void test_extents_go_to_the_host_they_name(void **state)
 
 /*
  * A chase that is slowed 2.8 times while its memory is on CXL, from 0.5 s to 1 s of the simulated
- * run, and so does 0.5/2.8 s of its work there.
+ * run, of which it waits for its pages first: the rest, divided by 2.8, is its work there. Pages
+ * that come back cost as much, after that.
  */
 static void test_a_run_through_phases_follows_the_closed_form(void **state)
 {
@@ -143,15 +144,15 @@ static void test_a_run_through_phases_follows_the_closed_form(void **state)
 		     topo, NULL, &pct, 1);
 	const struct cxms_split_result *s = &r->split[0];
 	double bytes = 2 * 256.0 * PLAY_MIB, moved = bytes * (1 / 100e9 + 1 / 20e9) + 256 * 2e-6;
-	double want = 0.5 + 0.5 + (0.5 - 0.5 / 2.8) + moved;
+	double there = 0.5 - moved / 2, want = 0.5 + 0.5 + (0.5 - there / 2.8) + moved / 2;
 	print_message("%g s, want %g s\n", (double)s->time_ns * 1e-9, want);
 	/* samples are 5000, of which an epoch has 400: borders of phases are met by fractions */
-	assert_true(fabs((double)s->time_ns * 1e-9 - want) < 0.01 * want);
+	assert_true(fabs((double)s->time_ns * 1e-9 - want) < 0.004 * want);
 	assert_int_equal(s->promotions, 128);
 	assert_int_equal(s->demotions, 128);
 	assert_int_equal(s->migrated_bytes, 512 * PLAY_MIB);
 	assert_true(fabs((double)s->causes_ns[CXMS_CAUSE_MIGRATION] * 1e-9 - moved) < 0.01 * moved);
-	assert_true(fabs(s->local_pct - 100 * (1 - 0.5 / (want - moved))) < 1);
+	assert_true(fabs(s->local_pct - 100 * (1 - 0.5 / want)) < 0.2);
 	assert_int_equal(r->status, CXMS_STATUS_COMPLETE);
 	cxms_result_free(r);
 	cxms_topo_free(topo);

@@ -351,31 +351,24 @@ static void test_stated_keys_are_used_or_ignored_with_a_reason(void **state)
 {
 	(void)state;
 	static const char *const unused[] = {
-		"host.cpu.width",
-		"host.cpu.cores",
-		"host.cpu.uops",
-		"host.cpu.store_order",
-		"host.cpu.load_queue",
-		"host.cpu.store_queue",
-		"host.caches.line",
-		"host.caches.l1d.size",
-		"host.caches.l2.prefetch",
-		"host.caches.llc.ways",
-		"host.tlb.page",
-		"host.tlb.walk",
-		"host.caches.l2.latency",
-		"host.cpu.fetch",
-		"host.cpu.scheduler",
-		"host.caches.l1i.ways",
-		"host.caches.llc.replacement",
+		"host.cpu.width",	  "host.cpu.cores",	  "host.cpu.uops",
+		"host.cpu.store_order",	  "host.cpu.load_queue",  "host.cpu.store_queue",
+		"host.caches.line",	  "host.caches.l1d.size", "host.caches.l2.prefetch",
+		"host.caches.llc.ways",	  "host.tlb.page",	  "host.tlb.walk",
+		"host.caches.l2.latency", "host.cpu.fetch",	  "host.cpu.rob",
+		"host.cpu.scheduler",	  "host.caches.l1i.ways", "host.caches.llc.replacement",
 		"host.caches.llc.size",
 	};
 	static const char *const used[] = {
-		"host.cpu.rob",		 "host.cpu.l1d_mshrs",
-		"host.cpu.l2_mshrs",	 "host.local.latency",
-		"host.local.bandwidth",	 "devices.sw0.latency",
-		"devices.mem0.link.gen", "regions",
-		"placement.splits",	 "host.cpu.frequency", /* mem1.latency is in cyc */
+		"host.cpu.l1d_mshrs",
+		"host.cpu.l2_mshrs",
+		"host.local.latency",
+		"host.local.bandwidth",
+		"devices.sw0.latency",
+		"devices.mem0.link.gen",
+		"regions",
+		"placement.splits",
+		"host.cpu.frequency", /* mem1.latency is in cyc */
 	};
 	struct cxms_topo *t = load(design);
 	struct seen s = {.n = 0};

@@ -5,7 +5,7 @@ for e in devices.mem0.latency =5 devices.mem0.latency=1ns,,2ns devices.mem0.late
 	devices.mem0.latency=100ns..200ns devices.mem0.latency=100ns..200us/1ns devices.mem0.latency=1ns..20000ns/1ns \
 	devices.mem0.latency=250ns,250ns 'devices.mem0.bandwidth={read: 1GB/s' devices.mem0.latency=5xs \
 	devices.mem9.latency=1ns devices.mem0.latency.x=1 devices..x=1 placement.splits=[1] placement.policy=hot-local name=x x-mine=1 \
-	host.caches.l1d.size=24KiB host.caches.llc.size=30MiB regions.0.name=x; do
+	host.caches.l1d.size=24KiB host.caches.llc.size=30MiB host.cpu.rob=256 regions.0.name=x; do
 	try --set "$e"
 done
 try --set devices.mem0.latencyy=1ns 2>&1 | cut -d";" -f1
