@@ -13,14 +13,15 @@
 #define READ_EVENTS 1024
 #define FMT	    ((char[CXMS_FMT_MAX]){0})
 
-/* Packets are the last kind: only the exact source has them. */
+/* From packets on, only some sources have a kind: shown where it came. */
 static const char *const kind_names[CXMS_EV_KIND_END] = {
 	[CXMS_EV_SAMPLE] = "samples",	 [CXMS_EV_FAULT] = "faults",
 	[CXMS_EV_RUN] = "slices",	 [CXMS_EV_FORK] = "forks",
 	[CXMS_EV_EXEC] = "execs",	 [CXMS_EV_EXIT] = "exits",
 	[CXMS_EV_MAP] = "mappings",	 [CXMS_EV_AREA] = "areas",
 	[CXMS_EV_SITE] = "instructions", [CXMS_EV_LOST] = "loss records",
-	[CXMS_EV_EXACT] = "packets",
+	[CXMS_EV_EXACT] = "packets",	 [CXMS_EV_MEM] = "accesses",
+	[CXMS_EV_COUNTER] = "counters",	 [CXMS_EV_COUNT] = "counts",
 };
 
 static void put_cache(const char *name, const struct cxms_exact_cache *c, struct cxms_buf *out)
@@ -112,8 +113,9 @@ static void put_totals(const struct cxms_trace_reader *r, struct cxms_buf *out)
 			" unpacked\n",
 			s->bytes, s->blocks, s->raw_bytes);
 	cxms_buf_printf(out, "events\n");
-	for (int k = CXMS_EV_SAMPLE; k < CXMS_EV_KIND_END - !exact; k++)
-		cxms_buf_printf(out, "  %-13s %" PRIu64 "\n", kind_names[k], s->events[k]);
+	for (int k = CXMS_EV_SAMPLE; k < CXMS_EV_KIND_END; k++)
+		if (k < CXMS_EV_EXACT || s->events[k] > 0 || (k == CXMS_EV_EXACT && exact))
+			cxms_buf_printf(out, "  %-13s %" PRIu64 "\n", kind_names[k], s->events[k]);
 }
 
 /* Names come from the recording: none may drive the terminal. */

@@ -94,8 +94,8 @@ static bool get_numbers(struct column_state *s, const struct cxms_column *c, str
 	return worst <= limit;
 }
 
-static bool get_site_refs(struct column_state *s, struct cxms_event *ev, const uint32_t *order,
-			  size_t n)
+static bool get_site_refs(struct column_state *s, const struct cxms_column *c,
+			  struct cxms_event *ev, const uint32_t *order, size_t n)
 {
 	uint64_t worst = 0;
 
@@ -103,7 +103,7 @@ static bool get_site_refs(struct column_state *s, struct cxms_event *ev, const u
 		uint64_t v = s->present ? get_varint(&s->cur) : 0;
 
 		worst = v > worst ? v : worst;
-		ev[order[i]].sample.site = (uint32_t)(v - 1);
+		store(c, &ev[order[i]], v - 1);
 	}
 	return worst <= UINT32_MAX;
 }
@@ -171,7 +171,7 @@ static bool decode_column(struct decoder *d, unsigned kind, size_t position, str
 	if (c->coding == CXMS_CODE_STRING)
 		return get_strings(s, c, raw, ev, order, n);
 	if (c->coding == CXMS_CODE_SITE_REF)
-		return get_site_refs(s, ev, order, n);
+		return get_site_refs(s, c, ev, order, n);
 	if (!s->present) /* all 0: so are the events */
 		return true;
 	switch (c->coding) {
@@ -246,7 +246,8 @@ static int find_columns(struct decoder *d, const struct cxms_buf *raw, size_t n,
 	if (!d->kinds)
 		return cxms_fail(err, EBADMSG, "the column of event kinds has the wrong length");
 	for (size_t i = 0; i < n; i++)
-		if (d->kinds[i] == 0 || d->kinds[i] >= CXMS_EV_EXACT)
+		if (d->kinds[i] == 0 || d->kinds[i] == CXMS_EV_EXACT ||
+		    d->kinds[i] >= CXMS_EV_KIND_END)
 			return cxms_fail(err, EBADMSG, "unknown event kind %u", d->kinds[i]);
 	return 0;
 }

@@ -25,6 +25,9 @@ enum cxms_event_kind {
 	CXMS_EV_SITE,	    /* an instruction that later samples refer to by number */
 	CXMS_EV_LOST,	    /* records that did not reach us */
 	CXMS_EV_EXACT,	    /* a packet of the exact source, as it sent it */
+	CXMS_EV_MEM,	    /* an access the hardware sampled: address, latency, where served */
+	CXMS_EV_COUNTER,    /* a counter that later counts refer to by number */
+	CXMS_EV_COUNT,	    /* what a counter counted in an interval */
 	CXMS_EV_KIND_END
 };
 
@@ -98,7 +101,7 @@ struct cxms_site {
 	uint16_t
 		loop_insns; /* instructions of the innermost known loop around it; 0 = none known */
 };
-enum cxms_lost_what { CXMS_LOST_SAMPLES = 0, CXMS_LOST_FAULTS, CXMS_LOST_OTHER };
+enum cxms_lost_what { CXMS_LOST_SAMPLES = 0, CXMS_LOST_FAULTS, CXMS_LOST_OTHER, CXMS_LOST_MEM };
 struct cxms_lost {
 	uint64_t count;
 	uint16_t cpu;
@@ -112,6 +115,81 @@ struct cxms_lost {
 struct cxms_exact {
 	const void *data; /* of any alignment */
 	uint32_t len;	  /* bytes */
+};
+
+/* Where the hardware says a sampled access was served. */
+enum cxms_mem_level {
+	CXMS_MEM_UNKNOWN = 0,
+	CXMS_MEM_L1,
+	CXMS_MEM_LFB, /* a miss to this line was already under way */
+	CXMS_MEM_L2,
+	CXMS_MEM_LLC,
+	CXMS_MEM_LOCAL_DRAM,
+	CXMS_MEM_REMOTE_CACHE, /* of another core, complex or socket */
+	CXMS_MEM_REMOTE_DRAM,
+	CXMS_MEM_CXL,
+	CXMS_MEM_UNCACHED, /* device registers and I/O */
+};
+enum cxms_mem_what {
+	CXMS_MEM_LOAD =
+		0, /* loads that took at least facts.mem_min_cyc, as the hardware picks them */
+	CXMS_MEM_LLC_MISS, /* loads that missed the LLC: period counts them all */
+	CXMS_MEM_STORE,
+};
+enum cxms_mem_flag {
+	CXMS_MEM_ADDR = 1u << 0,     /* addr is valid */
+	CXMS_MEM_PHYS = 1u << 1,     /* phys is valid */
+	CXMS_MEM_WALK = 1u << 2,     /* its translation missed all TLBs */
+	CXMS_MEM_LOCKED = 1u << 3,   /* an atomic */
+	CXMS_MEM_KERNEL = 1u << 4,   /* in the kernel: no site */
+	CXMS_MEM_EXACT_IP = 1u << 5, /* the site is the access itself, not one near it */
+	CXMS_MEM_LAT_FILL = 1u << 6, /* latency is that of the miss alone, not since dispatch */
+};
+
+/** struct cxms_mem - one access the hardware sampled */
+struct cxms_mem {
+	uint64_t addr;	 /* virtual; valid with CXMS_MEM_ADDR */
+	uint64_t phys;	 /* valid with CXMS_MEM_PHYS */
+	uint64_t period; /* of the sampled event (ibs: ops retired) this one stands for; loss not
+			    scaled in */
+	uint32_t site;	 /* index of a CXMS_EV_SITE seen before, or CXMS_NO_SITE */
+	uint32_t latency_cyc; /* core cycles; 0 = not measured */
+	uint16_t flags;	      /* enum cxms_mem_flag */
+	uint16_t cpu;
+	uint8_t level; /* enum cxms_mem_level */
+	uint8_t what;  /* enum cxms_mem_what */
+};
+
+enum cxms_counter_scope {
+	CXMS_SCOPE_THREAD = 0, /* counts carry pid and tid */
+	CXMS_SCOPE_CPU,
+	CXMS_SCOPE_BOX, /* an uncore unit: name tells which */
+};
+enum cxms_counter_unit {
+	CXMS_COUNT_EVENTS = 0,
+	CXMS_COUNT_CYCLES, /* of the clock of what counts */
+	CXMS_COUNT_BYTES,
+	CXMS_COUNT_LINES, /* of 64 bytes */
+	CXMS_COUNT_NS,
+};
+/** struct cxms_counter - says what later counts count; its event has pid and tid 0 */
+struct cxms_counter {
+	uint32_t id;	  /* dense, from 0, once per recording */
+	uint8_t scope;	  /* enum cxms_counter_scope */
+	uint8_t unit;	  /* enum cxms_counter_unit */
+	const char *name; /* "CYCLE_ACTIVITY:STALLS_L3_MISS", "uncore_cha_3/..."; borrowed */
+};
+/**
+ * struct cxms_count - what one counter counted in the interval that ended at event.time_ns
+ * pid and tid of the event name the thread; 0: whoever ran. When several counters share a
+ * register, running_ns < enabled_ns: value is of running_ns and is not yet scaled.
+ */
+struct cxms_count {
+	uint64_t value;
+	uint64_t enabled_ns; /* length of the interval */
+	uint64_t running_ns; /* of it with the counter in a register */
+	uint32_t counter;    /* index of a CXMS_EV_COUNTER seen before */
+	uint32_t cpu;	     /* CPU, or number of the unit; 0 with CXMS_SCOPE_THREAD */
 };
 
 struct cxms_event {
@@ -129,6 +207,9 @@ struct cxms_event {
 		struct cxms_site site;
 		struct cxms_lost lost;
 		struct cxms_exact exact;
+		struct cxms_mem mem;
+		struct cxms_counter counter;
+		struct cxms_count count;
 	};
 };
 
@@ -142,6 +223,7 @@ enum cxms_source_cap {
 	CXMS_SRC_EXACT = 1u << 5,    /* every access */
 	CXMS_SRC_FAULTS = 1u << 6,   /* first touches with addresses */
 	CXMS_SRC_KERNEL = 1u << 7,   /* time in the kernel is sampled as well as user time */
+	CXMS_SRC_MEM = 1u << 8,	     /* accesses sampled by the hardware (CXMS_EV_MEM) */
 };
 
 #define CXMS_STAIR_MAX 12
@@ -170,6 +252,8 @@ struct cxms_facts {
 				  */
 	uint32_t source_caps;
 	struct cxms_exact_cfg exact; /* with CXMS_SRC_EXACT in source_caps */
+	uint32_t mem_min_cyc; /* with CXMS_SRC_MEM: sampled loads took at least this, core cycles */
+	uint64_t core_hz;     /* nominal clock of a core: what turns latency_cyc into time */
 };
 
 /** struct cxms_totals - what is known only at the end of a recording */
@@ -178,11 +262,12 @@ struct cxms_totals {
 	int32_t exit_status;  /* as waitpid(2) gives it */
 	bool exit_known;
 	uint64_t samples, lost_samples, lost_faults, throttled;
-	uint64_t user_ns, system_ns; /* rusage of the whole tree */
-	uint64_t peak_rss_bytes;     /* largest process */
-	uint64_t tool_cpu_ns;	     /* our own CPU time while the program ran */
-	uint64_t sample_cost_ns;     /* assumed or measured cost in the program of one sample */
-	uint64_t steal_ns;	     /* taken by the host, all CPUs */
+	uint64_t user_ns, system_ns;	/* rusage of the whole tree */
+	uint64_t peak_rss_bytes;	/* largest process */
+	uint64_t tool_cpu_ns;		/* our own CPU time while the program ran */
+	uint64_t sample_cost_ns;	/* assumed or measured cost in the program of one sample */
+	uint64_t steal_ns;		/* taken by the host, all CPUs */
+	uint64_t mem_samples, lost_mem; /* CXMS_EV_MEM, and those that did not reach us */
 };
 
 #endif

@@ -19,7 +19,18 @@ static const struct bit_name site_bits[] = {
 };
 static const char *const run_ends[] = {"blocked", "preempted", "exit", "unknown"};
 static const char *const site_kinds[] = {"none", "load", "store", "update", "string", "undecoded"};
-static const char *const lost_whats[] = {"samples", "faults", "other"};
+static const struct bit_name mem_bits[] = {
+	{CXMS_MEM_ADDR, "addr"},     {CXMS_MEM_PHYS, "phys"},	  {CXMS_MEM_WALK, "walk"},
+	{CXMS_MEM_LOCKED, "locked"}, {CXMS_MEM_KERNEL, "kernel"}, {CXMS_MEM_EXACT_IP, "exact-ip"},
+	{CXMS_MEM_LAT_FILL, "fill"},
+};
+static const char *const lost_whats[] = {"samples", "faults", "other", "mem"};
+static const char *const mem_whats[] = {"load", "llc-miss", "store"};
+static const char *const mem_levels[] = {"unknown", "l1",	  "lfb",	  "l2",
+					 "llc",	    "local-dram", "remote-cache", "remote-dram",
+					 "cxl",	    "uncached"};
+static const char *const scopes[] = {"thread", "cpu", "box"};
+static const char *const units[] = {"events", "cycles", "bytes", "lines", "ns"};
 
 #define COUNT(array)		(sizeof(array) / sizeof((array)[0]))
 #define PICK(array, i)		((i) < COUNT(array) ? (array)[i] : "?")
@@ -130,6 +141,41 @@ static void put_lost(const struct cxms_lost *l, struct cxms_buf *out)
 	cxms_buf_printf(out, " what=%s", PICK(lost_whats, l->what));
 }
 
+static void put_mem(const struct cxms_mem *m, struct cxms_buf *out)
+{
+	cxms_buf_printf(out, "mem what=%s", PICK(mem_whats, m->what));
+	cxms_buf_printf(out, " level=%s", PICK(mem_levels, m->level));
+	if (m->flags & CXMS_MEM_ADDR)
+		put_hex(out, "addr", m->addr);
+	if (m->flags & CXMS_MEM_PHYS)
+		put_hex(out, "phys", m->phys);
+	if (m->site != CXMS_NO_SITE)
+		put_u64(out, "site", m->site);
+	put_u64(out, "period", m->period);
+	put_u64(out, "latency_cyc", m->latency_cyc);
+	put_u64(out, "cpu", m->cpu);
+	PUT_BITS(out, m->flags, mem_bits);
+}
+
+static void put_counter(const struct cxms_counter *c, struct cxms_buf *out)
+{
+	cxms_buf_printf(out, "counter");
+	put_u64(out, "id", c->id);
+	cxms_buf_printf(out, " scope=%s", PICK(scopes, c->scope));
+	cxms_buf_printf(out, " unit=%s", PICK(units, c->unit));
+	put_text(out, "name", c->name);
+}
+
+static void put_count(const struct cxms_count *c, struct cxms_buf *out)
+{
+	cxms_buf_printf(out, "count");
+	put_u64(out, "counter", c->counter);
+	put_u64(out, "value", c->value);
+	put_u64(out, "enabled_ns", c->enabled_ns);
+	put_u64(out, "running_ns", c->running_ns);
+	put_u64(out, "cpu", c->cpu);
+}
+
 /* Packets have no time of their own. */
 static void put_packet(const struct cxms_event *ev, struct cxms_buf *out)
 {
@@ -164,6 +210,15 @@ static void put_rest(const struct cxms_event *ev, struct cxms_buf *out)
 		break;
 	case CXMS_EV_EXIT:
 		cxms_buf_printf(out, "exit");
+		break;
+	case CXMS_EV_MEM:
+		put_mem(&ev->mem, out);
+		break;
+	case CXMS_EV_COUNTER:
+		put_counter(&ev->counter, out);
+		break;
+	case CXMS_EV_COUNT:
+		put_count(&ev->count, out);
 		break;
 	default:
 		cxms_buf_printf(out, "kind=%u", ev->kind);

@@ -115,8 +115,11 @@ static void count_events(struct cxms_trace_reader *r)
 			t->lost_samples = add_capped(t->lost_samples, ev->lost.count);
 		else if (ev->kind == CXMS_EV_LOST && ev->lost.what == CXMS_LOST_FAULTS)
 			t->lost_faults = add_capped(t->lost_faults, ev->lost.count);
+		else if (ev->kind == CXMS_EV_LOST && ev->lost.what == CXMS_LOST_MEM)
+			t->lost_mem = add_capped(t->lost_mem, ev->lost.count);
 	}
 	t->samples = r->stats.events[CXMS_EV_SAMPLE];
+	t->mem_samples = r->stats.events[CXMS_EV_MEM];
 }
 
 static int take_events(struct cxms_trace_reader *r, const struct cxms_block *b,

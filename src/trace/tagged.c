@@ -61,6 +61,8 @@ static const struct tagged facts_fields[] = {
 	OF(cxms_facts, exact.period_insns, 41, 0),
 	TEXT_OF(cxms_facts, exact.roi_begin, 42),
 	TEXT_OF(cxms_facts, exact.roi_end, 43),
+	OF(cxms_facts, mem_min_cyc, 44, 0),
+	OF(cxms_facts, core_hz, 45, 0),
 };
 static const struct tagged totals_fields[] = {
 	OF(cxms_totals, duration_ns, 16, 0),  OF(cxms_totals, exit_status, 17, 0),
@@ -69,7 +71,8 @@ static const struct tagged totals_fields[] = {
 	OF(cxms_totals, throttled, 22, 0),    OF(cxms_totals, user_ns, 23, 0),
 	OF(cxms_totals, system_ns, 24, 0),    OF(cxms_totals, peak_rss_bytes, 25, 0),
 	OF(cxms_totals, tool_cpu_ns, 26, 0),  OF(cxms_totals, sample_cost_ns, 27, 0),
-	OF(cxms_totals, steal_ns, 28, 0),
+	OF(cxms_totals, steal_ns, 28, 0),     OF(cxms_totals, mem_samples, 29, 0),
+	OF(cxms_totals, lost_mem, 30, 0),
 };
 #define N_FACTS	 (sizeof(facts_fields) / sizeof(facts_fields[0]))
 #define N_TOTALS (sizeof(totals_fields) / sizeof(totals_fields[0]))
@@ -78,8 +81,8 @@ static const struct tagged totals_fields[] = {
  * their own). */
 static_assert(sizeof(struct cxms_exact_cache) == 48, "caches of the exact source changed");
 static_assert(sizeof(struct cxms_exact_cfg) == 1256, "figures of the exact source changed");
-static_assert(sizeof(struct cxms_facts) == 1976, "facts changed");
-static_assert(sizeof(struct cxms_totals) == 96, "totals changed");
+static_assert(sizeof(struct cxms_facts) == 1992, "facts changed");
+static_assert(sizeof(struct cxms_totals) == 112, "totals changed");
 
 static void put_bytes(struct cxms_buf *raw, uint32_t tag, const void *p, size_t n)
 {

@@ -67,7 +67,29 @@ static const struct cxms_column site[] = {
 static const struct cxms_column lost[] = {
 	FIELD(lost.count, PLAIN, 0),
 	FIELD(lost.cpu, PLAIN, 0),
-	FIELD(lost.what, PLAIN, CXMS_LOST_OTHER),
+	FIELD(lost.what, PLAIN, CXMS_LOST_MEM),
+};
+static const struct cxms_column mem[] = {
+	FIELD(mem.flags, PLAIN, 0),
+	FIELD(mem.site, SITE_REF, 0),
+	FIELD(mem.addr, DELTA, 0),
+	FIELD(mem.phys, DELTA, 0),
+	FIELD(mem.period, DELTA, 0),
+	FIELD(mem.latency_cyc, PLAIN, 0),
+	FIELD(mem.level, PLAIN, CXMS_MEM_UNCACHED),
+	FIELD(mem.what, PLAIN, CXMS_MEM_STORE),
+	FIELD(mem.cpu, PLAIN, 0),
+};
+static const struct cxms_column counter[] = {
+	FIELD(counter.id, DELTA, 0),
+	FIELD(counter.scope, PLAIN, CXMS_SCOPE_BOX),
+	FIELD(counter.unit, PLAIN, CXMS_COUNT_NS),
+	BYTES(counter.name, STRING),
+};
+static const struct cxms_column count[] = {
+	FIELD(count.counter, DELTA, 0),	   FIELD(count.cpu, PLAIN, 0),
+	FIELD(count.value, PLAIN, 0),	   FIELD(count.enabled_ns, DELTA, 0),
+	FIELD(count.running_ns, DELTA, 0),
 };
 
 #define SET(name, array)                                                                           \
@@ -87,8 +109,11 @@ static const struct cxms_column_set sets[CXMS_EV_KIND_END] = {
 	[CXMS_EV_SITE] = SET("site", site),
 	[CXMS_EV_LOST] = SET("lost", lost),
 	[CXMS_EV_EXACT] = {"exact", NULL, 0}, /* has blocks of its own */
+	[CXMS_EV_MEM] = SET("mem", mem),
+	[CXMS_EV_COUNTER] = SET("counter", counter),
+	[CXMS_EV_COUNT] = SET("count", count),
 };
-static_assert(CXMS_EV_KIND_END == 12, "a new event kind needs its columns here");
+static_assert(CXMS_EV_KIND_END == 15, "a new event kind needs its columns here");
 
 const struct cxms_column_set *cxms_columns_of(unsigned kind)
 {

@@ -13,7 +13,8 @@ struct cxms_err;
 struct cxms_codec;
 
 #define CXMS_TRACE_VERSION	 1u
-#define CXMS_TRACE_VERSION_EXACT 2u /* may hold blocks of packets; the highest that is read */
+#define CXMS_TRACE_VERSION_EXACT 2u /* may hold blocks of packets */
+#define CXMS_TRACE_VERSION_HW	 3u /* may hold what hardware counts too; the highest that is read */
 #define CXMS_TRACE_MAGIC                                                                           \
 	"\x89"                                                                                     \
 	"CXLT\r\n\x1a" /* as PNG: text-mode damage shows */
@@ -90,7 +91,7 @@ struct cxms_column {
 	uint8_t coding;	 /* enum cxms_coding */
 	uint32_t max;	 /* largest legal value; 0 = all values of the type */
 };
-#define CXMS_COLUMNS_MAX 8 /* of one kind */
+#define CXMS_COLUMNS_MAX 12 /* of one kind */
 
 /** struct cxms_column_set - columns of one event kind, in file order; append only */
 struct cxms_column_set {

@@ -21,6 +21,7 @@ struct cxms_trace_writer {
 	struct cxms_buf strings[CXMS_EV_KIND_END];
 	size_t string_bytes;
 	bool has_exact;		 /* the file's version allows packets */
+	bool has_hw;		 /* ... and what hardware counts */
 	struct cxms_buf packets; /* of the open block of packets; n_events is 0 then */
 	size_t n_packets;
 	struct cxms_buf raw, out;
@@ -84,7 +85,10 @@ static int write_head(struct cxms_trace_writer *w, const struct cxms_trace_head 
 	int rc;
 
 	w->has_exact = head->facts.source_caps & CXMS_SRC_EXACT;
-	cxms_file_head_put(&w->out, w->has_exact ? CXMS_TRACE_VERSION_EXACT : CXMS_TRACE_VERSION);
+	w->has_hw = head->facts.source_caps & (CXMS_SRC_MEM | CXMS_SRC_COUNTERS);
+	cxms_file_head_put(&w->out, w->has_hw	   ? CXMS_TRACE_VERSION_HW
+				    : w->has_exact ? CXMS_TRACE_VERSION_EXACT
+						   : CXMS_TRACE_VERSION);
 	if (w->out.failed)
 		return cxms_fail(err, ENOMEM, "out of memory for a recording");
 	rc = write_out(w, err);
@@ -180,12 +184,22 @@ static int keep_packet(struct cxms_trace_writer *w, const struct cxms_exact *x,
 	return 0;
 }
 
+static bool is_hw(const struct cxms_event *ev)
+{
+	return ev->kind > CXMS_EV_EXACT ||
+	       (ev->kind == CXMS_EV_LOST && ev->lost.what == CXMS_LOST_MEM);
+}
+
 static int keep_event(struct cxms_trace_writer *w, const struct cxms_event *ev,
 		      struct cxms_err *err)
 {
 	void *events = w->events;
 	int rc = cxms_event_check(ev, err);
 
+	if (rc == 0 && !w->has_hw && is_hw(ev))
+		return cxms_fail(err, EINVAL,
+				 "cannot record what hardware counted: the source does not claim "
+				 "to sample accesses or to count");
 	if (rc == 0 && ev->kind == CXMS_EV_EXACT)
 		return keep_packet(w, &ev->exact, err);
 	if (rc == 0)

@@ -35,7 +35,10 @@ _Static_assert(sizeof(struct cxms_area) == 32, "add the new field");
 _Static_assert(sizeof(struct cxms_site) == 24, "add the new field");
 _Static_assert(sizeof(struct cxms_lost) == 16, "add the new field");
 _Static_assert(sizeof(struct cxms_exact) == 16, "add the new field");
-_Static_assert(CXMS_EV_KIND_END == 12, "add the new kind");
+_Static_assert(sizeof(struct cxms_mem) == 40, "add the new field");
+_Static_assert(sizeof(struct cxms_counter) == 16, "add the new field");
+_Static_assert(sizeof(struct cxms_count) == 32, "add the new field");
+_Static_assert(CXMS_EV_KIND_END == 15, "add the new kind");
 
 /* Values where coders break: 0, 1, all ones, a power of two, few bits, any. */
 static uint64_t any64(struct cxms_rng *rng)
@@ -186,7 +189,20 @@ static struct cxms_event gen_event(struct cxms_rng *rng, uint8_t kind)
 					     any8(rng),	 any16(rng), any16(rng)};
 		break;
 	case CXMS_EV_LOST:
-		ev.lost = (struct cxms_lost){any64(rng), any16(rng), below8(rng, 3)};
+		ev.lost = (struct cxms_lost){any64(rng), any16(rng), below8(rng, 4)};
+		break;
+	case CXMS_EV_MEM:
+		ev.mem = (struct cxms_mem){any64(rng), any64(rng),	any64(rng),
+					   any32(rng), any32(rng),	any16(rng),
+					   any16(rng), below8(rng, 10), below8(rng, 3)};
+		break;
+	case CXMS_EV_COUNTER:
+		ev.counter = (struct cxms_counter){any32(rng), below8(rng, 3), below8(rng, 5),
+						   any_text(rng)};
+		break;
+	case CXMS_EV_COUNT:
+		ev.count = (struct cxms_count){any64(rng), any64(rng), any64(rng), any32(rng),
+					       any32(rng)};
 		break;
 	default:
 		break;
@@ -207,6 +223,13 @@ static bool same_site(const struct cxms_site *a, const struct cxms_site *b)
 	return a->id == b->id && a->ip == b->ip && a->kind == b->kind &&
 	       a->access_bytes == b->access_bytes && a->flags == b->flags &&
 	       a->loop_insns == b->loop_insns;
+}
+
+static bool same_mem(const struct cxms_mem *a, const struct cxms_mem *b)
+{
+	return a->addr == b->addr && a->phys == b->phys && a->period == b->period &&
+	       a->site == b->site && a->latency_cyc == b->latency_cyc && a->flags == b->flags &&
+	       a->cpu == b->cpu && a->level == b->level && a->what == b->what;
 }
 
 static bool same_event(const struct cxms_event *a, const struct cxms_event *b)
@@ -242,6 +265,17 @@ static bool same_event(const struct cxms_event *a, const struct cxms_event *b)
 	case CXMS_EV_EXACT:
 		return a->exact.len == b->exact.len &&
 		       memcmp(a->exact.data, b->exact.data, a->exact.len) == 0;
+	case CXMS_EV_MEM:
+		return same_mem(&a->mem, &b->mem);
+	case CXMS_EV_COUNTER:
+		return a->counter.id == b->counter.id && a->counter.scope == b->counter.scope &&
+		       a->counter.unit == b->counter.unit &&
+		       strcmp(a->counter.name, b->counter.name) == 0;
+	case CXMS_EV_COUNT:
+		return a->count.value == b->count.value &&
+		       a->count.enabled_ns == b->count.enabled_ns &&
+		       a->count.running_ns == b->count.running_ns &&
+		       a->count.counter == b->count.counter && a->count.cpu == b->count.cpu;
 	default:
 		return a->kind == CXMS_EV_EXIT;
 	}
@@ -284,7 +318,9 @@ static int write_all(struct cxms_rng *rng, const struct cxms_event *ev, size_t n
 
 	for (size_t i = 0; i < n; i++)
 		if (ev[i].kind == CXMS_EV_EXACT)
-			with.facts.source_caps = CXMS_SRC_EXACT;
+			with.facts.source_caps |= CXMS_SRC_EXACT;
+		else if (ev[i].kind >= CXMS_EV_LOST)
+			with.facts.source_caps |= CXMS_SRC_MEM;
 	assert_true(fd >= 0);
 	assert_int_equal(cxms_trace_writer_new(fd, &with, &w, &err), 0);
 	while (at < n) {

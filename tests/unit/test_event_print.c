@@ -39,6 +39,17 @@ static const struct {
 	 "1.000000005 10/11 site id=4 ip=0x401136 kind=load bytes=8 loop=3 flags=self"},
 	{{COMMON(LOST), .lost = {6, 1, CXMS_LOST_FAULTS}},
 	 "1.000000005 10/11 lost count=6 cpu=1 what=faults"},
+	{{COMMON(MEM),
+	  .mem = {0x7f00, 0x1f00, 1009, 3, 412, CXMS_MEM_ADDR | CXMS_MEM_PHYS | CXMS_MEM_WALK, 2,
+		  CXMS_MEM_CXL, CXMS_MEM_LLC_MISS}},
+	 "1.000000005 10/11 mem what=llc-miss level=cxl addr=0x7f00 phys=0x1f00 site=3 period=1009 "
+	 "latency_cyc=412 cpu=2 flags=addr|phys|walk"},
+	{{COMMON(MEM), .mem = {.site = CXMS_NO_SITE, .level = 200, .what = 200}},
+	 "1.000000005 10/11 mem what=? level=? period=0 latency_cyc=0 cpu=0"},
+	{{COMMON(COUNTER), .counter = {1, CXMS_SCOPE_BOX, CXMS_COUNT_LINES, "uncore_imc_0/x/"}},
+	 "1.000000005 10/11 counter id=1 scope=box unit=lines name='uncore_imc_0/x/'"},
+	{{COMMON(COUNT), .count = {500, 1000, 250, 1, 3}},
+	 "1.000000005 10/11 count counter=1 value=500 enabled_ns=1000 running_ns=250 cpu=3"},
 	{{.kind = 99}, "0.000000000 0/0 kind=99"},
 };
 

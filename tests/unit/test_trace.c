@@ -123,6 +123,8 @@ static struct cxms_facts full_facts(void)
 		.n_stair = CXMS_STAIR_MAX,
 		.source = "clock",
 		.period_ns = 199999,
+		.mem_min_cyc = 30,
+		.core_hz = 2100000000,
 		.source_caps = 0x80000001u,
 		.exact = {.cache = {{.size_bytes = 32768, .ways = 8},
 				    {.size_bytes = 49152,
@@ -204,6 +206,8 @@ static void assert_same_facts(const struct cxms_facts *a, const struct cxms_fact
 	assert_int_equal(a->period_ns, b->period_ns);
 	assert_int_equal(a->source_caps, b->source_caps);
 	assert_same_exact(&a->exact, &b->exact);
+	assert_int_equal(a->mem_min_cyc, b->mem_min_cyc);
+	assert_int_equal(a->core_hz, b->core_hz);
 }
 
 static void test_head_and_totals_read_back_as_written(void **state)
@@ -222,6 +226,8 @@ static void test_head_and_totals_read_back_as_written(void **state)
 		.tool_cpu_ns = 8,
 		.sample_cost_ns = 9,
 		.steal_ns = UINT64_MAX,
+		.mem_samples = 10,
+		.lost_mem = 11,
 	};
 	struct cxms_trace_head head = {full_facts(), args, 3, UINT64_MAX};
 	struct cxms_trace_writer *w = NULL;
@@ -305,7 +311,7 @@ static void test_foreign_and_torn_files_are_refused_with_the_reason(void **state
 static void test_newer_version_is_refused(void **state)
 {
 	uint8_t head[16] = "\x89"
-			   "CXLT\r\n\x1a\x03";
+			   "CXLT\r\n\x1a\x04";
 	uint32_t crc = cxms_crc32c(0, head, 12);
 	struct cxms_trace_reader *r = NULL;
 	struct cxms_err err = {0};
@@ -317,7 +323,7 @@ static void test_newer_version_is_refused(void **state)
 	fd = file_of(head, sizeof(head));
 	assert_int_equal(cxms_trace_reader_open_fd(fd, "f", &r, &err), -EINVAL);
 	assert_string_equal(err.msg,
-			    "'f' was written by a newer version (3); this one reads up to 2");
+			    "'f' was written by a newer version (4); this one reads up to 3");
 	close(fd);
 }
 
@@ -401,16 +407,16 @@ static void test_events_that_cannot_be_read_back_are_refused(void **state)
 		const char *message;
 	} rows[] = {
 		{{.kind = 0}, -EINVAL, "cannot record an event of unknown kind 0"},
-		{{.kind = CXMS_EV_KIND_END}, -EINVAL, "cannot record an event of unknown kind 12"},
+		{{.kind = CXMS_EV_KIND_END}, -EINVAL, "cannot record an event of unknown kind 15"},
 		{{.kind = CXMS_EV_RUN, .run.end = 4},
 		 -EINVAL,
 		 "cannot record 'run.end' 4: at most 3 is known"},
 		{{.kind = CXMS_EV_SITE, .site.kind = 6},
 		 -EINVAL,
 		 "cannot record 'site.kind' 6: at most 5 is known"},
-		{{.kind = CXMS_EV_LOST, .lost.what = 3},
+		{{.kind = CXMS_EV_LOST, .lost.what = 4},
 		 -EINVAL,
-		 "cannot record 'lost.what' 3: at most 2 is known"},
+		 "cannot record 'lost.what' 4: at most 3 is known"},
 		{{.kind = CXMS_EV_MAP, .map = {.build_id_len = 21, .path = ""}},
 		 -EINVAL,
 		 "cannot record a build id of 21 bytes"},
@@ -588,6 +594,7 @@ static const struct {
 	{CXMS_BLOCK_EVENTS, 2, "\x00\x01\x06", 3, "the column of event kinds has the wrong length"},
 	{CXMS_BLOCK_EVENTS, 1, "\x00\x01\x00", 3, "unknown event kind 0"},
 	{CXMS_BLOCK_EVENTS, 1, "\x00\x01\x0b", 3, "unknown event kind 11"},
+	{CXMS_BLOCK_EVENTS, 1, "\x00\x01\x0f", 3, "unknown event kind 15"},
 	{CXMS_BLOCK_EVENTS, 1, "\x00\x01\x06\x00\x01\x06", 6, "a column is there twice"},
 	{CXMS_BLOCK_EVENTS, 1, "\x00\x01\x06\x02\x01\x02\x02\x01\x02", 9, "a column is there twice"},
 	{CXMS_BLOCK_EVENTS, 1, "\x00\x01\x06\x01\x05\x00", 6, "a column is longer than its block"},
@@ -602,7 +609,8 @@ static const struct {
 	{CXMS_BLOCK_EVENTS, 1, "\x00\x01\x01\x22\x05\x80\x80\x80\x80\x10", 10,
 	 "column sample.site holds a bad value"},
 	{CXMS_BLOCK_EVENTS, 1, "\x00\x01\x09\xa3\x02\x01\x06", 7, "column site.kind holds a bad value"},
-	{CXMS_BLOCK_EVENTS, 1, "\x00\x01\x0a\xc3\x02\x01\x03", 7, "column lost.what holds a bad value"},
+	{CXMS_BLOCK_EVENTS, 1, "\x00\x01\x0a\xc3\x02\x01\x04", 7, "column lost.what holds a bad value"},
+	{CXMS_BLOCK_EVENTS, 1, "\x00\x01\x0c\x87\x03\x01\x0a", 7, "column mem.level holds a bad value"},
 	{CXMS_BLOCK_EVENTS, 1, "\x00\x01\x05\xa1\x01\x03\x03" "ab", 9,
 	 "column exec.name holds a bad value"},
 	{CXMS_BLOCK_EVENTS, 1, "\x00\x01\x05\xa1\x01\x03\x02" "a\0", 9,

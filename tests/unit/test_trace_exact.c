@@ -65,12 +65,17 @@ static uint8_t version_of(int fd)
 	return version;
 }
 
-static void test_only_recordings_of_packets_have_version_2(void **state)
+static void test_version_is_the_lowest_that_holds_what_the_source_gives(void **state)
 {
 	static const struct {
 		unsigned caps;
 		uint8_t version;
-	} rows[] = {{CXMS_SRC_LIVE, 1}, {CXMS_SRC_EXACT, 2}, {CXMS_SRC_LIVE | CXMS_SRC_EXACT, 2}};
+	} rows[] = {{CXMS_SRC_LIVE, 1},
+		    {CXMS_SRC_EXACT, 2},
+		    {CXMS_SRC_LIVE | CXMS_SRC_EXACT, 2},
+		    {CXMS_SRC_MEM, 3},
+		    {CXMS_SRC_COUNTERS, 3},
+		    {CXMS_SRC_EXACT | CXMS_SRC_COUNTERS, 3}};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -83,6 +88,31 @@ static void test_only_recordings_of_packets_have_version_2(void **state)
 		cxms_trace_writer_free(w);
 		assert_int_equal(version_of(fd), rows[i].version);
 		cxms_trace_reader_close(open_reader(fd));
+		close(fd);
+	}
+}
+
+static void test_hardware_events_need_a_source_that_claims_them(void **state)
+{
+	static const struct cxms_event events[] = {
+		{.kind = CXMS_EV_MEM},
+		{.kind = CXMS_EV_COUNTER, .counter.name = "x"},
+		{.kind = CXMS_EV_COUNT},
+		{.kind = CXMS_EV_LOST, .lost.what = CXMS_LOST_MEM},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * COUNT(events); i++) {
+		bool claims = i % 2;
+		struct cxms_trace_head head = {.facts.source_caps =
+						       claims ? CXMS_SRC_MEM : CXMS_SRC_EXACT};
+		struct cxms_trace_writer *w = NULL;
+		int fd = new_file();
+
+		assert_int_equal(cxms_trace_writer_new(fd, &head, &w, NULL), 0);
+		assert_int_equal(cxms_trace_write(w, &events[i / 2], 1, NULL),
+				 claims ? 0 : -EINVAL);
+		cxms_trace_writer_free(w);
 		close(fd);
 	}
 }
@@ -319,7 +349,8 @@ static void test_figures_that_cannot_be_read_back_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_only_recordings_of_packets_have_version_2),
+		cmocka_unit_test(test_version_is_the_lowest_that_holds_what_the_source_gives),
+		cmocka_unit_test(test_hardware_events_need_a_source_that_claims_them),
 		cmocka_unit_test(test_packets_and_events_keep_their_order),
 		cmocka_unit_test(test_a_block_of_packets_holds_at_most_a_mebibyte),
 		cmocka_unit_test(test_what_is_no_packet_is_refused),
