@@ -1,0 +1,78 @@
+/* From counters of a run in local memory to what it would wait in slower memory. */
+#ifndef CXMS_CORE_PREDICT_H
+#define CXMS_CORE_PREDICT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct cxms_err;
+
+/** struct cxms_counts - hardware counters of one stretch of a run; < 0 = was not counted */
+struct cxms_counts {
+	double cycles, instructions;
+	double stalls_l1d, stalls_l2, stalls_l3; /* cycles: CYCLE_ACTIVITY.STALLS_*_MISS */
+	double bound_on_stores;			 /* cycles: EXE_ACTIVITY.BOUND_ON_STORES */
+	double demand_rd;	  /* OFFCORE_REQUESTS.DEMAND_DATA_RD: lines asked for beyond L2 */
+	double demand_rd_cycles;  /* cycles with such a request under way */
+	double l3_miss;		  /* loads that left the LLC */
+	double l1_miss, fb_hit;	  /* MEM_LOAD_RETIRED */
+	double pf_any, pf_l3_hit; /* responses to L1 prefetches: all; of them from the LLC */
+};
+
+/** where the waits come from; arrays of CXMS_TERM_COUNT follow this order */
+enum cxms_term {
+	CXMS_TERM_DRAM,	 /* loads that wait for memory */
+	CXMS_TERM_CACHE, /* loads that meet a prefetch on its way */
+	CXMS_TERM_STORE, /* stores that fill the store buffer */
+	CXMS_TERM_COUNT
+};
+
+/** struct cxms_predictor - of one machine, fitted with memory that was added_ps slower */
+struct cxms_predictor {
+	double a, b, d;		    /* DRAM: s / (a/AOL + b) + d; AOL in cycles */
+	double cache, cache_offset; /* slope and offset */
+	double store, store_offset; /* slope and offset */
+	double added_ps;	    /* latency of the slow memory less that of the fast; > 0 */
+	double residual[CXMS_TERM_COUNT]; /* root mean square of the fit, as slowdown */
+	double points[CXMS_TERM_COUNT];	  /* measurements behind each term; 0 = it was not fitted */
+};
+
+/** have all counters of a term been counted (and cycles gone by)? */
+bool cxms_counts_have(const struct cxms_counts *c, enum cxms_term term);
+/**
+ * cxms_term_signal() - what a term is in proportion to; needs cxms_counts_have()
+ * DRAM: stalls_l3 / cycles; CACHE: off-chip share of prefetches x fb_hit / (fb_hit + l1_miss) x
+ * (stalls_l1d - stalls_l2) / cycles; STORE: bound_on_stores / cycles
+ * Source: CAMP (ASPLOS'26).  Range: 0 .. 1
+ */
+double cxms_term_signal(const struct cxms_counts *c, enum cxms_term term);
+/** cxms_counts_aol() - latency over parallelism, cycles: demand_rd_cycles / demand_rd; 0 = none */
+double cxms_counts_aol(const struct cxms_counts *c);
+
+/**
+ * cxms_predict() - the slowdown less one that each term adds on memory added_ps slower
+ * @out: 0 for a term that was not fitted or not counted
+ * Formula: DRAM: signal / (a/AOL + b) + d; CACHE, STORE: slope x signal + offset; never under 0.
+ * Offsets are there only where the signal is. Source: CAMP (ASPLOS'26); its factor c is in a and b.
+ */
+void cxms_predict(const struct cxms_predictor *p, const struct cxms_counts *c,
+		  double out[CXMS_TERM_COUNT]);
+
+/** struct cxms_fit_point - one kernel, run in both memories */
+struct cxms_fit_point {
+	struct cxms_counts counts; /* in the fast one */
+	double slowdown;	   /* time in the slow one over time in the fast one */
+	enum cxms_term term;	   /* what the kernel is made to show */
+};
+/**
+ * cxms_predictor_fit() - coefficients by least squares, term by term
+ * The DRAM term is fitted to its points, the cache term to what it leaves of its own, the store
+ * term to what both leave.
+ * Return: 0; -ENODATA (a term has too few points for a residual: four for DRAM, three for the
+ * others; one without any is left out), -EDOM (the points do not tell the coefficients apart),
+ * -EINVAL (a point lacks a counter of its term, or added_ps <= 0)
+ */
+int cxms_predictor_fit(const struct cxms_fit_point *point, size_t n, double added_ps,
+		       struct cxms_predictor *out, struct cxms_err *err);
+
+#endif
