@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "trace/calibration.h"
+
 struct cxms_err;
 
 /** struct cxms_counts - hardware counters of one stretch of a run; < 0 = was not counted */
@@ -17,24 +19,6 @@ struct cxms_counts {
 	double l3_miss;		  /* loads that left the LLC */
 	double l1_miss, fb_hit;	  /* MEM_LOAD_RETIRED */
 	double pf_any, pf_l3_hit; /* responses to L1 prefetches: all; of them from the LLC */
-};
-
-/** where the waits come from; arrays of CXMS_TERM_COUNT follow this order */
-enum cxms_term {
-	CXMS_TERM_DRAM,	 /* loads that wait for memory */
-	CXMS_TERM_CACHE, /* loads that meet a prefetch on its way */
-	CXMS_TERM_STORE, /* stores that fill the store buffer */
-	CXMS_TERM_COUNT
-};
-
-/** struct cxms_predictor - of one machine, fitted with memory that was added_ps slower */
-struct cxms_predictor {
-	double a, b, d;		    /* DRAM: s / (a/AOL + b) + d; AOL in cycles */
-	double cache, cache_offset; /* slope and offset */
-	double store, store_offset; /* slope and offset */
-	double added_ps;	    /* latency of the slow memory less that of the fast; > 0 */
-	double residual[CXMS_TERM_COUNT]; /* root mean square of the fit, as slowdown */
-	double points[CXMS_TERM_COUNT];	  /* measurements behind each term; 0 = it was not fitted */
 };
 
 /** have all counters of a term been counted (and cycles gone by)? */
