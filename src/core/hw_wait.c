@@ -36,16 +36,17 @@ static void dram_term(const struct cxms_hw_in *in, struct cxms_hw_term *out)
 {
 	double misses = misses_of(in);
 	out->lines = misses;
-	out->most_waits = most_waits(in, misses);
+	/* they follow one another, each as long as memory takes */
+	out->most_waits = fmin(most_waits(in, misses), in->time_ps / in->mem_ps);
 	if (in->counts.stalls_l3 >= 0 && in->counts.cycles > 0) {
 		double stall = over_cycles(in, in->counts.stalls_l3);
 		for (int k = 0; k < CXMS_SPAN_COUNT; k++)
 			out->stall_ps[k] = stall;
 		return;
 	}
-	double most = fmin(out->most_waits, in->time_ps / in->mem_ps);
+	double most = out->most_waits;
 	double least = fmin(most, fmax(0, misses) / CXMS_ASSUMED_RECORDED_MSHRS);
-	if (!isfinite(most) || misses < 0)
+	if (misses < 0)
 		most = least = 0;
 	out->stall_ps[CXMS_SPAN_LO] = least * in->mem_ps;
 	out->stall_ps[CXMS_SPAN_MID] = sqrt(least * most) * in->mem_ps;
@@ -107,7 +108,7 @@ void cxms_hw_terms(const struct cxms_hw_in *in, struct cxms_hw_term out[CXMS_TER
 	dram_term(in, &out[CXMS_TERM_DRAM]);
 	cache_term(in, &out[CXMS_TERM_CACHE]);
 	spread(over_cycles(in, in->counts.bound_on_stores), off_chip(in), &out[CXMS_TERM_STORE]);
-	if (in->p && in->p->added_ps > 0)
+	if (in->p)
 		predict(in, out);
 }
 
@@ -115,10 +116,13 @@ void cxms_hw_waits(const struct cxms_hw_term *t, const struct cxms_wait *wait,
 		   double waits[CXMS_SPAN_COUNT])
 {
 	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
+		/* found at the middle latency: at the ends as much time makes more or fewer waits
+		 */
+		double scale = wait->seen_ps[CXMS_SPAN_MID] / wait->seen_ps[k];
 		double least = t->stall_ps[k] / wait->seen_ps[k];
-		double most = fmax(least, t->most_waits);
+		double most = fmax(least, t->most_waits * scale);
 		if (t->predicted[CXMS_SPAN_LO] >= 0)
-			waits[k] = t->predicted[k];
+			waits[k] = t->predicted[k] * scale;
 		else if (k == CXMS_SPAN_HI && isfinite(most))
 			waits[k] = most;
 		else

@@ -26,9 +26,9 @@ struct cxms_hw_term {
  * cxms_hw_terms() - the three terms of one stretch
  *
  * Memory: S = T stalls_l3 / cycles. Parallelism by Little: demand_rd_cycles MLP = M L + (demand_rd
- * - M) L_llc; waits <= M / MLP. Without stall counters: waits between M / 16 (line fill buffers)
- * and M, each of them L long, cut at T. Cache: S = T (stalls_l1d - stalls_l2)/cycles x
- * fb_hit/(fb_hit + l1_miss) x off-chip share of the prefetches. Store: S = T bound_on_stores /
+ * - M) L_llc; waits <= M / MLP and <= T / L. Without stall counters: waits between M / 16 (line
+ * fill buffers) and M, each of them L long, cut at T. Cache: S = T (stalls_l1d - stalls_l2)/cycles
+ * x fb_hit/(fb_hit + l1_miss) x off-chip share of the prefetches. Store: S = T bound_on_stores /
  * cycles x share that leaves the LLC. Those shares are between 0 and 1; the middle is the share of
  * the L1 prefetches, or M / demand_rd, or else a half. With calibration: waits = (cxms_predict()
  * -+ 1.645 residuals) T / added latency, at the ends of a 90 % interval. Source: MODELS, hardware

@@ -7,12 +7,25 @@
 #include "base/err.h"
 
 #define MAX_COEF 3
+/* Less is no other memory, and would make any noise of the fit enormous: 1 ns. */
+#define MIN_ADDED_PS 1000.0
 /* Steps of the iteration: it converges within ten on points that follow the form. */
 #define MAX_STEPS 200
 /* Pivots below this share of the largest element: the equations do not determine the unknowns. */
 #define SINGULAR_RATIO 1e-12
 
 static const char *const term_name[CXMS_TERM_COUNT] = {"memory", "cache", "store"};
+
+bool cxms_predictor_holds(const struct cxms_predictor *p)
+{
+	double sum = p->a + p->b + p->d + p->cache + p->cache_offset + p->store + p->store_offset;
+	for (int t = 0; t < CXMS_TERM_COUNT; t++) {
+		if (!(p->residual[t] >= 0) || !(p->points[t] >= 0))
+			return false;
+		sum += p->residual[t] + p->points[t];
+	}
+	return p->added_ps >= MIN_ADDED_PS && isfinite(sum + p->added_ps);
+}
 
 bool cxms_counts_have(const struct cxms_counts *c, enum cxms_term term)
 {
@@ -283,7 +296,7 @@ int cxms_predictor_fit(const struct cxms_fit_point *point, size_t n, double adde
 		       struct cxms_predictor *out, struct cxms_err *err)
 {
 	struct cxms_predictor p = {.added_ps = added_ps};
-	if (!(added_ps > 0))
+	if (!(added_ps >= MIN_ADDED_PS))
 		return cxms_fail(err, EINVAL,
 				 "the slow memory is not slower than the fast one; nothing can be "
 				 "fitted");

@@ -21,6 +21,8 @@ struct cxms_counts {
 	double pf_any, pf_l3_hit; /* responses to L1 prefetches: all; of them from the LLC */
 };
 
+/** is there a calibration, with figures that are numbers? */
+bool cxms_predictor_holds(const struct cxms_predictor *p);
 /** have all counters of a term been counted (and cycles gone by)? */
 bool cxms_counts_have(const struct cxms_counts *c, enum cxms_term term);
 /**

@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "place/pagemap.h"
 #include "sim/cells.h"
+#include "sim/hw_cells.h"
 #include "sim/recording.h"
 #include "sim/streams.h"
 
@@ -230,7 +231,10 @@ static int set_waits(const struct cxms_recording *rec, struct cxms_evidence *e)
 		cxms_wait_model(e->stair.mem_ps, 0, carried, s->loop_insns,
 				CXMS_ASSUMED_RECORDED_ROB, &e->wait[2 * i + 1]);
 	}
-	set_grains(rec, e);
+	if (rec->hw.cells)
+		cxms_hw_grains(rec, e);
+	else
+		set_grains(rec, e);
 	return 0;
 }
 
@@ -295,12 +299,13 @@ int cxms_evidence_build(const struct cxms_recording *rec, const struct cxms_cell
 {
 	*out = (struct cxms_evidence){0};
 	cxms_stair_init(&out->stair, &rec->facts, llc_bytes);
-	int rc = assign_groups(rec, out);
-	if (!rc)
+	bool hw = rec->hw.cells;
+	int rc = hw ? cxms_hw_groups(rec, out) : assign_groups(rec, out);
+	if (!rc && !hw)
 		rc = judge_groups(rec, cells, out);
 	if (!rc)
 		rc = find_active(rec, cells, out);
-	if (!rc)
+	if (!rc && !hw)
 		rc = cxms_streams_find(rec, out, err);
 	if (!rc)
 		rc = set_waits(rec, out);

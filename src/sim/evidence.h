@@ -20,6 +20,7 @@ struct cxms_recording;
 /** struct cxms_group - one instruction on one memory area */
 struct cxms_group {
 	uint32_t site, area;
+	uint32_t hw; /* sampled by the hardware: its stretch and term (hw_cells.h) */
 	struct cxms_share share;
 	double stall_ns;	   /* observed, with address */
 	double lines_per_stall_ns; /* of a stream; 0 = none (streams.h) */

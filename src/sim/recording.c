@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "place/pagemap.h"
+#include "sim/hw_cells.h"
 #include "trace/trace.h"
 
 #define BATCH 4096u
@@ -119,8 +120,39 @@ static int on_site(struct loader *l, const struct cxms_event *ev)
 	return 0;
 }
 
+/* Its address is looked up as that of a sample is. */
+static int on_mem(struct loader *l, const struct cxms_event *ev, uint32_t thread)
+{
+	struct cxms_event at = {.kind = CXMS_EV_SAMPLE,
+				.pid = ev->pid,
+				.tid = ev->tid,
+				.time_ns = ev->time_ns,
+				.sample = {.addr = ev->mem.addr, .flags = CXMS_SAMPLE_ADDR}};
+	uint32_t page = CXMS_NO_PAGE;
+	if (ev->mem.flags & CXMS_MEM_ADDR) {
+		if (cxms_pages_event(l->rec->pages, &at, NULL))
+			return -ENOMEM;
+		page = cxms_pages_last(l->rec->pages);
+	}
+	return cxms_hw_add_mem(&l->rec->hw, ev, thread, page);
+}
+
+/* Counts of no thread, and of no single one, are the program's. */
+static int on_count(struct loader *l, const struct cxms_event *ev)
+{
+	uint32_t thread = CXMS_NO_THREAD;
+	if (ev->pid && ev->tid) {
+		int rc = thread_of(l, ev, &thread);
+		if (rc)
+			return rc;
+	}
+	return cxms_hw_add_count(&l->rec->hw, ev, thread);
+}
+
 static int on_lost(struct loader *l, const struct cxms_event *ev)
 {
+	if (ev->lost.what == CXMS_LOST_MEM)
+		l->rec->hw.lost_mem += ev->lost.count;
 	if (ev->lost.what == CXMS_LOST_FAULTS)
 		l->rec->lost_faults += ev->lost.count;
 	if (ev->lost.what != CXMS_LOST_SAMPLES)
@@ -143,6 +175,8 @@ static int on_thread_event(struct loader *l, const struct cxms_event *ev)
 		return rc;
 	if (ev->kind == CXMS_EV_SAMPLE)
 		return on_sample(l, ev, thread);
+	if (ev->kind == CXMS_EV_MEM)
+		return on_mem(l, ev, thread);
 	if (ev->kind == CXMS_EV_RUN)
 		return on_run(l, ev, thread);
 	if (ev->kind == CXMS_EV_EXIT) {
@@ -175,7 +209,14 @@ static int load_event(struct loader *l, const struct cxms_event *ev, struct cxms
 	case CXMS_EV_RUN:
 	case CXMS_EV_EXIT:
 	case CXMS_EV_FORK:
+	case CXMS_EV_MEM:
 		rc = on_thread_event(l, ev);
+		break;
+	case CXMS_EV_COUNTER:
+		rc = cxms_hw_add_counter(&l->rec->hw, &ev->counter);
+		break;
+	case CXMS_EV_COUNT:
+		rc = on_count(l, ev);
 		break;
 	case CXMS_EV_SITE:
 		rc = on_site(l, ev);
@@ -187,8 +228,11 @@ static int load_event(struct loader *l, const struct cxms_event *ev, struct cxms
 		return 0;
 	}
 	if (rc == -EINVAL)
-		return cxms_fail(err, EINVAL, "site number %u out of sequence; record again",
-				 ev->site.id);
+		return cxms_fail(err, EINVAL, "%s number %u out of sequence; record again",
+				 ev->kind == CXMS_EV_SITE ? "site" : "counter",
+				 ev->kind == CXMS_EV_SITE      ? ev->site.id
+				 : ev->kind == CXMS_EV_COUNTER ? ev->counter.id
+							       : ev->count.counter);
 	return rc ? no_memory(err) : 0;
 }
 
@@ -244,6 +288,9 @@ static int settle_pages(struct cxms_recording *rec, struct cxms_err *err)
 	for (size_t i = 0; i < rec->n_sample; i++)
 		if (rec->sample[i].page < n)
 			rec->sample[i].page = remap[rec->sample[i].page];
+	for (size_t i = 0; i < rec->hw.n_mem; i++)
+		if (rec->hw.mem[i].page < n)
+			rec->hw.mem[i].page = remap[rec->hw.mem[i].page];
 	return 0;
 }
 
@@ -283,6 +330,10 @@ int cxms_recording_load(struct cxms_trace_reader *r, struct cxms_recording *out,
 	}
 	if (!rc && out->facts.source_caps & CXMS_SRC_KERNEL)
 		rc = scale_to_runs(out, err);
+	if (!rc) {
+		cxms_hw_finish(&out->hw);
+		rc = cxms_hw_derive(out, err);
+	}
 	cxms_pagemap_fini(&l.by_tid);
 	free(l.got);
 	free(l.lost);
@@ -298,6 +349,7 @@ void cxms_recording_fini(struct cxms_recording *rec)
 	free(rec->sample);
 	free(rec->site);
 	cxms_pages_free(rec->pages);
+	cxms_hw_fini(&rec->hw);
 	*rec = (struct cxms_recording){0};
 }
 

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "place/pages.h"
+#include "sim/hw_events.h"
 #include "trace/event.h"
 
 struct cxms_err;
@@ -56,6 +57,7 @@ struct cxms_recording {
 	size_t n_site, cap_site;
 	uint64_t lost_samples, lost_faults;
 	struct cxms_pages *pages;
+	struct cxms_hw hw; /* what the hardware sampled: sample[] is made from it (hw_cells.h) */
 };
 
 /** cxms_recording_load() - read @r to its end. 0, -ENODATA (nothing ran), -ENOMEM, read errors */

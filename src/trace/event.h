@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/units.h"
+#include "trace/calibration.h"
 #include "trace/exact_cfg.h"
 
 #define CXMS_BUILD_ID_MAX 20
@@ -253,7 +254,8 @@ struct cxms_facts {
 	uint32_t source_caps;
 	struct cxms_exact_cfg exact; /* with CXMS_SRC_EXACT in source_caps */
 	uint32_t mem_min_cyc; /* with CXMS_SRC_MEM: sampled loads took at least this, core cycles */
-	uint64_t core_hz;     /* nominal clock of a core: what turns latency_cyc into time */
+	struct cxms_predictor predictor; /* added_ps 0 = this machine was not calibrated */
+	uint64_t core_hz; /* nominal clock of a core: what turns latency_cyc into time */
 };
 
 /** struct cxms_totals - what is known only at the end of a recording */

@@ -63,6 +63,20 @@ static const struct tagged facts_fields[] = {
 	TEXT_OF(cxms_facts, exact.roi_end, 43),
 	OF(cxms_facts, mem_min_cyc, 44, 0),
 	OF(cxms_facts, core_hz, 45, 0),
+	OF(cxms_facts, predictor.a, 64, 0),
+	OF(cxms_facts, predictor.b, 65, 0),
+	OF(cxms_facts, predictor.d, 66, 0),
+	OF(cxms_facts, predictor.cache, 67, 0),
+	OF(cxms_facts, predictor.cache_offset, 68, 0),
+	OF(cxms_facts, predictor.store, 69, 0),
+	OF(cxms_facts, predictor.store_offset, 70, 0),
+	OF(cxms_facts, predictor.added_ps, 71, 0),
+	OF(cxms_facts, predictor.residual[CXMS_TERM_DRAM], 72, 0),
+	OF(cxms_facts, predictor.residual[CXMS_TERM_CACHE], 73, 0),
+	OF(cxms_facts, predictor.residual[CXMS_TERM_STORE], 74, 0),
+	OF(cxms_facts, predictor.points[CXMS_TERM_DRAM], 75, 0),
+	OF(cxms_facts, predictor.points[CXMS_TERM_CACHE], 76, 0),
+	OF(cxms_facts, predictor.points[CXMS_TERM_STORE], 77, 0),
 };
 static const struct tagged totals_fields[] = {
 	OF(cxms_totals, duration_ns, 16, 0),  OF(cxms_totals, exit_status, 17, 0),
@@ -81,7 +95,7 @@ static const struct tagged totals_fields[] = {
  * their own). */
 static_assert(sizeof(struct cxms_exact_cache) == 48, "caches of the exact source changed");
 static_assert(sizeof(struct cxms_exact_cfg) == 1256, "figures of the exact source changed");
-static_assert(sizeof(struct cxms_facts) == 1992, "facts changed");
+static_assert(sizeof(struct cxms_facts) == 2104, "facts changed");
 static_assert(sizeof(struct cxms_totals) == 112, "totals changed");
 
 static void put_bytes(struct cxms_buf *raw, uint32_t tag, const void *p, size_t n)

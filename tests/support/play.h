@@ -137,17 +137,13 @@ static inline void play_exit(struct play *p, uint32_t pid, uint32_t tid, uint64_
 	play_event(p, CXMS_EV_EXIT, pid, tid, time_ns);
 }
 
-/* The events on the synthetic machine; frees them. @whole: false leaves the totals block out. */
-static inline int play_write(struct play *p, bool whole)
+/* The events on a machine; frees them. @whole: false leaves the totals block out. */
+static inline int play_write_on(struct play *p, bool whole, const struct cxms_facts *facts)
 {
-	struct cxms_machine_cfg machine = {0};
-	struct cxms_trace_head head = {.seed = 1};
+	struct cxms_trace_head head = {.seed = 1, .facts = *facts};
 	struct cxms_trace_writer *w = NULL;
 	struct cxms_totals totals = {0};
 	int fd = play_fd();
-	cxms_machine_synthetic(&head.facts, &machine);
-	head.facts.source_caps = CXMS_SRC_FAULTS;
-	head.facts.period_ns = 200000;
 	assert_int_equal(cxms_trace_writer_new(fd, &head, &w, NULL), 0);
 	assert_int_equal(cxms_trace_write(w, p->ev, p->n, NULL), 0);
 	for (size_t i = 0; i < p->n; i++)
@@ -160,6 +156,17 @@ static inline int play_write(struct play *p, bool whole)
 	free(p->ev);
 	*p = (struct play){0};
 	return fd;
+}
+
+/* The same on the synthetic machine. */
+static inline int play_write(struct play *p, bool whole)
+{
+	struct cxms_machine_cfg machine = {0};
+	struct cxms_facts facts;
+	cxms_machine_synthetic(&facts, &machine);
+	facts.source_caps = CXMS_SRC_FAULTS;
+	facts.period_ns = 200000;
+	return play_write_on(p, whole, &facts);
 }
 
 static inline struct cxms_topo *play_topology(const char *yaml)

@@ -1,0 +1,128 @@
+/* Groups and grains of a recording whose accesses the hardware sampled: judged by counters, not by
+ * how often lines collide. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/units.h"
+#include "place/pagemap.h"
+#include "sim/evidence.h"
+#include "sim/hw_cells.h"
+#include "sim/recording.h"
+
+/* What the samples of a term in a stretch stand for: its own, and terms without samples. */
+static bool stands_for(const struct cxms_hw_cell *c, int term, int other)
+{
+	return other == term || (term == CXMS_TERM_DRAM && c->period[other] <= 0);
+}
+
+static struct cxms_share share_of(const struct cxms_hw_cell *c, int term)
+{
+	double sum[CXMS_SPAN_COUNT] = {0};
+	double weight = c->weight_ns[term] * (double)CXMS_PS_PER_NS, most = 0;
+	for (int t = 0; t < CXMS_TERM_COUNT; t++)
+		for (int k = 0; k < CXMS_SPAN_COUNT && stands_for(c, term, t); k++)
+			sum[k] += c->term[t].stall_ps[k];
+	for (int k = 0; k < CXMS_SPAN_COUNT; k++)
+		most = fmax(most, sum[k]);
+	/* weights are cut where the terms together exceed the time */
+	double scale = most > 0 ? fmin(1, weight / most) / weight : 0;
+	return (struct cxms_share){.lo = sum[CXMS_SPAN_LO] * scale,
+				   .mid = sum[CXMS_SPAN_MID] * scale,
+				   .hi = sum[CXMS_SPAN_HI] * scale,
+				   .resolved_ratio = 1};
+}
+
+static int add_group(struct cxms_evidence *e, size_t *cap, const struct cxms_hw_cells *c,
+		     struct cxms_group *g)
+{
+	if (cxms_array_grow((void **)&e->group, cap, e->n_group + 1, sizeof(*e->group)))
+		return -ENOMEM;
+	g->share = share_of(&c->cell[g->hw / CXMS_TERM_COUNT], (int)(g->hw % CXMS_TERM_COUNT));
+	e->group[e->n_group++] = *g;
+	return 0;
+}
+
+int cxms_hw_groups(const struct cxms_recording *rec, struct cxms_evidence *e)
+{
+	const struct cxms_hw_cells *c = rec->hw.cells;
+	struct cxms_pagemap map = {0};
+	size_t cap = 0;
+	int rc = 0;
+	e->grain_of_sample = malloc((rec->n_sample + 1) * sizeof(*e->grain_of_sample));
+	if (!e->grain_of_sample)
+		return -ENOMEM;
+	for (size_t i = 0; i < rec->n_sample && !rc; i++) {
+		const struct cxms_rec_sample *s = &rec->sample[i];
+		e->grain_of_sample[i] = CXMS_NO_GRAIN;
+		if (c->term_of_sample[i] == CXMS_NO_GRAIN)
+			continue;
+		e->wait_ns += s->weight_ns;
+		if (s->page == CXMS_NO_PAGE)
+			continue;
+		e->known_ns += s->weight_ns;
+		const struct cxms_page *page = cxms_pages_at(rec->pages, s->page);
+		struct cxms_group g = {
+			.site = s->site, .area = page->area, .hw = c->term_of_sample[i]};
+		uint64_t key = (uint64_t)g.site << 32 | g.area;
+		uint32_t at = cxms_pagemap_get(&map, g.hw, key);
+		if (at == CXMS_NO_PAGE) {
+			at = (uint32_t)e->n_group;
+			rc = add_group(e, &cap, c, &g);
+			if (!rc)
+				rc = cxms_pagemap_put(&map, g.hw, key, at);
+		}
+		if (rc)
+			break;
+		e->group[at].stall_ns += s->weight_ns;
+		e->grain_of_sample[i] = 2 * at + (page->bytes > rec->facts.page_bytes);
+	}
+	cxms_pagemap_fini(&map);
+	return rc;
+}
+
+static struct cxms_grain grain_of(const struct cxms_hw_cell *c, int term,
+				  const struct cxms_wait *wait)
+{
+	struct cxms_grain g = {.store = term == CXMS_TERM_STORE};
+	double weight = c->weight_ns[term], stall = 0;
+	double waits[CXMS_SPAN_COUNT];
+	for (int t = 0; t < CXMS_TERM_COUNT && weight > 0; t++) {
+		if (!stands_for(c, term, t))
+			continue;
+		cxms_hw_waits(&c->term[t], wait, waits);
+		double most = 0;
+		for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
+			g.stall_ps[k] += c->term[t].stall_ps[k] / weight;
+			g.waits[k] += waits[k] / weight;
+			most = fmax(most, c->term[t].stall_ps[k]);
+		}
+		stall += most / weight / (double)CXMS_PS_PER_NS;
+	}
+	/* stalls beyond the stretch's time are cut with their waits; lines are not */
+	for (int k = 0; k < CXMS_SPAN_COUNT && stall > 1; k++) {
+		g.stall_ps[k] /= stall;
+		g.waits[k] /= stall;
+	}
+	g.known = term == CXMS_TERM_DRAM && c->term[term].lines >= 0 && weight > 0;
+	for (int k = 0; k < CXMS_SPAN_COUNT && g.known; k++)
+		g.lines[k] = fmax(g.waits[k], c->term[term].lines / weight);
+	g.seen_ps = g.waits[CXMS_SPAN_MID] * wait->seen_ps[CXMS_SPAN_MID];
+	return g;
+}
+
+void cxms_hw_grains(const struct cxms_recording *rec, struct cxms_evidence *e)
+{
+	for (size_t i = 0; i < e->n_group; i++) {
+		const struct cxms_group *g = &e->group[i];
+		const struct cxms_rec_site *site = &rec->site[g->site];
+		const struct cxms_hw_cell *c = &rec->hw.cells->cell[g->hw / CXMS_TERM_COUNT];
+		struct cxms_wait wait;
+		bool carried = site->flags & (CXMS_SITE_CARRIED | CXMS_SITE_SELF);
+		cxms_wait_model(c->seen_ps, 0, carried, site->loop_insns, CXMS_ASSUMED_RECORDED_ROB,
+				&wait);
+		e->grain[2 * i] = grain_of(c, (int)(g->hw % CXMS_TERM_COUNT), &wait);
+		e->grain[2 * i + 1] = e->grain[2 * i];
+	}
+}
