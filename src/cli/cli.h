@@ -40,7 +40,7 @@ enum cli_format { CLI_TEXT, CLI_JSON, CLI_CSV };
 /** struct cli_opts - every option of every verb; a verb's table says which ones it takes */
 struct cli_opts {
 	struct cxms_strs topology, policy, host, set;
-	const char *source, *splits, *output, *save, *pattern;
+	const char *source, *splits, *output, *save, *pattern, *event, *budget;
 	const char *load, *split; /* of topo draw */
 	const char *roi_begin, *roi_end, *exact_window;
 	int format;  /* enum cli_format; of topo: enum cxms_draw_format */
@@ -52,7 +52,7 @@ struct cli_opts {
 	int quiet, verbose;
 	bool to_stdout, explain, no_argv, measure;
 	/* options that are known but cannot be served yet */
-	const char *event, *pid, *inject, *repeat;
+	const char *pid, *inject, *repeat;
 	bool timeline;
 };
 
@@ -166,6 +166,7 @@ int cli_out_done(struct cli *c, struct cxms_buf *text);
 /** struct cli_rec - where a recording goes while it grows */
 struct cli_rec {
 	struct cxms_exact_cfg exact; /* source exact: what it simulates; else zero */
+	uint32_t budget_ppm;	     /* 0 = the source's */
 	int fd;
 	const char *path;	 /* NULL = in memory */
 	char *part;		 /* NULL = path itself is written */

@@ -27,6 +27,21 @@ struct recording {
 	int write_rc; /* the first failed write: nothing is written any more */
 };
 
+static int check_source(const struct cxms_record_cfg *cfg, const struct cxms_source_ops *ops,
+			struct cxms_err *err)
+{
+	if (cfg->events && !(ops->caps & CXMS_SRC_MEM))
+		return cxms_fail(err, EINVAL,
+				 "source '%s' samples no events of the PMU; leave --event out, or "
+				 "use a source that does (pebs, ibs)",
+				 ops->name);
+	if (cfg->budget_ppm && !ops->takes_budget)
+		return cxms_fail(err, EINVAL,
+				 "source '%s' has no budget to keep; leave --budget out%s",
+				 ops->name, ops->default_period_ns ? ", or give --period" : "");
+	return 0;
+}
+
 static int choose_source(const struct cxms_record_cfg *cfg, const struct cxms_source_ops **ops,
 			 char *reason, size_t cap, struct cxms_err *err)
 {
@@ -186,6 +201,8 @@ static int run(struct recording *r, const struct cxms_source_ops *ops, struct cx
 		.argv = r->cfg->argv,
 		.period_ns = r->cfg->period_ns,
 		.sample_cost_ns = facts->sample_cost_ns,
+		.events = r->cfg->events,
+		.budget_ppm = r->cfg->budget_ppm,
 		.pattern = r->cfg->pattern,
 		.seed = r->cfg->seed,
 		.exact = r->cfg->exact,
@@ -203,6 +220,7 @@ static int run(struct recording *r, const struct cxms_source_ops *ops, struct cx
 	}
 	facts->period_ns = r->source->cfg.period_ns;
 	facts->source_caps = r->source->caps;
+	facts->mem_min_cyc = r->source->mem_min_cyc;
 	rc = begin_trace(r, facts, fd, err);
 	if (rc)
 		return rc;
@@ -240,6 +258,9 @@ int cxms_record_run(const struct cxms_record_cfg *cfg, int fd, struct cxms_recor
 	if (rc)
 		goto out;
 	out->source = ops;
+	rc = check_source(cfg, ops, err);
+	if (rc)
+		goto out;
 	if ((ops->caps & CXMS_SRC_LIVE) && (!cfg->argv || !cfg->argv[0])) {
 		rc = cxms_fail(err, EINVAL,
 			       "source '%s' has no program to watch; give one after '--'",

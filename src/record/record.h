@@ -15,6 +15,8 @@ struct cxms_record_cfg {
 	const char *pattern;		      /* synth */
 	bool no_argv;			      /* leave argv out of the recording */
 	uint64_t period_ns;		      /* 0 = the source's default */
+	const char *events;		      /* as in struct cxms_source_cfg */
+	uint32_t budget_ppm;		      /* the same */
 	uint64_t seed;
 	const struct cxms_exact_cfg *exact; /* source exact: what it simulates; else not used */
 	/** source exact: as in struct cxms_source_cfg; NULL = no time is simulated meanwhile */
