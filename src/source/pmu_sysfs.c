@@ -46,9 +46,9 @@ static bool next_range(const char **text, unsigned long limit, unsigned *first, 
 	a = b = strtoul(*text, &end, 10);
 	if (*end == '-' && end[1] >= '0' && end[1] <= '9')
 		b = strtoul(end + 1, &end, 10);
-	*text = end;
 	if (a > b || b > limit)
 		return false;
+	*text = end;
 	*first = (unsigned)a;
 	*last = (unsigned)b;
 	return true;
