@@ -39,6 +39,7 @@ struct cxms_source {
 	struct cxms_source_cfg cfg; /* a copy; after open() cfg.period_ns is the period in use */
 	unsigned caps;		    /* ops->caps, less what open() found missing */
 	uint32_t mem_min_cyc;	    /* after open(): as of struct cxms_facts */
+	uint64_t core_hz;	    /* the same */
 };
 
 struct cxms_source_ops {
