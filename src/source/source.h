@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "trace/event.h"
 
@@ -40,6 +41,7 @@ struct cxms_source {
 	unsigned caps;		    /* ops->caps, less what open() found missing */
 	uint32_t mem_min_cyc;	    /* after open(): as of struct cxms_facts */
 	uint64_t core_hz;	    /* the same */
+	pid_t pid;		    /* live: the program, held, after open(); 0 = none */
 };
 
 struct cxms_source_ops {
