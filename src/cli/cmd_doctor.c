@@ -8,6 +8,8 @@
 #include "base/fmt.h"
 #include "base/sys.h"
 #include "cli/cli.h"
+#include "source/cnt_live.h"
+#include "source/cnt_set.h"
 #include "source/machine.h"
 #include "source/machine_cache.h"
 #include "source/source.h"
@@ -28,6 +30,29 @@ static size_t put_sources(struct cxms_buf *out)
 				works ? "works" : "does not work: ", works ? "" : why.msg);
 	}
 	return live;
+}
+
+static void put_counters(struct cxms_buf *out)
+{
+	struct cxms_cnt_set set = {0};
+	struct cxms_err why = {0};
+	if (cxms_cnt_set_core(0, true, &set, NULL, &why))
+		cxms_buf_printf(out, "  cores    do not work: %s\n", why.msg);
+	else
+		cxms_buf_printf(out, "  cores    %zu counters in %u turns\n", set.n, set.n_group);
+	cxms_cnt_set_fini(&set);
+	cxms_err_clear(&why);
+	int rc = cxms_cnt_set_uncore(&set, NULL, &why);
+	struct cxms_cnt_live *live = NULL;
+	if (!rc)
+		rc = cxms_cnt_live_open(set.ev, set.n, -1, &live, &why);
+	if (rc)
+		cxms_buf_printf(out, "  uncore   do not work: %s\n", why.msg);
+	else
+		cxms_buf_printf(out, "  uncore   work: %zu counters\n", set.n);
+	cxms_cnt_live_free(live);
+	cxms_cnt_set_fini(&set);
+	cxms_buf_printf(out, "  pcm      with --pcm: what pcm-memory -csv of Intel PCM writes\n");
 }
 
 static void put_readers(struct cxms_buf *out)
@@ -115,6 +140,8 @@ int cmd_doctor(struct cli *c)
 	find_latency(c, &facts, &measured);
 	size_t live = put_sources(&out);
 	put_readers(&out);
+	cxms_buf_printf(&out, "counters\n");
+	put_counters(&out);
 	put_machine(&facts, measured, &out);
 	int status = cli_out_done(c, &out);
 	cxms_buf_fini(&out);

@@ -70,7 +70,7 @@ static bool has_latency(const struct cxms_hw_mem *m)
 	return m->what == CXMS_MEM_LOAD && m->latency_cyc > 0 && cxms_hw_is_memory(m);
 }
 
-/* A clock for latencies in cycles: as counted, as stated, else assumed. */
+/* A clock for latencies in cycles: as counted, else nominal, else assumed. */
 static double clock_hz(const struct cxms_recording *rec)
 {
 	double cycles = 0, run_ns = 0;
@@ -80,7 +80,7 @@ static double clock_hz(const struct cxms_recording *rec)
 			cycles += rec->hw.count[i].value;
 	for (size_t i = 0; i < rec->n_thread; i++)
 		run_ns += (double)rec->thread[i].run_ns;
-	if (cycles > 0 && run_ns > 0 && rec->facts.core_hz == 0)
+	if (cycles > 0 && run_ns > 0)
 		return cycles / run_ns * (double)CXMS_NS_PER_S;
 	return rec->facts.core_hz ? (double)rec->facts.core_hz : CXMS_ASSUMED_CLOCK_HZ;
 }
@@ -244,7 +244,7 @@ static void find_terms(struct derive *d, size_t i)
 {
 	struct cxms_hw_cell *c = &d->c->cell[i];
 	const struct cxms_predictor *p = &d->rec->facts.predictor;
-	double hz = c->counts.cycles > 0 && c->user_ns > 0 && d->rec->facts.core_hz == 0
+	double hz = c->counts.cycles > 0 && c->user_ns > 0
 			    ? c->counts.cycles / c->user_ns * (double)CXMS_NS_PER_S
 			    : d->whole.hz;
 	c->seen_ps = seen_ps(d, i, hz);

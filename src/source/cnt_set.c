@@ -118,11 +118,20 @@ static int put_event(struct cxms_cnt_set *s, const struct chosen *c, size_t i, b
 	return 0;
 }
 
-static void want_of(const struct chosen *c, bool bundles, struct cxms_cnt_want *want)
+/* Where an event can be counted: on its own counter, if the box has that one free. */
+static uint64_t places_of(const struct cxms_cnt_row *row, const struct cxms_cnt_box *box)
+{
+	uint64_t own = row->counters & box->counters & ~((1ull << CXMS_CNT_FIXED_CYCLES) - 1);
+
+	return own ? own : row->counters;
+}
+
+static void want_of(const struct cxms_cnt_box *box, const struct chosen *c, bool bundles,
+		    struct cxms_cnt_want *want)
 {
 	for (size_t i = 0; i < c->n; i++)
 		want[i] = (struct cxms_cnt_want){.name = c->row[i]->name,
-						 .counters = c->row[i]->counters,
+						 .counters = places_of(c->row[i], box),
 						 .reg = c->row[i]->reg,
 						 .reg_value = c->row[i]->reg_value,
 						 .bundle = bundles ? c->row[i]->bundle : 0};
@@ -142,7 +151,7 @@ static int fit(const struct cxms_cnt_box *box, struct chosen *c, struct cxms_cnt
 	struct cxms_cnt_want want[CXMS_CNT_MAX];
 	struct cxms_err why = {0};
 
-	want_of(c, false, want);
+	want_of(box, c, false, want);
 	for (size_t n = 1; n <= c->n;) {
 		cxms_err_clear(&why);
 		if (!cxms_cnt_schedule(box, want, n, false, slot, n_group, &why)) {
@@ -151,7 +160,7 @@ static int fit(const struct cxms_cnt_box *box, struct chosen *c, struct cxms_cnt
 		}
 		leave(left, c->pmu->name, c->row[n - 1]->name, why.msg);
 		drop(c, n - 1);
-		want_of(c, false, want);
+		want_of(box, c, false, want);
 	}
 	return cxms_cnt_schedule(box, want, c->n, false, slot, n_group, NULL);
 }
@@ -166,7 +175,7 @@ static int take_turns(const struct cxms_cnt_box *box, struct chosen *c, struct c
 	unsigned groups;
 
 	for (size_t i = 0; i < c->n;) {
-		want_of(c, false, want);
+		want_of(box, c, false, want);
 		cxms_err_clear(&why);
 		if (!cxms_cnt_schedule(box, &want[i], 1, true, &one, &groups, &why)) {
 			i++;
@@ -175,10 +184,10 @@ static int take_turns(const struct cxms_cnt_box *box, struct chosen *c, struct c
 		leave(left, c->pmu->name, c->row[i]->name, why.msg);
 		drop(c, i);
 	}
-	want_of(c, true, want);
+	want_of(box, c, true, want);
 	if (!cxms_cnt_schedule(box, want, c->n, true, slot, n_group, NULL))
 		return 0;
-	want_of(c, false, want);
+	want_of(box, c, false, want);
 	return cxms_cnt_schedule(box, want, c->n, true, slot, n_group, NULL);
 }
 
@@ -205,6 +214,22 @@ static struct cxms_cnt_box core_box(const char *cpu, unsigned taken)
 		counters |= 1ull << CXMS_CNT_FIXED_CYCLES;
 	return (struct cxms_cnt_box){
 		.name = "cpu", .counters = counters, .n_reg = {OFFCORE_REGS, CHA_FILTERS}};
+}
+
+/* Events with counters of their own are a group apart, which counts all the time. */
+static int put_groups(const struct chosen *c, const struct cxms_cnt_slot *slot,
+		      struct cxms_cnt_set *out)
+{
+	int rc = 0;
+
+	for (unsigned g = 0; g <= out->n_group; g++)
+		for (size_t i = 0; i < c->n && !rc; i++) {
+			bool fixed = slot[i].counter >= CXMS_CNT_FIXED_CYCLES;
+
+			if (fixed ? g == out->n_group : g == slot[i].group)
+				rc = put_event(out, c, i, false, g, 0, 0);
+		}
+	return rc;
 }
 
 int cxms_cnt_set_core(unsigned taken, bool turns, struct cxms_cnt_set *out, struct cxms_buf *left,
@@ -237,10 +262,8 @@ int cxms_cnt_set_core(unsigned taken, bool turns, struct cxms_cnt_set *out, stru
 		else
 			rc = fit(&box, c, slot, &out->n_group, left);
 	}
-	for (unsigned g = 0; !rc && g < out->n_group; g++)
-		for (size_t i = 0; i < c->n && !rc; i++)
-			if (slot[i].group == g)
-				rc = put_event(out, c, i, false, g, 0, 0);
+	if (!rc)
+		rc = put_groups(c, slot, out);
 	if (rc)
 		cxms_cnt_set_fini(out);
 	free(pmu);

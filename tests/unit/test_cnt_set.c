@@ -153,13 +153,13 @@ static void test_what_does_not_fit_at_once_is_left_out_by_name(void **state)
 	put_pmu("cpu", "4", NULL, CORE_FIELDS);
 	assert_int_equal(cxms_cnt_set_core(0, false, &s, &left, NULL), 0);
 	assert_set(&s,
-		   "0 4:3c,0 cpu0 cycles\n"
-		   "0 4:c0,0 cpu0 instructions\n"
 		   "0 4:9000947,0 cpu0 MEMORY_ACTIVITY.STALLS_L3_MISS\n"
 		   "0 4:121,0 cpu0 OFFCORE_REQUESTS.DEMAND_DATA_RD\n"
 		   "0 4:1000120,0 cpu0 OFFCORE_REQUESTS_OUTSTANDING.CYCLES_WITH_DEMAND_DATA_RD\n"
 		   "0 4:20d1,0 cpu0 MEM_LOAD_RETIRED.L3_MISS\n"
-		   "0 4:20040a6,0 cpu0 EXE_ACTIVITY.BOUND_ON_STORES\n");
+		   "0 4:20040a6,0 cpu0 EXE_ACTIVITY.BOUND_ON_STORES\n"
+		   "1 4:3c,0 cpu0 cycles\n"
+		   "1 4:c0,0 cpu0 instructions\n");
 	assert_non_null(strstr(cxms_buf_text(&left), "cpu/MEMORY_ACTIVITY.STALLS_L1D_MISS/: "));
 	assert_non_null(strstr(cxms_buf_text(&left), "they share counter 0,1,2,3"));
 	assert_non_null(strstr(cxms_buf_text(&left), "cpu/MEM_LOAD_RETIRED.FB_HIT/: "));

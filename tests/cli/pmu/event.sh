@@ -3,7 +3,7 @@ try() {
 	rm -f dump r.cxlt
 	echo "== $1 $3"
 	CXMS_FSROOT=$MACHINES/$1 CXMS_PERF_DRY=1 CXMS_PERF_ATTR_DUMP=dump cxlmemsim record -q -S $2 -o r.cxlt \
-		-e "$3" --budget $4 --mem-latency 100ns --walk-latency 20ns -- true
+		-e "$3" --budget $4 --mem-latency 100ns --walk-latency 20ns --counters off -- true
 	awk 'BEGIN { RS = ""; ORS = "\n\n" } !/type=1\n/' dump |
 		grep '^type\|^config\|^sample_freq\|^precise' | sort -u
 }
