@@ -50,7 +50,12 @@
 	X(GENERIC_EVENTS, "loads have no latency and stores are not seen; name this CPU's "        \
 			  "events with --event, as pmu/term=value,.../")                           \
 	X(PRECISE, "the instruction named may be the one after the access; no remedy on this "     \
-		   "machine")
+		   "machine")                                                                      \
+	X(NO_STALLS, "waits are known between wide bounds only; record with --counters turns "     \
+		     "where the machine shows its counters")                                       \
+	X(UNCALIBRATED, "waits follow from counters between bounds; run cxlmemsim calibrate on "   \
+			"that machine")                                                            \
+	X(IN_TURNS, "the rest is taken to be like it; use --counters fit, or a longer run")
 
 enum cxms_warn_code {
 #define CXMS_WARN_ENUM(code, text) CXMS_W_##code,

@@ -12,6 +12,7 @@
 #include "sim/asked.h"
 #include "sim/basis.h"
 #include "sim/cells.h"
+#include "sim/hw_report.h"
 #include "sim/loads.h"
 #include "sim/recording.h"
 #include "sim/solve.h"
@@ -325,12 +326,15 @@ static int replay_sampled(const struct cxms_host_trace *host, size_t n,
 	if (!rc) {
 		cxms_basis_assumed(r.result);
 		assume_moves(r.result);
+		cxms_hw_assumed(&r.subject[0].rec, r.result);
 		judge_topologies(cfg, CXMS_TOPO_FOR_SAMPLED, &r.result->warnings);
 		r.result->basis = r.subject[0].basis;
-		for (size_t k = 0; k < n; k++)
+		for (size_t k = 0; k < n; k++) {
 			cxms_basis_judge(&r.subject[k].rec, &r.subject[k].basis,
 					 cxms_overhead_ratio(&r.subject[k].rec),
 					 &r.result->warnings);
+			cxms_hw_judge(&r.subject[k].rec, &r.result->warnings);
+		}
 		*out = r.result;
 		r.result = NULL;
 	}

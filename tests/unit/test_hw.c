@@ -248,6 +248,14 @@ static void test_how_it_was_counted_does_not_matter(void **state)
 	}
 }
 
+static bool warns(const struct cxms_result *r, enum cxms_warn_code code)
+{
+	for (size_t i = 0; i < r->warnings.n; i++)
+		if (r->warnings.list[i].code == code)
+			return true;
+	return false;
+}
+
 static void test_without_stall_counters_the_truth_is_between_the_bounds(void **state)
 {
 	(void)state;
@@ -261,8 +269,24 @@ static void test_without_stall_counters_the_truth_is_between_the_bounds(void **s
 			      r->split[2].slowdown_hi);
 		assert_true(r->split[2].slowdown_lo <= want && want <= r->split[2].slowdown_hi);
 		assert_true(r->split[0].slowdown == 1);
+		assert_true(warns(r, CXMS_W_NO_STALLS));
 		release(r);
 	}
+}
+
+static void test_a_result_says_how_it_was_counted(void **state)
+{
+	struct cxms_facts facts = machine_facts();
+	struct program g = forms[0].g;
+	(void)state;
+	struct cxms_result *r = replay(&g, &facts, TOPOLOGY);
+	assert_true(warns(r, CXMS_W_UNCALIBRATED));
+	assert_false(warns(r, CXMS_W_NO_STALLS) || warns(r, CXMS_W_IN_TURNS));
+	release(r);
+	g.running = 0.25;
+	r = replay(&g, &facts, TOPOLOGY);
+	assert_true(warns(r, CXMS_W_IN_TURNS));
+	release(r);
 }
 
 static void test_an_import_without_latency_takes_that_of_its_loads(void **state)
@@ -322,6 +346,7 @@ static void test_a_calibrated_machine_gets_the_predictors_figure(void **state)
 	print_message("want %.9g, got %.9g (%g .. %g)\n", want, r->split[2].slowdown,
 		      r->split[2].slowdown_lo, r->split[2].slowdown_hi);
 	assert_true(fabs(r->split[2].slowdown - want) < 1e-6 * want);
+	assert_false(warns(r, CXMS_W_UNCALIBRATED));
 	/* the residuals of the fit are in the interval: 1.645 of them, all on one side */
 	assert_true(r->split[2].slowdown_hi >= want + 1.645 * 0.04 - 1e-3);
 	assert_true(r->split[2].slowdown_lo <= want - 1.645 * 0.04 + 1e-3);
@@ -479,6 +504,7 @@ int main(void)
 		cmocka_unit_test(test_counted_programs_follow_the_closed_form),
 		cmocka_unit_test(test_how_it_was_counted_does_not_matter),
 		cmocka_unit_test(test_without_stall_counters_the_truth_is_between_the_bounds),
+		cmocka_unit_test(test_a_result_says_how_it_was_counted),
 		cmocka_unit_test(test_an_import_without_latency_takes_that_of_its_loads),
 		cmocka_unit_test(test_a_calibrated_machine_gets_the_predictors_figure),
 		cmocka_unit_test(test_counts_of_the_program_go_to_the_thread_that_misses),
