@@ -16,6 +16,7 @@
 #include "sim/recording.h"
 #include "sim/solve.h"
 #include "sim/split.h"
+#include "sim/xhosts.h"
 #include "sim/xreplay.h"
 #include "topo/topo.h"
 #include "trace/trace.h"
@@ -339,12 +340,19 @@ static int replay_sampled(const struct cxms_host_trace *host, size_t n,
 	return rc;
 }
 
-static int replay_exact(struct cxms_trace_reader *reader, const struct cxms_replay_cfg *cfg,
-			struct cxms_result **out, struct cxms_err *err)
+/* One recording, or those of several hosts. */
+static int replay_exact(const struct cxms_host_trace *host, size_t n,
+			const struct cxms_replay_cfg *cfg, struct cxms_result **out,
+			struct cxms_err *err)
 {
 	struct cxms_result *r = calloc(1, sizeof(*r));
-	int rc = r ? cxms_xreplay_run(cfg, reader, r, err)
-		   : cxms_fail(err, ENOMEM, "out of memory for the result");
+	int rc = 0;
+	if (!r)
+		rc = cxms_fail(err, ENOMEM, "out of memory for the result");
+	else if (n > 1)
+		rc = cxms_xhosts_run(cfg, host, n, r, err);
+	else
+		rc = cxms_xreplay_run(cfg, host->reader, r, err);
 	cxms_log_progress_end(cfg->log);
 	if (!rc) {
 		judge_topologies(cfg, CXMS_TOPO_FOR_EXACT, &r->warnings);
@@ -365,6 +373,21 @@ static int refuse_epoch(struct cxms_err *err)
 		"every request and is replayed one by one; leave the option out");
 }
 
+static bool is_exact(const struct cxms_host_trace *host)
+{
+	return cxms_trace_reader_head(host->reader)->facts.source_caps & CXMS_SRC_EXACT;
+}
+
+static int replay_any(const struct cxms_host_trace *host, size_t n,
+		      const struct cxms_replay_cfg *cfg, struct cxms_result **out,
+		      struct cxms_err *err)
+{
+	if (!is_exact(host))
+		return replay_sampled(host, n, cfg, out, err);
+	return cfg->engine == CXMS_ENGINE_EPOCH ? refuse_epoch(err)
+						: replay_exact(host, n, cfg, out, err);
+}
+
 int cxms_replay(struct cxms_trace_reader *reader, const struct cxms_replay_cfg *cfg,
 		struct cxms_result **out, struct cxms_err *err)
 {
@@ -372,10 +395,7 @@ int cxms_replay(struct cxms_trace_reader *reader, const struct cxms_replay_cfg *
 	int rc = check_policies(cfg, err);
 	if (rc)
 		return rc;
-	if (cxms_trace_reader_head(reader)->facts.source_caps & CXMS_SRC_EXACT)
-		return cfg->engine == CXMS_ENGINE_EPOCH ? refuse_epoch(err)
-							: replay_exact(reader, cfg, out, err);
-	return replay_sampled(&only, 1, cfg, out, err);
+	return replay_any(&only, 1, cfg, out, err);
 }
 
 /* Where a topology gives hosts shares of their own, it knows them by name. */
@@ -416,12 +436,11 @@ static int check_hosts(const struct cxms_host_trace *host, size_t n,
 						 "'%s'; name it there, or rename the host",
 						 cfg->topo[i]->file, host[k].name);
 		}
-		if (cxms_trace_reader_head(host[k].reader)->facts.source_caps & CXMS_SRC_EXACT)
-			return cxms_fail(
-				err, ENOTSUP,
-				"the recording of host '%s' is of source exact, whose replay has "
-				"one host; record it with another source",
-				host[k].name);
+		if (is_exact(&host[k]) != is_exact(&host[0]))
+			return cxms_fail(err, ENOTSUP,
+					 "the recordings of hosts '%s' and '%s' are not both of "
+					 "source exact; hosts are all of it, or none",
+					 host[0].name, host[k].name);
 	}
 	return 0;
 }
@@ -433,5 +452,5 @@ int cxms_replay_hosts(const struct cxms_host_trace *host, size_t n,
 	int rc = check_policies(cfg, err);
 	if (!rc)
 		rc = check_hosts(host, n, cfg, err);
-	return rc ? rc : replay_sampled(host, n, cfg, out, err);
+	return rc ? rc : replay_any(host, n, cfg, out, err);
 }
