@@ -154,6 +154,7 @@ struct cxms_result {
 	size_t n_topo;
 	const struct cxms_topo *const *topo; /* borrowed from the caller of the replay */
 	const struct cxms_axes *axes;	     /* of a sweep, else NULL; borrowed from the caller */
+	const char *recording; /* told where several are swept, else NULL; borrowed, as above */
 	size_t n_split;
 	struct cxms_split_result *split; /* topology-major, then policy, then split order asked */
 	struct cxms_basis basis;
