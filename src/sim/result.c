@@ -55,3 +55,15 @@ void cxms_split_set_causes(const double cause_ns[CXMS_CAUSE_COUNT], double scale
 	}
 	out->causes_ns[CXMS_CAUSE_COMPUTE] = out->time_ns - named;
 }
+
+double cxms_fairness(const struct cxms_tenant_result *tenant, size_t n)
+{
+	double sum = 0, square = 0;
+	for (size_t k = 0; k < n; k++) {
+		double contention = tenant[k].contention_ratio;
+		double progress = contention > 0 ? 1 / contention : 1;
+		sum += progress;
+		square += progress * progress;
+	}
+	return sum * sum / ((double)n * square);
+}

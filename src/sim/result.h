@@ -154,6 +154,7 @@ struct cxms_result {
 	size_t n_topo;
 	const struct cxms_topo *const *topo; /* borrowed from the caller of the replay */
 	const struct cxms_axes *axes;	     /* of a sweep, else NULL; borrowed from the caller */
+	const char *recording; /* told where several are swept, else NULL; borrowed, as above */
 	size_t n_split;
 	struct cxms_split_result *split; /* topology-major, then policy, then split order asked */
 	struct cxms_basis basis;
@@ -166,6 +167,9 @@ struct cxms_result {
 void cxms_result_free(struct cxms_result *r);
 /** frees the arrays of a row */
 void cxms_split_result_fini(struct cxms_split_result *s);
+/** cxms_fairness() - Jain's index of time alone / time in company; @n >= 1
+ * Source: Jain, Chiu, Hawe, DEC-TR-301 (1984) */
+double cxms_fairness(const struct cxms_tenant_result *tenant, size_t n);
 /**
  * cxms_split_set_causes() - @cause_ns times @scale, in whole nanoseconds that sum to out->time_ns
  * Compute takes the remainder, whatever @cause_ns has for it.
