@@ -13,7 +13,7 @@
 #include "sim/recording.h"
 #include "sim/streams.h"
 #include "sim/traffic.h"
-#include "sim/turns.h"
+#include "sim/loops.h"
 
 /* Code within one block of this size is taken for one loop when traffic is bounded from above. */
 #define CODE_BLOCK_SHIFT 9u

@@ -55,7 +55,7 @@ struct cxms_evidence {
 					 address */
 	struct cxms_grain *grain;     /* [group][huge] */
 	struct cxms_wait *wait;	      /* [site][huge] */
-	struct cxms_turns *turns;     /* [site] of the loop around it (turns.h) */
+	struct cxms_turns *turns;     /* [site] of the loop around it (loops.h) */
 	struct cxms_between *between; /* [site] */
 	uint32_t *block_of_site;      /* number of the block of code a site lies in, below n_site */
 	double *active_ns;	      /* by cell: time in code that waits for memory */

@@ -1,6 +1,6 @@
 /* How often the loops around the instructions went round. */
-#ifndef CXMS_SIM_TURNS_H
-#define CXMS_SIM_TURNS_H
+#ifndef CXMS_SIM_LOOPS_H
+#define CXMS_SIM_LOOPS_H
 
 #include "core/turns.h"
 

@@ -1,4 +1,4 @@
-#include "sim/turns.h"
+#include "sim/loops.h"
 
 #include <errno.h>
 #include <stdlib.h>
