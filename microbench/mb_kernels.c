@@ -11,7 +11,7 @@
 #define WORDS_PER_LINE (MB_LINE_BYTES / sizeof(uint64_t))
 #define BATCH	       4096u /* accesses between two looks at the clock: under 1 ms even at 200 ns */
 #define LONG_BATCH                                                                                 \
-	(1ul << 18) /* of independent accesses: tens of ms, so that samples see them run              \
+	(1ul << 18) /* of independent accesses: tens of ms, so that samples see them run           \
 		     */
 #define SLEEP_NS    9000000
 #define SLEEP_STEPS 250000u /* about 1 ms of multiplications */

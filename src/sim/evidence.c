@@ -10,10 +10,10 @@
 #include "base/units.h"
 #include "place/pagemap.h"
 #include "sim/cells.h"
+#include "sim/loops.h"
 #include "sim/recording.h"
 #include "sim/streams.h"
 #include "sim/traffic.h"
-#include "sim/loops.h"
 
 /* Code within one block of this size is taken for one loop when traffic is bounded from above. */
 #define CODE_BLOCK_SHIFT 9u
