@@ -262,6 +262,16 @@ static void load_split(struct load *ld, const struct cxms_cfg_node *n, struct cx
 	}
 }
 
+static void load_traffic(struct load *ld, const struct cxms_cfg_node *n, struct cxms_site_result *s)
+{
+	const char *how = load_str(ld, n, "traffic");
+	snprintf(s->operand, sizeof(s->operand), "%s", load_str(ld, n, "operand"));
+	snprintf(s->counter, sizeof(s->counter), "%s", load_str(ld, n, "counter"));
+	for (uint8_t k = CXMS_TRAFFIC_OPEN; k <= CXMS_TRAFFIC_COUNTED; k++)
+		if (strcmp(how, cxms_traffic_name((enum cxms_traffic_how)k)) == 0)
+			s->how = k;
+}
+
 static void load_basis(struct load *ld, const struct cxms_cfg_node *root)
 {
 	struct cxms_basis *b = &ld->l->r.basis;
@@ -276,6 +286,7 @@ static void load_basis(struct load *ld, const struct cxms_cfg_node *root)
 		for (uint8_t k = CXMS_SITE_NONE; k <= CXMS_SITE_UNDECODED; k++)
 			if (strcmp(kind, rpt_site_kind_name(k)) == 0)
 				s->kind = k;
+		load_traffic(ld, sites->child[i], s);
 	}
 }
 

@@ -28,9 +28,11 @@ static void add(struct cxms_load_cell *c, const struct cxms_grain *g, double wei
 		c->known_lines[k] += weight_ns * g->lines[k];
 		if (g->prefetched)
 			c->prefetched[k] += weight_ns * g->lines[k];
+		if (store)
+			c->written[k] += weight_ns * g->written[k];
 	}
 	c->seen_ps += weight_ns * g->seen_ps;
-	if (store)
+	if (store && !g->known)
 		c->store_waits += weight_ns * g->waits[CXMS_SPAN_MID];
 }
 
@@ -54,7 +56,7 @@ static void spread_floating(const struct cxms_recording *rec, const struct cxms_
 {
 	struct cxms_wait wait;
 	cxms_wait_model(ev->stair.mem_ps, (double)rec->facts.walk_ps, false, 0,
-			(unsigned)CXMS_ASSUMED_UNLOOPED_UOPS, &wait);
+			(unsigned)CXMS_ASSUMED_UNLOOPED_UOPS, 0, &wait);
 	const struct cxms_grain grain = cxms_grain_of(ev->floating_share, &wait);
 	for (size_t c = 0; c < cells->n; c++) {
 		if (floating_ns[c] <= 0)

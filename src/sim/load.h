@@ -20,8 +20,9 @@ struct cxms_load_cell {
 	double known_waits[CXMS_SPAN_COUNT]; /* of the waits: those whose lines are known */
 	double known_lines[CXMS_SPAN_COUNT]; /* lines filled meanwhile */
 	double prefetched[CXMS_SPAN_COUNT];  /* of known_lines: fetched ahead, by streams */
-	double store_waits;		     /* of the waits (middle): by stores */
-	double seen_ps;			     /* sum over waits (middle) of L_obs */
+	double written[CXMS_SPAN_COUNT];     /* lines written back for known_waits */
+	double store_waits; /* of the other waits (middle): those whose lines are written back */
+	double seen_ps;	    /* sum over waits (middle) of L_obs */
 };
 
 /** which samples count: all, or one seeded half (with double weight) */

@@ -82,6 +82,7 @@ static int on_sample(struct loader *l, const struct cxms_event *ev, uint32_t thr
 		.flags = ev->sample.flags,
 		.cpu = ev->sample.cpu,
 		.weight_ns = ev->sample.weight_ns,
+		.count = ev->sample.count,
 	};
 	return count_cpu(l, ev->sample.cpu, 1, 0);
 }
@@ -116,7 +117,14 @@ static int on_site(struct loader *l, const struct cxms_event *ev)
 					       .pid = ev->pid,
 					       .flags = ev->site.flags,
 					       .loop_insns = ev->site.loop_insns,
-					       .kind = ev->site.kind};
+					       .kind = ev->site.kind,
+					       .loop_ip = ev->site.loop_ip,
+					       .count_reg = ev->site.count_reg,
+					       .base = ev->site.base,
+					       .index = ev->site.index,
+					       .scale = ev->site.scale,
+					       .disp = ev->site.disp,
+					       .step = ev->site.step};
 	return 0;
 }
 
@@ -351,6 +359,25 @@ void cxms_recording_fini(struct cxms_recording *rec)
 	cxms_pages_free(rec->pages);
 	cxms_hw_fini(&rec->hw);
 	*rec = (struct cxms_recording){0};
+}
+
+uint32_t *cxms_rec_by_thread(const struct cxms_recording *rec)
+{
+	size_t *first = calloc(rec->n_thread + 1, sizeof(*first));
+	uint32_t *order = malloc((rec->n_sample + 1) * sizeof(*order));
+	if (!first || !order) {
+		free(first);
+		free(order);
+		return NULL;
+	}
+	for (size_t i = 0; i < rec->n_sample; i++)
+		first[rec->sample[i].thread + 1]++;
+	for (size_t t = 1; t < rec->n_thread; t++)
+		first[t] += first[t - 1];
+	for (size_t i = 0; i < rec->n_sample; i++)
+		order[first[rec->sample[i].thread]++] = (uint32_t)i;
+	free(first);
+	return order;
 }
 
 bool cxms_rec_is_wait(const struct cxms_recording *rec, const struct cxms_rec_sample *s)

@@ -34,12 +34,15 @@ struct cxms_rec_sample {
 	uint32_t thread, site, page;
 	uint16_t flags, cpu;
 	double weight_ns;
+	uint64_t count; /* of the site's counting register, with CXMS_SAMPLE_COUNT */
 };
 struct cxms_rec_site {
-	uint64_t ip;
+	uint64_t ip, loop_ip;
 	uint32_t pid;
 	uint16_t flags, loop_insns;
 	uint8_t kind;
+	uint8_t count_reg, base, index, scale; /* as in struct cxms_site */
+	int64_t disp, step;
 };
 
 struct cxms_recording {
@@ -64,6 +67,9 @@ struct cxms_recording {
 int cxms_recording_load(struct cxms_trace_reader *r, struct cxms_recording *out,
 			struct cxms_err *err);
 void cxms_recording_fini(struct cxms_recording *rec);
+/** cxms_rec_by_thread() - the samples by thread, then in their order; NULL: out of memory. free()
+ */
+uint32_t *cxms_rec_by_thread(const struct cxms_recording *rec);
 /** does the sample show a thread that waited for memory (address known or not)? */
 bool cxms_rec_is_wait(const struct cxms_recording *rec, const struct cxms_rec_sample *s);
 

@@ -25,6 +25,17 @@ void cxms_result_free(struct cxms_result *r)
 	free(r);
 }
 
+const char *cxms_traffic_name(enum cxms_traffic_how how)
+{
+	static const char *const names[] = {
+		[CXMS_TRAFFIC_OPEN] = "open",
+		[CXMS_TRAFFIC_CARRIED] = "carried",
+		[CXMS_TRAFFIC_STREAM] = "stream",
+		[CXMS_TRAFFIC_COUNTED] = "counted",
+	};
+	return names[how];
+}
+
 const char *cxms_cause_name(enum cxms_cause cause)
 {
 	static const char *const names[CXMS_CAUSE_COUNT] = {

@@ -137,6 +137,7 @@ static void add_share(struct cxms_load_cell *to, const struct cxms_load_cell *fr
 		to->known_waits[k] += share * from->known_waits[k];
 		to->known_lines[k] += share * from->known_lines[k];
 		to->prefetched[k] += share * from->prefetched[k];
+		to->written[k] += share * from->written[k];
 	}
 	to->store_waits += share * from->store_waits;
 	to->seen_ps += share * from->seen_ps;
@@ -209,14 +210,13 @@ static void cell_demand(const struct scene *s, struct tenant *tn, size_t cell,
 	for (size_t t = 0; t < n_target; t++) {
 		double own_free = fmax(0, l[t].waits[s->span] - l[t].known_waits[s->span]);
 		double share = free_waits > 0 ? own_free / free_waits : 0;
-		double stores = l[t].waits[CXMS_SPAN_MID] > 0
-					? l[t].store_waits / l[t].waits[CXMS_SPAN_MID]
-					: 0;
+		double mid_free = l[t].waits[CXMS_SPAN_MID] - l[t].known_waits[CXMS_SPAN_MID];
+		double stores = mid_free > 0 ? fmin(1, l[t].store_waits / mid_free) : 0;
 		out[t].stall_ps = cut * l[t].stall_ps[s->span];
 		out[t].waits = cut * l[t].waits[s->span];
 		out[t].reads = cut * (l[t].known_lines[s->span] + free_lines * share);
 		out[t].prefetched = cut * l[t].prefetched[s->span];
-		out[t].writes = out[t].reads * stores;
+		out[t].writes = cut * (l[t].written[s->span] + free_lines * share * stores);
 	}
 	set_limits(s, traffic.seen_ps, th, out);
 	if (s->span == CXMS_SPAN_MID && tn->left >= 1) { /* not what is left of an epoch again */
