@@ -143,8 +143,10 @@ void cxms_basis_assumed(struct cxms_result *out)
 		 false},
 		{"model.latency_spread", "5 %", "how far a latency measured once holds for a run",
 		 false},
-		{"model.kernel_memory_ratio", "0.5",
-		 "share of kernel time that waits for user pages; widens the upper bound only",
+		{"model.kernel_copy_ratio", "0.1",
+		 "share of the kernel time beside first touches that waits for the program's "
+		 "pages; "
+		 "0 to 0.5 in the interval",
 		 false},
 	};
 	static_assert(sizeof(table) / sizeof(table[0]) <= CXMS_MODEL_ASSUMED, "room in the result");

@@ -36,8 +36,11 @@ static int add_thread(struct loader *l, const struct cxms_event *ev, uint32_t pa
 			    sizeof(*rec->thread)) ||
 	    cxms_pagemap_set(&l->by_tid, ev->pid, ev->tid, (uint32_t)rec->n_thread))
 		return -ENOMEM;
-	rec->thread[rec->n_thread] = (struct cxms_rec_thread){
-		.pid = ev->pid, .tid = ev->tid, .parent = parent, .birth_ns = ev->time_ns};
+	rec->thread[rec->n_thread] = (struct cxms_rec_thread){.pid = ev->pid,
+							      .tid = ev->tid,
+							      .parent = parent,
+							      .birth_ns = ev->time_ns,
+							      .fault_page = CXMS_NO_PAGE};
 	if (rec->n_thread == 0)
 		rec->thread[0].birth_ns = 0;
 	if (ev->pid == ev->tid)
@@ -92,14 +95,34 @@ static int on_run(struct loader *l, const struct cxms_event *ev, uint32_t thread
 	struct cxms_recording *rec = l->rec;
 	if (cxms_array_grow((void **)&rec->run, &rec->cap_run, rec->n_run + 1, sizeof(*rec->run)))
 		return -ENOMEM;
-	rec->run[rec->n_run++] =
-		(struct cxms_rec_run){.thread = thread,
-				      .preempted = ev->run.end == CXMS_RUN_PREEMPTED,
-				      .start_ns = ev->time_ns,
-				      .dur_ns = ev->run.dur_ns};
+	rec->run[rec->n_run++] = (struct cxms_rec_run){
+		.thread = thread,
+		.cpu = ev->run.cpu,
+		.waited = ev->run.waited < CXMS_WAIT_END ? ev->run.waited : CXMS_WAIT_UNKNOWN,
+		.preempted = ev->run.end == CXMS_RUN_PREEMPTED,
+		.start_ns = ev->time_ns,
+		.dur_ns = ev->run.dur_ns};
 	rec->thread[thread].run_ns += ev->run.dur_ns;
 	if (ev->time_ns + ev->run.dur_ns > l->last_ns)
 		l->last_ns = ev->time_ns + ev->run.dur_ns;
+	return 0;
+}
+
+/* A read of a fresh page and then a write to it are two faults, of which the second fills it. */
+static int on_fault(struct loader *l, const struct cxms_event *ev)
+{
+	struct cxms_recording *rec = l->rec;
+	uint32_t thread = cxms_pagemap_get(&l->by_tid, ev->pid, ev->tid);
+	uint32_t page = cxms_pages_last(rec->pages);
+	if (thread == CXMS_NO_PAGE || page == CXMS_NO_PAGE ||
+	    rec->thread[thread].fault_page == page)
+		return 0;
+	if (cxms_array_grow((void **)&rec->fault, &rec->cap_fault, rec->n_fault + 1,
+			    sizeof(*rec->fault)))
+		return -ENOMEM;
+	rec->thread[thread].fault_page = page;
+	rec->fault[rec->n_fault++] =
+		(struct cxms_rec_fault){.time_ns = ev->time_ns, .thread = thread, .page = page};
 	return 0;
 }
 
@@ -226,6 +249,9 @@ static int load_event(struct loader *l, const struct cxms_event *ev, struct cxms
 	case CXMS_EV_COUNT:
 		rc = on_count(l, ev);
 		break;
+	case CXMS_EV_FAULT:
+		rc = on_fault(l, ev);
+		break;
 	case CXMS_EV_SITE:
 		rc = on_site(l, ev);
 		break;
@@ -299,6 +325,8 @@ static int settle_pages(struct cxms_recording *rec, struct cxms_err *err)
 	for (size_t i = 0; i < rec->hw.n_mem; i++)
 		if (rec->hw.mem[i].page < n)
 			rec->hw.mem[i].page = remap[rec->hw.mem[i].page];
+	for (size_t i = 0; i < rec->n_fault; i++)
+		rec->fault[i].page = remap[rec->fault[i].page];
 	return 0;
 }
 
@@ -355,6 +383,7 @@ void cxms_recording_fini(struct cxms_recording *rec)
 	free(rec->thread);
 	free(rec->run);
 	free(rec->sample);
+	free(rec->fault);
 	free(rec->site);
 	cxms_pages_free(rec->pages);
 	cxms_hw_fini(&rec->hw);

@@ -76,11 +76,25 @@ struct cxms_sample {
 struct cxms_fault {
 	uint64_t addr, ip;
 };
+/* What a thread waited for while it was off the CPU; of the system call it was seen in. */
+enum cxms_wait_kind {
+	CXMS_WAIT_UNKNOWN = 0,
+	CXMS_WAIT_FUTEX,       /* another thread: locks, conditions, joins */
+	CXMS_WAIT_PIPE,	       /* pipe, event descriptor, socket pair: another thread or process */
+	CXMS_WAIT_CHILD,       /* the end of a child process */
+	CXMS_WAIT_SLEEP,       /* so and so long */
+	CXMS_WAIT_SLEEP_UNTIL, /* a time of the clock */
+	CXMS_WAIT_POLL,	       /* whichever of several comes first, a timeout among them */
+	CXMS_WAIT_IO,	       /* a file, a device, the network */
+	CXMS_WAIT_OTHER,
+	CXMS_WAIT_END
+};
 enum cxms_run_end { CXMS_RUN_BLOCKED = 0, CXMS_RUN_PREEMPTED, CXMS_RUN_EXIT, CXMS_RUN_UNKNOWN };
 struct cxms_run {
 	uint64_t dur_ns; /* began at event.time_ns */
 	uint16_t cpu;
-	uint8_t end; /* enum cxms_run_end */
+	uint8_t end;	/* enum cxms_run_end */
+	uint8_t waited; /* enum cxms_wait_kind: before it began */
 };
 struct cxms_fork {
 	uint32_t parent_pid, parent_tid;
@@ -238,6 +252,7 @@ enum cxms_source_cap {
 	CXMS_SRC_FAULTS = 1u << 6,   /* first touches with addresses */
 	CXMS_SRC_KERNEL = 1u << 7,   /* time in the kernel is sampled as well as user time */
 	CXMS_SRC_MEM = 1u << 8,	     /* accesses sampled by the hardware (CXMS_EV_MEM) */
+	CXMS_SRC_SWITCHES = 1u << 9, /* slices are those of the scheduler, to the microsecond */
 };
 
 #define CXMS_STAIR_MAX 12

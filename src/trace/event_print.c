@@ -21,6 +21,8 @@ static const struct bit_name site_bits[] = {
 	{CXMS_SITE_DIRTIES, "dirties"}, {CXMS_SITE_UNEVEN, "uneven"},
 	{CXMS_SITE_LONG, "long"},
 };
+static const char *const waits[] = {"unknown",	   "futex", "pipe", "child", "sleep",
+				    "sleep-until", "poll",  "io",   "other"};
 static const char *const run_ends[] = {"blocked", "preempted", "exit", "unknown"};
 static const char *const site_kinds[] = {"none", "load", "store", "update", "string", "undecoded"};
 static const struct bit_name mem_bits[] = {
@@ -179,6 +181,8 @@ static void put_run(const struct cxms_run *r, struct cxms_buf *out)
 	put_u64(out, "dur_ns", r->dur_ns);
 	put_u64(out, "cpu", r->cpu);
 	cxms_buf_printf(out, " end=%s", PICK(run_ends, r->end));
+	if (r->waited)
+		cxms_buf_printf(out, " waited=%s", PICK(waits, r->waited));
 }
 
 static void put_lost(const struct cxms_lost *l, struct cxms_buf *out)

@@ -37,6 +37,7 @@ static const struct cxms_column run[] = {
 	FIELD(run.dur_ns, PLAIN, 0),
 	FIELD(run.cpu, PLAIN, 0),
 	FIELD(run.end, PLAIN, CXMS_RUN_UNKNOWN),
+	FIELD(run.waited, PLAIN, 0),
 };
 static const struct cxms_column fork_columns[] = {
 	FIELD(fork.parent_pid, DELTA, 0),

@@ -170,7 +170,8 @@ static struct cxms_event gen_event(struct cxms_rng *rng, uint8_t kind)
 		ev.fault = (struct cxms_fault){any64(rng), any64(rng)};
 		break;
 	case CXMS_EV_RUN:
-		ev.run = (struct cxms_run){any64(rng), any16(rng), below8(rng, 4)};
+		ev.run =
+			(struct cxms_run){any64(rng), any16(rng), below8(rng, 4), below8(rng, 255)};
 		break;
 	case CXMS_EV_FORK:
 		ev.fork = (struct cxms_fork){any32(rng), any32(rng)};
@@ -250,7 +251,7 @@ static bool same_event(const struct cxms_event *a, const struct cxms_event *b)
 		return a->fault.addr == b->fault.addr && a->fault.ip == b->fault.ip;
 	case CXMS_EV_RUN:
 		return a->run.dur_ns == b->run.dur_ns && a->run.cpu == b->run.cpu &&
-		       a->run.end == b->run.end;
+		       a->run.end == b->run.end && a->run.waited == b->run.waited;
 	case CXMS_EV_FORK:
 		return a->fork.parent_pid == b->fork.parent_pid &&
 		       a->fork.parent_tid == b->fork.parent_tid;
