@@ -41,6 +41,7 @@ enum cli_format { CLI_TEXT, CLI_JSON, CLI_CSV };
 struct cli_opts {
 	struct cxms_strs topology, policy, host, set;
 	const char *source, *splits, *output, *save, *pattern;
+	const char *pcm;
 	const char *load, *split; /* of topo draw */
 	const char *roi_begin, *roi_end, *exact_window;
 	int format;  /* enum cli_format; of topo: enum cxms_draw_format */

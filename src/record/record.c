@@ -10,6 +10,7 @@
 #include "base/sys.h"
 #include "base/units.h"
 #include "base/warn.h"
+#include "record/pcm_events.h"
 #include "trace/trace.h"
 
 #define READ_EVENTS 1024u
@@ -24,7 +25,8 @@ struct recording {
 	struct cxms_trace_writer *writer;
 	uint64_t begin_ns, begin_cpu_ns, flushed_ns, shown_ns;
 	uint64_t samples, lost, packets;
-	int write_rc; /* the first failed write: nothing is written any more */
+	struct cxms_pcm_events pcm; /* closed: not asked for */
+	int write_rc;		    /* the first failed write: nothing is written any more */
 };
 
 static int choose_source(const struct cxms_record_cfg *cfg, const struct cxms_source_ops **ops,
@@ -126,6 +128,44 @@ static void keep(struct recording *r, const struct cxms_event *ev, size_t n, uin
 			 err ? err->msg : "");
 }
 
+/* Counters of pcm have the first numbers; those of the source follow. */
+static void renumber(const struct recording *r, struct cxms_event *ev, size_t n)
+{
+	for (size_t i = 0; r->pcm.pcm && i < n; i++) {
+		if (ev[i].kind == CXMS_EV_COUNTER)
+			ev[i].counter.id += CXMS_PCM_WHAT_COUNT;
+		else if (ev[i].kind == CXMS_EV_COUNT)
+			ev[i].count.counter += CXMS_PCM_WHAT_COUNT;
+	}
+}
+
+/* A text that breaks off or is none costs its figures, not the recording. */
+static void keep_pcm(struct recording *r, uint64_t now_ns, struct cxms_err *err)
+{
+	struct cxms_event ev[CXMS_PCM_EVENTS_MAX];
+	struct cxms_err why = {0};
+	size_t n = 1;
+
+	while (r->pcm.pcm && n > 0) {
+		if (cxms_pcm_events_poll(&r->pcm, ev, &n, &why)) {
+			cxms_log(r->cfg->log, CXMS_LOG_NORMAL, "'%s' is not read any more: %s",
+				 r->cfg->pcm, why.msg);
+			cxms_pcm_events_close(&r->pcm);
+			return;
+		}
+		keep(r, ev, n, now_ns, err);
+	}
+}
+
+static void begin_pcm(struct recording *r, struct cxms_err *err)
+{
+	struct cxms_event ev[CXMS_PCM_WHAT_COUNT];
+
+	cxms_pcm_events_begin(&r->pcm);
+	cxms_pcm_events_define(ev);
+	keep(r, ev, CXMS_PCM_WHAT_COUNT, r->begin_ns, err);
+}
+
 /* Also when nothing can be written any more: the source has to be emptied for the program to end.
  */
 static int drain(struct recording *r, struct cxms_err *err)
@@ -142,7 +182,9 @@ static int drain(struct recording *r, struct cxms_err *err)
 			uint64_t now_ns = cxms_now_ns();
 
 			count(r, ev, n);
+			renumber(r, ev, n);
 			keep(r, ev, n, now_ns, err);
+			keep_pcm(r, now_ns, err);
 			show_progress(r, now_ns);
 		}
 	}
@@ -203,6 +245,8 @@ static int run(struct recording *r, const struct cxms_source_ops *ops, struct cx
 	}
 	facts->period_ns = r->source->cfg.period_ns;
 	facts->source_caps = r->source->caps;
+	if (r->cfg->pcm)
+		facts->source_caps |= CXMS_SRC_COUNTERS;
 	rc = begin_trace(r, facts, fd, err);
 	if (rc)
 		return rc;
@@ -211,6 +255,8 @@ static int run(struct recording *r, const struct cxms_source_ops *ops, struct cx
 			  ops->name);
 	r->begin_ns = r->flushed_ns = r->shown_ns = cxms_now_ns();
 	r->begin_cpu_ns = cxms_cpu_self_ns();
+	if (r->cfg->pcm)
+		begin_pcm(r, err);
 	rc = ops->start(r->source, err);
 	if (rc) {
 		out->stage = stage_of(rc);
@@ -246,7 +292,10 @@ int cxms_record_run(const struct cxms_record_cfg *cfg, int fd, struct cxms_recor
 			       ops->name);
 		goto out;
 	}
-	rc = gather_facts(cfg, ops, &facts, err);
+	if (cfg->pcm)
+		rc = cxms_pcm_events_open(&r.pcm, cfg->pcm, err);
+	if (!rc)
+		rc = gather_facts(cfg, ops, &facts, err);
 	if (rc)
 		goto out;
 	snprintf(facts.source, sizeof(facts.source), "%s", ops->name);
@@ -258,5 +307,6 @@ int cxms_record_run(const struct cxms_record_cfg *cfg, int fd, struct cxms_recor
 out:
 	cxms_trace_writer_free(r.writer);
 	cxms_source_free(r.source);
+	cxms_pcm_events_close(&r.pcm);
 	return rc;
 }
