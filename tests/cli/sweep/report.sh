@@ -4,4 +4,5 @@ cxlmemsim sweep "$@" -f json -o s.json
 cxlmemsim sweep "$@" -o s.csv
 cxlmemsim report -f csv s.json | cmp - s.csv && head -n 1 s.csv | cut -d, -f1-4
 sed '/"sweep": {/,/^  },/{/"keys": \[/,/\]/{/latency/d;s/"devices.mem0.bandwidth",/"devices.mem0.bandwidth"/}}' s.json >bad.json
-cxlmemsim report -f csv bad.json; echo $?
+cxlmemsim report -f csv bad.json 2>err; echo $?
+sed 's/:[0-9]*:/:LINE:/' err
