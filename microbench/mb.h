@@ -19,6 +19,7 @@ struct mb_opts {
 	unsigned times;	  /* execchain: programs still to come after this one */
 	uint64_t steps;	  /* per worker; 0 = seconds */
 	double seconds;
+	uint64_t work; /* multiplications for each line */
 };
 
 /** what worker @i of a run does */

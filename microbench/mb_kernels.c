@@ -6,9 +6,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HUGE_BYTES  (2ul << 20)
-#define PAGE_BYTES  4096ul
-#define BATCH	    4096u /* accesses between two looks at the clock: under 1 ms even at 200 ns */
+#define HUGE_BYTES     (2ul << 20)
+#define PAGE_BYTES     4096ul
+#define WORDS_PER_LINE (MB_LINE_BYTES / sizeof(uint64_t))
+#define BATCH	       4096u /* accesses between two looks at the clock: under 1 ms even at 200 ns */
+#define LONG_BATCH                                                                                 \
+	(1ul << 18) /* of independent accesses: tens of ms, so that samples see them run           \
+		     */
 #define SLEEP_NS    9000000
 #define SLEEP_STEPS 250000u /* about 1 ms of multiplications */
 
@@ -165,21 +169,43 @@ void mb_chase(struct mb_work *w)
 	end(w, start, (uint64_t)(at - line), line_of_place(&m, lcg_jump(place, w->accesses)));
 }
 
+static uint64_t multiply(uint64_t x, uint64_t n)
+{
+	for (; n; n--)
+		x = lcg(x);
+	return x;
+}
+
+/* What a run of a gather carries on. */
+struct gather {
+	uint64_t place, got, want, worked;
+};
+
+static void gather_batch(const struct mb_line *line, struct mix m, uint64_t n, uint64_t work,
+			 struct gather *g)
+{
+	struct gather at = *g;
+	for (uint64_t i = 0; i < n; i++) {
+		at.place = lcg(at.place);
+		uint64_t k = line_of_place(&m, at.place);
+		at.got += line[k].index;
+		at.want += k;
+		if (work)
+			at.worked = multiply(at.worked, work);
+	}
+	*g = at;
+}
+
 void mb_gather(struct mb_work *w)
 {
 	const struct mb_line *line = w->area.base;
 	struct mix m = mix_new(w->area.bytes / MB_LINE_BYTES);
-	uint64_t place = lcg_jump(0, (m.mask + 1) / w->workers * w->worker), got = 0, want = 0;
+	struct gather g = {.place = lcg_jump(0, (m.mask + 1) / w->workers * w->worker)};
+	uint64_t most = w->work > LONG_BATCH ? 1 : LONG_BATCH / (w->work + 1);
 	double start = begin(w);
-	for (uint64_t n; (n = next_batch(w, start, BATCH)) > 0; w->accesses += n) {
-		for (uint64_t i = 0; i < n; i++) {
-			place = lcg(place);
-			uint64_t at = line_of_place(&m, place);
-			got += line[at].index;
-			want += at;
-		}
-	}
-	end(w, start, got, want);
+	for (uint64_t n; (n = next_batch(w, start, most)) > 0; w->accesses += n)
+		gather_batch(line, m, n, w->work, &g);
+	end(w, start, g.got ^ g.worked, g.want ^ lcg_jump(0, w->accesses * w->work));
 }
 
 uint64_t mb_sum_batch(const uint64_t *word, size_t n)
@@ -206,20 +232,36 @@ static uint64_t sum_of_run(uint64_t first, uint64_t n)
 	return n * first + twice;
 }
 
+uint64_t mb_sum_work_batch(const uint64_t *word, size_t n, uint64_t work, uint64_t *worked)
+{
+	uint64_t sum = 0, x = *worked;
+	for (size_t i = 0; i < n; i++) {
+		sum += word[i];
+		if (i % WORDS_PER_LINE == 0)
+			x = multiply(x, work);
+	}
+	*worked = x;
+	return sum;
+}
+
 void mb_stream(struct mb_work *w)
 {
 	size_t first, words, at = 0;
 	const uint64_t *word = slice(w, &first, &words);
-	uint64_t got = 0, want = 0;
+	uint64_t got = 0, want = 0, worked = 0, times = 0;
 	double start = begin(w);
 	for (uint64_t n; (n = next_batch(w, start, BATCH)) > 0; w->accesses += n) {
 		if (n > words - at)
 			n = words - at;
-		got += mb_sum_batch(word + at, n);
+		if (w->work)
+			got += mb_sum_work_batch(word + at, n, w->work, &worked);
+		else
+			got += mb_sum_batch(word + at, n);
+		times += w->work ? (n + WORDS_PER_LINE - 1) / WORDS_PER_LINE * w->work : 0;
 		want += sum_of_run(first + at, n);
 		at = at + n == words ? 0 : at + n;
 	}
-	end(w, start, got, want);
+	end(w, start, got ^ worked, want ^ lcg_jump(0, times));
 }
 
 void mb_store_batch(uint64_t *word, size_t n, uint64_t value)
@@ -248,13 +290,6 @@ void mb_store(struct mb_work *w)
 	double spent = mb_seconds() - start;
 	end(w, start, mb_sum_batch(word, words), at * pass + (words - at) * (pass - 1));
 	w->spent_s = spent;
-}
-
-static uint64_t multiply(uint64_t x, uint64_t n)
-{
-	for (; n; n--)
-		x = lcg(x);
-	return x;
 }
 
 void mb_compute(struct mb_work *w)

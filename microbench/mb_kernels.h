@@ -29,12 +29,14 @@ struct mb_area {
  * @steps:   accesses to make, 0 = until @seconds of wall time have passed
  * @worker:  number of this worker, which sets where it starts or which slice is its own
  * @workers: how many there are
+ * @work:    gather, stream: multiplications in a row for each line
  */
 struct mb_work {
 	struct mb_area area;
 	uint64_t steps;
 	double seconds;
 	unsigned worker, workers;
+	uint64_t work;
 	/* results */
 	uint64_t accesses;
 	uint64_t checksum;
@@ -61,9 +63,9 @@ void mb_fill_words(struct mb_area *a);
 
 /** dependent loads: the address of each is the value of the one before; area: mb_fill_lines() */
 void mb_chase(struct mb_work *w);
-/** independent loads of scattered lines; area: mb_fill_lines() */
+/** independent loads of scattered lines, work after each; area: mb_fill_lines() */
 void mb_gather(struct mb_work *w);
-/** sum of this worker's slice, again and again; area: mb_fill_words() */
+/** sum of this worker's slice, work after each line, again and again; area: mb_fill_words() */
 void mb_stream(struct mb_work *w);
 /** writes this worker's slice, again and again, then reads it once to check; any area */
 void mb_store(struct mb_work *w);
@@ -77,6 +79,7 @@ void mb_fault(struct mb_work *w, bool huge);
 /* The inner loops, seen from outside so that their instructions can be looked at. */
 struct mb_line *mb_chase_batch(struct mb_line *at, uint64_t n);
 uint64_t mb_sum_batch(const uint64_t *word, size_t n);
+uint64_t mb_sum_work_batch(const uint64_t *word, size_t n, uint64_t work, uint64_t *worked);
 void mb_store_batch(uint64_t *word, size_t n, uint64_t value);
 
 #endif

@@ -15,11 +15,12 @@
 #define MIN_SECONDS   0.001
 #define MAX_SECONDS   86400.0
 #define MAX_TIMES     1000u
+#define MAX_WORK      1000000u
 #define MAX_STEPS     1000000000000000000ull
 #define FORK_AREA     (16 * MIB)
 #define DEFAULT_TIMES 3u
 
-enum uses { USES_SIZE = 1, USES_LINES = 2, USES_THREADS = 4, USES_TIMES = 8 };
+enum uses { USES_SIZE = 1, USES_LINES = 2, USES_THREADS = 4, USES_TIMES = 8, USES_WORK = 16 };
 
 typedef int run_fn(const struct mb_opts *o, mb_role *role, struct mb_area area, double init_s);
 
@@ -90,11 +91,11 @@ static const struct kernel kernels[] = {
 	{"loop", "sum of a small array, again and again", role_stream, mb_run_threads,
 	 mb_fill_words, MIB, 1, USES_SIZE | USES_THREADS},
 	{"stream", "sum of a large array", role_stream, mb_run_threads, mb_fill_words, 256 * MIB, 1,
-	 USES_SIZE | USES_THREADS},
+	 USES_SIZE | USES_THREADS | USES_WORK},
 	{"store", "writes a large array", role_store, mb_run_threads, mb_fill_words, 256 * MIB, 1,
 	 USES_SIZE | USES_THREADS},
 	{"gather", "independent loads of scattered lines", role_gather, mb_run_threads,
-	 mb_fill_lines, 256 * MIB, 1, USES_SIZE | USES_LINES | USES_THREADS},
+	 mb_fill_lines, 256 * MIB, 1, USES_SIZE | USES_LINES | USES_THREADS | USES_WORK},
 	{"mixed", "even workers chase, odd ones compute", role_mixed, mb_run_threads, mb_fill_lines,
 	 256 * MIB, 2, USES_SIZE | USES_LINES | USES_THREADS},
 	{"manythreads", "mixed, with 100 threads on a small array", role_mixed, mb_run_threads,
@@ -112,7 +113,7 @@ static const struct kernel kernels[] = {
 static void usage(FILE *to)
 {
 	fprintf(to, "usage: mb KERNEL [--size SIZE] [--pages huge|base] [--threads N] [--times N] "
-		    "[--seconds S | --steps N]\n\n"
+		    "[--work N] [--seconds S | --steps N]\n\n"
 		    "run a kernel with a known answer; print ns per access and a "
 		    "checksum\n\nkernels:\n");
 	for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++)
@@ -122,6 +123,8 @@ static void usage(FILE *to)
 		    "  --pages huge|base  ask for 2 MiB pages, or forbid them (default: base)\n"
 		    "  --threads N        workers, 1 .. 4096\n"
 		    "  --times N          execchain: programs after the first, 0 .. 1000\n"
+		    "  --work N           gather, stream: multiplications for each line, 0 .. "
+		    "1000000 (default: 0)\n"
 		    "  --seconds S        wall time of each worker, 0.001 .. 86400 (default: 1)\n"
 		    "  --steps N          or accesses of each worker, at least 1\n");
 }
@@ -201,6 +204,7 @@ static void parse(struct mb_opts *o, const struct kernel *k, int argc, char **ar
 		{"pages", required_argument, NULL, 'p'},
 		{"threads", required_argument, NULL, 't'},
 		{"times", required_argument, NULL, 'k'},
+		{"work", required_argument, NULL, 'w'},
 		{"seconds", required_argument, NULL, 'c'},
 		{"steps", required_argument, NULL, 'n'},
 		{NULL, 0, NULL, 0},
@@ -223,6 +227,10 @@ static void parse(struct mb_opts *o, const struct kernel *k, int argc, char **ar
 		case 'k':
 			need(k, USES_TIMES, "--times");
 			o->times = (unsigned)parse_count("--times", optarg, 0, MAX_TIMES);
+			break;
+		case 'w':
+			need(k, USES_WORK, "--work");
+			o->work = parse_count("--work", optarg, 0, MAX_WORK);
 			break;
 		case 'c':
 			o->seconds = parse_seconds(optarg);

@@ -17,8 +17,8 @@
 	  "stalls without an address are spread over the known pages; no remedy for this source")  \
 	X(STEAL,                                                                                   \
 	  "the host took CPU time away, which is counted as program time; use a quieter machine")  \
-	X(KERNEL_TIME, "kernel work on CXL pages is not slowed down in this prediction; the "      \
-		       "upper bound is widened")                                                   \
+	X(KERNEL_TIME, "first touches and copies on CXL pages are charged by assumed figures; "    \
+		       "the interval spans them")                                                  \
 	X(SETUID_CHILD, "a set-user-ID program gives no samples; run as that user")                \
 	X(NOT_CONVERGED, "loads and latencies did not settle; treat the figures as approximate")   \
 	X(CUT_TRACE, "only the part before the cut was evaluated; record again")                   \

@@ -126,8 +126,21 @@ struct cli_eval {
 	double *split_pct;
 	size_t n_split;
 	const struct cxms_axes *axes; /* of a sweep, else NULL; borrowed */
+	const char *recording;	      /* to be told in the table, else NULL; borrowed */
 	struct cxms_replay_cfg cfg;   /* all of it, and the options */
 };
+/* cli_play.c: what is replayed, a recording or one for each --host; a sweep takes several */
+struct cli_play {
+	size_t n;
+	struct cxms_host_trace *host;
+	const char **path; /* borrowed from argv */
+	char **name;	   /* owned; NULL for a recording without host */
+};
+/** the words of --host, else the operands. 0 or -errno with c->err; always cli_play_fini() */
+int cli_play_load(struct cli *c, struct cli_play *p);
+int cli_play_open(struct cli *c, struct cli_play *p);
+void cli_play_fini(struct cli_play *p);
+
 /** everything that can be checked before a program starts; 0 or -errno, errors already printed */
 int cli_eval_load(struct cli *c, struct cli_eval *e);
 void cli_eval_fini(struct cli_eval *e);

@@ -144,7 +144,7 @@ const struct cxms_opt cli_opts_sweep[] = {
 	{.name = "set", .type = CXMS_OPT_STRS, .offset = AT(set), .arg = "KEY=VALUES",
 	 .help = "values for a key of the topology: a comma list, with ranges FROM..TO/STEP, for example "
 		 "devices.mem0.latency=150ns..600ns/50ns; repeated: all combinations"},
-	OPT_SPLITS, OPT_POLICY, OPT_EPOCH, OPT_BLOCKED, OPT_LLC_SIZE,
+	OPT_HOST, OPT_SPLITS, OPT_POLICY, OPT_EPOCH, OPT_BLOCKED, OPT_LLC_SIZE,
 	OPT_OUTPUT("the table goes here (default: standard output)"),
 	{.name = "format", .short_name = 'f', .type = CXMS_OPT_ENUM, .offset = AT(format),
 	 .words = sweep_words, .arg = "csv|json", .help = "form of the table (default: csv)"},
@@ -211,12 +211,13 @@ static size_t table_len(const struct cxms_opt *t)
 static int check_later(struct cli *c)
 {
 	const struct cli_opts *o = &c->opt;
-	const char *name = o->pid				     ? "--pid"
-			   : o->inject				     ? "--inject"
-			   : o->host.n && c->verb->run != cmd_replay ? "--host"
-			   : o->repeat				     ? "--repeat"
-			   : o->timeline			     ? "--timeline"
-								     : NULL;
+	bool takes_hosts = c->verb->run == cmd_replay || c->verb->run == cmd_sweep;
+	const char *name = o->pid		       ? "--pid"
+			   : o->inject		       ? "--inject"
+			   : o->host.n && !takes_hosts ? "--host"
+			   : o->repeat		       ? "--repeat"
+			   : o->timeline	       ? "--timeline"
+						       : NULL;
 	if (!name)
 		return 0;
 	return cxms_fail(&c->err, EINVAL, "'%s' is not available yet", name);

@@ -18,14 +18,14 @@ struct job {
 	struct cli *c;
 	struct cli_eval eval; /* of the files; then of all points */
 	struct sweep sweep;
-	struct cxms_trace_reader *reader;
+	struct cli_play play;
 	struct cxms_axes axes;
 	const char **key, **value;
 };
 
 static void job_fini(struct job *j)
 {
-	cxms_trace_reader_close(j->reader);
+	cli_play_fini(&j->play);
 	cli_eval_fini(&j->eval);
 	sweep_fini(&j->sweep);
 	free(j->key);
@@ -77,10 +77,10 @@ static void count_unused(void *arg, const struct cxms_ignored *k)
 	u->reason = k->reason;
 }
 
-static int check_used(const struct job *j, const struct cxms_topo *t, const char *key,
-		      struct cxms_err *err)
+static int check_used(const struct cxms_trace_reader *reader, const struct cxms_topo *t,
+		      const char *key, struct cxms_err *err)
 {
-	const struct cxms_facts *facts = &cxms_trace_reader_head(j->reader)->facts;
+	const struct cxms_facts *facts = &cxms_trace_reader_head(reader)->facts;
 	bool exact = facts->source_caps & CXMS_SRC_EXACT;
 	struct uses u = {.key = key};
 	for (size_t i = 0; i < t->n_key; i++)
@@ -115,7 +115,8 @@ static int build_point(struct job *j, struct cxms_cfg *base, size_t point, struc
 	if (!rc)
 		rc = cxms_topo_from_cfg(base, out, err);
 	for (size_t i = 0; i < s->n_axis && point == 0 && !rc; i++) {
-		rc = check_used(j, *out, s->axis[i].key, err);
+		for (size_t k = 0; k < j->play.n && !rc; k++)
+			rc = check_used(j->play.host[k].reader, *out, s->axis[i].key, err);
 		if (rc)
 			cxms_topo_free(*out);
 	}
@@ -197,8 +198,58 @@ static int prepare(struct job *j)
 	struct cli *c = j->c;
 	int rc = sweep_parse(&c->opt.set, &j->sweep, &c->err);
 	if (!rc)
-		rc = cxms_trace_reader_open(c->argv[0], &j->reader, &c->err);
+		rc = cli_play_open(c, &j->play);
 	return rc ? rc : build_points(j, &c->err);
+}
+
+/* The table of one recording behind those of others: their columns are the same. */
+static int add_table(struct job *j, struct cxms_buf *table, struct cxms_buf *out)
+{
+	const char *text = cxms_buf_text(table);
+	size_t head = strcspn(text, "\n") + 1;
+	if (out->len > 0 && strncmp(cxms_buf_text(out), text, head) != 0)
+		return cxms_fail(&j->c->err, EINVAL,
+				 "'%s' has other columns than '%s'; sweep exact recordings and "
+				 "others apart",
+				 j->eval.recording, j->play.path[0]);
+	cxms_buf_printf(out, "%s", text + (out->len > 0 ? head : 0));
+	return out->failed ? cxms_fail_sys(&j->c->err, ENOMEM, "cannot keep the table") : 0;
+}
+
+/* Hosts are one set; recordings without host are swept one after the other. */
+static int run(struct job *j, struct cxms_buf *out, bool *self_check)
+{
+	struct cli_play *p = &j->play;
+	int rc = 0;
+	if (p->n == 1 || p->host[0].name)
+		return cli_eval_run(j->c, &j->eval, p->host, p->n, out, self_check);
+	for (size_t i = 0; i < p->n && !rc; i++) {
+		struct cxms_buf table = {0};
+		bool failed = false;
+		j->eval.recording = p->path[i];
+		rc = cli_eval_run(j->c, &j->eval, &p->host[i], 1, &table, &failed);
+		*self_check |= failed;
+		if (!rc)
+			rc = add_table(j, &table, out);
+		cxms_buf_fini(&table);
+	}
+	return rc;
+}
+
+static int check_operands(struct cli *c)
+{
+	if (c->opt.host.n && c->argc)
+		return cli_usage(c, "'--host' takes the place of a recording, got '%.*s' as well",
+				 cxms_quote_len(c->argv[0]), c->argv[0]);
+	if (c->opt.host.n == 0 && c->argc == 0)
+		return cli_usage(c,
+				 "no recording to sweep; give one, as cxlmemsim record makes it");
+	if (c->argc > 1 && c->opt.format == CLI_JSON)
+		return cli_usage(c,
+				 "'--format json' holds one recording, got %d; leave it out for "
+				 "a table of all",
+				 c->argc);
+	return CLI_OK;
 }
 
 int cmd_sweep(struct cli *c)
@@ -206,21 +257,23 @@ int cmd_sweep(struct cli *c)
 	struct job j = {.c = c};
 	struct cxms_buf out = {0};
 	bool self_check = false;
-	int status = CLI_USAGE;
 	c->opt.format = c->opt.format == FORMAT_JSON ? CLI_JSON : CLI_CSV;
-	if (c->argc != 1)
-		return cli_usage(c, "sweep takes one recording, got %d", c->argc);
+	int status = check_operands(c);
+	if (status != CLI_OK)
+		return status;
+	status = CLI_USAGE;
 	if (c->opt.set.n == 0)
 		return cli_usage(c, "nothing to sweep; give '--set KEY=VALUE,...', or use "
 				    "cxlmemsim replay");
-	if (cli_out_inputs(c, (const char *const *)c->argv, 1) < 0)
-		return cli_fail(c, CLI_USAGE);
+	if (cli_play_load(c, &j.play) < 0 || cli_out_inputs(c, j.play.path, j.play.n) < 0) {
+		cli_fail(c, CLI_USAGE);
+		goto out;
+	}
 	if (cli_eval_load(c, &j.eval) < 0)
 		goto out;
 	int rc = prepare(&j);
 	if (rc == 0)
-		rc = cli_eval_run(c, &j.eval, &(struct cxms_host_trace){NULL, j.reader}, 1, &out,
-				  &self_check);
+		rc = run(&j, &out, &self_check);
 	if (rc < 0) {
 		status = cli_fail(c, cli_status_of(rc));
 		goto out;

@@ -23,7 +23,7 @@ static const struct cli_verb verbs[] = {
 	 "  cxlmemsim replay -t pool.yaml -P first-touch,hot-local -s 75,50 --explain w.cxlt\n",
 	 cli_opts_replay, false, cmd_replay},
 	{"sweep", "evaluate a recording against many variants of a topology",
-	 "cxlmemsim sweep [options] -t FILE --set KEY=VALUES RECORDING",
+	 "cxlmemsim sweep [options] -t FILE --set KEY=VALUES RECORDING...",
 	 "  cxlmemsim sweep -t one-switch.yaml --set devices.mem0.latency=150ns..600ns/50ns "
 	 "w.cxlt\n"
 	 "  cxlmemsim sweep -t a.yaml --set devices.mem0.link.width=4,8,16 --set "

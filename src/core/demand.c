@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "base/units.h"
+
 /* A longer wait makes fewer waits of the same stall, and so less added time: the low end. */
 double cxms_wait_spread(enum cxms_span end)
 {
@@ -11,12 +13,12 @@ double cxms_wait_spread(enum cxms_span end)
 }
 
 void cxms_wait_model(double mem_ps, double walk_ps, bool carried, unsigned loop_insns, unsigned rob,
-		     struct cxms_wait *out)
+		     double uop_ps, struct cxms_wait *out)
 {
 	static const double looped[CXMS_SPAN_COUNT] = {1.0, 1.5, 2.0};
 	static const double unlooped[CXMS_SPAN_COUNT] = {0.0, 1.0, 2.0};
 	double uops = loop_insns ? fmin(rob, loop_insns) : fmin(rob, CXMS_ASSUMED_UNLOOPED_UOPS);
-	double uop_ps = CXMS_ASSUMED_CPI_WORK * 1e12 / CXMS_ASSUMED_CLOCK_HZ;
+	uop_ps = fmax(uop_ps, CXMS_ASSUMED_CPI_WORK * 1e12 / CXMS_ASSUMED_CLOCK_HZ);
 
 	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
 		double seen = (mem_ps + walk_ps) * cxms_wait_spread((enum cxms_span)k);
@@ -27,6 +29,49 @@ void cxms_wait_model(double mem_ps, double walk_ps, bool carried, unsigned loop_
 		out->hidden_ps[k] = hidden;
 		out->per_ps[k] = 1 / (seen - hidden);
 	}
+}
+
+static double miss_ratio(const struct cxms_runs *in, double share)
+{
+	double hit = (1 - share) * in->seen_ps, miss = share * in->llc_ps;
+	return miss > 0 ? miss / (miss + hit) : 0;
+}
+
+/* Misses that one exposed wait stands for: its own, and those among the turns behind it. */
+static double misses_of_wait(const struct cxms_runs *in, double miss)
+{
+	return 1 + miss * fmax(0, in->window_turns - 1);
+}
+
+/* The fewest misses that explain the waits: w = N m / (1 + m (W - 1)), solved for N m. */
+static double fewest_lines(const struct cxms_runs *in, double waits)
+{
+	double left = in->runs - waits * fmax(0, in->window_turns - 1);
+	return left > waits ? in->runs * waits / left : in->runs;
+}
+
+static double bound_waits(const struct cxms_runs *in, double share, double waits, double lines)
+{
+	double most = share * (double)CXMS_PS_PER_NS / ((1 - CXMS_HIDDEN_MAX_RATIO) * in->seen_ps);
+	double least = lines / misses_of_wait(in, miss_ratio(in, share));
+	if (!in->uneven)
+		waits = fmax(waits, fmin(least, most));
+	return fmin(waits, lines);
+}
+
+void cxms_runs_bound(const struct cxms_runs *in, double waits[CXMS_SPAN_COUNT],
+		     double lines[CXMS_SPAN_COUNT])
+{
+	double most = fmin(in->runs, in->most_lines);
+	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
+		lines[k] = fmin(most, in->runs * miss_ratio(in, in->share[k]));
+		waits[k] = bound_waits(in, in->share[k], waits[k], lines[k]);
+	}
+	double mid = lines[CXMS_SPAN_MID];
+	lines[CXMS_SPAN_LO] = fmin(mid, fewest_lines(in, waits[CXMS_SPAN_LO]));
+	lines[CXMS_SPAN_HI] = fmax(mid, lines[CXMS_SPAN_HI]);
+	if (in->uneven)
+		lines[CXMS_SPAN_MID] = sqrt(lines[CXMS_SPAN_LO] * mid);
 }
 
 void cxms_traffic_lines(const struct cxms_traffic_in *in, double lines[CXMS_SPAN_COUNT])

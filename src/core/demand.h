@@ -13,6 +13,9 @@
 /* Micro-operations between two executions of a load in no known loop: 64 (upper end of its span).
  */
 #define CXMS_ASSUMED_UNLOOPED_UOPS 64.0
+/* The same where a loop's instructions are not counted (calls, inner loops): at most 1, code that
+ * waits for its own results; the window then holds at most so much time of it. */
+#define CXMS_ASSUMED_CPI_MAX 1.0
 /* The hidden part never exceeds this share of a wait (MODELS: latency). */
 #define CXMS_HIDDEN_MAX_RATIO 0.9
 /* How well an idle latency measured once stands for the whole run: 5 % either way; repeated chases
@@ -40,11 +43,41 @@ struct cxms_wait {
  * @carried:    the address comes from the previous wait of the same walk: h = 0
  * @loop_insns: instructions of the loop around it, 0 = none known
  * @rob:        reorder buffer entries
+ * @uop_ps:     time of a micro-operation of the loop's work where it was measured, else 0; never
+ *              less than the assumed one, as what runs behind a wait is not seen
  *
  * Formula: h between CPI u and 2 CPI u, u = min(ROB, loop); midpoint used; h <= 0.9 L_obs
  */
 void cxms_wait_model(double mem_ps, double walk_ps, bool carried, unsigned loop_insns, unsigned rob,
-		     struct cxms_wait *out);
+		     double uop_ps, struct cxms_wait *out);
+
+/** struct cxms_runs - an instruction whose loop's turns are counted; by nanosecond of its waiting
+ */
+struct cxms_runs {
+	double runs;		       /* executions, at most one a turn */
+	double share[CXMS_SPAN_COUNT]; /* of its waiting time that is memory */
+	double seen_ps;		       /* L_obs */
+	double llc_ps;		       /* what the other waits cost: the LLC's latency */
+	double window_turns;	       /* turns that the recording core's window holds */
+	double most_lines;	       /* that its miss registers pass in the loop's time */
+	bool uneven;		       /* not run in each turn */
+};
+/**
+ * cxms_runs_bound() - what counted executions say of the waits and lines of an instruction
+ * @waits: exposed waits by cxms_wait_model(); an execution waits at most once
+ * @lines: out, lines filled
+ *
+ * Formula: m = s L_llc / (s L_llc + (1 - s) L_obs) is the share of the executions that miss when
+ * the others wait for the LLC, s the memory share of the time; N = runs, W = window_turns. lines =
+ * N m at s of the span's end. A wait hides the misses of the W - 1 turns behind it, so waits lie
+ *   between N m / (1 + m (W - 1)) (as far as h <= 0.9 L_obs allows) and N m.
+ *   Low end: executions that hit nearer caches do not wait and are not seen, so that m is only what
+ *   the waits need by the same relation. High end: at most what the miss registers pass. Where the
+ *   instruction is passed over in some turns the middle is the geometric mean of the low end and N
+ * m.
+ */
+void cxms_runs_bound(const struct cxms_runs *in, double waits[CXMS_SPAN_COUNT],
+		     double lines[CXMS_SPAN_COUNT]);
 
 /** struct cxms_traffic_in - what is known of one thread in one epoch */
 struct cxms_traffic_in {

@@ -32,6 +32,11 @@ static bool is_pair(const struct cxms_stream_point *a, const struct cxms_stream_
 	       (double)(b->time_ns - a->time_ns) <= max_gap_ns;
 }
 
+static bool is_before(const struct cxms_stream_point *a, const struct cxms_stream_point *b)
+{
+	return a->thread != b->thread ? a->thread < b->thread : a->time_ns < b->time_ns;
+}
+
 static double rate_of(const struct cxms_stream_point *a, const struct cxms_stream_point *b)
 {
 	return (double)(int64_t)(b->addr - a->addr) / (double)(b->time_ns - a->time_ns);
@@ -76,7 +81,7 @@ double cxms_stream_distance(const struct cxms_stream_point *a, size_t n_a,
 {
 	size_t n = 0, last = 0;
 	for (size_t i = 0; i < n_b && n < CXMS_STREAM_MAX_PAIRS; i++) {
-		while (last + 1 < n_a && a[last + 1].time_ns < b[i].time_ns)
+		while (last + 1 < n_a && is_before(&a[last + 1], &b[i]))
 			last++;
 		if (n_a == 0 || !is_pair(&a[last], &b[i], max_gap_ns))
 			continue;

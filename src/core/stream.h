@@ -25,7 +25,7 @@ struct cxms_stream {
 
 /**
  * cxms_stream_fit() - rate of an address that is affine in time (MODELS, stall sampling 6)
- * @point:      n samples in time order, of any threads mixed
+ * @point:      n samples, by thread and then in time order
  * @max_gap_ns: neighbours further apart are not taken for the same run of the loop
  * @work:       scratch for CXMS_STREAM_MAX_PAIRS numbers
  *
@@ -37,9 +37,9 @@ void cxms_stream_fit(const struct cxms_stream_point *point, size_t n, double max
 
 /**
  * cxms_stream_distance() - how far apart two instructions run on the same thread, bytes
- * The median over samples of @b of their distance from where the last sample of @a has moved to by
- * then. Unrolled copies of one loop stand within a few KiB; different arrays do not. INFINITY when
- * they never meet within @max_gap_ns.
+ * Both by thread and then in time order. The median over samples of @b of their distance from where
+ * the last sample of @a has moved to by then. Unrolled copies of one loop stand within a few KiB;
+ * different arrays do not. INFINITY when they never meet within @max_gap_ns.
  */
 double cxms_stream_distance(const struct cxms_stream_point *a, size_t n_a,
 			    const struct cxms_stream_point *b, size_t n_b, double bytes_per_ns,

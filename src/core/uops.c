@@ -35,9 +35,21 @@ static const struct cxms_uop_cost costs[CXMS_UC_COUNT] = {
 	[CXMS_UC_LOAD] = {0, 192}, [CXMS_UC_STORE] = {1, 128},	[CXMS_UC_PREFETCH] = {0, 192},
 };
 
-const struct cxms_uop_cost *cxms_uop_cost(enum cxms_uop_class class)
+/*
+ * Cores that split are those of a cycle-level simulator: floating point of any kind takes one cycle
+ * in four units, two multipliers (gem5 v24.0, src/cpu/o3/FuncUnitConfig.py; its x86 vector
+ * operations are of the SIMD classes); the rest as above.
+ */
+static const struct cxms_uop_cost split_costs[CXMS_UC_COUNT] = {
+	[CXMS_UC_INT] = {1, 0},	   [CXMS_UC_BRANCH] = {1, 128}, [CXMS_UC_MUL] = {3, 128},
+	[CXMS_UC_DIV] = {14, 8},   [CXMS_UC_FADD] = {1, 255},	[CXMS_UC_FMUL] = {1, 255},
+	[CXMS_UC_FMA] = {1, 255},  [CXMS_UC_FDIV] = {1, 255},	[CXMS_UC_FSQRT] = {1, 255},
+	[CXMS_UC_LOAD] = {0, 192}, [CXMS_UC_STORE] = {1, 128},	[CXMS_UC_PREFETCH] = {0, 192},
+};
+
+const struct cxms_uop_cost *cxms_uop_cost(enum cxms_uop_class class, bool split)
 {
-	return &costs[class];
+	return split ? &split_costs[class] : &costs[class];
 }
 
 int cxms_uops_new(bool split, struct cxms_uops **out, struct cxms_err *err)

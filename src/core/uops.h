@@ -44,8 +44,8 @@ struct cxms_uop_cost {
 	uint8_t latency_cyc; /* result ready after that; loads: on top of the cache */
 	uint8_t per_64_cyc;  /* as many start in 64 cycles at most; 0 = as the width allows */
 };
-/** latency and throughput of a class */
-const struct cxms_uop_cost *cxms_uop_cost(enum cxms_uop_class class);
+/** latency and throughput of a class; @split: in a core that cracks by that rule */
+const struct cxms_uop_cost *cxms_uop_cost(enum cxms_uop_class class, bool split);
 
 enum cxms_uop_flag {
 	CXMS_UF_LOCKED = 1u << 0, /* waits for all older stores, and later loads wait for it */

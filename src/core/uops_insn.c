@@ -284,6 +284,18 @@ static bool is_zero_idiom(const cs_insn *in)
 	       x->operands[n - 1].reg == x->operands[n - 2].reg;
 }
 
+/*
+ * A copy of one vector register to another, without a load or store: half by half, each under a
+ * condition where uops are split, so that it waits for what its target held. (Cores that fuse
+ * rename the copy away; they wait like this in moves of a scalar between vector registers.)
+ */
+static bool is_vector_copy(const cs_insn *in)
+{
+	const char *name = in->mnemonic[0] == 'v' ? in->mnemonic + 1 : in->mnemonic;
+	return is_vector(in) &&
+	       (starts(name, "movap") || starts(name, "movup") || starts(name, "movdq"));
+}
+
 static void sort_accesses(const struct cxms_code_access *access, size_t n, int16_t first,
 			  struct cxms_insn *out)
 {
@@ -325,6 +337,8 @@ bool cxms_insn_read(csh cs, cs_insn *tmp, const struct cxms_code_insn *code,
 	read_registers(cs, tmp, n > 0, out);
 	if (is_zero_idiom(tmp))
 		out->data.n = 0;
+	if (split && n == 0 && out->out.n > 0 && is_vector_copy(tmp))
+		put(&out->data, out->out.slot[0]);
 	out->class = class_of(tmp);
 	out->parts = vector_parts(tmp, split);
 	out->n_op = operation_count(tmp, out, split);

@@ -46,7 +46,7 @@ static void set_figures(struct cxms_window *w)
 	w->fetch_bubble = w->l1d > 2 * CXMS_TICKS ? w->l1d - 2 * CXMS_TICKS : 0;
 	w->fetch_loss = (int32_t)(c->width - 1) * CXMS_TICKS / (2 * (int32_t)c->width);
 	for (int i = 0; i < CXMS_UC_COUNT; i++) {
-		const struct cxms_uop_cost *u = cxms_uop_cost((enum cxms_uop_class)i);
+		const struct cxms_uop_cost *u = cxms_uop_cost((enum cxms_uop_class)i, c->split);
 		bool loads = i == CXMS_UC_LOAD || i == CXMS_UC_PREFETCH;
 		w->latency[i] = loads ? w->l1d : u->latency_cyc * CXMS_TICKS;
 		if (u->per_64_cyc && !(c->without & CXMS_WP_UNITS))

@@ -43,6 +43,8 @@ struct cxms_pages {
 	size_t n_prov, cap_prov;
 	struct look *look;
 	size_t n_look, cap_look;
+	bool *of_file; /* [area] maps a file; areas beyond n_of_file do not */
+	size_t n_of_file, cap_of_file;
 	bool saw_fault;
 	uint32_t last;
 	struct cxms_page *page;
@@ -79,6 +81,7 @@ void cxms_pages_free(struct cxms_pages *p)
 	cxms_pagemap_fini(&p->map);
 	free(p->prov);
 	free(p->look);
+	free(p->of_file);
 	free(p->page);
 	free(p->remap);
 	free(p->area_bytes);
@@ -115,6 +118,11 @@ static uint32_t find_inherited(const struct cxms_pages *p, uint32_t space, uint6
 	return CXMS_NO_PAGE;
 }
 
+static bool is_of_file(const struct cxms_pages *p, uint32_t area)
+{
+	return area < p->n_of_file && p->of_file[area];
+}
+
 static int on_fault(struct cxms_pages *p, const struct cxms_event *ev, struct cxms_err *err)
 {
 	uint32_t space;
@@ -123,11 +131,13 @@ static int on_fault(struct cxms_pages *p, const struct cxms_event *ev, struct cx
 	if (rc)
 		return rc;
 	uint32_t index = cxms_pagemap_get(&p->map, space, ev->fault.addr / p->base);
-	if (index != CXMS_NO_PAGE) {
+	if (index != CXMS_NO_PAGE)
 		p->prov[index].faulted = true;
-		return 0;
-	}
-	return add_provisional(p, space, ev->fault.addr, true, &index, err);
+	else
+		rc = add_provisional(p, space, ev->fault.addr, true, &index, err);
+	if (!rc && !is_of_file(p, p->prov[index].area))
+		p->last = index;
+	return rc;
 }
 
 static int on_sample(struct cxms_pages *p, const struct cxms_event *ev, struct cxms_err *err)
@@ -142,6 +152,23 @@ static int on_sample(struct cxms_pages *p, const struct cxms_event *ev, struct c
 	if (p->last != CXMS_NO_PAGE)
 		return 0;
 	return add_provisional(p, space, ev->sample.addr, false, &p->last, err);
+}
+
+static int on_map(struct cxms_pages *p, const struct cxms_event *ev, struct cxms_err *err)
+{
+	uint32_t space, area;
+	int rc = cxms_areas_space(p->areas, ev->pid, &space, err);
+	if (!rc)
+		rc = cxms_areas_map(p->areas, space, ev->map.addr, ev->map.len, err);
+	if (rc || ev->map.len == 0)
+		return rc;
+	if (cxms_areas_find(p->areas, space, ev->map.addr, &area) ||
+	    cxms_array_grow((void **)&p->of_file, &p->cap_of_file, area + 1u, sizeof(*p->of_file)))
+		return cxms_fail(err, ENOMEM, "out of memory");
+	while (p->n_of_file <= area)
+		p->of_file[p->n_of_file++] = false;
+	p->of_file[area] = ev->map.path && ev->map.path[0] == '/';
+	return 0;
 }
 
 static int on_area(struct cxms_pages *p, const struct cxms_event *ev, struct cxms_err *err)
@@ -168,8 +195,6 @@ static int on_area(struct cxms_pages *p, const struct cxms_event *ev, struct cxm
 
 int cxms_pages_event(struct cxms_pages *p, const struct cxms_event *ev, struct cxms_err *err)
 {
-	uint32_t space;
-	int rc;
 	p->last = CXMS_NO_PAGE;
 	switch (ev->kind) {
 	case CXMS_EV_SAMPLE:
@@ -179,8 +204,7 @@ int cxms_pages_event(struct cxms_pages *p, const struct cxms_event *ev, struct c
 	case CXMS_EV_AREA:
 		return on_area(p, ev, err);
 	case CXMS_EV_MAP:
-		rc = cxms_areas_space(p->areas, ev->pid, &space, err);
-		return rc ? rc : cxms_areas_map(p->areas, space, ev->map.addr, ev->map.len, err);
+		return on_map(p, ev, err);
 	case CXMS_EV_FORK:
 		if (ev->fork.parent_pid == ev->pid)
 			return 0; /* a thread: the same space */

@@ -32,8 +32,8 @@ void cxms_pages_free(struct cxms_pages *p);
  * a new address space. Return: 0 or -ENOMEM
  */
 int cxms_pages_event(struct cxms_pages *p, const struct cxms_event *ev, struct cxms_err *err);
-/** page of the address of the sample just fed, provisional until cxms_pages_settle(); CXMS_NO_PAGE
- * without address */
+/** page of the address of the sample just fed, or that a fault just fed may have filled (one in
+ * memory that is no file's); provisional until cxms_pages_settle(); CXMS_NO_PAGE: none */
 uint32_t cxms_pages_last(const struct cxms_pages *p);
 /**
  * cxms_pages_settle() - decide page sizes (huge where the kernel used huge pages), merge, rank by

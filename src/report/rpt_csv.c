@@ -59,6 +59,10 @@ static bool has_tenants(const struct cxms_result *r)
 static void put_what(const struct cxms_result *r, const struct cxms_split_result *s,
 		     struct cxms_buf *out)
 {
+	if (r->recording) {
+		put_text(out, r->recording);
+		cxms_buf_put_u8(out, ',');
+	}
 	if (r->axes)
 		put_axes(r->axes, r->axes->value + s->topology * r->axes->n_key, out);
 	put_text(out, r->topo[s->topology]->file);
@@ -103,6 +107,8 @@ static void put_row(const struct cxms_result *r, const struct cxms_split_result 
 void cxms_report_csv(const struct cxms_result *r, struct cxms_buf *out)
 {
 	bool tenants = has_tenants(r), requests = rpt_has_requests(r->split, r->n_split);
+	if (r->recording)
+		cxms_buf_printf(out, "recording,");
 	if (r->axes)
 		put_axes(r->axes, r->axes->key, out);
 	cxms_buf_printf(out,

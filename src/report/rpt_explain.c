@@ -34,9 +34,10 @@ static void put_waits(const struct cxms_basis *b, struct cxms_buf *out)
 		 "is at most 0.9 L_obs and stands per instruction below",
 		 b->exposed_waits);
 	rpt_para(out, "traffic",
-		 "lines filled = waits x lines per wait; where no loop gave a rate, anything from "
-		 "S / L_obs to 16 lines in flight (T x 16 / L_obs), and both ends enter the "
-		 "interval");
+		 "lines filled = executions x share that misses, where a register tells the turns "
+		 "of the loop; the address's own rate, where it moves evenly; one a wait, where it "
+		 "hangs on the last; else anything from S / L_obs to 16 lines in flight (T x 16 / "
+		 "L_obs), and both ends enter the interval");
 	rpt_para(out, "prediction",
 		 "S_e' = max(0, S_e + n_e (L_e(load) - L_mem)) per target e; loads set L_e, L_e "
 		 "sets the "
@@ -105,6 +106,49 @@ static void put_sites(const struct cxms_basis *b, struct cxms_buf *out)
 	}
 }
 
+/* How the lines of one instruction are known. */
+static void put_reason(const struct cxms_site_result *s, struct cxms_buf *out)
+{
+	switch ((enum cxms_traffic_how)s->how) {
+	case CXMS_TRAFFIC_CARRIED:
+		cxms_buf_printf(out, "its address hangs on its last value, one line a wait");
+		break;
+	case CXMS_TRAFFIC_STREAM:
+		cxms_buf_printf(out, "its address moves by %.3g GB/s", s->bytes_per_s / 1e9);
+		break;
+	case CXMS_TRAFFIC_COUNTED:
+		cxms_buf_printf(out, "run %s%.3g million times/s",
+				s->flags & CXMS_SITE_UNEVEN ? "at most " : "",
+				s->turns_per_s / 1e6);
+		break;
+	default:
+		cxms_buf_printf(out, "nothing tells how often it ran");
+		break;
+	}
+	if (s->turns_per_s > 0)
+		cxms_buf_printf(out, ", %s a turn (%.0f pairs of samples agree)", s->counter,
+				s->turn_pairs);
+	else if (s->counter[0])
+		cxms_buf_printf(out, ", %s does not tell the turns of its loop", s->counter);
+}
+
+static void put_traffic(const struct cxms_basis *b, struct cxms_buf *out)
+{
+	if (b->n_site > 0)
+		cxms_buf_printf(out, "\n  their lines\n");
+	for (size_t i = 0; i < b->n_site; i++) {
+		const struct cxms_site_result *s = &b->site[i];
+		struct cxms_buf reason = {0};
+		put_reason(s, &reason);
+		rpt_para(out, "",
+			 "0x%" PRIx64 " %s: %s; %.3g lines (%.3g..%.3g), %.3g million/s of CPU "
+			 "time, %.3g written back",
+			 s->ip, s->operand, cxms_buf_text(&reason), s->lines, s->lines_lo,
+			 s->lines_hi, rpt_ratio(s->lines, b->cpu_ns) * 1e3, s->lines_written);
+		cxms_buf_fini(&reason);
+	}
+}
+
 void rpt_explain(const struct cxms_result *r, struct cxms_buf *out)
 {
 	cxms_buf_printf(out, "\nhow these numbers come about\n");
@@ -116,4 +160,7 @@ void rpt_explain(const struct cxms_result *r, struct cxms_buf *out)
 	put_added(r, out);
 	rpt_intervals(r, out);
 	put_sites(&r->basis, out);
+	size_t start = out->len;
+	put_traffic(&r->basis, out);
+	rpt_scrub(out, start);
 }

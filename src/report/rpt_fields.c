@@ -72,14 +72,21 @@ const struct rpt_field rpt_exact_prefetch_fields[] = {
 };
 
 const struct rpt_field rpt_site_fields[] = {
+	FIELD(struct cxms_site_result, "bytes_per_s", RPT_F64, bytes_per_s),
 	FIELD(struct cxms_site_result, "dram_share", RPT_F64, dram_share),
 	FIELD(struct cxms_site_result, "dram_share_hi", RPT_F64, dram_share_hi),
 	FIELD(struct cxms_site_result, "dram_share_lo", RPT_F64, dram_share_lo),
 	FIELD(struct cxms_site_result, "flags", RPT_U16, flags),
 	FIELD(struct cxms_site_result, "footprint_bytes", RPT_F64, footprint_bytes),
 	FIELD(struct cxms_site_result, "hidden_ns", RPT_F64, hidden_ns),
+	FIELD(struct cxms_site_result, "lines", RPT_F64, lines),
+	FIELD(struct cxms_site_result, "lines_hi", RPT_F64, lines_hi),
+	FIELD(struct cxms_site_result, "lines_lo", RPT_F64, lines_lo),
 	FIELD(struct cxms_site_result, "lines_per_wait", RPT_F64, mlp),
+	FIELD(struct cxms_site_result, "lines_written", RPT_F64, lines_written),
 	FIELD(struct cxms_site_result, "stall_ns", RPT_F64, stall_ns),
+	FIELD(struct cxms_site_result, "turn_pairs", RPT_F64, turn_pairs),
+	FIELD(struct cxms_site_result, "turns_per_s", RPT_F64, turns_per_s),
 	{NULL, RPT_F64, 0},
 };
 

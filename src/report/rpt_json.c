@@ -223,6 +223,9 @@ static struct cxms_json *basis(const struct cxms_result *r)
 		snprintf(ip, sizeof(ip), "0x%" PRIx64, s->ip);
 		set_str(site, "ip", ip);
 		set_str(site, "kind", rpt_site_kind_name(s->kind));
+		set_str(site, "operand", s->operand);
+		set_str(site, "counter", s->counter[0] ? s->counter : NULL);
+		set_str(site, "traffic", cxms_traffic_name((enum cxms_traffic_how)s->how));
 		cxms_json_push(sites, site);
 	}
 	cxms_json_set(o, "sites", sites);

@@ -262,6 +262,16 @@ static void load_split(struct load *ld, const struct cxms_cfg_node *n, struct cx
 	}
 }
 
+static void load_traffic(struct load *ld, const struct cxms_cfg_node *n, struct cxms_site_result *s)
+{
+	const char *how = load_str(ld, n, "traffic");
+	snprintf(s->operand, sizeof(s->operand), "%s", load_str(ld, n, "operand"));
+	snprintf(s->counter, sizeof(s->counter), "%s", load_str(ld, n, "counter"));
+	for (uint8_t k = CXMS_TRAFFIC_OPEN; k <= CXMS_TRAFFIC_COUNTED; k++)
+		if (strcmp(how, cxms_traffic_name((enum cxms_traffic_how)k)) == 0)
+			s->how = k;
+}
+
 static void load_basis(struct load *ld, const struct cxms_cfg_node *root)
 {
 	struct cxms_basis *b = &ld->l->r.basis;
@@ -276,6 +286,7 @@ static void load_basis(struct load *ld, const struct cxms_cfg_node *root)
 		for (uint8_t k = CXMS_SITE_NONE; k <= CXMS_SITE_UNDECODED; k++)
 			if (strcmp(kind, rpt_site_kind_name(k)) == 0)
 				s->kind = k;
+		load_traffic(ld, sites->child[i], s);
 	}
 }
 
@@ -349,6 +360,53 @@ static void load_notes(struct load *ld, const struct cxms_cfg_node *root)
 	}
 }
 
+static const char *text_of(struct load *ld, const struct cxms_cfg_node *n)
+{
+	if (n->type == CXMS_CFG_SCALAR)
+		return n->text;
+	cxms_cfg_error(&ld->errs, n, false, "a key or value of 'sweep' must be a string");
+	return "";
+}
+
+/* For each topology as many values as there are keys. */
+static bool is_whole(const struct cxms_cfg_node *keys, const struct cxms_cfg_node *points, size_t n)
+{
+	bool whole = keys && points && points->n_child == n;
+	for (size_t i = 0; whole && i < n; i++)
+		whole = points->child[i]->n_child == keys->n_child;
+	return whole;
+}
+
+static void load_axes(struct load *ld, const struct cxms_cfg_node *root)
+{
+	struct cxms_axes *a = &ld->l->axes;
+	const struct cxms_cfg_node *sweep = cxms_cfg_get(root, "sweep");
+	const struct cxms_cfg_node *keys = cxms_cfg_get(sweep, "keys");
+	const struct cxms_cfg_node *points = cxms_cfg_get(sweep, "points");
+	size_t n = ld->l->r.n_topo;
+	if (!sweep)
+		return;
+	if (!is_whole(keys, points, n)) {
+		cxms_cfg_error(
+			&ld->errs, sweep, false,
+			"'sweep' must have 'keys', and in 'points' a value of each for every "
+			"topology");
+		return;
+	}
+	const char **key = calloc(keys->n_child + 1, sizeof(*key));
+	const char **value = calloc(n * keys->n_child + 1, sizeof(*value));
+	*a = (struct cxms_axes){.key = key, .value = value};
+	if (!key || !value) {
+		ld->l->no_memory = true;
+		return;
+	}
+	for (; a->n_key < keys->n_child; a->n_key++)
+		key[a->n_key] = text_of(ld, keys->child[a->n_key]);
+	for (size_t i = 0; i < n * a->n_key; i++)
+		value[i] = text_of(ld, points->child[i / a->n_key]->child[i % a->n_key]);
+	ld->l->r.axes = a;
+}
+
 static void load_document(struct load *ld, const struct cxms_cfg_node *root)
 {
 	static const char *const states[] = {"complete", "cut", "self_check_failed", NULL};
@@ -361,6 +419,7 @@ static void load_document(struct load *ld, const struct cxms_cfg_node *root)
 	load_head(ld, root);
 	load_workload(ld, root);
 	load_topologies(ld, root);
+	load_axes(ld, root);
 	void *room = NULL;
 	const struct cxms_cfg_node *list =
 		load_array(ld, root, "results", sizeof(*r->split), &room);
@@ -419,6 +478,8 @@ void rpt_loaded_free(struct rpt_loaded *l)
 	free(l->r.argv);
 	free(l->topo);
 	free(l->topo_list);
+	free((void *)(uintptr_t)l->axes.key);
+	free((void *)(uintptr_t)l->axes.value);
 	free(l);
 }
 

@@ -88,7 +88,8 @@ struct rpt_loaded {
 	struct rpt_notes notes;
 	struct cxms_topo *topo;
 	const struct cxms_topo **topo_list;
-	bool no_memory; /* while loading */
+	struct cxms_axes axes; /* of a sweep */
+	bool no_memory;	       /* while loading */
 };
 /** 0, -EINVAL, -ENOMEM; strings are borrowed from @json. Owner: rpt_loaded_free() */
 int rpt_load(const struct cxms_cfg *json, struct rpt_loaded **out, struct cxms_err *err);

@@ -8,10 +8,10 @@
 
 #include "base/err.h"
 #include "base/units.h"
-#include "place/pagemap.h"
 #include "sim/cells.h"
 #include "sim/evidence.h"
 #include "sim/recording.h"
+#include "sim/top_sites.h"
 #include "sim/world.h"
 
 #define LOST_RATIO     0.005 /* lost share of the samples from which a warning is due */
@@ -30,70 +30,6 @@ double cxms_overhead_ratio(const struct cxms_recording *rec)
 	for (size_t i = 0; i < rec->n_thread; i++)
 		run += (double)rec->thread[i].run_ns;
 	return run > 0 ? cost / run : 0;
-}
-
-/* One instruction may stand behind several sampled addresses: the site of the first speaks for all.
- */
-static int first_sites(const struct cxms_recording *rec, uint32_t *first)
-{
-	struct cxms_pagemap map = {0};
-	int rc = 0;
-	for (size_t i = 0; i < rec->n_site && !rc; i++) {
-		first[i] = cxms_pagemap_get(&map, rec->site[i].pid, rec->site[i].ip);
-		if (first[i] == CXMS_NO_PAGE) {
-			first[i] = (uint32_t)i;
-			rc = cxms_pagemap_put(&map, rec->site[i].pid, rec->site[i].ip, first[i]);
-		}
-	}
-	cxms_pagemap_fini(&map);
-	return rc;
-}
-
-static void pick_top(const struct cxms_recording *rec, const struct cxms_evidence *ev,
-		     double lines_per_free_wait, struct cxms_site_result *sum,
-		     struct cxms_basis *out)
-{
-	for (out->n_site = 0; out->n_site < CXMS_TOP_SITES; out->n_site++) {
-		size_t best = 0;
-		for (size_t i = 1; i < rec->n_site; i++)
-			if (sum[i].stall_ns > sum[best].stall_ns)
-				best = i;
-		if (rec->n_site == 0 || sum[best].stall_ns <= 0)
-			break;
-		struct cxms_site_result *s = &out->site[out->n_site];
-		*s = sum[best];
-		s->ip = rec->site[best].ip;
-		s->kind = rec->site[best].kind;
-		s->flags = rec->site[best].flags;
-		s->dram_share /= s->stall_ns;
-		s->dram_share_lo /= s->stall_ns;
-		s->dram_share_hi /= s->stall_ns;
-		s->hidden_ns = ev->wait[2 * best].hidden_ps[CXMS_SPAN_MID] / (double)CXMS_PS_PER_NS;
-		s->mlp = s->flags & (CXMS_SITE_CARRIED | CXMS_SITE_SELF) ? 1 : lines_per_free_wait;
-		sum[best].stall_ns = 0;
-	}
-}
-
-static int top_sites(const struct cxms_recording *rec, const struct cxms_evidence *ev,
-		     double lines_per_free_wait, struct cxms_basis *out)
-{
-	struct cxms_site_result *sum = calloc(rec->n_site + 1, sizeof(*sum));
-	uint32_t *first = calloc(rec->n_site + 1, sizeof(*first));
-	int rc = sum && first ? first_sites(rec, first) : -ENOMEM;
-	for (size_t i = 0; i < ev->n_group && !rc; i++) {
-		const struct cxms_group *g = &ev->group[i];
-		struct cxms_site_result *s = &sum[first[g->site]];
-		s->dram_share += g->share.mid * g->stall_ns;
-		s->dram_share_lo += g->share.lo * g->stall_ns;
-		s->dram_share_hi += g->share.hi * g->stall_ns;
-		s->footprint_bytes += g->share.footprint_bytes;
-		s->stall_ns += g->stall_ns;
-	}
-	if (!rc)
-		pick_top(rec, ev, lines_per_free_wait, sum, out);
-	free(sum);
-	free(first);
-	return rc;
 }
 
 static double huge_ratio(const struct cxms_recording *rec)
@@ -135,7 +71,7 @@ int cxms_basis_fill(const struct cxms_recording *rec, const struct cxms_cells *c
 		out->dram_stall_ns += ev->group[i].stall_ns * ev->group[i].share.mid;
 	out->dram_stall_ns += (ev->wait_ns - ev->known_ns) * ev->floating_share[CXMS_SPAN_MID];
 	double per_wait = base->free_waits > 0 ? base->free_lines / base->free_waits : 1;
-	if (top_sites(rec, ev, per_wait, out))
+	if (cxms_top_sites(rec, ev, per_wait, out))
 		return cxms_fail(err, ENOMEM, "out of memory");
 	return 0;
 }
@@ -207,8 +143,10 @@ void cxms_basis_assumed(struct cxms_result *out)
 		 false},
 		{"model.latency_spread", "5 %", "how far a latency measured once holds for a run",
 		 false},
-		{"model.kernel_memory_ratio", "0.5",
-		 "share of kernel time that waits for user pages; widens the upper bound only",
+		{"model.kernel_copy_ratio", "0.1",
+		 "share of the kernel time beside first touches that waits for the program's "
+		 "pages; "
+		 "0 to 0.5 in the interval",
 		 false},
 	};
 	static_assert(sizeof(table) / sizeof(table[0]) <= CXMS_MODEL_ASSUMED, "room in the result");

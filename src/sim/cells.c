@@ -10,6 +10,7 @@
 
 #define MIN_SAMPLES_PER_EPOCH 400u	       /* MODELS, notation */
 #define MIN_EPOCH_NS	      (20u * 1000000u) /* MODELS, notation */
+#define TOGETHER	      1e-3	       /* bytes filled and CPU time this parallel are one */
 #define MAX_EPOCHS	      100000u	       /* keeps a mistyped --epoch from eating the memory */
 #define MAX_CELLS	      1000000u	       /* about 0.5 KiB each while a split is evaluated */
 
@@ -166,6 +167,34 @@ static int spread_runs(const struct cxms_recording *rec, struct cxms_cells *c)
 	return 0;
 }
 
+/*
+ * Kernel time of first touches: the least squares of kernel_ns = a x bytes filled + b x cpu_ns over
+ * the cells tell them from the rest of the kernel's work; where both always come together, all of
+ * it is theirs.
+ */
+static void explain_kernel(const struct cxms_recording *rec, struct cxms_cells *c)
+{
+	double ff = 0, ft = 0, tt = 0, kf = 0, kt = 0;
+	for (size_t i = 0; i < rec->n_fault; i++) {
+		const struct cxms_rec_fault *f = &rec->fault[i];
+		c->cell[cxms_cells_at(c, f->thread, f->time_ns)].filled_bytes +=
+			(double)cxms_pages_at(rec->pages, f->page)->bytes;
+	}
+	for (size_t i = 0; i < c->n; i++) {
+		const struct cxms_cell *v = &c->cell[i];
+		ff += v->filled_bytes * v->filled_bytes;
+		ft += v->filled_bytes * v->cpu_ns;
+		tt += v->cpu_ns * v->cpu_ns;
+		kf += v->kernel_ns * v->filled_bytes;
+		kt += v->kernel_ns * v->cpu_ns;
+	}
+	double det = ff * tt - ft * ft, a = ff > 0 ? kf / ff : 0;
+	if (det > TOGETHER * ff * tt && kt * ff > kf * ft)
+		a = fmax(0, (kf * tt - kt * ft) / det);
+	for (size_t i = 0; i < c->n; i++)
+		c->cell[i].filling_ns = fmin(c->cell[i].kernel_ns, a * c->cell[i].filled_bytes);
+}
+
 int cxms_cells_build(const struct cxms_recording *rec, uint64_t epoch_ns, struct cxms_cells *out,
 		     struct cxms_err *err)
 {
@@ -202,6 +231,7 @@ int cxms_cells_build(const struct cxms_recording *rec, uint64_t epoch_ns, struct
 	}
 	for (uint32_t t = 0; t < rec->n_thread; t++)
 		close_thread(out, t);
+	explain_kernel(rec, out);
 	index_by_epoch(out);
 	return 0;
 }

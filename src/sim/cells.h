@@ -19,6 +19,8 @@ struct cxms_cell {
 	double blocked_ns; /* alive and not on CPU */
 	double queued_ns;  /* of blocked_ns: preempted, waiting for a CPU */
 	double alive_ns;
+	double filled_bytes; /* pages that were touched first */
+	double filling_ns;   /* of kernel_ns: what those took */
 };
 
 struct cxms_cells {

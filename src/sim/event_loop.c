@@ -365,7 +365,7 @@ static struct mix mix_of(const struct cxms_demand *d, size_t n, double *part)
 {
 	struct mix m = {0};
 	for (size_t t = 0; t < n; t++) {
-		double ahead = fmin(d[t].prefetched, d[t].reads);
+		double ahead = fmin(d[t].prefetched + d[t].kernel_reads, d[t].reads);
 		double own = fmin(d[t].waits, d[t].reads - ahead);
 		part[t] = d[t].reads - ahead - own;
 		part[n + t] = ahead;

@@ -11,8 +11,10 @@
 #include "place/pagemap.h"
 #include "sim/cells.h"
 #include "sim/hw_cells.h"
+#include "sim/loops.h"
 #include "sim/recording.h"
 #include "sim/streams.h"
+#include "sim/traffic.h"
 
 /* Code within one block of this size is taken for one loop when traffic is bounded from above. */
 #define CODE_BLOCK_SHIFT 9u
@@ -192,49 +194,31 @@ struct cxms_grain cxms_grain_of(const double share[CXMS_SPAN_COUNT], const struc
 	return g;
 }
 
-/* A loop-carried wait is one line; a stream's lines follow from its rate, and are fetched ahead. */
-static void set_lines(const struct cxms_group *group, bool carried, struct cxms_grain *g)
-{
-	g->known = carried || group->lines_per_stall_ns > 0;
-	g->prefetched = g->known && !carried;
-	for (int k = 0; k < CXMS_SPAN_COUNT && g->known; k++)
-		g->lines[k] = carried ? g->waits[k]
-				      : group->lines_per_stall_ns * g->stall_ps[k] /
-						(double)CXMS_PS_PER_NS;
-}
-
-static void set_grains(const struct cxms_recording *rec, struct cxms_evidence *e)
-{
-	for (size_t i = 0; i < 2 * e->n_group; i++) {
-		const struct cxms_group *g = &e->group[i / 2];
-		const struct cxms_rec_site *site = &rec->site[g->site];
-		const double share[CXMS_SPAN_COUNT] = {g->share.lo, g->share.mid, g->share.hi};
-		e->grain[i] = cxms_grain_of(share, &e->wait[2 * g->site + i % 2]);
-		set_lines(g, site->flags & (CXMS_SITE_CARRIED | CXMS_SITE_SELF), &e->grain[i]);
-		e->grain[i].store = site->kind == CXMS_SITE_STORE || site->kind == CXMS_SITE_UPDATE;
-	}
-}
-
 /* The wait was hidden in the machine that recorded: its window counts, whatever is simulated. */
 static int set_waits(const struct cxms_recording *rec, struct cxms_evidence *e)
 {
-	double walk = (double)rec->facts.walk_ps;
+	const unsigned rob = CXMS_ASSUMED_RECORDED_ROB;
+	const double walk[2] = {(double)rec->facts.walk_ps, 0};
 	e->wait = calloc(2 * rec->n_site + 2, sizeof(*e->wait));
 	e->grain = calloc(2 * e->n_group + 2, sizeof(*e->grain));
 	if (!e->wait || !e->grain)
 		return -ENOMEM;
-	for (size_t i = 0; i < rec->n_site; i++) {
-		const struct cxms_rec_site *s = &rec->site[i];
-		bool carried = s->flags & (CXMS_SITE_CARRIED | CXMS_SITE_SELF);
-		cxms_wait_model(e->stair.mem_ps, walk, carried, s->loop_insns,
-				CXMS_ASSUMED_RECORDED_ROB, &e->wait[2 * i]);
-		cxms_wait_model(e->stair.mem_ps, 0, carried, s->loop_insns,
-				CXMS_ASSUMED_RECORDED_ROB, &e->wait[2 * i + 1]);
+	for (size_t i = 0; i < 2 * rec->n_site; i++) {
+		const struct cxms_between *work = &e->between[i / 2];
+		bool carried = rec->site[i / 2].flags & (CXMS_SITE_CARRIED | CXMS_SITE_SELF);
+		cxms_wait_model(e->stair.mem_ps, walk[i % 2], carried, work->insns, rob,
+				work->uop_ps, &e->wait[i]);
 	}
-	if (rec->hw.cells)
+	if (rec->hw.cells) {
 		cxms_hw_grains(rec, e);
-	else
-		set_grains(rec, e);
+		return 0;
+	}
+	for (size_t i = 0; i < 2 * e->n_group; i++) {
+		const struct cxms_group *g = &e->group[i / 2];
+		const double share[CXMS_SPAN_COUNT] = {g->share.lo, g->share.mid, g->share.hi};
+		e->grain[i] = cxms_grain_of(share, &e->wait[2 * g->site + i % 2]);
+		cxms_traffic_of(rec, e, g, rob, &e->grain[i]);
+	}
 	return 0;
 }
 
@@ -300,13 +284,17 @@ int cxms_evidence_build(const struct cxms_recording *rec, const struct cxms_cell
 	*out = (struct cxms_evidence){0};
 	cxms_stair_init(&out->stair, &rec->facts, llc_bytes);
 	bool hw = rec->hw.cells;
-	int rc = hw ? cxms_hw_groups(rec, out) : assign_groups(rec, out);
+	int rc = cxms_turns_find(rec, &out->turns);
+	if (!rc)
+		rc = hw ? cxms_hw_groups(rec, out) : assign_groups(rec, out);
 	if (!rc && !hw)
 		rc = judge_groups(rec, cells, out);
 	if (!rc)
 		rc = find_active(rec, cells, out);
 	if (!rc && !hw)
 		rc = cxms_streams_find(rec, out, err);
+	if (!rc)
+		rc = cxms_traffic_count(rec, out);
 	if (!rc)
 		rc = set_waits(rec, out);
 	if (rc) {
@@ -323,6 +311,8 @@ void cxms_evidence_fini(struct cxms_evidence *e)
 	free(e->grain_of_sample);
 	free(e->grain);
 	free(e->wait);
+	free(e->turns);
+	free(e->between);
 	free(e->block_of_site);
 	free(e->active_ns);
 	*e = (struct cxms_evidence){0};

@@ -10,6 +10,7 @@
 #include "core/collide.h"
 #include "core/demand.h"
 #include "core/stair.h"
+#include "core/turns.h"
 
 struct cxms_cells;
 struct cxms_err;
@@ -24,6 +25,8 @@ struct cxms_group {
 	struct cxms_share share;
 	double stall_ns;	   /* observed, with address */
 	double lines_per_stall_ns; /* of a stream; 0 = none (streams.h) */
+	double bytes_per_ns;	   /* of a stream, signed */
+	double runs_per_stall_ns;  /* executions, at most one a turn of its loop; 0 = not known */
 };
 
 /** struct cxms_grain - what a nanosecond of a group's samples on base or huge pages stands for */
@@ -31,21 +34,32 @@ struct cxms_grain {
 	double stall_ps[CXMS_SPAN_COUNT]; /* on memory */
 	double waits[CXMS_SPAN_COUNT];	  /* exposed */
 	double lines[CXMS_SPAN_COUNT];	  /* filled, when known */
+	double written[CXMS_SPAN_COUNT];  /* lines written back, when known */
 	double seen_ps;			  /* waits (middle) x L_obs */
-	bool known;			  /* lines is known: loop-carried address, or a stream */
-	bool prefetched, store;
+	bool known; /* lines is known: loop-carried address, a stream, or executions counted */
+	bool prefetched;
+	bool store; /* lines are written back as well */
+};
+
+/** struct cxms_between - the work between two misses of a site */
+struct cxms_between {
+	unsigned insns; /* 0 = in no known loop */
+	double uop_ps;	/* measured; 0 = not known */
+	double work_ns; /* of all turns of its loop, without the waits for memory; 0 = not known */
 };
 
 struct cxms_evidence {
 	struct cxms_stair stair;
 	size_t n_group;
 	struct cxms_group *group;
-	uint32_t *grain_of_sample; /* n_sample: 2 x group + huge; CXMS_NO_GRAIN: no wait, or no
-				      address */
-	struct cxms_grain *grain;  /* [group][huge] */
-	struct cxms_wait *wait;	   /* [site][huge] */
-	uint32_t *block_of_site;   /* number of the block of code a site lies in, below n_site */
-	double *active_ns;	   /* by cell: time in code that waits for memory */
+	uint32_t *grain_of_sample;    /* n_sample: 2 x group + huge; CXMS_NO_GRAIN: no wait, or no
+					 address */
+	struct cxms_grain *grain;     /* [group][huge] */
+	struct cxms_wait *wait;	      /* [site][huge] */
+	struct cxms_turns *turns;     /* [site] of the loop around it (loops.h) */
+	struct cxms_between *between; /* [site] */
+	uint32_t *block_of_site;      /* number of the block of code a site lies in, below n_site */
+	double *active_ns;	      /* by cell: time in code that waits for memory */
 	double floating_share[CXMS_SPAN_COUNT]; /* memory share of waits without address: the mean
 						   of the others */
 	double wait_ns, known_ns;		/* all memory waits; those with an address */

@@ -121,7 +121,7 @@ void cxms_hw_grains(const struct cxms_recording *rec, struct cxms_evidence *e)
 		struct cxms_wait wait;
 		bool carried = site->flags & (CXMS_SITE_CARRIED | CXMS_SITE_SELF);
 		cxms_wait_model(c->seen_ps, 0, carried, site->loop_insns, CXMS_ASSUMED_RECORDED_ROB,
-				&wait);
+				0, &wait);
 		e->grain[2 * i] = grain_of(c, (int)(g->hw % CXMS_TERM_COUNT), &wait);
 		e->grain[2 * i + 1] = e->grain[2 * i];
 	}

@@ -1,12 +1,15 @@
 #include "sim/load.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/rng.h"
+#include "base/units.h"
+#include "core/kernel.h"
 #include "sim/cells.h"
 #include "sim/evidence.h"
 #include "sim/recording.h"
@@ -28,9 +31,11 @@ static void add(struct cxms_load_cell *c, const struct cxms_grain *g, double wei
 		c->known_lines[k] += weight_ns * g->lines[k];
 		if (g->prefetched)
 			c->prefetched[k] += weight_ns * g->lines[k];
+		if (store)
+			c->written[k] += weight_ns * g->written[k];
 	}
 	c->seen_ps += weight_ns * g->seen_ps;
-	if (store)
+	if (store && !g->known)
 		c->store_waits += weight_ns * g->waits[CXMS_SPAN_MID];
 }
 
@@ -54,7 +59,7 @@ static void spread_floating(const struct cxms_recording *rec, const struct cxms_
 {
 	struct cxms_wait wait;
 	cxms_wait_model(ev->stair.mem_ps, (double)rec->facts.walk_ps, false, 0,
-			(unsigned)CXMS_ASSUMED_UNLOOPED_UOPS, &wait);
+			(unsigned)CXMS_ASSUMED_UNLOOPED_UOPS, 0, &wait);
 	const struct cxms_grain grain = cxms_grain_of(ev->floating_share, &wait);
 	for (size_t c = 0; c < cells->n; c++) {
 		if (floating_ns[c] <= 0)
@@ -71,6 +76,67 @@ static void spread_floating(const struct cxms_recording *rec, const struct cxms_
 				add(&m->at[c * m->n_target + t], &grain,
 				    floating_ns[c] * mix[t] / sum, false);
 	}
+}
+
+/* Bytes filled by first touches, cut to the time they took where that is too short for them. */
+static void add_filling(const struct cxms_recording *rec, const struct cxms_cells *cells,
+			double mem_ps, const uint32_t *target_of_page, struct cxms_load_map *m)
+{
+	for (size_t i = 0; i < rec->n_fault; i++) {
+		const struct cxms_rec_fault *f = &rec->fault[i];
+		size_t c = cxms_cells_at(cells, f->thread, f->time_ns);
+		const struct cxms_cell *cell = &cells->cell[c];
+		struct cxms_load_cell *to = &m->at[c * m->n_target + target_of_page[f->page]];
+		double bytes = (double)cxms_pages_at(rec->pages, f->page)->bytes;
+		for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
+			double in_flight = cxms_kernel_lines((enum cxms_span)k);
+			double all_ps = cell->filled_bytes / CXMS_LINE_BYTES / in_flight * mem_ps *
+					cxms_wait_spread((enum cxms_span)k);
+			double cut = fmin(1, cell->filling_ns * (double)CXMS_PS_PER_NS / all_ps);
+			double lines = cut * bytes / CXMS_LINE_BYTES;
+			to->kernel_waits[k] += lines / in_flight;
+			to->kernel_reads[k] += lines;
+			to->kernel_writes[k] += lines;
+		}
+	}
+}
+
+/* Of the lines copied, half are written: from user pages or to them. */
+static void add_copying(const struct cxms_cells *cells, double mem_ps, const double *share,
+			struct cxms_load_map *m)
+{
+	for (size_t c = 0; c < cells->n; c++) {
+		double ps = (cells->cell[c].kernel_ns - cells->cell[c].filling_ns) *
+			    (double)CXMS_PS_PER_NS;
+		for (size_t t = 0; t < m->n_target && ps > 0; t++) {
+			struct cxms_load_cell *to = &m->at[c * m->n_target + t];
+			for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
+				enum cxms_span end = (enum cxms_span)k;
+				double waits = share[t] * ps * cxms_kernel_copy_ratio(end) /
+					       (mem_ps * cxms_wait_spread(end));
+				to->kernel_waits[k] += waits;
+				to->kernel_reads[k] += waits * cxms_kernel_lines(end);
+				to->kernel_writes[k] += waits * cxms_kernel_lines(end) / 2;
+			}
+		}
+	}
+}
+
+/* Touched bytes by place, as shares; nothing known: all is local. */
+static void touched_shares(const struct cxms_recording *rec, const uint32_t *target_of_page,
+			   size_t n_target, double *share)
+{
+	double sum = 0;
+	memset(share, 0, n_target * sizeof(*share));
+	for (size_t i = 0; i < cxms_pages_count(rec->pages); i++) {
+		double bytes = (double)cxms_pages_at(rec->pages, (uint32_t)i)->bytes;
+		share[target_of_page[i]] += bytes;
+		sum += bytes;
+	}
+	for (size_t t = 0; t < n_target && sum > 0; t++)
+		share[t] /= sum;
+	if (sum <= 0)
+		share[0] = 1;
 }
 
 int cxms_load_build(const struct cxms_recording *rec, const struct cxms_cells *cells,
@@ -104,6 +170,9 @@ int cxms_load_build(const struct cxms_recording *rec, const struct cxms_cells *c
 			floating[cell] += s->weight_ns * times;
 	}
 	spread_floating(rec, cells, ev, floating, mix, out);
+	add_filling(rec, cells, ev->stair.mem_ps, target_of_page, out);
+	touched_shares(rec, target_of_page, n_target, mix);
+	add_copying(cells, ev->stair.mem_ps, mix, out);
 	free(floating);
 	free(mix);
 	return 0;

@@ -20,8 +20,12 @@ struct cxms_load_cell {
 	double known_waits[CXMS_SPAN_COUNT]; /* of the waits: those whose lines are known */
 	double known_lines[CXMS_SPAN_COUNT]; /* lines filled meanwhile */
 	double prefetched[CXMS_SPAN_COUNT];  /* of known_lines: fetched ahead, by streams */
-	double store_waits;		     /* of the waits (middle): by stores */
-	double seen_ps;			     /* sum over waits (middle) of L_obs */
+	double written[CXMS_SPAN_COUNT];     /* lines written back for known_waits */
+	double store_waits; /* of the other waits (middle): those whose lines are written back */
+	double seen_ps;	    /* sum over waits (middle) of L_obs */
+	/* the kernel's, on the program's pages: waits, lines read and lines written */
+	double kernel_waits[CXMS_SPAN_COUNT];
+	double kernel_reads[CXMS_SPAN_COUNT], kernel_writes[CXMS_SPAN_COUNT];
 };
 
 /** which samples count: all, or one seeded half (with double weight) */
@@ -39,6 +43,8 @@ enum cxms_half cxms_sample_half(size_t sample, uint64_t seed);
  * cxms_load_build() - add up the samples
  * @target_of_page: final page -> target, or any other number of a place below @n_target
  * Waits without an address follow the cell's known ones, else the thread's, else everybody's.
+ * Kernel time: pages touched first are filled where they lie; a share of the rest copies from and
+ * to user pages, each place as far as it holds touched bytes (core/kernel.h).
  * @out: reused when it has the room; 0 or -ENOMEM
  */
 int cxms_load_build(const struct cxms_recording *rec, const struct cxms_cells *cells,

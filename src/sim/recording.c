@@ -36,8 +36,11 @@ static int add_thread(struct loader *l, const struct cxms_event *ev, uint32_t pa
 			    sizeof(*rec->thread)) ||
 	    cxms_pagemap_set(&l->by_tid, ev->pid, ev->tid, (uint32_t)rec->n_thread))
 		return -ENOMEM;
-	rec->thread[rec->n_thread] = (struct cxms_rec_thread){
-		.pid = ev->pid, .tid = ev->tid, .parent = parent, .birth_ns = ev->time_ns};
+	rec->thread[rec->n_thread] = (struct cxms_rec_thread){.pid = ev->pid,
+							      .tid = ev->tid,
+							      .parent = parent,
+							      .birth_ns = ev->time_ns,
+							      .fault_page = CXMS_NO_PAGE};
 	if (rec->n_thread == 0)
 		rec->thread[0].birth_ns = 0;
 	if (ev->pid == ev->tid)
@@ -82,6 +85,7 @@ static int on_sample(struct loader *l, const struct cxms_event *ev, uint32_t thr
 		.flags = ev->sample.flags,
 		.cpu = ev->sample.cpu,
 		.weight_ns = ev->sample.weight_ns,
+		.count = ev->sample.count,
 	};
 	return count_cpu(l, ev->sample.cpu, 1, 0);
 }
@@ -91,14 +95,34 @@ static int on_run(struct loader *l, const struct cxms_event *ev, uint32_t thread
 	struct cxms_recording *rec = l->rec;
 	if (cxms_array_grow((void **)&rec->run, &rec->cap_run, rec->n_run + 1, sizeof(*rec->run)))
 		return -ENOMEM;
-	rec->run[rec->n_run++] =
-		(struct cxms_rec_run){.thread = thread,
-				      .preempted = ev->run.end == CXMS_RUN_PREEMPTED,
-				      .start_ns = ev->time_ns,
-				      .dur_ns = ev->run.dur_ns};
+	rec->run[rec->n_run++] = (struct cxms_rec_run){
+		.thread = thread,
+		.cpu = ev->run.cpu,
+		.waited = ev->run.waited < CXMS_WAIT_END ? ev->run.waited : CXMS_WAIT_UNKNOWN,
+		.preempted = ev->run.end == CXMS_RUN_PREEMPTED,
+		.start_ns = ev->time_ns,
+		.dur_ns = ev->run.dur_ns};
 	rec->thread[thread].run_ns += ev->run.dur_ns;
 	if (ev->time_ns + ev->run.dur_ns > l->last_ns)
 		l->last_ns = ev->time_ns + ev->run.dur_ns;
+	return 0;
+}
+
+/* A read of a fresh page and then a write to it are two faults, of which the second fills it. */
+static int on_fault(struct loader *l, const struct cxms_event *ev)
+{
+	struct cxms_recording *rec = l->rec;
+	uint32_t thread = cxms_pagemap_get(&l->by_tid, ev->pid, ev->tid);
+	uint32_t page = cxms_pages_last(rec->pages);
+	if (thread == CXMS_NO_PAGE || page == CXMS_NO_PAGE ||
+	    rec->thread[thread].fault_page == page)
+		return 0;
+	if (cxms_array_grow((void **)&rec->fault, &rec->cap_fault, rec->n_fault + 1,
+			    sizeof(*rec->fault)))
+		return -ENOMEM;
+	rec->thread[thread].fault_page = page;
+	rec->fault[rec->n_fault++] =
+		(struct cxms_rec_fault){.time_ns = ev->time_ns, .thread = thread, .page = page};
 	return 0;
 }
 
@@ -116,7 +140,14 @@ static int on_site(struct loader *l, const struct cxms_event *ev)
 					       .pid = ev->pid,
 					       .flags = ev->site.flags,
 					       .loop_insns = ev->site.loop_insns,
-					       .kind = ev->site.kind};
+					       .kind = ev->site.kind,
+					       .loop_ip = ev->site.loop_ip,
+					       .count_reg = ev->site.count_reg,
+					       .base = ev->site.base,
+					       .index = ev->site.index,
+					       .scale = ev->site.scale,
+					       .disp = ev->site.disp,
+					       .step = ev->site.step};
 	return 0;
 }
 
@@ -218,6 +249,9 @@ static int load_event(struct loader *l, const struct cxms_event *ev, struct cxms
 	case CXMS_EV_COUNT:
 		rc = on_count(l, ev);
 		break;
+	case CXMS_EV_FAULT:
+		rc = on_fault(l, ev);
+		break;
 	case CXMS_EV_SITE:
 		rc = on_site(l, ev);
 		break;
@@ -291,6 +325,8 @@ static int settle_pages(struct cxms_recording *rec, struct cxms_err *err)
 	for (size_t i = 0; i < rec->hw.n_mem; i++)
 		if (rec->hw.mem[i].page < n)
 			rec->hw.mem[i].page = remap[rec->hw.mem[i].page];
+	for (size_t i = 0; i < rec->n_fault; i++)
+		rec->fault[i].page = remap[rec->fault[i].page];
 	return 0;
 }
 
@@ -347,10 +383,30 @@ void cxms_recording_fini(struct cxms_recording *rec)
 	free(rec->thread);
 	free(rec->run);
 	free(rec->sample);
+	free(rec->fault);
 	free(rec->site);
 	cxms_pages_free(rec->pages);
 	cxms_hw_fini(&rec->hw);
 	*rec = (struct cxms_recording){0};
+}
+
+uint32_t *cxms_rec_by_thread(const struct cxms_recording *rec)
+{
+	size_t *first = calloc(rec->n_thread + 1, sizeof(*first));
+	uint32_t *order = malloc((rec->n_sample + 1) * sizeof(*order));
+	if (!first || !order) {
+		free(first);
+		free(order);
+		return NULL;
+	}
+	for (size_t i = 0; i < rec->n_sample; i++)
+		first[rec->sample[i].thread + 1]++;
+	for (size_t t = 1; t < rec->n_thread; t++)
+		first[t] += first[t - 1];
+	for (size_t i = 0; i < rec->n_sample; i++)
+		order[first[rec->sample[i].thread]++] = (uint32_t)i;
+	free(first);
+	return order;
 }
 
 bool cxms_rec_is_wait(const struct cxms_recording *rec, const struct cxms_rec_sample *s)

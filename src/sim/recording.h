@@ -20,13 +20,21 @@ struct cxms_trace_reader;
 struct cxms_rec_thread {
 	uint32_t pid, tid, parent; /* parent: index or CXMS_NO_THREAD */
 	uint64_t birth_ns, exit_ns;
-	uint64_t run_ns; /* on CPU, from slices */
+	uint64_t run_ns;     /* on CPU, from slices */
+	uint32_t fault_page; /* of its last fault */
 	bool exited;
 };
 struct cxms_rec_run {
 	uint32_t thread;
+	uint16_t cpu;
+	uint8_t waited; /* enum cxms_wait_kind */
 	bool preempted; /* left the CPU while it could have gone on */
 	uint64_t start_ns, dur_ns;
+};
+/** struct cxms_rec_fault - a page was filled with zeros, or from another page */
+struct cxms_rec_fault {
+	uint64_t time_ns;
+	uint32_t thread, page;
 };
 /** struct cxms_rec_sample - weight already scaled for loss */
 struct cxms_rec_sample {
@@ -34,12 +42,15 @@ struct cxms_rec_sample {
 	uint32_t thread, site, page;
 	uint16_t flags, cpu;
 	double weight_ns;
+	uint64_t count; /* of the site's counting register, with CXMS_SAMPLE_COUNT */
 };
 struct cxms_rec_site {
-	uint64_t ip;
+	uint64_t ip, loop_ip;
 	uint32_t pid;
 	uint16_t flags, loop_insns;
 	uint8_t kind;
+	uint8_t count_reg, base, index, scale; /* as in struct cxms_site */
+	int64_t disp, step;
 };
 
 struct cxms_recording {
@@ -53,6 +64,8 @@ struct cxms_recording {
 	size_t n_run, cap_run;
 	struct cxms_rec_sample *sample;
 	size_t n_sample, cap_sample;
+	struct cxms_rec_fault *fault;
+	size_t n_fault, cap_fault;
 	struct cxms_rec_site *site;
 	size_t n_site, cap_site;
 	uint64_t lost_samples, lost_faults;
@@ -64,6 +77,9 @@ struct cxms_recording {
 int cxms_recording_load(struct cxms_trace_reader *r, struct cxms_recording *out,
 			struct cxms_err *err);
 void cxms_recording_fini(struct cxms_recording *rec);
+/** cxms_rec_by_thread() - the samples by thread, then in their order; NULL: out of memory. free()
+ */
+uint32_t *cxms_rec_by_thread(const struct cxms_recording *rec);
 /** does the sample show a thread that waited for memory (address known or not)? */
 bool cxms_rec_is_wait(const struct cxms_recording *rec, const struct cxms_rec_sample *s);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/pool.h"
@@ -17,6 +18,7 @@
 #include "sim/recording.h"
 #include "sim/solve.h"
 #include "sim/split.h"
+#include "sim/xhosts.h"
 #include "sim/xreplay.h"
 #include "topo/topo.h"
 #include "trace/trace.h"
@@ -214,27 +216,51 @@ static int evaluate(struct replay *r, struct cxms_err *err)
 	return rc ? rc : fill_basis(r, err);
 }
 
-static void count_key(void *arg, const struct cxms_ignored *key)
+/* Keys of the topologies, each counted once however many of them state it. */
+struct key_set {
+	size_t n, cap;
+	const char **key;
+	bool failed;
+};
+
+static void add_key(struct key_set *s, const char *key)
 {
-	(void)key;
-	++*(size_t *)arg;
+	void *list = s->key;
+	for (size_t i = 0; i < s->n; i++)
+		if (!strcmp(s->key[i], key))
+			return;
+	if (cxms_array_grow(&list, &s->cap, s->n + 1, sizeof(*s->key)) < 0) {
+		s->failed = true;
+		return;
+	}
+	s->key = list;
+	s->key[s->n++] = key;
 }
 
-static void judge_topologies(const struct cxms_replay_cfg *cfg, enum cxms_topo_source source,
-			     struct cxms_warnings *out)
+static void add_ignored(void *arg, const struct cxms_ignored *key)
+{
+	add_key(arg, key->key);
+}
+
+static int judge_topologies(const struct cxms_replay_cfg *cfg, enum cxms_topo_source source,
+			    struct cxms_warnings *out, struct cxms_err *err)
 {
 	bool exact = source == CXMS_TOPO_FOR_EXACT;
-	size_t assumed = 0, ignored = 0;
+	struct key_set assumed = {0}, ignored = {0};
 	for (size_t i = 0; i < cfg->n_topo; i++) {
 		for (size_t k = 0; k < cfg->topo[i]->n_assumed; k++)
-			assumed += exact || !cfg->topo[i]->assumed[k].exact_only;
-		cxms_topo_ignored(cfg->topo[i], source, count_key, &ignored);
+			if (exact || !cfg->topo[i]->assumed[k].exact_only)
+				add_key(&assumed, cfg->topo[i]->assumed[k].key);
+		cxms_topo_ignored(cfg->topo[i], source, add_ignored, &ignored);
 	}
-	if (ignored)
-		cxms_warn(out, CXMS_W_IGNORED_KEYS, "%zu topology keys were not used", ignored);
-	if (assumed)
+	if (ignored.n)
+		cxms_warn(out, CXMS_W_IGNORED_KEYS, "%zu topology keys were not used", ignored.n);
+	if (assumed.n)
 		cxms_warn(out, CXMS_W_ASSUMED_FIGURES, "%zu figures were not in the topology",
-			  assumed);
+			  assumed.n);
+	free(assumed.key);
+	free(ignored.key);
+	return assumed.failed || ignored.failed ? cxms_fail(err, ENOMEM, "out of memory") : 0;
 }
 
 static int fill_result(struct replay *r, const struct cxms_trace_head *head, struct cxms_err *err)
@@ -327,7 +353,9 @@ static int replay_sampled(const struct cxms_host_trace *host, size_t n,
 		cxms_basis_assumed(r.result);
 		assume_moves(r.result);
 		cxms_hw_assumed(&r.subject[0].rec, r.result);
-		judge_topologies(cfg, CXMS_TOPO_FOR_SAMPLED, &r.result->warnings);
+		rc = judge_topologies(cfg, CXMS_TOPO_FOR_SAMPLED, &r.result->warnings, err);
+	}
+	if (!rc) {
 		r.result->basis = r.subject[0].basis;
 		for (size_t k = 0; k < n; k++) {
 			cxms_basis_judge(&r.subject[k].rec, &r.subject[k].basis,
@@ -343,15 +371,23 @@ static int replay_sampled(const struct cxms_host_trace *host, size_t n,
 	return rc;
 }
 
-static int replay_exact(struct cxms_trace_reader *reader, const struct cxms_replay_cfg *cfg,
-			struct cxms_result **out, struct cxms_err *err)
+/* One recording, or those of several hosts. */
+static int replay_exact(const struct cxms_host_trace *host, size_t n,
+			const struct cxms_replay_cfg *cfg, struct cxms_result **out,
+			struct cxms_err *err)
 {
 	struct cxms_result *r = calloc(1, sizeof(*r));
-	int rc = r ? cxms_xreplay_run(cfg, reader, r, err)
-		   : cxms_fail(err, ENOMEM, "out of memory for the result");
+	int rc = 0;
+	if (!r)
+		rc = cxms_fail(err, ENOMEM, "out of memory for the result");
+	else if (n > 1)
+		rc = cxms_xhosts_run(cfg, host, n, r, err);
+	else
+		rc = cxms_xreplay_run(cfg, host->reader, r, err);
 	cxms_log_progress_end(cfg->log);
+	if (!rc)
+		rc = judge_topologies(cfg, CXMS_TOPO_FOR_EXACT, &r->warnings, err);
 	if (!rc) {
-		judge_topologies(cfg, CXMS_TOPO_FOR_EXACT, &r->warnings);
 		if (r->status == CXMS_STATUS_CUT)
 			cxms_warn(&r->warnings, CXMS_W_CUT_TRACE, "the recording is cut");
 		*out = r;
@@ -369,6 +405,21 @@ static int refuse_epoch(struct cxms_err *err)
 		"every request and is replayed one by one; leave the option out");
 }
 
+static bool is_exact(const struct cxms_host_trace *host)
+{
+	return cxms_trace_reader_head(host->reader)->facts.source_caps & CXMS_SRC_EXACT;
+}
+
+static int replay_any(const struct cxms_host_trace *host, size_t n,
+		      const struct cxms_replay_cfg *cfg, struct cxms_result **out,
+		      struct cxms_err *err)
+{
+	if (!is_exact(host))
+		return replay_sampled(host, n, cfg, out, err);
+	return cfg->engine == CXMS_ENGINE_EPOCH ? refuse_epoch(err)
+						: replay_exact(host, n, cfg, out, err);
+}
+
 int cxms_replay(struct cxms_trace_reader *reader, const struct cxms_replay_cfg *cfg,
 		struct cxms_result **out, struct cxms_err *err)
 {
@@ -376,10 +427,7 @@ int cxms_replay(struct cxms_trace_reader *reader, const struct cxms_replay_cfg *
 	int rc = check_policies(cfg, err);
 	if (rc)
 		return rc;
-	if (cxms_trace_reader_head(reader)->facts.source_caps & CXMS_SRC_EXACT)
-		return cfg->engine == CXMS_ENGINE_EPOCH ? refuse_epoch(err)
-							: replay_exact(reader, cfg, out, err);
-	return replay_sampled(&only, 1, cfg, out, err);
+	return replay_any(&only, 1, cfg, out, err);
 }
 
 /* Where a topology gives hosts shares of their own, it knows them by name. */
@@ -420,12 +468,11 @@ static int check_hosts(const struct cxms_host_trace *host, size_t n,
 						 "'%s'; name it there, or rename the host",
 						 cfg->topo[i]->file, host[k].name);
 		}
-		if (cxms_trace_reader_head(host[k].reader)->facts.source_caps & CXMS_SRC_EXACT)
-			return cxms_fail(
-				err, ENOTSUP,
-				"the recording of host '%s' is of source exact, whose replay has "
-				"one host; record it with another source",
-				host[k].name);
+		if (is_exact(&host[k]) != is_exact(&host[0]))
+			return cxms_fail(err, ENOTSUP,
+					 "the recordings of hosts '%s' and '%s' are not both of "
+					 "source exact; hosts are all of it, or none",
+					 host[0].name, host[k].name);
 	}
 	return 0;
 }
@@ -437,5 +484,5 @@ int cxms_replay_hosts(const struct cxms_host_trace *host, size_t n,
 	int rc = check_policies(cfg, err);
 	if (!rc)
 		rc = check_hosts(host, n, cfg, err);
-	return rc ? rc : replay_sampled(host, n, cfg, out, err);
+	return rc ? rc : replay_any(host, n, cfg, out, err);
 }

@@ -54,7 +54,8 @@ struct cxms_host_trace {
  * @host: @n >= 1 of them; all share the switches and memdevs of the topology
  * Figures of the result that belong to one recording are those of the first.
  * Return: as cxms_replay(); also -EINVAL (two hosts of one name, a name that the topology does not
- * know where it names hosts), -ENOTSUP (a recording of source exact)
+ * know where it names hosts), -ENOTSUP (some recordings are of source exact and some are not, or
+ * one of these is sampled in time)
  */
 int cxms_replay_hosts(const struct cxms_host_trace *host, size_t n,
 		      const struct cxms_replay_cfg *cfg, struct cxms_result **out,

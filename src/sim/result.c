@@ -25,6 +25,17 @@ void cxms_result_free(struct cxms_result *r)
 	free(r);
 }
 
+const char *cxms_traffic_name(enum cxms_traffic_how how)
+{
+	static const char *const names[] = {
+		[CXMS_TRAFFIC_OPEN] = "open",
+		[CXMS_TRAFFIC_CARRIED] = "carried",
+		[CXMS_TRAFFIC_STREAM] = "stream",
+		[CXMS_TRAFFIC_COUNTED] = "counted",
+	};
+	return names[how];
+}
+
 const char *cxms_cause_name(enum cxms_cause cause)
 {
 	static const char *const names[CXMS_CAUSE_COUNT] = {
@@ -54,4 +65,16 @@ void cxms_split_set_causes(const double cause_ns[CXMS_CAUSE_COUNT], double scale
 		named += ns;
 	}
 	out->causes_ns[CXMS_CAUSE_COMPUTE] = out->time_ns - named;
+}
+
+double cxms_fairness(const struct cxms_tenant_result *tenant, size_t n)
+{
+	double sum = 0, square = 0;
+	for (size_t k = 0; k < n; k++) {
+		double contention = tenant[k].contention_ratio;
+		double progress = contention > 0 ? 1 / contention : 1;
+		sum += progress;
+		square += progress * progress;
+	}
+	return sum * sum / ((double)n * square);
 }

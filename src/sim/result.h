@@ -90,6 +90,14 @@ struct cxms_split_result {
 	bool self_check_failed;
 };
 
+/* How the lines of an instruction are known. Append only. */
+enum cxms_traffic_how {
+	CXMS_TRAFFIC_OPEN,    /* not at all: the bounds are those of the machine */
+	CXMS_TRAFFIC_CARRIED, /* its address hangs on its last value: one line a wait */
+	CXMS_TRAFFIC_STREAM,  /* its address moves evenly */
+	CXMS_TRAFFIC_COUNTED, /* turns of its loop are counted */
+};
+
 /** struct cxms_site_result - an instruction by stall, for --explain */
 struct cxms_site_result {
 	uint64_t ip;
@@ -97,9 +105,17 @@ struct cxms_site_result {
 	uint16_t flags;
 	double stall_ns; /* observed */
 	double dram_share, dram_share_lo, dram_share_hi;
-	double footprint_bytes; /* estimated from collisions, or touched bytes */
-	double hidden_ns;	/* h, midpoint */
-	double mlp;		/* lines per exposed wait, central */
+	double footprint_bytes;		  /* estimated from collisions, or touched bytes */
+	double hidden_ns;		  /* h, midpoint */
+	double mlp;			  /* lines per exposed wait, central */
+	char operand[48];		  /* "-8(%rdi,%rax,8)" */
+	uint8_t how;			  /* enum cxms_traffic_how */
+	double lines, lines_lo, lines_hi; /* filled over the run */
+	double lines_written;		  /* written back, central */
+	double bytes_per_s;		  /* of a stream while it runs, signed; else 0 */
+	char counter[32];   /* "%rax+8", what counts the turns of its loop; "" = none */
+	double turns_per_s; /* while the loop runs, of one thread; 0 = not known */
+	double turn_pairs;  /* neighbouring samples that agree on it */
 };
 
 #define CXMS_TOP_SITES	   5
@@ -154,6 +170,7 @@ struct cxms_result {
 	size_t n_topo;
 	const struct cxms_topo *const *topo; /* borrowed from the caller of the replay */
 	const struct cxms_axes *axes;	     /* of a sweep, else NULL; borrowed from the caller */
+	const char *recording; /* told where several are swept, else NULL; borrowed, as above */
 	size_t n_split;
 	struct cxms_split_result *split; /* topology-major, then policy, then split order asked */
 	struct cxms_basis basis;
@@ -166,12 +183,17 @@ struct cxms_result {
 void cxms_result_free(struct cxms_result *r);
 /** frees the arrays of a row */
 void cxms_split_result_fini(struct cxms_split_result *s);
+/** cxms_fairness() - Jain's index of time alone / time in company; @n >= 1
+ * Source: Jain, Chiu, Hawe, DEC-TR-301 (1984) */
+double cxms_fairness(const struct cxms_tenant_result *tenant, size_t n);
 /**
  * cxms_split_set_causes() - @cause_ns times @scale, in whole nanoseconds that sum to out->time_ns
  * Compute takes the remainder, whatever @cause_ns has for it.
  */
 void cxms_split_set_causes(const double cause_ns[CXMS_CAUSE_COUNT], double scale,
 			   struct cxms_split_result *out);
+/** "carried" and so on */
+const char *cxms_traffic_name(enum cxms_traffic_how how);
 /** "cxl_latency" and so on: the names of the JSON */
 const char *cxms_cause_name(enum cxms_cause cause);
 

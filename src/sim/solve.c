@@ -23,7 +23,7 @@
 
 /* Sums over the targets of a thread. */
 struct sums {
-	double change, demand, all;
+	double change, demand, all, kernel;
 };
 
 /* One server's last point of its secant, and the slope found last: what is asked against the wait.
@@ -131,15 +131,16 @@ static void add_target(const struct cxms_solve_thread *th, size_t t, double late
 	const struct cxms_demand *d = &th->demand[t];
 	double fill = latency + th->walk_ps;
 	sum->change += larger(0, d->stall_ps + d->waits * (latency - th->mem_ps)) - d->stall_ps;
-	sum->demand += (d->reads - d->prefetched) * fill;
-	sum->all += d->reads * fill;
+	sum->demand += (d->reads - d->kernel_reads - d->prefetched) * fill;
+	sum->all += (d->reads - d->kernel_reads) * fill;
+	sum->kernel += d->kernel_waits * latency;
 }
 
 static void set_time(struct cxms_solve_thread *th, const struct sums *sum)
 {
 	double by_latency = th->cpu_ps + sum->change;
-	double by_misses =
-		th->kernel_ps + larger(sum->demand / th->demand_limit, sum->all / th->all_limit);
+	double by_misses = th->kernel_ps + sum->kernel +
+			   larger(sum->demand / th->demand_limit, sum->all / th->all_limit);
 	th->new_cpu_ps = larger(by_latency, by_misses);
 	th->bound_ps = th->new_cpu_ps - by_latency;
 }

@@ -11,12 +11,14 @@ struct cxms_demand {
 	double stall_ps, waits; /* S, n */
 	double prefetched;	/* of reads: fetched ahead of demand */
 	double reads, writes;	/* lines filled; lines written back */
+	/* of waits and of reads: the kernel's, on the program's pages; none of prefetched */
+	double kernel_waits, kernel_reads;
 };
 
 /** struct cxms_solve_thread - one thread in the epoch; arrays by target */
 struct cxms_solve_thread {
 	double cpu_ps;	  /* T */
-	double kernel_ps; /* of T: never bounded by user traffic */
+	double kernel_ps; /* of T, but for kernel_waits: never bounded by user traffic */
 	double wall_ps;	  /* length of the epoch */
 	double walk_ps;	  /* mean page walk beside each fill */
 	double mem_ps;	  /* L_mem that the waits were judged with */
@@ -56,7 +58,8 @@ void cxms_solve_room_free(struct cxms_solve_room *r);
  * cxms_solve_epoch() - the waits at which every server's wait is that of its load
  * Formula: MODELS, closed loop. S' = max(0, S + n (L - L_mem)) for each target;
  *   T' = max(T + sum(S' - S), kernel + sum(R_demand (L + walk))/demand_limit,
- *   kernel + sum(R (L + walk))/all_limit); load = R/(wall - T + T').
+ *   kernel + sum(R (L + walk))/all_limit); load = R/(wall - T + T'). The kernel's own reads are
+ *   bounded by its waits: they are not in these sums, and kernel = kernel_ps + sum(n_kernel L).
  * All servers step at once, each along its own secant, while the steps shrink; else Gauss-Seidel,
  * each server by bracketing with the others fixed, until they do.
  * Starting points: the waits given; where several servers are over half busy the saturated start

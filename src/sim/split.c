@@ -7,7 +7,6 @@
 
 #include "base/err.h"
 #include "base/units.h"
-#include "sim/cells.h"
 #include "sim/loads.h"
 #include "sim/misses.h"
 #include "sim/recording.h"
@@ -16,8 +15,6 @@
 /* Two-sided 90 % of a normal distribution; one-sided 90 % of no event seen of a Poisson count. */
 #define Z90	     1.645
 #define POISSON_NONE 2.303
-/* Share of kernel time that may wait for user pages (zeroing, copying), for the upper bound. */
-#define CXMS_ASSUMED_KERNEL_MEMORY_RATIO 0.5
 
 void cxms_stage_init(struct cxms_stage *out)
 {
@@ -172,33 +169,15 @@ static double unseen_half_width(const struct cxms_stage *s, const struct cxms_pl
 	return POISSON_NONE * steepest / (double)s->rec->n_sample;
 }
 
-/* Kernel work on CXL pages is not modelled: it may lengthen by the latency ratio. */
-static double kernel_bound(const struct cxms_stage *s, const struct cxms_placement *p,
-			   const struct cxms_world *w)
-{
-	double cpu = 0, kernel = 0, cxl = 0;
-	for (size_t c = 0; c < s->cells->n; c++) {
-		cpu += s->cells->cell[c].cpu_ns;
-		kernel += s->cells->cell[c].kernel_ns;
-	}
-	if (cpu <= 0 || kernel < CXMS_KERNEL_RATIO * cpu)
-		return 0;
-	for (size_t t = 1; t < s->fabric->n_shown; t++)
-		cxl = fmax(cxl, latency_on(s->fabric, w, t) / w->target[0].latency_ps - 1);
-	return CXMS_ASSUMED_KERNEL_MEMORY_RATIO * kernel / cpu * (1 - p->local_pct / 100) *
-	       fmax(0, cxl);
-}
-
 static struct judged judge(const struct cxms_stage *s, const struct cxms_placement *p,
 			   const struct cxms_world *w, double error, struct slow r)
 {
 	double sampling = hypot(Z90 * error * (r.mid - 1), unseen_half_width(s, p, w));
-	double hi = r.hi + kernel_bound(s, p, w);
 	return (struct judged){.mid = r.mid,
 			       .lo = fmax(0, r.mid - hypot(r.mid - r.lo, sampling)),
-			       .hi = r.mid + hypot(hi - r.mid, sampling),
+			       .hi = r.mid + hypot(r.hi - r.mid, sampling),
 			       .sampling = sampling,
-			       .model = (hi - r.lo) / 2};
+			       .model = (r.hi - r.lo) / 2};
 }
 
 static void part_fini(struct part *p, int half)

@@ -233,7 +233,6 @@ static void set_binding(struct cxms_split_result *out)
 
 static void set_tenants(const struct row *r, struct cxms_split_result *out)
 {
-	double sum = 0, square = 0;
 	for (size_t k = 0; k < r->n; k++) {
 		const struct part *p = &r->part[k];
 		out->tenant[out->n_tenant++] =
@@ -244,12 +243,8 @@ static void set_tenants(const struct row *r, struct cxms_split_result *out)
 						    .alone_slowdown = p->alone,
 						    .contention_ratio = p->contention,
 						    .time_ns = (uint64_t)llround(p->time_ns)};
-		double progress = p->contention > 0 ? 1 / p->contention : 1;
-		sum += progress;
-		square += progress * progress;
 	}
-	/* Source: Jain, Chiu, Hawe, DEC-TR-301 (1984) */
-	out->fairness = sum * sum / ((double)r->n * square);
+	out->fairness = cxms_fairness(out->tenant, out->n_tenant);
 }
 
 void cxms_row_fill(const struct row *r, struct cxms_split_result *out)

@@ -25,7 +25,7 @@ struct stream {
 struct search {
 	const struct cxms_recording *rec;
 	struct cxms_evidence *ev;
-	struct cxms_stream_point *point; /* by group, in time order */
+	struct cxms_stream_point *point; /* by group, then thread, in time order */
 	size_t *first;			 /* n_group + 2 */
 	double *work, max_gap_ns;
 	double *block_ns; /* by number of the block, see block_of_site */
@@ -55,8 +55,11 @@ static int gather_points(struct search *s)
 	s->point = malloc((rec->n_sample + 1) * sizeof(*s->point));
 	s->work = malloc(CXMS_STREAM_MAX_PAIRS * sizeof(*s->work));
 	s->stream = calloc(s->ev->n_group + 1, sizeof(*s->stream));
-	if (!s->first || !s->point || !s->work || !s->stream)
+	uint32_t *order = cxms_rec_by_thread(rec);
+	if (!s->first || !s->point || !s->work || !s->stream || !order) {
+		free(order);
 		return -ENOMEM;
+	}
 	for (size_t i = 0; i < rec->n_sample; i++) {
 		weight += rec->sample[i].weight_ns;
 		if (s->ev->grain_of_sample[i] != CXMS_NO_GRAIN)
@@ -65,14 +68,14 @@ static int gather_points(struct search *s)
 	for (size_t g = 2; g < s->ev->n_group + 2; g++)
 		s->first[g] += s->first[g - 1];
 	for (size_t i = 0; i < rec->n_sample; i++) {
-		const struct cxms_rec_sample *from = &rec->sample[i];
-		if (s->ev->grain_of_sample[i] == CXMS_NO_GRAIN)
+		const struct cxms_rec_sample *from = &rec->sample[order[i]];
+		uint32_t grain = s->ev->grain_of_sample[order[i]];
+		if (grain == CXMS_NO_GRAIN)
 			continue;
-		s->point[s->first[s->ev->grain_of_sample[i] / 2 + 1]++] =
-			(struct cxms_stream_point){.time_ns = from->time_ns,
-						   .addr = from->addr,
-						   .thread = from->thread};
+		s->point[s->first[grain / 2 + 1]++] = (struct cxms_stream_point){
+			.time_ns = from->time_ns, .addr = from->addr, .thread = from->thread};
 	}
+	free(order);
 	if (rec->n_sample)
 		s->max_gap_ns = MAX_GAP_PERIODS * weight / (double)rec->n_sample;
 	return 0;
@@ -128,10 +131,13 @@ static void spread_lines(struct search *s)
 				waited += s->ev->group[s->stream[m].group].stall_ns;
 		double lines = cxms_stream_lines_per_ns(&s->stream[l].fit) *
 			       s->block_ns[s->ev->block_of_site[g->site]];
-		for (size_t m = 0; m < s->n_stream; m++)
-			if (s->stream[m].leader == l)
-				s->ev->group[s->stream[m].group].lines_per_stall_ns =
-					lines / waited;
+		for (size_t m = 0; m < s->n_stream; m++) {
+			struct cxms_group *copy = &s->ev->group[s->stream[m].group];
+			if (s->stream[m].leader != l)
+				continue;
+			copy->lines_per_stall_ns = lines / waited;
+			copy->bytes_per_ns = s->stream[l].fit.bytes_per_ns;
+		}
 	}
 }
 

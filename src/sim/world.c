@@ -137,6 +137,12 @@ static void add_share(struct cxms_load_cell *to, const struct cxms_load_cell *fr
 		to->known_waits[k] += share * from->known_waits[k];
 		to->known_lines[k] += share * from->known_lines[k];
 		to->prefetched[k] += share * from->prefetched[k];
+		to->written[k] += share * from->written[k];
+	}
+	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
+		to->kernel_waits[k] += share * from->kernel_waits[k];
+		to->kernel_reads[k] += share * from->kernel_reads[k];
+		to->kernel_writes[k] += share * from->kernel_writes[k];
 	}
 	to->store_waits += share * from->store_waits;
 	to->seen_ps += share * from->seen_ps;
@@ -181,6 +187,27 @@ static const struct cxms_load_cell *by_target(const struct scene *s,
 	return s->folded;
 }
 
+/*
+ * The kernel's waits on the program's pages. They are part of the kernel's time, which its lines do
+ * not bound: what it keeps in flight is in its waits.
+ */
+static void kernel_demand(const struct scene *s, const struct cxms_load_cell *l,
+			  struct cxms_solve_thread *th, struct cxms_demand *out)
+{
+	double stall_ps = 0;
+	for (size_t t = 0; t < s->fabric->n_host_target; t++) {
+		double waits = l[t].kernel_waits[s->span];
+		out[t].kernel_waits = waits;
+		out[t].waits += waits;
+		out[t].stall_ps += waits * th->mem_ps;
+		out[t].reads += l[t].kernel_reads[s->span];
+		out[t].kernel_reads = l[t].kernel_reads[s->span];
+		out[t].writes += l[t].kernel_writes[s->span];
+		stall_ps += waits * th->mem_ps;
+	}
+	th->kernel_ps = fmax(0, th->kernel_ps - stall_ps);
+}
+
 /* Demand of one cell at the span's end; halves of the samples may overshoot the cell's time: cut.
  */
 static void cell_demand(const struct scene *s, struct tenant *tn, size_t cell,
@@ -209,14 +236,13 @@ static void cell_demand(const struct scene *s, struct tenant *tn, size_t cell,
 	for (size_t t = 0; t < n_target; t++) {
 		double own_free = fmax(0, l[t].waits[s->span] - l[t].known_waits[s->span]);
 		double share = free_waits > 0 ? own_free / free_waits : 0;
-		double stores = l[t].waits[CXMS_SPAN_MID] > 0
-					? l[t].store_waits / l[t].waits[CXMS_SPAN_MID]
-					: 0;
+		double mid_free = l[t].waits[CXMS_SPAN_MID] - l[t].known_waits[CXMS_SPAN_MID];
+		double stores = mid_free > 0 ? fmin(1, l[t].store_waits / mid_free) : 0;
 		out[t].stall_ps = cut * l[t].stall_ps[s->span];
 		out[t].waits = cut * l[t].waits[s->span];
 		out[t].reads = cut * (l[t].known_lines[s->span] + free_lines * share);
 		out[t].prefetched = cut * l[t].prefetched[s->span];
-		out[t].writes = out[t].reads * stores;
+		out[t].writes = cut * (l[t].written[s->span] + free_lines * share * stores);
 	}
 	set_limits(s, traffic.seen_ps, th, out);
 	if (s->span == CXMS_SPAN_MID && tn->left >= 1) { /* not what is left of an epoch again */
@@ -226,6 +252,7 @@ static void cell_demand(const struct scene *s, struct tenant *tn, size_t cell,
 		for (size_t t = 0; t < n_target; t++)
 			tn->got += out[t].reads;
 	}
+	kernel_demand(s, l, th, out);
 }
 
 static double wall_ns(const struct tenant *tn)
@@ -292,13 +319,15 @@ static void attribute(const struct scene *s, const struct tenant *tn,
 		const struct cxms_demand *d = &th->demand[first + t];
 		const struct cxms_fabric_target *target = &s->fabric->target[first + t];
 		double latency = s->solve.latency_ps[first + t];
-		double stall = stall_ps(th, d, latency);
+		double stall = stall_ps(th, d, latency), waits = d->waits - d->kernel_waits;
+		stall = fmax(0, stall - d->kernel_waits * latency);
+		cause[CXMS_CAUSE_KERNEL] += d->kernel_waits * (latency - th->mem_ps) / PS_PER_NS;
 		if (t == 0) {
 			cause[CXMS_CAUSE_LOCAL] += stall / PS_PER_NS;
 			continue;
 		}
-		double queue = fmin(stall, d->waits * (latency - target->idle_ps));
-		double hops = fmin(stall - queue, d->waits * target->switch_ps);
+		double queue = fmin(stall, waits * (latency - target->idle_ps));
+		double hops = fmin(stall - queue, waits * target->switch_ps);
 		cause[CXMS_CAUSE_CXL_BANDWIDTH] += queue / PS_PER_NS;
 		cause[CXMS_CAUSE_SWITCH] += hops / PS_PER_NS;
 		cause[CXMS_CAUSE_CXL_LATENCY] += (stall - queue - hops) / PS_PER_NS;
@@ -329,7 +358,7 @@ static void add_targets(const struct scene *s, const struct tenant *tn,
 		w->latency_ps += part * d->reads * latency;
 		w->utilization += part * d->reads * s->solve.utilization[at];
 		w->stall_ns += part * stall_ps(th, d, latency) / PS_PER_NS;
-		tn->world->exposed_waits += part * d->waits;
+		tn->world->exposed_waits += part * (d->waits - d->kernel_waits);
 	}
 }
 

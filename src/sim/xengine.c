@@ -26,6 +26,7 @@ void cxms_xengine_host(const struct cxms_topo *topo, uint64_t walk_ps, struct cx
 					.store_queue = h->store_queue,
 					.l1d_mshrs = h->l1d_mshrs,
 					.l2_mshrs = h->l2_mshrs,
+					.split = !h->uops_fused,
 					.fetch_lines = !h->fetch_decoded,
 					.store_tso = h->store_tso,
 					.has_l2 = h->l2.present,
@@ -45,12 +46,38 @@ static struct cxms_xthread *find_thread(const struct cxms_xengine *e, uint32_t p
 	return NULL;
 }
 
+/* Of several hosts: pages, placement and targets are those of the program's own. */
+static void host_request(struct cxms_xengine *e, uint64_t line, enum cxms_xrequest kind,
+			 uint64_t at_ps, struct cxms_xreply *out)
+{
+	size_t h = e->space % e->n_host;
+	const struct cxms_xhost *host = &e->host[h];
+	unsigned shift = host->pages->shift;
+	uint32_t first = (uint32_t)(h * e->fabric->n_host_target), target = 0;
+	if (line != e->page_line) {
+		e->page_line = line;
+		e->page = cxms_xpages_find(host->pages, e->space / (uint32_t)e->n_host, line);
+	}
+	if (e->page < host->pages->n)
+		target = cxms_place_target(e->fabric, host->place, e->page,
+					   line & ((1ull << (shift - CXMS_XS_LINE_SHIFT)) - 1));
+	/* frames of a device go to the hosts in turn */
+	uint64_t dpa = ((uint64_t)e->page * e->n_host + h) << shift |
+		       (line << CXMS_XS_LINE_SHIFT & ((1ull << shift) - 1));
+	cxms_xlane_request(&e->lane[0], e->fabric, first + target, kind, dpa, at_ps, out);
+	out->target = target;
+}
+
 static void request(void *arg, unsigned lane, uint64_t line, enum cxms_xrequest kind,
 		    uint64_t at_ps, struct cxms_xreply *out)
 {
 	struct cxms_xengine *e = arg;
 	struct cxms_xlane *x = &e->lane[lane];
 	uint32_t target = 0;
+	if (e->n_host) {
+		host_request(e, line, kind, at_ps, out);
+		return;
+	}
 	if (line != e->page_line) {
 		e->page_line = line;
 		e->page = cxms_xpages_find(e->pages, e->space, line);
@@ -106,7 +133,10 @@ static int add_thread(struct cxms_xengine *e, uint32_t pid, uint32_t tid, uint32
 			"region of it",
 			THREADS_MAX);
 	struct cxms_xthread t = {.pid = pid, .tid = tid, .space = space};
-	int rc = cxms_window_new(&e->window, e->n_lane, &memory, &t.window, err);
+	struct cxms_window_cfg window = e->window;
+	if (e->n_host)
+		window.walk_ps = e->host[space % e->n_host].walk_ps;
+	int rc = cxms_window_new(&window, e->n_lane, &memory, &t.window, err);
 	if (rc)
 		return rc;
 	for (unsigned l = 0; l < e->n_lane && creator; l++) {
@@ -276,4 +306,15 @@ uint64_t cxms_xengine_end_ps(const struct cxms_xengine *e, unsigned lane)
 		end = t > end ? t : end;
 	}
 	return end;
+}
+
+bool cxms_xengine_on_host(const struct cxms_xengine *e, const struct cxms_xthread *t, size_t host)
+{
+	return !e->n_host || t->space % e->n_host == host;
+}
+
+double cxms_xthread_own_ps(const struct cxms_xthread *t, unsigned lane)
+{
+	uint64_t now = time_of(t, lane), away = t->begun_ps[lane] + t->blocked_ps[lane];
+	return now > away ? (double)(now - away) : 0;
 }

@@ -34,12 +34,22 @@ struct cxms_xstretch {
 	uint64_t time_ps[CXMS_LANES];
 };
 
+/** struct cxms_xhost - one of several hosts in one engine: what is its program's own */
+struct cxms_xhost {
+	struct cxms_xpages *pages;	    /* borrowed */
+	const struct cxms_placement *place; /* borrowed */
+	uint64_t walk_ps;		    /* as in window */
+};
+
 struct cxms_xengine {
 	struct cxms_fabric *fabric; /* borrowed */
 	struct cxms_window_cfg window;
 	unsigned n_lane;
 	struct cxms_xlane lane[CXMS_LANES];
-	struct cxms_xpages *pages; /* borrowed */
+	struct cxms_xpages *pages; /* borrowed; of one host */
+	/* several hosts, one lane: host of a space = space % n_host; borrowed. 0 = one host */
+	struct cxms_xhost *host;
+	size_t n_host;
 	struct cxms_xthread *thread;
 	size_t n_thread, cap_thread;
 	struct cxms_xwake *wake;
@@ -70,5 +80,9 @@ uint64_t cxms_xengine_thread_ps(const struct cxms_xengine *e, uint32_t pid, uint
 				unsigned lane);
 /** last retirement of any thread of a lane */
 uint64_t cxms_xengine_end_ps(const struct cxms_xengine *e, unsigned lane);
+/** does the thread run on that host? Always where there is one */
+bool cxms_xengine_on_host(const struct cxms_xengine *e, const struct cxms_xthread *t, size_t host);
+/** time that the thread was neither unborn nor asleep */
+double cxms_xthread_own_ps(const struct cxms_xthread *t, unsigned lane);
 
 #endif

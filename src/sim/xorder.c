@@ -55,6 +55,8 @@ struct cxms_xorder {
 	struct wake *wake;
 	size_t n_wake, cap_wake;
 	size_t kept, since_look;
+	size_t n_host; /* 0: of one, which nobody else waits for */
+	bool *ended;   /* [n_host] nothing more comes */
 };
 
 int cxms_xorder_new(struct cxms_xengine *engine, size_t n_engine, struct cxms_xorder **out,
@@ -79,6 +81,7 @@ void cxms_xorder_free(struct cxms_xorder *o)
 	free(o->log);
 	free(o->wake);
 	free(o->cursor);
+	free(o->ended);
 	free(o);
 }
 
@@ -161,6 +164,39 @@ static bool is_silent(const struct cxms_xorder *o, size_t e, size_t i)
 	       cxms_xengine_knows(&o->engine[e], l->pid, l->tid);
 }
 
+/* A sleeper goes on with another thread of its program, so it is waited for only if all sleep. */
+static uint64_t back_ps(const struct cxms_xorder *o, size_t e, size_t host)
+{
+	uint64_t awake = UINT64_MAX, asleep = UINT64_MAX;
+	bool any = false;
+	for (size_t i = 0; i < o->n_log; i++) {
+		const struct log *l = &o->log[i];
+		uint64_t *least = l->last == CXMS_XC_WAIT ? &asleep : &awake;
+		if (l->space % o->n_host != host)
+			continue;
+		if (head_of(o, e, i))
+			return UINT64_MAX;
+		any = true;
+		uint64_t t = cxms_xengine_thread_ps(&o->engine[e], l->pid, l->tid, 0);
+		if (l->last != CXMS_XC_EXIT && t < *least)
+			*least = t;
+	}
+	if (!any)
+		return 0;
+	return awake < UINT64_MAX ? awake : asleep;
+}
+
+/* The earliest time at which a program whose next steps are not known yet may come back. */
+static uint64_t first_back(const struct cxms_xorder *o, size_t e)
+{
+	uint64_t first = UINT64_MAX;
+	for (size_t h = 0; h < o->n_host; h++) {
+		uint64_t t = o->ended[h] ? UINT64_MAX : back_ps(o, e, h);
+		first = t < first ? t : first;
+	}
+	return first;
+}
+
 static int take_step(struct cxms_xorder *o, size_t e, size_t i, struct cxms_err *err)
 {
 	const struct log *l = &o->log[i];
@@ -189,7 +225,8 @@ static int take_step(struct cxms_xorder *o, size_t e, size_t i, struct cxms_err 
 /* The thread that is behind all others that may go; SIZE_MAX = none. *@limit: until when. */
 static size_t pick(const struct cxms_xorder *o, size_t e, bool wait, uint64_t *limit)
 {
-	uint64_t first = UINT64_MAX, second = UINT64_MAX, silent = UINT64_MAX;
+	uint64_t first = UINT64_MAX, second = UINT64_MAX;
+	uint64_t silent = wait ? first_back(o, e) : UINT64_MAX;
 	size_t out = SIZE_MAX;
 	for (size_t i = 0; i < o->n_log; i++) {
 		const struct log *l = &o->log[i];
@@ -355,12 +392,14 @@ static void end_image(struct cxms_xorder *o, uint32_t pid)
 			o->log[i].last = CXMS_XC_EXIT;
 }
 
-static int begin_clone(struct cxms_xorder *o, const struct cxms_xcontrol *c, struct cxms_err *err)
+static int begin_clone(struct cxms_xorder *o, uint32_t space, const struct cxms_xcontrol *c,
+		       struct cxms_err *err)
 {
 	struct log *l = log_of(o, c->pid, (uint32_t)c->a);
 	if (!l)
 		return cxms_fail(err, ENOMEM, "out of memory for a thread");
 	l->cloned = l->base + l->n == 0;
+	l->space = space;
 	l->last = 0;
 	return 0;
 }
@@ -369,8 +408,8 @@ int cxms_xorder_control(struct cxms_xorder *o, uint32_t space, const struct cxms
 			struct cxms_err *err)
 {
 	int rc = 0;
-	if (c->type == CXMS_XC_TIMED)
-		return timed(o, space, c, err);
+	if (c->type == CXMS_XC_TIMED) /* of several hosts nothing is sampled in time */
+		return o->n_host ? 0 : timed(o, space, c, err);
 	if (c->type == CXMS_XC_COUNTS || (c->type == CXMS_XC_HELLO && !c->flag))
 		end_image(o, c->pid);
 	struct log *l = log_of(o, c->pid, c->tid);
@@ -389,8 +428,33 @@ int cxms_xorder_control(struct cxms_xorder *o, uint32_t space, const struct cxms
 	if (!rc && c->type == CXMS_XC_WAKE)
 		rc = note_wake(o, space, c->a, (size_t)(l - o->log), err);
 	if (!rc && c->type == CXMS_XC_CLONE)
-		rc = begin_clone(o, c, err);
+		rc = begin_clone(o, space, c, err);
 	return rc;
+}
+
+int cxms_xorder_hosts(struct cxms_xorder *o, size_t n_host, struct cxms_err *err)
+{
+	o->ended = calloc(n_host, sizeof(*o->ended));
+	if (!o->ended)
+		return cxms_fail(err, ENOMEM, "out of memory");
+	o->n_host = n_host;
+	return 0;
+}
+
+void cxms_xorder_end_host(struct cxms_xorder *o, size_t host)
+{
+	o->ended[host] = true;
+}
+
+size_t cxms_xorder_kept(const struct cxms_xorder *o, size_t host)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < o->n_log; i++) {
+		const struct log *l = &o->log[i];
+		if (l->space % o->n_host == host)
+			kept += l->base + l->n - *cursor_of(o, 0, i);
+	}
+	return kept;
 }
 
 int cxms_xorder_finish(struct cxms_xorder *o, struct cxms_err *err)

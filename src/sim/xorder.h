@@ -21,6 +21,12 @@ int cxms_xorder_run(struct cxms_xorder *o, uint32_t space, const struct cxms_xru
 		    struct cxms_err *err);
 int cxms_xorder_control(struct cxms_xorder *o, uint32_t space, const struct cxms_xcontrol *control,
 			struct cxms_err *err);
+/** threads are those of @n_host programs, of which space % n_host is the number */
+int cxms_xorder_hosts(struct cxms_xorder *o, size_t n_host, struct cxms_err *err);
+/** nothing more comes of a host: the others need not wait for it */
+void cxms_xorder_end_host(struct cxms_xorder *o, size_t host);
+/** steps of a host that are not yet simulated */
+size_t cxms_xorder_kept(const struct cxms_xorder *o, size_t host);
 /** nothing more comes: simulates the rest */
 int cxms_xorder_finish(struct cxms_xorder *o, struct cxms_err *err);
 

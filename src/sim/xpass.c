@@ -35,6 +35,48 @@ static int note_process(struct cxms_xpass *p, const struct cxms_xcontrol *c, str
 	return 0;
 }
 
+/* Process and space as the engines are to know them. */
+static int of_host(const struct cxms_xpass *p, uint32_t *pid, uint32_t *space, struct cxms_err *err)
+{
+	if (p->n_host == 0)
+		return 0;
+	if (*pid >> CXMS_XHOST_SHIFT)
+		return cxms_fail(err, EINVAL, "the exact stream is damaged: process %u", *pid);
+	*pid |= p->host << CXMS_XHOST_SHIFT;
+	if (space)
+		*space = *space * p->n_host + p->host;
+	return 0;
+}
+
+static int tell_control(const struct cxms_xpass *p, uint32_t space, const struct cxms_xcontrol *c,
+			struct cxms_err *err)
+{
+	struct cxms_xcontrol told = *c;
+	uint32_t parent = (uint32_t)c->b;
+	int rc = of_host(p, &told.pid, &space, err);
+	if (!rc && c->type == CXMS_XC_HELLO && c->flag) {
+		rc = of_host(p, &parent, NULL, err);
+		told.b = parent;
+	}
+	if (p->order)
+		return rc ? rc : cxms_xorder_control(p->order, space, &told, err);
+	for (size_t i = 0; i < p->n_engine && !rc; i++)
+		rc = cxms_xengine_control(p->engine[i], space, &told, err);
+	return rc;
+}
+
+static int tell_run(const struct cxms_xpass *p, uint32_t space, const struct cxms_xrun *run,
+		    struct cxms_err *err)
+{
+	struct cxms_xrun told = *run;
+	int rc = of_host(p, &told.pid, &space, err);
+	if (p->order)
+		return rc ? rc : cxms_xorder_run(p->order, space, &told, err);
+	for (size_t i = 0; i < p->n_engine && !rc; i++)
+		rc = cxms_xengine_run(p->engine[i], space, &told, err);
+	return rc;
+}
+
 static void add_totals(const struct cxms_xcontrol *c, struct cxms_exact_result *xr)
 {
 	const uint64_t *n = c->count;
@@ -66,11 +108,7 @@ static int on_control(void *arg, const struct cxms_xcontrol *c, struct cxms_err 
 	if (!rc && c->type == CXMS_XC_COUNTS && p->xr)
 		add_totals(c, p->xr);
 	p->n_begun += c->type == CXMS_XC_CLONE || (c->type == CXMS_XC_HELLO && c->flag);
-	if (p->order)
-		return rc ? rc : cxms_xorder_control(p->order, *space, c, err);
-	for (size_t i = 0; i < p->n_engine && !rc; i++)
-		rc = cxms_xengine_control(p->engine[i], *space, c, err);
-	return rc;
+	return rc ? rc : tell_control(p, *space, c, err);
 }
 
 static int on_run(void *arg, const struct cxms_xrun *run, struct cxms_err *err)
@@ -93,11 +131,7 @@ static int on_run(void *arg, const struct cxms_xrun *run, struct cxms_err *err)
 		rc = p->on_pages(p->arg, err);
 		p->n_told = p->pages->n;
 	}
-	if (p->order)
-		return rc ? rc : cxms_xorder_run(p->order, *space, run, err);
-	for (size_t i = 0; i < p->n_engine && !rc; i++)
-		rc = cxms_xengine_run(p->engine[i], *space, run, err);
-	return rc;
+	return rc ? rc : tell_run(p, *space, run, err);
 }
 
 void cxms_xpass_fini(struct cxms_xpass *p)

@@ -23,6 +23,9 @@ struct cxms_xspace {
 	uint32_t pid, space;
 };
 
+/* Process numbers of Linux are below 2^22; hosts stand above. */
+#define CXMS_XHOST_SHIFT 24
+
 /** struct cxms_xpass - zeroed to begin; what is pointed at is borrowed */
 struct cxms_xpass {
 	struct cxms_xpages *pages;
@@ -32,6 +35,9 @@ struct cxms_xpass {
 	struct cxms_xorder
 		*order; /* of several threads; NULL = one, the engines take it directly */
 	size_t n_begun; /* threads and processes beside the first */
+	/* of several hosts: what is told is told of pid | host << CXMS_XHOST_SHIFT, and of space *
+	 * n_host + host. 0 hosts = one, as it is */
+	uint32_t host, n_host;
 	struct cxms_xspace *space;
 	size_t n_space, cap_space;
 	uint32_t next_space;

@@ -15,6 +15,7 @@
 #include "sim/xengine.h"
 #include "sim/xorder.h"
 #include "sim/xpass.h"
+#include "sim/xrow.h"
 #include "topo/topo.h"
 #include "trace/trace.h"
 
@@ -26,7 +27,7 @@
 #define CXMS_WINDOW_ADDED_ERROR	   0.29
 #define CXMS_WINDOW_SLOWDOWN_ERROR 0.11
 
-static unsigned page_shift(const struct cxms_facts *facts)
+unsigned cxms_xrow_page_shift(const struct cxms_facts *facts)
 {
 	return facts->exact.tlb_page_bytes == 2u << 20 ? 21 : CXMS_XS_PAGE_SHIFT;
 }
@@ -149,28 +150,22 @@ static double sampling_half_width(const struct plan *p, struct lane_ref at, doub
 	return n > 1 && sum > 0 ? Z90 * sqrt(square * (double)n / (double)(n - 1)) / sum : 0;
 }
 
-/* Time a thread was neither unborn nor asleep. */
-static double own_ps(const struct cxms_xthread *t, unsigned lane)
-{
-	struct cxms_window_lane now;
-	cxms_window_lane(t->window, lane, &now);
-	uint64_t away = t->begun_ps[lane] + t->blocked_ps[lane];
-	return now.time_ps > away ? (double)(now.time_ps - away) : 0;
-}
-
-static void set_causes(struct lane_ref at, struct cxms_split_result *out)
+void cxms_xrow_causes(const struct cxms_xengine *e, unsigned lane, size_t host,
+		      struct cxms_split_result *out)
 {
 	double ps[CXMS_CAUSE_COUNT] = {0}, sum = 0;
-	for (size_t i = 0; i < at.e->n_thread; i++) {
+	for (size_t i = 0; i < e->n_thread; i++) {
 		struct cxms_window_lane l;
-		const struct cxms_xthread *t = &at.e->thread[i];
-		cxms_window_lane(t->window, at.lane, &l);
+		const struct cxms_xthread *t = &e->thread[i];
+		if (!cxms_xengine_on_host(e, t, host))
+			continue;
+		cxms_window_lane(t->window, lane, &l);
 		ps[CXMS_CAUSE_LOCAL] += (double)l.local_ps;
 		ps[CXMS_CAUSE_CXL_LATENCY] += (double)l.cxl_ps;
 		ps[CXMS_CAUSE_CXL_BANDWIDTH] += (double)l.queue_ps;
 		ps[CXMS_CAUSE_SWITCH] += (double)l.switch_ps;
-		ps[CXMS_CAUSE_BLOCKED] += (double)t->blocked_ps[at.lane];
-		sum += own_ps(t, at.lane) + (double)t->blocked_ps[at.lane];
+		ps[CXMS_CAUSE_BLOCKED] += (double)t->blocked_ps[lane];
+		sum += cxms_xthread_own_ps(t, lane) + (double)t->blocked_ps[lane];
 	}
 	/* of several threads: their shares of the program's time */
 	cxms_split_set_causes(ps, sum > 0 ? (double)out->time_ns / sum : 0, out);
@@ -181,11 +176,11 @@ static void set_threads(const struct plan *p, struct lane_ref at, struct cxms_sp
 	out->n_thread = at.e->n_thread;
 	for (size_t i = 0; i < out->n_thread; i++) {
 		const struct cxms_xthread *t = &at.e->thread[i];
-		double own = own_ps(t, at.lane), was = 0;
+		double own = cxms_xthread_own_ps(t, at.lane), was = 0;
 		for (size_t b = 0; b < p->engine[0].n_thread; b++)
 			if (p->engine[0].thread[b].pid == t->pid &&
 			    p->engine[0].thread[b].tid == t->tid)
-				was = own_ps(&p->engine[0].thread[b], 0);
+				was = cxms_xthread_own_ps(&p->engine[0].thread[b], 0);
 		out->thread[i] = (struct cxms_thread_result){
 			.pid = t->pid,
 			.tid = t->tid,
@@ -199,40 +194,50 @@ static double quantile_ns(const struct cxms_hist *h, uint32_t ppm)
 	return (double)cxms_hist_quantile(h, ppm) / (double)CXMS_PS_PER_NS;
 }
 
+void cxms_xrow_target(const struct cxms_fabric *f, size_t t, const struct cxms_xtarget_sum *s,
+		      double repeat, struct cxms_split_result *out)
+{
+	struct cxms_target_result *to = &out->target[t];
+	double seconds = (double)out->time_ns / (double)CXMS_NS_PER_S;
+	to->name = f->target[t].name;
+	to->reads = (uint64_t)llround((double)s->reads * repeat);
+	to->writes = (uint64_t)llround((double)s->writes * repeat);
+	to->idle_latency_ns = f->target[t].idle_ps / (double)CXMS_PS_PER_NS;
+	to->loaded_latency_ns =
+		s->reads ? (double)s->latency_ps / (double)s->reads / (double)CXMS_PS_PER_NS
+			 : to->idle_latency_ns;
+	to->p50_ns = s->reads ? quantile_ns(&s->hist, 500000) : NAN;
+	to->p99_ns = s->reads ? quantile_ns(&s->hist, 990000) : NAN;
+	to->p999_ns = s->reads ? quantile_ns(&s->hist, 999000) : NAN;
+	if (seconds > 0) {
+		to->read_bytes_per_s = (double)to->reads * CXMS_LINE_BYTES / seconds;
+		to->write_bytes_per_s = (double)to->writes * CXMS_LINE_BYTES / seconds;
+	}
+}
+
 static void set_targets(const struct plan *p, size_t place, struct lane_ref at, double repeat,
 			struct cxms_split_result *out)
 {
 	const struct cxms_xlane *x = &at.e->lane[at.lane];
-	double seconds = (double)out->time_ns / (double)CXMS_NS_PER_S;
 	uint64_t end = cxms_xengine_end_ps(at.e, at.lane);
 	out->n_target = p->fabric.n_shown;
 	for (size_t t = 0; t < out->n_target; t++) {
-		const struct cxms_xtarget_sum *s = &x->target[t];
-		struct cxms_target_result *to = &out->target[t];
-		double idle = p->fabric.target[t].idle_ps / (double)CXMS_PS_PER_NS;
-		*to = (struct cxms_target_result){
-			.name = p->fabric.target[t].name,
-			.bytes = (uint64_t)llround(p->place[place].bytes[t]),
-			.reads = (uint64_t)llround((double)s->reads * repeat),
-			.writes = (uint64_t)llround((double)s->writes * repeat),
-			.idle_latency_ns = idle,
-			.loaded_latency_ns = s->reads ? (double)s->latency_ps / (double)s->reads /
-								(double)CXMS_PS_PER_NS
-						      : idle,
-			.utilization_ratio = cxms_net_utilization(x->net, (uint32_t)t, end),
-			.p50_ns = NAN,
-			.p99_ns = NAN,
-			.p999_ns = NAN};
-		if (s->reads) {
-			to->p50_ns = quantile_ns(&s->hist, 500000);
-			to->p99_ns = quantile_ns(&s->hist, 990000);
-			to->p999_ns = quantile_ns(&s->hist, 999000);
-		}
-		if (seconds > 0) {
-			to->read_bytes_per_s = (double)to->reads * CXMS_LINE_BYTES / seconds;
-			to->write_bytes_per_s = (double)to->writes * CXMS_LINE_BYTES / seconds;
-		}
+		cxms_xrow_target(&p->fabric, t, &x->target[t], repeat, out);
+		out->target[t].bytes = (uint64_t)llround(p->place[place].bytes[t]);
+		out->target[t].utilization_ratio = cxms_net_utilization(x->net, (uint32_t)t, end);
 	}
+}
+
+double cxms_xrow_model_half_width(double slowdown)
+{
+	return fmin(CXMS_WINDOW_ADDED_ERROR * fabs(slowdown - 1),
+		    CXMS_WINDOW_SLOWDOWN_ERROR * slowdown);
+}
+
+void cxms_xrow_bounds(double slowdown, double half_width, double *lo, double *hi)
+{
+	*lo = fmax(0, slowdown - half_width);
+	*hi = slowdown + half_width;
 }
 
 static int fill_split(const struct plan *p, size_t place, uint32_t topo, double repeat,
@@ -253,17 +258,15 @@ static int fill_split(const struct plan *p, size_t place, uint32_t topo, double 
 	out->local_pct = p->place[place].local_pct;
 	out->slowdown = base > 0 ? end / base : 1;
 	out->sampling_half_width = sampling_half_width(p, at, out->slowdown);
-	out->model_half_width = fmin(CXMS_WINDOW_ADDED_ERROR * fabs(out->slowdown - 1),
-				     CXMS_WINDOW_SLOWDOWN_ERROR * out->slowdown);
-	double half = hypot(out->sampling_half_width, out->model_half_width);
-	out->slowdown_lo = fmax(0, out->slowdown - half);
-	out->slowdown_hi = out->slowdown + half;
+	out->model_half_width = cxms_xrow_model_half_width(out->slowdown);
+	cxms_xrow_bounds(out->slowdown, hypot(out->sampling_half_width, out->model_half_width),
+			 &out->slowdown_lo, &out->slowdown_hi);
 	out->time_ns = (uint64_t)llround(end * repeat / (double)CXMS_PS_PER_NS);
 	struct cxms_err why = {0};
 	out->self_check_failed = cxms_net_check(at.e->lane[at.lane].net, &why) != 0;
 	if (out->self_check_failed)
 		cxms_warn(warnings, CXMS_W_SELF_CHECK, "%s", why.msg);
-	set_causes(at, out);
+	cxms_xrow_causes(at.e, at.lane, 0, out);
 	set_threads(p, at, out);
 	set_targets(p, place, at, repeat, out);
 	return 0;
@@ -516,7 +519,7 @@ static int begin_topology(struct cxms_xearly *x, uint32_t index, const struct cx
 
 void cxms_xearly_begin(struct cxms_xearly *x, const struct cxms_facts *facts)
 {
-	x->pages.shift = page_shift(facts);
+	x->pages.shift = cxms_xrow_page_shift(facts);
 	x->pass.pages = &x->pages;
 	x->pass.counts_heat = true;
 	x->pass.xr = &x->totals;
@@ -638,7 +641,7 @@ int cxms_xreplay_run(const struct cxms_replay_cfg *cfg, struct cxms_trace_reader
 		     struct cxms_result *out, struct cxms_err *err)
 {
 	const struct cxms_trace_head *head = cxms_trace_reader_head(reader);
-	struct cxms_xpages own = {.shift = page_shift(&head->facts)}, *pages = &own;
+	struct cxms_xpages own = {.shift = cxms_xrow_page_shift(&head->facts)}, *pages = &own;
 	struct cxms_xearly *early = cfg->early;
 	bool threaded = false, fits = false;
 	int rc = begin_result(cfg, head, out, err);

@@ -105,6 +105,7 @@ static struct cxms_site_ref *unread_site(struct cxms_analyzer *a, uint64_t ip, b
 		return NULL;
 	ref->site.ip = ip;
 	ref->site.kind = CXMS_SITE_UNDECODED;
+	ref->site.base = ref->site.index = ref->site.count_reg = -1;
 	if (cxms_idmap_put(&a->unread, ip, ref)) {
 		free(ref);
 		return NULL;
@@ -128,6 +129,13 @@ static void tell_site(struct cxms_analyzer *a, const struct cxms_look *look,
 		.access_bytes = site->access_bytes,
 		.flags = site->flags,
 		.loop_insns = site->loop_insns,
+		.count_reg = (uint8_t)(site->count_reg + 1),
+		.base = (uint8_t)(site->base + 1),
+		.index = (uint8_t)(site->index + 1),
+		.scale = site->scale,
+		.disp = site->disp,
+		.loop_ip = site->loop_ip,
+		.step = site->step,
 	};
 	cxms_evq_push(out, &ev);
 }
@@ -194,6 +202,10 @@ static int resolve(struct cxms_analyzer *a, const struct cxms_look *look, struct
 	ev->sample.site = ref->id;
 	if (look->fault_ip && (look->fault_ip == regs.ip || look->fault_ip == ref->site.ip))
 		ev->sample.flags |= CXMS_SAMPLE_AFTER_FAULT;
+	if (!look->is_foreign && ref->site.count_reg >= 0) {
+		ev->sample.flags |= CXMS_SAMPLE_COUNT;
+		ev->sample.count = regs.gpr[ref->site.count_reg];
+	}
 	if (ref->site.segment == 4)
 		find_tls(look, &regs);
 	want_dst = ref->site.string_dst && (!ref->site.string_src || ref->write_next);

@@ -15,11 +15,9 @@
 /* Tells the sites of instructions themselves from those of sampled ones: no user address has it. */
 #define OWN_KEY	     (1ull << 62)
 #define CHUNK_BYTES  1024u
-#define VOTE_BYTES   96u   /* start offsets that vote; >= 6 instructions of the longest kind */
-#define LOOP_BYTES   4096u /* longest loop body looked at */
-#define SOURCES_MAX  16u   /* branches remembered per target */
-#define CARRIED_MAX  128u  /* instructions of the longest loop followed for dependences */
-#define CHUNKS_AHEAD (LOOP_BYTES / CHUNK_BYTES)
+#define VOTE_BYTES   96u /* start offsets that vote; >= 6 instructions of the longest kind */
+#define SOURCES_MAX  16u /* branches remembered per target */
+#define CHUNKS_AHEAD (CXMS_LOOP_BYTES / CHUNK_BYTES)
 
 struct chunk {
 	uint64_t addr;
@@ -297,10 +295,31 @@ static bool x86_at(struct cxms_code *c, uint64_t addr, bool resume, struct cxms_
 	return cxms_x86_decode(c->x86, p, p ? n : 0, addr, resume, info);
 }
 
+unsigned cxms_code_decode_at(struct cxms_code *c, uint64_t addr, struct cxms_insn *in)
+{
+	return decode_at(c, addr, in);
+}
+
+bool cxms_code_x86_at(struct cxms_code *c, uint64_t addr, struct cxms_x86_info *info)
+{
+	return x86_at(c, addr, false, info);
+}
+
+bool cxms_code_is_called(const struct cxms_code *c, uint64_t addr)
+{
+	const struct branches *b = cxms_addr_map_get(&c->branches, addr);
+
+	return b && b->called;
+}
+
 static struct cxms_code_site site_none(uint64_t ip, enum cxms_site_kind kind)
 {
-	return (struct cxms_code_site){
-		.ip = ip, .kind = (uint8_t)kind, .base = -1, .index = -1, .scale = 1};
+	return (struct cxms_code_site){.ip = ip,
+				       .kind = (uint8_t)kind,
+				       .base = -1,
+				       .index = -1,
+				       .scale = 1,
+				       .count_reg = -1};
 }
 
 static bool is_memory(const struct cxms_code_site *s)
@@ -361,62 +380,6 @@ static struct cxms_code_site site_linear(struct cxms_code *c, uint64_t prev, boo
 	}
 }
 
-/* Which bytes of a range control may reach by a branch from above. */
-struct reach {
-	uint64_t first, last;
-	uint64_t far; /* the highest */
-	uint8_t bits[LOOP_BYTES / 8];
-};
-
-static void reach_target(struct reach *r, uint64_t at, const struct cxms_insn *in)
-{
-	uint64_t target = at + in->len + (uint64_t)(int64_t)in->rel;
-	size_t off = (size_t)(target - r->first);
-
-	if (target > at && target <= r->last) {
-		r->bits[off / 8] |= (uint8_t)(1u << (off % 8));
-		r->far = target > r->far ? target : r->far;
-	}
-}
-
-/*
- * Instructions between @first and the branch back to it at @last, both included, that control
- * coming from
- * @first may reach; 0 when the branch or @addr is not among them: an out-of-line block that rejoins
- * the main path, or a tail call to an earlier function, is no loop. At most LOOP_BYTES.
- */
-static unsigned loop_length(struct cxms_code *c, uint64_t first, uint64_t last, uint64_t addr)
-{
-	struct reach r = {.first = first, .last = last};
-	bool is_live = true, has_switch = false, has_addr = false;
-	unsigned n = 0;
-	struct cxms_insn in;
-
-	for (uint64_t at = first; at <= last; at += in.len) {
-		const struct branches *b = cxms_addr_map_get(&c->branches, at);
-		size_t off = (size_t)(at - first);
-
-		if (!decode_at(c, at, &in) || (at != first && b && b->called))
-			return 0;
-		is_live = is_live || has_switch || (r.bits[off / 8] >> (off % 8) & 1);
-		if (!is_live && r.far < at)
-			return 0;
-		if (!is_live)
-			continue;
-		n++;
-		has_addr = has_addr || at == addr;
-		if (at == last)
-			return has_addr ? n : 0;
-		if (in.flow == CXMS_FLOW_JCC || in.flow == CXMS_FLOW_LOOP ||
-		    in.flow == CXMS_FLOW_JMP)
-			reach_target(&r, at, &in);
-		has_switch = has_switch || in.flow == CXMS_FLOW_JMP_IND;
-		is_live = in.flow != CXMS_FLOW_RET && in.flow != CXMS_FLOW_STOP &&
-			  in.flow != CXMS_FLOW_JMP && in.flow != CXMS_FLOW_JMP_IND;
-	}
-	return 0;
-}
-
 /* The best of the branches to @ip, those of loops or the others: one that waits for memory first.
  */
 static bool site_branch(struct cxms_code *c, const struct branches *b, uint64_t ip, bool want_loop,
@@ -427,8 +390,8 @@ static bool site_branch(struct cxms_code *c, const struct branches *b, uint64_t 
 	for (uint32_t i = 0; b && i < b->n; i++) {
 		uint64_t from = b->from[i];
 		struct cxms_code_site s;
-		bool is_loop =
-			from >= ip && from - ip < LOOP_BYTES && loop_length(c, ip, from, ip) > 0;
+		bool is_loop = from >= ip && from - ip < CXMS_LOOP_BYTES &&
+			       cxms_loop_length(c, ip, from, ip) > 0;
 
 		if (is_loop != want_loop || !start_get(c, from))
 			continue;
@@ -465,94 +428,13 @@ static struct cxms_code_site resolve(struct cxms_code *c, uint64_t ip)
 	return linear;
 }
 
-struct loop {
-	uint64_t first, last; /* addresses of the target and of the branch back to it */
-	unsigned n;	      /* instructions; 0 = none known */
-};
-
-/* The shortest [target, branch back] around @addr, among those of at most LOOP_BYTES. */
-static struct loop innermost_loop(struct cxms_code *c, uint64_t addr)
-{
-	struct loop best = {.n = 0};
-	uint64_t limit = LOOP_BYTES;
-	struct cxms_insn in;
-
-	for (uint64_t at = addr; at - addr < limit && decode_at(c, at, &in); at += in.len) {
-		uint64_t target = at + in.len + (uint64_t)(int64_t)in.rel;
-		unsigned n;
-
-		if (in.flow != CXMS_FLOW_JCC && in.flow != CXMS_FLOW_LOOP &&
-		    in.flow != CXMS_FLOW_JMP)
-			continue;
-		if (target > addr || at - target >= limit)
-			continue;
-		n = loop_length(c, target, at, addr);
-		if (!n)
-			continue;
-		best = (struct loop){.first = target, .last = at, .n = n};
-		limit = at - target;
-	}
-	return best;
-}
-
-static uint32_t after_call(uint32_t tainted)
-{
-	/* System V ABI: what a callee may change. */
-	const uint32_t clobbered = 1u << CXMS_REG_AX | 1u << CXMS_REG_CX | 1u << CXMS_REG_DX |
-				   1u << CXMS_REG_SI | 1u << CXMS_REG_DI | 1u << CXMS_REG_R8 |
-				   1u << CXMS_REG_R9 | 1u << CXMS_REG_R10 | 1u << CXMS_REG_R11;
-
-	return tainted & ~clobbered;
-}
-
-/* Follow the registers that hang on a loaded value through the instructions [from, end). */
-static uint32_t follow(struct cxms_code *c, uint64_t from, uint64_t end, uint32_t tainted)
-{
-	struct cxms_insn in;
-
-	for (uint64_t at = from; at < end && decode_at(c, at, &in); at += in.len) {
-		struct cxms_x86_info info;
-
-		if (!x86_at(c, at, false, &info))
-			continue;
-		if (info.reads & tainted)
-			tainted |= info.writes & ~(1u << CXMS_REG_SP);
-		else
-			tainted &= ~info.writes;
-		if (in.flow == CXMS_FLOW_CALL || in.flow == CXMS_FLOW_CALL_IND)
-			tainted = after_call(tainted);
-	}
-	return tainted;
-}
-
-/* Whether the load's address of one turn hangs on the value it loaded the turn before. */
-static bool is_carried(struct cxms_code *c, const struct cxms_code_site *s, const struct loop *l)
-{
-	uint32_t used = 0, tainted;
-	struct cxms_insn in;
-	struct cxms_x86_info info;
-
-	if (s->base >= 0)
-		used |= 1u << s->base;
-	if (s->index >= 0)
-		used |= 1u << s->index;
-	if (!l->n || l->n > CARRIED_MAX || s->base == CXMS_REG_SP || !used ||
-	    (s->kind != CXMS_SITE_LOAD && s->kind != CXMS_SITE_UPDATE))
-		return false;
-	if (!decode_at(c, s->ip, &in) || in.flow != CXMS_FLOW_NEXT ||
-	    !x86_at(c, s->ip, false, &info))
-		return false;
-	tainted = follow(c, s->ip + in.len, l->last + 1, info.loaded);
-	return (follow(c, l->first, s->ip, tainted) & used) != 0;
-}
-
 /*
  * rbp points into the stack when the nearest earlier set-up says so: mov %rsp,%rbp or lea
  * x(%rsp),%rbp, before a push %rbp without one (a function that saves rbp to use it freely).
  */
 static bool has_frame(struct cxms_code *c, uint64_t addr)
 {
-	for (uint64_t back = 1; back < LOOP_BYTES && back <= addr; back++) {
+	for (uint64_t back = 1; back < CXMS_LOOP_BYTES && back <= addr; back++) {
 		size_t n;
 		const uint8_t *p;
 
@@ -574,11 +456,10 @@ static bool has_frame(struct cxms_code *c, uint64_t addr)
 
 static void finish(struct cxms_code *c, struct cxms_code_site *s)
 {
-	struct loop l = innermost_loop(c, s->ip);
+	struct cxms_loop l = cxms_loop_around(c, s->ip);
 
 	s->loop_insns = (uint16_t)l.n;
-	if (is_carried(c, s, &l))
-		s->flags |= CXMS_SITE_CARRIED;
+	cxms_loop_describe(c, &l, s);
 	if (is_memory(s) && s->base == CXMS_REG_BP && has_frame(c, s->ip))
 		s->flags |= CXMS_SITE_STACK;
 }

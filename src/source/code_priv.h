@@ -88,6 +88,8 @@ struct cxms_x86_info {
 	uint32_t reads;	 /* registers the results depend on, address registers included */
 	uint32_t writes; /* registers written */
 	uint32_t loaded; /* registers of @writes that receive what was read from memory */
+	int8_t added;	 /* the register (enum cxms_reg) that the instruction adds @add to, or -1 */
+	int64_t add;
 };
 
 int cxms_x86_new(struct cxms_x86 **out, struct cxms_err *err);
@@ -100,6 +102,36 @@ void cxms_x86_free(struct cxms_x86 *x);
  */
 bool cxms_x86_decode(struct cxms_x86 *x, const uint8_t *p, size_t n, uint64_t addr, bool resume,
 		     struct cxms_x86_info *out);
+
+#define CXMS_LOOP_BYTES 4096u /* longest loop body looked at */
+
+/** struct cxms_loop - a branch back, and what lies between */
+struct cxms_loop {
+	uint64_t first, last; /* addresses of the target and of the branch back to it */
+	unsigned n;	      /* instructions that may run; 0 = none known */
+};
+/**
+ * cxms_loop_length() - instructions between @first and the branch back to it at @last, both
+ * included, that control coming from @first may reach
+ * 0 when the branch or @addr is not among them: an out-of-line block that rejoins the main path, or
+ * a tail call to an earlier function, is no loop. At most CXMS_LOOP_BYTES.
+ */
+unsigned cxms_loop_length(struct cxms_code *c, uint64_t first, uint64_t last, uint64_t addr);
+/** cxms_loop_around() - the shortest loop around @addr, among those of at most CXMS_LOOP_BYTES */
+struct cxms_loop cxms_loop_around(struct cxms_code *c, uint64_t addr);
+/**
+ * cxms_loop_describe() - what the loop says of @s: CARRIED, DIRTIES, UNEVEN, LONG, and its counting
+ * register: one that each turn adds the same constant to (several add up: an unrolled loop), and
+ * nothing else writes. Of several the one that addresses memory, then the one with the longest
+ * step.
+ */
+void cxms_loop_describe(struct cxms_code *c, const struct cxms_loop *l, struct cxms_code_site *s);
+
+/* What the loops ask of the decode cache; of the call in progress. */
+unsigned cxms_code_decode_at(struct cxms_code *c, uint64_t addr, struct cxms_insn *in);
+bool cxms_code_x86_at(struct cxms_code *c, uint64_t addr, struct cxms_x86_info *info);
+/** is @addr the target of a direct call? */
+bool cxms_code_is_called(const struct cxms_code *c, uint64_t addr);
 
 /** struct cxms_addr_map - address to owned heap object; all zero is empty */
 struct cxms_addr_map {

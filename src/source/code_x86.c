@@ -384,6 +384,37 @@ static void vector_site(const uint8_t *p, const struct cxms_insn *shape, struct 
 		s->flags |= CXMS_SITE_NOADDR;
 }
 
+/* add, sub, inc, dec and lea that only move a register by a constant; 8 and 16 bits keep the rest.
+ */
+static void note_step(const cs_insn *in, struct cxms_x86_info *out)
+{
+	const cs_x86_op *op = in->detail->x86.operands;
+	unsigned n = in->detail->x86.op_count, width = 2, base_width = 2;
+	int reg = n && op[0].type == X86_OP_REG ? gpr_of(op[0].reg, &width) : -1;
+
+	if (reg < 0 || width > 1)
+		return;
+	if (in->id == X86_INS_INC || in->id == X86_INS_DEC)
+		out->add = in->id == X86_INS_INC ? 1 : -1;
+	else if ((in->id == X86_INS_ADD || in->id == X86_INS_SUB) && n == 2 &&
+		 op[1].type == X86_OP_IMM)
+		out->add = in->id == X86_INS_ADD ? op[1].imm : -op[1].imm;
+	else if (in->id == X86_INS_LEA && n == 2 && op[1].mem.index == X86_REG_INVALID &&
+		 gpr_of(op[1].mem.base, &base_width) == reg)
+		out->add = op[1].mem.disp;
+	if (width == 1)
+		out->add = (int32_t)out->add;
+	if (out->add)
+		out->added = (int8_t)reg;
+}
+
+/* movnti, movntps, movntpd, movntq, movntdq and their vector forms (Intel SDM volume 2, A.3). */
+static bool is_nontemp(const struct cxms_insn *shape)
+{
+	return shape->map == CXMS_MAP_0F && shape->modrm_mem &&
+	       (shape->opcode == 0xc3 || shape->opcode == 0x2b || shape->opcode == 0xe7);
+}
+
 static bool is_fusible(unsigned id)
 {
 	/* Intel optimisation manual, macro-fusion: cmp test add sub and inc dec with a conditional
@@ -401,7 +432,9 @@ bool cxms_x86_decode(struct cxms_x86 *x, const uint8_t *p, size_t n, uint64_t ad
 	uint64_t at = addr;
 	bool is_known;
 
-	*out = (struct cxms_x86_info){.site = {.ip = addr, .base = -1, .index = -1, .scale = 1}};
+	*out = (struct cxms_x86_info){
+		.site = {.ip = addr, .base = -1, .index = -1, .scale = 1, .count_reg = -1},
+		.added = -1};
 	if (!n || !cxms_insn_decode(p, n, &shape)) {
 		s->kind = CXMS_SITE_UNDECODED;
 		return false;
@@ -412,6 +445,8 @@ bool cxms_x86_decode(struct cxms_x86 *x, const uint8_t *p, size_t n, uint64_t ad
 	if (shape.vex) {
 		if (shape.modrm_mem)
 			vector_site(bytes, &shape, out);
+		if (is_nontemp(&shape))
+			s->flags |= CXMS_SITE_NONTEMP;
 		out->loaded = out->writes;
 		return true;
 	}
@@ -421,6 +456,7 @@ bool cxms_x86_decode(struct cxms_x86 *x, const uint8_t *p, size_t n, uint64_t ad
 	}
 	out->fusible = is_fusible(x->insn->id);
 	out->loaded = out->writes;
+	note_step(x->insn, out);
 	if (string_site(x->insn, resume, s)) {
 		out->loaded &= ~(BIT(CXMS_REG_SI) | BIT(CXMS_REG_DI) | BIT(CXMS_REG_CX));
 		return true;
@@ -429,5 +465,7 @@ bool cxms_x86_decode(struct cxms_x86 *x, const uint8_t *p, size_t n, uint64_t ad
 		out->loaded = gpr_bit(x->insn->detail->x86.operands[0].reg);
 	if (!never_waits(x->insn))
 		explicit_site(x->insn, &shape, out);
+	if (is_nontemp(&shape))
+		s->flags |= CXMS_SITE_NONTEMP;
 	return true;
 }

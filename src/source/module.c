@@ -194,6 +194,8 @@ static struct cxms_site_ref *find_site(const struct cxms_mapping *at, pid_t pid,
 		return NULL;
 	ref->site = *find(m->code, ip - bias, read_code, &ctx);
 	ref->site.ip += bias;
+	if (ref->site.loop_ip)
+		ref->site.loop_ip += bias;
 	if (ref->site.rip_relative)
 		ref->site.disp = (int64_t)((uint64_t)ref->site.disp + bias);
 	if (cxms_idmap_put(&m->sites, key, ref)) {

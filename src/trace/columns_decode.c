@@ -16,7 +16,7 @@ struct column_state {
 
 struct decoder {
 	struct column_state state[CXMS_EV_KIND_END][CXMS_COLUMNS_MAX];
-	uint64_t site_last[CXMS_SITE_SLOTS];
+	uint64_t site_addr[CXMS_SITE_SLOTS], site_count[CXMS_SITE_SLOTS];
 	const uint8_t *kinds;
 };
 
@@ -108,18 +108,19 @@ static bool get_site_refs(struct column_state *s, const struct cxms_column *c,
 	return worst <= UINT32_MAX;
 }
 
-static void get_site_addrs(struct column_state *s, uint64_t *site_last, struct cxms_event *ev,
-			   const uint32_t *order, size_t n)
+/* Values against the last one of their site where the sample has @flag. */
+static void get_by_site(struct column_state *s, const struct cxms_column *c, unsigned flag,
+			uint64_t *last, struct cxms_event *ev, const uint32_t *order, size_t n)
 {
 	struct cxms_cur cur = s->cur;
 
 	for (size_t i = 0; i < n; i++) {
-		struct cxms_sample *sample = &ev[order[i]].sample;
+		struct cxms_event *e = &ev[order[i]];
 		uint64_t v = get_varint(&cur);
 
-		if (sample->flags & CXMS_SAMPLE_ADDR)
-			v = site_last[sample->site % CXMS_SITE_SLOTS] += unzigzag(v);
-		sample->addr = v;
+		if (e->sample.flags & flag)
+			v = last[e->sample.site % CXMS_SITE_SLOTS] += unzigzag(v);
+		store(c, e, v);
 	}
 	s->cur = cur;
 }
@@ -176,7 +177,10 @@ static bool decode_column(struct decoder *d, unsigned kind, size_t position, str
 		return true;
 	switch (c->coding) {
 	case CXMS_CODE_SITE_ADDR:
-		get_site_addrs(s, d->site_last, ev, order, n);
+		get_by_site(s, c, CXMS_SAMPLE_ADDR, d->site_addr, ev, order, n);
+		return true;
+	case CXMS_CODE_SITE_COUNT:
+		get_by_site(s, c, CXMS_SAMPLE_COUNT, d->site_count, ev, order, n);
 		return true;
 	case CXMS_CODE_BUILD_ID:
 		return get_build_ids(s, ev, order, n);

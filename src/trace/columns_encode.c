@@ -62,19 +62,20 @@ static uint8_t *put_delta(const struct run *r, uint8_t *p, uint64_t *seen)
 	return p;
 }
 
-static uint8_t *put_site_addr(const struct run *r, uint8_t *p, uint64_t *seen)
+/* @flag: of the samples that hold a value; the others' is written as it is. */
+static uint8_t *put_by_site(const struct run *r, uint8_t *p, unsigned flag, uint64_t *seen)
 {
 	uint64_t last[CXMS_SITE_SLOTS] = {0};
 
 	for (size_t i = 0; i < r->n; i++) {
-		const struct cxms_sample *s = &run_event(r, i)->sample;
-		uint64_t v = s->addr;
+		const struct cxms_event *ev = run_event(r, i);
+		uint64_t v = cxms_column_load(r->column, ev);
 
-		if (s->flags & CXMS_SAMPLE_ADDR) {
-			uint64_t *slot = &last[s->site % CXMS_SITE_SLOTS];
+		if (ev->sample.flags & flag) {
+			uint64_t *slot = &last[ev->sample.site % CXMS_SITE_SLOTS], now = v;
 
-			v = zigzag(s->addr - *slot);
-			*slot = s->addr;
+			v = zigzag(now - *slot);
+			*slot = now;
 		}
 		*seen |= v;
 		p = put_varint(p, v);
@@ -126,7 +127,10 @@ static int encode_column(struct cxms_buf *column, const struct run *r, unsigned 
 		end = put_delta(r, column->data, &seen);
 		break;
 	case CXMS_CODE_SITE_ADDR:
-		end = put_site_addr(r, column->data, &seen);
+		end = put_by_site(r, column->data, CXMS_SAMPLE_ADDR, &seen);
+		break;
+	case CXMS_CODE_SITE_COUNT:
+		end = put_by_site(r, column->data, CXMS_SAMPLE_COUNT, &seen);
 		break;
 	case CXMS_CODE_BUILD_ID:
 		end = put_build_id(r, column->data, &seen);

@@ -38,6 +38,7 @@ enum cxms_sample_flag {
 	CXMS_SAMPLE_AFTER_FAULT = 1u << 2, /* the instruction just faulted: not a memory stall */
 	CXMS_SAMPLE_WRITE =
 		1u << 3, /* of a read-write pair this sample stands for the write side */
+	CXMS_SAMPLE_COUNT = 1u << 4, /* count holds the counting register of its site's loop */
 };
 
 /* How a site reaches memory; taken from the decoded instruction. */
@@ -58,6 +59,10 @@ enum cxms_site_flag {
 	CXMS_SITE_TLS = 1u << 4,     /* fs/gs based */
 	CXMS_SITE_GATHER = 1u << 5,  /* vector index: several lines at once, no single address */
 	CXMS_SITE_NOADDR = 1u << 6,  /* registers cannot give the address (overwritten, vector) */
+	CXMS_SITE_NONTEMP = 1u << 7, /* a store past the caches: no read for ownership */
+	CXMS_SITE_DIRTIES = 1u << 8, /* a load whose line its loop also stores to */
+	CXMS_SITE_UNEVEN = 1u << 9,  /* not run exactly once in each turn of its loop */
+	CXMS_SITE_LONG = 1u << 10,   /* turns of its loop also run calls or inner loops */
 };
 
 struct cxms_sample {
@@ -66,15 +71,30 @@ struct cxms_sample {
 	uint32_t weight_ns; /* CPU time this sample stands for, loss not yet scaled in */
 	uint16_t flags;	    /* enum cxms_sample_flag */
 	uint16_t cpu;
+	uint64_t count; /* value of the site's counting register; valid with CXMS_SAMPLE_COUNT */
 };
 struct cxms_fault {
 	uint64_t addr, ip;
+};
+/* What a thread waited for while it was off the CPU; of the system call it was seen in. */
+enum cxms_wait_kind {
+	CXMS_WAIT_UNKNOWN = 0,
+	CXMS_WAIT_FUTEX,       /* another thread: locks, conditions, joins */
+	CXMS_WAIT_PIPE,	       /* pipe, event descriptor, socket pair: another thread or process */
+	CXMS_WAIT_CHILD,       /* the end of a child process */
+	CXMS_WAIT_SLEEP,       /* so and so long */
+	CXMS_WAIT_SLEEP_UNTIL, /* a time of the clock */
+	CXMS_WAIT_POLL,	       /* whichever of several comes first, a timeout among them */
+	CXMS_WAIT_IO,	       /* a file, a device, the network */
+	CXMS_WAIT_OTHER,
+	CXMS_WAIT_END
 };
 enum cxms_run_end { CXMS_RUN_BLOCKED = 0, CXMS_RUN_PREEMPTED, CXMS_RUN_EXIT, CXMS_RUN_UNKNOWN };
 struct cxms_run {
 	uint64_t dur_ns; /* began at event.time_ns */
 	uint16_t cpu;
-	uint8_t end; /* enum cxms_run_end */
+	uint8_t end;	/* enum cxms_run_end */
+	uint8_t waited; /* enum cxms_wait_kind: before it began */
 };
 struct cxms_fork {
 	uint32_t parent_pid, parent_tid;
@@ -101,6 +121,13 @@ struct cxms_site {
 	uint16_t flags;	      /* enum cxms_site_flag */
 	uint16_t
 		loop_insns; /* instructions of the innermost known loop around it; 0 = none known */
+	/* Registers by number (ax bx cx dx si di bp sp r8 .. r15) + 1; 0 = none. */
+	uint8_t count_reg;   /* goes up by step in each turn of the loop; the same in a loop */
+	uint8_t base, index; /* of the operand's address: disp + base + index x scale */
+	uint8_t scale;
+	int64_t disp;	  /* with neither base nor index the address itself */
+	uint64_t loop_ip; /* where the loop begins: its name; 0 = none known */
+	int64_t step;	  /* of count_reg in a turn, not 0; 0 without one */
 };
 enum cxms_lost_what { CXMS_LOST_SAMPLES = 0, CXMS_LOST_FAULTS, CXMS_LOST_OTHER, CXMS_LOST_MEM };
 struct cxms_lost {
@@ -225,6 +252,7 @@ enum cxms_source_cap {
 	CXMS_SRC_FAULTS = 1u << 6,   /* first touches with addresses */
 	CXMS_SRC_KERNEL = 1u << 7,   /* time in the kernel is sampled as well as user time */
 	CXMS_SRC_MEM = 1u << 8,	     /* accesses sampled by the hardware (CXMS_EV_MEM) */
+	CXMS_SRC_SWITCHES = 1u << 9, /* slices are those of the scheduler, to the microsecond */
 };
 
 #define CXMS_STAIR_MAX 12

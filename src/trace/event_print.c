@@ -11,12 +11,18 @@ static const struct bit_name sample_bits[] = {
 	{CXMS_SAMPLE_KERNEL, "kernel"},
 	{CXMS_SAMPLE_AFTER_FAULT, "after-fault"},
 	{CXMS_SAMPLE_WRITE, "write"},
+	{CXMS_SAMPLE_COUNT, "count"},
 };
 static const struct bit_name site_bits[] = {
-	{CXMS_SITE_SELF, "self"},     {CXMS_SITE_CARRIED, "carried"}, {CXMS_SITE_FUSED, "fused"},
-	{CXMS_SITE_STACK, "stack"},   {CXMS_SITE_TLS, "tls"},	      {CXMS_SITE_GATHER, "gather"},
-	{CXMS_SITE_NOADDR, "noaddr"},
+	{CXMS_SITE_SELF, "self"},	{CXMS_SITE_CARRIED, "carried"},
+	{CXMS_SITE_FUSED, "fused"},	{CXMS_SITE_STACK, "stack"},
+	{CXMS_SITE_TLS, "tls"},		{CXMS_SITE_GATHER, "gather"},
+	{CXMS_SITE_NOADDR, "noaddr"},	{CXMS_SITE_NONTEMP, "nontemp"},
+	{CXMS_SITE_DIRTIES, "dirties"}, {CXMS_SITE_UNEVEN, "uneven"},
+	{CXMS_SITE_LONG, "long"},
 };
+static const char *const waits[] = {"unknown",	   "futex", "pipe", "child", "sleep",
+				    "sleep-until", "poll",  "io",   "other"};
 static const char *const run_ends[] = {"blocked", "preempted", "exit", "unknown"};
 static const char *const site_kinds[] = {"none", "load", "store", "update", "string", "undecoded"};
 static const struct bit_name mem_bits[] = {
@@ -24,6 +30,8 @@ static const struct bit_name mem_bits[] = {
 	{CXMS_MEM_LOCKED, "locked"}, {CXMS_MEM_KERNEL, "kernel"}, {CXMS_MEM_EXACT_IP, "exact-ip"},
 	{CXMS_MEM_LAT_FILL, "fill"},
 };
+static const char *const reg_names[] = {"ax", "bx", "cx", "dx", "si", "di", "bp", "sp",
+					"8",  "9",  "10", "11", "12", "13", "14", "15"};
 static const char *const lost_whats[] = {"samples", "faults", "other", "mem"};
 static const char *const mem_whats[] = {"load", "llc-miss", "store"};
 static const char *const mem_levels[] = {"unknown", "l1",	  "lfb",	  "l2",
@@ -86,6 +94,8 @@ static void put_sample(const struct cxms_sample *s, struct cxms_buf *out)
 		put_u64(out, "site", s->site);
 	put_u64(out, "weight_ns", s->weight_ns);
 	put_u64(out, "cpu", s->cpu);
+	if (s->flags & CXMS_SAMPLE_COUNT)
+		put_u64(out, "count", s->count);
 	PUT_BITS(out, s->flags, sample_bits);
 }
 
@@ -105,6 +115,45 @@ static void put_map(const struct cxms_map *m, struct cxms_buf *out)
 	put_text(out, "path", m->path);
 }
 
+void cxms_reg_print(unsigned reg, struct cxms_buf *out)
+{
+	cxms_buf_printf(out, "%%r%s", reg ? PICK(reg_names, reg - 1) : "?");
+}
+
+void cxms_operand_print(const struct cxms_site *s, struct cxms_buf *out)
+{
+	uint64_t size = s->disp < 0 ? 0 - (uint64_t)s->disp : (uint64_t)s->disp;
+
+	if (s->disp || (!s->base && !s->index))
+		cxms_buf_printf(out, "%s0x%llx", s->disp < 0 ? "-" : "", (unsigned long long)size);
+	if (!s->base && !s->index)
+		return;
+	cxms_buf_put_u8(out, '(');
+	if (s->base)
+		cxms_reg_print(s->base, out);
+	if (s->index) {
+		cxms_buf_put_u8(out, ',');
+		cxms_reg_print(s->index, out);
+		cxms_buf_printf(out, ",%u", s->scale);
+	}
+	cxms_buf_put_u8(out, ')');
+}
+
+static void put_loop(const struct cxms_site *s, struct cxms_buf *out)
+{
+	if (s->base || s->index) {
+		cxms_buf_printf(out, " operand=");
+		cxms_operand_print(s, out);
+	}
+	if (s->loop_ip)
+		put_hex(out, "loop_ip", s->loop_ip);
+	if (!s->count_reg)
+		return;
+	cxms_buf_printf(out, " count=");
+	cxms_reg_print(s->count_reg, out);
+	cxms_buf_printf(out, "%+lld", (long long)s->step);
+}
+
 static void put_site(const struct cxms_site *s, struct cxms_buf *out)
 {
 	cxms_buf_printf(out, "site");
@@ -113,6 +162,7 @@ static void put_site(const struct cxms_site *s, struct cxms_buf *out)
 	cxms_buf_printf(out, " kind=%s", PICK(site_kinds, s->kind));
 	put_u64(out, "bytes", s->access_bytes);
 	put_u64(out, "loop", s->loop_insns);
+	put_loop(s, out);
 	PUT_BITS(out, s->flags, site_bits);
 }
 
@@ -131,6 +181,8 @@ static void put_run(const struct cxms_run *r, struct cxms_buf *out)
 	put_u64(out, "dur_ns", r->dur_ns);
 	put_u64(out, "cpu", r->cpu);
 	cxms_buf_printf(out, " end=%s", PICK(run_ends, r->end));
+	if (r->waited)
+		cxms_buf_printf(out, " waited=%s", PICK(waits, r->waited));
 }
 
 static void put_lost(const struct cxms_lost *l, struct cxms_buf *out)

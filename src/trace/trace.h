@@ -75,5 +75,9 @@ void cxms_trace_reader_close(struct cxms_trace_reader *r);
 /** cxms_event_print() - one line of text for `trace dump`, no newline; appended to @out */
 struct cxms_buf;
 void cxms_event_print(const struct cxms_event *ev, struct cxms_buf *out);
+/** cxms_reg_print() - "%rax" of a register of struct cxms_site (number + 1); "?" beyond r15 */
+void cxms_reg_print(unsigned reg, struct cxms_buf *out);
+/** cxms_operand_print() - the operand of a site: "-8(%rdi,%rax,8)" */
+void cxms_operand_print(const struct cxms_site *s, struct cxms_buf *out);
 
 #endif

@@ -27,7 +27,7 @@ static const struct cxms_column common[] = {
 static const struct cxms_column sample[] = {
 	FIELD(sample.flags, PLAIN, 0),	  FIELD(sample.site, SITE_REF, 0),
 	FIELD(sample.addr, SITE_ADDR, 0), FIELD(sample.weight_ns, DELTA, 0),
-	FIELD(sample.cpu, PLAIN, 0),
+	FIELD(sample.cpu, PLAIN, 0),	  FIELD(sample.count, SITE_COUNT, 0),
 };
 static const struct cxms_column fault[] = {
 	FIELD(fault.addr, DELTA, 0),
@@ -37,6 +37,7 @@ static const struct cxms_column run[] = {
 	FIELD(run.dur_ns, PLAIN, 0),
 	FIELD(run.cpu, PLAIN, 0),
 	FIELD(run.end, PLAIN, CXMS_RUN_UNKNOWN),
+	FIELD(run.waited, PLAIN, 0),
 };
 static const struct cxms_column fork_columns[] = {
 	FIELD(fork.parent_pid, DELTA, 0),
@@ -63,6 +64,13 @@ static const struct cxms_column site[] = {
 	FIELD(site.access_bytes, PLAIN, 0),
 	FIELD(site.flags, PLAIN, 0),
 	FIELD(site.loop_insns, PLAIN, 0),
+	FIELD(site.count_reg, PLAIN, 0),
+	FIELD(site.base, PLAIN, 0),
+	FIELD(site.index, PLAIN, 0),
+	FIELD(site.scale, PLAIN, 0),
+	FIELD(site.disp, DELTA, 0),
+	FIELD(site.loop_ip, DELTA, 0),
+	FIELD(site.step, DELTA, 0),
 };
 static const struct cxms_column lost[] = {
 	FIELD(lost.count, PLAIN, 0),

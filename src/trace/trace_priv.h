@@ -76,11 +76,12 @@ int cxms_block_verify(const struct cxms_block *b, const uint8_t *head, const uin
 enum cxms_coding {
 	CXMS_CODE_PLAIN, /* varint */
 	CXMS_CODE_DELTA, /* zig-zag varint of the difference to the value before it in the column */
-	CXMS_CODE_SITE_REF,  /* varint of value + 1 modulo 2^32: CXMS_NO_SITE is 0 */
-	CXMS_CODE_SITE_ADDR, /* address of a sample, against the previous one of the same site slot
-			      */
-	CXMS_CODE_STRING,    /* counted bytes without NUL */
-	CXMS_CODE_BUILD_ID,  /* counted bytes, at most CXMS_BUILD_ID_MAX */
+	CXMS_CODE_SITE_REF,   /* varint of value + 1 modulo 2^32: CXMS_NO_SITE is 0 */
+	CXMS_CODE_SITE_ADDR,  /* address of a sample, against the previous one of the same site slot
+			       */
+	CXMS_CODE_SITE_COUNT, /* as SITE_ADDR, of the counting register: slots of its own */
+	CXMS_CODE_STRING,     /* counted bytes without NUL */
+	CXMS_CODE_BUILD_ID,   /* counted bytes, at most CXMS_BUILD_ID_MAX */
 };
 #define CXMS_SITE_SLOTS 1024u /* a site uses slot site % CXMS_SITE_SLOTS */
 
@@ -91,7 +92,7 @@ struct cxms_column {
 	uint8_t coding;	 /* enum cxms_coding */
 	uint32_t max;	 /* largest legal value; 0 = all values of the type */
 };
-#define CXMS_COLUMNS_MAX 12 /* of one kind */
+#define CXMS_COLUMNS_MAX 16 /* of one kind; at most 31 (cxms_column_id) */
 
 /** struct cxms_column_set - columns of one event kind, in file order; append only */
 struct cxms_column_set {

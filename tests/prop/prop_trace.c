@@ -25,14 +25,14 @@
  */
 _Static_assert(sizeof(struct cxms_event) == 88,
 	       "add the new field to gen_event() and same_event()");
-_Static_assert(sizeof(struct cxms_sample) == 24, "add the new field");
+_Static_assert(sizeof(struct cxms_sample) == 32, "add the new field");
 _Static_assert(sizeof(struct cxms_fault) == 16, "add the new field");
 _Static_assert(sizeof(struct cxms_run) == 16, "add the new field");
 _Static_assert(sizeof(struct cxms_fork) == 8, "add the new field");
 _Static_assert(sizeof(struct cxms_exec) == 8, "add the new field");
 _Static_assert(sizeof(struct cxms_map) == 64, "add the new field");
 _Static_assert(sizeof(struct cxms_area) == 32, "add the new field");
-_Static_assert(sizeof(struct cxms_site) == 24, "add the new field");
+_Static_assert(sizeof(struct cxms_site) == 56, "add the new field");
 _Static_assert(sizeof(struct cxms_lost) == 16, "add the new field");
 _Static_assert(sizeof(struct cxms_exact) == 16, "add the new field");
 _Static_assert(sizeof(struct cxms_mem) == 40, "add the new field");
@@ -163,14 +163,15 @@ static struct cxms_event gen_event(struct cxms_rng *rng, uint8_t kind)
 	ev.time_ns = any64(rng);
 	switch (kind) {
 	case CXMS_EV_SAMPLE:
-		ev.sample = (struct cxms_sample){any64(rng), any32(rng), any32(rng), any16(rng),
-						 any16(rng)};
+		ev.sample = (struct cxms_sample){any64(rng), any32(rng), any32(rng),
+						 any16(rng), any16(rng), any64(rng)};
 		break;
 	case CXMS_EV_FAULT:
 		ev.fault = (struct cxms_fault){any64(rng), any64(rng)};
 		break;
 	case CXMS_EV_RUN:
-		ev.run = (struct cxms_run){any64(rng), any16(rng), below8(rng, 4)};
+		ev.run =
+			(struct cxms_run){any64(rng), any16(rng), below8(rng, 4), below8(rng, 255)};
 		break;
 	case CXMS_EV_FORK:
 		ev.fork = (struct cxms_fork){any32(rng), any32(rng)};
@@ -185,8 +186,10 @@ static struct cxms_event gen_event(struct cxms_rng *rng, uint8_t kind)
 		ev.area = (struct cxms_area){any64(rng), any64(rng), any64(rng), any64(rng)};
 		break;
 	case CXMS_EV_SITE:
-		ev.site = (struct cxms_site){any32(rng), any64(rng), below8(rng, 6),
-					     any8(rng),	 any16(rng), any16(rng)};
+		ev.site = (struct cxms_site){
+			any32(rng),	     any64(rng), below8(rng, 6),     any8(rng), any16(rng),
+			any16(rng),	     any8(rng),	 any8(rng),	     any8(rng), any8(rng),
+			(int64_t)any64(rng), any64(rng), (int64_t)any64(rng)};
 		break;
 	case CXMS_EV_LOST:
 		ev.lost = (struct cxms_lost){any64(rng), any16(rng), below8(rng, 4)};
@@ -222,7 +225,9 @@ static bool same_site(const struct cxms_site *a, const struct cxms_site *b)
 {
 	return a->id == b->id && a->ip == b->ip && a->kind == b->kind &&
 	       a->access_bytes == b->access_bytes && a->flags == b->flags &&
-	       a->loop_insns == b->loop_insns;
+	       a->loop_insns == b->loop_insns && a->count_reg == b->count_reg &&
+	       a->base == b->base && a->index == b->index && a->scale == b->scale &&
+	       a->disp == b->disp && a->loop_ip == b->loop_ip && a->step == b->step;
 }
 
 static bool same_mem(const struct cxms_mem *a, const struct cxms_mem *b)
@@ -240,12 +245,13 @@ static bool same_event(const struct cxms_event *a, const struct cxms_event *b)
 	case CXMS_EV_SAMPLE:
 		return a->sample.addr == b->sample.addr && a->sample.site == b->sample.site &&
 		       a->sample.weight_ns == b->sample.weight_ns &&
-		       a->sample.flags == b->sample.flags && a->sample.cpu == b->sample.cpu;
+		       a->sample.flags == b->sample.flags && a->sample.cpu == b->sample.cpu &&
+		       a->sample.count == b->sample.count;
 	case CXMS_EV_FAULT:
 		return a->fault.addr == b->fault.addr && a->fault.ip == b->fault.ip;
 	case CXMS_EV_RUN:
 		return a->run.dur_ns == b->run.dur_ns && a->run.cpu == b->run.cpu &&
-		       a->run.end == b->run.end;
+		       a->run.end == b->run.end && a->run.waited == b->run.waited;
 	case CXMS_EV_FORK:
 		return a->fork.parent_pid == b->fork.parent_pid &&
 		       a->fork.parent_tid == b->fork.parent_tid;

@@ -373,6 +373,163 @@ static void test_together_or_alone_the_same(void **state)
 	close(fd);
 }
 
+enum { HOSTS = 3 };
+
+static struct cxms_result *on_hosts(const int *fd, size_t n, const char *yaml, const double *split,
+				    size_t n_split, struct cxms_topo **topo)
+{
+	static const char *const names[HOSTS] = {"a", "b", "c"};
+	struct cxms_host_trace host[HOSTS];
+	struct cxms_result *r = NULL;
+	struct cxms_err err = {0};
+	*topo = play_topology(yaml);
+	const struct cxms_replay_cfg cfg = {.topo = (const struct cxms_topo *const *)topo,
+					    .n_topo = 1,
+					    .split_pct = split,
+					    .n_split = n_split,
+					    .seed = 3};
+	for (size_t k = 0; k < n; k++) {
+		host[k].name = names[k];
+		assert_int_equal(cxms_trace_reader_open_fd(fd[k], "it", &host[k].reader, NULL), 0);
+	}
+	if (cxms_replay_hosts(host, n, &cfg, &r, &err))
+		fail_msg("%s", err.msg);
+	for (size_t k = 0; k < n; k++)
+		cxms_trace_reader_close(host[k].reader);
+	assert_int_equal(r->status, CXMS_STATUS_COMPLETE);
+	assert_int_equal(r->split[0].n_tenant, n);
+	return r;
+}
+
+/* Processes of the same numbers at the same addresses, one of them with threads. */
+static void test_hosts_meet_only_where_something_is_bounded(void **state)
+{
+	static const double splits[] = {100, 50, 0};
+	const char *yaml = HOST LOCAL("30GB/s") MEMDEV("250ns", "unlimited");
+	int fd[HOSTS] = {mixture(3, 4000), two_threads(true), mixture(4, 9000)};
+	struct cxms_topo *t;
+	struct cxms_result *r = on_hosts(fd, HOSTS, yaml, splits, PLAY_COUNT(splits), &t);
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(splits); i++) {
+		const struct cxms_split_result *s = &r->split[i];
+		uint64_t sum = 0, last = 0;
+		for (int c = 0; c < CXMS_CAUSE_COUNT; c++)
+			sum += s->causes_ns[c];
+		assert_int_equal(sum, s->time_ns);
+		for (size_t k = 0; k < HOSTS; k++) {
+			const struct cxms_tenant_result *own = &s->tenant[k];
+			assert_true((double)own->time_ns == time_of(fd[k], yaml, splits[i]));
+			assert_true(own->contention_ratio == 1);
+			if (i == 0)
+				assert_true(own->slowdown == 1 && s->slowdown == 1);
+			last = own->time_ns > last ? own->time_ns : last;
+		}
+		assert_int_equal(s->time_ns, last);
+		assert_int_equal(s->n_thread, 4);
+	}
+	cxms_result_free(r);
+	cxms_topo_free(t);
+	for (size_t k = 0; k < HOSTS; k++)
+		close(fd[k]);
+}
+
+static int gather(uint64_t n)
+{
+	struct stream s;
+	int fd;
+	start(&s, &fd);
+	for (uint64_t l = 0; l < n; l++)
+		run(&s, GATHER, true, 0x40000 + l);
+	finish(&s);
+	return fd;
+}
+
+/* The streams come from different readers; at the device they meet as they would. */
+static void test_hosts_share_what_a_device_passes(void **state)
+{
+	const char *yaml = HOST LOCAL("unlimited") MEMDEV("200ns", "1GB/s");
+	const double zero = 0;
+	(void)state;
+	for (size_t n = 2; n <= HOSTS; n++) {
+		int fd[HOSTS] = {gather(60000), gather(60000), gather(60000)};
+		struct cxms_topo *t;
+		struct cxms_result *r = on_hosts(fd, n, yaml, &zero, 1, &t);
+		const struct cxms_split_result *s = &r->split[0];
+		assert_int_equal(s->target[1].reads, n * 60000);
+		assert_true(fabs((double)s->time_ns / (64.0 * 60000 * (double)n) - 1) < 0.02);
+		for (size_t k = 0; k < n; k++)
+			assert_true(fabs(s->tenant[k].contention_ratio / (double)n - 1) < 0.02);
+		assert_true(s->fairness > 0.999);
+		cxms_result_free(r);
+		cxms_topo_free(t);
+		for (size_t k = 0; k < HOSTS; k++)
+			close(fd[k]);
+	}
+}
+
+/* Many steps between its misses; in the kernel whenever its stream pauses, or never. */
+static int sparse(bool kernel)
+{
+	struct stream s;
+	int fd;
+	start(&s, &fd);
+	for (uint64_t l = 0; l < 240000; l++) {
+		run(&s, l % 8 ? WORK : GATHER, l % 8 == 0, 0x40000 + l / 8);
+		if (l % 1000 == 999) {
+			if (kernel)
+				number(&s, CXMS_XC_SYSCALL, 1);
+			flush(&s);
+		}
+	}
+	number(&s, CXMS_XC_SYSCALL, 1);
+	finish(&s);
+	return fd;
+}
+
+/* Who is in the kernel comes back: the other runs ahead of it no more than of one that is not. */
+static void test_a_host_in_the_kernel_is_waited_for(void **state)
+{
+	const char *yaml = HOST LOCAL("unlimited") MEMDEV("200ns", "1GB/s");
+	const double zero = 0;
+	uint64_t ns[2][2];
+	(void)state;
+	for (int kernel = 0; kernel < 2; kernel++) {
+		int fd[2] = {sparse(kernel), gather(30000)};
+		struct cxms_topo *t;
+		struct cxms_result *r = on_hosts(fd, 2, yaml, &zero, 1, &t);
+		for (size_t k = 0; k < 2; k++)
+			ns[kernel][k] = r->split[0].tenant[k].time_ns;
+		cxms_result_free(r);
+		cxms_topo_free(t);
+		close(fd[0]);
+		close(fd[1]);
+	}
+	for (size_t k = 0; k < 2; k++)
+		assert_true(fabs((double)ns[1][k] / (double)ns[0][k] - 1) < 0.005);
+}
+
+/* A third as long: while it runs both get half, then the other has it all. In either order. */
+static void test_a_host_that_ends_leaves_its_share(void **state)
+{
+	const char *yaml = HOST LOCAL("unlimited") MEMDEV("200ns", "1GB/s");
+	const double zero = 0;
+	(void)state;
+	for (size_t first = 0; first < 2; first++) {
+		int fd[2];
+		struct cxms_topo *t;
+		fd[first] = gather(30000);
+		fd[1 - first] = gather(90000);
+		struct cxms_result *r = on_hosts(fd, 2, yaml, &zero, 1, &t);
+		const struct cxms_tenant_result *own = r->split[0].tenant;
+		assert_true(fabs((double)own[first].time_ns / (64.0 * 60000) - 1) < 0.02);
+		assert_true(fabs((double)own[1 - first].time_ns / (64.0 * 120000) - 1) < 0.02);
+		cxms_result_free(r);
+		cxms_topo_free(t);
+		close(fd[0]);
+		close(fd[1]);
+	}
+}
+
 /* What is told of a recording while it is made; @most: packets, the rest is kept from it. */
 static struct cxms_xearly *early_of(const struct cxms_replay_cfg *cfg, int fd, int most)
 {
@@ -446,6 +603,10 @@ int main(void)
 		cmocka_unit_test(test_who_waits_comes_after_its_waker),
 		cmocka_unit_test(test_threads_share_what_a_device_passes),
 		cmocka_unit_test(test_together_or_alone_the_same),
+		cmocka_unit_test(test_hosts_meet_only_where_something_is_bounded),
+		cmocka_unit_test(test_hosts_share_what_a_device_passes),
+		cmocka_unit_test(test_a_host_in_the_kernel_is_waited_for),
+		cmocka_unit_test(test_a_host_that_ends_leaves_its_share),
 		cmocka_unit_test(test_early_or_late_the_same),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -170,9 +170,11 @@ static const struct form {
 	{"^ 48 89 07 | 90", "mov %rax,(%rdi)", STORE, 0, 8, DI, NOREG, 1, 0, 0, 0, 0},
 	{"^ c7 47 04 01 00 00 00 | 90", "movl $1,4(%rdi)", STORE, 0, 4, DI, NOREG, 1, 4, 0, 0, 0},
 	{"^ 0f 94 07 | 90", "sete (%rdi)", STORE, 0, 1, DI, NOREG, 1, 0, 0, 0, 0},
-	{"^ 0f c3 07 | 90", "movnti %eax,(%rdi)", STORE, 0, 4, DI, NOREG, 1, 0, 0, 0, 0},
+	{"^ 0f c3 07 | 90", "movnti %eax,(%rdi)", STORE, CXMS_SITE_NONTEMP, 4, DI, NOREG, 1, 0, 0,
+	 0, 0},
 	{"^ 0f 11 06 | 90", "movups %xmm0,(%rsi)", STORE, 0, 16, SI, NOREG, 1, 0, 0, 0, 0},
-	{"^ c5 fd e7 06 | 90", "vmovntdq %ymm0,(%rsi)", STORE, 0, 32, SI, NOREG, 1, 0, 0, 0, 0},
+	{"^ c5 fd e7 06 | 90", "vmovntdq %ymm0,(%rsi)", STORE, CXMS_SITE_NONTEMP, 32, SI, NOREG, 1,
+	 0, 0, 0, 0},
 	{"^ dd 1e | 90", "fstpl (%rsi)", STORE, 0, 8, SI, NOREG, 1, 0, 0, 0, 0},
 	{"^ dd 06 | 90", "fldl (%rsi)", LOAD, 0, 8, SI, NOREG, 1, 0, 0, 0, 0},
 	{"^ 66 0f 3a 16 06 01 | 90", "pextrd $1,%xmm0,(%rsi)", STORE, 0, 4, SI, NOREG, 1, 0, 0, 0,
@@ -395,7 +397,8 @@ static const struct flow_form {
 	 "a loop around a return: live part counted", LOAD, SELF, 6},
 	/* 1: mov (%rbx),%rcx; mov 2: (%rdi),%rax; jne 2b; jne 1b */
 	{"48 8b 0b ^ 48 8b 07 | 75 fb 75 f6", "the innermost of two loops", LOAD, 0, 2},
-	{"^ 48 8b 0b | 90 48 8b 07 75 fb 75 f5", "the outer loop around it", LOAD, 0, 5},
+	{"^ 48 8b 0b | 90 48 8b 07 75 fb 75 f5", "the outer loop around it", LOAD, CXMS_SITE_LONG,
+	 5},
 	{"eb 03 ^ e8 00 00 00 00 | 90", "a call to the next: an entry, not a return", NONE, 0, 0},
 	/* 1: mov 8(%rdi),%rax; mov %rax,%rdi; test %rdi,%rdi; jne 1b */
 	{"^ 48 8b 47 08 | 48 89 c7 48 85 ff 75 f4 c3", "base comes back through a move", LOAD,

@@ -36,7 +36,7 @@ static void test_hidden_part_of_a_wait(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct cxms_wait w;
-		cxms_wait_model(90e3, 10e3, rows[i].carried, rows[i].loop, rows[i].rob, &w);
+		cxms_wait_model(90e3, 10e3, rows[i].carried, rows[i].loop, rows[i].rob, 0, &w);
 		const double uops[] = {rows[i].lo, rows[i].mid, rows[i].hi};
 		print_message("%s\n", rows[i].why);
 		for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
@@ -55,7 +55,7 @@ static void test_hidden_part_leaves_a_tenth(void **state)
 {
 	struct cxms_wait w;
 	(void)state;
-	cxms_wait_model(1000, 0, false, 60000, 60000, &w);
+	cxms_wait_model(1000, 0, false, 60000, 60000, 0, &w);
 	for (int k = 0; k < CXMS_SPAN_COUNT; k++)
 		assert_true(is(w.per_ps[k] * w.seen_ps[k], 10));
 }

@@ -91,8 +91,6 @@ static void test_cached_and_computing_programs_stay_fast(void **state)
 		const char *why;
 	} rows[] = {
 		{"{duration: 1s, stall: 0, footprint: 1GiB}", FAR_AWAY, 1.02, "compute only"},
-		{"{duration: 1s, stall: 0, kernel: 0.5, footprint: 1GiB}", FAR_AWAY, 1.02,
-		 "compute and kernel"},
 		{"{duration: 1s, stall: 0.9, footprint: 1MiB, access: random}", TOPOLOGY, 1.10,
 		 "1 MiB sits in the LLC"},
 		{"{duration: 1s, stall: 0.9, footprint: 1MiB, access: chase, page: 2MiB}", TOPOLOGY,

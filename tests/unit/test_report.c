@@ -97,7 +97,16 @@ static void fill_basis(struct cxms_basis *b)
 					       .dram_share_hi = 1,
 					       .footprint_bytes = 1e6,
 					       .hidden_ns = 12.5,
-					       .mlp = 1.5};
+					       .mlp = 1.5,
+					       .operand = "-0x8(%rdi,%rax,8)",
+					       .how = CXMS_TRAFFIC_COUNTED,
+					       .lines = 3e6,
+					       .lines_lo = 2e6,
+					       .lines_hi = 4e6,
+					       .lines_written = 1e6,
+					       .counter = "%rax+1",
+					       .turns_per_s = 5e7,
+					       .turn_pairs = 321};
 }
 
 static int setup(void **state)
@@ -204,6 +213,8 @@ static void test_json_has_every_key_of_the_schema(void **state)
 	const struct cxms_cfg_node *site =
 		cxms_cfg_get(cxms_cfg_get(root, "basis"), "sites")->child[0];
 	assert_string_equal(cxms_cfg_get(site, "ip")->text, "0xffffffff81000000");
+	assert_string_equal(cxms_cfg_get(site, "operand")->text, "-0x8(%rdi,%rax,8)");
+	assert_string_equal(cxms_cfg_get(site, "traffic")->text, "counted");
 	cxms_cfg_free(cfg);
 }
 

@@ -226,19 +226,23 @@ static void test_names_are_checked(void **state)
 	close_hosts(host, fd, 2);
 }
 
-static void test_exact_recordings_are_refused(void **state)
+static void test_hosts_are_all_exact_or_none(void **state)
 {
 	struct cxms_trace_head head = {.seed = 1, .facts = {.source_caps = CXMS_SRC_EXACT}};
-	struct cxms_host_trace host = {.name = "a"};
+	struct cxms_host_trace host[2];
+	const char *const one[] = {chase};
 	struct cxms_trace_writer *w = NULL;
-	int fd = play_fd();
+	int fd[2];
 	(void)state;
-	assert_int_equal(cxms_trace_writer_new(fd, &head, &w, NULL), 0);
+	open_hosts(one, 1, host, fd);
+	host[1].name = "b";
+	fd[1] = play_fd();
+	assert_int_equal(cxms_trace_writer_new(fd[1], &head, &w, NULL), 0);
 	assert_int_equal(cxms_trace_flush(w, NULL), 0);
 	cxms_trace_writer_free(w);
-	assert_int_equal(cxms_trace_reader_open_fd(fd, "memory", &host.reader, NULL), 0);
-	expect_refusal(UNBOUNDED, &host, 1, -ENOTSUP, "source exact");
-	close_hosts(&host, &fd, 1);
+	assert_int_equal(cxms_trace_reader_open_fd(fd[1], "memory", &host[1].reader, NULL), 0);
+	expect_refusal(UNBOUNDED, host, 2, -ENOTSUP, "not both of source exact");
+	close_hosts(host, fd, 2);
 }
 
 int main(void)
@@ -251,7 +255,7 @@ int main(void)
 		cmocka_unit_test(test_a_host_that_ends_leaves_its_share),
 		cmocka_unit_test(test_links_to_root_ports_are_not_shared),
 		cmocka_unit_test(test_names_are_checked),
-		cmocka_unit_test(test_exact_recordings_are_refused),
+		cmocka_unit_test(test_hosts_are_all_exact_or_none),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

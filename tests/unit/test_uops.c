@@ -153,6 +153,32 @@ static void test_registers_carry_values(void **state)
 	cxms_block_fini(&b);
 }
 
+/* Copies of vector registers are renamed away, or made half by half onto what was there. */
+static void test_vector_copies_wait_for_their_target_when_split(void **state)
+{
+	static const uint8_t copy[] = {0x66, 0x0f, 0x28, 0xc1}; /* movapd xmm0, xmm1 */
+	static const uint8_t fill[] = {0x66, 0x0f, 0x28, 0x00}; /* movapd xmm0, [rax] */
+	static const uint8_t add[] = {0xf2, 0x0f, 0x58, 0xc1};	/* addsd xmm0, xmm1 */
+	struct cxms_code_access load = {0, CXMS_XA_LOAD, 4};
+	(void)state;
+	for (int split = 0; split < 2; split++) {
+		struct cxms_code_insn in = {0x1000, sizeof(copy), copy};
+		struct cxms_block b = taken_apart(split, &in, 1, NULL, 0);
+		assert_true(reads(&b.uop[0], CXMS_SLOT_VEC + 1));
+		assert_int_equal(reads(&b.uop[0], CXMS_SLOT_VEC), split);
+		cxms_block_fini(&b);
+		in = (struct cxms_code_insn){0x1000, sizeof(fill), fill};
+		b = taken_apart(split, &in, 1, &load, 1);
+		for (uint32_t i = 0; i < b.n_uop; i++)
+			assert_false(reads(&b.uop[i], CXMS_SLOT_VEC));
+		cxms_block_fini(&b);
+		in = (struct cxms_code_insn){0x1000, sizeof(add), add};
+		b = taken_apart(split, &in, 1, NULL, 0);
+		assert_true(reads(&b.uop[0], CXMS_SLOT_VEC));
+		cxms_block_fini(&b);
+	}
+}
+
 static void test_compare_and_branch_share_an_entry(void **state)
 {
 	static const uint8_t cmp[] = {0x48, 0x39, 0xd8}, je[] = {0x74, 0x00};
@@ -209,6 +235,7 @@ int main(void)
 		cmocka_unit_test(test_entries_by_cracking_rule),
 		cmocka_unit_test(test_every_access_has_its_uop),
 		cmocka_unit_test(test_registers_carry_values),
+		cmocka_unit_test(test_vector_copies_wait_for_their_target_when_split),
 		cmocka_unit_test(test_compare_and_branch_share_an_entry),
 		cmocka_unit_test(test_lines_of_instructions),
 		cmocka_unit_test(test_malformed_code_is_refused),

@@ -198,6 +198,23 @@ static void test_work_runs_at_the_width(void **state)
 	cxms_block_fini(&b);
 }
 
+/* Dependent additions take the latency of their unit; there is one for each cracking rule. */
+static void test_additions_take_their_latency(void **state)
+{
+	static const uint8_t add[] = {0xf2, 0x0f, 0x58, 0xc1}; /* addsd xmm0, xmm1 */
+	const uint8_t len = sizeof(add);
+	struct cxms_block b = code_of(add, &len, 1, NULL, 0, NULL, 0);
+	struct cxms_window_cfg cfg = host;
+	(void)state;
+	for (int split = 0; split < 2; split++) {
+		cfg.split = split;
+		double got = steady_cyc(&cfg, &b, NULL, 0, 0), want = split ? 1 : 4;
+		if (fabs(got / want - 1) > 0.01)
+			fail_msg("split %d: %g cycles, expected %g", split, got, want);
+	}
+	cxms_block_fini(&b);
+}
+
 /* A miss every 4 + 8 k uops: as many are in flight as the reorder buffer spans, up to the
  * registers. */
 static void test_the_reorder_buffer_spans_misses(void **state)
@@ -513,6 +530,7 @@ int main(void)
 		cmocka_unit_test(test_independent_misses_share_the_miss_registers),
 		cmocka_unit_test(test_the_load_queue_bounds_what_is_in_flight),
 		cmocka_unit_test(test_work_runs_at_the_width),
+		cmocka_unit_test(test_additions_take_their_latency),
 		cmocka_unit_test(test_the_reorder_buffer_spans_misses),
 		cmocka_unit_test(test_a_prefetch_in_time_hides_memory),
 		cmocka_unit_test(test_a_store_carries_a_value_to_its_load),

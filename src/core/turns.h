@@ -1,0 +1,45 @@
+/* Turns of a loop: how often it goes round, from a register that each turn adds a constant to. */
+#ifndef CXMS_CORE_TURNS_H
+#define CXMS_CORE_TURNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** struct cxms_turn_point - one sample in the loop */
+struct cxms_turn_point {
+	uint64_t time_ns, count; /* count: the register */
+	double weight_ns;	 /* CPU time the sample stands for */
+	uint32_t thread;
+};
+
+/** struct cxms_turns - value; found false: the register does not tell */
+struct cxms_turns {
+	bool found;
+	double per_ns;	     /* turns in a nanosecond while the loop runs, calls in it included */
+	double spread_ratio; /* half the interquartile range over the median, of the pairs */
+	double time_ns;	     /* in the loop, all threads */
+	double turns;	     /* per_ns x time_ns */
+	size_t pairs;	     /* neighbours that agree */
+};
+
+/* Most pairs that the median is taken over. */
+#define CXMS_TURNS_MAX_PAIRS 4096u
+
+/**
+ * cxms_turns_fit() - rate of a loop (MODELS, stall sampling 6)
+ * @point:      n samples, by thread and then in time order
+ * @step:       of the register in a turn, not 0
+ * @max_gap_ns: neighbours further apart are not taken for the same run of the loop
+ * @work:       scratch for CXMS_TURNS_MAX_PAIRS numbers
+ *
+ * A pair counts where the register moved by whole steps in the right direction: those across two
+ * runs of the loop mostly do not. Of the pairs that count, six in ten must lie within a factor 1.5
+ * of their median, and these must be a quarter of all: values drawn at random have a third of
+ * them there. Rate: turns over time of those that agree. Time: of each sample its weight, or the
+ * time to the next where the two agree (what the loop calls is sampled elsewhere).
+ */
+void cxms_turns_fit(const struct cxms_turn_point *point, size_t n, int64_t step, double max_gap_ns,
+		    double *work, struct cxms_turns *out);
+
+#endif

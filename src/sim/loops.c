@@ -1,0 +1,124 @@
+#include "sim/loops.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "place/pagemap.h"
+#include "sim/recording.h"
+
+/* What a loop calls is sampled elsewhere: up to so many samples lie between two in the loop. */
+#define MAX_GAP_PERIODS 16.0
+#define NO_LOOP		UINT32_MAX
+
+struct search {
+	const struct cxms_recording *rec;
+	uint32_t *loop_of_site; /* NO_LOOP: none whose turns are counted */
+	size_t n_loop;
+	size_t *first; /* n_loop + 2: of the points of a loop */
+	struct cxms_turn_point *point;
+	int64_t *step; /* [loop] */
+	struct cxms_turns *turns;
+	double *work, max_gap_ns;
+};
+
+/* Loops are told apart by process and address. */
+static int number_loops(struct search *s)
+{
+	const struct cxms_recording *rec = s->rec;
+	struct cxms_pagemap map = {0};
+	int rc = 0;
+	for (size_t i = 0; i < rec->n_site && !rc; i++) {
+		const struct cxms_rec_site *site = &rec->site[i];
+		s->loop_of_site[i] = NO_LOOP;
+		if (!site->count_reg || !site->step)
+			continue;
+		uint32_t loop = cxms_pagemap_get(&map, site->pid, site->loop_ip);
+		if (loop == CXMS_NO_PAGE) {
+			loop = (uint32_t)s->n_loop;
+			rc = cxms_pagemap_put(&map, site->pid, site->loop_ip, loop);
+			s->step[s->n_loop++] = site->step;
+		}
+		s->loop_of_site[i] = loop;
+	}
+	cxms_pagemap_fini(&map);
+	return rc;
+}
+
+static uint32_t loop_of(const struct search *s, const struct cxms_rec_sample *sample)
+{
+	return sample->site != CXMS_NO_SITE && sample->flags & CXMS_SAMPLE_COUNT
+		       ? s->loop_of_site[sample->site]
+		       : NO_LOOP;
+}
+
+static int gather_points(struct search *s)
+{
+	const struct cxms_recording *rec = s->rec;
+	uint32_t *order = cxms_rec_by_thread(rec);
+	double weight = 0;
+	if (!order)
+		return -ENOMEM;
+	for (size_t i = 0; i < rec->n_sample; i++) {
+		uint32_t loop = loop_of(s, &rec->sample[i]);
+		weight += rec->sample[i].weight_ns;
+		if (loop != NO_LOOP)
+			s->first[loop + 2]++;
+	}
+	for (size_t l = 2; l < s->n_loop + 2; l++)
+		s->first[l] += s->first[l - 1];
+	for (size_t i = 0; i < rec->n_sample; i++) {
+		const struct cxms_rec_sample *from = &rec->sample[order[i]];
+		uint32_t loop = loop_of(s, from);
+		if (loop != NO_LOOP)
+			s->point[s->first[loop + 1]++] =
+				(struct cxms_turn_point){.time_ns = from->time_ns,
+							 .count = from->count,
+							 .weight_ns = from->weight_ns,
+							 .thread = from->thread};
+	}
+	if (rec->n_sample)
+		s->max_gap_ns = MAX_GAP_PERIODS * weight / (double)rec->n_sample;
+	free(order);
+	return 0;
+}
+
+static int search_init(struct search *s)
+{
+	const struct cxms_recording *rec = s->rec;
+	s->loop_of_site = malloc((rec->n_site + 1) * sizeof(*s->loop_of_site));
+	s->step = malloc((rec->n_site + 1) * sizeof(*s->step));
+	s->first = calloc(rec->n_site + 2, sizeof(*s->first));
+	s->point = malloc((rec->n_sample + 1) * sizeof(*s->point));
+	s->work = malloc(CXMS_TURNS_MAX_PAIRS * sizeof(*s->work));
+	s->turns = calloc(rec->n_site + 1, sizeof(*s->turns));
+	return s->loop_of_site && s->step && s->first && s->point && s->work && s->turns ? 0
+											 : -ENOMEM;
+}
+
+int cxms_turns_find(const struct cxms_recording *rec, struct cxms_turns **out)
+{
+	struct search s = {.rec = rec};
+	struct cxms_turns *of_site = calloc(rec->n_site + 1, sizeof(*of_site));
+	int rc = search_init(&s);
+	if (!rc)
+		rc = of_site ? number_loops(&s) : -ENOMEM;
+	if (!rc)
+		rc = gather_points(&s);
+	for (size_t l = 0; l < s.n_loop && !rc; l++)
+		cxms_turns_fit(s.point + s.first[l], s.first[l + 1] - s.first[l], s.step[l],
+			       s.max_gap_ns, s.work, &s.turns[l]);
+	for (size_t i = 0; i < rec->n_site && !rc; i++)
+		if (s.loop_of_site[i] != NO_LOOP)
+			of_site[i] = s.turns[s.loop_of_site[i]];
+	free(s.loop_of_site);
+	free(s.step);
+	free(s.first);
+	free(s.point);
+	free(s.work);
+	free(s.turns);
+	if (rc)
+		free(of_site);
+	else
+		*out = of_site;
+	return rc;
+}

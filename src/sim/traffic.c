@@ -1,0 +1,181 @@
+#include "sim/traffic.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/units.h"
+#include "place/pagemap.h"
+#include "sim/evidence.h"
+#include "sim/recording.h"
+
+#define PS_PER_NS ((double)CXMS_PS_PER_NS)
+/* Loops are not longer (their instructions are a 16-bit number in recordings). */
+#define MAX_INSNS 65535.0
+
+/* Sums over sites that belong together: one instruction behind several sampled addresses, a loop.
+ */
+struct sums {
+	uint32_t *first; /* [site] the site that stands for all of them */
+	double *stall_ns;
+};
+
+enum together { BY_INSTRUCTION, BY_LOOP };
+
+static int sums_init(const struct cxms_recording *rec, enum together how, struct sums *s)
+{
+	struct cxms_pagemap map = {0};
+	int rc = 0;
+	s->first = calloc(rec->n_site + 1, sizeof(*s->first));
+	s->stall_ns = calloc(rec->n_site + 1, sizeof(*s->stall_ns));
+	if (!s->first || !s->stall_ns)
+		return -ENOMEM;
+	for (size_t i = 0; i < rec->n_site && !rc; i++) {
+		const struct cxms_rec_site *site = &rec->site[i];
+		uint64_t key = how == BY_LOOP ? site->loop_ip : site->ip;
+		s->first[i] = cxms_pagemap_get(&map, site->pid, key);
+		if (s->first[i] != CXMS_NO_PAGE)
+			continue;
+		s->first[i] = (uint32_t)i;
+		rc = cxms_pagemap_put(&map, site->pid, key, (uint32_t)i);
+	}
+	cxms_pagemap_fini(&map);
+	return rc;
+}
+
+static void sums_fini(struct sums *s)
+{
+	free(s->first);
+	free(s->stall_ns);
+}
+
+static bool is_carried(const struct cxms_rec_site *site)
+{
+	return site->flags & (CXMS_SITE_CARRIED | CXMS_SITE_SELF);
+}
+
+/* A string instruction moves many lines each time. */
+static bool is_counted(const struct cxms_rec_site *site, const struct cxms_group *g,
+		       const struct cxms_turns *turns)
+{
+	return turns->found && g->lines_per_stall_ns <= 0 && !is_carried(site) &&
+	       site->kind != CXMS_SITE_STRING;
+}
+
+static void set_runs(const struct cxms_recording *rec, const struct sums *by_insn,
+		     struct cxms_evidence *ev)
+{
+	for (size_t i = 0; i < ev->n_group; i++) {
+		struct cxms_group *g = &ev->group[i];
+		const struct cxms_turns *turns = &ev->turns[g->site];
+		double stall = by_insn->stall_ns[by_insn->first[g->site]];
+		if (is_counted(&rec->site[g->site], g, turns) && stall > 0)
+			g->runs_per_stall_ns = turns->turns / stall;
+	}
+}
+
+/* Time in a loop that is no wait for memory, by its instructions. */
+static void set_between(const struct cxms_recording *rec, const struct sums *by_loop,
+			struct cxms_evidence *ev)
+{
+	for (size_t i = 0; i < rec->n_site; i++) {
+		const struct cxms_rec_site *site = &rec->site[i];
+		const struct cxms_turns *turns = &ev->turns[i];
+		ev->between[i].insns = site->loop_insns;
+		if (!turns->found || !site->loop_insns)
+			continue;
+		ev->between[i].work_ns =
+			fmax(0, turns->time_ns - by_loop->stall_ns[by_loop->first[i]]);
+		if (!(site->flags & CXMS_SITE_LONG))
+			ev->between[i].uop_ps = ev->between[i].work_ns * PS_PER_NS /
+						(turns->turns * site->loop_insns);
+	}
+	for (size_t i = 0; i < ev->n_group; i++) { /* a stream misses once in several turns */
+		const struct cxms_group *g = &ev->group[i];
+		const struct cxms_turns *turns = &ev->turns[g->site];
+		struct cxms_between *b = &ev->between[g->site];
+		if (!turns->found || g->lines_per_stall_ns <= 0)
+			continue;
+		double turns_a_line = turns->per_ns * CXMS_LINE_BYTES / fabs(g->bytes_per_ns);
+		double insns = rec->site[g->site].loop_insns * fmax(1, turns_a_line);
+		b->insns = (unsigned)fmin(MAX_INSNS, insns);
+	}
+}
+
+int cxms_traffic_count(const struct cxms_recording *rec, struct cxms_evidence *ev)
+{
+	struct sums by_insn = {0}, by_loop = {0};
+	ev->between = calloc(rec->n_site + 1, sizeof(*ev->between));
+	int rc = ev->between ? sums_init(rec, BY_INSTRUCTION, &by_insn) : -ENOMEM;
+	if (!rc)
+		rc = sums_init(rec, BY_LOOP, &by_loop);
+	for (size_t i = 0; i < ev->n_group && !rc; i++) {
+		const struct cxms_group *g = &ev->group[i];
+		by_insn.stall_ns[by_insn.first[g->site]] += g->stall_ns;
+		by_loop.stall_ns[by_loop.first[g->site]] += g->stall_ns * g->share.mid;
+	}
+	if (!rc) {
+		set_runs(rec, &by_insn, ev);
+		set_between(rec, &by_loop, ev);
+	}
+	sums_fini(&by_insn);
+	sums_fini(&by_loop);
+	return rc;
+}
+
+/* Turns that the window holds at once; of a turn with calls or inner loops by its time. */
+static double window_turns(const struct cxms_rec_site *site, const struct cxms_evidence *ev,
+			   const struct cxms_group *g, unsigned rob)
+{
+	const struct cxms_turns *turns = &ev->turns[g->site];
+	double held = (double)rob / fmax(1, site->loop_insns);
+	double held_ns = rob * CXMS_ASSUMED_CPI_MAX * 1e9 / CXMS_ASSUMED_CLOCK_HZ;
+	double work_ns = ev->between[g->site].work_ns;
+	if (site->flags & CXMS_SITE_LONG && work_ns > 0)
+		held = fmin(held, held_ns * turns->turns / work_ns);
+	return held;
+}
+
+static void bound_by_runs(const struct cxms_recording *rec, const struct cxms_evidence *ev,
+			  const struct cxms_group *g, unsigned rob, struct cxms_grain *out)
+{
+	const struct cxms_rec_site *site = &rec->site[g->site];
+	const struct cxms_turns *turns = &ev->turns[g->site];
+	double seen_ps = out->waits[CXMS_SPAN_MID] > 0 ? out->seen_ps / out->waits[CXMS_SPAN_MID]
+						       : ev->stair.mem_ps;
+	double stall_ns = turns->turns / g->runs_per_stall_ns;
+	struct cxms_runs in = {.runs = g->runs_per_stall_ns,
+			       .share = {g->share.lo, g->share.mid, g->share.hi},
+			       .seen_ps = seen_ps,
+			       .llc_ps = ev->stair.llc_ps,
+			       .window_turns = window_turns(site, ev, g, rob),
+			       .most_lines = CXMS_ASSUMED_RECORDED_MSHRS * turns->time_ns *
+					     PS_PER_NS / (seen_ps * stall_ns),
+			       .uneven = site->flags & CXMS_SITE_UNEVEN};
+	cxms_runs_bound(&in, out->waits, out->lines);
+	out->seen_ps = out->waits[CXMS_SPAN_MID] * seen_ps;
+}
+
+void cxms_traffic_of(const struct cxms_recording *rec, const struct cxms_evidence *ev,
+		     const struct cxms_group *group, unsigned rob, struct cxms_grain *out)
+{
+	const struct cxms_rec_site *site = &rec->site[group->site];
+	bool carried = is_carried(site), is_stream = !carried && group->lines_per_stall_ns > 0;
+	out->store = site->kind == CXMS_SITE_STORE || site->kind == CXMS_SITE_UPDATE ||
+		     site->flags & CXMS_SITE_DIRTIES;
+	out->known = carried || is_stream || group->runs_per_stall_ns > 0;
+	out->prefetched = is_stream;
+	if (!out->known)
+		return;
+	if (!carried && !is_stream)
+		bound_by_runs(rec, ev, group, rob, out);
+	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
+		if (carried)
+			out->lines[k] = out->waits[k];
+		else if (is_stream)
+			out->lines[k] = group->lines_per_stall_ns * out->stall_ps[k] / PS_PER_NS;
+		out->written[k] = out->lines[k];
+		if (site->flags & CXMS_SITE_NONTEMP)
+			out->lines[k] = 0;
+	}
+}

@@ -1,0 +1,274 @@
+/*
+ * Loops: which instructions a turn runs, what hangs on the turn before, and which register counts
+ * the turns.
+ */
+#include <stdlib.h>
+
+#include "source/code_priv.h"
+
+#define CARRIED_MAX 128u /* instructions of the longest loop followed for dependences */
+#define COUNTED_MAX 512u /* instructions of the longest loop whose registers are looked at */
+#define NEAR_BYTES  64	 /* a store that near to a load's address writes the load's line */
+
+/* Which bytes of a range control may reach by a branch from above. */
+struct reach {
+	uint64_t first, last;
+	uint64_t far; /* the highest */
+	uint8_t bits[CXMS_LOOP_BYTES / 8];
+};
+
+static void reach_target(struct reach *r, uint64_t at, const struct cxms_insn *in)
+{
+	uint64_t target = at + in->len + (uint64_t)(int64_t)in->rel;
+	size_t off = (size_t)(target - r->first);
+
+	if (target > at && target <= r->last) {
+		r->bits[off / 8] |= (uint8_t)(1u << (off % 8));
+		r->far = target > r->far ? target : r->far;
+	}
+}
+
+unsigned cxms_loop_length(struct cxms_code *c, uint64_t first, uint64_t last, uint64_t addr)
+{
+	struct reach r = {.first = first, .last = last};
+	bool is_live = true, has_switch = false, has_addr = false;
+	unsigned n = 0;
+	struct cxms_insn in;
+
+	for (uint64_t at = first; at <= last; at += in.len) {
+		size_t off = (size_t)(at - first);
+
+		if (!cxms_code_decode_at(c, at, &in) || (at != first && cxms_code_is_called(c, at)))
+			return 0;
+		is_live = is_live || has_switch || (r.bits[off / 8] >> (off % 8) & 1);
+		if (!is_live && r.far < at)
+			return 0;
+		if (!is_live)
+			continue;
+		n++;
+		has_addr = has_addr || at == addr;
+		if (at == last)
+			return has_addr ? n : 0;
+		if (in.flow == CXMS_FLOW_JCC || in.flow == CXMS_FLOW_LOOP ||
+		    in.flow == CXMS_FLOW_JMP)
+			reach_target(&r, at, &in);
+		has_switch = has_switch || in.flow == CXMS_FLOW_JMP_IND;
+		is_live = in.flow != CXMS_FLOW_RET && in.flow != CXMS_FLOW_STOP &&
+			  in.flow != CXMS_FLOW_JMP && in.flow != CXMS_FLOW_JMP_IND;
+	}
+	return 0;
+}
+
+struct cxms_loop cxms_loop_around(struct cxms_code *c, uint64_t addr)
+{
+	struct cxms_loop best = {.n = 0};
+	uint64_t limit = CXMS_LOOP_BYTES;
+	struct cxms_insn in;
+
+	for (uint64_t at = addr; at - addr < limit && cxms_code_decode_at(c, at, &in);
+	     at += in.len) {
+		uint64_t target = at + in.len + (uint64_t)(int64_t)in.rel;
+		unsigned n;
+
+		if (in.flow != CXMS_FLOW_JCC && in.flow != CXMS_FLOW_LOOP &&
+		    in.flow != CXMS_FLOW_JMP)
+			continue;
+		if (target > addr || at - target >= limit)
+			continue;
+		n = cxms_loop_length(c, target, at, addr);
+		if (!n)
+			continue;
+		best = (struct cxms_loop){.first = target, .last = at, .n = n};
+		limit = at - target;
+	}
+	return best;
+}
+
+static uint32_t after_call(uint32_t tainted)
+{
+	/* System V ABI: what a callee may change. */
+	const uint32_t clobbered = 1u << CXMS_REG_AX | 1u << CXMS_REG_CX | 1u << CXMS_REG_DX |
+				   1u << CXMS_REG_SI | 1u << CXMS_REG_DI | 1u << CXMS_REG_R8 |
+				   1u << CXMS_REG_R9 | 1u << CXMS_REG_R10 | 1u << CXMS_REG_R11;
+
+	return tainted & ~clobbered;
+}
+
+/* Follow the registers that hang on a loaded value through the instructions [from, end). */
+static uint32_t follow(struct cxms_code *c, uint64_t from, uint64_t end, uint32_t tainted)
+{
+	struct cxms_insn in;
+
+	for (uint64_t at = from; at < end && cxms_code_decode_at(c, at, &in); at += in.len) {
+		struct cxms_x86_info info;
+
+		if (!cxms_code_x86_at(c, at, &info))
+			continue;
+		if (info.reads & tainted)
+			tainted |= info.writes & ~(1u << CXMS_REG_SP);
+		else
+			tainted &= ~info.writes;
+		if (in.flow == CXMS_FLOW_CALL || in.flow == CXMS_FLOW_CALL_IND)
+			tainted = after_call(tainted);
+	}
+	return tainted;
+}
+
+/* Whether the load's address of one turn hangs on the value it loaded the turn before. */
+static bool is_carried(struct cxms_code *c, const struct cxms_code_site *s,
+		       const struct cxms_loop *l)
+{
+	uint32_t used = 0, tainted;
+	struct cxms_insn in;
+	struct cxms_x86_info info;
+
+	if (s->base >= 0)
+		used |= 1u << s->base;
+	if (s->index >= 0)
+		used |= 1u << s->index;
+	if (!l->n || l->n > CARRIED_MAX || s->base == CXMS_REG_SP || !used ||
+	    (s->kind != CXMS_SITE_LOAD && s->kind != CXMS_SITE_UPDATE))
+		return false;
+	if (!cxms_code_decode_at(c, s->ip, &in) || in.flow != CXMS_FLOW_NEXT ||
+	    !cxms_code_x86_at(c, s->ip, &info))
+		return false;
+	tainted = follow(c, s->ip + in.len, l->last + 1, info.loaded);
+	return (follow(c, l->first, s->ip, tainted) & used) != 0;
+}
+
+/* Which instructions of a loop do not run exactly once in each turn: by byte from its beginning. */
+struct uneven {
+	uint64_t first;
+	bool is_long; /* calls or inner loops */
+	bool has_call;
+	uint8_t bits[CXMS_LOOP_BYTES / 8];
+};
+
+/* [from, end), as far as it lies in the loop */
+static void uneven_set(struct uneven *u, uint64_t from, uint64_t end)
+{
+	for (uint64_t at = from; at < end && at - u->first < CXMS_LOOP_BYTES; at++)
+		u->bits[(at - u->first) / 8] |= (uint8_t)(1u << ((at - u->first) % 8));
+}
+
+static bool uneven_get(const struct uneven *u, uint64_t at)
+{
+	return u->bits[(at - u->first) / 8] >> ((at - u->first) % 8) & 1;
+}
+
+static void uneven_branch(const struct cxms_loop *l, uint64_t at, const struct cxms_insn *in,
+			  struct uneven *u)
+{
+	uint64_t next = at + in->len, target = next + (uint64_t)(int64_t)in->rel;
+
+	if (target > at && target <= l->last) { /* what it passes over */
+		uneven_set(u, next, target);
+	} else if (target == l->first && at < l->last) { /* the next turn already */
+		uneven_set(u, next, l->last + 1);
+	} else if (target > l->first && target <= at) { /* an inner loop */
+		uneven_set(u, target, next);
+		u->is_long = true;
+	}
+}
+
+static void find_uneven(struct cxms_code *c, const struct cxms_loop *l, struct uneven *u)
+{
+	struct cxms_insn in;
+
+	*u = (struct uneven){.first = l->first};
+	for (uint64_t at = l->first; at <= l->last && cxms_code_decode_at(c, at, &in);
+	     at += in.len) {
+		if (in.flow == CXMS_FLOW_CALL || in.flow == CXMS_FLOW_CALL_IND)
+			u->has_call = u->is_long = true;
+		if (in.flow == CXMS_FLOW_JCC || in.flow == CXMS_FLOW_LOOP ||
+		    in.flow == CXMS_FLOW_JMP)
+			uneven_branch(l, at, &in, u);
+	}
+}
+
+/* How the registers move in a turn. */
+struct turn {
+	int64_t step[CXMS_REG_GPR_END];
+	uint32_t spoilt;    /* written in another way, or not once in each turn */
+	uint32_t addresses; /* used by memory operands */
+};
+
+static void note_turn(const struct cxms_x86_info *info, bool is_even, struct turn *t)
+{
+	uint32_t other = info->writes;
+
+	if (info->added >= 0 && is_even) {
+		t->step[info->added] += info->add;
+		other &= ~(1u << info->added);
+	}
+	t->spoilt |= other;
+	if (info->site.kind == CXMS_SITE_NONE)
+		return;
+	t->addresses |= info->site.base >= 0 ? 1u << info->site.base : 0;
+	t->addresses |= info->site.index >= 0 ? 1u << info->site.index : 0;
+}
+
+static void pick_counter(const struct turn *t, struct cxms_code_site *s)
+{
+	int best = -1;
+
+	for (int r = 0; r < CXMS_REG_GPR_END; r++) {
+		if (t->spoilt >> r & 1 || !t->step[r] || r == CXMS_REG_SP)
+			continue;
+		bool is_address = t->addresses >> r & 1;
+		bool was_address = best >= 0 && (t->addresses >> best & 1);
+
+		if (best < 0 || (is_address && !was_address) ||
+		    (is_address == was_address && llabs(t->step[r]) > llabs(t->step[best])))
+			best = r;
+	}
+	s->count_reg = (int8_t)best;
+	s->step = best >= 0 ? t->step[best] : 0;
+}
+
+/* Whether @store writes what @s loads; a register moved in between leaves them near each other. */
+static bool is_same_line(const struct cxms_code_site *s, const struct cxms_code_site *store)
+{
+	return (store->kind == CXMS_SITE_STORE || store->kind == CXMS_SITE_UPDATE) &&
+	       store->base == s->base && store->index == s->index && store->scale == s->scale &&
+	       store->segment == s->segment && llabs(store->disp - s->disp) < NEAR_BYTES;
+}
+
+static void describe_turn(struct cxms_code *c, const struct cxms_loop *l, const struct uneven *u,
+			  struct cxms_code_site *s)
+{
+	struct turn t = {.spoilt = u->has_call ? UINT32_MAX & ~after_call(UINT32_MAX) : 0};
+	bool can_dirty = s->kind == CXMS_SITE_LOAD && (s->base >= 0 || s->index >= 0) &&
+			 !(s->flags & CXMS_SITE_STACK);
+	struct cxms_insn in;
+
+	for (uint64_t at = l->first; at <= l->last && cxms_code_decode_at(c, at, &in);
+	     at += in.len) {
+		struct cxms_x86_info info;
+
+		if (!cxms_code_x86_at(c, at, &info))
+			continue;
+		note_turn(&info, !uneven_get(u, at), &t);
+		if (can_dirty && is_same_line(s, &info.site))
+			s->flags |= CXMS_SITE_DIRTIES;
+	}
+	pick_counter(&t, s);
+}
+
+void cxms_loop_describe(struct cxms_code *c, const struct cxms_loop *l, struct cxms_code_site *s)
+{
+	struct uneven u;
+
+	if (!l->n)
+		return;
+	s->loop_ip = l->first;
+	if (is_carried(c, s, l))
+		s->flags |= CXMS_SITE_CARRIED;
+	find_uneven(c, l, &u);
+	if (u.is_long)
+		s->flags |= CXMS_SITE_LONG;
+	if (uneven_get(&u, s->ip))
+		s->flags |= CXMS_SITE_UNEVEN;
+	if (l->n <= COUNTED_MAX)
+		describe_turn(c, l, &u, s);
+}
