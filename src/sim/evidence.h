@@ -35,6 +35,7 @@ struct cxms_grain {
 	double waits[CXMS_SPAN_COUNT];	  /* exposed */
 	double lines[CXMS_SPAN_COUNT];	  /* filled, when known */
 	double written[CXMS_SPAN_COUNT];  /* lines written back, when known */
+	double ahead[CXMS_SPAN_COUNT];	  /* of lines: fetched ahead, where not all are */
 	double seen_ps;			  /* waits (middle) x L_obs */
 	bool known; /* lines is known: loop-carried address, a stream, or executions counted */
 	bool prefetched;

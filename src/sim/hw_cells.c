@@ -25,6 +25,8 @@
 /* A mean of so many latencies is taken for a stretch's own, or for the whole recording's. */
 #define OWN_LATENCIES	30u
 #define WHOLE_LATENCIES 30u
+/* Beyond this it is not the program's: a stream that never misses on demand has hundreds. */
+#define MAX_AHEAD 1000.0
 
 /* Means over the whole recording. */
 struct whole {
@@ -445,6 +447,17 @@ static int allocate(struct derive *d)
 		       : -ENOMEM;
 }
 
+/* The controllers count the whole machine: what others read meanwhile is taken for the program's.
+ */
+static void find_ahead(struct derive *d)
+{
+	double misses = 0, read = d->rec->hw.dram_read_bytes / CXMS_LINE_BYTES;
+	for (size_t i = 0; i < cell_count(d); i++)
+		misses += fmax(0, d->c->cell[i].term[CXMS_TERM_DRAM].lines);
+	if (misses > 0 && read > misses)
+		d->c->ahead_ratio = fmin(MAX_AHEAD, read / misses - 1);
+}
+
 static int derive(struct derive *d)
 {
 	int rc = allocate(d);
@@ -455,6 +468,7 @@ static int derive(struct derive *d)
 	place_counts(d);
 	for (size_t i = 0; i < cell_count(d); i++)
 		find_terms(d, i);
+	find_ahead(d);
 	for (uint32_t t = 0; t < d->rec->n_thread; t++)
 		carry(d, t);
 	for (size_t i = 0; i < cell_count(d); i++)

@@ -28,6 +28,7 @@ struct cxms_hw_cell {
 struct cxms_hw_cells {
 	struct cxms_cells at; /* stretches of time, as cells */
 	struct cxms_hw_cell *cell;
+	double ahead_ratio; /* lines fetched ahead of a miss, for each; 0 = none or not known */
 	uint32_t *term_of_sample; /* n_sample of the recording: CXMS_TERM_COUNT x cell + term, or
 				     CXMS_NO_GRAIN */
 };

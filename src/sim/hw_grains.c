@@ -82,7 +82,14 @@ int cxms_hw_groups(const struct cxms_recording *rec, struct cxms_evidence *e)
 	return rc;
 }
 
-static struct cxms_grain grain_of(const struct cxms_hw_cell *c, int term,
+static void set_lines(double misses, double ahead_ratio, int k, struct cxms_grain *g)
+{
+	double demand = fmax(g->waits[k], misses);
+	g->ahead[k] = misses * ahead_ratio;
+	g->lines[k] = demand + g->ahead[k];
+}
+
+static struct cxms_grain grain_of(const struct cxms_hw_cell *c, int term, double ahead_ratio,
 				  const struct cxms_wait *wait)
 {
 	struct cxms_grain g = {.store = term == CXMS_TERM_STORE};
@@ -107,7 +114,7 @@ static struct cxms_grain grain_of(const struct cxms_hw_cell *c, int term,
 	}
 	g.known = term == CXMS_TERM_DRAM && c->term[term].lines >= 0 && weight > 0;
 	for (int k = 0; k < CXMS_SPAN_COUNT && g.known; k++)
-		g.lines[k] = fmax(g.waits[k], c->term[term].lines / weight);
+		set_lines(c->term[term].lines / weight, k == CXMS_SPAN_LO ? 0 : ahead_ratio, k, &g);
 	g.seen_ps = g.waits[CXMS_SPAN_MID] * wait->seen_ps[CXMS_SPAN_MID];
 	return g;
 }
@@ -122,7 +129,8 @@ void cxms_hw_grains(const struct cxms_recording *rec, struct cxms_evidence *e)
 		bool carried = site->flags & (CXMS_SITE_CARRIED | CXMS_SITE_SELF);
 		cxms_wait_model(c->seen_ps, 0, carried, site->loop_insns, CXMS_ASSUMED_RECORDED_ROB,
 				0, &wait);
-		e->grain[2 * i] = grain_of(c, (int)(g->hw % CXMS_TERM_COUNT), &wait);
+		e->grain[2 * i] = grain_of(c, (int)(g->hw % CXMS_TERM_COUNT),
+					   rec->hw.cells->ahead_ratio, &wait);
 		e->grain[2 * i + 1] = e->grain[2 * i];
 	}
 }

@@ -29,8 +29,7 @@ static void add(struct cxms_load_cell *c, const struct cxms_grain *g, double wei
 	for (int k = 0; k < CXMS_SPAN_COUNT && g->known; k++) {
 		c->known_waits[k] += weight_ns * g->waits[k];
 		c->known_lines[k] += weight_ns * g->lines[k];
-		if (g->prefetched)
-			c->prefetched[k] += weight_ns * g->lines[k];
+		c->prefetched[k] += weight_ns * (g->prefetched ? g->lines[k] : g->ahead[k]);
 		if (store)
 			c->written[k] += weight_ns * g->written[k];
 	}

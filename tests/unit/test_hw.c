@@ -372,6 +372,49 @@ static void test_names_of_counters_in_any_spelling(void **state)
 	assert_int_equal(cxms_hw_role("pcm.dram_read"), CXMS_HW_DRAM_READ);
 }
 
+/* Bytes that a memory controller read beyond the misses were fetched ahead. */
+static void test_lines_are_those_the_memory_controllers_read(void **state)
+{
+	struct cxms_facts facts = machine_facts();
+	struct cxms_topo *topo = play_topology(TOPOLOGY);
+	const struct cxms_replay_cfg cfg = {.topo = (const struct cxms_topo *const *)&topo,
+					    .n_topo = 1,
+					    .split_pct = ends,
+					    .n_split = 3};
+	double reads[2];
+	(void)state;
+	for (int counted = 0; counted < 2; counted++) {
+		struct play p = {0};
+		play_fork(&p, PID, PID, 0, 0, 0);
+		play_map(&p, PID, ARRAY, BYTES);
+		play_area(&p, PID, ARRAY, BYTES, BYTES, BYTES);
+		put_counters(&p);
+		struct cxms_event *def = play_event(&p, CXMS_EV_COUNTER, 0, 0, 0);
+		def->counter = (struct cxms_counter){.id = PLAY_COUNT(counters),
+						     .scope = CXMS_SCOPE_BOX,
+						     .unit = CXMS_COUNT_BYTES,
+						     .name = "pcm.dram_read"};
+		put_accesses(&p, &forms[2].g);
+		put_counts(&p, &forms[2].g);
+		struct cxms_event *ev = play_event(&p, CXMS_EV_COUNT, 0, 0, DURATION * PLAY_MS);
+		ev->count = (struct cxms_count){.counter = PLAY_COUNT(counters),
+						.enabled_ns = DURATION * PLAY_MS,
+						.running_ns = DURATION * PLAY_MS,
+						.value = counted ? 5 * 64 * 2000000ull : 0};
+		play_run(&p, PID, PID, 0, DURATION * PLAY_MS);
+		play_exit(&p, PID, PID, DURATION * PLAY_MS);
+		int fd = play_write_on(&p, true, &facts);
+		struct cxms_result *r = play_replay(fd, &cfg);
+		reads[counted] = (double)r->split[2].target[1].reads;
+		cxms_result_free(r);
+		close(fd);
+	}
+	print_message("%g and %g lines\n", reads[0], reads[1]);
+	assert_true(fabs(reads[0] - 2e6) < 1e3);
+	assert_true(fabs(reads[1] - 1e7) < 1e4);
+	cxms_topo_free(topo);
+}
+
 /* A second thread computes; counts are of the program: the waits are those of who misses. */
 static void test_counts_of_the_program_go_to_the_thread_that_misses(void **state)
 {
@@ -510,6 +553,7 @@ int main(void)
 		cmocka_unit_test(test_a_result_says_how_it_was_counted),
 		cmocka_unit_test(test_an_import_without_latency_takes_that_of_its_loads),
 		cmocka_unit_test(test_a_calibrated_machine_gets_the_predictors_figure),
+		cmocka_unit_test(test_lines_are_those_the_memory_controllers_read),
 		cmocka_unit_test(test_counts_of_the_program_go_to_the_thread_that_misses),
 		cmocka_unit_test(test_clock_samples_beside_them_tell_the_kernels_time),
 		cmocka_unit_test(test_wild_figures_give_a_finite_result),
