@@ -41,7 +41,10 @@ enum cli_format { CLI_TEXT, CLI_JSON, CLI_CSV };
 struct cli_opts {
 	struct cxms_strs topology, policy, host, set;
 	const char *source, *splits, *output, *save, *pattern, *event, *budget;
-	const char *load, *split; /* of topo draw */
+	const char *pcm;
+	int counters;			  /* enum cxms_counters_mode */
+	const char *measured, *slow_node; /* of calibrate */
+	const char *load, *split;	  /* of topo draw */
 	const char *roi_begin, *roi_end, *exact_window;
 	int format;  /* enum cli_format; of topo: enum cxms_draw_format */
 	int blocked; /* enum cxms_blocked */
@@ -86,7 +89,7 @@ const struct cli_verb *cli_verb_find(const char *name);
 /* cli_opts.c: one table per verb, ended by name == NULL */
 extern const struct cxms_opt cli_opts_run[], cli_opts_record[], cli_opts_replay[], cli_opts_sweep[],
 	cli_opts_report[], cli_opts_diff[], cli_opts_topo[], cli_opts_trace[], cli_opts_list[],
-	cli_opts_doctor[], cli_opts_help[];
+	cli_opts_doctor[], cli_opts_calibrate[], cli_opts_help[];
 /**
  * cli_parse() - options of a verb into c->opt, operands into c->argc and c->argv
  * @argv: argv[0] is the verb (or the program for an implied run)
@@ -200,6 +203,7 @@ int cmd_diff(struct cli *c);
 int cmd_topo(struct cli *c);
 int cmd_trace(struct cli *c);
 int cmd_list(struct cli *c);
+int cmd_calibrate(struct cli *c);
 int cmd_doctor(struct cli *c);
 int cmd_help(struct cli *c);
 

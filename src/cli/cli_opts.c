@@ -16,6 +16,7 @@ static const char *const sweep_words[] = {"csv", "json", NULL};
 static const char *const report_words[] = {"text", "csv", NULL};
 static const char *const draw_words[] = {"text", "dot", "svg", NULL};
 static const char *const blocked_words[] = {"stretch", "keep", NULL};
+static const char *const counters_words[] = {"auto", "off", "fit", "turns", NULL};
 static const char *const engine_words[] = {"auto", "epoch", "event", NULL};
 
 #define AT(member) offsetof(struct cli_opts, member)
@@ -102,6 +103,12 @@ static const char *const engine_words[] = {"auto", "epoch", "event", NULL};
 	.help = "add the formulas with the numbers of this run, and the instructions that wait most"}
 #define OPT_NO_ARGV {.name = "no-argv", .type = CXMS_OPT_FLAG, .offset = AT(no_argv), \
 	.help = "leave the program's arguments out of the recording"}
+#define OPT_COUNTERS {.name = "counters", .type = CXMS_OPT_ENUM, .offset = AT(counters), \
+	.words = counters_words, .arg = "auto|off|fit|turns", \
+	.help = "hardware counters: fit, those that count all the time; turns, all, by turns and scaled " \
+		"(default: auto, turns with a source that samples accesses)"}
+#define OPT_PCM {.name = "pcm", .type = CXMS_OPT_STR, .offset = AT(pcm), .arg = "FILE", \
+	.help = "a file or pipe that pcm-memory -csv (Intel PCM) writes meanwhile: memory traffic is kept"}
 #define OPT_SEED {.name = "seed", .type = CXMS_OPT_QTY, .offset = AT(seed), \
 	.unit = CXMS_UNIT_COUNT, .max = INT64_MAX, .arg = "N", \
 	.help = "seed of everything drawn at random (default: 1)"}
@@ -119,12 +126,12 @@ const struct cxms_opt cli_opts_run[] = {
 	OPT_EVENT, OPT_BUDGET, OPT_ROI_BEGIN,
 	OPT_ROI_END, OPT_EXACT_WINDOW, OPT_EPOCH, OPT_BLOCKED, OPT_ENGINE, OPT_MEM_LATENCY, OPT_WALK_LATENCY, OPT_LLC_SIZE,
 	OPT_OUTPUT("the report goes here (default: standard error, text only)"), OPT_FORMAT,
-	OPT_STDOUT, OPT_EXPLAIN, OPT_SAVE, OPT_NO_ARGV, OPT_SEED, OPT_JOBS, OPT_QUIET, OPT_VERBOSE,
+	OPT_STDOUT, OPT_EXPLAIN, OPT_SAVE, OPT_COUNTERS, OPT_PCM, OPT_NO_ARGV, OPT_SEED, OPT_JOBS, OPT_QUIET, OPT_VERBOSE,
 	OPT_END,
 };
 const struct cxms_opt cli_opts_record[] = {
 	OPT_OUTPUT("the recording (default: cxlmemsim.cxlt)"), OPT_SOURCE, OPT_PATTERN, OPT_PERIOD,
-	OPT_EVENT, OPT_BUDGET, OPT_RECORD_TOPOLOGY, OPT_ROI_BEGIN, OPT_ROI_END, OPT_EXACT_WINDOW, OPT_MEM_LATENCY, OPT_WALK_LATENCY, OPT_LLC_SIZE, OPT_NO_ARGV, OPT_SEED, OPT_QUIET,
+	OPT_EVENT, OPT_BUDGET, OPT_RECORD_TOPOLOGY, OPT_ROI_BEGIN, OPT_ROI_END, OPT_EXACT_WINDOW, OPT_MEM_LATENCY, OPT_WALK_LATENCY, OPT_LLC_SIZE, OPT_COUNTERS, OPT_PCM, OPT_NO_ARGV, OPT_SEED, OPT_QUIET,
 	OPT_VERBOSE, OPT_END,
 };
 const struct cxms_opt cli_opts_replay[] = {
@@ -171,6 +178,14 @@ const struct cxms_opt cli_opts_doctor[] = {
 	{.name = "measure", .type = CXMS_OPT_FLAG, .offset = AT(measure),
 	 .help = "measure the memory latency of this machine now, about three seconds, and keep it"},
 	OPT_QUIET, OPT_VERBOSE, OPT_END,
+};
+const struct cxms_opt cli_opts_calibrate[] = {
+	{.name = "measured", .type = CXMS_OPT_STR, .offset = AT(measured), .arg = "FILE",
+	 .help = "fit a table that an earlier --output wrote on this machine, instead of measuring"},
+	{.name = "slow-node", .type = CXMS_OPT_STR, .offset = AT(slow_node), .arg = "N",
+	 .help = "NUMA node of the slow memory (default: the most distant one)"},
+	OPT_OUTPUT("the table of what was measured, CSV (default: not kept)"), OPT_QUIET,
+	OPT_VERBOSE, OPT_END,
 };
 const struct cxms_opt cli_opts_help[] = {OPT_QUIET, OPT_VERBOSE, OPT_END};
 

@@ -158,6 +158,11 @@ int cli_rec_open(struct cli *c, struct cli_rec *r, const char *path,
 		rc = read_budget(c, &r->budget_ppm);
 	if (rc == 0)
 		rc = cli_exact_check(c, &is_exact);
+	if (rc == 0 && c->opt.pcm && (is_exact || c->argc == 0))
+		rc = cxms_fail(&c->err, EINVAL,
+			       "'--pcm' is for a program that runs at full speed on this machine; "
+			       "leave it out with source '%s'",
+			       c->opt.source);
 	if (rc == 0 && is_exact)
 		rc = cli_exact_load(c, topo, n_topo, &r->exact);
 	if (rc == 0 && is_exact && n_topo > 0)
@@ -242,6 +247,8 @@ int cli_rec_run(struct cli *c, struct cli_rec *r, struct cxms_record_result *res
 		.source = wanted_source(c),
 		.argv = c->argc ? c->argv : NULL,
 		.pattern = c->opt.pattern,
+		.counters = (enum cxms_counters_mode)c->opt.counters,
+		.pcm = c->opt.pcm,
 		.no_argv = c->opt.no_argv,
 		.period_ns = c->opt.period_ps / CXMS_PS_PER_NS,
 		.events = c->opt.event,

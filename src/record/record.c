@@ -10,6 +10,8 @@
 #include "base/sys.h"
 #include "base/units.h"
 #include "base/warn.h"
+#include "record/counters.h"
+#include "source/calib_store.h"
 #include "trace/trace.h"
 
 #define READ_EVENTS 1024u
@@ -24,6 +26,8 @@ struct recording {
 	struct cxms_trace_writer *writer;
 	uint64_t begin_ns, begin_cpu_ns, flushed_ns, shown_ns;
 	uint64_t samples, lost, packets;
+	struct cxms_counters counters;
+	struct cxms_err *err;
 	int write_rc; /* the first failed write: nothing is written any more */
 };
 
@@ -69,6 +73,8 @@ static int gather_facts(const struct cxms_record_cfg *cfg, const struct cxms_sou
 		machine.log = cfg->log;
 	if (ops->caps & CXMS_SRC_LIVE) {
 		cxms_machine_identify(facts);
+		if (ops->caps & CXMS_SRC_MEM)
+			cxms_calib_load(facts, cfg->log);
 		return cxms_machine_measure(facts, &machine, err);
 	}
 	cxms_machine_synthetic(facts, &machine);
@@ -141,6 +147,26 @@ static void keep(struct recording *r, const struct cxms_event *ev, size_t n, uin
 			 err ? err->msg : "");
 }
 
+/* Our counters have the first numbers; those of the source follow. */
+static void renumber(const struct recording *r, struct cxms_event *ev, size_t n)
+{
+	uint32_t first = cxms_counters_count(&r->counters);
+
+	for (size_t i = 0; i < n; i++) {
+		if (ev[i].kind == CXMS_EV_COUNTER)
+			ev[i].counter.id += first;
+		else if (ev[i].kind == CXMS_EV_COUNT)
+			ev[i].count.counter += first;
+	}
+}
+
+static void keep_counts(void *arg, const struct cxms_event *ev, size_t n)
+{
+	struct recording *r = arg;
+
+	keep(r, ev, n, cxms_now_ns(), r->err);
+}
+
 /* Also when nothing can be written any more: the source has to be emptied for the program to end.
  */
 static int drain(struct recording *r, struct cxms_err *err)
@@ -157,7 +183,9 @@ static int drain(struct recording *r, struct cxms_err *err)
 			uint64_t now_ns = cxms_now_ns();
 
 			count(r, ev, n);
+			renumber(r, ev, n);
 			keep(r, ev, n, now_ns, err);
+			cxms_counters_poll(&r->counters, end, keep_counts, r);
 			show_progress(r, now_ns);
 		}
 	}
@@ -221,6 +249,12 @@ static int run(struct recording *r, const struct cxms_source_ops *ops, struct cx
 	facts->period_ns = r->source->cfg.period_ns;
 	facts->source_caps = r->source->caps;
 	facts->mem_min_cyc = r->source->mem_min_cyc;
+	rc = cxms_counters_attach(&r->counters, r->cfg->counters, r->source->caps, r->source->pid,
+				  err);
+	if (rc)
+		return rc;
+	if (cxms_counters_count(&r->counters) > 0)
+		facts->source_caps |= CXMS_SRC_COUNTERS;
 	rc = begin_trace(r, facts, fd, err);
 	if (rc)
 		return rc;
@@ -229,6 +263,7 @@ static int run(struct recording *r, const struct cxms_source_ops *ops, struct cx
 			  ops->name);
 	r->begin_ns = r->flushed_ns = r->shown_ns = cxms_now_ns();
 	r->begin_cpu_ns = cxms_cpu_self_ns();
+	cxms_counters_begin(&r->counters, keep_counts, r);
 	rc = ops->start(r->source, err);
 	if (rc) {
 		out->stage = stage_of(rc);
@@ -247,7 +282,7 @@ int cxms_record_run(const struct cxms_record_cfg *cfg, int fd, struct cxms_recor
 		    struct cxms_err *err)
 {
 	const struct cxms_source_ops *ops = NULL;
-	struct recording r = {.cfg = cfg};
+	struct recording r = {.cfg = cfg, .err = err};
 	struct cxms_facts facts = {0};
 	char reason[sizeof(facts.source_reason)] = "";
 	int rc;
@@ -267,7 +302,9 @@ int cxms_record_run(const struct cxms_record_cfg *cfg, int fd, struct cxms_recor
 			       ops->name);
 		goto out;
 	}
-	rc = gather_facts(cfg, ops, &facts, err);
+	rc = cxms_counters_open(&r.counters, cfg->pcm, cfg->log, err);
+	if (!rc)
+		rc = gather_facts(cfg, ops, &facts, err);
 	if (rc)
 		goto out;
 	snprintf(facts.source, sizeof(facts.source), "%s", ops->name);
@@ -279,5 +316,6 @@ int cxms_record_run(const struct cxms_record_cfg *cfg, int fd, struct cxms_recor
 out:
 	cxms_trace_writer_free(r.writer);
 	cxms_source_free(r.source);
+	cxms_counters_close(&r.counters);
 	return rc;
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "trace/event.h"
 
@@ -39,6 +40,7 @@ struct cxms_source {
 	struct cxms_source_cfg cfg; /* a copy; after open() cfg.period_ns is the period in use */
 	unsigned caps;		    /* ops->caps, less what open() found missing */
 	uint32_t mem_min_cyc;	    /* after open(): as of struct cxms_facts */
+	pid_t pid;		    /* live: the program, held, after open(); 0 = none */
 };
 
 struct cxms_source_ops {

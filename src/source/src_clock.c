@@ -71,6 +71,7 @@ int clock_watch(struct cxms_source *s, uint32_t budget_ppm, struct cxms_err *err
 	if (c->period_ns > UINT32_MAX)
 		return cxms_fail(err, EINVAL, "period is longer than 4 s; lower --period");
 	rc = cxms_child_start(&c->child, s->cfg.argv, err);
+	s->pid = c->child.pid;
 	if (!rc)
 		rc = cxms_clock_rings_open(&c->rings, c->child.pid, c->period_ns, &c->hw,
 					   c->warnings, err);
