@@ -46,7 +46,11 @@
 	  "the figures of that row contradict each other; do not use them, and report "            \
 	  "the recording and the topology")                                                        \
 	X(CURVE_SHARE, "the nearest share measured stands for it; use a curve measured with more " \
-		       "mixes of reads and writes")
+		       "mixes of reads and writes")                                                \
+	X(GENERIC_EVENTS, "loads have no latency and stores are not seen; name this CPU's "        \
+			  "events with --event, as pmu/term=value,.../")                           \
+	X(PRECISE, "the instruction named may be the one after the access; no remedy on this "     \
+		   "machine")
 
 enum cxms_warn_code {
 #define CXMS_WARN_ENUM(code, text) CXMS_W_##code,

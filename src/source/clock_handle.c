@@ -310,7 +310,10 @@ static int on_lost(struct clock *c, const struct cxms_clock_ring *ring,
 	ev.lost.count = r->lost;
 	ev.lost.cpu = (uint16_t)ring->cpu;
 	ev.lost.what = CXMS_LOST_OTHER;
-	if (ring->event == CXMS_PERF_SAMPLES) {
+	if (ring->hw) {
+		ev.lost.what = CXMS_LOST_MEM;
+		c->lost_mem += r->lost;
+	} else if (ring->event == CXMS_PERF_SAMPLES) {
 		ev.lost.what = CXMS_LOST_SAMPLES;
 		c->lost_samples += r->lost;
 	} else if (ring->event == CXMS_PERF_FAULTS) {
@@ -348,6 +351,8 @@ int clock_handle(struct clock *c, const struct cxms_clock_ring *ring,
 {
 	struct cxms_perf_rec r;
 
+	if (ring->hw && h->type == PERF_RECORD_SAMPLE)
+		return clock_access(c, ring, h, err);
 	if (!cxms_perf_rec_parse(ring->event, h, &r))
 		return 0;
 	switch (r.type) {
