@@ -249,6 +249,7 @@ static int run(struct recording *r, const struct cxms_source_ops *ops, struct cx
 	facts->period_ns = r->source->cfg.period_ns;
 	facts->source_caps = r->source->caps;
 	facts->mem_min_cyc = r->source->mem_min_cyc;
+	facts->core_hz = r->source->core_hz;
 	rc = cxms_counters_attach(&r->counters, r->cfg->counters, r->source->caps, r->source->pid,
 				  err);
 	if (rc)

@@ -34,6 +34,7 @@ struct cxms_hw_plan {
 	struct cxms_hw_event ev[CXMS_HW_EVENTS_MAX];
 	unsigned n;
 	uint32_t min_cyc; /* least latency of sampled loads */
+	uint64_t core_hz; /* of struct cxms_cpu_id */
 	bool is_generic;  /* the CPU is not known: general events stand in */
 };
 /** struct cxms_hw_ask - what the user and the machine say */

@@ -260,6 +260,7 @@ int cxms_hw_plan_pebs(const struct cxms_hw_ask *ask, struct cxms_hw_plan *out, s
 	if (!cxms_cpu_is_intel(&core.cpu) || precise == 0)
 		return no_pebs(&core, err);
 	memset(out, 0, sizeof(*out));
+	out->core_hz = core.cpu.hz;
 	if (ask->events)
 		return plan_asked(&core, ask, out, err);
 	for (unsigned i = 0; i < core.n && !rc; i++)
@@ -298,6 +299,7 @@ int cxms_hw_plan_ibs(const struct cxms_hw_ask *ask, struct cxms_hw_plan *out, st
 		return cxms_fail(err, ENOTSUP, "no PMU ibs_op in /sys%s",
 				 core.cpu.is_guest ? "; let the hypervisor pass it on" : "");
 	memset(out, 0, sizeof(*out));
+	out->core_hz = core.cpu.hz;
 	if (ask->events) {
 		rc = plan_asked(&core, ask, out, err);
 	} else {

@@ -48,6 +48,7 @@ int cxms_hw_source_open(struct cxms_source *s, cxms_hw_plan_fn *make, struct cxm
 	if (!cxms_hw_has_phys(&c->hw))
 		s->caps &= ~(unsigned)CXMS_SRC_PHYS;
 	s->mem_min_cyc = c->hw.min_cyc;
+	s->core_hz = c->hw.core_hz;
 	if (s->cfg.warnings)
 		cxms_hw_warn(&c->hw, s->cfg.warnings);
 	return clock_watch(s, ask.budget_ppm, err);

@@ -66,6 +66,7 @@ int cxms_pmu_aliases(const struct cxms_pmu *p, void (*fn)(void *arg, const char 
 struct cxms_cpu_id {
 	char vendor[16]; /* "GenuineIntel"; "" = unknown */
 	unsigned family, model, stepping;
+	uint64_t hz;	  /* nominal clock; where none is told, that of this moment; 0 = unknown */
 	bool is_guest;	  /* under a hypervisor */
 	const char *name; /* "spr", "zen4", ...; "" = a model without a row */
 	const char *pfm;  /* libpfm4's name of its core PMU; NULL = it has none */

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CPUINFO_MAX (4u << 20)
+#define CPUINFO_MAX    (4u << 20)
+#define BASE_FREQUENCY "/sys/devices/system/cpu/cpu0/cpufreq/base_frequency" /* kHz */
+#define HZ_PER_KHZ     1000u
 
 /*
  * Family, models and steppings: Linux asm/intel-family.h and the model lists of intel/perfmon;
@@ -73,6 +75,22 @@ static bool has_flag(const char *text, const char *flag)
 	return false;
 }
 
+/* Of cpufreq; else what the name says ("@ 2.50GHz"); else the clock of this moment. */
+static uint64_t clock_of(const char *text)
+{
+	const char *name = value_of(text, "model name"), *mhz = value_of(text, "cpu MHz"),
+		   *at = NULL;
+	uint64_t khz;
+
+	if (!cxms_sys_read_u64(BASE_FREQUENCY, &khz, NULL))
+		return khz * HZ_PER_KHZ;
+	if (name)
+		at = memchr(name, '@', strcspn(name, "\n"));
+	if (at && strtod(at + 1, NULL) > 0)
+		return (uint64_t)(strtod(at + 1, NULL) * 1e9 + 0.5);
+	return mhz ? (uint64_t)(strtod(mhz, NULL) * 1e6 + 0.5) : 0;
+}
+
 void cxms_cpu_identify(struct cxms_cpu_id *out)
 {
 	struct cxms_buf buf = {0};
@@ -88,6 +106,7 @@ void cxms_cpu_identify(struct cxms_cpu_id *out)
 	out->family = number_of(text, "cpu family");
 	out->model = number_of(text, "model");
 	out->stepping = number_of(text, "stepping");
+	out->hz = clock_of(text);
 	out->is_guest = has_flag(text, "hypervisor");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (strcmp(rows[i].vendor, out->vendor) != 0 || rows[i].family != out->family ||

@@ -126,9 +126,12 @@ int cxms_event_named(const struct cxms_core_pmus *core, unsigned which, const ch
 		if (rc == -ENOENT)
 			cxms_fail(err, ENOENT,
 				  "event '%s' is not known for this CPU (%s, PMU '%s'); see "
-				  "cxlmemsim list events, or write it as pmu/term=value,.../",
+				  "cxlmemsim list events, or write it as pmu/term=value,.../%s",
 				  name, *core->cpu.name ? core->cpu.name : "unknown model",
-				  ev.pmu.name);
+				  ev.pmu.name,
+				  core->cpu.pfm && !cxms_pfm_present()
+					  ? "; a build with libpfm4-dev knows more names"
+					  : "");
 	}
 	if (!rc)
 		*out = ev;

@@ -41,6 +41,7 @@ struct cxms_source {
 	unsigned caps;		    /* ops->caps, less what open() found missing */
 	uint32_t mem_min_cyc;	    /* after open(): as of struct cxms_facts */
 	pid_t pid;		    /* live: the program, held, after open(); 0 = none */
+	uint64_t core_hz;	    /* the same */
 };
 
 struct cxms_source_ops {

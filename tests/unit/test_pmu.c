@@ -32,19 +32,20 @@ static const struct {
 	const char *machine, *name, *pfm;
 	bool is_guest;
 	unsigned n_core;
+	uint64_t hz;
 } cpus[] = {
-	{"skx", "skx", "skx", false, 1},
-	{"icx", "icx", "icx", false, 1},
-	{"icx-vm", "icx", "icx", true, 1},
-	{"spr", "spr", "spr", false, 1},
-	{"emr", "emr", NULL, false, 1},
-	{"gnr", "gnr", NULL, false, 1},
-	{"adl", "adl", NULL, false, 2},
-	{"zen4", "zen4", "amd64_fam19h_zen4", false, 1},
-	{"zen5", "zen5", NULL, false, 1},
-	{"unknown", "", NULL, false, 1},
-	{"vm", "zen4", "amd64_fam19h_zen4", true, 0},
-	{"no such machine", "", NULL, false, 0},
+	{"skx", "skx", "skx", false, 1, 2500000000ull},
+	{"icx", "icx", "icx", false, 1, 2300000000ull},
+	{"icx-vm", "icx", "icx", true, 1, 2800000000ull},
+	{"spr", "spr", "spr", false, 1, 2000000000ull},
+	{"emr", "emr", NULL, false, 1, 2000000000ull},
+	{"gnr", "gnr", NULL, false, 1, 2000000000ull},
+	{"adl", "adl", NULL, false, 2, 2000000000ull},
+	{"zen4", "zen4", "amd64_fam19h_zen4", false, 1, 2000000000ull},
+	{"zen5", "zen5", NULL, false, 1, 2000000000ull},
+	{"unknown", "", NULL, false, 1, 2000000000ull},
+	{"vm", "zen4", "amd64_fam19h_zen4", true, 0, 2000000000ull},
+	{"no such machine", "", NULL, false, 0, 0000000ull},
 };
 
 static void test_cpus_are_told_by_family_model_and_stepping(void **state)
@@ -57,6 +58,7 @@ static void test_cpus_are_told_by_family_model_and_stepping(void **state)
 		assert_int_equal(cxms_core_pmus_load(&core, NULL), 0);
 		assert_string_equal(core.cpu.name, cpus[i].name);
 		assert_int_equal(core.cpu.is_guest, cpus[i].is_guest);
+		assert_int_equal(core.cpu.hz, cpus[i].hz);
 		assert_int_equal(core.n, cpus[i].n_core);
 		if (cpus[i].pfm)
 			assert_string_equal(core.cpu.pfm, cpus[i].pfm);
@@ -86,6 +88,7 @@ static void test_the_stepping_tells_cascade_lake(void **state)
 	assert_int_equal(setenv("CXMS_FSROOT", root, 1), 0);
 	cxms_cpu_identify(&cpu);
 	assert_string_equal(cpu.name, "clx");
+	assert_int_equal(cpu.hz, 0); /* nothing tells it */
 	unlink(path);
 	*strrchr(path, '/') = '\0';
 	rmdir(path);
