@@ -2,7 +2,7 @@
 try() {
 	rm -f dump r.cxlt
 	echo "== $1 $3"
-	CXMS_FSROOT=$MACHINES/$1 CXMS_PERF_DRY=1 CXMS_PERF_ATTR_DUMP=dump cxlmemsim record -q -S $2 -o r.cxlt \
+	CXMS_FSROOT=$MACHINES/$1 CXMS_PERF_DRY=1 CXMS_PERF_ATTR_DUMP=dump cxlmemsim record -q --counters off -S $2 -o r.cxlt \
 		-e "$3" --budget $4 --mem-latency 100ns --walk-latency 20ns -- true
 	awk 'BEGIN { RS = ""; ORS = "\n\n" } !/type=1\n/' dump |
 		grep '^type\|^config\|^sample_freq\|^precise' | sort -u
