@@ -40,6 +40,9 @@ int cmd_record(struct cli *c)
 		goto out;
 	}
 	cli_warnings(c, &c->warnings);
+	if (res.source->caps & CXMS_SRC_MEM)
+		cxms_log(&c->log, CXMS_LOG_NORMAL, "'%s': %" PRIu64 " accesses, %" PRIu64 " lost",
+			 path, res.totals.mem_samples, res.totals.lost_mem);
 	if (!(res.source->caps & CXMS_SRC_EXACT))
 		cxms_log(&c->log, CXMS_LOG_NORMAL, "'%s': %" PRIu64 " samples, %" PRIu64 " lost",
 			 path, res.totals.samples, res.totals.lost_samples);

@@ -105,6 +105,9 @@ static void put_totals(const struct cxms_trace_reader *r, struct cxms_buf *out)
 	if (!exact)
 		cxms_buf_printf(out, "samples       %" PRIu64 ", lost %" PRIu64 "\n", t->samples,
 				t->lost_samples);
+	if (cxms_trace_reader_head(r)->facts.source_caps & CXMS_SRC_MEM)
+		cxms_buf_printf(out, "accesses      %" PRIu64 ", lost %" PRIu64 "\n",
+				t->mem_samples, t->lost_mem);
 	cxms_buf_printf(out, "CPU time      user %" PRIu64 " ns, system %" PRIu64 " ns%s\n",
 			t->user_ns, t->system_ns, exact ? " (under Valgrind)" : "");
 	cxms_buf_printf(out, "peak RSS      %s\n", cxms_fmt_bytes(FMT, t->peak_rss_bytes));

@@ -47,7 +47,8 @@ struct cxms_hw_ask {
 /**
  * cxms_hw_plan_pebs() - loads with latency, LLC misses and stores of each kind of core
  * On CPUs whose kernel has mem-loads-aux, it leads the group of the loads. Not opened yet.
- * Return: 0, -ENOTSUP (no PEBS here, and why), -ENOENT, -EINVAL, -ERANGE (an event asked for)
+ * Return: 0, -ENODEV (no Intel CPU), -ENOTSUP (no PEBS here, and why), -ENOENT, -EINVAL, -ERANGE
+ * (an event asked for)
  */
 int cxms_hw_plan_pebs(const struct cxms_hw_ask *ask, struct cxms_hw_plan *out,
 		      struct cxms_err *err);

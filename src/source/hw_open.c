@@ -63,6 +63,10 @@ static int negotiate_event(struct cxms_hw_event *ev, struct cxms_err *err)
 		return cxms_fail(err, -fd,
 				 "ibs_op of this kernel cannot leave the kernel out; set "
 				 "kernel.perf_event_paranoid to 1 or lower, or use Linux 6.14");
+	if (fd == -EINVAL && ev->is_ibs)
+		return cxms_fail(err, EINVAL,
+				 "ibs_op of this kernel cannot follow a program; use Linux 6.2 or "
+				 "later");
 	if (fd < 0)
 		return cxms_fail(err, -fd, "event '%s': %s", ev->name, why.msg);
 	close(fd);

@@ -238,7 +238,7 @@ static int plan_asked(const struct cxms_core_pmus *core, const struct cxms_hw_as
 static int no_pebs(const struct cxms_core_pmus *core, struct cxms_err *err)
 {
 	if (!cxms_cpu_is_intel(&core->cpu))
-		return cxms_fail(err, ENOTSUP, "no Intel CPU");
+		return cxms_fail(err, ENODEV, "no Intel CPU");
 	if (core->n == 0)
 		return cxms_fail(err, ENOTSUP, "no core PMU in /sys%s",
 				 core->cpu.is_guest ? "; let the hypervisor pass it on" : "");
@@ -294,7 +294,7 @@ int cxms_hw_plan_ibs(const struct cxms_hw_ask *ask, struct cxms_hw_plan *out, st
 	if (rc)
 		return rc;
 	if (!cxms_cpu_is_amd(&core.cpu))
-		return cxms_fail(err, ENOTSUP, "no AMD CPU");
+		return cxms_fail(err, ENODEV, "no AMD CPU");
 	if (cxms_pmu_load("ibs_op", &found.pmu, &none))
 		return cxms_fail(err, ENOTSUP, "no PMU ibs_op in /sys%s",
 				 core.cpu.is_guest ? "; let the hypervisor pass it on" : "");

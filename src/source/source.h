@@ -51,7 +51,8 @@ struct cxms_source_ops {
 	uint64_t default_period_ns;
 	bool takes_budget; /* cfg.budget_ppm bounds what its samples cost */
 	size_t priv_size;  /* the registry allocates it zeroed, and frees it */
-	/** 0, or -ENOTSUP/-EACCES/-ENOSYS with what the user can do */
+	/** 0, or -ENOTSUP/-EACCES/-ENOSYS with what the user can do, -ENODEV: another kind of CPU
+	 */
 	int (*probe)(struct cxms_err *err);
 	/** live: the program is started but held before its first instruction. -ENOENT/-EACCES name
 	 * the program */

@@ -54,16 +54,18 @@ int cxms_source_auto(const struct cxms_source_ops **out, char *reason, size_t ca
 		if (!(ops->caps & CXMS_SRC_LIVE) || !sources[i].works)
 			continue;
 		memset(&e, 0, sizeof(e));
-		if (ops->probe(&e) == 0) {
+		rc = ops->probe(&e);
+		if (rc == 0) {
 			if (why.len)
 				snprintf(reason, cap, "%s, because %s", ops->name,
 					 cxms_buf_text(&why));
 			else
 				snprintf(reason, cap, "%s: %s", ops->name, sources[i].works);
 			*out = ops;
-			rc = 0;
 			goto out;
 		}
+		if (rc == -ENODEV) /* nothing that could be made to work here */
+			continue;
 		cxms_buf_printf(&why, "%s%s: %s", why.len ? "; " : "", ops->name, e.msg);
 	}
 	rc = cxms_fail(err, ENOTSUP, "no source can watch a program here: %s", cxms_buf_text(&why));

@@ -3,8 +3,8 @@
 # everywhere. Side by side, for they mostly wait.
 one() {
 	mkdir "$1"
-	CXMS_FSROOT=$MACHINES/$1 CXMS_PERF_DRY=1 CXMS_PERF_ATTR_DUMP=$1/dump cxlmemsim record -v \
-		-o $1/r.cxlt --mem-latency 100ns --walk-latency 20ns --counters off -- true 2>&1 |
+	CXMS_FSROOT=$MACHINES/$1 CXMS_PERF_DRY=1 CXMS_PERF_ATTR_DUMP=$1/dump cxlmemsim record -v --counters off \
+		-o $1/r.cxlt --mem-latency 100ns --walk-latency 20ns -- true 2>&1 |
 		sed -n 's/^cxlmemsim: \(source\|warning:\)/\1/p' >$1/said
 }
 for m in $MACHINES/*; do one ${m##*/} & done
