@@ -46,7 +46,18 @@
 	  "the figures of that row contradict each other; do not use them, and report "            \
 	  "the recording and the topology")                                                        \
 	X(CURVE_SHARE, "the nearest share measured stands for it; use a curve measured with more " \
-		       "mixes of reads and writes")
+		       "mixes of reads and writes")                                                \
+	X(IMPORT_EVENT,                                                                            \
+	  "nothing is predicted from them; see cxlmemsim-import(1) for what to record")            \
+	X(IMPORT_SWITCHES, "a thread counts as running while it was sampled; add "                 \
+			   "--switch-events to perf record")                                       \
+	X(IMPORT_ORDER, "they stand later than they happened; record with fewer CPUs or smaller "  \
+			"buffers")                                                                 \
+	X(IMPORT_CODE, "waits in it have no address and count as unknown; give the files with "    \
+		       "--symfs")                                                                  \
+	X(IMPORT_ASSUMED, "they scale the result; give --mem-latency, --walk-latency and "         \
+			  "--llc-size of the recording machine")                                   \
+	X(IMPORT_CUT, "what follows was not imported; record again")
 
 enum cxms_warn_code {
 #define CXMS_WARN_ENUM(code, text) CXMS_W_##code,

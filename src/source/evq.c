@@ -39,6 +39,8 @@ void cxms_evq_push(struct cxms_evq *q, const struct cxms_event *ev)
 		to->map.path = keep_string(q, ev->map.path);
 	else if (ev->kind == CXMS_EV_EXEC)
 		to->exec.name = keep_string(q, ev->exec.name);
+	else if (ev->kind == CXMS_EV_COUNTER)
+		to->counter.name = keep_string(q, ev->counter.name);
 	if (ev->kind == CXMS_EV_RUN || ev->kind == CXMS_EV_EXACT)
 		return;
 	if (to->time_ns < q->last_ns)

@@ -1,1 +1,1 @@
-for v in import calibrate advise; do cxlmemsim $v; echo $?; done
+for v in calibrate advise; do cxlmemsim $v; echo $?; done

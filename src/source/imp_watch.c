@@ -1,0 +1,289 @@
+#include "source/imp_watch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/err.h"
+
+/* The last reading of a counter. */
+struct reading {
+	uint64_t value, enabled_ns, running_ns;
+};
+
+/* Without records of switches: unsampled for this many periods, a thread was off CPU. One period is
+ * what it takes to be sampled again, half of one is for the timer's unrest. */
+#define CXMS_ASSUMED_GAP_PERIODS_X2 3u
+
+void cxms_imp_watch_init(struct cxms_imp_watch *w, const struct cxms_imp_watch_cfg *cfg)
+{
+	*w = (struct cxms_imp_watch){.cfg = *cfg};
+	w->c.period_ns = cfg->period_ns;
+	if (!cfg->has_switches)
+		w->c.gap_ns = cfg->period_ns * CXMS_ASSUMED_GAP_PERIODS_X2 / 2;
+	w->c.analyzer.maps.is_offline = true;
+	w->c.analyzer.maps.symfs = cfg->symfs;
+	w->c.analyzer.maps.cache = cfg->cache;
+}
+
+static void free_values(struct cxms_idmap *m)
+{
+	size_t pos = 0;
+	void *p;
+
+	while ((p = cxms_idmap_next(m, &pos)))
+		free(p);
+	cxms_idmap_fini(m);
+}
+
+void cxms_imp_watch_fini(struct cxms_imp_watch *w)
+{
+	free_values(&w->sites);
+	free_values(&w->counts);
+	cxms_evq_fini(&w->c.out);
+	clock_tasks_fini(&w->c);
+	cxms_analyzer_fini(&w->c.analyzer);
+	cxms_areas_fini(&w->c.areas);
+}
+
+/* Records without a time are perf's own, of what was there before. */
+static void see_time(struct cxms_imp_watch *w, uint64_t time_ns)
+{
+	if (!time_ns)
+		return;
+	if (!w->has_base)
+		w->c.base_ns = time_ns;
+	w->has_base = true;
+	if (time_ns > w->last_ns)
+		w->last_ns = time_ns;
+}
+
+/* A task whose beginning was not recorded begins with its first record. */
+static int see_task(struct cxms_imp_watch *w, uint32_t pid, uint32_t tid, uint64_t time_ns,
+		    struct cxms_err *err)
+{
+	struct cxms_event ev = {.kind = CXMS_EV_FORK, .pid = pid, .tid = tid};
+
+	if (!pid || !tid || pid == UINT32_MAX || tid == UINT32_MAX ||
+	    cxms_idmap_get(&w->c.tasks, tid))
+		return 0;
+	if (!clock_task_get(&w->c, pid, tid))
+		return cxms_fail(err, ENOMEM, "out of memory for tasks");
+	if (!w->c.child.pid)
+		w->c.child.pid = (pid_t)pid;
+	ev.time_ns = clock_rel_ns(&w->c, time_ns);
+	cxms_evq_push(&w->c.out, &ev);
+	return 0;
+}
+
+static int out_of_events(const struct cxms_imp_watch *w, struct cxms_err *err)
+{
+	return w->c.out.failed ? cxms_fail(err, ENOMEM, "out of memory for events") : 0;
+}
+
+int cxms_imp_watch_record(struct cxms_imp_watch *w, enum cxms_perf_event event,
+			  const struct cxms_perf_rec *r, struct cxms_err *err)
+{
+	bool is_map = r->type == PERF_RECORD_MMAP2;
+	int rc = 0;
+
+	if (!r->time_ns && !is_map)
+		return 0;
+	see_time(w, r->time_ns);
+	if (!is_map && r->type != PERF_RECORD_FORK && r->type != PERF_RECORD_LOST &&
+	    r->type != PERF_RECORD_THROTTLE)
+		rc = see_task(w, r->pid, r->tid, r->time_ns, err);
+	if (!rc)
+		rc = clock_apply(&w->c, event, r, err);
+	return rc ? rc : out_of_events(w, err);
+}
+
+static uint8_t level_of(uint64_t data_src)
+{
+	union perf_mem_data_src d = {.val = data_src};
+	bool is_hit = d.mem_lvl & PERF_MEM_LVL_HIT;
+
+	switch (d.mem_lvl_num) {
+	case PERF_MEM_LVLNUM_L1:
+		return CXMS_MEM_L1;
+	case PERF_MEM_LVLNUM_LFB:
+		return CXMS_MEM_LFB;
+	case PERF_MEM_LVLNUM_L2:
+		return d.mem_remote ? CXMS_MEM_REMOTE_CACHE : CXMS_MEM_L2;
+	case PERF_MEM_LVLNUM_L3:
+		return d.mem_remote ? CXMS_MEM_REMOTE_CACHE : CXMS_MEM_LLC;
+	case PERF_MEM_LVLNUM_ANY_CACHE:
+		return CXMS_MEM_REMOTE_CACHE;
+	case PERF_MEM_LVLNUM_RAM:
+	case PERF_MEM_LVLNUM_PMEM:
+		return d.mem_remote ? CXMS_MEM_REMOTE_DRAM : CXMS_MEM_LOCAL_DRAM;
+	case 0x09: /* CXL, of kernel 6.1 and later */
+		return CXMS_MEM_CXL;
+	case 0x08: /* uncached */
+	case 0x0a: /* I/O */
+		return CXMS_MEM_UNCACHED;
+	default:
+		break;
+	}
+	/* Older kernels tell it in bits. */
+	if (d.mem_lvl & (PERF_MEM_LVL_REM_RAM1 | PERF_MEM_LVL_REM_RAM2))
+		return CXMS_MEM_REMOTE_DRAM;
+	if (d.mem_lvl & PERF_MEM_LVL_LOC_RAM)
+		return CXMS_MEM_LOCAL_DRAM;
+	if (d.mem_lvl & (PERF_MEM_LVL_REM_CCE1 | PERF_MEM_LVL_REM_CCE2))
+		return CXMS_MEM_REMOTE_CACHE;
+	if (d.mem_lvl & (PERF_MEM_LVL_IO | PERF_MEM_LVL_UNC))
+		return CXMS_MEM_UNCACHED;
+	if (!is_hit)
+		return CXMS_MEM_UNKNOWN;
+	return d.mem_lvl & PERF_MEM_LVL_L3    ? CXMS_MEM_LLC
+	       : d.mem_lvl & PERF_MEM_LVL_L2  ? CXMS_MEM_L2
+	       : d.mem_lvl & PERF_MEM_LVL_LFB ? CXMS_MEM_LFB
+	       : d.mem_lvl & PERF_MEM_LVL_L1  ? CXMS_MEM_L1
+					      : CXMS_MEM_UNKNOWN;
+}
+
+static uint16_t flags_of(const struct cxms_imp_watch *w, const struct cxms_imp_access *a)
+{
+	union perf_mem_data_src d = {.val = a->data_src};
+	bool is_walk = d.mem_dtlb & PERF_MEM_TLB_WK ||
+		       (d.mem_dtlb & PERF_MEM_TLB_MISS && d.mem_dtlb & PERF_MEM_TLB_L2);
+
+	return (uint16_t)((a->has_addr ? CXMS_MEM_ADDR : 0u) | (a->phys ? CXMS_MEM_PHYS : 0u) |
+			  (is_walk ? CXMS_MEM_WALK : 0u) |
+			  (d.mem_lock & PERF_MEM_LOCK_LOCKED ? CXMS_MEM_LOCKED : 0u) |
+			  (a->is_kernel ? CXMS_MEM_KERNEL : 0u) |
+			  (a->has_exact_ip ? CXMS_MEM_EXACT_IP : 0u) |
+			  (w->cfg.is_amd ? CXMS_MEM_LAT_FILL : 0u));
+}
+
+/* The site of an access is its instruction; told once. */
+static int access_site(struct cxms_imp_watch *w, const struct cxms_imp_access *a, bool is_store,
+		       uint32_t *out, struct cxms_err *err)
+{
+	struct cxms_site_ref *ref = cxms_idmap_get(&w->sites, a->ip);
+	struct cxms_event ev = {.kind = CXMS_EV_SITE, .pid = a->pid, .tid = a->tid};
+
+	if (!ref) {
+		ref = calloc(1, sizeof(*ref));
+		if (!ref || cxms_idmap_put(&w->sites, a->ip, ref)) {
+			free(ref);
+			return cxms_fail(err, ENOMEM, "out of memory for instructions");
+		}
+		ref->id = w->c.analyzer.n_site++;
+		ev.time_ns = clock_rel_ns(&w->c, a->time_ns);
+		ev.site = (struct cxms_site){
+			.id = ref->id,
+			.ip = a->ip,
+			.kind = is_store ? CXMS_SITE_STORE : CXMS_SITE_LOAD,
+		};
+		cxms_evq_push(&w->c.out, &ev);
+	}
+	*out = ref->id;
+	return 0;
+}
+
+int cxms_imp_watch_access(struct cxms_imp_watch *w, const struct cxms_imp_access *a,
+			  struct cxms_err *err)
+{
+	union perf_mem_data_src d = {.val = a->data_src};
+	bool is_store = d.mem_op & PERF_MEM_OP_STORE;
+	struct cxms_event ev = {.kind = CXMS_EV_MEM, .pid = a->pid, .tid = a->tid};
+	uint32_t site = CXMS_NO_SITE;
+	int rc;
+
+	if (!a->time_ns || !a->pid || a->pid == UINT32_MAX ||
+	    !(d.mem_op & (PERF_MEM_OP_LOAD | PERF_MEM_OP_STORE)))
+		return 0;
+	see_time(w, a->time_ns);
+	rc = see_task(w, a->pid, a->tid, a->time_ns, err);
+	if (!rc && !a->is_kernel)
+		rc = access_site(w, a, is_store, &site, err);
+	if (rc)
+		return rc;
+	ev.time_ns = clock_rel_ns(&w->c, a->time_ns);
+	ev.mem = (struct cxms_mem){
+		.addr = a->has_addr ? a->addr : 0,
+		.phys = a->phys,
+		.period = a->period,
+		.site = site,
+		.latency_cyc = a->latency_cyc,
+		.flags = flags_of(w, a),
+		.cpu = (uint16_t)a->cpu,
+		.level = level_of(a->data_src),
+		.what = is_store ? CXMS_MEM_STORE : CXMS_MEM_LOAD,
+	};
+	cxms_evq_push(&w->c.out, &ev);
+	w->mem_samples++;
+	return out_of_events(w, err);
+}
+
+void cxms_imp_watch_lost_accesses(struct cxms_imp_watch *w, uint64_t time_ns, uint32_t cpu,
+				  uint64_t count)
+{
+	struct cxms_event ev = {.kind = CXMS_EV_LOST};
+
+	see_time(w, time_ns);
+	ev.time_ns = clock_rel_ns(&w->c, time_ns);
+	ev.lost = (struct cxms_lost){.count = count, .cpu = (uint16_t)cpu, .what = CXMS_LOST_MEM};
+	cxms_evq_push(&w->c.out, &ev);
+	w->lost_mem += count;
+}
+
+static uint64_t growth(uint64_t now, uint64_t before)
+{
+	return now > before ? now - before : 0;
+}
+
+int cxms_imp_watch_count(struct cxms_imp_watch *w, const struct cxms_perf_fields *at,
+			 uint32_t counter, const struct cxms_perf_count *count,
+			 struct cxms_err *err)
+{
+	struct reading *last = cxms_idmap_get(&w->counts, count->id);
+	struct cxms_event ev = {.kind = CXMS_EV_COUNT, .pid = at->pid, .tid = at->tid};
+
+	if (!last) {
+		last = calloc(1, sizeof(*last));
+		if (!last || cxms_idmap_put(&w->counts, count->id, last)) {
+			free(last);
+			return cxms_fail(err, ENOMEM, "out of memory for counters");
+		}
+	}
+	see_time(w, at->time_ns);
+	ev.time_ns = clock_rel_ns(&w->c, at->time_ns);
+	ev.count = (struct cxms_count){
+		.value = growth(count->value, last->value),
+		.enabled_ns = growth(at->read.enabled_ns, last->enabled_ns),
+		.running_ns = growth(at->read.running_ns, last->running_ns),
+		.counter = counter,
+	};
+	*last = (struct reading){count->value, at->read.enabled_ns, at->read.running_ns};
+	cxms_evq_push(&w->c.out, &ev);
+	return out_of_events(w, err);
+}
+
+void cxms_imp_watch_end(struct cxms_imp_watch *w)
+{
+	struct clock_task *t;
+	size_t pos = 0;
+
+	/* Unsampled to the end, a thread was off CPU. */
+	while (w->c.gap_ns && (t = cxms_idmap_next(&w->c.tasks, &pos)))
+		if (w->last_ns > t->sampled_ns + w->c.gap_ns)
+			clock_close_slice(&w->c, t, t->sampled_ns);
+	clock_close_slices(&w->c, w->last_ns);
+}
+
+void cxms_imp_watch_totals(const struct cxms_imp_watch *w, struct cxms_totals *out)
+{
+	const struct clock *c = &w->c;
+
+	*out = (struct cxms_totals){
+		.duration_ns = clock_rel_ns(c, c->root_end_ns ? c->root_end_ns : w->last_ns),
+		.samples = c->samples,
+		.lost_samples = c->lost_samples,
+		.lost_faults = c->lost_faults,
+		.throttled = c->throttled,
+		.mem_samples = w->mem_samples,
+		.lost_mem = w->lost_mem,
+	};
+}
