@@ -53,8 +53,9 @@
 			   "--switch-events to perf record")                                       \
 	X(IMPORT_ORDER, "they stand later than they happened; record with fewer CPUs or smaller "  \
 			"buffers")                                                                 \
-	X(IMPORT_CODE, "waits in it have no address and count as unknown; give the files with "    \
-		       "--symfs")                                                                  \
+	X(IMPORT_CODE,                                                                             \
+	  "waits in its code have no address and count as unknown; give the files with "           \
+	  "--symfs")                                                                               \
 	X(IMPORT_ASSUMED, "they scale the result; give --mem-latency, --walk-latency and "         \
 			  "--llc-size of the recording machine")                                   \
 	X(IMPORT_CUT, "what follows was not imported; record again")

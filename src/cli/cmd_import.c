@@ -57,7 +57,7 @@ static void say_result(struct cli *c, const char *path, const char *input,
 {
 	const struct cxms_totals *t = &res->totals;
 	if (res->is_cut)
-		cxms_warn(&c->warnings, CXMS_W_IMPORT_CUT, "'%s' is cut at %s", input, res->where);
+		cxms_warn(&c->warnings, CXMS_W_IMPORT_CUT, "'%s' is cut: %s", input, res->where);
 	cli_warnings(c, &c->warnings);
 	cxms_log(&c->log, CXMS_LOG_NORMAL,
 		 "'%s': %" PRIu64 " samples, %" PRIu64 " accesses, %" PRIu64 " lost", path,
@@ -100,7 +100,7 @@ int cmd_import(struct cli *c)
 {
 	const char *path = c->opt.output ? c->opt.output : DEFAULT_RECORDING;
 	struct cxms_input in = {0};
-	struct cli_rec rec = {.fd = -1};
+	struct cli_rec rec = {.fd = -1, .path = path};
 	int fd = -1;
 	if (c->argc != 1)
 		return cli_usage(c, "import takes one file, or - for standard input, got %d",

@@ -112,8 +112,9 @@ static void tell_argv(struct cxms_import *i)
 	for (size_t w = 0; w < p->file.info.n_word && !from; w++)
 		if (!strcmp(p->file.info.word[w], "--") && w + 1 < p->file.info.n_word)
 			from = w + 1;
-	i->argv = (const char *const *)p->file.info.word + from;
 	i->n_argv = p->file.info.n_word - from;
+	if (i->n_argv)
+		i->argv = (const char *const *)p->file.info.word + from;
 }
 
 /* An event that nothing is made of, unless it counts beside others. */
@@ -247,8 +248,15 @@ static int fill(struct perf_import *p, struct cxms_err *err)
 static void finish(struct cxms_import *i)
 {
 	struct perf_import *p = i->priv;
+	const char *path;
+	size_t n_unread;
 
 	cxms_imp_watch_end(&p->watch);
+	n_unread = cxms_imp_watch_unread(&p->watch, &path);
+	if (n_unread)
+		cxms_warn(i->cfg.warnings, CXMS_W_IMPORT_CODE,
+			  "'%s'%s is not here, or another than the one that ran", path,
+			  n_unread > 1 ? " (and others)" : "");
 	p->is_done = true;
 	i->is_cut = p->file.is_cut;
 	memcpy(i->where, p->file.where, sizeof(i->where));

@@ -273,6 +273,21 @@ void cxms_imp_watch_end(struct cxms_imp_watch *w)
 	clock_close_slices(&w->c, w->last_ns);
 }
 
+size_t cxms_imp_watch_unread(const struct cxms_imp_watch *w, const char **path)
+{
+	size_t n = 0;
+
+	for (const struct cxms_module *m = w->c.analyzer.maps.modules; m; m = m->next) {
+		bool is_other = m->id.build_id_len && !m->fd_verified;
+
+		if (m->kind != CXMS_MODULE_FILE || !m->sites.n || (m->fd >= 0 && !is_other))
+			continue;
+		*path = m->path;
+		n++;
+	}
+	return n;
+}
+
 void cxms_imp_watch_totals(const struct cxms_imp_watch *w, struct cxms_totals *out)
 {
 	const struct clock *c = &w->c;

@@ -58,6 +58,8 @@ int cxms_imp_watch_count(struct cxms_imp_watch *w, const struct cxms_perf_fields
 			 struct cxms_err *err);
 /** no record comes any more */
 void cxms_imp_watch_end(struct cxms_imp_watch *w);
+/** files whose code could not be read though samples lie in it; *path: one of them, borrowed */
+size_t cxms_imp_watch_unread(const struct cxms_imp_watch *w, const char **path);
 void cxms_imp_watch_totals(const struct cxms_imp_watch *w, struct cxms_totals *out);
 
 #endif
