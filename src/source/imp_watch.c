@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "source/perf_sample.h"
 
 /* The last reading of a counter. */
 struct reading {
@@ -97,60 +98,9 @@ int cxms_imp_watch_record(struct cxms_imp_watch *w, enum cxms_perf_event event,
 	return rc ? rc : out_of_events(w, err);
 }
 
-static uint8_t level_of(uint64_t data_src)
-{
-	union perf_mem_data_src d = {.val = data_src};
-	bool is_hit = d.mem_lvl & PERF_MEM_LVL_HIT;
-
-	switch (d.mem_lvl_num) {
-	case PERF_MEM_LVLNUM_L1:
-		return CXMS_MEM_L1;
-	case PERF_MEM_LVLNUM_LFB:
-		return CXMS_MEM_LFB;
-	case PERF_MEM_LVLNUM_L2:
-		return d.mem_remote ? CXMS_MEM_REMOTE_CACHE : CXMS_MEM_L2;
-	case PERF_MEM_LVLNUM_L3:
-		return d.mem_remote ? CXMS_MEM_REMOTE_CACHE : CXMS_MEM_LLC;
-	case PERF_MEM_LVLNUM_ANY_CACHE:
-		return CXMS_MEM_REMOTE_CACHE;
-	case PERF_MEM_LVLNUM_RAM:
-	case PERF_MEM_LVLNUM_PMEM:
-		return d.mem_remote ? CXMS_MEM_REMOTE_DRAM : CXMS_MEM_LOCAL_DRAM;
-	case 0x09: /* CXL, of kernel 6.1 and later */
-		return CXMS_MEM_CXL;
-	case 0x08: /* uncached */
-	case 0x0a: /* I/O */
-		return CXMS_MEM_UNCACHED;
-	default:
-		break;
-	}
-	/* Older kernels tell it in bits. */
-	if (d.mem_lvl & (PERF_MEM_LVL_REM_RAM1 | PERF_MEM_LVL_REM_RAM2))
-		return CXMS_MEM_REMOTE_DRAM;
-	if (d.mem_lvl & PERF_MEM_LVL_LOC_RAM)
-		return CXMS_MEM_LOCAL_DRAM;
-	if (d.mem_lvl & (PERF_MEM_LVL_REM_CCE1 | PERF_MEM_LVL_REM_CCE2))
-		return CXMS_MEM_REMOTE_CACHE;
-	if (d.mem_lvl & (PERF_MEM_LVL_IO | PERF_MEM_LVL_UNC))
-		return CXMS_MEM_UNCACHED;
-	if (!is_hit)
-		return CXMS_MEM_UNKNOWN;
-	return d.mem_lvl & PERF_MEM_LVL_L3    ? CXMS_MEM_LLC
-	       : d.mem_lvl & PERF_MEM_LVL_L2  ? CXMS_MEM_L2
-	       : d.mem_lvl & PERF_MEM_LVL_LFB ? CXMS_MEM_LFB
-	       : d.mem_lvl & PERF_MEM_LVL_L1  ? CXMS_MEM_L1
-					      : CXMS_MEM_UNKNOWN;
-}
-
 static uint16_t flags_of(const struct cxms_imp_watch *w, const struct cxms_imp_access *a)
 {
-	union perf_mem_data_src d = {.val = a->data_src};
-	bool is_walk = d.mem_dtlb & PERF_MEM_TLB_WK ||
-		       (d.mem_dtlb & PERF_MEM_TLB_MISS && d.mem_dtlb & PERF_MEM_TLB_L2);
-
 	return (uint16_t)((a->has_addr ? CXMS_MEM_ADDR : 0u) | (a->phys ? CXMS_MEM_PHYS : 0u) |
-			  (is_walk ? CXMS_MEM_WALK : 0u) |
-			  (d.mem_lock & PERF_MEM_LOCK_LOCKED ? CXMS_MEM_LOCKED : 0u) |
 			  (a->is_kernel ? CXMS_MEM_KERNEL : 0u) |
 			  (a->has_exact_ip ? CXMS_MEM_EXACT_IP : 0u) |
 			  (w->cfg.is_amd ? CXMS_MEM_LAT_FILL : 0u));
@@ -185,8 +135,8 @@ static int access_site(struct cxms_imp_watch *w, const struct cxms_imp_access *a
 int cxms_imp_watch_access(struct cxms_imp_watch *w, const struct cxms_imp_access *a,
 			  struct cxms_err *err)
 {
-	union perf_mem_data_src d = {.val = a->data_src};
-	bool is_store = d.mem_op & PERF_MEM_OP_STORE;
+	const union perf_mem_data_src d = {.val = a->data_src};
+	bool is_store = cxms_perf_is_store(a->data_src);
 	struct cxms_event ev = {.kind = CXMS_EV_MEM, .pid = a->pid, .tid = a->tid};
 	uint32_t site = CXMS_NO_SITE;
 	int rc;
@@ -209,9 +159,9 @@ int cxms_imp_watch_access(struct cxms_imp_watch *w, const struct cxms_imp_access
 		.latency_cyc = a->latency_cyc,
 		.flags = flags_of(w, a),
 		.cpu = (uint16_t)a->cpu,
-		.level = level_of(a->data_src),
 		.what = is_store ? CXMS_MEM_STORE : CXMS_MEM_LOAD,
 	};
+	cxms_perf_data_source(a->data_src, &ev.mem);
 	cxms_evq_push(&w->c.out, &ev);
 	w->mem_samples++;
 	return out_of_events(w, err);
