@@ -175,6 +175,10 @@ const struct cxms_opt cli_opts_import[] = {
 	 .help = "what FILE is (default: auto, by its first bytes)"},
 	{.name = "symfs", .type = CXMS_OPT_STR, .offset = AT(symfs), .arg = "DIR",
 	 .help = "programs and libraries of the recording machine are below DIR (default: /)"},
+	{.name = "topology", .short_name = 't', .type = CXMS_OPT_STRS, .offset = AT(topology),
+	 .arg = "FILE",
+	 .help = "address traces: topology whose caches, TLB and cores are simulated "
+		 "(default: an assumed host with this machine's cache sizes)"},
 	OPT_MEM_LATENCY, OPT_WALK_LATENCY, OPT_LLC_SIZE, OPT_NO_ARGV, OPT_SEED, OPT_QUIET,
 	OPT_VERBOSE, OPT_END,
 };

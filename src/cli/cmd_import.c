@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "record/import_exact.h"
 #include "record/import_run.h"
+#include "source/imp_access.h"
 #include "source/imp_input.h"
 
 #define DEFAULT_RECORDING "cxlmemsim.cxlt"
@@ -24,7 +26,7 @@ static int open_input(struct cli *c, struct cxms_input *in, int *fd)
 }
 
 /* The format that was asked for, else by the file's beginning. */
-static int choose_format(struct cli *c, struct cxms_input *in, const struct cxms_import_ops **out)
+static int choose_format(struct cli *c, struct cxms_input *in, enum cxms_import_format *out)
 {
 	size_t n = cxms_input_want(in, HEAD_BYTES);
 	enum cxms_import_format format = (enum cxms_import_format)c->opt.format;
@@ -38,9 +40,7 @@ static int choose_format(struct cli *c, struct cxms_input *in, const struct cxms
 	if (format == CXMS_IMPORT_AUTO)
 		return cxms_fail(&c->err, EINVAL,
 				 "'%s' is of no known format; say which with --format", in->name);
-	*out = cxms_import_find(format);
-	if (!*out)
-		return cxms_fail(&c->err, EINVAL, "this format is not available yet");
+	*out = format;
 	return 0;
 }
 
@@ -64,11 +64,13 @@ static void say_result(struct cli *c, const char *path, const char *input,
 		 t->samples, t->mem_samples, t->lost_samples + t->lost_mem);
 }
 
-static int import_into(struct cli *c, struct cxms_input *in, struct cli_rec *rec, const char *path)
+static int import_timed(struct cli *c, enum cxms_import_format format, struct cxms_input *in,
+			struct cli_rec *rec)
 {
 	struct cxms_record_import_result res = {0};
 	char *cache = perf_cache();
-	struct cxms_record_import_cfg cfg = {
+	const struct cxms_record_import_cfg cfg = {
+		.format = cxms_import_find(format),
 		.input = {.in = in,
 			  .symfs = c->opt.symfs,
 			  .cache = cache,
@@ -81,18 +83,60 @@ static int import_into(struct cli *c, struct cxms_input *in, struct cli_rec *rec
 			    .log = &c->log},
 		.log = &c->log,
 	};
-	int rc = choose_format(c, in, &cfg.format);
-	if (rc == 0)
-		rc = cli_rec_target(c, rec, path);
+	int rc = cfg.format ? 0 : cxms_fail(&c->err, EINVAL, "this format is not available yet");
 	if (rc == 0)
 		rc = cxms_record_import(&cfg, rec->fd, &res, &c->err);
 	if (rc == 0)
 		rc = cli_rec_commit(c, rec);
-	else
-		cli_rec_discard(rec);
 	if (rc == 0)
-		say_result(c, path, in->name, &res);
+		say_result(c, rec->path, in->name, &res);
 	free(cache);
+	return rc;
+}
+
+/* A trace of accesses without times goes through the caches of a host, as source exact does it. */
+static int import_accesses(struct cli *c, enum cxms_import_format format, struct cxms_input *in,
+			   struct cli_rec *rec)
+{
+	struct cxms_import_exact_result res = {0};
+	struct cli_eval eval = {0};
+	struct cxms_exact_cfg exact;
+	struct cxms_import_exact_cfg cfg = {.format = format,
+					    .in = in,
+					    .exact = &exact,
+					    .no_argv = c->opt.no_argv,
+					    .seed = c->opt.seed,
+					    .warnings = &c->warnings,
+					    .log = &c->log};
+	int rc = c->opt.topology.n ? cli_eval_load(c, &eval) : 0;
+	if (rc == 0)
+		rc = cli_exact_load(c, eval.topo, eval.n_topo, &exact);
+	if (rc == 0)
+		rc = cxms_import_exact(&cfg, rec->fd, &res, &c->err);
+	if (rc == 0)
+		rc = cli_rec_commit(c, rec);
+	cli_eval_fini(&eval);
+	if (rc < 0)
+		return rc;
+	cli_warnings(c, &c->warnings);
+	cxms_log(&c->log, CXMS_LOG_NORMAL,
+		 "'%s': %" PRIu64 " instructions, %" PRIu64 " loads, %" PRIu64 " stores", rec->path,
+		 res.insns, res.loads, res.stores);
+	return 0;
+}
+
+static int import_into(struct cli *c, struct cxms_input *in, struct cli_rec *rec)
+{
+	enum cxms_import_format format = CXMS_IMPORT_AUTO;
+	int rc = choose_format(c, in, &format);
+	if (rc == 0)
+		rc = cli_rec_target(c, rec, rec->path);
+	if (rc < 0)
+		return rc;
+	rc = cxms_imp_access_knows(format) ? import_accesses(c, format, in, rec)
+					   : import_timed(c, format, in, rec);
+	if (rc < 0)
+		cli_rec_discard(rec);
 	return rc;
 }
 
@@ -109,7 +153,7 @@ int cmd_import(struct cli *c)
 	if (rc == 0)
 		rc = open_input(c, &in, &fd);
 	if (rc == 0)
-		rc = import_into(c, &in, &rec, path);
+		rc = import_into(c, &in, &rec);
 	cxms_input_close(&in);
 	cli_rec_fini(&rec);
 	if (fd > STDIN_FILENO)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "source/imp_access.h"
 #include "source/import.h"
 
 struct packed {
@@ -43,7 +44,7 @@ enum cxms_import_format cxms_import_detect(const uint8_t *head, size_t n)
 {
 	if (is_perf_data(head, n))
 		return CXMS_IMPORT_PERF_DATA;
-	return CXMS_IMPORT_AUTO;
+	return cxms_imp_access_detect((const char *)head, n);
 }
 
 const struct cxms_import_ops *cxms_import_find(enum cxms_import_format format)
