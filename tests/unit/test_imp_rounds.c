@@ -46,24 +46,30 @@ static unsigned drain(struct cxms_rounds *r, uint64_t *last_ns, bool *seen)
 	return n;
 }
 
-/* Two rings, each in order, written one behind the other in rounds, as perf does. */
+/*
+ * Two rings, each in order, written one behind the other in rounds, as perf does. The second is
+ * behind by one round: what it tells is older than what the first told in the round before.
+ */
 static void test_rounds_give_one_order(void **state)
 {
 	struct cxms_rounds r = {0};
 	struct cxms_rng rng;
-	uint64_t last_ns = 0, now = 0;
+	uint64_t last_ns = 0, now = 0, late = 0;
 	bool *seen = calloc(N, sizeof(*seen));
-	unsigned n = 0, pushed = 0;
+	unsigned n = 0, pushed = 0, n_late = 0;
 
 	(void)state;
 	assert_non_null(seen);
 	cxms_rng_init(&rng, 1);
 	while (pushed < N) {
-		unsigned each = 1 + (unsigned)(cxms_rng_u64(&rng) % 20);
+		unsigned each = 1 + (unsigned)cxms_rng_below(&rng, 20);
 
-		for (unsigned ring = 0; ring < 2; ring++)
-			for (unsigned i = 0; i < each && pushed < N; i++)
-				push(&r, now + i * 10 + ring * 3, pushed++);
+		for (unsigned i = 0; i < each && pushed < N; i++)
+			push(&r, now + i * 10, pushed++);
+		for (unsigned i = 0; i < n_late && pushed < N; i++)
+			push(&r, late + i * 10 + 3, pushed++);
+		late = now;
+		n_late = each;
 		now += each * 10;
 		cxms_rounds_end_round(&r);
 		n += drain(&r, &last_ns, seen);
