@@ -83,9 +83,7 @@ static int import_timed(struct cli *c, enum cxms_import_format format, struct cx
 			    .log = &c->log},
 		.log = &c->log,
 	};
-	int rc = cfg.format ? 0 : cxms_fail(&c->err, EINVAL, "this format is not available yet");
-	if (rc == 0)
-		rc = cxms_record_import(&cfg, rec->fd, &res, &c->err);
+	int rc = cxms_record_import(&cfg, rec->fd, &res, &c->err);
 	if (rc == 0)
 		rc = cli_rec_commit(c, rec);
 	if (rc == 0)

@@ -7,68 +7,17 @@
  */
 #include "source/imp_access.h"
 
-#include <ctype.h>
 #include <string.h>
+
+#include "source/imp_text.h"
 
 #define REF_BYTES_MAX 4096u
 #define LINE_BYTES    64u
 #define GAP_MAX	      1000000000ull /* instructions between two loads: more is another trace */
 
-struct words {
-	const char *p, *end;
-};
-
-static void skip_blanks(struct words *w)
+static bool take_number(struct cxms_words *w, unsigned base, uint64_t *out)
 {
-	while (w->p < w->end && (*w->p == ' ' || *w->p == '\t' || *w->p == ',' || *w->p == '\r'))
-		w->p++;
-}
-
-/* The next word without blanks and commas; length 0 at the end. */
-static struct words take_word(struct words *w)
-{
-	struct words word;
-
-	skip_blanks(w);
-	word.p = w->p;
-	while (w->p < w->end && !strchr(" \t,\r", *w->p))
-		w->p++;
-	word.end = w->p;
-	return word;
-}
-
-static bool is_word(struct words w, const char *text)
-{
-	size_t n = strlen(text);
-
-	return (size_t)(w.end - w.p) == n && !memcmp(w.p, text, n);
-}
-
-static bool number_of(struct words w, unsigned base, uint64_t *out)
-{
-	uint64_t v = 0;
-
-	if (base == 16 && w.end - w.p > 2 && w.p[0] == '0' && (w.p[1] | 32) == 'x')
-		w.p += 2;
-	if (w.p == w.end || w.end - w.p > 20)
-		return false;
-	for (; w.p < w.end; w.p++) {
-		unsigned c = (unsigned char)*w.p;
-		unsigned digit = isdigit((int)c)    ? c - '0'
-				 : isxdigit((int)c) ? (c | 32) - 'a' + 10
-						    : 99;
-
-		if (digit >= base || v > (UINT64_MAX - digit) / base)
-			return false;
-		v = v * base + digit;
-	}
-	*out = v;
-	return true;
-}
-
-static bool take_number(struct words *w, unsigned base, uint64_t *out)
-{
-	return number_of(take_word(w), base, out);
+	return cxms_word_number(cxms_take_word(w), base, out);
 }
 
 /* An access of the instruction begun. */
@@ -89,7 +38,7 @@ static bool add_ref(struct cxms_imp_access_reader *r, uint64_t addr, uint64_t by
 /* What one line is: an instruction that begins, part of the one begun, or neither. */
 enum line_kind { LINE_OTHER, LINE_BEGINS, LINE_ADDS, LINE_BAD };
 
-static enum line_kind lackey_line(struct cxms_imp_access_reader *r, struct words w,
+static enum line_kind lackey_line(struct cxms_imp_access_reader *r, struct cxms_words w,
 				  struct cxms_imp_insn *begun)
 {
 	uint64_t addr, bytes;
@@ -116,17 +65,17 @@ static enum line_kind lackey_line(struct cxms_imp_access_reader *r, struct words
 }
 
 /* As many bytes as the instruction is long, two digits each; words may stand before them. */
-static bool take_code(struct words w, struct cxms_imp_insn *i)
+static bool take_code(struct cxms_words w, struct cxms_imp_insn *i)
 {
 	unsigned n = 0;
 
 	while (n < i->len) {
-		struct words word = take_word(&w);
+		struct cxms_words word = cxms_take_word(&w);
 		uint64_t v;
 
 		if (word.p == word.end)
 			return false;
-		if (word.end - word.p != 2 || !number_of(word, 16, &v))
+		if (word.end - word.p != 2 || !cxms_word_number(word, 16, &v))
 			n = 0;
 		else
 			i->code[n++] = (uint8_t)v;
@@ -134,23 +83,25 @@ static bool take_code(struct words w, struct cxms_imp_insn *i)
 	return i->len > 0;
 }
 
-static enum line_kind drmemtrace_line(struct cxms_imp_access_reader *r, struct words w,
+static enum line_kind drmemtrace_line(struct cxms_imp_access_reader *r, struct cxms_words w,
 				      struct cxms_imp_insn *begun)
 {
-	struct words record = take_word(&w), insn = take_word(&w), what;
+	struct cxms_words record = cxms_take_word(&w), insn = cxms_take_word(&w), what;
 	uint64_t n, tid, bytes, addr;
 
-	if (!number_of(record, 10, &n) || insn.p == insn.end || insn.end[-1] != ':' ||
+	if (!cxms_word_number(record, 10, &n) || insn.p == insn.end || insn.end[-1] != ':' ||
 	    !take_number(&w, 10, &tid))
 		return LINE_OTHER; /* headings */
-	what = take_word(&w);
-	if (!is_word(what, "ifetch") && !is_word(what, "read") && !is_word(what, "write"))
+	what = cxms_take_word(&w);
+	if (!cxms_word_is(what, "ifetch") && !cxms_word_is(what, "read") &&
+	    !cxms_word_is(what, "write"))
 		return LINE_OTHER; /* markers, prefetches, ends of threads */
-	if (!take_number(&w, 10, &bytes) || !is_word(take_word(&w), "byte(s)") ||
-	    !is_word(take_word(&w), "@") || !take_number(&w, 16, &addr) || tid > UINT32_MAX)
+	if (!take_number(&w, 10, &bytes) || !cxms_word_is(cxms_take_word(&w), "byte(s)") ||
+	    !cxms_word_is(cxms_take_word(&w), "@") || !take_number(&w, 16, &addr) ||
+	    tid > UINT32_MAX)
 		return LINE_BAD;
-	if (!is_word(what, "ifetch"))
-		return add_ref(r, addr, bytes, is_word(what, "write")) ? LINE_ADDS : LINE_BAD;
+	if (!cxms_word_is(what, "ifetch"))
+		return add_ref(r, addr, bytes, cxms_word_is(what, "write")) ? LINE_ADDS : LINE_BAD;
 	begun->ip = addr;
 	begun->tid = tid ? (uint32_t)tid : 1;
 	begun->len = bytes <= CXMS_IMP_CODE_MAX ? (uint8_t)bytes : 0;
@@ -158,12 +109,12 @@ static enum line_kind drmemtrace_line(struct cxms_imp_access_reader *r, struct w
 	return LINE_BEGINS;
 }
 
-static enum line_kind champsim_line(struct cxms_imp_access_reader *r, struct words w,
+static enum line_kind champsim_line(struct cxms_imp_access_reader *r, struct cxms_words w,
 				    struct cxms_imp_insn *begun)
 {
 	uint64_t id, cycle, addr, hit;
 
-	skip_blanks(&w);
+	cxms_skip_blanks(&w);
 	if (w.p == w.end)
 		return LINE_OTHER;
 	if (!take_number(&w, 10, &id) || !take_number(&w, 10, &cycle) ||
@@ -190,7 +141,7 @@ void cxms_imp_access_open(struct cxms_imp_access_reader *r, enum cxms_import_for
 	*r = (struct cxms_imp_access_reader){.format = format, .in = in};
 }
 
-static enum line_kind read_line(struct cxms_imp_access_reader *r, struct words w,
+static enum line_kind read_line(struct cxms_imp_access_reader *r, struct cxms_words w,
 				struct cxms_imp_insn *begun)
 {
 	switch (r->format) {
@@ -214,7 +165,7 @@ enum cxms_import_format cxms_imp_access_detect(const char *text, size_t n)
 			struct cxms_imp_access_reader r = {.format = formats[i]};
 			struct cxms_imp_insn begun = {.tid = 1};
 
-			if (read_line(&r, (struct words){text, eol}, &begun) == LINE_BEGINS)
+			if (read_line(&r, (struct cxms_words){text, eol}, &begun) == LINE_BEGINS)
 				return formats[i];
 		}
 	}
@@ -232,7 +183,8 @@ bool cxms_imp_access_next(struct cxms_imp_access_reader *r, struct cxms_imp_insn
 		enum line_kind kind;
 
 		r->n_line++;
-		kind = whole ? read_line(r, (struct words){line, line + len}, &begun) : LINE_BAD;
+		kind = whole ? read_line(r, (struct cxms_words){line, line + len}, &begun)
+			     : LINE_BAD;
 		if (kind == LINE_BAD && !r->n_bad++)
 			r->first_bad = r->n_line;
 		if (kind != LINE_BEGINS)

@@ -42,12 +42,22 @@ static bool is_perf_data(const uint8_t *head, size_t n)
 
 enum cxms_import_format cxms_import_detect(const uint8_t *head, size_t n)
 {
+	const char *text = (const char *)head, *eol;
+	enum cxms_import_format found;
+
 	if (is_perf_data(head, n))
 		return CXMS_IMPORT_PERF_DATA;
-	return cxms_imp_access_detect((const char *)head, n);
+	found = cxms_imp_access_detect(text, n);
+	for (; found == CXMS_IMPORT_AUTO && (eol = memchr(text, '\n', n));
+	     n -= (size_t)(eol + 1 - text), text = eol + 1)
+		if (cxms_import_is_script(text, (size_t)(eol - text)))
+			found = CXMS_IMPORT_PERF_SCRIPT;
+	return found;
 }
 
 const struct cxms_import_ops *cxms_import_find(enum cxms_import_format format)
 {
-	return format == CXMS_IMPORT_PERF_DATA ? &cxms_import_perf_data : NULL;
+	return format == CXMS_IMPORT_PERF_DATA	   ? &cxms_import_perf_data
+	       : format == CXMS_IMPORT_PERF_SCRIPT ? &cxms_import_perf_script
+						   : NULL;
 }

@@ -58,6 +58,8 @@ enum cxms_import_format {
 enum cxms_import_format cxms_import_detect(const uint8_t *head, size_t n);
 /** -EINVAL: @head is that of a packed file (the message has the remedy) or there is nothing */
 int cxms_import_check(const char *name, const uint8_t *head, size_t n, struct cxms_err *err);
+/** is it a line of perf script? */
+bool cxms_import_is_script(const char *line, size_t n);
 /** importer of a format whose records have times; NULL = it has none */
 const struct cxms_import_ops *cxms_import_find(enum cxms_import_format format);
 

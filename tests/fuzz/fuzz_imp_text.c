@@ -1,6 +1,7 @@
 /*
- * Fuzz target: any bytes as an address trace in each format, through small caches into packets; and
- * the packets are those that a reader takes. The first byte chooses the format.
+ * Fuzz target: any bytes as text of each format: lines of perf script, or an address trace, through
+ * small caches into packets; and the packets are those that a reader takes. The first byte chooses
+ * the format.
  */
 #include <fcntl.h>
 #include <stddef.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/warn.h"
 #include "core/xread.h"
 #include "record/exact_sim.h"
 #include "source/imp_access.h"
@@ -77,6 +79,25 @@ static void read_back(int fd)
 	cxms_trace_reader_close(t);
 }
 
+static void read_script(struct cxms_input *in)
+{
+	struct cxms_warnings warnings = {0};
+	struct cxms_import_cfg cfg = {.in = in, .symfs = "/nowhere", .warnings = &warnings};
+	struct cxms_import *i = NULL;
+	struct cxms_event ev[EVENTS];
+	struct cxms_totals totals;
+	bool end = false;
+	size_t n;
+
+	if (cxms_import_open(&cxms_import_perf_script, &cfg, &i, NULL))
+		abort();
+	while (!end)
+		if (i->ops->read(i, ev, EVENTS, &n, &end, NULL))
+			abort();
+	i->ops->stop(i, &totals);
+	cxms_import_free(i);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const enum cxms_import_format formats[] = {
@@ -88,11 +109,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (from < 0 || to < 0 || write(from, data, size) != (ssize_t)size ||
 	    cxms_input_open(&in, from, "fuzz", NULL))
 		abort();
-	cxms_imp_access_open(&r, formats[size ? data[0] % 3 : 0], &in);
 	if (size && cxms_input_want(&in, 1))
 		cxms_input_skip(&in, 1);
-	simulate(&r, to);
-	read_back(to);
+	if (size && data[0] % 4 == 3) {
+		read_script(&in);
+	} else {
+		cxms_imp_access_open(&r, formats[size ? data[0] % 4 : 0], &in);
+		simulate(&r, to);
+		read_back(to);
+	}
 	cxms_input_close(&in);
 	close(from);
 	close(to);

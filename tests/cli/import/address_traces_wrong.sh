@@ -8,5 +8,3 @@ echo $?
 ls none.cxlt
 cxlmemsim import -f champsim -t one.yaml -t two.yaml -o none.cxlt bad.txt
 echo $?
-cxlmemsim import -f perf-script -o none.cxlt nothing.txt
-echo $?
