@@ -47,6 +47,10 @@
 	  "the recording and the topology")                                                        \
 	X(CURVE_SHARE, "the nearest share measured stands for it; use a curve measured with more " \
 		       "mixes of reads and writes")                                                \
+	X(GENERIC_EVENTS, "loads have no latency and stores are not seen; name this CPU's "        \
+			  "events with --event, as pmu/term=value,.../")                           \
+	X(PRECISE, "the instruction named may be the one after the access; no remedy on this "     \
+		   "machine")                                                                      \
 	X(IMPORT_EVENT,                                                                            \
 	  "nothing is predicted from them; see cxlmemsim-import(1) for what to record")            \
 	X(IMPORT_SWITCHES, "a thread counts as running while it was sampled; add "                 \

@@ -40,10 +40,12 @@ enum cli_format { CLI_TEXT, CLI_JSON, CLI_CSV };
 /** struct cli_opts - every option of every verb; a verb's table says which ones it takes */
 struct cli_opts {
 	struct cxms_strs topology, policy, host, set;
-	const char *source, *splits, *output, *save, *pattern;
+	const char *source, *splits, *output, *save, *pattern, *event, *budget;
 	const char *pcm;
-	const char *load, *split; /* of topo draw */
-	const char *symfs;	  /* of import */
+	int counters;			  /* enum cxms_counters_mode */
+	const char *measured, *slow_node; /* of calibrate */
+	const char *load, *split;	  /* of topo draw */
+	const char *symfs;		  /* of import */
 	const char *roi_begin, *roi_end, *exact_window;
 	int format;  /* enum cli_format; of topo: enum cxms_draw_format; of import:
 		     enum cxms_import_format */
@@ -55,7 +57,7 @@ struct cli_opts {
 	int quiet, verbose;
 	bool to_stdout, explain, no_argv, measure;
 	/* options that are known but cannot be served yet */
-	const char *event, *pid, *inject, *repeat;
+	const char *pid, *inject, *repeat;
 	bool timeline;
 };
 
@@ -89,7 +91,7 @@ const struct cli_verb *cli_verb_find(const char *name);
 /* cli_opts.c: one table per verb, ended by name == NULL */
 extern const struct cxms_opt cli_opts_run[], cli_opts_record[], cli_opts_replay[], cli_opts_sweep[],
 	cli_opts_report[], cli_opts_diff[], cli_opts_topo[], cli_opts_trace[], cli_opts_list[],
-	cli_opts_doctor[], cli_opts_import[], cli_opts_help[];
+	cli_opts_doctor[], cli_opts_calibrate[], cli_opts_import[], cli_opts_help[];
 /**
  * cli_parse() - options of a verb into c->opt, operands into c->argc and c->argv
  * @argv: argv[0] is the verb (or the program for an implied run)
@@ -182,6 +184,7 @@ int cli_out_done(struct cli *c, struct cxms_buf *text);
 /** struct cli_rec - where a recording goes while it grows */
 struct cli_rec {
 	struct cxms_exact_cfg exact; /* source exact: what it simulates; else zero */
+	uint32_t budget_ppm;	     /* 0 = the source's */
 	int fd;
 	const char *path;	 /* NULL = in memory */
 	char *part;		 /* NULL = path itself is written */
@@ -220,6 +223,7 @@ int cmd_import(struct cli *c);
 int cmd_topo(struct cli *c);
 int cmd_trace(struct cli *c);
 int cmd_list(struct cli *c);
+int cmd_calibrate(struct cli *c);
 int cmd_doctor(struct cli *c);
 int cmd_help(struct cli *c);
 

@@ -18,6 +18,7 @@ static const char *const draw_words[] = {"text", "dot", "svg", NULL};
 static const char *const import_words[] = {"auto",	 "perf.data", "perf-script", "lackey",
 					   "drmemtrace", "champsim",  NULL};
 static const char *const blocked_words[] = {"stretch", "keep", NULL};
+static const char *const counters_words[] = {"auto", "off", "fit", "turns", NULL};
 static const char *const engine_words[] = {"auto", "epoch", "event", NULL};
 
 #define AT(member) offsetof(struct cli_opts, member)
@@ -40,13 +41,20 @@ static const char *const engine_words[] = {"auto", "epoch", "event", NULL};
 		"(default: the topology's, else page-interleave)"}
 #define OPT_SOURCE {.name = "source", .short_name = 'S', .type = CXMS_OPT_STR, \
 	.offset = AT(source), .arg = "NAME", \
-	.help = "who watches: auto (default, the best cheap one that works here), clock, ptrace, exact, " \
-		"synth"}
+	.help = "who watches: auto (default, the best cheap one that works here), pebs, ibs, clock, " \
+		"ptrace, exact, synth"}
 #define OPT_PATTERN {.name = "pattern", .type = CXMS_OPT_STR, .offset = AT(pattern), \
 	.arg = "YAML", .help = "what source synth plays, for example '{threads: 2, stall: 0.6}'"}
 #define OPT_PERIOD {.name = "period", .type = CXMS_OPT_QTY, .offset = AT(period_ps), \
 	.unit = CXMS_UNIT_TIME_PS, .min = 10 * PS_PER_US, .max = CXMS_PS_PER_S, .arg = "TIME", \
 	.help = "time between two samples of a thread, 10us .. 1s (default: the source's)"}
+#define OPT_EVENT {.name = "event", .short_name = 'e', .type = CXMS_OPT_STR, .offset = AT(event), \
+	.arg = "LIST", \
+	.help = "sources pebs and ibs: sample these events, names or pmu/term=value,.../ with commas " \
+		"between (default: the source's)"}
+#define OPT_BUDGET {.name = "budget", .type = CXMS_OPT_STR, .offset = AT(budget), .arg = "PCT", \
+	.help = "sources clock, pebs, ibs: share of the CPU that sampling may cost, 0.1% .. 25% " \
+		"(default: 2%)"}
 #define OPT_RECORD_TOPOLOGY {.name = "topology", .short_name = 't', .type = CXMS_OPT_STRS, \
 	.offset = AT(topology), .arg = "FILE", \
 	.help = "source exact: topology whose caches, TLB and cores are simulated " \
@@ -97,6 +105,10 @@ static const char *const engine_words[] = {"auto", "epoch", "event", NULL};
 	.help = "add the formulas with the numbers of this run, and the instructions that wait most"}
 #define OPT_NO_ARGV {.name = "no-argv", .type = CXMS_OPT_FLAG, .offset = AT(no_argv), \
 	.help = "leave the program's arguments out of the recording"}
+#define OPT_COUNTERS {.name = "counters", .type = CXMS_OPT_ENUM, .offset = AT(counters), \
+	.words = counters_words, .arg = "auto|off|fit|turns", \
+	.help = "hardware counters: fit, those that count all the time; turns, all, by turns and scaled " \
+		"(default: auto, turns with a source that samples accesses)"}
 #define OPT_PCM {.name = "pcm", .type = CXMS_OPT_STR, .offset = AT(pcm), .arg = "FILE", \
 	.help = "a file or pipe that pcm-memory -csv (Intel PCM) writes meanwhile: memory traffic is kept"}
 #define OPT_SEED {.name = "seed", .type = CXMS_OPT_QTY, .offset = AT(seed), \
@@ -112,15 +124,16 @@ static const char *const engine_words[] = {"auto", "epoch", "event", NULL};
 #define OPT_END {.name = NULL}
 
 const struct cxms_opt cli_opts_run[] = {
-	OPT_TOPOLOGY, OPT_SPLITS, OPT_POLICY, OPT_SOURCE, OPT_PATTERN, OPT_PERIOD, OPT_ROI_BEGIN,
+	OPT_TOPOLOGY, OPT_SPLITS, OPT_POLICY, OPT_SOURCE, OPT_PATTERN, OPT_PERIOD,
+	OPT_EVENT, OPT_BUDGET, OPT_ROI_BEGIN,
 	OPT_ROI_END, OPT_EXACT_WINDOW, OPT_EPOCH, OPT_BLOCKED, OPT_ENGINE, OPT_MEM_LATENCY, OPT_WALK_LATENCY, OPT_LLC_SIZE,
 	OPT_OUTPUT("the report goes here (default: standard error, text only)"), OPT_FORMAT,
-	OPT_STDOUT, OPT_EXPLAIN, OPT_SAVE, OPT_PCM, OPT_NO_ARGV, OPT_SEED, OPT_JOBS, OPT_QUIET, OPT_VERBOSE,
+	OPT_STDOUT, OPT_EXPLAIN, OPT_SAVE, OPT_COUNTERS, OPT_PCM, OPT_NO_ARGV, OPT_SEED, OPT_JOBS, OPT_QUIET, OPT_VERBOSE,
 	OPT_END,
 };
 const struct cxms_opt cli_opts_record[] = {
 	OPT_OUTPUT("the recording (default: cxlmemsim.cxlt)"), OPT_SOURCE, OPT_PATTERN, OPT_PERIOD,
-	OPT_RECORD_TOPOLOGY, OPT_ROI_BEGIN, OPT_ROI_END, OPT_EXACT_WINDOW, OPT_MEM_LATENCY, OPT_WALK_LATENCY, OPT_LLC_SIZE, OPT_PCM, OPT_NO_ARGV, OPT_SEED, OPT_QUIET,
+	OPT_EVENT, OPT_BUDGET, OPT_RECORD_TOPOLOGY, OPT_ROI_BEGIN, OPT_ROI_END, OPT_EXACT_WINDOW, OPT_MEM_LATENCY, OPT_WALK_LATENCY, OPT_LLC_SIZE, OPT_COUNTERS, OPT_PCM, OPT_NO_ARGV, OPT_SEED, OPT_QUIET,
 	OPT_VERBOSE, OPT_END,
 };
 const struct cxms_opt cli_opts_replay[] = {
@@ -182,11 +195,18 @@ const struct cxms_opt cli_opts_import[] = {
 	OPT_MEM_LATENCY, OPT_WALK_LATENCY, OPT_LLC_SIZE, OPT_NO_ARGV, OPT_SEED, OPT_QUIET,
 	OPT_VERBOSE, OPT_END,
 };
+const struct cxms_opt cli_opts_calibrate[] = {
+	{.name = "measured", .type = CXMS_OPT_STR, .offset = AT(measured), .arg = "FILE",
+	 .help = "fit a table that an earlier --output wrote on this machine, instead of measuring"},
+	{.name = "slow-node", .type = CXMS_OPT_STR, .offset = AT(slow_node), .arg = "N",
+	 .help = "NUMA node of the slow memory (default: the most distant one)"},
+	OPT_OUTPUT("the table of what was measured, CSV (default: not kept)"), OPT_QUIET,
+	OPT_VERBOSE, OPT_END,
+};
 const struct cxms_opt cli_opts_help[] = {OPT_QUIET, OPT_VERBOSE, OPT_END};
 
 /* Parsed so that the message can be exact; not part of --help. */
 static const struct cxms_opt later[] = {
-	{.name = "event", .short_name = 'e', .type = CXMS_OPT_STR, .offset = AT(event)},
 	{.name = "pid", .short_name = 'p', .type = CXMS_OPT_STR, .offset = AT(pid)},
 	{.name = "inject", .type = CXMS_OPT_STR, .offset = AT(inject)},
 	{.name = "host", .type = CXMS_OPT_STRS, .offset = AT(host)},
@@ -208,8 +228,7 @@ static int check_later(struct cli *c)
 {
 	const struct cli_opts *o = &c->opt;
 	bool takes_hosts = c->verb->run == cmd_replay || c->verb->run == cmd_sweep;
-	const char *name = o->event		       ? "--event"
-			   : o->pid		       ? "--pid"
+	const char *name = o->pid		       ? "--pid"
 			   : o->inject		       ? "--inject"
 			   : o->host.n && !takes_hosts ? "--host"
 			   : o->repeat		       ? "--repeat"

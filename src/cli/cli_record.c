@@ -17,8 +17,14 @@
 #include "sim/xreplay.h"
 #include "trace/trace.h"
 
+#define BUDGET_MIN_PCT 0.1
+/* More would be a different program: perf itself stops at 25 % of the CPU by default
+ * (kernel.perf_cpu_time_max_percent). */
+#define BUDGET_MAX_PCT 25
+#define PPM_PER_PCT    10000
+
 /* Sources of the design that nothing here implements so far. */
-static const char *const later_sources[] = {"pebs", "ibs", "file", NULL};
+static const char *const later_sources[] = {"file", NULL};
 
 static int fail_source(struct cli *c, const char *name)
 {
@@ -46,6 +52,26 @@ static const struct cxms_source_ops *wanted_source(const struct cli *c)
 {
 	const char *name = c->opt.source;
 	return !name || strcmp(name, "auto") == 0 ? NULL : cxms_source_find(name);
+}
+
+/* "1%" or "0.5": a share of the CPU. */
+static int read_budget(struct cli *c, uint32_t *ppm)
+{
+	const char *text = c->opt.budget;
+	char word[16] = "";
+	double pct = 0;
+	size_t n = text ? strlen(text) : 0;
+	if (!text)
+		return 0;
+	if (n && text[n - 1] == '%')
+		n--;
+	if (n < sizeof(word))
+		memcpy(word, text, n);
+	if (!cli_parse_pct(word, &pct) || pct < BUDGET_MIN_PCT || pct > BUDGET_MAX_PCT)
+		return cxms_fail(&c->err, EINVAL, "'--budget' must be 0.1%% .. 25%%, got '%.*s'",
+				 cxms_quote_len(text), text);
+	*ppm = (uint32_t)(pct * PPM_PER_PCT + 0.5);
+	return 0;
 }
 
 static int check_source(struct cli *c)
@@ -128,6 +154,8 @@ int cli_rec_open(struct cli *c, struct cli_rec *r, const char *path,
 	bool is_exact = false;
 	*r = (struct cli_rec){.fd = -1, .path = path};
 	int rc = check_source(c);
+	if (rc == 0)
+		rc = read_budget(c, &r->budget_ppm);
 	if (rc == 0)
 		rc = cli_exact_check(c, &is_exact);
 	if (rc == 0 && c->opt.pcm && (is_exact || c->argc == 0))
@@ -219,9 +247,12 @@ int cli_rec_run(struct cli *c, struct cli_rec *r, struct cxms_record_result *res
 		.source = wanted_source(c),
 		.argv = c->argc ? c->argv : NULL,
 		.pattern = c->opt.pattern,
+		.counters = (enum cxms_counters_mode)c->opt.counters,
 		.pcm = c->opt.pcm,
 		.no_argv = c->opt.no_argv,
 		.period_ns = c->opt.period_ps / CXMS_PS_PER_NS,
+		.events = c->opt.event,
+		.budget_ppm = r->budget_ppm,
 		.seed = c->opt.seed,
 		.exact = &r->exact,
 		.sim_packet = r->live ? on_packet : NULL,

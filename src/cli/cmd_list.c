@@ -1,9 +1,11 @@
+#include <errno.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/near.h"
 #include "cli/cli.h"
 #include "policy/policy.h"
+#include "source/pmu_names.h"
 #include "source/source.h"
 #include "topo/preset.h"
 
@@ -26,13 +28,39 @@ static void put_preset(void *arg, const struct cxms_preset *p)
 	cxms_buf_printf(arg, "%-16s %-7s %s\n", p->name, p->kind, p->title);
 }
 
+struct events_ctx {
+	struct cxms_buf *out;
+	const char *pmu;
+};
+
+static void put_event(void *arg, enum cxms_event_origin origin, const char *name)
+{
+	struct events_ctx *ctx = arg;
+	cxms_buf_printf(ctx->out, "%-16s %-8s %s\n", ctx->pmu, cxms_origin_name(origin), name);
+}
+
+/* What --event takes here: the PMU, who names it, the name. */
+static int list_events(struct cli *c, struct cxms_buf *out)
+{
+	struct cxms_core_pmus core;
+	int rc = cxms_core_pmus_load(&core, &c->err);
+	if (rc == 0 && core.n == 0)
+		return cxms_fail(&c->err, ENOTSUP, "this machine shows no core PMU%s",
+				 core.cpu.is_guest ? "; let the hypervisor pass it on" : "");
+	for (unsigned i = 0; i < core.n && rc == 0; i++) {
+		struct events_ctx ctx = {out, core.pmu[i].name};
+		rc = cxms_events_list(&core, i, put_event, &ctx);
+	}
+	return rc;
+}
+
 int cmd_list(struct cli *c)
 {
-	static const char *const words[] = {"sources", "policies", "presets", NULL};
-	static const char *const later[] = {"events", "devices", NULL};
+	static const char *const words[] = {"sources", "events", "policies", "presets", NULL};
+	static const char *const later[] = {"devices", NULL};
 	char mean[CXMS_NEAR_MEAN_MAX], what[32];
 	if (c->argc != 1)
-		return cli_usage(c, "list takes one of sources, policies, presets");
+		return cli_usage(c, "list takes one of sources, events, policies, presets");
 	const char *word = c->argv[0];
 	for (size_t i = 0; later[i]; i++) {
 		if (strcmp(later[i], word) != 0)
@@ -44,12 +72,15 @@ int cmd_list(struct cli *c)
 	int rc = 0;
 	if (strcmp(word, "sources") == 0)
 		list_sources(&out);
+	else if (strcmp(word, "events") == 0)
+		rc = list_events(c, &out);
 	else if (strcmp(word, "policies") == 0)
 		list_policies(&out);
 	else if (strcmp(word, "presets") == 0)
 		rc = cxms_preset_list(put_preset, &out, &c->err);
 	else
-		return cli_usage(c, "cannot list '%.*s'%s; one of sources, policies, presets",
+		return cli_usage(c,
+				 "cannot list '%.*s'%s; one of sources, events, policies, presets",
 				 cxms_quote_len(word), word,
 				 cxms_near_mean(mean, "", cxms_near_word(word, words)));
 	int status = rc < 0 ? cli_fail(c, cli_status_of(rc)) : cli_out_done(c, &out);

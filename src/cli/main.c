@@ -54,11 +54,14 @@ static const struct cli_verb verbs[] = {
 	{"doctor", "what works on this machine, and what would make the rest work",
 	 "cxlmemsim doctor [options]", "  cxlmemsim doctor --measure\n", cli_opts_doctor, false,
 	 cmd_doctor},
+	{"calibrate", "fit the predictor to this machine: kernels in its fast and its slow memory",
+	 "cxlmemsim calibrate [options]", "  cxlmemsim calibrate -o table.csv\n",
+	 cli_opts_calibrate, false, cmd_calibrate},
 	{"help", "show this, or the options of a verb", "cxlmemsim help [VERB]",
 	 "  cxlmemsim help replay\n", cli_opts_help, false, cmd_help},
 };
 /* Verbs of the design that nothing here implements so far. */
-static const char *const later[] = {"calibrate", "advise", NULL};
+static const char *const later[] = {"advise", NULL};
 
 size_t cli_verb_count(void)
 {

@@ -10,7 +10,8 @@
 #include "base/sys.h"
 #include "base/units.h"
 #include "base/warn.h"
-#include "record/pcm_events.h"
+#include "record/counters.h"
+#include "source/calib_store.h"
 #include "trace/trace.h"
 
 #define READ_EVENTS 1024u
@@ -25,9 +26,25 @@ struct recording {
 	struct cxms_trace_writer *writer;
 	uint64_t begin_ns, begin_cpu_ns, flushed_ns, shown_ns;
 	uint64_t samples, lost, packets;
-	struct cxms_pcm_events pcm; /* closed: not asked for */
-	int write_rc;		    /* the first failed write: nothing is written any more */
+	struct cxms_counters counters;
+	struct cxms_err *err;
+	int write_rc; /* the first failed write: nothing is written any more */
 };
+
+static int check_source(const struct cxms_record_cfg *cfg, const struct cxms_source_ops *ops,
+			struct cxms_err *err)
+{
+	if (cfg->events && !(ops->caps & CXMS_SRC_MEM))
+		return cxms_fail(err, EINVAL,
+				 "source '%s' samples no events of the PMU; leave --event out, or "
+				 "use a source that does (pebs, ibs)",
+				 ops->name);
+	if (cfg->budget_ppm && !ops->takes_budget)
+		return cxms_fail(err, EINVAL,
+				 "source '%s' has no budget to keep; leave --budget out%s",
+				 ops->name, ops->default_period_ns ? ", or give --period" : "");
+	return 0;
+}
 
 static int choose_source(const struct cxms_record_cfg *cfg, const struct cxms_source_ops **ops,
 			 char *reason, size_t cap, struct cxms_err *err)
@@ -56,6 +73,8 @@ static int gather_facts(const struct cxms_record_cfg *cfg, const struct cxms_sou
 		machine.log = cfg->log;
 	if (ops->caps & CXMS_SRC_LIVE) {
 		cxms_machine_identify(facts);
+		if (ops->caps & CXMS_SRC_MEM)
+			cxms_calib_load(facts, cfg->log);
 		return cxms_machine_measure(facts, &machine, err);
 	}
 	cxms_machine_synthetic(facts, &machine);
@@ -128,42 +147,24 @@ static void keep(struct recording *r, const struct cxms_event *ev, size_t n, uin
 			 err ? err->msg : "");
 }
 
-/* Counters of pcm have the first numbers; those of the source follow. */
+/* Our counters have the first numbers; those of the source follow. */
 static void renumber(const struct recording *r, struct cxms_event *ev, size_t n)
 {
-	for (size_t i = 0; r->pcm.pcm && i < n; i++) {
+	uint32_t first = cxms_counters_count(&r->counters);
+
+	for (size_t i = 0; i < n; i++) {
 		if (ev[i].kind == CXMS_EV_COUNTER)
-			ev[i].counter.id += CXMS_PCM_WHAT_COUNT;
+			ev[i].counter.id += first;
 		else if (ev[i].kind == CXMS_EV_COUNT)
-			ev[i].count.counter += CXMS_PCM_WHAT_COUNT;
+			ev[i].count.counter += first;
 	}
 }
 
-/* A text that breaks off or is none costs its figures, not the recording. */
-static void keep_pcm(struct recording *r, uint64_t now_ns, struct cxms_err *err)
+static void keep_counts(void *arg, const struct cxms_event *ev, size_t n)
 {
-	struct cxms_event ev[CXMS_PCM_EVENTS_MAX];
-	struct cxms_err why = {0};
-	size_t n = 1;
+	struct recording *r = arg;
 
-	while (r->pcm.pcm && n > 0) {
-		if (cxms_pcm_events_poll(&r->pcm, ev, &n, &why)) {
-			cxms_log(r->cfg->log, CXMS_LOG_NORMAL, "'%s' is not read any more: %s",
-				 r->cfg->pcm, why.msg);
-			cxms_pcm_events_close(&r->pcm);
-			return;
-		}
-		keep(r, ev, n, now_ns, err);
-	}
-}
-
-static void begin_pcm(struct recording *r, struct cxms_err *err)
-{
-	struct cxms_event ev[CXMS_PCM_WHAT_COUNT];
-
-	cxms_pcm_events_begin(&r->pcm);
-	cxms_pcm_events_define(ev);
-	keep(r, ev, CXMS_PCM_WHAT_COUNT, r->begin_ns, err);
+	keep(r, ev, n, cxms_now_ns(), r->err);
 }
 
 /* Also when nothing can be written any more: the source has to be emptied for the program to end.
@@ -184,7 +185,7 @@ static int drain(struct recording *r, struct cxms_err *err)
 			count(r, ev, n);
 			renumber(r, ev, n);
 			keep(r, ev, n, now_ns, err);
-			keep_pcm(r, now_ns, err);
+			cxms_counters_poll(&r->counters, end, keep_counts, r);
 			show_progress(r, now_ns);
 		}
 	}
@@ -228,6 +229,8 @@ static int run(struct recording *r, const struct cxms_source_ops *ops, struct cx
 		.argv = r->cfg->argv,
 		.period_ns = r->cfg->period_ns,
 		.sample_cost_ns = facts->sample_cost_ns,
+		.events = r->cfg->events,
+		.budget_ppm = r->cfg->budget_ppm,
 		.pattern = r->cfg->pattern,
 		.seed = r->cfg->seed,
 		.exact = r->cfg->exact,
@@ -245,7 +248,13 @@ static int run(struct recording *r, const struct cxms_source_ops *ops, struct cx
 	}
 	facts->period_ns = r->source->cfg.period_ns;
 	facts->source_caps = r->source->caps;
-	if (r->cfg->pcm)
+	facts->mem_min_cyc = r->source->mem_min_cyc;
+	facts->core_hz = r->source->core_hz;
+	rc = cxms_counters_attach(&r->counters, r->cfg->counters, r->source->caps, r->source->pid,
+				  err);
+	if (rc)
+		return rc;
+	if (cxms_counters_count(&r->counters) > 0)
 		facts->source_caps |= CXMS_SRC_COUNTERS;
 	rc = begin_trace(r, facts, fd, err);
 	if (rc)
@@ -255,8 +264,7 @@ static int run(struct recording *r, const struct cxms_source_ops *ops, struct cx
 			  ops->name);
 	r->begin_ns = r->flushed_ns = r->shown_ns = cxms_now_ns();
 	r->begin_cpu_ns = cxms_cpu_self_ns();
-	if (r->cfg->pcm)
-		begin_pcm(r, err);
+	cxms_counters_begin(&r->counters, keep_counts, r);
 	rc = ops->start(r->source, err);
 	if (rc) {
 		out->stage = stage_of(rc);
@@ -275,7 +283,7 @@ int cxms_record_run(const struct cxms_record_cfg *cfg, int fd, struct cxms_recor
 		    struct cxms_err *err)
 {
 	const struct cxms_source_ops *ops = NULL;
-	struct recording r = {.cfg = cfg};
+	struct recording r = {.cfg = cfg, .err = err};
 	struct cxms_facts facts = {0};
 	char reason[sizeof(facts.source_reason)] = "";
 	int rc;
@@ -286,14 +294,16 @@ int cxms_record_run(const struct cxms_record_cfg *cfg, int fd, struct cxms_recor
 	if (rc)
 		goto out;
 	out->source = ops;
+	rc = check_source(cfg, ops, err);
+	if (rc)
+		goto out;
 	if ((ops->caps & CXMS_SRC_LIVE) && (!cfg->argv || !cfg->argv[0])) {
 		rc = cxms_fail(err, EINVAL,
 			       "source '%s' has no program to watch; give one after '--'",
 			       ops->name);
 		goto out;
 	}
-	if (cfg->pcm)
-		rc = cxms_pcm_events_open(&r.pcm, cfg->pcm, err);
+	rc = cxms_counters_open(&r.counters, cfg->pcm, cfg->log, err);
 	if (!rc)
 		rc = gather_facts(cfg, ops, &facts, err);
 	if (rc)
@@ -307,6 +317,6 @@ int cxms_record_run(const struct cxms_record_cfg *cfg, int fd, struct cxms_recor
 out:
 	cxms_trace_writer_free(r.writer);
 	cxms_source_free(r.source);
-	cxms_pcm_events_close(&r.pcm);
+	cxms_counters_close(&r.counters);
 	return rc;
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "record/counters.h"
 #include "source/machine.h"
 #include "source/source.h"
 
@@ -13,9 +14,12 @@ struct cxms_record_cfg {
 	const struct cxms_source_ops *source; /* NULL = auto */
 	char *const *argv;		      /* the program, NULL-terminated; NULL for synth */
 	const char *pattern;		      /* synth */
-	const char *pcm;    /* text that Intel PCM writes meanwhile; NULL = none */
-	bool no_argv;	    /* leave argv out of the recording */
-	uint64_t period_ns; /* 0 = the source's default */
+	enum cxms_counters_mode counters;
+	const char *pcm;     /* text that Intel PCM writes meanwhile; NULL = none */
+	bool no_argv;	     /* leave argv out of the recording */
+	uint64_t period_ns;  /* 0 = the source's default */
+	const char *events;  /* as in struct cxms_source_cfg */
+	uint32_t budget_ppm; /* the same */
 	uint64_t seed;
 	const struct cxms_exact_cfg *exact; /* source exact: what it simulates; else not used */
 	/** source exact: as in struct cxms_source_cfg; NULL = no time is simulated meanwhile */

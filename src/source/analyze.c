@@ -246,6 +246,25 @@ int cxms_analyze(struct cxms_analyzer *a, const struct cxms_look *look, struct c
 	return rc;
 }
 
+int cxms_analyze_site(struct cxms_analyzer *a, const struct cxms_look *look, struct cxms_evq *out,
+		      uint32_t *site, struct cxms_err *err)
+{
+	struct cxms_space *s = cxms_maps_space(&a->maps, look->pid);
+	struct cxms_site_ref *ref = NULL;
+	struct cxms_mapping at;
+	bool is_new = false;
+	int rc = s ? find_code(a, s, look, out, &at, err) : -ENOMEM;
+
+	if (!rc)
+		ref = cxms_module_site_of(&at, (pid_t)look->pid, look->regs.ip, &is_new);
+	if (!ref)
+		return cxms_fail(err, ENOMEM, "out of memory for a sampled access");
+	if (is_new)
+		tell_site(a, look, ref, out);
+	*site = ref->id;
+	return 0;
+}
+
 void cxms_analyzer_fini(struct cxms_analyzer *a)
 {
 	size_t pos = 0;

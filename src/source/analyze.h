@@ -48,6 +48,13 @@ struct cxms_analyzer {
  */
 int cxms_analyze(struct cxms_analyzer *a, const struct cxms_look *look, struct cxms_evq *out,
 		 struct cxms_err *err);
+/**
+ * cxms_analyze_site() - the number of the instruction at @ip itself; its SITE first when it is new
+ * Several sites can have one ip: this one, and those that samples beside it were resolved to.
+ * Return: 0 or -ENOMEM
+ */
+int cxms_analyze_site(struct cxms_analyzer *a, const struct cxms_look *look, struct cxms_evq *out,
+		      uint32_t *site, struct cxms_err *err);
 /** read /proc/<pid>/maps of a live process and append a MAP for each new range; 0 or -ENOMEM */
 int cxms_analyze_maps(struct cxms_analyzer *a, uint32_t pid, uint64_t time_ns, struct cxms_evq *out,
 		      struct cxms_err *err);

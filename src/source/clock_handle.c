@@ -346,6 +346,16 @@ static int on_lost(struct clock *c, enum cxms_perf_event event, const struct cxm
 	return 0;
 }
 
+void clock_lost_accesses(struct clock *c, uint64_t time_ns, uint32_t cpu, uint64_t count)
+{
+	struct cxms_event ev = {.kind = CXMS_EV_LOST};
+
+	ev.time_ns = clock_rel_ns(c, time_ns);
+	ev.lost = (struct cxms_lost){.count = count, .cpu = (uint16_t)cpu, .what = CXMS_LOST_MEM};
+	cxms_evq_push(&c->out, &ev);
+	c->lost_mem += count;
+}
+
 static int on_task_record(struct clock *c, enum cxms_perf_event event,
 			  const struct cxms_perf_rec *r, struct cxms_err *err)
 {
@@ -396,9 +406,15 @@ int clock_handle(struct clock *c, const struct cxms_clock_ring *ring,
 {
 	struct cxms_perf_rec r;
 
+	if (ring->hw && h->type == PERF_RECORD_SAMPLE)
+		return clock_access(c, ring, h, err);
 	if (!cxms_perf_rec_parse(ring->event, h, &r))
 		return 0;
 	if (r.type == PERF_RECORD_LOST)
 		r.cpu = ring->cpu;
+	if (r.type == PERF_RECORD_LOST && ring->hw) {
+		clock_lost_accesses(c, r.time_ns, r.cpu, r.lost);
+		return 0;
+	}
 	return clock_apply(c, ring->event, &r, err);
 }

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/sys.h"
 #include "base/warn.h"
+#include "source/hw.h"
 #include "source/perf_open.h"
 #include "source/perf_rec.h"
 
@@ -26,7 +27,7 @@ static size_t ring_bytes(enum cxms_perf_event event, size_t sample_bytes)
 	return bytes < SIDE_LEAST ? SIDE_LEAST : bytes;
 }
 
-/* Three descriptors per CPU may be more than the soft limit; the program has forked with its own
+/* The descriptors of all CPUs may be more than the soft limit; the program has forked with its own
  * already. */
 static void raise_fd_limit(unsigned need)
 {
@@ -43,6 +44,8 @@ static void close_rings(struct cxms_clock_rings *r)
 	for (unsigned i = 0; i < r->n; i++) {
 		cxms_perf_ring_close(&r->ring[i].ring);
 		close(r->ring[i].fd);
+		if (r->ring[i].leader_fd >= 0)
+			close(r->ring[i].leader_fd);
 	}
 	r->n = 0;
 }
@@ -66,41 +69,69 @@ static int open_event(pid_t pid, unsigned cpu, enum cxms_perf_event event, uint6
 	return fd;
 }
 
-static int open_cpu(struct cxms_clock_rings *r, pid_t pid, unsigned cpu, uint64_t period_ns,
-		    struct cxms_err *err)
+/* The ring of @fd, which it takes over, as the next one. */
+static int take_ring(struct cxms_clock_rings *r, struct cxms_clock_ring *ring, size_t bytes,
+		     struct cxms_err *err)
 {
-	for (int event = 0; event < CXMS_PERF_EVENT_COUNT; event++) {
-		struct cxms_clock_ring *ring = &r->ring[r->n];
-		size_t bytes = ring_bytes((enum cxms_perf_event)event, r->sample_bytes);
-		int rc, fd;
+	int rc = cxms_perf_ring_open(&ring->ring, ring->fd, bytes, err);
 
-		fd = open_event(pid, cpu, (enum cxms_perf_event)event, period_ns, bytes, err);
-		if (fd == -ENODEV) /* this CPU is offline */
-			return 0;
-		if (fd < 0)
-			return fd;
-		rc = cxms_perf_ring_open(&ring->ring, fd, bytes, err);
-		if (rc) {
-			close(fd);
-			/* Over the quota; told from a refusal to open, which a smaller ring does
-			 * not cure. */
-			return rc == -EPERM || rc == -ENOMEM ? -ENOBUFS : rc;
-		}
-		ring->fd = fd;
-		ring->event = (enum cxms_perf_event)event;
-		ring->cpu = cpu;
-		r->n++;
+	if (rc) {
+		close(ring->fd);
+		if (ring->leader_fd >= 0)
+			close(ring->leader_fd);
+		/* Over the quota; told from a refusal to open, which a smaller ring does not cure.
+		 */
+		return rc == -EPERM || rc == -ENOMEM ? -ENOBUFS : rc;
 	}
+	r->ring[r->n++] = *ring;
 	return 0;
 }
 
-static int open_size(struct cxms_clock_rings *r, pid_t pid, uint64_t period_ns,
-		     struct cxms_err *err)
+static int open_hw(struct cxms_clock_rings *r, pid_t pid, unsigned cpu,
+		   const struct cxms_hw_plan *hw, struct cxms_err *err)
+{
+	size_t bytes = ring_bytes(CXMS_PERF_SIDE, r->sample_bytes);
+	int rc = 0;
+
+	for (unsigned i = 0; i < hw->n && !rc; i++) {
+		struct cxms_clock_ring ring = {
+			.event = CXMS_PERF_SIDE, .hw = &hw->ev[i], .cpu = cpu};
+
+		if (!cxms_pmu_has_cpu(&hw->ev[i].pmu, cpu))
+			continue;
+		ring.fd = cxms_hw_open(&hw->ev[i], pid, (int)cpu, (uint32_t)(bytes / WAKE_SHARE),
+				       &ring.leader_fd, err);
+		rc = ring.fd < 0 ? ring.fd : take_ring(r, &ring, bytes, err);
+	}
+	return rc;
+}
+
+static int open_cpu(struct cxms_clock_rings *r, pid_t pid, unsigned cpu, uint64_t period_ns,
+		    const struct cxms_hw_plan *hw, struct cxms_err *err)
 {
 	int rc = 0;
 
-	for (unsigned cpu = 0; !rc && cpu < r->cap / CXMS_PERF_EVENT_COUNT; cpu++)
-		rc = open_cpu(r, pid, cpu, period_ns, err);
+	for (int event = 0; event < CXMS_PERF_EVENT_COUNT && !rc; event++) {
+		struct cxms_clock_ring ring = {
+			.event = (enum cxms_perf_event)event, .cpu = cpu, .leader_fd = -1};
+		size_t bytes = ring_bytes(ring.event, r->sample_bytes);
+
+		ring.fd = open_event(pid, cpu, ring.event, period_ns, bytes, err);
+		if (ring.fd == -ENODEV) /* this CPU is offline */
+			return 0;
+		rc = ring.fd < 0 ? ring.fd : take_ring(r, &ring, bytes, err);
+	}
+	return rc ? rc : open_hw(r, pid, cpu, hw, err);
+}
+
+static int open_size(struct cxms_clock_rings *r, pid_t pid, uint64_t period_ns,
+		     const struct cxms_hw_plan *hw, struct cxms_err *err)
+{
+	unsigned n_cpu = r->cap / (CXMS_PERF_EVENT_COUNT + hw->n);
+	int rc = 0;
+
+	for (unsigned cpu = 0; !rc && cpu < n_cpu; cpu++)
+		rc = open_cpu(r, pid, cpu, period_ns, hw, err);
 	if (rc)
 		close_rings(r);
 	return rc;
@@ -117,23 +148,24 @@ static int fill_poll(struct cxms_clock_rings *r, struct cxms_err *err)
 }
 
 int cxms_clock_rings_open(struct cxms_clock_rings *r, pid_t pid, uint64_t period_ns,
-			  struct cxms_warnings *warnings, struct cxms_err *err)
+			  const struct cxms_hw_plan *hw, struct cxms_warnings *warnings,
+			  struct cxms_err *err)
 {
 	long n_cpu = sysconf(_SC_NPROCESSORS_CONF);
 	struct cxms_err tried = {0};
 	int rc;
 
 	*r = (struct cxms_clock_rings){.sample_bytes = RING_FIRST};
-	r->cap = (unsigned)(n_cpu > 0 ? n_cpu : 1) * CXMS_PERF_EVENT_COUNT;
+	r->cap = (unsigned)(n_cpu > 0 ? n_cpu : 1) * (CXMS_PERF_EVENT_COUNT + hw->n);
 	r->ring = calloc(r->cap, sizeof(*r->ring));
 	if (!r->ring)
 		return cxms_fail(err, ENOMEM, "out of memory for rings");
-	raise_fd_limit(r->cap + SPARE_FDS);
-	rc = open_size(r, pid, period_ns, &tried);
+	raise_fd_limit(2 * r->cap + SPARE_FDS); /* leaders of groups have theirs */
+	rc = open_size(r, pid, period_ns, hw, &tried);
 	while (rc == -ENOBUFS && r->sample_bytes > RING_LEAST) {
 		r->sample_bytes /= 2;
 		cxms_err_clear(&tried);
-		rc = open_size(r, pid, period_ns, &tried);
+		rc = open_size(r, pid, period_ns, hw, &tried);
 	}
 	if (!rc)
 		rc = fill_poll(r, &tried);

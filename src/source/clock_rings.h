@@ -1,4 +1,5 @@
-/* The perf events of the clock source: three per CPU, each with its ring. */
+/* The perf events of the sampling sources: three per CPU and those of the hardware, each with its
+ * ring. */
 #ifndef CXMS_SOURCE_CLOCK_RINGS_H
 #define CXMS_SOURCE_CLOCK_RINGS_H
 
@@ -13,11 +14,15 @@
 #include "source/perf_ring.h"
 
 struct cxms_err;
+struct cxms_hw_event;
+struct cxms_hw_plan;
 struct cxms_warnings;
 
 struct cxms_clock_ring {
 	int fd;
-	enum cxms_perf_event event;
+	enum cxms_perf_event event;	/* with hw: SIDE, whose records but samples are alike */
+	const struct cxms_hw_event *hw; /* accesses sampled by it; NULL = one of ours */
+	int leader_fd;			/* of hw's group; -1 = none */
 	unsigned cpu;
 	struct cxms_perf_ring ring;
 };
@@ -31,11 +36,13 @@ struct cxms_clock_rings {
 
 /**
  * cxms_clock_rings_open() - events on @pid and what it will fork, on every CPU, off until its exec
+ * @hw: accesses to sample as well, on the CPUs that have their PMU; borrowed until close
  * Rings begin at 4 MiB and shrink to fit the memory-lock quota, down to 32 KiB, with a warning.
  * Return: 0, -EACCES, -EPERM or -ENOSYS (perf is refused, with the remedy), -ENOMEM, -EMFILE
  */
 int cxms_clock_rings_open(struct cxms_clock_rings *r, pid_t pid, uint64_t period_ns,
-			  struct cxms_warnings *warnings, struct cxms_err *err);
+			  const struct cxms_hw_plan *hw, struct cxms_warnings *warnings,
+			  struct cxms_err *err);
 /** wait until a ring is a quarter full, or one of two descriptors (-1 = none) is readable, or the
  * time is over */
 void cxms_clock_rings_wait(struct cxms_clock_rings *r, int fd_a, int fd_b, int timeout_ms);

@@ -12,6 +12,8 @@
 #include "base/err.h"
 #include "source/code_priv.h"
 
+/* Tells the sites of instructions themselves from those of sampled ones: no user address has it. */
+#define OWN_KEY	     (1ull << 62)
 #define CHUNK_BYTES  1024u
 #define VOTE_BYTES   96u /* start offsets that vote; >= 6 instructions of the longest kind */
 #define SOURCES_MAX  16u /* branches remembered per target */
@@ -462,10 +464,21 @@ static void finish(struct cxms_code *c, struct cxms_code_site *s)
 		s->flags |= CXMS_SITE_STACK;
 }
 
-const struct cxms_code_site *cxms_code_site_at(struct cxms_code *c, uint64_t ip,
-					       cxms_code_read_fn rd, void *arg)
+/* The instruction at @ip itself. */
+static struct cxms_code_site resolve_own(struct cxms_code *c, uint64_t ip)
 {
-	struct cxms_code_site *s = cxms_addr_map_get(&c->sites, ip);
+	struct cxms_x86_info info;
+
+	x86_at(c, ip, true, &info);
+	return info.site;
+}
+
+static const struct cxms_code_site *site_cached(struct cxms_code *c, uint64_t ip, uint64_t key,
+						struct cxms_code_site (*find)(struct cxms_code *c,
+									      uint64_t ip),
+						cxms_code_read_fn rd, void *arg)
+{
+	struct cxms_code_site *s = cxms_addr_map_get(&c->sites, key);
 	uint64_t chunk = chunk_of(ip);
 	size_t n;
 
@@ -483,15 +496,27 @@ const struct cxms_code_site *cxms_code_site_at(struct cxms_code *c, uint64_t ip,
 		for (uint64_t i = 0; i <= CHUNKS_AHEAD; i++)
 			sweep(c, chunk + i * CHUNK_BYTES);
 		resync(c, ip);
-		*s = resolve(c, ip);
+		*s = find(c, ip);
 		finish(c, s);
 	}
-	if (cxms_addr_map_put(&c->sites, ip, s)) {
+	if (cxms_addr_map_put(&c->sites, key, s)) {
 		c->undecoded = *s;
 		free(s);
 		return &c->undecoded;
 	}
 	return s;
+}
+
+const struct cxms_code_site *cxms_code_site_at(struct cxms_code *c, uint64_t ip,
+					       cxms_code_read_fn rd, void *arg)
+{
+	return site_cached(c, ip, ip, resolve, rd, arg);
+}
+
+const struct cxms_code_site *cxms_code_site_of(struct cxms_code *c, uint64_t ip,
+					       cxms_code_read_fn rd, void *arg)
+{
+	return site_cached(c, ip, ip ^ OWN_KEY, resolve_own, rd, arg);
 }
 
 bool cxms_code_address(const struct cxms_code_site *site, const struct cxms_regs *regs,

@@ -92,6 +92,13 @@ const struct cxms_code_site *cxms_code_site_at(struct cxms_code *c, uint64_t ip,
 					       cxms_code_read_fn rd, void *arg);
 
 /**
+ * cxms_code_site_of() - the instruction at @ip itself, where the hardware names it exactly
+ * As cxms_code_site_at(), without the step back.
+ */
+const struct cxms_code_site *cxms_code_site_of(struct cxms_code *c, uint64_t ip,
+					       cxms_code_read_fn rd, void *arg);
+
+/**
  * cxms_code_address() - effective address from the registers at the sample
  * @want_dst: of a STRING with both sides, the destination
  * Return: true and *out when the registers still give it

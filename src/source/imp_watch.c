@@ -163,20 +163,15 @@ int cxms_imp_watch_access(struct cxms_imp_watch *w, const struct cxms_imp_access
 	};
 	cxms_perf_data_source(a->data_src, &ev.mem);
 	cxms_evq_push(&w->c.out, &ev);
-	w->mem_samples++;
+	w->c.mem_samples++;
 	return out_of_events(w, err);
 }
 
 void cxms_imp_watch_lost_accesses(struct cxms_imp_watch *w, uint64_t time_ns, uint32_t cpu,
 				  uint64_t count)
 {
-	struct cxms_event ev = {.kind = CXMS_EV_LOST};
-
 	see_time(w, time_ns);
-	ev.time_ns = clock_rel_ns(&w->c, time_ns);
-	ev.lost = (struct cxms_lost){.count = count, .cpu = (uint16_t)cpu, .what = CXMS_LOST_MEM};
-	cxms_evq_push(&w->c.out, &ev);
-	w->lost_mem += count;
+	clock_lost_accesses(&w->c, time_ns, cpu, count);
 }
 
 static uint64_t growth(uint64_t now, uint64_t before)
@@ -248,7 +243,7 @@ void cxms_imp_watch_totals(const struct cxms_imp_watch *w, struct cxms_totals *o
 		.lost_samples = c->lost_samples,
 		.lost_faults = c->lost_faults,
 		.throttled = c->throttled,
-		.mem_samples = w->mem_samples,
-		.lost_mem = w->lost_mem,
+		.mem_samples = c->mem_samples,
+		.lost_mem = c->lost_mem,
 	};
 }

@@ -35,7 +35,6 @@ struct cxms_imp_watch {
 	uint64_t last_ns;	  /* latest record */
 	struct cxms_idmap sites;  /* ip of accesses -> struct cxms_site_ref, owned */
 	struct cxms_idmap counts; /* perf's id of a counter -> last reading, owned */
-	uint64_t mem_samples, lost_mem;
 };
 
 void cxms_imp_watch_init(struct cxms_imp_watch *w, const struct cxms_imp_watch_cfg *cfg);

@@ -159,6 +159,9 @@ bool cxms_module_is(const struct cxms_module *m, const char *path, const struct 
 	return true;
 }
 
+/* Tells the sites of instructions themselves from those of sampled ones: no user address has it. */
+#define OWN_KEY (1ull << 62)
+
 struct read_ctx {
 	const struct cxms_mapping *at;
 	pid_t pid;
@@ -214,11 +217,14 @@ static int64_t read_code(void *arg, uint64_t addr, void *buf, size_t len)
 	return n > 0 ? n : -EFAULT;
 }
 
-struct cxms_site_ref *cxms_module_site(const struct cxms_mapping *at, pid_t pid, uint64_t ip,
-				       bool *is_new)
+typedef const struct cxms_code_site *site_fn(struct cxms_code *c, uint64_t ip, cxms_code_read_fn rd,
+					     void *arg);
+
+static struct cxms_site_ref *find_site(const struct cxms_mapping *at, pid_t pid, uint64_t ip,
+				       uint64_t key, site_fn *find, bool *is_new)
 {
 	struct cxms_module *m = at->module;
-	struct cxms_site_ref *ref = cxms_idmap_get(&m->sites, ip);
+	struct cxms_site_ref *ref = cxms_idmap_get(&m->sites, key);
 	struct read_ctx ctx = {.at = at, .pid = pid};
 	uint64_t bias = bias_of(at);
 
@@ -228,16 +234,28 @@ struct cxms_site_ref *cxms_module_site(const struct cxms_mapping *at, pid_t pid,
 	ref = calloc(1, sizeof(*ref));
 	if (!ref)
 		return NULL;
-	ref->site = *cxms_code_site_at(m->code, ip - bias, read_code, &ctx);
+	ref->site = *find(m->code, ip - bias, read_code, &ctx);
 	ref->site.ip += bias;
 	if (ref->site.loop_ip)
 		ref->site.loop_ip += bias;
 	if (ref->site.rip_relative)
 		ref->site.disp = (int64_t)((uint64_t)ref->site.disp + bias);
-	if (cxms_idmap_put(&m->sites, ip, ref)) {
+	if (cxms_idmap_put(&m->sites, key, ref)) {
 		free(ref);
 		return NULL;
 	}
 	*is_new = true;
 	return ref;
+}
+
+struct cxms_site_ref *cxms_module_site(const struct cxms_mapping *at, pid_t pid, uint64_t ip,
+				       bool *is_new)
+{
+	return find_site(at, pid, ip, ip, cxms_code_site_at, is_new);
+}
+
+struct cxms_site_ref *cxms_module_site_of(const struct cxms_mapping *at, pid_t pid, uint64_t ip,
+					  bool *is_new)
+{
+	return find_site(at, pid, ip, ip ^ OWN_KEY, cxms_code_site_of, is_new);
 }

@@ -25,7 +25,8 @@ enum cxms_module_kind {
 	CXMS_MODULE_PRIVATE, /* addresses in it are the process's own */
 };
 
-/** struct cxms_site_ref - a sampled ip of a module at one address: its site and its number */
+/** struct cxms_site_ref - a sampled ip (or an instruction itself) of a module at one address: its
+ * site and its number */
 struct cxms_site_ref {
 	struct cxms_code_site site; /* addresses are the process's */
 	uint32_t id;
@@ -70,5 +71,9 @@ bool cxms_module_is(const struct cxms_module *m, const char *path, const struct 
  */
 struct cxms_site_ref *cxms_module_site(const struct cxms_mapping *at, pid_t pid, uint64_t ip,
 				       bool *is_new);
+
+/** the same of the instruction at @ip itself (cxms_code_site_of()): a ref of its own */
+struct cxms_site_ref *cxms_module_site_of(const struct cxms_mapping *at, pid_t pid, uint64_t ip,
+					  bool *is_new);
 
 #endif

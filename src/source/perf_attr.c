@@ -1,6 +1,7 @@
 #include "source/perf_attr.h"
 
 #include "base/buf.h"
+#include "source/pmu.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -22,14 +23,11 @@ static void side_band(struct perf_event_attr *a, bool build_ids)
 	a->build_id = build_ids;
 }
 
-void cxms_perf_attr(enum cxms_perf_event event, uint64_t period_ns, uint32_t wake_bytes,
-		    bool build_ids, struct perf_event_attr *out)
+static void common(struct perf_event_attr *a, uint32_t type)
 {
-	struct perf_event_attr *a = out;
-
 	memset(a, 0, sizeof(*a));
 	a->size = sizeof(*a);
-	a->type = PERF_TYPE_SOFTWARE;
+	a->type = type;
 	a->sample_type = COMMON_SAMPLE;
 	a->disabled = 1;
 	a->enable_on_exec = 1;
@@ -40,6 +38,44 @@ void cxms_perf_attr(enum cxms_perf_event event, uint64_t period_ns, uint32_t wak
 	a->use_clockid = 1;
 	a->clockid = CLOCK_MONOTONIC;
 	a->watermark = 1;
+}
+
+static void set_code(struct perf_event_attr *a, const struct cxms_pmu_code *code)
+{
+	a->config = code->config[0];
+	a->config1 = code->config[1];
+	a->config2 = code->config[2];
+}
+
+void cxms_perf_attr_access(const struct cxms_pmu_code *code, uint64_t rate_hz, unsigned precise,
+			   bool raw, struct perf_event_attr *out)
+{
+	common(out, code->type);
+	set_code(out, code);
+	out->freq = 1;
+	out->sample_freq = rate_hz;
+	out->precise_ip = precise & 3;
+	out->sample_type |= PERF_SAMPLE_IP | PERF_SAMPLE_ADDR | PERF_SAMPLE_PERIOD |
+			    PERF_SAMPLE_WEIGHT_STRUCT | PERF_SAMPLE_DATA_SRC |
+			    PERF_SAMPLE_PHYS_ADDR;
+	if (raw)
+		out->sample_type |= PERF_SAMPLE_RAW;
+}
+
+void cxms_perf_attr_leader(const struct cxms_pmu_code *code, struct perf_event_attr *out)
+{
+	common(out, code->type);
+	set_code(out, code);
+	out->sample_type = 0;
+	out->watermark = 0;
+}
+
+void cxms_perf_attr(enum cxms_perf_event event, uint64_t period_ns, uint32_t wake_bytes,
+		    bool build_ids, struct perf_event_attr *out)
+{
+	struct perf_event_attr *a = out;
+
+	common(a, PERF_TYPE_SOFTWARE);
 	a->wakeup_watermark = wake_bytes;
 	switch (event) {
 	case CXMS_PERF_SAMPLES:
@@ -70,13 +106,17 @@ void cxms_perf_attr_print(const struct perf_event_attr *a, struct cxms_buf *out)
 #define FIELD(name) print_field(out, #name, a->name)
 	cxms_buf_printf(out, "type=%" PRIu32 "\nconfig=%" PRIu64 "\n", (uint32_t)a->type,
 			(uint64_t)a->config);
+	FIELD(config1);
+	FIELD(config2);
 	FIELD(size);
-	FIELD(sample_period);
+	print_field(out, a->freq ? "sample_freq" : "sample_period", a->sample_period);
+	FIELD(freq);
 	cxms_buf_printf(out, "sample_type=0x%" PRIx64 "\n", (uint64_t)a->sample_type);
 	FIELD(disabled);
 	FIELD(inherit);
 	FIELD(exclude_kernel);
 	FIELD(exclude_hv);
+	FIELD(precise_ip);
 	FIELD(mmap);
 	FIELD(mmap2);
 	FIELD(mmap_data);

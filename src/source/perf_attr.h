@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct cxms_buf;
+struct cxms_pmu_code;
 
 enum cxms_perf_event {
 	CXMS_PERF_SAMPLES, /* CPU clock with user registers */
@@ -29,6 +30,18 @@ enum cxms_perf_event {
  */
 void cxms_perf_attr(enum cxms_perf_event event, uint64_t period_ns, uint32_t wake_bytes,
 		    bool build_ids, struct perf_event_attr *out);
+/**
+ * cxms_perf_attr_access() - the attributes of accesses sampled by a PMU; pure
+ * @rate_hz:   samples a second of a thread: the kernel moves the period to hold it
+ * @precise:   precise_ip, 0 to 3
+ * @raw:       samples carry the PMU's own registers (ibs)
+ * As the others, but time, task and CPU lie where they do in these, and what is asked of an access
+ * is added: address, period, latency, data source, physical address.
+ */
+void cxms_perf_attr_access(const struct cxms_pmu_code *code, uint64_t rate_hz, unsigned precise,
+			   bool raw, struct perf_event_attr *out);
+/** cxms_perf_attr_leader() - an event that only leads a group: it counts and gives no samples */
+void cxms_perf_attr_leader(const struct cxms_pmu_code *code, struct perf_event_attr *out);
 /** one "key=value" line per field that is not zero, then an empty line */
 void cxms_perf_attr_print(const struct perf_event_attr *attr, struct cxms_buf *out);
 /** "samples", "faults", "side" */

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/sys.h"
 #include "source/perf_attr.h"
+#include "source/perf_dry.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -64,16 +65,26 @@ static int refused(int errnum, struct cxms_err *err)
 			 "allow perf_event_open in the container's profile");
 }
 
-int cxms_perf_open(const struct perf_event_attr *attr, pid_t pid, int cpu, struct cxms_err *err)
+int cxms_perf_open_in(const struct perf_event_attr *attr, pid_t pid, int cpu, int group_fd,
+		      struct cxms_err *err)
 {
 	int fd;
 
 	dump_attr(attr);
-	fd = (int)syscall(SYS_perf_event_open, attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	if (cxms_perf_is_dry())
+		fd = cxms_perf_dry_open(attr, paranoid_level());
+	else
+		fd = (int)syscall(SYS_perf_event_open, attr, pid, cpu, group_fd,
+				  PERF_FLAG_FD_CLOEXEC);
 	if (fd >= 0)
 		return fd;
 	if (errno == EACCES || errno == EPERM || errno == ENOSYS)
 		return refused(errno, err);
 	return cxms_fail_sys(err, errno, "cannot open perf event %" PRIu64 " on CPU %d",
 			     (uint64_t)attr->config, cpu);
+}
+
+int cxms_perf_open(const struct perf_event_attr *attr, pid_t pid, int cpu, struct cxms_err *err)
+{
+	return cxms_perf_open_in(attr, pid, cpu, -1, err);
 }

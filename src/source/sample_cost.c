@@ -16,9 +16,7 @@
 #define ROUND_NS       4000000u /* about forty samples a round */
 #define TEST_PERIOD_NS 99991u
 #define RING_BYTES     (64u << 10)
-/* Two per cent of the CPU for sampling leaves one for the reader within the three that are
- * promised. */
-#define BUDGET_PER_CENT 2u
+#define PPM	       1000000u
 
 static uint64_t spin(uint64_t turns)
 {
@@ -89,9 +87,9 @@ int cxms_sample_cost_measure(uint64_t *cost_ns, struct cxms_err *err)
 	return rc;
 }
 
-uint64_t cxms_sample_period_ns(uint64_t default_ns, uint64_t cost_ns)
+uint64_t cxms_sample_period_ns(uint64_t default_ns, uint64_t cost_ns, uint32_t budget_ppm)
 {
-	uint64_t least = cost_ns * 100 / BUDGET_PER_CENT;
+	uint64_t least = cost_ns * PPM / budget_ppm;
 	uint64_t times = (least + default_ns - 1) / default_ns;
 	return default_ns * (times ? times : 1);
 }

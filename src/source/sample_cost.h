@@ -16,11 +16,16 @@ struct cxms_err;
  */
 int cxms_sample_cost_measure(uint64_t *cost_ns, struct cxms_err *err);
 
+/* Two per cent of the CPU for sampling leaves one for the reader within the three that are
+ * promised (adr/0005). */
+#define CXMS_SAMPLE_BUDGET_PPM 20000u
+
 /**
- * cxms_sample_period_ns() - the period that keeps the cost of sampling within two per cent
- * @cost_ns: of one sample; 0 = not known
+ * cxms_sample_period_ns() - the period that keeps the cost of sampling within a budget
+ * @cost_ns:    of one sample; 0 = not known
+ * @budget_ppm: share of the CPU in parts per million; not 0
  * Return: the smallest multiple of @default_ns that does; @default_ns when the cost is not known
  */
-uint64_t cxms_sample_period_ns(uint64_t default_ns, uint64_t cost_ns);
+uint64_t cxms_sample_period_ns(uint64_t default_ns, uint64_t cost_ns, uint32_t budget_ppm);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "trace/event.h"
 
@@ -19,6 +20,8 @@ struct cxms_source_cfg {
 	char *const *argv;	 /* program and arguments, NULL-terminated; live sources */
 	uint64_t period_ns;	 /* 0 = the source's default */
 	uint64_t sample_cost_ns; /* of one CPU-clock sample here; 0 = not known */
+	const char *events;	 /* sources of the PMU: sample these, not the default; NULL */
+	uint32_t budget_ppm;	 /* share of the CPU that sampling may cost; 0 = 2 % */
 	const char *pattern;	 /* synth: the YAML line */
 	uint64_t seed;
 	const struct cxms_exact_cfg *exact; /* what source exact simulates; NULL for others */
@@ -36,6 +39,9 @@ struct cxms_source {
 	void *priv;
 	struct cxms_source_cfg cfg; /* a copy; after open() cfg.period_ns is the period in use */
 	unsigned caps;		    /* ops->caps, less what open() found missing */
+	uint32_t mem_min_cyc;	    /* after open(): as of struct cxms_facts */
+	pid_t pid;		    /* live: the program, held, after open(); 0 = none */
+	uint64_t core_hz;	    /* the same */
 };
 
 struct cxms_source_ops {
@@ -43,7 +49,8 @@ struct cxms_source_ops {
 	const char *name, *summary;
 	unsigned caps; /* enum cxms_source_cap */
 	uint64_t default_period_ns;
-	size_t priv_size; /* the registry allocates it zeroed, and frees it */
+	bool takes_budget; /* cfg.budget_ppm bounds what its samples cost */
+	size_t priv_size;  /* the registry allocates it zeroed, and frees it */
 	/** 0, or -ENOTSUP/-EACCES/-ENOSYS with what the user can do */
 	int (*probe)(struct cxms_err *err);
 	/** live: the program is started but held before its first instruction. -ENOENT/-EACCES name
@@ -64,8 +71,8 @@ struct cxms_source_ops {
 	void (*close)(struct cxms_source *s);
 };
 
-extern const struct cxms_source_ops cxms_source_clock, cxms_source_ptrace, cxms_source_exact,
-	cxms_source_synth;
+extern const struct cxms_source_ops cxms_source_pebs, cxms_source_ibs, cxms_source_clock,
+	cxms_source_ptrace, cxms_source_exact, cxms_source_synth;
 
 size_t cxms_source_count(void);
 const struct cxms_source_ops *cxms_source_at(size_t i);

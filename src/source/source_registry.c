@@ -13,6 +13,8 @@ static const struct {
 	const struct cxms_source_ops *ops;
 	const char *works; /* what a probe() without error found; NULL: never chosen by itself */
 } sources[] = {
+	{&cxms_source_pebs, "the CPU samples loads and stores"},
+	{&cxms_source_ibs, "the CPU samples loads and stores"},
 	{&cxms_source_clock, "perf_event_open works"},
 	{&cxms_source_ptrace, "ptrace works"},
 	{&cxms_source_exact, NULL}, /* ten times slower and more: only when asked for */

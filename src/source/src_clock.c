@@ -17,24 +17,17 @@
 #include <errno.h>
 #include <unistd.h>
 
-#define DEFAULT_PERIOD_NS 199999ull
-#define WAIT_MS		  90
+#define WAIT_MS 90
 /* After the program's end, how long for the last records of children that end with it. */
 #define LINGER_NS 200000000ull
-/*
- * Cost of one sample in the program where it was not measured. Tried on a KVM guest (Cascade Lake,
- * Linux 6.18): 3.6 % at 100 us are 3.6 us a sample, 1.8 % at 250 us are 4.5 us; the larger is
- * taken.
- */
-#define CXMS_ASSUMED_SAMPLE_COST_NS 4500ull
 
-static int clock_probe(struct cxms_err *err)
+int clock_probe(struct cxms_err *err)
 {
 #if defined(__x86_64__)
 	struct perf_event_attr attr;
 	int fd;
 
-	cxms_perf_attr(CXMS_PERF_SAMPLES, DEFAULT_PERIOD_NS, 0, false, &attr);
+	cxms_perf_attr(CXMS_PERF_SAMPLES, CXMS_CLOCK_PERIOD_NS, 0, false, &attr);
 	fd = cxms_perf_open(&attr, 0, -1, err);
 	if (fd < 0)
 		return fd;
@@ -46,7 +39,7 @@ static int clock_probe(struct cxms_err *err)
 #endif
 }
 
-static void clock_close(struct cxms_source *s)
+void clock_close(struct cxms_source *s)
 {
 	struct clock *c = s->priv;
 
@@ -59,31 +52,43 @@ static void clock_close(struct cxms_source *s)
 	cxms_areas_fini(&c->areas);
 }
 
-static int clock_open(struct cxms_source *s, struct cxms_err *err)
+uint64_t clock_cost_ns(const struct cxms_source *s)
+{
+	return s->cfg.sample_cost_ns ? s->cfg.sample_cost_ns : CXMS_ASSUMED_SAMPLE_COST_NS;
+}
+
+int clock_watch(struct cxms_source *s, uint32_t budget_ppm, struct cxms_err *err)
 {
 	struct clock *c = s->priv;
 	int rc;
 
 	c->warnings = s->cfg.warnings;
-	c->sample_cost_ns =
-		s->cfg.sample_cost_ns ? s->cfg.sample_cost_ns : CXMS_ASSUMED_SAMPLE_COST_NS;
+	c->sample_cost_ns = clock_cost_ns(s);
 	if (!s->cfg.period_ns)
-		s->cfg.period_ns =
-			cxms_sample_period_ns(s->ops->default_period_ns, s->cfg.sample_cost_ns);
+		s->cfg.period_ns = cxms_sample_period_ns(s->ops->default_period_ns,
+							 s->cfg.sample_cost_ns, budget_ppm);
 	c->period_ns = s->cfg.period_ns;
 	if (c->period_ns > UINT32_MAX)
 		return cxms_fail(err, EINVAL, "period is longer than 4 s; lower --period");
-	rc = clock_probe(err);
+	rc = cxms_child_start(&c->child, s->cfg.argv, err);
+	s->pid = c->child.pid;
 	if (!rc)
-		rc = cxms_child_start(&c->child, s->cfg.argv, err);
-	if (!rc)
-		rc = cxms_clock_rings_open(&c->rings, c->child.pid, c->period_ns, c->warnings, err);
+		rc = cxms_clock_rings_open(&c->rings, c->child.pid, c->period_ns, &c->hw,
+					   c->warnings, err);
 	if (!rc)
 		rc = cxms_order_init(&c->order, c->rings.n + 1, err);
 	return rc;
 }
 
-static int clock_start(struct cxms_source *s, struct cxms_err *err)
+static int clock_open(struct cxms_source *s, struct cxms_err *err)
+{
+	uint32_t budget = s->cfg.budget_ppm ? s->cfg.budget_ppm : CXMS_SAMPLE_BUDGET_PPM;
+	int rc = clock_probe(err);
+
+	return rc ? rc : clock_watch(s, budget, err);
+}
+
+int clock_start(struct cxms_source *s, struct cxms_err *err)
 {
 	struct clock *c = s->priv;
 	uint32_t pid = (uint32_t)c->child.pid;
@@ -167,8 +172,8 @@ static void check_end(struct clock *c)
 	c->is_done = true;
 }
 
-static int clock_read(struct cxms_source *s, struct cxms_event *buf, size_t cap, size_t *n,
-		      bool *end, struct cxms_err *err)
+int clock_read(struct cxms_source *s, struct cxms_event *buf, size_t cap, size_t *n, bool *end,
+	       struct cxms_err *err)
 {
 	struct clock *c = s->priv;
 	int rc = 0;
@@ -195,7 +200,7 @@ static int clock_read(struct cxms_source *s, struct cxms_event *buf, size_t cap,
 	return 0;
 }
 
-static int clock_stop(struct cxms_source *s, struct cxms_totals *out, struct cxms_err *err)
+int clock_stop(struct cxms_source *s, struct cxms_totals *out, struct cxms_err *err)
 {
 	struct clock *c = s->priv;
 	uint64_t end_ns = c->root_end_ns ? c->root_end_ns : c->seen_end_ns;
@@ -207,6 +212,8 @@ static int clock_stop(struct cxms_source *s, struct cxms_totals *out, struct cxm
 		.lost_samples = c->lost_samples,
 		.lost_faults = c->lost_faults,
 		.throttled = c->throttled,
+		.mem_samples = c->mem_samples,
+		.lost_mem = c->lost_mem,
 		.sample_cost_ns = c->sample_cost_ns,
 	};
 	cxms_meter_end(&c->meter, &c->child, out);
@@ -218,7 +225,8 @@ const struct cxms_source_ops cxms_source_clock = {
 	.name = "clock",
 	.summary = "CPU-clock samples with user registers, and page faults; any machine, no PMU",
 	.caps = CXMS_SRC_LIVE | CXMS_SRC_STORES | CXMS_SRC_FAULTS,
-	.default_period_ns = DEFAULT_PERIOD_NS,
+	.default_period_ns = CXMS_CLOCK_PERIOD_NS,
+	.takes_budget = true,
 	.priv_size = sizeof(struct clock),
 	.probe = clock_probe,
 	.open = clock_open,

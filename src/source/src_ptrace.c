@@ -136,6 +136,7 @@ static int ptrace_open(struct cxms_source *s, struct cxms_err *err)
 		return rc;
 	p->is_open = true;
 	rc = cxms_child_start(&p->child, s->cfg.argv, err);
+	s->pid = p->child.pid;
 	if (!rc)
 		rc = watch_children(p, err);
 	if (!rc && ptrace(PTRACE_SEIZE, p->child.pid, NULL, (void *)(uintptr_t)OPTIONS))

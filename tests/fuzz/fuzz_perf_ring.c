@@ -4,8 +4,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "source/hw.h"
 #include "source/perf_rec.h"
 #include "source/perf_ring.h"
+#include "trace/event.h"
 
 #define RING 4096u
 
@@ -23,6 +25,34 @@ static size_t use(const struct cxms_perf_rec *r)
 	return sum;
 }
 
+/* As a sample of the layout that its own first bytes ask for, and as the one of ibs. */
+static size_t use_sample(const struct perf_event_header *h)
+{
+	static const struct cxms_hw_event ibs = {.is_ibs = true}, pebs = {.is_ibs = false};
+	struct cxms_perf_format f = {.regs_user = UINT64_MAX, .regs_intr = 7};
+	struct cxms_perf_sample s;
+	struct cxms_mem m;
+	size_t sum = 0;
+
+	if (h->size >= sizeof(*h) + 8)
+		memcpy(&f.sample_type, h + 1, sizeof(f.sample_type));
+	f.read_format = f.branch_type = f.sample_type >> 32;
+	for (int i = 0; i < 2; i++) {
+		if (!cxms_perf_sample_parse(&f, h, &s))
+			continue;
+		if (s.n_callchain)
+			sum += s.callchain[s.n_callchain - 1];
+		if (s.user_regs)
+			sum += s.user_regs[63];
+		if (s.intr_regs)
+			sum += s.intr_regs[2];
+		sum += cxms_hw_access(&pebs, &s, &m) ? m.level : 0u;
+		sum += cxms_hw_access(&ibs, &s, &m) ? m.level : 0u;
+		f.sample_type = PERF_SAMPLE_IP | PERF_SAMPLE_TID | PERF_SAMPLE_RAW;
+	}
+	return sum;
+}
+
 static size_t walk(struct cxms_perf_ring *ring, enum cxms_perf_event event)
 {
 	const struct perf_event_header *h;
@@ -32,6 +62,8 @@ static size_t walk(struct cxms_perf_ring *ring, enum cxms_perf_event event)
 
 	cxms_perf_ring_begin(ring);
 	while ((h = cxms_perf_ring_next(ring, &bad))) {
+		if (event == CXMS_PERF_SIDE && h->type == PERF_RECORD_SAMPLE)
+			sum += use_sample(h);
 		if (!cxms_perf_rec_parse(event, h, &r))
 			continue;
 		sum += use(&r);

@@ -459,6 +459,38 @@ static void test_unreadable_code_is_undecoded_not_compute(void **state)
 	cxms_code_free(c);
 }
 
+/* Where the hardware names the instruction, no step back is taken; both kinds of site live side by
+ * side. */
+static void test_an_instruction_itself_can_be_asked_for(void **state)
+{
+	static const struct {
+		const char *hex;
+		uint8_t kind;
+	} rows[] = {
+		{"^ 48 8b 07 | 48 89 0e", STORE}, /* load, then the store that is asked for */
+		{"^ 48 89 0e | 48 8b 07", LOAD},
+		{"^ 48 8b 07 | 90", NONE},
+		{"^ 90 | c3", LOAD}, /* a return reads the stack */
+		{"^ 90 | f3 a4", CXMS_SITE_STRING},
+		{"^ 48 8b 07 | 06", CXMS_SITE_UNDECODED}, /* no instruction of 64-bit mode */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct cxms_code *c = code_new();
+		struct image m;
+		struct marks at = assemble(&m, rows[i].hex);
+		const struct cxms_code_site *before = cxms_code_site_at(c, at.ip, image_read, &m);
+		const struct cxms_code_site *own = cxms_code_site_of(c, at.ip, image_read, &m);
+
+		assert_ptr_not_equal(before, own);
+		assert_int_equal(own->ip, at.ip);
+		assert_int_equal(own->kind, rows[i].kind);
+		assert_ptr_equal(own, cxms_code_site_of(c, at.ip, image_read, &m));
+		cxms_code_free(c);
+	}
+}
+
 static void test_sites_are_kept_until_reset(void **state)
 {
 	struct cxms_code *c = code_new();
@@ -627,6 +659,7 @@ int main(void)
 		cmocka_unit_test(test_string_instructions_have_two_sides),
 		cmocka_unit_test(test_predecessors_and_loops),
 		cmocka_unit_test(test_unreadable_code_is_undecoded_not_compute),
+		cmocka_unit_test(test_an_instruction_itself_can_be_asked_for),
 		cmocka_unit_test(test_sites_are_kept_until_reset),
 		cmocka_unit_test(test_chunk_borders_do_not_show),
 		cmocka_unit_test(test_random_bytes_are_survived),

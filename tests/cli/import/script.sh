@@ -22,7 +22,7 @@ cxlmemsim import --symfs root --mem-latency 100ns --walk-latency 20ns -o clock.c
 cxlmemsim trace dump clock.cxlt
 cat >mem.txt <<'X'
 chase 42/42 100.000100000: 1000 cpu/mem-loads,ldlat=30/P: 10000040 68100142 |OP LOAD|LVL L1 hit|SNP None|TLB L1 or L2 hit|LCK No|BLK  N/A   41   400040
-chase 42/42 100.000200000: 1000 cpu/mem-loads,ldlat=30/P: 10000080 1068100842 |OP LOAD|LVL L3 hit|SNP None|TLB L1 or L2 hit|LCK No|BLK  N/A   80   400040
+chase 42/42 100.000200000: 1000 cpu/mem-loads,ldlat=30/P: 10000080 668100842 |OP LOAD|LVL L3 hit|SNP None|TLB L1 or L2 hit|LCK No|BLK  N/A   80   400040
 X
 cxlmemsim import --mem-latency 100ns --walk-latency 20ns -o mem.cxlt mem.txt
 cxlmemsim trace dump mem.cxlt

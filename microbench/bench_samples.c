@@ -1,0 +1,153 @@
+/*
+ * bench_samples: what one sampled access costs the reader, from the ring to the event, and whether
+ * a rate is read without loss. No PMU: source pebs opens nothing (CXMS_PERF_DRY) on the tree of a
+ * machine of the tests, and a thread writes records into its ring as the kernel would.
+ *
+ *   bench_samples [RECORDS_PER_S [SECONDS]]     default 1000000 2
+ *
+ * Exit status: 0, 1 when records were lost.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/err.h"
+#include "base/sys.h"
+#include "base/units.h"
+#include "bench.h"
+#include "perf_double.h"
+#include "source/clock_priv.h"
+
+#define TREE	CXMS_SOURCE_DIR "/tests/data/machines/spr"
+#define BATCH	64u /* records between two looks at the clock */
+#define EVENTS	1024u
+#define SITES	1000u /* instructions that access memory */
+#define SPIN_NS 20000u
+
+struct bench {
+	struct perf_double ring;
+	pid_t pid;
+	uint64_t text;	      /* code of the program */
+	uint64_t rate, total; /* records a second; records in all */
+};
+
+static uint64_t thread_cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * CXMS_NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+static void *produce(void *arg)
+{
+	struct bench *b = arg;
+	struct perf_double_access rec = {
+		.header = {PERF_RECORD_SAMPLE, PERF_RECORD_MISC_USER | PERF_RECORD_MISC_EXACT_IP,
+			   sizeof(rec)},
+		.pid = (uint32_t)b->pid,
+		.tid = (uint32_t)b->pid,
+		.period = 1,
+		.latency = 300,
+		.data_src = PERF_MEM_OP_LOAD | (uint64_t)PERF_MEM_LVLNUM_RAM
+						       << PERF_MEM_LVLNUM_SHIFT,
+	};
+	uint64_t begin_ns = cxms_now_ns();
+
+	for (uint64_t i = 0; i < b->total; i++) {
+		uint64_t due_ns = begin_ns + i * CXMS_NS_PER_S / b->rate;
+
+		while (i % BATCH == 0 && cxms_now_ns() < due_ns)
+			if (due_ns - cxms_now_ns() > 2 * SPIN_NS)
+				nanosleep(&(struct timespec){0, SPIN_NS}, NULL);
+		rec.time_ns = due_ns;
+		rec.ip = b->text + i % SITES * 4;
+		rec.addr = 0x7f0000000000 + i * 64;
+		perf_double_write(&b->ring, &rec, sizeof(rec), rec.time_ns);
+	}
+	kill(b->pid, SIGKILL);
+	return NULL;
+}
+
+/* Where the program's code lies: it has been executed when start() returns. */
+static uint64_t find_text(pid_t pid)
+{
+	char path[64], line[512];
+	uint64_t at = 0;
+	FILE *fp;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	fp = fopen(path, "re");
+	while (fp && !at && fgets(line, sizeof(line), fp))
+		if (strstr(line, " r-xp "))
+			at = strtoull(line, NULL, 16);
+	if (fp)
+		fclose(fp);
+	return at;
+}
+
+static struct cxms_source *open_source(struct bench *b)
+{
+	char *argv[] = {"sleep", "600", NULL};
+	const struct cxms_source_cfg cfg = {.argv = argv};
+	struct cxms_source *s = NULL;
+	struct cxms_err err = {0};
+	struct clock *c;
+	unsigned i = 0;
+
+	setenv("CXMS_FSROOT", TREE, 1);
+	setenv("CXMS_PERF_DRY", "1", 1);
+	if (cxms_source_open(&cxms_source_pebs, &cfg, &s, &err))
+		bench_die(1, "%s", err.msg);
+	unsetenv("CXMS_FSROOT");
+	c = s->priv;
+	while (!c->rings.ring[i].hw)
+		i++;
+	b->pid = c->child.pid;
+	if (!perf_double_map(&b->ring, c->rings.ring[i].fd, c->rings.ring[i].ring.mask + 1))
+		bench_die(1, "cannot map a ring");
+	if (s->ops->start(s, &err))
+		bench_die(1, "%s", err.msg);
+	b->text = find_text(b->pid);
+	return s;
+}
+
+int main(int argc, char **argv)
+{
+	static struct cxms_event ev[EVENTS];
+	struct bench b = {.rate = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000};
+	double seconds = argc > 2 ? strtod(argv[2], NULL) : 2;
+	struct cxms_source *s = open_source(&b);
+	struct cxms_err err = {0};
+	uint64_t got = 0, cpu_ns;
+	char machine[512];
+	pthread_t thread;
+	bool end = false;
+
+	if (!b.rate)
+		bench_die(2, "the rate must be a number above 0");
+	b.total = (uint64_t)((double)b.rate * seconds);
+	cpu_ns = thread_cpu_ns();
+	if (pthread_create(&thread, NULL, produce, &b))
+		bench_die(1, "cannot start a thread");
+	while (!end) {
+		size_t n;
+
+		if (s->ops->read(s, ev, EVENTS, &n, &end, &err))
+			bench_die(1, "%s", err.msg);
+		for (size_t i = 0; i < n; i++)
+			got += ev[i].kind == CXMS_EV_MEM;
+	}
+	cpu_ns = thread_cpu_ns() - cpu_ns;
+	pthread_join(thread, NULL);
+	bench_machine(machine, sizeof(machine));
+	printf("# %s\n", machine);
+	printf("records/s   written     lost  events   reader CPU ns/record\n");
+	printf("%9llu %9llu %8llu %9llu %10.0f\n", (unsigned long long)b.rate,
+	       (unsigned long long)b.total, (unsigned long long)b.ring.lost,
+	       (unsigned long long)got, (double)cpu_ns / (double)(got ? got : 1));
+	cxms_source_free(s);
+	return b.ring.lost ? 1 : 0;
+}

@@ -1,0 +1,19 @@
+/* In place of the kernel, for tests: what would be opened can be seen on machines that cannot. */
+#ifndef CXMS_SOURCE_PERF_DRY_H
+#define CXMS_SOURCE_PERF_DRY_H
+
+#include <stdbool.h>
+
+struct perf_event_attr;
+
+/** CXMS_PERF_DRY is set in the environment, and not empty */
+bool cxms_perf_is_dry(void);
+/**
+ * cxms_perf_dry_open() - a descriptor that can be mapped as a ring in which nothing comes
+ * @paranoid: the level whose refusals are imitated, for a process without privileges: above 2 all,
+ *            above 1 what looks into the kernel or at physical addresses
+ * Return: a descriptor, or -1 with errno
+ */
+int cxms_perf_dry_open(const struct perf_event_attr *attr, long paranoid);
+
+#endif

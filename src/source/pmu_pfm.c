@@ -1,0 +1,107 @@
+/* Event names by libpfm4, for the CPU we are told, not the one we run on. */
+#include "source/pmu_names.h"
+
+#include <errno.h>
+#include <perfmon/pfmlib_perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INACTIVE "LIBPFM_ENCODE_INACTIVE"
+#define WORD_MAX 256u
+
+/* The environment is the watched program's as well: it is as before afterwards. */
+static int begin(void)
+{
+	const char *old = getenv(INACTIVE);
+	char *kept = old ? strdup(old) : NULL;
+	int rc;
+
+	if (old && !kept)
+		return -ENOMEM;
+	setenv(INACTIVE, "1", 1);
+	rc = pfm_initialize() == PFM_SUCCESS ? 0 : -ENOTSUP;
+	if (kept)
+		setenv(INACTIVE, kept, 1);
+	else
+		unsetenv(INACTIVE);
+	free(kept);
+	return rc;
+}
+
+bool cxms_pfm_present(void)
+{
+	return true;
+}
+
+int cxms_pfm_encode(const char *pmu, const char *name, struct cxms_pmu_code *out)
+{
+	struct perf_event_attr attr = {.size = sizeof(attr)};
+	pfm_perf_encode_arg_t arg = {.attr = &attr, .size = sizeof(arg)};
+	char word[WORD_MAX];
+	int n = snprintf(word, sizeof(word), "%s::%s", pmu, name), rc = begin();
+
+	if (rc)
+		return rc;
+	if (n < 0 || (size_t)n >= sizeof(word))
+		return -ENOENT;
+	for (char *p = word; *p; p++)
+		*p = *p == '.' ? ':' : *p;
+	if (pfm_get_os_event_encoding(word, PFM_PLM3, PFM_OS_PERF_EVENT, &arg) != PFM_SUCCESS)
+		return -ENOENT;
+	*out = (struct cxms_pmu_code){attr.type, {attr.config, attr.config1, attr.config2}};
+	return 0;
+}
+
+static int find_pmu(const char *name, pfm_pmu_info_t *out)
+{
+	int pmu;
+
+	pfm_for_all_pmus(pmu)
+	{
+		pfm_pmu_info_t info = {.size = sizeof(info)};
+
+		if (pfm_get_pmu_info((pfm_pmu_t)pmu, &info) != PFM_SUCCESS ||
+		    strcmp(info.name, name) != 0)
+			continue;
+		*out = info;
+		return 0;
+	}
+	return -ENOTSUP;
+}
+
+static void list_event(const pfm_event_info_t *ev, void (*fn)(void *arg, const char *name),
+		       void *arg)
+{
+	bool has_umask = false;
+	char word[WORD_MAX];
+
+	for (int i = 0; i < ev->nattrs; i++) {
+		pfm_event_attr_info_t attr = {.size = sizeof(attr)};
+
+		if (pfm_get_event_attr_info(ev->idx, i, PFM_OS_PERF_EVENT, &attr) != PFM_SUCCESS ||
+		    attr.type != PFM_ATTR_UMASK)
+			continue;
+		has_umask = true;
+		snprintf(word, sizeof(word), "%s:%s", ev->name, attr.name);
+		fn(arg, word);
+	}
+	if (!has_umask)
+		fn(arg, ev->name);
+}
+
+int cxms_pfm_list(const char *pmu, void (*fn)(void *arg, const char *name), void *arg)
+{
+	pfm_pmu_info_t info;
+	int rc = begin();
+
+	if (!rc)
+		rc = find_pmu(pmu, &info);
+	for (int i = rc ? -1 : info.first_event; i != -1; i = pfm_get_event_next(i)) {
+		pfm_event_info_t ev = {.size = sizeof(ev)};
+
+		if (pfm_get_event_info(i, PFM_OS_PERF_EVENT, &ev) == PFM_SUCCESS)
+			list_event(&ev, fn, arg);
+	}
+	return rc;
+}
