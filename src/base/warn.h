@@ -55,7 +55,19 @@
 		     "where the machine shows its counters")                                       \
 	X(UNCALIBRATED, "waits follow from counters between bounds; run cxlmemsim calibrate on "   \
 			"that machine")                                                            \
-	X(IN_TURNS, "the rest is taken to be like it; use --counters fit, or a longer run")
+	X(IN_TURNS, "the rest is taken to be like it; use --counters fit, or a longer run")        \
+	X(IMPORT_EVENT,                                                                            \
+	  "nothing is predicted from them; see cxlmemsim-import(1) for what to record")            \
+	X(IMPORT_SWITCHES, "a thread counts as running while it was sampled; add "                 \
+			   "--switch-events to perf record")                                       \
+	X(IMPORT_ORDER, "they stand later than they happened; record with fewer CPUs or smaller "  \
+			"buffers")                                                                 \
+	X(IMPORT_CODE,                                                                             \
+	  "waits in its code have no address and count as unknown; give the files with "           \
+	  "--symfs")                                                                               \
+	X(IMPORT_ASSUMED, "they scale the result; give --mem-latency, --walk-latency and "         \
+			  "--llc-size of the recording machine")                                   \
+	X(IMPORT_CUT, "what follows was not imported; record again")
 
 enum cxms_warn_code {
 #define CXMS_WARN_ENUM(code, text) CXMS_W_##code,

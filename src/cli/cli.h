@@ -45,8 +45,10 @@ struct cli_opts {
 	int counters;			  /* enum cxms_counters_mode */
 	const char *measured, *slow_node; /* of calibrate */
 	const char *load, *split;	  /* of topo draw */
+	const char *symfs;		  /* of import */
 	const char *roi_begin, *roi_end, *exact_window;
-	int format;  /* enum cli_format; of topo: enum cxms_draw_format */
+	int format;  /* enum cli_format; of topo: enum cxms_draw_format; of import:
+		     enum cxms_import_format */
 	int blocked; /* enum cxms_blocked */
 	int engine;  /* enum cxms_engine */
 	uint64_t epoch_ps, period_ps, mem_latency_ps, walk_latency_ps; /* 0 = automatic */
@@ -89,7 +91,7 @@ const struct cli_verb *cli_verb_find(const char *name);
 /* cli_opts.c: one table per verb, ended by name == NULL */
 extern const struct cxms_opt cli_opts_run[], cli_opts_record[], cli_opts_replay[], cli_opts_sweep[],
 	cli_opts_report[], cli_opts_diff[], cli_opts_topo[], cli_opts_trace[], cli_opts_list[],
-	cli_opts_doctor[], cli_opts_calibrate[], cli_opts_help[];
+	cli_opts_doctor[], cli_opts_calibrate[], cli_opts_import[], cli_opts_help[];
 /**
  * cli_parse() - options of a verb into c->opt, operands into c->argc and c->argv
  * @argv: argv[0] is the verb (or the program for an implied run)
@@ -199,6 +201,10 @@ struct cli_rec {
  */
 int cli_rec_open(struct cli *c, struct cli_rec *r, const char *path,
 		 const struct cxms_topo *const *topo, size_t n_topo);
+/** opens where a recording is written; 0 or -errno with c->err */
+int cli_rec_target(struct cli *c, struct cli_rec *r, const char *path);
+/** nothing came of it: what was written goes */
+void cli_rec_discard(struct cli_rec *r);
 /** records; *status is the exit code so far; 0 when there is a recording to go on with, errors are
  * printed */
 int cli_rec_run(struct cli *c, struct cli_rec *r, struct cxms_record_result *result, int *status);
@@ -213,6 +219,7 @@ int cmd_replay(struct cli *c);
 int cmd_sweep(struct cli *c);
 int cmd_report(struct cli *c);
 int cmd_diff(struct cli *c);
+int cmd_import(struct cli *c);
 int cmd_topo(struct cli *c);
 int cmd_trace(struct cli *c);
 int cmd_list(struct cli *c);

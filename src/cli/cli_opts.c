@@ -15,6 +15,8 @@ static const char *const format_words[] = {"text", "json", "csv", NULL};
 static const char *const sweep_words[] = {"csv", "json", NULL};
 static const char *const report_words[] = {"text", "csv", NULL};
 static const char *const draw_words[] = {"text", "dot", "svg", NULL};
+static const char *const import_words[] = {"auto",	 "perf.data", "perf-script", "lackey",
+					   "drmemtrace", "champsim",  NULL};
 static const char *const blocked_words[] = {"stretch", "keep", NULL};
 static const char *const counters_words[] = {"auto", "off", "fit", "turns", NULL};
 static const char *const engine_words[] = {"auto", "epoch", "event", NULL};
@@ -178,6 +180,20 @@ const struct cxms_opt cli_opts_doctor[] = {
 	{.name = "measure", .type = CXMS_OPT_FLAG, .offset = AT(measure),
 	 .help = "measure the memory latency of this machine now, about three seconds, and keep it"},
 	OPT_QUIET, OPT_VERBOSE, OPT_END,
+};
+const struct cxms_opt cli_opts_import[] = {
+	OPT_OUTPUT("the recording (default: cxlmemsim.cxlt)"),
+	{.name = "format", .short_name = 'f', .type = CXMS_OPT_ENUM, .offset = AT(format),
+	 .words = import_words, .arg = "auto|perf.data|perf-script|lackey|drmemtrace|champsim",
+	 .help = "what FILE is (default: auto, by its first bytes)"},
+	{.name = "symfs", .type = CXMS_OPT_STR, .offset = AT(symfs), .arg = "DIR",
+	 .help = "programs and libraries of the recording machine are below DIR (default: /)"},
+	{.name = "topology", .short_name = 't', .type = CXMS_OPT_STRS, .offset = AT(topology),
+	 .arg = "FILE",
+	 .help = "address traces: topology whose caches, TLB and cores are simulated "
+		 "(default: an assumed host with this machine's cache sizes)"},
+	OPT_MEM_LATENCY, OPT_WALK_LATENCY, OPT_LLC_SIZE, OPT_NO_ARGV, OPT_SEED, OPT_QUIET,
+	OPT_VERBOSE, OPT_END,
 };
 const struct cxms_opt cli_opts_calibrate[] = {
 	{.name = "measured", .type = CXMS_OPT_STR, .offset = AT(measured), .arg = "FILE",

@@ -104,7 +104,7 @@ static int check_source(struct cli *c)
 
 /* A recording that stands is replaced only by a whole one; a new name grows in place, readable at
  * any moment. */
-static int open_target(struct cli *c, struct cli_rec *r, const char *path)
+int cli_rec_target(struct cli *c, struct cli_rec *r, const char *path)
 {
 	struct stat st;
 	const int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC;
@@ -171,10 +171,10 @@ int cli_rec_open(struct cli *c, struct cli_rec *r, const char *path,
 		rc = cli_out_distinct(c, path, c->argv[0]);
 	if (rc < 0)
 		return rc;
-	return path ? open_target(c, r, path) : open_unnamed(c, r, is_exact);
+	return path ? cli_rec_target(c, r, path) : open_unnamed(c, r, is_exact);
 }
 
-static void discard(struct cli_rec *r)
+void cli_rec_discard(struct cli_rec *r)
 {
 	if (r->part)
 		unlink(r->part);
@@ -198,7 +198,7 @@ static int after_failure(struct cli *c, struct cli_rec *r, const struct cxms_rec
 	if (r->path && (code == ENOSPC || code == EDQUOT || code == EIO))
 		cxms_err_prefix(&c->err, "'%s'", r->part ? r->part : r->path);
 	if (res->stage != CXMS_RECORD_RAN) {
-		discard(r);
+		cli_rec_discard(r);
 	} else if (r->path) {
 		char status[48] = "";
 		if (res->totals.exit_known)

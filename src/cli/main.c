@@ -42,6 +42,12 @@ static const struct cli_verb verbs[] = {
 	{"trace", "look into a recording", "cxlmemsim trace info|dump [options] RECORDING",
 	 "  cxlmemsim trace info w.cxlt\n  cxlmemsim trace dump w.cxlt | less\n", cli_opts_trace,
 	 false, cmd_trace},
+	{"import", "turn what another tool recorded into a recording",
+	 "cxlmemsim import [options] [-o FILE] FILE|-",
+	 "  perf record -e cpu-clock:u -c 199999 --user-regs -d --switch-events -- ./workload\n"
+	 "  cxlmemsim import -o w.cxlt perf.data\n"
+	 "  cxlmemsim replay -t cxltopo/pool.yaml w.cxlt\n",
+	 cli_opts_import, false, cmd_import},
 	{"list", "list the sources, the policies or the presets",
 	 "cxlmemsim list sources|policies|presets", "  cxlmemsim list policies\n", cli_opts_list,
 	 false, cmd_list},
@@ -55,7 +61,7 @@ static const struct cli_verb verbs[] = {
 	 "  cxlmemsim help replay\n", cli_opts_help, false, cmd_help},
 };
 /* Verbs of the design that nothing here implements so far. */
-static const char *const later[] = {"import", "advise", NULL};
+static const char *const later[] = {"advise", NULL};
 
 size_t cli_verb_count(void)
 {

@@ -58,8 +58,10 @@ int cxms_analyze_maps(struct cxms_analyzer *a, uint32_t pid, uint64_t time_ns, s
 	return look_at_maps(a, s, time_ns, out, err);
 }
 
-static bool may_look(const struct cxms_space *s)
+static bool may_look(const struct cxms_analyzer *a, const struct cxms_space *s)
 {
+	if (a->maps.is_offline)
+		return false;
 	return !s->looked_ns || cxms_now_ns() - s->looked_ns >= LOOK_GAP_NS;
 }
 
@@ -70,7 +72,7 @@ static int find_code(struct cxms_analyzer *a, struct cxms_space *s, const struct
 	const struct cxms_mapping *found = cxms_maps_find(s, look->regs.ip);
 	int rc;
 
-	if ((!found || !found->module) && may_look(s)) {
+	if ((!found || !found->module) && may_look(a, s)) {
 		rc = look_at_maps(a, s, look->time_ns, out, err);
 		if (rc)
 			return rc;
@@ -169,7 +171,7 @@ static int check_address(struct cxms_analyzer *a, struct cxms_space *s,
 	*ok = addr - sp + STACK_REACH < 2 * STACK_REACH || cxms_maps_find(s, addr);
 	if (*ok)
 		return 0;
-	if (may_look(s)) {
+	if (may_look(a, s)) {
 		rc = look_at_maps(a, s, look->time_ns, out, err);
 		if (rc)
 			return rc;
@@ -186,6 +188,7 @@ static int resolve(struct cxms_analyzer *a, const struct cxms_look *look, struct
 	struct cxms_regs regs = look->regs;
 	struct cxms_site_ref *ref = NULL;
 	struct cxms_mapping at;
+	pid_t pid = a->maps.is_offline ? 0 : (pid_t)look->pid;
 	bool is_new, want_dst, ok;
 	uint64_t addr;
 	int rc = s ? 0 : -ENOMEM;
@@ -194,7 +197,7 @@ static int resolve(struct cxms_analyzer *a, const struct cxms_look *look, struct
 		rc = find_code(a, s, look, out, &at, err);
 	if (!rc)
 		ref = look->is_foreign ? unread_site(a, regs.ip, &is_new)
-				       : cxms_module_site(&at, (pid_t)look->pid, regs.ip, &is_new);
+				       : cxms_module_site(&at, pid, regs.ip, &is_new);
 	if (!ref)
 		return cxms_fail(err, ENOMEM, "out of memory for a sample");
 	if (is_new)
@@ -202,14 +205,15 @@ static int resolve(struct cxms_analyzer *a, const struct cxms_look *look, struct
 	ev->sample.site = ref->id;
 	if (look->fault_ip && (look->fault_ip == regs.ip || look->fault_ip == ref->site.ip))
 		ev->sample.flags |= CXMS_SAMPLE_AFTER_FAULT;
-	if (!look->is_foreign && ref->site.count_reg >= 0) {
+	if (!look->is_foreign && !look->has_no_regs && ref->site.count_reg >= 0) {
 		ev->sample.flags |= CXMS_SAMPLE_COUNT;
 		ev->sample.count = regs.gpr[ref->site.count_reg];
 	}
-	if (ref->site.segment == 4)
+	if (ref->site.segment == 4 && !a->maps.is_offline)
 		find_tls(look, &regs);
 	want_dst = ref->site.string_dst && (!ref->site.string_src || ref->write_next);
-	if (look->is_foreign || !cxms_code_address(&ref->site, &regs, want_dst, &addr))
+	if (look->is_foreign || look->has_no_regs ||
+	    !cxms_code_address(&ref->site, &regs, want_dst, &addr))
 		return 0;
 	rc = check_address(a, s, look, addr, out, &ok, err);
 	if (rc || !ok)

@@ -25,8 +25,9 @@ struct cxms_look {
 	uint64_t time_ns; /* since the recording began */
 	uint32_t weight_ns;
 	uint16_t cpu;
-	bool is_kernel;	 /* in the kernel: regs and what follows mean nothing */
-	bool is_foreign; /* registers missing or of a 32-bit program: nothing can be decoded */
+	bool is_kernel;	  /* in the kernel: regs and what follows mean nothing */
+	bool is_foreign;  /* registers missing or of a 32-bit program: nothing can be decoded */
+	bool has_no_regs; /* only regs.ip is known: no address */
 	struct cxms_regs regs;
 	uint64_t fault_ip;    /* ip of the thread's page fault within the last period; 0 = none */
 	struct cxms_tls *tls; /* of the thread; NULL = regs.fs_base says all */

@@ -117,6 +117,11 @@ static void slice_begin(struct clock_task *t, uint64_t now_ns, uint32_t cpu)
 	t->cpu = (uint16_t)cpu;
 }
 
+void clock_close_slice(struct clock *c, struct clock_task *t, uint64_t now_ns)
+{
+	slice_end(c, t, now_ns, CXMS_RUN_UNKNOWN);
+}
+
 void clock_close_slices(struct clock *c, uint64_t now_ns)
 {
 	struct clock_task *t;
@@ -126,22 +131,41 @@ void clock_close_slices(struct clock *c, uint64_t now_ns)
 		slice_end(c, t, now_ns, CXMS_RUN_UNKNOWN);
 }
 
+/* Without records of switches: a thread ran while it was sampled. */
+static void follow_samples(struct clock *c, struct clock_task *t, uint64_t now_ns,
+			   uint64_t period_ns, uint32_t cpu)
+{
+	if (t->is_running && now_ns > t->sampled_ns + c->gap_ns)
+		slice_end(c, t, t->sampled_ns, CXMS_RUN_UNKNOWN);
+	if (!t->is_running)
+		slice_begin(t,
+			    now_ns - (now_ns - c->base_ns < period_ns ? now_ns - c->base_ns
+								      : period_ns),
+			    cpu);
+	t->sampled_ns = now_ns;
+}
+
 static int on_sample(struct clock *c, struct clock_task *t, const struct cxms_perf_rec *r,
 		     struct cxms_err *err)
 {
 	struct cxms_look look = {.pid = r->pid, .tid = r->tid, .tls = &t->tls};
+	uint64_t period_ns = r->sample.period_ns ? r->sample.period_ns : c->period_ns;
 
 	c->samples++;
+	if (c->gap_ns)
+		follow_samples(c, t, r->time_ns, period_ns, r->cpu);
 	if (t->is_running && r->time_ns > t->since_ns + SLICE_MAX_NS)
 		slice_end(c, t, r->time_ns, CXMS_RUN_PREEMPTED);
 	if (!t->is_running) /* the record of its switch was lost, or the slice was just told */
 		slice_begin(t, r->time_ns, r->cpu);
 	look.time_ns = clock_rel_ns(c, r->time_ns);
-	look.weight_ns = (uint32_t)c->period_ns;
+	look.weight_ns = period_ns < UINT32_MAX ? (uint32_t)period_ns : UINT32_MAX;
 	look.cpu = (uint16_t)r->cpu;
 	look.regs.ip = r->sample.ip;
-	look.is_foreign = r->sample.abi != PERF_SAMPLE_REGS_ABI_64;
-	if (!look.is_foreign)
+	look.is_kernel = (r->misc & PERF_RECORD_MISC_CPUMODE_MASK) == PERF_RECORD_MISC_KERNEL;
+	look.has_no_regs = r->sample.has_no_regs;
+	look.is_foreign = !look.has_no_regs && r->sample.abi != PERF_SAMPLE_REGS_ABI_64;
+	if (!look.is_foreign && r->sample.gpr)
 		memcpy(look.regs.gpr, r->sample.gpr, sizeof(look.regs.gpr));
 	if (t->fault_ip && r->time_ns - t->fault_ns <= c->period_ns)
 		look.fault_ip = t->fault_ip;
@@ -198,6 +222,8 @@ static void end_task(struct clock *c, struct clock_task *t, uint64_t now_ns)
 {
 	struct cxms_event ev = {.kind = CXMS_EV_EXIT, .pid = t->proc->pid, .tid = t->tid};
 
+	if (c->gap_ns && t->is_running && now_ns > t->sampled_ns + c->gap_ns)
+		slice_end(c, t, t->sampled_ns, CXMS_RUN_UNKNOWN);
 	slice_end(c, t, now_ns, CXMS_RUN_EXIT);
 	ev.time_ns = clock_rel_ns(c, now_ns);
 	cxms_evq_push(&c->out, &ev);
@@ -272,7 +298,7 @@ static void check_setuid(struct clock *c, const struct clock_task *t, const stru
 {
 	if (!t->exec_ns || r->time_ns - t->exec_ns > SETUID_NS || r->pid != r->tid || !geteuid())
 		return;
-	if (is_alive(r->pid) && c->warnings)
+	if (c->warnings && is_alive(r->pid))
 		cxms_warn(c->warnings, CXMS_W_SETUID_CHILD,
 			  "process %" PRIu32 " gained privileges by exec and is not watched",
 			  r->pid);
@@ -302,21 +328,17 @@ static int on_switch(struct clock *c, struct clock_task *t, const struct cxms_pe
 	return 0;
 }
 
-static int on_lost(struct clock *c, const struct cxms_clock_ring *ring,
-		   const struct cxms_perf_rec *r)
+static int on_lost(struct clock *c, enum cxms_perf_event event, const struct cxms_perf_rec *r)
 {
 	struct cxms_event ev = event_of(c, CXMS_EV_LOST, r);
 
 	ev.lost.count = r->lost;
-	ev.lost.cpu = (uint16_t)ring->cpu;
+	ev.lost.cpu = (uint16_t)r->cpu;
 	ev.lost.what = CXMS_LOST_OTHER;
-	if (ring->hw) {
-		ev.lost.what = CXMS_LOST_MEM;
-		c->lost_mem += r->lost;
-	} else if (ring->event == CXMS_PERF_SAMPLES) {
+	if (event == CXMS_PERF_SAMPLES) {
 		ev.lost.what = CXMS_LOST_SAMPLES;
 		c->lost_samples += r->lost;
-	} else if (ring->event == CXMS_PERF_FAULTS) {
+	} else if (event == CXMS_PERF_FAULTS) {
 		ev.lost.what = CXMS_LOST_FAULTS;
 		c->lost_faults += r->lost;
 	}
@@ -324,7 +346,17 @@ static int on_lost(struct clock *c, const struct cxms_clock_ring *ring,
 	return 0;
 }
 
-static int on_task_record(struct clock *c, const struct cxms_clock_ring *ring,
+void clock_lost_accesses(struct clock *c, uint64_t time_ns, uint32_t cpu, uint64_t count)
+{
+	struct cxms_event ev = {.kind = CXMS_EV_LOST};
+
+	ev.time_ns = clock_rel_ns(c, time_ns);
+	ev.lost = (struct cxms_lost){.count = count, .cpu = (uint16_t)cpu, .what = CXMS_LOST_MEM};
+	cxms_evq_push(&c->out, &ev);
+	c->lost_mem += count;
+}
+
+static int on_task_record(struct clock *c, enum cxms_perf_event event,
 			  const struct cxms_perf_rec *r, struct cxms_err *err)
 {
 	struct clock_task *t = clock_task_get(c, r->pid, r->tid);
@@ -333,8 +365,7 @@ static int on_task_record(struct clock *c, const struct cxms_clock_ring *ring,
 		return cxms_fail(err, ENOMEM, "out of memory for tasks");
 	switch (r->type) {
 	case PERF_RECORD_SAMPLE:
-		return ring->event == CXMS_PERF_SAMPLES ? on_sample(c, t, r, err)
-							: on_fault(c, t, r);
+		return event == CXMS_PERF_SAMPLES ? on_sample(c, t, r, err) : on_fault(c, t, r);
 	case PERF_RECORD_COMM:
 		return on_exec(c, t, r, err);
 	case PERF_RECORD_FORK:
@@ -346,6 +377,30 @@ static int on_task_record(struct clock *c, const struct cxms_clock_ring *ring,
 	}
 }
 
+int clock_apply(struct clock *c, enum cxms_perf_event event, const struct cxms_perf_rec *r,
+		struct cxms_err *err)
+{
+	switch (r->type) {
+	case PERF_RECORD_LOST:
+		return on_lost(c, event, r);
+	case PERF_RECORD_THROTTLE:
+		c->throttled++;
+		return 0;
+	case PERF_RECORD_MMAP2:
+		return on_map(c, r, err);
+	case PERF_RECORD_COMM:
+		if (!(r->misc & PERF_RECORD_MISC_COMM_EXEC))
+			return 0;
+		break;
+	default:
+		break;
+	}
+	/* A task past its end has no numbers any more. */
+	if (!r->pid || !r->tid || r->pid == UINT32_MAX || r->tid == UINT32_MAX)
+		return 0;
+	return on_task_record(c, event, r, err);
+}
+
 int clock_handle(struct clock *c, const struct cxms_clock_ring *ring,
 		 const struct perf_event_header *h, struct cxms_err *err)
 {
@@ -355,23 +410,11 @@ int clock_handle(struct clock *c, const struct cxms_clock_ring *ring,
 		return clock_access(c, ring, h, err);
 	if (!cxms_perf_rec_parse(ring->event, h, &r))
 		return 0;
-	switch (r.type) {
-	case PERF_RECORD_LOST:
-		return on_lost(c, ring, &r);
-	case PERF_RECORD_THROTTLE:
-		c->throttled++;
+	if (r.type == PERF_RECORD_LOST)
+		r.cpu = ring->cpu;
+	if (r.type == PERF_RECORD_LOST && ring->hw) {
+		clock_lost_accesses(c, r.time_ns, r.cpu, r.lost);
 		return 0;
-	case PERF_RECORD_MMAP2:
-		return on_map(c, &r, err);
-	case PERF_RECORD_COMM:
-		if (!(r.misc & PERF_RECORD_MISC_COMM_EXEC))
-			return 0;
-		break;
-	default:
-		break;
 	}
-	/* A task past its end has no numbers any more. */
-	if (!r.pid || !r.tid || r.pid == UINT32_MAX || r.tid == UINT32_MAX)
-		return 0;
-	return on_task_record(c, ring, &r, err);
+	return clock_apply(c, ring->event, &r, err);
 }

@@ -15,6 +15,7 @@
 #include "source/idmap.h"
 #include "source/meter.h"
 #include "source/order.h"
+#include "source/perf_rec.h"
 #include "source/source.h"
 
 /*
@@ -37,6 +38,7 @@ struct clock_task {
 	uint16_t cpu;
 	bool is_running;
 	uint64_t since_ns;	     /* of the slice it runs in */
+	uint64_t sampled_ns;	     /* its latest sample; kept where switches are not recorded */
 	uint64_t fault_ip, fault_ns; /* its latest page fault; 0 = none */
 	uint64_t exec_ns;	     /* its latest exec; 0 = none */
 	struct cxms_tls tls;
@@ -56,6 +58,8 @@ struct clock {
 	struct cxms_warnings *warnings;
 	struct cxms_hw_plan hw; /* empty: clock */
 	uint64_t period_ns, sample_cost_ns;
+	uint64_t gap_ns; /* no switches are recorded: unsampled this long, a thread was off CPU; 0 =
+			    they are */
 	uint64_t base_ns;     /* the recording began */
 	uint64_t cut_ns;      /* records before it are complete */
 	uint64_t root_end_ns; /* last EXIT of the root, else when it was seen to have ended; 0 =
@@ -84,12 +88,18 @@ void clock_close(struct cxms_source *s);
 /** a sample of ring->hw, as events into c->out (clock_access.c) */
 int clock_access(struct clock *c, const struct cxms_clock_ring *ring,
 		 const struct perf_event_header *h, struct cxms_err *err);
-/** the record @h of ring @ring, as events into c->out; 0 or -ENOMEM */
+/** accesses that did not reach us */
+void clock_lost_accesses(struct clock *c, uint64_t time_ns, uint32_t cpu, uint64_t count);
+/** one record of an event of kind @event, as events into c->out; 0 or -ENOMEM */
+int clock_apply(struct clock *c, enum cxms_perf_event event, const struct cxms_perf_rec *r,
+		struct cxms_err *err);
+/** the record @h of ring @ring, likewise */
 int clock_handle(struct clock *c, const struct cxms_clock_ring *ring,
 		 const struct perf_event_header *h, struct cxms_err *err);
 /** a task that ran before any record could tell; NULL without memory */
 struct clock_task *clock_task_get(struct clock *c, uint32_t pid, uint32_t tid);
-/** close the slices of tasks that still run */
+/** close the slice of one that runs, or of all that do */
+void clock_close_slice(struct clock *c, struct clock_task *t, uint64_t now_ns);
 void clock_close_slices(struct clock *c, uint64_t now_ns);
 void clock_tasks_fini(struct clock *c);
 uint64_t clock_rel_ns(const struct clock *c, uint64_t time_ns);

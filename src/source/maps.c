@@ -181,6 +181,8 @@ static int shared_module(struct cxms_maps *m, enum cxms_module_kind kind, const 
 		rc = cxms_module_new(&found, kind, path, id, err);
 		if (rc)
 			return rc;
+		if (m->is_offline)
+			cxms_module_reopen(found, m->symfs, m->cache);
 		found->next = m->modules;
 		m->modules = found;
 	}

@@ -25,6 +25,11 @@ struct cxms_space {
 struct cxms_maps {
 	struct cxms_idmap spaces;    /* pid -> struct cxms_space, owned */
 	struct cxms_module *modules; /* files and the vdso, shared; owned */
+	/** what is watched ran at another time: no /proc, no memory of its own. Its files are
+	 * looked for below @symfs (NULL = the root), then by build id below @cache (NULL = nowhere)
+	 */
+	bool is_offline;
+	const char *symfs, *cache; /* borrowed */
 };
 
 void cxms_maps_fini(struct cxms_maps *m);

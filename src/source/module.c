@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -33,11 +35,11 @@ static bool verify(struct cxms_module *m, const struct stat *st)
 	return same;
 }
 
-static void open_file(struct cxms_module *m)
+static void open_path(struct cxms_module *m, const char *path)
 {
 	struct stat st;
 
-	m->fd = open(m->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	m->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (m->fd < 0)
 		return;
 	if (fstat(m->fd, &st) || !S_ISREG(st.st_mode)) {
@@ -46,6 +48,46 @@ static void open_file(struct cxms_module *m)
 		return;
 	}
 	m->fd_verified = verify(m, &st);
+}
+
+static void close_file(struct cxms_module *m)
+{
+	if (m->fd >= 0)
+		close(m->fd);
+	m->fd = -1;
+	m->fd_verified = false;
+}
+
+/* <cache>/.build-id/01/234567.../elf */
+static void open_cached(struct cxms_module *m, const char *cache)
+{
+	const struct cxms_file_id *id = &m->id;
+	char path[PATH_MAX];
+	int n = snprintf(path, sizeof(path), "%s/.build-id/%02x/", cache, id->build_id[0]);
+
+	for (uint8_t i = 1; i < id->build_id_len && n < (int)sizeof(path); i++)
+		n += snprintf(path + n, sizeof(path) - (size_t)n, "%02x", id->build_id[i]);
+	if (n + (int)sizeof("/elf") > (int)sizeof(path))
+		return;
+	memcpy(path + n, "/elf", sizeof("/elf"));
+	open_path(m, path);
+}
+
+void cxms_module_reopen(struct cxms_module *m, const char *symfs, const char *cache)
+{
+	char path[PATH_MAX];
+
+	if (m->kind != CXMS_MODULE_FILE)
+		return;
+	if (symfs) {
+		close_file(m);
+		if (snprintf(path, sizeof(path), "%s%s", symfs, m->path) < (int)sizeof(path))
+			open_path(m, path);
+	}
+	if (m->fd_verified || !m->id.build_id_len || !cache)
+		return;
+	close_file(m);
+	open_cached(m, cache);
 }
 
 int cxms_module_new(struct cxms_module **out, enum cxms_module_kind kind, const char *path,
@@ -69,7 +111,7 @@ int cxms_module_new(struct cxms_module **out, enum cxms_module_kind kind, const 
 	if (rc)
 		goto out;
 	if (kind == CXMS_MODULE_FILE)
-		open_file(m);
+		open_path(m, m->path);
 	*out = m;
 	m = NULL;
 out:
@@ -142,7 +184,7 @@ static int64_t read_memory(pid_t pid, uint64_t va, void *buf, size_t len)
 {
 	struct iovec to = {.iov_base = buf, .iov_len = len};
 	struct iovec from = {.iov_base = (void *)(uintptr_t)va, .iov_len = len};
-	ssize_t n = process_vm_readv(pid, &to, 1, &from, 1, 0);
+	ssize_t n = pid ? process_vm_readv(pid, &to, 1, &from, 1, 0) : 0;
 
 	return n < 0 ? -errno : n;
 }
@@ -150,7 +192,7 @@ static int64_t read_memory(pid_t pid, uint64_t va, void *buf, size_t len)
 /*
  * The file itself comes first when it is known to be the one that was mapped: the process may have
  * ended or replaced its image since the sample. Its memory comes next; every process has the same
- * vdso.
+ * vdso. Of a process long gone a file is not read that is known to be another.
  */
 static int64_t read_code(void *arg, uint64_t addr, void *buf, size_t len)
 {
@@ -168,9 +210,9 @@ static int64_t read_code(void *arg, uint64_t addr, void *buf, size_t len)
 		n = pread(m->fd, buf, len, (off_t)addr);
 	if (n <= 0)
 		n = read_memory(ctx->pid, va, buf, len);
-	if (n <= 0 && m->kind == CXMS_MODULE_VDSO)
+	if (n <= 0 && m->kind == CXMS_MODULE_VDSO && ctx->pid)
 		n = read_memory(getpid(), getauxval(AT_SYSINFO_EHDR) + addr, buf, len);
-	if (n <= 0 && m->fd >= 0)
+	if (n <= 0 && m->fd >= 0 && (ctx->pid || !m->id.build_id_len))
 		n = pread(m->fd, buf, len, (off_t)addr);
 	return n > 0 ? n : -EFAULT;
 }

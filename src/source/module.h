@@ -52,6 +52,11 @@ struct cxms_mapping {
 
 int cxms_module_new(struct cxms_module **out, enum cxms_module_kind kind, const char *path,
 		    const struct cxms_file_id *id, struct cxms_err *err);
+/**
+ * cxms_module_reopen() - of a process of another time: open its file below @symfs (NULL = the
+ * root), else by its build id below @cache (NULL = nowhere), as perf keeps files there
+ */
+void cxms_module_reopen(struct cxms_module *m, const char *symfs, const char *cache);
 void cxms_module_free(struct cxms_module *m);
 /** the code changed: decode anew, number its sites anew */
 void cxms_module_reset(struct cxms_module *m);
@@ -60,6 +65,7 @@ bool cxms_module_is(const struct cxms_module *m, const char *path, const struct 
 
 /**
  * cxms_module_site() - the site of @ip, sampled in process @pid in mapping @at; decoded once
+ * @pid:    0 = it is long gone: only files tell its code
  * @is_new: set when it was not known yet; its id is then for the caller to give
  * Return: borrowed until reset or free; NULL without memory
  */

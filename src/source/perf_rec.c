@@ -48,6 +48,8 @@ static bool parse_sample(const struct perf_event_header *h, struct cxms_perf_rec
 	out->cpu = u32_at(h, 32);
 	out->sample.abi = u64_at(h, 40);
 	out->sample.gpr = NULL;
+	out->sample.has_no_regs = false;
+	out->sample.period_ns = 0;
 	if (out->sample.abi == PERF_SAMPLE_REGS_ABI_NONE)
 		return true;
 	if (h->size < 48 + CXMS_PERF_REG_COUNT * 8)

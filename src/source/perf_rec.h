@@ -18,6 +18,8 @@ struct cxms_perf_rec {
 		struct {
 			uint64_t ip, abi;    /* enum perf_sample_regs_abi; 0 = no user registers */
 			const uint64_t *gpr; /* CXMS_PERF_REG_COUNT; NULL when abi is 0 */
+			bool has_no_regs;    /* none were asked for: code without addresses */
+			uint64_t period_ns;  /* it stands for; 0 = the period asked for */
 		} sample;
 		struct {
 			uint64_t ip, addr;

@@ -6,7 +6,7 @@
 # A case is GROUP_DIR/<case>.sh, run by sh in a scratch directory that holds a copy of data/ and
 # w.cxlt, a recording of source synth; MACHINES is tests/data/machines. 'cxlmemsim' is PROGRAM; HOME and the cache lie in the scratch
 # directory; FAKE_VALGRIND is a folder with a stand-in for valgrind and the exact tool, SCRIPTS is that of
-# the scripts. Beside it stand
+# the scripts; PERF_MAKE writes perf.data files. Beside it stand
 #   <case>.stdout.exact   what standard output must be, byte by byte (none: empty)
 #   <case>.stdout.glob    or, line by line as shell patterns; a line "..." stands for any lines
 #   <case>.stderr.exact, <case>.stderr.glob   the same of standard error
@@ -34,6 +34,7 @@ mkdir "$work/bin"
 ln -s "$program" "$work/bin/cxlmemsim"
 export PATH="$work/bin:$PATH" LC_ALL=C TZ=UTC
 export FAKE_VALGRIND=$(dirname "$program")/tests/fake
+export PERF_MAKE=$(dirname "$program")/tests/perf_make
 export MACHINES=$(realpath "$here/../data/machines")
 export SCRIPTS=$(realpath "$here/../../scripts")
 unset CXMS_FSROOT XDG_CACHE_HOME CXMS_EXACT_DIR FAKE_TOOL TMPDIR

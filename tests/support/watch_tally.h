@@ -121,8 +121,9 @@ static int watch_to_end(struct cxms_source *s, struct watch_ctx *c, size_t cap)
 
 /* @words: up to 5, the first NULL ends them; @program NULL = this test; @arrays: the chase's file,
  * or NULL */
-static int watch(const struct cxms_source_ops *ops, const char *program, const char *const *words,
-		 const char *arrays, size_t cap, struct watch_tally *t)
+__attribute__((unused)) static int watch(const struct cxms_source_ops *ops, const char *program,
+					 const char *const *words, const char *arrays, size_t cap,
+					 struct watch_tally *t)
 {
 	char *argv[8] = {(char *)(uintptr_t)(program ? program : "/proc/self/exe")};
 	struct cxms_source_cfg cfg = {.argv = argv, .warnings = &t->warnings};

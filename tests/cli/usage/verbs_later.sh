@@ -1,1 +1,1 @@
-for v in import advise; do cxlmemsim $v; echo $?; done
+for v in advise; do cxlmemsim $v; echo $?; done

@@ -1,0 +1,249 @@
+#include "source/imp_watch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "source/perf_sample.h"
+
+/* The last reading of a counter. */
+struct reading {
+	uint64_t value, enabled_ns, running_ns;
+};
+
+/* Without records of switches: unsampled for this many periods, a thread was off CPU. One period is
+ * what it takes to be sampled again, half of one is for the timer's unrest. */
+#define CXMS_ASSUMED_GAP_PERIODS_X2 3u
+
+void cxms_imp_watch_init(struct cxms_imp_watch *w, const struct cxms_imp_watch_cfg *cfg)
+{
+	*w = (struct cxms_imp_watch){.cfg = *cfg};
+	w->c.period_ns = cfg->period_ns;
+	if (!cfg->has_switches)
+		w->c.gap_ns = cfg->period_ns * CXMS_ASSUMED_GAP_PERIODS_X2 / 2;
+	w->c.analyzer.maps.is_offline = true;
+	w->c.analyzer.maps.symfs = cfg->symfs;
+	w->c.analyzer.maps.cache = cfg->cache;
+}
+
+static void free_values(struct cxms_idmap *m)
+{
+	size_t pos = 0;
+	void *p;
+
+	while ((p = cxms_idmap_next(m, &pos)))
+		free(p);
+	cxms_idmap_fini(m);
+}
+
+void cxms_imp_watch_fini(struct cxms_imp_watch *w)
+{
+	free_values(&w->sites);
+	free_values(&w->counts);
+	cxms_evq_fini(&w->c.out);
+	clock_tasks_fini(&w->c);
+	cxms_analyzer_fini(&w->c.analyzer);
+	cxms_areas_fini(&w->c.areas);
+}
+
+/* Records without a time are perf's own, of what was there before. */
+static void see_time(struct cxms_imp_watch *w, uint64_t time_ns)
+{
+	if (!time_ns)
+		return;
+	if (!w->has_base)
+		w->c.base_ns = time_ns;
+	w->has_base = true;
+	if (time_ns > w->last_ns)
+		w->last_ns = time_ns;
+}
+
+/* A task whose beginning was not recorded begins with its first record. */
+static int see_task(struct cxms_imp_watch *w, uint32_t pid, uint32_t tid, uint64_t time_ns,
+		    struct cxms_err *err)
+{
+	struct cxms_event ev = {.kind = CXMS_EV_FORK, .pid = pid, .tid = tid};
+
+	if (!pid || !tid || pid == UINT32_MAX || tid == UINT32_MAX ||
+	    cxms_idmap_get(&w->c.tasks, tid))
+		return 0;
+	if (!clock_task_get(&w->c, pid, tid))
+		return cxms_fail(err, ENOMEM, "out of memory for tasks");
+	if (!w->c.child.pid)
+		w->c.child.pid = (pid_t)pid;
+	ev.time_ns = clock_rel_ns(&w->c, time_ns);
+	cxms_evq_push(&w->c.out, &ev);
+	return 0;
+}
+
+static int out_of_events(const struct cxms_imp_watch *w, struct cxms_err *err)
+{
+	return w->c.out.failed ? cxms_fail(err, ENOMEM, "out of memory for events") : 0;
+}
+
+int cxms_imp_watch_record(struct cxms_imp_watch *w, enum cxms_perf_event event,
+			  const struct cxms_perf_rec *r, struct cxms_err *err)
+{
+	bool is_map = r->type == PERF_RECORD_MMAP2;
+	int rc = 0;
+
+	if (!r->time_ns && !is_map)
+		return 0;
+	see_time(w, r->time_ns);
+	if (!is_map && r->type != PERF_RECORD_FORK && r->type != PERF_RECORD_LOST &&
+	    r->type != PERF_RECORD_THROTTLE)
+		rc = see_task(w, r->pid, r->tid, r->time_ns, err);
+	if (!rc)
+		rc = clock_apply(&w->c, event, r, err);
+	return rc ? rc : out_of_events(w, err);
+}
+
+static uint16_t flags_of(const struct cxms_imp_watch *w, const struct cxms_imp_access *a)
+{
+	return (uint16_t)((a->has_addr ? CXMS_MEM_ADDR : 0u) | (a->phys ? CXMS_MEM_PHYS : 0u) |
+			  (a->is_kernel ? CXMS_MEM_KERNEL : 0u) |
+			  (a->has_exact_ip ? CXMS_MEM_EXACT_IP : 0u) |
+			  (w->cfg.is_amd ? CXMS_MEM_LAT_FILL : 0u));
+}
+
+/* The site of an access is its instruction; told once. */
+static int access_site(struct cxms_imp_watch *w, const struct cxms_imp_access *a, bool is_store,
+		       uint32_t *out, struct cxms_err *err)
+{
+	struct cxms_site_ref *ref = cxms_idmap_get(&w->sites, a->ip);
+	struct cxms_event ev = {.kind = CXMS_EV_SITE, .pid = a->pid, .tid = a->tid};
+
+	if (!ref) {
+		ref = calloc(1, sizeof(*ref));
+		if (!ref || cxms_idmap_put(&w->sites, a->ip, ref)) {
+			free(ref);
+			return cxms_fail(err, ENOMEM, "out of memory for instructions");
+		}
+		ref->id = w->c.analyzer.n_site++;
+		ev.time_ns = clock_rel_ns(&w->c, a->time_ns);
+		ev.site = (struct cxms_site){
+			.id = ref->id,
+			.ip = a->ip,
+			.kind = is_store ? CXMS_SITE_STORE : CXMS_SITE_LOAD,
+		};
+		cxms_evq_push(&w->c.out, &ev);
+	}
+	*out = ref->id;
+	return 0;
+}
+
+int cxms_imp_watch_access(struct cxms_imp_watch *w, const struct cxms_imp_access *a,
+			  struct cxms_err *err)
+{
+	const union perf_mem_data_src d = {.val = a->data_src};
+	bool is_store = cxms_perf_is_store(a->data_src);
+	struct cxms_event ev = {.kind = CXMS_EV_MEM, .pid = a->pid, .tid = a->tid};
+	uint32_t site = CXMS_NO_SITE;
+	int rc;
+
+	if (!a->time_ns || !a->pid || a->pid == UINT32_MAX ||
+	    !(d.mem_op & (PERF_MEM_OP_LOAD | PERF_MEM_OP_STORE)))
+		return 0;
+	see_time(w, a->time_ns);
+	rc = see_task(w, a->pid, a->tid, a->time_ns, err);
+	if (!rc && !a->is_kernel)
+		rc = access_site(w, a, is_store, &site, err);
+	if (rc)
+		return rc;
+	ev.time_ns = clock_rel_ns(&w->c, a->time_ns);
+	ev.mem = (struct cxms_mem){
+		.addr = a->has_addr ? a->addr : 0,
+		.phys = a->phys,
+		.period = a->period,
+		.site = site,
+		.latency_cyc = a->latency_cyc,
+		.flags = flags_of(w, a),
+		.cpu = (uint16_t)a->cpu,
+		.what = is_store ? CXMS_MEM_STORE : CXMS_MEM_LOAD,
+	};
+	cxms_perf_data_source(a->data_src, &ev.mem);
+	cxms_evq_push(&w->c.out, &ev);
+	w->c.mem_samples++;
+	return out_of_events(w, err);
+}
+
+void cxms_imp_watch_lost_accesses(struct cxms_imp_watch *w, uint64_t time_ns, uint32_t cpu,
+				  uint64_t count)
+{
+	see_time(w, time_ns);
+	clock_lost_accesses(&w->c, time_ns, cpu, count);
+}
+
+static uint64_t growth(uint64_t now, uint64_t before)
+{
+	return now > before ? now - before : 0;
+}
+
+int cxms_imp_watch_count(struct cxms_imp_watch *w, const struct cxms_perf_fields *at,
+			 uint32_t counter, const struct cxms_perf_count *count,
+			 struct cxms_err *err)
+{
+	struct reading *last = cxms_idmap_get(&w->counts, count->id);
+	struct cxms_event ev = {.kind = CXMS_EV_COUNT, .pid = at->pid, .tid = at->tid};
+
+	if (!last) {
+		last = calloc(1, sizeof(*last));
+		if (!last || cxms_idmap_put(&w->counts, count->id, last)) {
+			free(last);
+			return cxms_fail(err, ENOMEM, "out of memory for counters");
+		}
+	}
+	see_time(w, at->time_ns);
+	ev.time_ns = clock_rel_ns(&w->c, at->time_ns);
+	ev.count = (struct cxms_count){
+		.value = growth(count->value, last->value),
+		.enabled_ns = growth(at->read.enabled_ns, last->enabled_ns),
+		.running_ns = growth(at->read.running_ns, last->running_ns),
+		.counter = counter,
+	};
+	*last = (struct reading){count->value, at->read.enabled_ns, at->read.running_ns};
+	cxms_evq_push(&w->c.out, &ev);
+	return out_of_events(w, err);
+}
+
+void cxms_imp_watch_end(struct cxms_imp_watch *w)
+{
+	struct clock_task *t;
+	size_t pos = 0;
+
+	/* Unsampled to the end, a thread was off CPU. */
+	while (w->c.gap_ns && (t = cxms_idmap_next(&w->c.tasks, &pos)))
+		if (w->last_ns > t->sampled_ns + w->c.gap_ns)
+			clock_close_slice(&w->c, t, t->sampled_ns);
+	clock_close_slices(&w->c, w->last_ns);
+}
+
+size_t cxms_imp_watch_unread(const struct cxms_imp_watch *w, const char **path)
+{
+	size_t n = 0;
+
+	for (const struct cxms_module *m = w->c.analyzer.maps.modules; m; m = m->next) {
+		bool is_other = m->id.build_id_len && !m->fd_verified;
+
+		if (m->kind != CXMS_MODULE_FILE || !m->sites.n || (m->fd >= 0 && !is_other))
+			continue;
+		*path = m->path;
+		n++;
+	}
+	return n;
+}
+
+void cxms_imp_watch_totals(const struct cxms_imp_watch *w, struct cxms_totals *out)
+{
+	const struct clock *c = &w->c;
+
+	*out = (struct cxms_totals){
+		.duration_ns = clock_rel_ns(c, c->root_end_ns ? c->root_end_ns : w->last_ns),
+		.samples = c->samples,
+		.lost_samples = c->lost_samples,
+		.lost_faults = c->lost_faults,
+		.throttled = c->throttled,
+		.mem_samples = c->mem_samples,
+		.lost_mem = c->lost_mem,
+	};
+}

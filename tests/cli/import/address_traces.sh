@@ -1,0 +1,39 @@
+# The same walk of 4 loads, 64 bytes apart, in each format of address traces: detected, counted,
+# through the same caches, and replayed.
+cat >lackey.txt <<'X'
+==1== Lackey, an example Valgrind tool
+I  00400000,3
+ L 10000000,8
+I  00400003,3
+ L 10000040,8
+I  00400006,4
+ M 10000080,8
+I  0040000a,2
+hello from the program
+I  0040000c,1
+ S 1ffeff000,8
+X
+cat >view.txt <<'X'
+Output format:
+<--record#-> <--instr#->: <---tid---> <record details>
+------------------------------------------------------------
+           1           0:        7 <marker: version 6>
+           2           1:        7 ifetch       3 byte(s) @ 0x0000000000400000 48 8b 00             mov    (%rax), %rax
+           3           1:        7 read         8 byte(s) @ 0x0000000010000000 by PC 0x0000000000400000
+           4           2:        7 ifetch       3 byte(s) @ 0x0000000000400003 non-branch 48 8b 00  mov    (%rax), %rax
+           5           2:        7 read         8 byte(s) @ 0x0000000010000040 by PC 0x0000000000400003
+           6           3:        9 ifetch       4 byte(s) @ 0x0000000000400006 48 83 00 01          add    $1, (%rax)
+           7           3:        9 read         8 byte(s) @ 0x0000000010000080 by PC 0x0000000000400006
+           8           3:        9 write        8 byte(s) @ 0x0000000010000080 by PC 0x0000000000400006
+           9           3:        9 <thread 9 exited>
+X
+cat >loads.txt <<'X'
+100, 5, 10000000, 400000, 0
+110, 9, 10000040, 400003, 0
+400, 30, 10000080, 400006, 1
+X
+for t in lackey view loads; do
+	cxlmemsim import -t one.yaml -o $t.cxlt $t.txt
+	cxlmemsim trace info $t.cxlt | grep -E '^(program|source)'
+	cxlmemsim replay -q -t one.yaml -s 100,0 $t.cxlt | grep -E '^(source|misses)' -A2
+done
