@@ -186,6 +186,8 @@ static int clock_read(struct cxms_source *s, struct cxms_event *buf, size_t cap,
 	}
 	if (!rc && !c->is_done) {
 		rc = handle_ready(c, cap, err);
+		if (cxms_order_first_ns(&c->order) >= c->cut_ns && !c->seen_end_ns)
+			clock_look_at_sleepers(c);
 		check_end(c);
 	}
 	if (rc)
