@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sim/wakes.h"
+
 /* Share of the CPU time from which kernel time is warned of and widens the bound (MODELS: kernel
  * time) */
 #define CXMS_KERNEL_RATIO 0.05
@@ -18,6 +20,7 @@ struct cxms_cell {
 	double user_ns, kernel_ns;
 	double blocked_ns; /* alive and not on CPU */
 	double queued_ns;  /* of blocked_ns: preempted, waiting for a CPU */
+	double kept_ns;	   /* of blocked_ns: seen to sleep or to wait for I/O */
 	double alive_ns;
 	double filled_bytes; /* pages that were touched first */
 	double filling_ns;   /* of kernel_ns: what those took */
@@ -34,6 +37,7 @@ struct cxms_cells {
 	size_t *first_of_epoch; /* n_epoch + 1, into by_epoch */
 	uint32_t *by_epoch;
 	uint32_t *cell_of_sample; /* n_sample of the recording */
+	struct cxms_wakes wakes;  /* none where slices are not the scheduler's */
 };
 
 /**

@@ -191,6 +191,8 @@ int clock_read(struct cxms_source *s, struct cxms_event *buf, size_t cap, size_t
 	}
 	if (!rc && !c->is_done) {
 		rc = handle_ready(c, cap, err);
+		if (cxms_order_first_ns(&c->order) >= c->cut_ns && !c->seen_end_ns)
+			clock_look_at_sleepers(c);
 		check_end(c);
 	}
 	if (rc)
@@ -224,7 +226,7 @@ const struct cxms_source_ops cxms_source_clock = {
 	.abi = CXMS_SOURCE_ABI,
 	.name = "clock",
 	.summary = "CPU-clock samples with user registers, and page faults; any machine, no PMU",
-	.caps = CXMS_SRC_LIVE | CXMS_SRC_STORES | CXMS_SRC_FAULTS,
+	.caps = CXMS_SRC_LIVE | CXMS_SRC_STORES | CXMS_SRC_FAULTS | CXMS_SRC_SWITCHES,
 	.default_period_ns = CXMS_CLOCK_PERIOD_NS,
 	.takes_budget = true,
 	.priv_size = sizeof(struct clock),
