@@ -146,6 +146,7 @@ static int on_site(struct loader *l, const struct cxms_event *ev)
 					       .base = ev->site.base,
 					       .index = ev->site.index,
 					       .scale = ev->site.scale,
+					       .turn_lines = ev->site.turn_lines,
 					       .disp = ev->site.disp,
 					       .step = ev->site.step};
 	return 0;

@@ -1,6 +1,7 @@
 #include "sim/streams.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -119,6 +120,14 @@ static void find_streams(struct search *s)
 	}
 }
 
+static double lines_per_ns(const struct search *s, const struct stream *n)
+{
+	uint32_t site = s->ev->group[n->group].site;
+	const struct cxms_turns *turns = &s->ev->turns[site];
+	double step = turns->found ? fabs(n->fit.bytes_per_ns) / turns->per_ns : 0;
+	return cxms_stream_lines_per_ns(&n->fit, step, s->rec->site[site].turn_lines);
+}
+
 static void spread_lines(struct search *s)
 {
 	for (uint32_t l = 0; l < s->n_stream; l++) {
@@ -129,8 +138,8 @@ static void spread_lines(struct search *s)
 		for (size_t m = 0; m < s->n_stream; m++)
 			if (s->stream[m].leader == l)
 				waited += s->ev->group[s->stream[m].group].stall_ns;
-		double lines = cxms_stream_lines_per_ns(&s->stream[l].fit) *
-			       s->block_ns[s->ev->block_of_site[g->site]];
+		double lines =
+			lines_per_ns(s, &s->stream[l]) * s->block_ns[s->ev->block_of_site[g->site]];
 		for (size_t m = 0; m < s->n_stream; m++) {
 			struct cxms_group *copy = &s->ev->group[s->stream[m].group];
 			if (s->stream[m].leader != l)

@@ -125,9 +125,10 @@ struct cxms_site {
 	uint8_t count_reg;   /* goes up by step in each turn of the loop; the same in a loop */
 	uint8_t base, index; /* of the operand's address: disp + base + index x scale */
 	uint8_t scale;
-	int64_t disp;	  /* with neither base nor index the address itself */
-	uint64_t loop_ip; /* where the loop begins: its name; 0 = none known */
-	int64_t step;	  /* of count_reg in a turn, not 0; 0 without one */
+	uint8_t turn_lines; /* lines that a turn reaches by these registers; 0 = not known */
+	int64_t disp;	    /* with neither base nor index the address itself */
+	uint64_t loop_ip;   /* where the loop begins: its name; 0 = none known */
+	int64_t step;	    /* of count_reg in a turn, not 0; 0 without one */
 };
 enum cxms_lost_what { CXMS_LOST_SAMPLES = 0, CXMS_LOST_FAULTS, CXMS_LOST_OTHER, CXMS_LOST_MEM };
 struct cxms_lost {

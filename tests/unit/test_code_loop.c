@@ -139,6 +139,32 @@ static void test_the_counting_register_of_a_loop(void **state)
 	}
 }
 
+static void test_lines_of_a_turn(void **state)
+{
+	static const struct {
+		const char *hex;
+		unsigned lines;
+	} forms[] = {
+		/* 1: mov (%rdi),%rdx; add 64(%rdi),%rdx; add 72(%rdi),%rdx; sub $-128,%rdi; cmp;
+		   jne 1b */
+		{"[ 48 8b 17 | 48 03 57 40 48 03 57 48 48 83 ef 80 48 39 f7 75 ec c3", 2},
+		/* 1: mov (%rdi),%rdx; add (%rsi),%rdx; add $8,%rdi; cmp %r8,%rdi; jne 1b */
+		{"[ 48 8b 17 | 48 03 16 48 83 c7 08 4c 39 c7 75 f1 c3", 1},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		struct cxms_code *c = NULL;
+		uint64_t loop = 0, ip = 0;
+		struct image m;
+
+		assert_int_equal(cxms_code_new(&c, NULL), 0);
+		assemble(&m, forms[i].hex, &loop, &ip);
+		assert_int_equal(cxms_code_site_at(c, ip, image_read, &m)->turn_lines,
+				 forms[i].lines);
+		cxms_code_free(c);
+	}
+}
+
 static void test_all_sites_of_a_loop_count_alike(void **state)
 {
 	const char *hex = "[ 48 8b 14 c7 | 48 03 0c d6 48 83 c0 01 4c 39 c0 75 ef c3";
@@ -165,6 +191,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_counting_register_of_a_loop),
+		cmocka_unit_test(test_lines_of_a_turn),
 		cmocka_unit_test(test_all_sites_of_a_loop_count_alike),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
