@@ -8,7 +8,7 @@
 
 /** struct cxms_stream_point - one sample of the instruction */
 struct cxms_stream_point {
-	uint64_t time_ns, addr;
+	uint64_t time_ns, addr; /* CPU time of the thread */
 	uint32_t thread;
 };
 

@@ -8,7 +8,7 @@
 
 /** struct cxms_turn_point - one sample in the loop */
 struct cxms_turn_point {
-	uint64_t time_ns, count; /* count: the register */
+	uint64_t time_ns, count; /* CPU time of the thread; the register */
 	double weight_ns;	 /* CPU time the sample stands for */
 	uint32_t thread;
 };

@@ -146,6 +146,7 @@ static int on_site(struct loader *l, const struct cxms_event *ev)
 					       .base = ev->site.base,
 					       .index = ev->site.index,
 					       .scale = ev->site.scale,
+					       .stride = ev->site.stride,
 					       .turn_lines = ev->site.turn_lines,
 					       .disp = ev->site.disp,
 					       .step = ev->site.step};
@@ -391,23 +392,80 @@ void cxms_recording_fini(struct cxms_recording *rec)
 	*rec = (struct cxms_recording){0};
 }
 
-uint32_t *cxms_rec_by_thread(const struct cxms_recording *rec)
+/* Numbers [first[t], first[t + 1]) of @out are those of thread t. */
+static void order_slices(const struct cxms_recording *rec, size_t *first, uint32_t *out)
 {
-	size_t *first = calloc(rec->n_thread + 1, sizeof(*first));
-	uint32_t *order = malloc((rec->n_sample + 1) * sizeof(*order));
-	if (!first || !order) {
-		free(first);
-		free(order);
-		return NULL;
-	}
+	memset(first, 0, (rec->n_thread + 2) * sizeof(*first));
+	for (size_t i = 0; i < rec->n_run; i++)
+		first[rec->run[i].thread + 2]++;
+	for (size_t t = 2; t < rec->n_thread + 2; t++)
+		first[t] += first[t - 1];
+	for (size_t i = 0; i < rec->n_run; i++)
+		out[first[rec->run[i].thread + 1]++] = (uint32_t)i;
+}
+
+static void order_samples(const struct cxms_recording *rec, size_t *first, uint32_t *out)
+{
+	memset(first, 0, (rec->n_thread + 2) * sizeof(*first));
 	for (size_t i = 0; i < rec->n_sample; i++)
-		first[rec->sample[i].thread + 1]++;
-	for (size_t t = 1; t < rec->n_thread; t++)
+		first[rec->sample[i].thread + 2]++;
+	for (size_t t = 2; t < rec->n_thread + 2; t++)
 		first[t] += first[t - 1];
 	for (size_t i = 0; i < rec->n_sample; i++)
-		order[first[rec->sample[i].thread]++] = (uint32_t)i;
+		out[first[rec->sample[i].thread + 1]++] = (uint32_t)i;
+}
+
+/* Walks a thread's slices along with its samples, both in time order. */
+static void set_cpu_times(const struct cxms_recording *rec, const size_t *first,
+			  const uint32_t *slice, struct cxms_rec_order *out)
+{
+	uint32_t thread = CXMS_NO_THREAD;
+	size_t at = 0;
+	uint64_t before = 0;
+	for (size_t i = 0; i < rec->n_sample; i++) {
+		const struct cxms_rec_sample *s = &rec->sample[out->sample[i]];
+		if (s->thread != thread) {
+			thread = s->thread;
+			at = first[thread];
+			before = 0;
+		}
+		for (; at < first[thread + 1]; at++) {
+			const struct cxms_rec_run *r = &rec->run[slice[at]];
+			if (r->start_ns + r->dur_ns > s->time_ns)
+				break;
+			before += r->dur_ns;
+		}
+		out->cpu_ns[i] = before;
+		if (at < first[thread + 1] && rec->run[slice[at]].start_ns < s->time_ns)
+			out->cpu_ns[i] += s->time_ns - rec->run[slice[at]].start_ns;
+		if (first[thread] == first[thread + 1])
+			out->cpu_ns[i] = s->time_ns;
+	}
+}
+
+int cxms_rec_order_init(const struct cxms_recording *rec, struct cxms_rec_order *out)
+{
+	size_t *first = malloc((rec->n_thread + 2) * sizeof(*first));
+	uint32_t *slice = malloc((rec->n_run + 1) * sizeof(*slice));
+	*out = (struct cxms_rec_order){.sample = malloc((rec->n_sample + 1) * sizeof(*out->sample)),
+				       .cpu_ns =
+					       malloc((rec->n_sample + 1) * sizeof(*out->cpu_ns))};
+	int rc = first && slice && out->sample && out->cpu_ns ? 0 : -ENOMEM;
+	if (!rc) {
+		order_samples(rec, first, out->sample);
+		order_slices(rec, first, slice);
+		set_cpu_times(rec, first, slice, out);
+	}
 	free(first);
-	return order;
+	free(slice);
+	return rc;
+}
+
+void cxms_rec_order_fini(struct cxms_rec_order *o)
+{
+	free(o->sample);
+	free(o->cpu_ns);
+	*o = (struct cxms_rec_order){0};
 }
 
 bool cxms_rec_is_wait(const struct cxms_recording *rec, const struct cxms_rec_sample *s)

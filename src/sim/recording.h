@@ -50,7 +50,7 @@ struct cxms_rec_site {
 	uint16_t flags, loop_insns;
 	uint8_t kind;
 	uint8_t count_reg, base, index, scale, turn_lines; /* as in struct cxms_site */
-	int64_t disp, step;
+	int64_t disp, step, stride;
 };
 
 struct cxms_recording {
@@ -77,9 +77,14 @@ struct cxms_recording {
 int cxms_recording_load(struct cxms_trace_reader *r, struct cxms_recording *out,
 			struct cxms_err *err);
 void cxms_recording_fini(struct cxms_recording *rec);
-/** cxms_rec_by_thread() - the samples by thread, then in their order; NULL: out of memory. free()
- */
-uint32_t *cxms_rec_by_thread(const struct cxms_recording *rec);
+/** struct cxms_rec_order - the samples by thread, then in their order */
+struct cxms_rec_order {
+	uint32_t *sample; /* numbers of samples */
+	uint64_t *cpu_ns; /* time their thread had been on CPU; its time where no slice is known */
+};
+/** 0 or -ENOMEM; always cxms_rec_order_fini() */
+int cxms_rec_order_init(const struct cxms_recording *rec, struct cxms_rec_order *out);
+void cxms_rec_order_fini(struct cxms_rec_order *o);
 /** does the sample show a thread that waited for memory (address known or not)? */
 bool cxms_rec_is_wait(const struct cxms_recording *rec, const struct cxms_rec_sample *s);
 

@@ -228,6 +228,20 @@ static void pick_counter(const struct turn *t, struct cxms_code_site *s)
 	s->step = best >= 0 ? t->step[best] : 0;
 }
 
+/* The address moves evenly when all its registers do, those that a turn leaves alone included. */
+static void find_stride(const struct turn *t, struct cxms_code_site *s)
+{
+	uint32_t used = (s->base >= 0 ? 1u << s->base : 0) | (s->index >= 0 ? 1u << s->index : 0);
+
+	if (!used || t->spoilt & used || s->kind == CXMS_SITE_NONE || s->flags & CXMS_SITE_STACK)
+		return;
+	s->flags |= CXMS_SITE_AFFINE;
+	if (s->base >= 0)
+		s->stride += t->step[s->base];
+	if (s->index >= 0)
+		s->stride += t->step[s->index] * s->scale;
+}
+
 /* Whether @store writes what @s loads; a register moved in between leaves them near each other. */
 static bool is_same_line(const struct cxms_code_site *s, const struct cxms_code_site *store)
 {
@@ -270,6 +284,7 @@ static void describe_turn(struct cxms_code *c, const struct cxms_loop *l, const 
 	for (; blocks && s->kind != CXMS_SITE_NONE; blocks &= blocks - 1)
 		s->turn_lines++;
 	pick_counter(&t, s);
+	find_stride(&t, s);
 }
 
 void cxms_loop_describe(struct cxms_code *c, const struct cxms_loop *l, struct cxms_code_site *s)

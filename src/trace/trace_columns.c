@@ -72,6 +72,7 @@ static const struct cxms_column site[] = {
 	FIELD(site.loop_ip, DELTA, 0),
 	FIELD(site.step, DELTA, 0),
 	FIELD(site.turn_lines, PLAIN, 0),
+	FIELD(site.stride, DELTA, 0),
 };
 static const struct cxms_column lost[] = {
 	FIELD(lost.count, PLAIN, 0),

@@ -22,6 +22,7 @@ static int record(enum cxms_site_kind kind, unsigned flags, bool stream, double 
 	p.ev[p.n - 1].site.loop_ip = 0x4000f0;
 	p.ev[p.n - 1].site.count_reg = 4;
 	p.ev[p.n - 1].site.step = 8;
+	p.ev[p.n - 1].site.stride = 8;
 	play_area(&p, PID, ARRAY, BYTES, BYTES, BYTES);
 	for (uint64_t i = 0; i < N; i++) {
 		uint64_t time = (i + 1) * PERIOD, turns = (uint64_t)((double)time / turn_ns);
@@ -63,6 +64,8 @@ static void test_lines_read_and_written(void **state)
 		{CXMS_SITE_STORE, CXMS_SITE_NONTEMP, true, 2, 0, 0.125, "past the caches"},
 		{CXMS_SITE_LOAD, CXMS_SITE_DIRTIES, true, 2, 0.125, 0.125,
 		 "an array changed in place, seen by its loads"},
+		{CXMS_SITE_LOAD, CXMS_SITE_AFFINE, false, 20, 0.125, 0,
+		 "the code says that it streams, whatever the few samples show"},
 		{CXMS_SITE_LOAD, 0, false, 20, 1, 0, "a gather"},
 		{CXMS_SITE_UPDATE, 0, false, 20, 1, 1, "a histogram"},
 		{CXMS_SITE_LOAD, CXMS_SITE_DIRTIES, false, 20, 1, 1, "the same, load and store"},
