@@ -76,6 +76,8 @@ static int on_sample(struct loader *l, const struct cxms_event *ev, uint32_t thr
 	if (cxms_array_grow((void **)&rec->sample, &rec->cap_sample, rec->n_sample + 1,
 			    sizeof(*rec->sample)))
 		return -ENOMEM;
+	if (rec->n_sample && ev->sample.weight_ns != rec->sample[rec->n_sample - 1].weight_ns)
+		rec->own_weights = true;
 	rec->sample[rec->n_sample++] = (struct cxms_rec_sample){
 		.time_ns = ev->time_ns,
 		.addr = ev->sample.addr,
@@ -415,32 +417,33 @@ static void order_samples(const struct cxms_recording *rec, size_t *first, uint3
 		out[first[rec->sample[i].thread + 1]++] = (uint32_t)i;
 }
 
-/* Walks a thread's slices along with its samples, both in time order. */
-static void set_cpu_times(const struct cxms_recording *rec, const size_t *first,
-			  const uint32_t *slice, struct cxms_rec_order *out)
+/* A thread's slices, walked along with its samples, both in time order. */
+struct walk {
+	const size_t *first; /* by thread, of @slice */
+	const uint32_t *slice;
+	uint32_t thread;
+	size_t at;
+	double before_ns; /* on CPU before slice @at; with weights of their own, up to the sample */
+};
+
+static uint64_t cpu_time(const struct cxms_recording *rec, const struct cxms_rec_sample *s,
+			 struct walk *w)
 {
-	uint32_t thread = CXMS_NO_THREAD;
-	size_t at = 0;
-	uint64_t before = 0;
-	for (size_t i = 0; i < rec->n_sample; i++) {
-		const struct cxms_rec_sample *s = &rec->sample[out->sample[i]];
-		if (s->thread != thread) {
-			thread = s->thread;
-			at = first[thread];
-			before = 0;
-		}
-		for (; at < first[thread + 1]; at++) {
-			const struct cxms_rec_run *r = &rec->run[slice[at]];
-			if (r->start_ns + r->dur_ns > s->time_ns)
-				break;
-			before += r->dur_ns;
-		}
-		out->cpu_ns[i] = before;
-		if (at < first[thread + 1] && rec->run[slice[at]].start_ns < s->time_ns)
-			out->cpu_ns[i] += s->time_ns - rec->run[slice[at]].start_ns;
-		if (first[thread] == first[thread + 1])
-			out->cpu_ns[i] = s->time_ns;
+	size_t end = w->first[s->thread + 1];
+	if (s->thread != w->thread)
+		*w = (struct walk){w->first, w->slice, s->thread, w->first[s->thread], 0};
+	if (rec->own_weights)
+		return (uint64_t)(w->before_ns += s->weight_ns);
+	if (w->first[s->thread] == end)
+		return s->time_ns;
+	for (; w->at < end; w->at++) {
+		const struct cxms_rec_run *r = &rec->run[w->slice[w->at]];
+		if (r->start_ns + r->dur_ns > s->time_ns)
+			break;
+		w->before_ns += (double)r->dur_ns;
 	}
+	uint64_t start = w->at < end ? rec->run[w->slice[w->at]].start_ns : s->time_ns;
+	return (uint64_t)w->before_ns + (start < s->time_ns ? s->time_ns - start : 0);
 }
 
 int cxms_rec_order_init(const struct cxms_recording *rec, struct cxms_rec_order *out)
@@ -454,7 +457,9 @@ int cxms_rec_order_init(const struct cxms_recording *rec, struct cxms_rec_order 
 	if (!rc) {
 		order_samples(rec, first, out->sample);
 		order_slices(rec, first, slice);
-		set_cpu_times(rec, first, slice, out);
+		struct walk w = {.first = first, .slice = slice, .thread = CXMS_NO_THREAD};
+		for (size_t i = 0; i < rec->n_sample; i++)
+			out->cpu_ns[i] = cpu_time(rec, &rec->sample[out->sample[i]], &w);
 	}
 	free(first);
 	free(slice);

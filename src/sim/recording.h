@@ -57,6 +57,7 @@ struct cxms_recording {
 	struct cxms_facts facts;
 	struct cxms_totals totals;
 	bool cut;
+	bool own_weights;     /* each sample's weight is its own: CPU time since the one before */
 	uint64_t duration_ns; /* end of the last thread */
 	struct cxms_rec_thread *thread;
 	size_t n_thread, cap_thread, n_process;
@@ -80,7 +81,8 @@ void cxms_recording_fini(struct cxms_recording *rec);
 /** struct cxms_rec_order - the samples by thread, then in their order */
 struct cxms_rec_order {
 	uint32_t *sample; /* numbers of samples */
-	uint64_t *cpu_ns; /* time their thread had been on CPU; its time where no slice is known */
+	uint64_t *cpu_ns; /* time their thread had been on CPU: by its slices, or by weights that
+			     are the samples' own; the time of day where neither tells */
 };
 /** 0 or -ENOMEM; always cxms_rec_order_fini() */
 int cxms_rec_order_init(const struct cxms_recording *rec, struct cxms_rec_order *out);
