@@ -10,8 +10,9 @@
 #define PAGE_BYTES     4096ul
 #define WORDS_PER_LINE (MB_LINE_BYTES / sizeof(uint64_t))
 #define BATCH	       4096u /* accesses between two looks at the clock: under 1 ms even at 200 ns */
+#define WORK_OF_LINE   16    /* multiplications that take about as long as a line of a gather */
 #define LONG_BATCH                                                                                 \
-	(1ul << 18) /* of independent accesses: tens of ms, so that samples see them run           \
+	(1ul << 20) /* of independent accesses: tens of ms, so that samples see them run           \
 		     */
 #define SLEEP_NS    9000000
 #define SLEEP_STEPS 250000u /* about 1 ms of multiplications */
@@ -206,7 +207,7 @@ void mb_gather(struct mb_work *w)
 	const struct mb_line *line = w->area.base;
 	struct mix m = mix_new(w->area.bytes / MB_LINE_BYTES);
 	struct gather g = {.place = lcg_jump(0, (m.mask + 1) / w->workers * w->worker)};
-	uint64_t most = w->work > LONG_BATCH ? 1 : LONG_BATCH / (w->work + 1);
+	uint64_t most = LONG_BATCH / (w->work / WORK_OF_LINE + 1);
 	double start = begin(w);
 	for (uint64_t n; (n = next_batch(w, start, most)) > 0; w->accesses += n)
 		gather_batch(line, m, n, w->work, &g);
@@ -254,8 +255,10 @@ void mb_stream(struct mb_work *w)
 	size_t first, words, at = 0;
 	const uint64_t *word = slice(w, &first, &words);
 	uint64_t got = 0, want = 0, worked = 0, times = 0;
+	uint64_t most =
+		w->work ? LONG_BATCH / (w->work / WORK_OF_LINE + 1) * WORDS_PER_LINE : BATCH;
 	double start = begin(w);
-	for (uint64_t n; (n = next_batch(w, start, BATCH)) > 0; w->accesses += n) {
+	for (uint64_t n; (n = next_batch(w, start, most)) > 0; w->accesses += n) {
 		if (n > words - at)
 			n = words - at;
 		if (w->work)

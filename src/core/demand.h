@@ -28,6 +28,11 @@
 /** ends of the model's own uncertainty; arrays of CXMS_SPAN_COUNT follow this order */
 enum cxms_span { CXMS_SPAN_LO, CXMS_SPAN_MID, CXMS_SPAN_HI, CXMS_SPAN_COUNT };
 
+/* Lines that any core passes at once by demand: 24, the miss registers of Zen 3 and later, the most
+ * of the cores we know (Golden Cove has 16). Bounds executions that are counted: hits do not miss.
+ */
+#define CXMS_MOST_L1D_MSHRS 24.0
+
 /** cxms_wait_spread() - factor on the measured latency at an end of the span */
 double cxms_wait_spread(enum cxms_span end);
 

@@ -94,8 +94,8 @@ double cxms_stream_distance(const struct cxms_stream_point *a, size_t n_a,
 	return work[n / 2];
 }
 
-double cxms_stream_lines_per_ns(const struct cxms_stream *s)
+double cxms_stream_lines_per_ns(const struct cxms_stream *s, double step_bytes, double step_lines)
 {
-	double step = fmax(CXMS_LINE_BYTES, (double)s->stride_bytes);
-	return fabs(s->bytes_per_ns) / step;
+	double step = step_bytes > 0 ? step_bytes : (double)s->stride_bytes;
+	return fabs(s->bytes_per_ns) / fmax(CXMS_LINE_BYTES, step / fmax(1, step_lines));
 }

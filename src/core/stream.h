@@ -8,7 +8,7 @@
 
 /** struct cxms_stream_point - one sample of the instruction */
 struct cxms_stream_point {
-	uint64_t time_ns, addr;
+	uint64_t time_ns, addr; /* CPU time of the thread */
 	uint32_t thread;
 };
 
@@ -45,8 +45,13 @@ double cxms_stream_distance(const struct cxms_stream_point *a, size_t n_a,
 			    const struct cxms_stream_point *b, size_t n_b, double bytes_per_ns,
 			    double max_gap_ns, double *work);
 
-/** lines per nanosecond of a stream that was found: one per line passed, or one per step when those
- * are longer */
-double cxms_stream_lines_per_ns(const struct cxms_stream *s);
+/**
+ * cxms_stream_lines_per_ns() - of a stream that was found
+ * @step_bytes: it moves in a turn of its loop, 0 = not known: then the steps' greatest common
+ * divisor
+ * @step_lines: a turn reaches, 0 = not known: one
+ * One for each line passed, or @step_lines a step where steps are longer than those.
+ */
+double cxms_stream_lines_per_ns(const struct cxms_stream *s, double step_bytes, double step_lines);
 
 #endif

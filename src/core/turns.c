@@ -4,10 +4,10 @@
 #include <stdlib.h>
 
 #define MIN_PAIRS	10u
-#define NEAR_FACTOR	1.5  /* around the median */
-#define MIN_NEAR	0.6  /* of the pairs that count */
-#define MIN_AGREE	0.25 /* of all pairs */
-#define MAX_RATE_HZ	6e9  /* a turn takes a cycle at least; clocks end below 6 GHz */
+#define NEAR_FACTOR	1.5 /* around the median */
+#define MIN_NEAR	0.6 /* of the pairs that count */
+#define MIN_AGREE	0.4 /* of all pairs */
+#define MAX_RATE_HZ	6e9 /* a turn takes a cycle at least; clocks end below 6 GHz */
 #define NS_PER_S	1e9
 #define MAX_RATE_PER_NS (MAX_RATE_HZ / NS_PER_S)
 

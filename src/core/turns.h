@@ -8,7 +8,7 @@
 
 /** struct cxms_turn_point - one sample in the loop */
 struct cxms_turn_point {
-	uint64_t time_ns, count; /* count: the register */
+	uint64_t time_ns, count; /* CPU time of the thread; the register */
 	double weight_ns;	 /* CPU time the sample stands for */
 	uint32_t thread;
 };
@@ -33,11 +33,11 @@ struct cxms_turns {
  * @max_gap_ns: neighbours further apart are not taken for the same run of the loop
  * @work:       scratch for CXMS_TURNS_MAX_PAIRS numbers
  *
- * A pair counts where the register moved by whole steps in the right direction: those across two
- * runs of the loop mostly do not. Of the pairs that count, six in ten must lie within a factor 1.5
- * of their median, and these must be a quarter of all: values drawn at random have a third of
- * them there. Rate: turns over time of those that agree. Time: of each sample its weight, or the
- * time to the next where the two agree (what the loop calls is sampled elsewhere).
+ * A pair counts where the register moved by whole steps in the right direction. Of the pairs that
+ * count, six in ten must lie within a factor 1.5 of their median, and these must be four in ten of
+ * all: where each sample falls into another run of the loop, half of the pairs count and a third of
+ * those are near. Rate: turns over time of those that agree. Time: of each sample its weight, or
+ * the time to the next where the two agree (what the loop calls is sampled elsewhere).
  */
 void cxms_turns_fit(const struct cxms_turn_point *point, size_t n, int64_t step, double max_gap_ns,
 		    double *work, struct cxms_turns *out);

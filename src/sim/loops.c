@@ -54,11 +54,10 @@ static uint32_t loop_of(const struct search *s, const struct cxms_rec_sample *sa
 static int gather_points(struct search *s)
 {
 	const struct cxms_recording *rec = s->rec;
-	uint32_t *order = cxms_rec_by_thread(rec);
+	struct cxms_rec_order order;
 	double weight = 0;
-	if (!order)
-		return -ENOMEM;
-	for (size_t i = 0; i < rec->n_sample; i++) {
+	int rc = cxms_rec_order_init(rec, &order);
+	for (size_t i = 0; i < rec->n_sample && !rc; i++) {
 		uint32_t loop = loop_of(s, &rec->sample[i]);
 		weight += rec->sample[i].weight_ns;
 		if (loop != NO_LOOP)
@@ -66,20 +65,20 @@ static int gather_points(struct search *s)
 	}
 	for (size_t l = 2; l < s->n_loop + 2; l++)
 		s->first[l] += s->first[l - 1];
-	for (size_t i = 0; i < rec->n_sample; i++) {
-		const struct cxms_rec_sample *from = &rec->sample[order[i]];
+	for (size_t i = 0; i < rec->n_sample && !rc; i++) {
+		const struct cxms_rec_sample *from = &rec->sample[order.sample[i]];
 		uint32_t loop = loop_of(s, from);
 		if (loop != NO_LOOP)
 			s->point[s->first[loop + 1]++] =
-				(struct cxms_turn_point){.time_ns = from->time_ns,
+				(struct cxms_turn_point){.time_ns = order.cpu_ns[i],
 							 .count = from->count,
 							 .weight_ns = from->weight_ns,
 							 .thread = from->thread};
 	}
 	if (rec->n_sample)
 		s->max_gap_ns = MAX_GAP_PERIODS * weight / (double)rec->n_sample;
-	free(order);
-	return 0;
+	cxms_rec_order_fini(&order);
+	return rc;
 }
 
 static int search_init(struct search *s)

@@ -76,6 +76,8 @@ static int on_sample(struct loader *l, const struct cxms_event *ev, uint32_t thr
 	if (cxms_array_grow((void **)&rec->sample, &rec->cap_sample, rec->n_sample + 1,
 			    sizeof(*rec->sample)))
 		return -ENOMEM;
+	if (rec->n_sample && ev->sample.weight_ns != rec->sample[rec->n_sample - 1].weight_ns)
+		rec->own_weights = true;
 	rec->sample[rec->n_sample++] = (struct cxms_rec_sample){
 		.time_ns = ev->time_ns,
 		.addr = ev->sample.addr,
@@ -146,6 +148,8 @@ static int on_site(struct loader *l, const struct cxms_event *ev)
 					       .base = ev->site.base,
 					       .index = ev->site.index,
 					       .scale = ev->site.scale,
+					       .stride = ev->site.stride,
+					       .turn_lines = ev->site.turn_lines,
 					       .disp = ev->site.disp,
 					       .step = ev->site.step};
 	return 0;
@@ -390,23 +394,83 @@ void cxms_recording_fini(struct cxms_recording *rec)
 	*rec = (struct cxms_recording){0};
 }
 
-uint32_t *cxms_rec_by_thread(const struct cxms_recording *rec)
+/* Numbers [first[t], first[t + 1]) of @out are those of thread t. */
+static void order_slices(const struct cxms_recording *rec, size_t *first, uint32_t *out)
 {
-	size_t *first = calloc(rec->n_thread + 1, sizeof(*first));
-	uint32_t *order = malloc((rec->n_sample + 1) * sizeof(*order));
-	if (!first || !order) {
-		free(first);
-		free(order);
-		return NULL;
-	}
+	memset(first, 0, (rec->n_thread + 2) * sizeof(*first));
+	for (size_t i = 0; i < rec->n_run; i++)
+		first[rec->run[i].thread + 2]++;
+	for (size_t t = 2; t < rec->n_thread + 2; t++)
+		first[t] += first[t - 1];
+	for (size_t i = 0; i < rec->n_run; i++)
+		out[first[rec->run[i].thread + 1]++] = (uint32_t)i;
+}
+
+static void order_samples(const struct cxms_recording *rec, size_t *first, uint32_t *out)
+{
+	memset(first, 0, (rec->n_thread + 2) * sizeof(*first));
 	for (size_t i = 0; i < rec->n_sample; i++)
-		first[rec->sample[i].thread + 1]++;
-	for (size_t t = 1; t < rec->n_thread; t++)
+		first[rec->sample[i].thread + 2]++;
+	for (size_t t = 2; t < rec->n_thread + 2; t++)
 		first[t] += first[t - 1];
 	for (size_t i = 0; i < rec->n_sample; i++)
-		order[first[rec->sample[i].thread]++] = (uint32_t)i;
+		out[first[rec->sample[i].thread + 1]++] = (uint32_t)i;
+}
+
+/* A thread's slices, walked along with its samples, both in time order. */
+struct walk {
+	const size_t *first; /* by thread, of @slice */
+	const uint32_t *slice;
+	uint32_t thread;
+	size_t at;
+	double before_ns; /* on CPU before slice @at; with weights of their own, up to the sample */
+};
+
+static uint64_t cpu_time(const struct cxms_recording *rec, const struct cxms_rec_sample *s,
+			 struct walk *w)
+{
+	size_t end = w->first[s->thread + 1];
+	if (s->thread != w->thread)
+		*w = (struct walk){w->first, w->slice, s->thread, w->first[s->thread], 0};
+	if (rec->own_weights)
+		return (uint64_t)(w->before_ns += s->weight_ns);
+	if (w->first[s->thread] == end)
+		return s->time_ns;
+	for (; w->at < end; w->at++) {
+		const struct cxms_rec_run *r = &rec->run[w->slice[w->at]];
+		if (r->start_ns + r->dur_ns > s->time_ns)
+			break;
+		w->before_ns += (double)r->dur_ns;
+	}
+	uint64_t start = w->at < end ? rec->run[w->slice[w->at]].start_ns : s->time_ns;
+	return (uint64_t)w->before_ns + (start < s->time_ns ? s->time_ns - start : 0);
+}
+
+int cxms_rec_order_init(const struct cxms_recording *rec, struct cxms_rec_order *out)
+{
+	size_t *first = malloc((rec->n_thread + 2) * sizeof(*first));
+	uint32_t *slice = malloc((rec->n_run + 1) * sizeof(*slice));
+	*out = (struct cxms_rec_order){.sample = malloc((rec->n_sample + 1) * sizeof(*out->sample)),
+				       .cpu_ns =
+					       malloc((rec->n_sample + 1) * sizeof(*out->cpu_ns))};
+	int rc = first && slice && out->sample && out->cpu_ns ? 0 : -ENOMEM;
+	if (!rc) {
+		order_samples(rec, first, out->sample);
+		order_slices(rec, first, slice);
+		struct walk w = {.first = first, .slice = slice, .thread = CXMS_NO_THREAD};
+		for (size_t i = 0; i < rec->n_sample; i++)
+			out->cpu_ns[i] = cpu_time(rec, &rec->sample[out->sample[i]], &w);
+	}
 	free(first);
-	return order;
+	free(slice);
+	return rc;
+}
+
+void cxms_rec_order_fini(struct cxms_rec_order *o)
+{
+	free(o->sample);
+	free(o->cpu_ns);
+	*o = (struct cxms_rec_order){0};
 }
 
 bool cxms_rec_is_wait(const struct cxms_recording *rec, const struct cxms_rec_sample *s)

@@ -49,14 +49,15 @@ struct cxms_rec_site {
 	uint32_t pid;
 	uint16_t flags, loop_insns;
 	uint8_t kind;
-	uint8_t count_reg, base, index, scale; /* as in struct cxms_site */
-	int64_t disp, step;
+	uint8_t count_reg, base, index, scale, turn_lines; /* as in struct cxms_site */
+	int64_t disp, step, stride;
 };
 
 struct cxms_recording {
 	struct cxms_facts facts;
 	struct cxms_totals totals;
 	bool cut;
+	bool own_weights;     /* each sample's weight is its own: CPU time since the one before */
 	uint64_t duration_ns; /* end of the last thread */
 	struct cxms_rec_thread *thread;
 	size_t n_thread, cap_thread, n_process;
@@ -77,9 +78,15 @@ struct cxms_recording {
 int cxms_recording_load(struct cxms_trace_reader *r, struct cxms_recording *out,
 			struct cxms_err *err);
 void cxms_recording_fini(struct cxms_recording *rec);
-/** cxms_rec_by_thread() - the samples by thread, then in their order; NULL: out of memory. free()
- */
-uint32_t *cxms_rec_by_thread(const struct cxms_recording *rec);
+/** struct cxms_rec_order - the samples by thread, then in their order */
+struct cxms_rec_order {
+	uint32_t *sample; /* numbers of samples */
+	uint64_t *cpu_ns; /* time their thread had been on CPU: by its slices, or by weights that
+			     are the samples' own; the time of day where neither tells */
+};
+/** 0 or -ENOMEM; always cxms_rec_order_fini() */
+int cxms_rec_order_init(const struct cxms_recording *rec, struct cxms_rec_order *out);
+void cxms_rec_order_fini(struct cxms_rec_order *o);
 /** does the sample show a thread that waited for memory (address known or not)? */
 bool cxms_rec_is_wait(const struct cxms_recording *rec, const struct cxms_rec_sample *s);
 

@@ -1,6 +1,7 @@
 #include "sim/streams.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -24,6 +25,7 @@ struct stream {
 
 struct search {
 	const struct cxms_recording *rec;
+	const struct cxms_rec_order *order;
 	struct cxms_evidence *ev;
 	struct cxms_stream_point *point; /* by group, then thread, in time order */
 	size_t *first;			 /* n_group + 2 */
@@ -55,11 +57,8 @@ static int gather_points(struct search *s)
 	s->point = malloc((rec->n_sample + 1) * sizeof(*s->point));
 	s->work = malloc(CXMS_STREAM_MAX_PAIRS * sizeof(*s->work));
 	s->stream = calloc(s->ev->n_group + 1, sizeof(*s->stream));
-	uint32_t *order = cxms_rec_by_thread(rec);
-	if (!s->first || !s->point || !s->work || !s->stream || !order) {
-		free(order);
+	if (!s->first || !s->point || !s->work || !s->stream)
 		return -ENOMEM;
-	}
 	for (size_t i = 0; i < rec->n_sample; i++) {
 		weight += rec->sample[i].weight_ns;
 		if (s->ev->grain_of_sample[i] != CXMS_NO_GRAIN)
@@ -68,14 +67,13 @@ static int gather_points(struct search *s)
 	for (size_t g = 2; g < s->ev->n_group + 2; g++)
 		s->first[g] += s->first[g - 1];
 	for (size_t i = 0; i < rec->n_sample; i++) {
-		const struct cxms_rec_sample *from = &rec->sample[order[i]];
-		uint32_t grain = s->ev->grain_of_sample[order[i]];
+		const struct cxms_rec_sample *from = &rec->sample[s->order->sample[i]];
+		uint32_t grain = s->ev->grain_of_sample[s->order->sample[i]];
 		if (grain == CXMS_NO_GRAIN)
 			continue;
 		s->point[s->first[grain / 2 + 1]++] = (struct cxms_stream_point){
-			.time_ns = from->time_ns, .addr = from->addr, .thread = from->thread};
+			.time_ns = s->order->cpu_ns[i], .addr = from->addr, .thread = from->thread};
 	}
-	free(order);
 	if (rec->n_sample)
 		s->max_gap_ns = MAX_GAP_PERIODS * weight / (double)rec->n_sample;
 	return 0;
@@ -102,6 +100,19 @@ static uint32_t find_leader(struct search *s, uint32_t index)
 	return index;
 }
 
+/* Where the code says that the address moves evenly, the turns of the loop tell how fast. */
+static void fit_by_turns(const struct search *s, uint32_t group, struct cxms_stream *out)
+{
+	uint32_t site = s->ev->group[group].site;
+	const struct cxms_rec_site *is = &s->rec->site[site];
+	const struct cxms_turns *turns = &s->ev->turns[site];
+	if (!(is->flags & CXMS_SITE_AFFINE) || is->flags & CXMS_SITE_UNEVEN || !turns->found ||
+	    !is->stride)
+		return;
+	*out = (struct cxms_stream){.found = true,
+				    .bytes_per_ns = (double)is->stride * turns->per_ns};
+}
+
 static void find_streams(struct search *s)
 {
 	for (uint32_t g = 0; g < s->ev->n_group; g++) {
@@ -113,10 +124,20 @@ static void find_streams(struct search *s)
 				     .n_point = s->first[g + 1] - s->first[g]};
 		cxms_stream_fit(n->point, n->n_point, s->max_gap_ns, s->work, &n->fit);
 		if (!n->fit.found)
+			fit_by_turns(s, g, &n->fit);
+		if (!n->fit.found)
 			continue;
 		n->leader = find_leader(s, (uint32_t)s->n_stream);
 		s->n_stream++;
 	}
+}
+
+static double lines_per_ns(const struct search *s, const struct stream *n)
+{
+	uint32_t site = s->ev->group[n->group].site;
+	const struct cxms_turns *turns = &s->ev->turns[site];
+	double step = turns->found ? fabs(n->fit.bytes_per_ns) / turns->per_ns : 0;
+	return cxms_stream_lines_per_ns(&n->fit, step, s->rec->site[site].turn_lines);
 }
 
 static void spread_lines(struct search *s)
@@ -129,8 +150,8 @@ static void spread_lines(struct search *s)
 		for (size_t m = 0; m < s->n_stream; m++)
 			if (s->stream[m].leader == l)
 				waited += s->ev->group[s->stream[m].group].stall_ns;
-		double lines = cxms_stream_lines_per_ns(&s->stream[l].fit) *
-			       s->block_ns[s->ev->block_of_site[g->site]];
+		double lines =
+			lines_per_ns(s, &s->stream[l]) * s->block_ns[s->ev->block_of_site[g->site]];
 		for (size_t m = 0; m < s->n_stream; m++) {
 			struct cxms_group *copy = &s->ev->group[s->stream[m].group];
 			if (s->stream[m].leader != l)
@@ -144,14 +165,18 @@ static void spread_lines(struct search *s)
 int cxms_streams_find(const struct cxms_recording *rec, struct cxms_evidence *ev,
 		      struct cxms_err *err)
 {
-	struct search s = {.rec = rec, .ev = ev};
-	int rc = sum_blocks(&s);
+	struct cxms_rec_order order;
+	struct search s = {.rec = rec, .order = &order, .ev = ev};
+	int rc = cxms_rec_order_init(rec, &order);
+	if (!rc)
+		rc = sum_blocks(&s);
 	if (!rc)
 		rc = gather_points(&s);
 	if (!rc) {
 		find_streams(&s);
 		spread_lines(&s);
 	}
+	cxms_rec_order_fini(&order);
 	free(s.block_ns);
 	free(s.first);
 	free(s.point);

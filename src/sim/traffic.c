@@ -149,8 +149,8 @@ static void bound_by_runs(const struct cxms_recording *rec, const struct cxms_ev
 			       .seen_ps = seen_ps,
 			       .llc_ps = ev->stair.llc_ps,
 			       .window_turns = window_turns(site, ev, g, rob),
-			       .most_lines = CXMS_ASSUMED_RECORDED_MSHRS * turns->time_ns *
-					     PS_PER_NS / (seen_ps * stall_ns),
+			       .most_lines = CXMS_MOST_L1D_MSHRS * turns->time_ns * PS_PER_NS /
+					     (seen_ps * stall_ns),
 			       .uneven = site->flags & CXMS_SITE_UNEVEN};
 	cxms_runs_bound(&in, out->waits, out->lines);
 	out->seen_ps = out->waits[CXMS_SPAN_MID] * seen_ps;

@@ -61,8 +61,10 @@ struct cxms_code_site {
 	bool string_dst;    /* STRING: has a destination side ([rdi]) */
 	bool string_src;    /* STRING: has a source side ([rsi]) */
 	int64_t disp;
-	uint64_t loop_ip; /* where the innermost known loop begins; 0 = none */
-	int8_t count_reg; /* enum cxms_reg that goes up by step in each of its turns, or -1 */
+	uint8_t turn_lines; /* 64-byte blocks that a turn of its loop reaches by base and index */
+	uint64_t loop_ip;   /* where the innermost known loop begins; 0 = none */
+	int64_t stride;	    /* with AFFINE: bytes the address moves in a turn */
+	int8_t count_reg;   /* enum cxms_reg that goes up by step in each of its turns, or -1 */
 	int64_t step;
 };
 

@@ -8,6 +8,8 @@
 
 #define CARRIED_MAX 128u /* instructions of the longest loop followed for dependences */
 #define COUNTED_MAX 512u /* instructions of the longest loop whose registers are looked at */
+#define BLOCK_BYTES 64	 /* of lines counted in a turn */
+#define BLOCKS	    64	 /* around an operand */
 #define NEAR_BYTES  64	 /* a store that near to a load's address writes the load's line */
 
 /* Which bytes of a range control may reach by a branch from above. */
@@ -226,6 +228,20 @@ static void pick_counter(const struct turn *t, struct cxms_code_site *s)
 	s->step = best >= 0 ? t->step[best] : 0;
 }
 
+/* The address moves evenly when all its registers do, those that a turn leaves alone included. */
+static void find_stride(const struct turn *t, struct cxms_code_site *s)
+{
+	uint32_t used = (s->base >= 0 ? 1u << s->base : 0) | (s->index >= 0 ? 1u << s->index : 0);
+
+	if (!used || t->spoilt & used || s->kind == CXMS_SITE_NONE || s->flags & CXMS_SITE_STACK)
+		return;
+	s->flags |= CXMS_SITE_AFFINE;
+	if (s->base >= 0)
+		s->stride += t->step[s->base];
+	if (s->index >= 0)
+		s->stride += t->step[s->index] * s->scale;
+}
+
 /* Whether @store writes what @s loads; a register moved in between leaves them near each other. */
 static bool is_same_line(const struct cxms_code_site *s, const struct cxms_code_site *store)
 {
@@ -234,12 +250,24 @@ static bool is_same_line(const struct cxms_code_site *s, const struct cxms_code_
 	       store->segment == s->segment && llabs(store->disp - s->disp) < NEAR_BYTES;
 }
 
+/* The 64-byte blocks around the operand of @s that others with the same registers reach, by bit. */
+static uint64_t note_block(const struct cxms_code_site *s, const struct cxms_code_site *other)
+{
+	int64_t block = (other->disp - s->disp) / BLOCK_BYTES;
+
+	if (other->kind == CXMS_SITE_NONE || other->base != s->base || other->index != s->index ||
+	    other->scale != s->scale || block < -BLOCKS / 2 || block >= BLOCKS / 2)
+		return 0;
+	return UINT64_C(1) << (block + BLOCKS / 2);
+}
+
 static void describe_turn(struct cxms_code *c, const struct cxms_loop *l, const struct uneven *u,
 			  struct cxms_code_site *s)
 {
 	struct turn t = {.spoilt = u->has_call ? UINT32_MAX & ~after_call(UINT32_MAX) : 0};
 	bool can_dirty = s->kind == CXMS_SITE_LOAD && (s->base >= 0 || s->index >= 0) &&
 			 !(s->flags & CXMS_SITE_STACK);
+	uint64_t blocks = 0;
 	struct cxms_insn in;
 
 	for (uint64_t at = l->first; at <= l->last && cxms_code_decode_at(c, at, &in);
@@ -249,10 +277,14 @@ static void describe_turn(struct cxms_code *c, const struct cxms_loop *l, const 
 		if (!cxms_code_x86_at(c, at, &info))
 			continue;
 		note_turn(&info, !uneven_get(u, at), &t);
+		blocks |= note_block(s, &info.site);
 		if (can_dirty && is_same_line(s, &info.site))
 			s->flags |= CXMS_SITE_DIRTIES;
 	}
+	for (; blocks && s->kind != CXMS_SITE_NONE; blocks &= blocks - 1)
+		s->turn_lines++;
 	pick_counter(&t, s);
+	find_stride(&t, s);
 }
 
 void cxms_loop_describe(struct cxms_code *c, const struct cxms_loop *l, struct cxms_code_site *s)

@@ -139,6 +139,14 @@ static void event_init(struct cxms_event *ev, enum cxms_event_kind kind, uint64_
 	ev->time_ns = time_ns;
 }
 
+/* Turns of the loop when the thread has been on the CPU for so long; 72 bits on the way. */
+static uint64_t turns_by(const struct synth *y, uint64_t on_cpu_ns)
+{
+	__extension__ unsigned __int128 ps = (unsigned __int128)on_cpu_ns * CXMS_PS_PER_NS;
+
+	return (uint64_t)(ps / y->p.turn_ps);
+}
+
 static void make_sample(struct synth *y, uint64_t thread, uint64_t time_ns, struct cxms_event *ev)
 {
 	enum class_of_sample c = y->p.exact ? draw_exact(y, thread) : draw_independent(y);
@@ -162,6 +170,10 @@ static void make_sample(struct synth *y, uint64_t thread, uint64_t time_ns, stru
 	default:
 		s->site = SITE_COMPUTE;
 		break;
+	}
+	if (c != IN_KERNEL && y->p.turn_ps) {
+		s->flags |= CXMS_SAMPLE_COUNT;
+		s->count = turns_by(y, (y->sample + 1) * y->p.period_ns);
 	}
 }
 
@@ -214,6 +226,11 @@ static bool next_site(struct synth *y, struct cxms_event *ev)
 	ev->site.id = (uint32_t)i;
 	ev->site.ip = TEXT_ADDR + 16 * i;
 	ev->site.loop_insns = y->p.loop_insns;
+	if (y->p.turn_ps) {
+		ev->site.loop_ip = TEXT_ADDR;
+		ev->site.count_reg = 1;
+		ev->site.step = 1;
+	}
 	if (i == SITE_COMPUTE) {
 		ev->site.kind = CXMS_SITE_NONE;
 		return true;
@@ -414,8 +431,8 @@ const struct cxms_source_ops cxms_source_synth = {
 	.name = "synth",
 	.summary =
 		"a closed-form program from one YAML line: threads, duration, page, footprint or "
-		"pages, footprint2, share2, stall, kernel, blocked, access, loop, period, faults, "
-		"exact",
+		"pages, footprint2, share2, stall, kernel, blocked, access, loop, turn, period, "
+		"faults, exact",
 	.caps = CXMS_SRC_FAULTS,
 	.default_period_ns = 199999,
 	.priv_size = sizeof(struct synth),

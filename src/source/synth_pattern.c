@@ -15,9 +15,10 @@
 /* Bounds the number of first-touch events: 2^28 pages are 1 TiB of 4 KiB pages. */
 #define MAX_PAGES (1ull << 28)
 
-static const char *const keys[] = {
-	"threads", "duration",	 "page",   "footprint", "pages",  "stall",  "kernel", "share2",
-	"blocked", "footprint2", "access", "loop",	"period", "faults", "exact",  NULL};
+static const char *const keys[] = {"threads", "duration", "page",   "footprint", "pages",
+				   "stall",   "kernel",	  "share2", "blocked",	 "footprint2",
+				   "access",  "loop",	  "turn",   "period",	 "faults",
+				   "exact",   NULL};
 
 /* Optional keys: absent leaves the default and is no error. */
 static void opt_quantity(const struct cxms_cfg_node *map, const char *key, enum cxms_unit unit,
@@ -128,6 +129,9 @@ static void parse_map(const struct cxms_cfg_node *map, struct cxms_synth_pattern
 	opt_time_ns(map, "period", 1000, CXMS_NS_PER_S, &p->period_ns, errs);
 	opt_quantity(map, "loop", CXMS_UNIT_COUNT, 0, UINT16_MAX, &loop, errs);
 	p->loop_insns = (uint16_t)loop;
+	if (cxms_cfg_get(map, "turn"))
+		opt_quantity(map, "turn", CXMS_UNIT_TIME_PS, 100, CXMS_PS_PER_NS * 1000000,
+			     &p->turn_ps, errs);
 	if (access && cxms_cfg_word(access, access_words, &word, errs))
 		p->access = (enum cxms_synth_access)word;
 	opt_bool(map, "faults", &p->faults, errs);

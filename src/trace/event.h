@@ -62,6 +62,7 @@ enum cxms_site_flag {
 	CXMS_SITE_NONTEMP = 1u << 7, /* a store past the caches: no read for ownership */
 	CXMS_SITE_DIRTIES = 1u << 8, /* a load whose line its loop also stores to */
 	CXMS_SITE_UNEVEN = 1u << 9,  /* not run exactly once in each turn of its loop */
+	CXMS_SITE_AFFINE = 1u << 11, /* its address moves by stride in each turn of its loop */
 	CXMS_SITE_LONG = 1u << 10,   /* turns of its loop also run calls or inner loops */
 };
 
@@ -125,9 +126,11 @@ struct cxms_site {
 	uint8_t count_reg;   /* goes up by step in each turn of the loop; the same in a loop */
 	uint8_t base, index; /* of the operand's address: disp + base + index x scale */
 	uint8_t scale;
-	int64_t disp;	  /* with neither base nor index the address itself */
-	uint64_t loop_ip; /* where the loop begins: its name; 0 = none known */
-	int64_t step;	  /* of count_reg in a turn, not 0; 0 without one */
+	uint8_t turn_lines; /* lines that a turn reaches by these registers; 0 = not known */
+	int64_t disp;	    /* with neither base nor index the address itself */
+	uint64_t loop_ip;   /* where the loop begins: its name; 0 = none known */
+	int64_t stride;	    /* bytes, with CXMS_SITE_AFFINE; 0 = the same address each time */
+	int64_t step;	    /* of count_reg in a turn, not 0; 0 without one */
 };
 enum cxms_lost_what { CXMS_LOST_SAMPLES = 0, CXMS_LOST_FAULTS, CXMS_LOST_OTHER, CXMS_LOST_MEM };
 struct cxms_lost {

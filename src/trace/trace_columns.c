@@ -71,6 +71,8 @@ static const struct cxms_column site[] = {
 	FIELD(site.disp, DELTA, 0),
 	FIELD(site.loop_ip, DELTA, 0),
 	FIELD(site.step, DELTA, 0),
+	FIELD(site.turn_lines, PLAIN, 0),
+	FIELD(site.stride, DELTA, 0),
 };
 static const struct cxms_column lost[] = {
 	FIELD(lost.count, PLAIN, 0),

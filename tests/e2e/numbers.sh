@@ -90,3 +90,28 @@ in_range "loop: all on CXL at 3x" "$(field loop.x3 'results[2].slowdown')" 0.999
 predict small chase --size 1MiB --seconds 3
 in_range "small chase: all on CXL at 3x" "$(field small.x3 'results[2].slowdown')" 0.999 1.10 \
 	"all its time is waits, but for caches"
+
+# Traffic: how often loads ran follows from a register of their loop, so lines are counted. The latency is
+# given, as that of a busy machine would bound the lines in flight.
+# counted NAME LINES_OF_AN_ACCESS TRAFFIC MB_WORDS...
+counted() {
+	local name=$1 share=$2 traffic=$3 accesses
+	shift 3
+	if ! cxms record -q --mem-latency 100ns --walk-latency 20ns -o "$name.cxlt" -- "$MB" "$@" \
+		>"$name.out" 2>"$name.err"; then
+		fail "$name" "could not be recorded: $(cat "$name.err" "$name.out")"
+		return 1
+	fi
+	cxms replay -q -t x2.yaml -f json -o json "$name.cxlt"
+	flat json >"$name.x2"
+	accesses=$(sed -n 's/^[a-z]*: \([0-9]*\) accesses.*/\1/p' "$name.out")
+	same "$name: how its lines are known" "$(field "$name.x2" 'basis.sites[0].traffic')" "$traffic" \
+		"a register of its loop counts, or its address moves evenly"
+	within "$name: lines" "$(field "$name.x2" 'basis.sites[0].lines')" "$(calc "$accesses * $share")" 15 \
+		"one for each line that mb reached; time in the loop is known from samples"
+}
+counted gather 1 counted gather --size 256MiB --pages huge --steps 20000000
+counted sum 0.125 stream stream --size 256MiB --pages huge --steps 800000000
+counted sparse 1 counted gather --work 300 --size 256MiB --pages huge --steps 800000
+within "sparse: lines a wait" "$(field sparse.x2 'basis.sites[0].lines_per_wait')" 1 5 \
+	"misses too far apart to overlap: each waits by itself, whatever part of it was hidden"

@@ -32,7 +32,7 @@ _Static_assert(sizeof(struct cxms_fork) == 8, "add the new field");
 _Static_assert(sizeof(struct cxms_exec) == 8, "add the new field");
 _Static_assert(sizeof(struct cxms_map) == 64, "add the new field");
 _Static_assert(sizeof(struct cxms_area) == 32, "add the new field");
-_Static_assert(sizeof(struct cxms_site) == 56, "add the new field");
+_Static_assert(sizeof(struct cxms_site) == 64, "add the new field");
 _Static_assert(sizeof(struct cxms_lost) == 16, "add the new field");
 _Static_assert(sizeof(struct cxms_exact) == 16, "add the new field");
 _Static_assert(sizeof(struct cxms_mem) == 40, "add the new field");
@@ -186,10 +186,11 @@ static struct cxms_event gen_event(struct cxms_rng *rng, uint8_t kind)
 		ev.area = (struct cxms_area){any64(rng), any64(rng), any64(rng), any64(rng)};
 		break;
 	case CXMS_EV_SITE:
-		ev.site = (struct cxms_site){
-			any32(rng),	     any64(rng), below8(rng, 6),     any8(rng), any16(rng),
-			any16(rng),	     any8(rng),	 any8(rng),	     any8(rng), any8(rng),
-			(int64_t)any64(rng), any64(rng), (int64_t)any64(rng)};
+		ev.site = (struct cxms_site){any32(rng), any64(rng),	      below8(rng, 6),
+					     any8(rng),	 any16(rng),	      any16(rng),
+					     any8(rng),	 any8(rng),	      any8(rng),
+					     any8(rng),	 any8(rng),	      (int64_t)any64(rng),
+					     any64(rng), (int64_t)any64(rng), (int64_t)any64(rng)};
 		break;
 	case CXMS_EV_LOST:
 		ev.lost = (struct cxms_lost){any64(rng), any16(rng), below8(rng, 4)};
@@ -227,7 +228,8 @@ static bool same_site(const struct cxms_site *a, const struct cxms_site *b)
 	       a->access_bytes == b->access_bytes && a->flags == b->flags &&
 	       a->loop_insns == b->loop_insns && a->count_reg == b->count_reg &&
 	       a->base == b->base && a->index == b->index && a->scale == b->scale &&
-	       a->disp == b->disp && a->loop_ip == b->loop_ip && a->step == b->step;
+	       a->turn_lines == b->turn_lines && a->disp == b->disp && a->loop_ip == b->loop_ip &&
+	       a->step == b->step && a->stride == b->stride;
 }
 
 static bool same_mem(const struct cxms_mem *a, const struct cxms_mem *b)

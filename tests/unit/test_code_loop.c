@@ -18,6 +18,7 @@
 #define UNEVEN	CXMS_SITE_UNEVEN
 #define LONG	CXMS_SITE_LONG
 #define DIRTIES CXMS_SITE_DIRTIES
+#define RANDOM	INT64_MIN /* the address does not move evenly */
 
 /* Code of a made-up program: [BASE, BASE + n). */
 struct image {
@@ -62,56 +63,58 @@ static const struct row {
 	int reg;
 	int64_t step;
 	unsigned flags;
+	int64_t stride;
 	const char *why;
 } rows[] = {
 	/* 1: mov (%rdi,%rax,8),%rdx; add (%rsi,%rdx,8),%rcx; add $1,%rax; cmp %r8,%rax; jne 1b */
-	{"[ 48 8b 14 c7 48 03 0c d6 | 48 83 c0 01 4c 39 c0 75 ef c3", CXMS_REG_AX, 1, 0,
+	{"[ 48 8b 14 c7 48 03 0c d6 | 48 83 c0 01 4c 39 c0 75 ef c3", CXMS_REG_AX, 1, 0, RANDOM,
 	 "the index of a gather"},
 	/* 1: mov (%rdi),%rdx; lea 8(%rdi),%rdi; dec %ecx; jne 1b */
-	{"[ 48 8b 17 | 48 8d 7f 08 ff c9 75 f5 c3", CXMS_REG_DI, 8, 0,
+	{"[ 48 8b 17 | 48 8d 7f 08 ff c9 75 f5 c3", CXMS_REG_DI, 8, 0, 8,
 	 "a pointer that lea moves comes before a counter"},
 	/* 1: mov (%rdi),%rdx; add $8,%rdi; mov (%rdi),%rbx; add $8,%rdi; mov -8(%rdi),%r9;
 	 * sub $-8,%rdi; cmp %rsi,%rdi; jne 1b */
 	{"[ 48 8b 17 | 48 83 c7 08 48 8b 1f 48 83 c7 08 4c 8b 4f f8 48 83 ef f8 48 39 f7 75 e5 c3",
-	 CXMS_REG_DI, 24, 0, "the steps of an unrolled loop add up"},
+	 CXMS_REG_DI, 24, 0, 24, "the steps of an unrolled loop add up"},
 	/* 1: mov (%rsi,%rdx,4),%ebx; sub $1,%eax; test %ebx,%ebx; jne 1b */
-	{"[ 8b 1c 96 | 83 e8 01 85 db 75 f6 c3", CXMS_REG_AX, -1, 0, "32 bits, downwards"},
+	{"[ 8b 1c 96 | 83 e8 01 85 db 75 f6 c3", CXMS_REG_AX, -1, 0, 0, "32 bits, downwards"},
 	/* 1: mov (%rsi,%rdx,8),%rdx; test %rdx,%rdx; je 2f; add $4,%rbx; 2: inc %rax; cmp; jne 1b
 	 */
 	{"[ 48 8b 1c d6 | 48 85 d2 74 04 48 83 c1 04 48 ff c0 4c 39 c0 75 eb c3", CXMS_REG_AX, 1, 0,
-	 "a step that may be passed over does not count"},
+	 0, "a step that may be passed over does not count"},
 	/* 1: test %rdx,%rdx; je 2f; mov (%rsi,%rcx,8),%rbx; add %rbx,%rdx; 2: inc %rax; cmp; jne */
 	{"[ 48 85 d2 74 07 48 8b 1c ce | 48 01 da 48 ff c0 4c 39 c0 75 ec c3", CXMS_REG_AX, 1,
-	 UNEVEN, "a load that may be passed over"},
+	 UNEVEN, 0, "a load that may be passed over"},
 	/* 1: inc %rax; test %rdx,%rdx; je 1b; mov (%rsi,%rcx,8),%rbx; add $16,%rcx; cmp; jne 1b */
 	{"[ 48 ff c0 48 85 d2 74 f8 48 8b 1c ce | 48 83 c1 10 4c 39 c0 75 eb c3", CXMS_REG_AX, 1,
-	 UNEVEN, "what comes behind an early next turn does not count"},
+	 UNEVEN, RANDOM, "what comes behind an early next turn does not count"},
 	/* 1: mov (%rdi),%rdx; add $8,%rdi; mov %rsi,%rdi; test %rdx,%rdx; jne 1b */
-	{"[ 48 8b 17 | 48 83 c7 08 48 89 f7 48 85 d2 75 f1 c3", NONE, 0, 0,
+	{"[ 48 8b 17 | 48 83 c7 08 48 89 f7 48 85 d2 75 f1 c3", NONE, 0, 0, RANDOM,
 	 "a register that is also written otherwise"},
 	/* 1: mov (%rsi,%rdx,4),%ebx; add %rbx,%rdx; test %ebx,%ebx; jne 1b */
-	{"[ 8b 1c 96 | 48 01 da 85 db 75 f6 c3", NONE, 0, CXMS_SITE_CARRIED, "no constant step"},
+	{"[ 8b 1c 96 | 48 01 da 85 db 75 f6 c3", NONE, 0, CXMS_SITE_CARRIED, RANDOM,
+	 "no constant step"},
 	/* 1: mov (%rdi,%rbx,8),%rdx; add $1,%rax; add $1,%rbx; call 9f; cmp %rbx,%r12; jne 1b */
 	{"[ 48 8b 14 df | 48 83 c0 01 48 83 c3 01 e8 06 00 00 00 49 39 dc 75 ea c3 c3", CXMS_REG_BX,
-	 1, LONG, "a callee may change rax, not rbx"},
+	 1, LONG, RANDOM, "a callee may change rax, not rbx"},
 	/* 1: mov (%rdi,%rax,8),%rdx; imul %rdx,%rdx; mov %rdx,(%rdi,%rax,8); add $1,%rax; cmp; jne
 	 */
 	{"[ 48 8b 14 c7 | 48 0f af d2 48 89 14 c7 48 83 c0 01 4c 39 c0 75 eb c3", CXMS_REG_AX, 1,
-	 DIRTIES, "what it loads is stored again"},
+	 DIRTIES, 8, "what it loads is stored again"},
 	/* 1: mov (%rdi),%rdx; add $8,%rdi; mov %rdx,-8(%rdi); cmp %r8,%rdi; jne 1b */
-	{"[ 48 8b 17 | 48 83 c7 08 48 89 57 f8 4c 39 c7 75 f0 c3", CXMS_REG_DI, 8, DIRTIES,
+	{"[ 48 8b 17 | 48 83 c7 08 48 89 57 f8 4c 39 c7 75 f0 c3", CXMS_REG_DI, 8, DIRTIES, 8,
 	 "the same behind a moved pointer"},
 	/* 1: mov (%rdi,%rax,8),%rdx; mov %rdx,(%rsi,%rax,8); add $1,%rax; cmp %r8,%rax; jne 1b */
-	{"[ 48 8b 14 c7 | 48 89 14 c6 48 83 c0 01 4c 39 c0 75 ef c3", CXMS_REG_AX, 1, 0,
+	{"[ 48 8b 14 c7 | 48 89 14 c6 48 83 c0 01 4c 39 c0 75 ef c3", CXMS_REG_AX, 1, 0, 8,
 	 "a copy stores elsewhere"},
 	/* 1: mov (%rdi,%rcx,8),%rdx; 3: mov (%rsi,%rdx,8),%r9; add $2,%rbx; test; jne 3b;
 	 * add $1,%rcx; cmp; jne 1b */
 	{"48 8b 14 cf [ 4c 8b 0c d6 | 48 83 c3 02 4d 85 c9 75 f3 48 83 c1 01 4c 39 c1 75 e6 c3",
-	 CXMS_REG_BX, 2, 0, "the inner loop has a counter of its own"},
+	 CXMS_REG_BX, 2, 0, 0, "the inner loop has a counter of its own"},
 	/* 1: mov (%rdi,%rcx,8),%rdx; nop; 3: add $2,%rbx; add $4,%rdx; test %r9,%r9; jne 3b;
 	 * add $1,%rcx; cmp; jne 1b */
 	{"[ 48 8b 14 cf | 90 48 83 c3 02 48 83 c2 04 4d 85 c9 75 f3 48 83 c1 01 4c 39 c1 75 e5 c3",
-	 CXMS_REG_CX, 1, LONG, "an inner loop's registers do not count the outer one's turns"},
+	 CXMS_REG_CX, 1, LONG, 8, "an inner loop's registers do not count the outer one's turns"},
 };
 
 static void test_the_counting_register_of_a_loop(void **state)
@@ -126,15 +129,40 @@ static void test_the_counting_register_of_a_loop(void **state)
 		assert_int_equal(cxms_code_new(&c, NULL), 0);
 		assemble(&m, r->hex, &loop, &ip);
 		const struct cxms_code_site *s = cxms_code_site_at(c, ip, image_read, &m);
-		if (s->count_reg != r->reg || s->step != r->step || s->flags != r->flags ||
-		    s->loop_ip != loop)
-			print_error("%s: register %d step %ld flags %#x loop %+ld\n", r->why,
-				    s->count_reg, (long)s->step, s->flags,
-				    (long)(s->loop_ip - loop));
+		print_message("%s: register %d step %ld flags %#x stride %ld\n", r->why,
+			      s->count_reg, (long)s->step, s->flags, (long)s->stride);
 		assert_int_equal(s->count_reg, r->reg);
 		assert_int_equal(s->step, r->step);
-		assert_int_equal(s->flags, r->flags);
+		assert_int_equal(s->flags,
+				 r->flags | (r->stride == RANDOM ? 0u : CXMS_SITE_AFFINE));
+		assert_int_equal(s->stride, r->stride == RANDOM ? 0 : r->stride);
 		assert_int_equal(s->loop_ip, loop);
+		cxms_code_free(c);
+	}
+}
+
+static void test_lines_of_a_turn(void **state)
+{
+	static const struct {
+		const char *hex;
+		unsigned lines;
+	} forms[] = {
+		/* 1: mov (%rdi),%rdx; add 64(%rdi),%rdx; add 72(%rdi),%rdx; sub $-128,%rdi; cmp;
+		   jne 1b */
+		{"[ 48 8b 17 | 48 03 57 40 48 03 57 48 48 83 ef 80 48 39 f7 75 ec c3", 2},
+		/* 1: mov (%rdi),%rdx; add (%rsi),%rdx; add $8,%rdi; cmp %r8,%rdi; jne 1b */
+		{"[ 48 8b 17 | 48 03 16 48 83 c7 08 4c 39 c7 75 f1 c3", 1},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		struct cxms_code *c = NULL;
+		uint64_t loop = 0, ip = 0;
+		struct image m;
+
+		assert_int_equal(cxms_code_new(&c, NULL), 0);
+		assemble(&m, forms[i].hex, &loop, &ip);
+		assert_int_equal(cxms_code_site_at(c, ip, image_read, &m)->turn_lines,
+				 forms[i].lines);
 		cxms_code_free(c);
 	}
 }
@@ -165,6 +193,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_counting_register_of_a_loop),
+		cmocka_unit_test(test_lines_of_a_turn),
 		cmocka_unit_test(test_all_sites_of_a_loop_count_alike),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,6 +60,67 @@ static void test_hidden_part_leaves_a_tenth(void **state)
 		assert_true(is(w.per_ps[k] * w.seen_ps[k], 10));
 }
 
+static void test_measured_work_hides_more(void **state)
+{
+	struct cxms_wait assumed, faster, slower;
+	(void)state;
+	cxms_wait_model(100e3, 0, false, 100, 512, 0, &assumed);
+	cxms_wait_model(100e3, 0, false, 100, 512, UOP_PS / 2, &faster);
+	cxms_wait_model(100e3, 0, false, 100, 512, 3 * UOP_PS, &slower);
+	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
+		/* what runs behind a wait is not seen: less than assumed says nothing */
+		assert_true(is(faster.hidden_ps[k], assumed.hidden_ps[k]));
+		assert_true(is(slower.hidden_ps[k], 3 * assumed.hidden_ps[k]));
+	}
+}
+
+/* A nanosecond of waiting is 10 exposed waits of 100 ps; the LLC takes 25 ps. */
+static struct cxms_runs runs_of(double runs, double window_turns, double share)
+{
+	return (struct cxms_runs){.runs = runs,
+				  .share = {share, share, share},
+				  .seen_ps = 100,
+				  .llc_ps = 25,
+				  .window_turns = window_turns,
+				  .most_lines = 1e9};
+}
+
+static void test_counted_executions_bound_waits_and_lines(void **state)
+{
+	static const struct {
+		double runs, window_turns, share, most;
+		bool uneven;
+		double waits, low, mid, high;
+		const char *why;
+	} rows[] = {
+		{70, 7, 1, 1e9, false, 10, 70, 70, 70, "all miss, seven at a time"},
+		{70, 14, 1, 1e9, false, 10, 70, 70, 70, "more turns in the window than run"},
+		{100, 7, 1, 1e9, false, 14.285714285714286, 100, 100, 100,
+		 "seven at a time at most: there are more waits than stall tells"},
+		{200, 5, 1, 1e9, true, 10, 12.5, 50, 200, "in some turns only: 10 x 200 / 160 on"},
+		{4, 7, 1, 1e9, false, 4, 4, 4, 4, "no more waits than executions"},
+		{40, 0.5, 1, 1e9, false, 40, 40, 40, 40, "too far apart to overlap: all are seen"},
+		{400, 0.5, 1, 1e9, false, 100, 100, 400, 400, "h is at most 0.9 of the wait"},
+		{70, 7, 1, 50, false, 10, 50, 50, 50, "the miss registers pass 50"},
+		{70, 7, 0, 1e9, false, 0, 0, 0, 0, "no memory"},
+		{80, 7, 0.8, 1e9, false, 10, 40, 40, 40, "half miss: 0.8 of the time"},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		double waits[CXMS_SPAN_COUNT] = {10, 10, 10}, lines[CXMS_SPAN_COUNT];
+		struct cxms_runs in = runs_of(rows[i].runs, rows[i].window_turns, rows[i].share);
+		in.most_lines = rows[i].most;
+		in.uneven = rows[i].uneven;
+		cxms_runs_bound(&in, waits, lines);
+		print_message("%s: %g waits, %g %g %g lines\n", rows[i].why, waits[CXMS_SPAN_MID],
+			      lines[0], lines[1], lines[2]);
+		assert_true(is(waits[CXMS_SPAN_MID], rows[i].waits));
+		assert_true(is(lines[CXMS_SPAN_LO], rows[i].low));
+		assert_true(is(lines[CXMS_SPAN_MID], rows[i].mid));
+		assert_true(is(lines[CXMS_SPAN_HI], rows[i].high));
+	}
+}
+
 static void test_lines_filled(void **state)
 {
 	static const struct {
@@ -95,6 +156,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hidden_part_of_a_wait),
 		cmocka_unit_test(test_hidden_part_leaves_a_tenth),
+		cmocka_unit_test(test_measured_work_hides_more),
+		cmocka_unit_test(test_counted_executions_bound_waits_and_lines),
 		cmocka_unit_test(test_lines_filled),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

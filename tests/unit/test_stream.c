@@ -58,7 +58,7 @@ static void test_rate_of_affine_addresses(void **state)
 		/* 1 %: rounding of addresses to steps against 2 MB between samples, with room */
 		assert_true(fabs(s.bytes_per_ns - rows[i].bytes_per_ns) <=
 			    0.01 * fabs(rows[i].bytes_per_ns));
-		assert_true(fabs(cxms_stream_lines_per_ns(&s) - rows[i].lines_per_ns) <=
+		assert_true(fabs(cxms_stream_lines_per_ns(&s, 0, 0) - rows[i].lines_per_ns) <=
 			    0.01 * rows[i].lines_per_ns);
 	}
 }
@@ -123,6 +123,28 @@ static void test_distance_tells_copies_from_other_arrays(void **state)
 	assert_true(isinf(cxms_stream_distance(a, 0, b, N, 8.0, GAP_NS, work)));
 }
 
+static void test_lines_of_a_turn(void **state)
+{
+	static const struct {
+		double step_bytes, step_lines, want;
+		const char *why;
+	} rows[] = {
+		{8, 1, 10.0 / 64, "a word a turn: a line in eight"},
+		{256, 4, 10.0 / 64, "unrolled, all lines of the step"},
+		{256, 1, 10.0 / 256, "one line a step"},
+		{256, 2, 10.0 / 128, "two of four"},
+		{64, 5, 10.0 / 64, "no more lines than are passed"},
+		{0, 0, 10.0 / 512, "no loop known: the common divisor"},
+	};
+	const struct cxms_stream s = {.found = true, .bytes_per_ns = -10, .stride_bytes = 512};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		double got = cxms_stream_lines_per_ns(&s, rows[i].step_bytes, rows[i].step_lines);
+		print_message("%s: %g\n", rows[i].why, got);
+		assert_true(fabs(got - rows[i].want) < 1e-12);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -130,6 +152,7 @@ int main(void)
 		cmocka_unit_test(test_random_order_is_no_stream),
 		cmocka_unit_test(test_few_or_distant_samples_are_no_stream),
 		cmocka_unit_test(test_distance_tells_copies_from_other_arrays),
+		cmocka_unit_test(test_lines_of_a_turn),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

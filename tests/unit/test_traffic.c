@@ -1,0 +1,121 @@
+/* Lines read and written by what the code says of its accesses: recordings made by hand. */
+#include "play.h"
+
+#include <math.h>
+
+#define PID	 50u
+#define ARRAY	 0x100000000000ull
+#define BYTES	 (4096 * PLAY_MIB)
+#define N	 2000u
+#define PERIOD	 200000u
+#define DURATION (N * (uint64_t)PERIOD)
+
+/* One instruction of a loop that turns once in @turn_ns, streaming or at random places. */
+static int record(enum cxms_site_kind kind, unsigned flags, bool stream, double turn_ns)
+{
+	struct play p = {0};
+	uint64_t state = 88172645463325252ull;
+	play_fork(&p, PID, PID, 0, 0, 0);
+	play_map(&p, PID, ARRAY, BYTES);
+	uint32_t site = play_site(&p, PID, 0x400100, kind, (uint16_t)flags);
+	p.ev[p.n - 1].site.loop_insns = 25;
+	p.ev[p.n - 1].site.loop_ip = 0x4000f0;
+	p.ev[p.n - 1].site.count_reg = 4;
+	p.ev[p.n - 1].site.step = 8;
+	p.ev[p.n - 1].site.stride = 8;
+	play_area(&p, PID, ARRAY, BYTES, BYTES, BYTES);
+	for (uint64_t i = 0; i < N; i++) {
+		uint64_t time = (i + 1) * PERIOD, turns = (uint64_t)((double)time / turn_ns);
+		state = state * 6364136223846793005ull + 1442695040888963407ull;
+		uint64_t at = stream ? turns * 8 : (state >> 20) % (BYTES / 64) * 64;
+		struct cxms_sample *s = play_sample(&p, PID, PID, time, site, ARRAY + at % BYTES);
+		s->flags |= CXMS_SAMPLE_COUNT;
+		s->count = 1000 + 8 * turns;
+	}
+	play_run(&p, PID, PID, 0, DURATION);
+	play_exit(&p, PID, PID, DURATION);
+	return play_write(&p, true);
+}
+
+static struct cxms_result *replay(int fd)
+{
+	static const double splits[] = {0};
+	struct cxms_topo *t = play_topology(PLAY_TOPO(100, 200));
+	const struct cxms_topo *topo = t;
+	const struct cxms_replay_cfg cfg = {
+		.topo = &topo, .n_topo = 1, .split_pct = splits, .n_split = 1, .seed = 1};
+	struct cxms_result *r = play_replay(fd, &cfg);
+	cxms_topo_free(t);
+	close(fd);
+	return r;
+}
+
+static void test_lines_read_and_written(void **state)
+{
+	static const struct {
+		enum cxms_site_kind kind;
+		unsigned flags;
+		bool stream;
+		double turn_ns, reads, writes; /* of lines an execution */
+		const char *why;
+	} rows[] = {
+		{CXMS_SITE_LOAD, 0, true, 2, 0.125, 0, "a sum: a line in eight words"},
+		{CXMS_SITE_STORE, 0, true, 2, 0.125, 0.125, "stores read for ownership, and write"},
+		{CXMS_SITE_STORE, CXMS_SITE_NONTEMP, true, 2, 0, 0.125, "past the caches"},
+		{CXMS_SITE_LOAD, CXMS_SITE_DIRTIES, true, 2, 0.125, 0.125,
+		 "an array changed in place, seen by its loads"},
+		{CXMS_SITE_LOAD, CXMS_SITE_AFFINE, false, 20, 0.125, 0,
+		 "the code says that it streams, whatever the few samples show"},
+		{CXMS_SITE_LOAD, 0, false, 20, 1, 0, "a gather"},
+		{CXMS_SITE_UPDATE, 0, false, 20, 1, 1, "a histogram"},
+		{CXMS_SITE_LOAD, CXMS_SITE_DIRTIES, false, 20, 1, 1, "the same, load and store"},
+	};
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
+		struct cxms_result *r = replay(
+			record(rows[i].kind, rows[i].flags, rows[i].stream, rows[i].turn_ns));
+		const struct cxms_target_result *t = &r->split[0].target[1];
+		double runs = (double)DURATION / rows[i].turn_ns;
+		print_message("%s: %g read, %g written an execution\n", rows[i].why,
+			      (double)t->reads / runs, (double)t->writes / runs);
+		/* 1 %: rounding of the first and the last sample */
+		assert_true(fabs((double)t->reads / runs - rows[i].reads) < 0.01);
+		assert_true(fabs((double)t->writes / runs - rows[i].writes) < 0.01);
+		cxms_result_free(r);
+	}
+}
+
+static void test_an_instruction_tells_how_it_is_known(void **state)
+{
+	static const struct {
+		unsigned flags;
+		bool stream;
+		enum cxms_traffic_how how;
+	} rows[] = {
+		{0, false, CXMS_TRAFFIC_COUNTED},
+		{0, true, CXMS_TRAFFIC_STREAM},
+		{CXMS_SITE_CARRIED, false, CXMS_TRAFFIC_CARRIED},
+	};
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
+		struct cxms_result *r =
+			replay(record(CXMS_SITE_LOAD, rows[i].flags, rows[i].stream, 20));
+		const struct cxms_site_result *s = &r->basis.site[0];
+		assert_int_equal(r->basis.n_site, 1);
+		assert_int_equal(s->how, rows[i].how);
+		assert_string_equal(s->counter, "%rdx+8");
+		assert_true(fabs(s->turns_per_s / 5e7 - 1) < 0.001);
+		assert_true(s->turn_pairs > N - 10);
+		assert_true(s->lines_lo <= s->lines && s->lines <= s->lines_hi);
+		cxms_result_free(r);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lines_read_and_written),
+		cmocka_unit_test(test_an_instruction_tells_how_it_is_known),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
