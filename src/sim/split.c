@@ -180,13 +180,18 @@ static struct judged judge(const struct cxms_stage *s, const struct cxms_placeme
 			       .model = (r.hi - r.lo) / 2};
 }
 
+static void phases_fini(struct cxms_world_phase *phase, size_t n)
+{
+	for (size_t i = 0; phase && i < n; i++)
+		free((double *)(uintptr_t)phase[i].miss);
+	free(phase);
+}
+
 static void part_fini(struct part *p, int half)
 {
-	for (size_t i = 0; i < p->n_phase[half]; i++) {
-		free((double *)(uintptr_t)p->phase[half][i].miss);
+	for (size_t i = 0; i < p->n_phase[half]; i++)
 		cxms_loads_put(p->stage->loads, p->phase[half][i].load);
-	}
-	free(p->phase[half]);
+	phases_fini(p->phase[half], p->n_phase[half]);
 	cxms_phases_fini(&p->change[half]);
 	cxms_placement_fini(&p->place[half]);
 }
@@ -238,19 +243,6 @@ static int place(struct part *p, const struct cxms_policy_ops *policy, double as
 				      known_scale(s), &p->place[half], &p->change[half], err);
 }
 
-static int get_phase(const struct cxms_stage *s, const uint32_t *place_of_page, size_t n_place,
-		     enum cxms_half judged, struct cxms_world_phase *out, struct cxms_err *err)
-{
-	const struct cxms_fabric *f = s->fabric;
-	int rc = get_load(s, place_of_page, n_place, judged, &out->load, err);
-	if (rc || f->n_shown == f->n_host_target)
-		return rc;
-	double *miss = calloc(f->n_host_target, sizeof(*miss));
-	out->miss = miss;
-	return miss ? cxms_misses_of(f, s->view, place_of_page, miss, err)
-		    : cxms_fail(err, ENOMEM, "out of memory for the simulation");
-}
-
 /* Demand of the placement, or of each phase of it. */
 static int get_loads(struct part *p, enum cxms_half judged, int half, struct cxms_err *err)
 {
@@ -262,15 +254,58 @@ static int get_loads(struct part *p, enum cxms_half judged, int half, struct cxm
 		return cxms_fail(err, ENOMEM, "out of memory for the simulation");
 	p->n_phase[half] = c->n == 0;
 	if (c->n == 0)
-		rc = get_phase(p->stage, at->place_of_page, at->n_place, judged, p->phase[half],
-			       err);
+		rc = get_load(p->stage, at->place_of_page, at->n_place, judged,
+			      &p->phase[half]->load, err);
 	for (size_t i = 0; i < c->n && !rc; i++) {
 		struct cxms_world_phase *to = &p->phase[half][p->n_phase[half]++];
 		*to = (struct cxms_world_phase){.at_ns = c->at[i].at_ns,
 						.move_ns = c->at[i].move_ns};
-		rc = get_phase(p->stage, c->at[i].place_of_page, c->at[i].n_place, judged, to, err);
+		rc = get_load(p->stage, c->at[i].place_of_page, c->at[i].n_place, judged, &to->load,
+			      err);
 	}
 	return rc;
+}
+
+/* Where the pages lie at a time of the run. */
+static const uint32_t *placed_at(const struct part *p, int half, double at_ns)
+{
+	const struct cxms_phases *c = &p->change[half];
+	size_t i = 0;
+	while (i + 1 < c->n && c->at[i + 1].at_ns <= at_ns)
+		i++;
+	return c->n ? c->at[i].place_of_page : p->place[half].place_of_page;
+}
+
+static struct cxms_misses_host user_of(const struct part *p, int half, double at_ns)
+{
+	return (struct cxms_misses_host){.view = p->stage->view,
+					 .place_of_page = placed_at(p, half, at_ns),
+					 .time_ns = (double)p->stage->rec->duration_ns};
+}
+
+/* What @self of @n programs misses in the page buffers, in each phase of its own. */
+static int set_misses(const struct part *part, size_t n, size_t self, int half,
+		      struct cxms_world_phase *phase, struct cxms_err *err)
+{
+	const struct cxms_fabric *f = part->stage->fabric;
+	struct cxms_misses_host *user = calloc(n, sizeof(*user));
+	int rc = user ? 0 : cxms_fail(err, ENOMEM, "out of memory for the simulation");
+	for (size_t i = 0; i < part[self].n_phase[half] && !rc; i++) {
+		double *miss = calloc(f->n_host_target, sizeof(*miss));
+		phase[i].miss = miss;
+		for (size_t k = 0; k < n; k++)
+			user[k] = user_of(&part[k], half, phase[i].at_ns);
+		rc = miss ? cxms_misses_of(f, user, n, self, miss, err)
+			  : cxms_fail(err, ENOMEM, "out of memory for the simulation");
+	}
+	free(user);
+	return rc;
+}
+
+static bool has_buffers(const struct row *r)
+{
+	const struct cxms_fabric *f = r->part[0].stage->fabric;
+	return f->n_shown < f->n_host_target;
 }
 
 static bool is_local(const struct part *p, int half)
@@ -341,9 +376,12 @@ static int run_together(struct row *r, enum cxms_half judged, int half, struct c
 {
 	struct group g;
 	int rc = group_init(&g, r->n) ? cxms_fail(err, ENOMEM, "out of memory") : 0;
+	for (size_t k = 0; k < r->n && !rc; k++)
+		rc = get_loads(&r->part[k], judged, half, err);
 	for (size_t k = 0; k < r->n && !rc; k++) {
 		struct part *p = &r->part[k];
-		rc = get_loads(p, judged, half, err);
+		if (has_buffers(r))
+			rc = set_misses(r->part, r->n, k, half, p->phase[half], err);
 		struct cxms_world_in in = world_of(p->stage, p->phase[half], p->n_phase[half]);
 		if (!rc && is_local(p, half)) {
 			rc = copy_base(r, k, &in, judged, half, err);
@@ -364,14 +402,33 @@ static int run_together(struct row *r, enum cxms_half judged, int half, struct c
 	return rc;
 }
 
+/* Phases of the same placement with the page buffers to itself. */
+static int own_phases(const struct row *r, const struct part *p, int half,
+		      struct cxms_world_phase **out, struct cxms_err *err)
+{
+	size_t n = p->n_phase[half];
+	struct cxms_world_phase *own = calloc(n, sizeof(*own));
+	*out = own;
+	if (!own)
+		return cxms_fail(err, ENOMEM, "out of memory for the simulation");
+	memcpy(own, p->phase[half], n * sizeof(*own));
+	for (size_t i = 0; i < n; i++)
+		own[i].miss = NULL;
+	return has_buffers(r) ? set_misses(p, 1, 0, half, own, err) : 0;
+}
+
 /* The same placement without the others. */
 static int run_alone(struct row *r, struct part *p, int half, const struct cxms_world *base,
 		     struct cxms_err *err)
 {
 	struct cxms_world alone;
+	struct cxms_world_phase *own;
 	int mode = (int)p->stage->cfg->blocked;
 	size_t k = (size_t)(p - r->part);
-	int rc = run_world(p->stage, p->phase[half], p->n_phase[half], &alone, err);
+	int rc = own_phases(r, p, half, &own, err);
+	if (!rc)
+		rc = run_world(p->stage, own, p->n_phase[half], &alone, err);
+	phases_fini(own, p->n_phase[half]);
 	if (rc)
 		return rc;
 	double time_ns = alone.time_ns[CXMS_SPAN_MID][mode];
