@@ -15,6 +15,8 @@
 /* Two-sided 90 % of a normal distribution; one-sided 90 % of no event seen of a Poisson count. */
 #define Z90	     1.645
 #define POISSON_NONE 2.303
+/* Rounding of a mean latency. */
+#define NO_RELIEF 1e-9
 
 void cxms_stage_init(struct cxms_stage *out)
 {
@@ -135,22 +137,41 @@ static double latency_of(const struct cxms_fabric *f, const struct cxms_world *w
 	return sum / (double)r->n_target;
 }
 
+/* Mean of what a page's place adds to the local latency, over the phases of the run. */
+static double extra_of(const struct part *p, int half, const struct cxms_world *w, size_t page)
+{
+	const struct cxms_phases *c = &p->change[half];
+	const struct cxms_fabric *f = p->stage->fabric;
+	double sum = 0, time = 0;
+	for (size_t i = 0; i < c->n; i++) {
+		uint32_t at = c->at[i].place_of_page[page];
+		sum += at ? w->phase_ns[i] * (latency_of(f, w, at) - w->target[0].latency_ps) : 0;
+		time += w->phase_ns[i];
+	}
+	if (time > 0)
+		return sum / time;
+	uint32_t at = p->place[half].place_of_page[page];
+	return at ? latency_of(f, w, at) - w->target[0].latency_ps : 0;
+}
+
 /*
  * Sampling error of the excess, relative: samples are Poisson counts, each adds its own extra time
  * x, so the variance of the sum is the sum of x^2. Only samples of the judged half count.
+ * *@gains: some place is faster than local memory.
  */
-static double sampling_error(const struct cxms_stage *s, const struct cxms_placement *p,
-			     const struct cxms_world *w, enum cxms_half judged)
+static double sampling_error(const struct part *p, int half, const struct cxms_world *w,
+			     enum cxms_half judged, bool *gains)
 {
+	const struct cxms_view *v = p->stage->view;
 	double sum = 0, square = 0;
-	for (int h = 0; h < 2; h++) {
-		if (judged != CXMS_HALF_ALL && (judged == CXMS_HALF_B) != h)
-			continue;
-		for (size_t i = 0; i < s->view->n_page; i++) {
-			uint32_t at = p->place_of_page[i];
-			double extra = latency_of(s->fabric, w, at) - w->target[0].latency_ps;
-			sum += at ? s->view->heat[h][i] * extra : 0;
-			square += at ? s->view->square[h][i] * extra * extra : 0;
+	for (size_t i = 0; i < v->n_page; i++) {
+		double extra = extra_of(p, half, w, i);
+		*gains = *gains || extra < 0;
+		for (int h = 0; h < 2; h++) {
+			if (judged != CXMS_HALF_ALL && (judged == CXMS_HALF_B) != h)
+				continue;
+			sum += v->heat[h][i] * extra;
+			square += v->square[h][i] * extra * extra;
 		}
 	}
 	return fabs(sum) > 0 ? sqrt(square) / fabs(sum) : 0;
@@ -169,12 +190,22 @@ static double unseen_half_width(const struct cxms_stage *s, const struct cxms_pl
 	return POISSON_NONE * steepest / (double)s->rec->n_sample;
 }
 
+/*
+ * Both errors together. Where nothing is faster than with everything local, in the model and in any
+ * place, chance does not make it so: counts of samples are never less than none.
+ */
+static double lower_end(struct slow r, double sampling, bool gains)
+{
+	double lo = fmax(0, r.mid - hypot(r.mid - r.lo, sampling));
+	return gains || r.lo < 1 ? lo : fmax(lo, 1);
+}
+
 static struct judged judge(const struct cxms_stage *s, const struct cxms_placement *p,
-			   const struct cxms_world *w, double error, struct slow r)
+			   const struct cxms_world *w, double error, bool gains, struct slow r)
 {
 	double sampling = hypot(Z90 * error * (r.mid - 1), unseen_half_width(s, p, w));
 	return (struct judged){.mid = r.mid,
-			       .lo = fmax(0, r.mid - hypot(r.mid - r.lo, sampling)),
+			       .lo = lower_end(r, sampling, gains),
 			       .hi = r.mid + hypot(r.hi - r.mid, sampling),
 			       .sampling = sampling,
 			       .model = (r.hi - r.lo) / 2};
@@ -456,9 +487,11 @@ static int run_half(struct row *r, const struct cxms_policy_ops *policy, double 
 		struct part *p = &r->part[k];
 		base = &p->stage->base[judged];
 		*(half ? &p->other : &p->slow) = slowdown_of(p->stage, &r->world[half][k], base);
-		double error =
-			sampling_error(p->stage, &p->place[half], &r->world[half][k], judged);
+		double error = sampling_error(p, half, &r->world[half][k], judged, &p->gains);
 		p->error = half ? hypot(p->error, error) / 2 : error;
+		/* relief of local memory helps what stays there */
+		p->gains = p->gains || r->world[half][k].target[0].latency_ps <
+					       base->target[0].latency_ps * (1 - NO_RELIEF);
 		cxms_check_join(&base->check, &r->check);
 		if (r->n > 1)
 			rc = run_alone(r, p, half, base, err);
@@ -485,7 +518,8 @@ static int judge_parts(struct row *r, enum cxms_half first, struct cxms_err *err
 			rc = cxms_stage_base(p->stage, CXMS_HALF_ALL, &p->whole, err);
 		if (rc)
 			break;
-		p->judged = judge(p->stage, &p->place[0], &r->world[0][k], p->error, p->slow);
+		p->judged =
+			judge(p->stage, &p->place[0], &r->world[0][k], p->error, p->gains, p->slow);
 		p->time_ns = p->slow.mid * p->whole->time_ns[CXMS_SPAN_MID][p->stage->cfg->blocked];
 	}
 	return rc;

@@ -89,6 +89,8 @@ static const struct cxms_topo_curve *load_curve(struct topo_build *b, const stru
 	int rc = topo_data_read(path, CURVE_MAX_BYTES, &data, &err);
 	if (rc == 0)
 		rc = topo_curve_parse(b->own, shown, path, data.data, data.len, &c, &err);
+	if (rc == 0)
+		topo_note_data(b, &data);
 	cxms_buf_fini(&data);
 	if (rc == 0 && cxms_array_grow(&list, &b->own->cap_curve, b->own->n_curve + 1,
 				       sizeof(*b->own->curve)) < 0)

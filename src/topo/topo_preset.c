@@ -127,6 +127,7 @@ const struct topo_preset *topo_preset_get(struct topo_build *b, const struct cxm
 		free(p);
 		return NULL;
 	}
+	topo_note_data(b, &p->text);
 	return b->preset[b->n_preset++] = p;
 }
 

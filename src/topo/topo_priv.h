@@ -131,6 +131,10 @@ struct topo_build {
 	size_t n_preset, cap_preset;
 };
 
+/* topo_build.c */
+/** a data file that the topology draws on: its sha256 becomes that of both */
+void topo_note_data(struct topo_build *b, const struct cxms_buf *data);
+
 /* topo_read.c: storage and values */
 void *topo_alloc(struct topo_owner *own, size_t n, size_t size); /* zeroed; NULL sets failed */
 const char *topo_printf(struct topo_owner *own, const char *fmt, ...)
@@ -176,6 +180,9 @@ struct topo_memory_at {
 /** `model` and `tail` of a memdev or of local DRAM: @map into @m */
 void topo_read_memory(struct topo_build *b, const struct cxms_cfg_node *map,
 		      const struct topo_memory_at *at, struct cxms_memory *m);
+/** a `queue` has a bandwidth that its channels share; after the bandwidth is known */
+void topo_check_queue(struct topo_build *b, const struct cxms_cfg_node *map,
+		      const struct cxms_memory *m, const struct cxms_bw *bw);
 /**
  * topo_bank_bandwidth() - rates of the `bank` model: its peak as @bw when the file states none,
  * else an error where the file states more than its channels pass

@@ -134,6 +134,8 @@ static struct dev any_dev(struct cxms_rng *rng, bool memdev, int upstream)
 	if (memdev) {
 		d.model = (unsigned)cxms_rng_below(rng, 3);
 		d.channels = 1u << cxms_rng_below(rng, 4);
+		if (d.model == 2 && !d.total) /* its channels have a rate to share */
+			d.total = between(rng, 300, 60000);
 		d.turnaround_ns = (unsigned)cxms_rng_below(rng, 20);
 	}
 	return d;
@@ -251,7 +253,7 @@ static struct net wider(struct cxms_rng *rng, const struct net *n)
 	else if (d->gen && d->gen < 7 && chance(rng, 0.4))
 		d->gen++;
 	else
-		*r = chance(rng, 0.2) ? 0 : *r + (*r ? between(rng, 1, 50000) : 0);
+		*r = chance(rng, 0.2) && d->model != 2 ? 0 : *r + (*r ? between(rng, 1, 50000) : 0);
 	return s;
 }
 

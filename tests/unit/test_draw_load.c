@@ -20,7 +20,8 @@ static const char yaml[] =
 	"schema: 1\nname: pool\nhost: {preset: spr, bridge: {bandwidth: 200GB/s}}\ndevices:\n"
 	"  sw: {type: switch, upstream: host, link: {gen: 5, width: 16}, bandwidth: 60GB/s}\n"
 	"  m0: {preset: cxl-a, upstream: sw}\n"
-	"  m1: {type: memdev, upstream: sw, latency: 250ns, capacity: 3GiB, model: {type: queue, "
+	"  m1: {type: memdev, upstream: sw, latency: 250ns, capacity: 3GiB, bandwidth: 30GB/s, "
+	"model: {type: queue, "
 	"channels: 4}, logical: [{host: x, capacity: 1GiB}, {host: y, capacity: 2GiB}]}\n"
 	"regions: [{name: wide, targets: [m0, m1], granularity: 256B}]\n";
 
@@ -187,7 +188,7 @@ static void test_pictures_tell_models_presets_and_regions(void **state)
 		"ns\n"
 		"      |       preset cxl-a\n"
 		"      |       region wide, way 1 of 2, every 256 B\n"
-		"      `- m1: memdev, 3.00 GiB, 250 ns, no link stated, bandwidth unlimited; idle "
+		"      `- m1: memdev, 3.00 GiB, 250 ns, no link stated, 30.0 GB/s total; idle "
 		"340 ns\n"
 		"              model queue, 4 channels\n"
 		"              for x 1.00 GiB, y 2.00 GiB\n"
