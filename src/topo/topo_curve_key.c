@@ -55,11 +55,13 @@ static void fail_unknown(struct topo_build *b, const struct cxms_cfg_node *n, co
 static const char *find_curve(struct topo_build *b, const struct cxms_cfg_node *n, const char *name,
 			      const char **shown)
 {
+	char room[PATH_MAX];
 	const char *path = beside(b, name, is_path(name) ? "" : CURVE_SUFFIX);
 	*shown = path;
 	if (!path || is_path(name) || topo_is_file(path))
 		return path;
-	path = topo_printf(b->own, "%s/" CURVE_FOLDER "/%s" CURVE_SUFFIX, topo_data_dir(), name);
+	path = topo_printf(b->own, "%s/" CURVE_FOLDER "/%s" CURVE_SUFFIX, topo_data_dir(room),
+			   name);
 	*shown = name;
 	if (path && topo_is_file(path))
 		return path;

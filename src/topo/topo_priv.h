@@ -3,6 +3,7 @@
 #ifndef CXMS_TOPO_TOPO_PRIV_H
 #define CXMS_TOPO_TOPO_PRIV_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -205,8 +206,9 @@ struct topo_names {
 	char **name; /* sorted */
 	size_t n, cap;
 };
-/** $CXMS_DATA_DIR, else where the program was built or installed */
-const char *topo_data_dir(void);
+/** $CXMS_DATA_DIR, else ../share/cxlmemsim from where the program stands, else that of the source
+ * it was built from; @room may hold it */
+const char *topo_data_dir(char room[PATH_MAX]);
 bool topo_is_file(const char *path);
 /** a regular file of at most @max bytes; 0 or -errno */
 int topo_data_read(const char *path, size_t max, struct cxms_buf *out, struct cxms_err *err);
