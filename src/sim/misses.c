@@ -78,37 +78,74 @@ static double rate_of(const struct spread *s, double count)
 	return (count + k) / (1 + k / s->mean);
 }
 
-static double misses_on(const struct cxms_fabric *f, const struct cxms_view *v,
-			const uint32_t *place, const struct cxms_fabric_target *miss,
-			struct cxms_paged_class *room)
+/* Pages of one host on the target by the expected rate of each, a second of its time. */
+static size_t add_classes(const struct cxms_fabric *f, const struct cxms_misses_host *h,
+			  const struct cxms_fabric_target *miss, struct cxms_paged_class *out)
 {
-	double weight = mean_weight(v), hit;
-	struct spread s = spread_of(f, v, place, miss->miss_of, weight);
+	const struct cxms_view *v = h->view;
+	double weight = mean_weight(v), per_s = h->time_ns > 0 ? weight / h->time_ns : 0;
+	struct spread s = spread_of(f, v, h->place_of_page, miss->miss_of, weight);
 	size_t n = 0;
 	for (size_t i = 0; i < v->n_page; i++) {
-		double share = share_on(f, place[i], miss->miss_of);
+		double share = share_on(f, h->place_of_page[i], miss->miss_of);
 		/* the buffer's pages may be smaller than the page, or larger */
 		double pages = share * (double)v->page[0][i].bytes / miss->page_bytes;
 		if (share > 0)
-			room[n++] = (struct cxms_paged_class){
-				.rate = share * rate_of(&s, count_of(v, i, weight)) / pages,
+			out[n++] = (struct cxms_paged_class){
+				.rate = per_s * share * rate_of(&s, count_of(v, i, weight)) / pages,
 				.pages = pages};
 	}
-	hit = cxms_paged_hit_ratio(room, n,
-				   miss->buffer_bytes / miss->page_bytes / (double)f->n_host, NULL);
-	return fmin(1, fmax(0, 1 - hit));
+	return n;
 }
 
-int cxms_misses_of(const struct cxms_fabric *f, const struct cxms_view *view,
-		   const uint32_t *place_of_page, double *out, struct cxms_err *err)
+/* Classes of all hosts; those of the one asked about begin at first. */
+struct buffer {
+	struct cxms_paged_class *class;
+	double *hit;
+	size_t n, first, n_own;
+};
+
+static double own_misses(const struct buffer *b)
 {
-	struct cxms_paged_class *room = calloc(view->n_page + 1, sizeof(*room));
-	if (!room)
-		return cxms_fail(err, ENOMEM, "out of memory for %zu pages", view->n_page);
-	for (size_t t = 0; t < f->n_host_target; t++)
+	double asked = 0, found = 0;
+	for (size_t i = b->first; i < b->first + b->n_own; i++) {
+		asked += b->class[i].rate * b->class[i].pages;
+		found += b->class[i].rate * b->class[i].pages * b->hit[i];
+	}
+	return asked > 0 ? fmin(1, fmax(0, 1 - found / asked)) : 0;
+}
+
+static double misses_on(const struct cxms_fabric *f, const struct cxms_misses_host *host, size_t n,
+			size_t self, const struct cxms_fabric_target *miss, struct buffer *b)
+{
+	b->n = 0;
+	for (size_t k = 0; k < n; k++) {
+		size_t own = add_classes(f, &host[k], miss, b->class + b->n);
+		if (k == self) {
+			b->first = b->n;
+			b->n_own = own;
+		}
+		b->n += own;
+	}
+	(void)cxms_paged_hit_ratio(b->class, b->n, miss->buffer_bytes / miss->page_bytes, b->hit);
+	return own_misses(b);
+}
+
+int cxms_misses_of(const struct cxms_fabric *f, const struct cxms_misses_host *host, size_t n,
+		   size_t self, double *out, struct cxms_err *err)
+{
+	size_t n_page = 0;
+	for (size_t k = 0; k < n; k++)
+		n_page += host[k].view->n_page;
+	struct buffer b = {.class = calloc(n_page + 1, sizeof(*b.class)),
+			   .hit = calloc(n_page + 1, sizeof(*b.hit))};
+	int rc = b.class && b.hit ? 0
+				  : cxms_fail(err, ENOMEM, "out of memory for %zu pages", n_page);
+	for (size_t t = 0; t < f->n_host_target && !rc; t++)
 		out[t] = 0;
-	for (size_t t = f->n_shown; t < f->n_host_target; t++)
-		out[f->target[t].miss_of] = misses_on(f, view, place_of_page, &f->target[t], room);
-	free(room);
-	return 0;
+	for (size_t t = f->n_shown; t < f->n_host_target && !rc; t++)
+		out[f->target[t].miss_of] = misses_on(f, host, n, self, &f->target[t], &b);
+	free(b.class);
+	free(b.hit);
+	return rc;
 }

@@ -15,6 +15,8 @@
 /* Two-sided 90 % of a normal distribution; one-sided 90 % of no event seen of a Poisson count. */
 #define Z90	     1.645
 #define POISSON_NONE 2.303
+/* Rounding of a mean latency. */
+#define NO_RELIEF 1e-9
 
 void cxms_stage_init(struct cxms_stage *out)
 {
@@ -135,22 +137,41 @@ static double latency_of(const struct cxms_fabric *f, const struct cxms_world *w
 	return sum / (double)r->n_target;
 }
 
+/* Mean of what a page's place adds to the local latency, over the phases of the run. */
+static double extra_of(const struct part *p, int half, const struct cxms_world *w, size_t page)
+{
+	const struct cxms_phases *c = &p->change[half];
+	const struct cxms_fabric *f = p->stage->fabric;
+	double sum = 0, time = 0;
+	for (size_t i = 0; i < c->n; i++) {
+		uint32_t at = c->at[i].place_of_page[page];
+		sum += at ? w->phase_ns[i] * (latency_of(f, w, at) - w->target[0].latency_ps) : 0;
+		time += w->phase_ns[i];
+	}
+	if (time > 0)
+		return sum / time;
+	uint32_t at = p->place[half].place_of_page[page];
+	return at ? latency_of(f, w, at) - w->target[0].latency_ps : 0;
+}
+
 /*
  * Sampling error of the excess, relative: samples are Poisson counts, each adds its own extra time
  * x, so the variance of the sum is the sum of x^2. Only samples of the judged half count.
+ * *@gains: some place is faster than local memory.
  */
-static double sampling_error(const struct cxms_stage *s, const struct cxms_placement *p,
-			     const struct cxms_world *w, enum cxms_half judged)
+static double sampling_error(const struct part *p, int half, const struct cxms_world *w,
+			     enum cxms_half judged, bool *gains)
 {
+	const struct cxms_view *v = p->stage->view;
 	double sum = 0, square = 0;
-	for (int h = 0; h < 2; h++) {
-		if (judged != CXMS_HALF_ALL && (judged == CXMS_HALF_B) != h)
-			continue;
-		for (size_t i = 0; i < s->view->n_page; i++) {
-			uint32_t at = p->place_of_page[i];
-			double extra = latency_of(s->fabric, w, at) - w->target[0].latency_ps;
-			sum += at ? s->view->heat[h][i] * extra : 0;
-			square += at ? s->view->square[h][i] * extra * extra : 0;
+	for (size_t i = 0; i < v->n_page; i++) {
+		double extra = extra_of(p, half, w, i);
+		*gains = *gains || extra < 0;
+		for (int h = 0; h < 2; h++) {
+			if (judged != CXMS_HALF_ALL && (judged == CXMS_HALF_B) != h)
+				continue;
+			sum += v->heat[h][i] * extra;
+			square += v->square[h][i] * extra * extra;
 		}
 	}
 	return fabs(sum) > 0 ? sqrt(square) / fabs(sum) : 0;
@@ -169,24 +190,39 @@ static double unseen_half_width(const struct cxms_stage *s, const struct cxms_pl
 	return POISSON_NONE * steepest / (double)s->rec->n_sample;
 }
 
+/*
+ * Both errors together. Where nothing is faster than with everything local, in the model and in any
+ * place, chance does not make it so: counts of samples are never less than none.
+ */
+static double lower_end(struct slow r, double sampling, bool gains)
+{
+	double lo = fmax(0, r.mid - hypot(r.mid - r.lo, sampling));
+	return gains || r.lo < 1 ? lo : fmax(lo, 1);
+}
+
 static struct judged judge(const struct cxms_stage *s, const struct cxms_placement *p,
-			   const struct cxms_world *w, double error, struct slow r)
+			   const struct cxms_world *w, double error, bool gains, struct slow r)
 {
 	double sampling = hypot(Z90 * error * (r.mid - 1), unseen_half_width(s, p, w));
 	return (struct judged){.mid = r.mid,
-			       .lo = fmax(0, r.mid - hypot(r.mid - r.lo, sampling)),
+			       .lo = lower_end(r, sampling, gains),
 			       .hi = r.mid + hypot(r.hi - r.mid, sampling),
 			       .sampling = sampling,
 			       .model = (r.hi - r.lo) / 2};
 }
 
+static void phases_fini(struct cxms_world_phase *phase, size_t n)
+{
+	for (size_t i = 0; phase && i < n; i++)
+		free((double *)(uintptr_t)phase[i].miss);
+	free(phase);
+}
+
 static void part_fini(struct part *p, int half)
 {
-	for (size_t i = 0; i < p->n_phase[half]; i++) {
-		free((double *)(uintptr_t)p->phase[half][i].miss);
+	for (size_t i = 0; i < p->n_phase[half]; i++)
 		cxms_loads_put(p->stage->loads, p->phase[half][i].load);
-	}
-	free(p->phase[half]);
+	phases_fini(p->phase[half], p->n_phase[half]);
 	cxms_phases_fini(&p->change[half]);
 	cxms_placement_fini(&p->place[half]);
 }
@@ -238,19 +274,6 @@ static int place(struct part *p, const struct cxms_policy_ops *policy, double as
 				      known_scale(s), &p->place[half], &p->change[half], err);
 }
 
-static int get_phase(const struct cxms_stage *s, const uint32_t *place_of_page, size_t n_place,
-		     enum cxms_half judged, struct cxms_world_phase *out, struct cxms_err *err)
-{
-	const struct cxms_fabric *f = s->fabric;
-	int rc = get_load(s, place_of_page, n_place, judged, &out->load, err);
-	if (rc || f->n_shown == f->n_host_target)
-		return rc;
-	double *miss = calloc(f->n_host_target, sizeof(*miss));
-	out->miss = miss;
-	return miss ? cxms_misses_of(f, s->view, place_of_page, miss, err)
-		    : cxms_fail(err, ENOMEM, "out of memory for the simulation");
-}
-
 /* Demand of the placement, or of each phase of it. */
 static int get_loads(struct part *p, enum cxms_half judged, int half, struct cxms_err *err)
 {
@@ -262,15 +285,58 @@ static int get_loads(struct part *p, enum cxms_half judged, int half, struct cxm
 		return cxms_fail(err, ENOMEM, "out of memory for the simulation");
 	p->n_phase[half] = c->n == 0;
 	if (c->n == 0)
-		rc = get_phase(p->stage, at->place_of_page, at->n_place, judged, p->phase[half],
-			       err);
+		rc = get_load(p->stage, at->place_of_page, at->n_place, judged,
+			      &p->phase[half]->load, err);
 	for (size_t i = 0; i < c->n && !rc; i++) {
 		struct cxms_world_phase *to = &p->phase[half][p->n_phase[half]++];
 		*to = (struct cxms_world_phase){.at_ns = c->at[i].at_ns,
 						.move_ns = c->at[i].move_ns};
-		rc = get_phase(p->stage, c->at[i].place_of_page, c->at[i].n_place, judged, to, err);
+		rc = get_load(p->stage, c->at[i].place_of_page, c->at[i].n_place, judged, &to->load,
+			      err);
 	}
 	return rc;
+}
+
+/* Where the pages lie at a time of the run. */
+static const uint32_t *placed_at(const struct part *p, int half, double at_ns)
+{
+	const struct cxms_phases *c = &p->change[half];
+	size_t i = 0;
+	while (i + 1 < c->n && c->at[i + 1].at_ns <= at_ns)
+		i++;
+	return c->n ? c->at[i].place_of_page : p->place[half].place_of_page;
+}
+
+static struct cxms_misses_host user_of(const struct part *p, int half, double at_ns)
+{
+	return (struct cxms_misses_host){.view = p->stage->view,
+					 .place_of_page = placed_at(p, half, at_ns),
+					 .time_ns = (double)p->stage->rec->duration_ns};
+}
+
+/* What @self of @n programs misses in the page buffers, in each phase of its own. */
+static int set_misses(const struct part *part, size_t n, size_t self, int half,
+		      struct cxms_world_phase *phase, struct cxms_err *err)
+{
+	const struct cxms_fabric *f = part->stage->fabric;
+	struct cxms_misses_host *user = calloc(n, sizeof(*user));
+	int rc = user ? 0 : cxms_fail(err, ENOMEM, "out of memory for the simulation");
+	for (size_t i = 0; i < part[self].n_phase[half] && !rc; i++) {
+		double *miss = calloc(f->n_host_target, sizeof(*miss));
+		phase[i].miss = miss;
+		for (size_t k = 0; k < n; k++)
+			user[k] = user_of(&part[k], half, phase[i].at_ns);
+		rc = miss ? cxms_misses_of(f, user, n, self, miss, err)
+			  : cxms_fail(err, ENOMEM, "out of memory for the simulation");
+	}
+	free(user);
+	return rc;
+}
+
+static bool has_buffers(const struct row *r)
+{
+	const struct cxms_fabric *f = r->part[0].stage->fabric;
+	return f->n_shown < f->n_host_target;
 }
 
 static bool is_local(const struct part *p, int half)
@@ -341,9 +407,12 @@ static int run_together(struct row *r, enum cxms_half judged, int half, struct c
 {
 	struct group g;
 	int rc = group_init(&g, r->n) ? cxms_fail(err, ENOMEM, "out of memory") : 0;
+	for (size_t k = 0; k < r->n && !rc; k++)
+		rc = get_loads(&r->part[k], judged, half, err);
 	for (size_t k = 0; k < r->n && !rc; k++) {
 		struct part *p = &r->part[k];
-		rc = get_loads(p, judged, half, err);
+		if (has_buffers(r))
+			rc = set_misses(r->part, r->n, k, half, p->phase[half], err);
 		struct cxms_world_in in = world_of(p->stage, p->phase[half], p->n_phase[half]);
 		if (!rc && is_local(p, half)) {
 			rc = copy_base(r, k, &in, judged, half, err);
@@ -364,14 +433,33 @@ static int run_together(struct row *r, enum cxms_half judged, int half, struct c
 	return rc;
 }
 
+/* Phases of the same placement with the page buffers to itself. */
+static int own_phases(const struct row *r, const struct part *p, int half,
+		      struct cxms_world_phase **out, struct cxms_err *err)
+{
+	size_t n = p->n_phase[half];
+	struct cxms_world_phase *own = calloc(n, sizeof(*own));
+	*out = own;
+	if (!own)
+		return cxms_fail(err, ENOMEM, "out of memory for the simulation");
+	memcpy(own, p->phase[half], n * sizeof(*own));
+	for (size_t i = 0; i < n; i++)
+		own[i].miss = NULL;
+	return has_buffers(r) ? set_misses(p, 1, 0, half, own, err) : 0;
+}
+
 /* The same placement without the others. */
 static int run_alone(struct row *r, struct part *p, int half, const struct cxms_world *base,
 		     struct cxms_err *err)
 {
 	struct cxms_world alone;
+	struct cxms_world_phase *own;
 	int mode = (int)p->stage->cfg->blocked;
 	size_t k = (size_t)(p - r->part);
-	int rc = run_world(p->stage, p->phase[half], p->n_phase[half], &alone, err);
+	int rc = own_phases(r, p, half, &own, err);
+	if (!rc)
+		rc = run_world(p->stage, own, p->n_phase[half], &alone, err);
+	phases_fini(own, p->n_phase[half]);
 	if (rc)
 		return rc;
 	double time_ns = alone.time_ns[CXMS_SPAN_MID][mode];
@@ -399,9 +487,11 @@ static int run_half(struct row *r, const struct cxms_policy_ops *policy, double 
 		struct part *p = &r->part[k];
 		base = &p->stage->base[judged];
 		*(half ? &p->other : &p->slow) = slowdown_of(p->stage, &r->world[half][k], base);
-		double error =
-			sampling_error(p->stage, &p->place[half], &r->world[half][k], judged);
+		double error = sampling_error(p, half, &r->world[half][k], judged, &p->gains);
 		p->error = half ? hypot(p->error, error) / 2 : error;
+		/* relief of local memory helps what stays there */
+		p->gains = p->gains || r->world[half][k].target[0].latency_ps <
+					       base->target[0].latency_ps * (1 - NO_RELIEF);
 		cxms_check_join(&base->check, &r->check);
 		if (r->n > 1)
 			rc = run_alone(r, p, half, base, err);
@@ -428,7 +518,8 @@ static int judge_parts(struct row *r, enum cxms_half first, struct cxms_err *err
 			rc = cxms_stage_base(p->stage, CXMS_HALF_ALL, &p->whole, err);
 		if (rc)
 			break;
-		p->judged = judge(p->stage, &p->place[0], &r->world[0][k], p->error, p->slow);
+		p->judged =
+			judge(p->stage, &p->place[0], &r->world[0][k], p->error, p->gains, p->slow);
 		p->time_ns = p->slow.mid * p->whole->time_ns[CXMS_SPAN_MID][p->stage->cfg->blocked];
 	}
 	return rc;

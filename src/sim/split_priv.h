@@ -2,6 +2,8 @@
 #ifndef CXMS_SIM_SPLIT_PRIV_H
 #define CXMS_SIM_SPLIT_PRIV_H
 
+#include <stdbool.h>
+
 #include "sim/split.h"
 
 /* Slowdown against all-local, at the middle and at the outermost of the model's ends. */
@@ -23,6 +25,7 @@ struct part {
 	size_t n_phase[2];
 	struct slow slow, other;
 	double error;
+	bool gains;		  /* some place is faster than local memory */
 	double contention, alone; /* sums over the halves */
 	const struct cxms_world *base, *whole;
 	struct judged judged;

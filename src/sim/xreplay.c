@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/pool.h"
 #include "sim/asked.h"
 #include "sim/event_net.h"
 #include "sim/exact_host.h"
@@ -342,8 +343,15 @@ static int read_topology(struct plan *p, const struct cxms_replay_cfg *cfg,
 	return rc;
 }
 
+/* What one topology adds to the result. */
+struct part {
+	struct cxms_split_result *split; /* its first row */
+	struct cxms_exact_result *xr;	 /* of the first topology; else NULL */
+	struct cxms_warnings warnings;
+};
+
 static int fill_topology(const struct plan *p, uint32_t index, const struct cxms_facts *facts,
-			 struct cxms_result *out, struct cxms_err *err)
+			 struct part *out, struct cxms_err *err)
 {
 	double repeat = facts->exact.detail_insns ? (double)facts->exact.period_insns /
 							    (double)facts->exact.detail_insns
@@ -354,10 +362,9 @@ static int fill_topology(const struct plan *p, uint32_t index, const struct cxms
 				 "nothing in the recording was timed; was the region "
 				 "of interest ever entered?");
 	for (size_t i = 0; i < p->n_place && !rc; i++)
-		rc = fill_split(p, i, index, repeat, &out->warnings, &out->split[out->n_split++],
-				err);
-	if (!rc && index == 0)
-		add_counts(p, &out->xr);
+		rc = fill_split(p, i, index, repeat, &out->warnings, &out->split[i], err);
+	if (!rc && out->xr)
+		add_counts(p, out->xr);
 	if (!rc)
 		warn_of_gaps(p, &out->warnings);
 	return rc;
@@ -366,7 +373,7 @@ static int fill_topology(const struct plan *p, uint32_t index, const struct cxms
 /* @early: of this topology, taken; NULL = none. */
 static int run_topology(const struct cxms_replay_cfg *cfg, uint32_t index,
 			struct cxms_trace_reader *reader, struct cxms_xpages *pages, bool threaded,
-			struct plan *early, struct cxms_result *out, struct cxms_err *err)
+			struct plan *early, struct part *out, struct cxms_err *err)
 {
 	const struct cxms_facts *facts = &cxms_trace_reader_head(reader)->facts;
 	struct plan p = {0};
@@ -637,6 +644,83 @@ static int begin_result(const struct cxms_replay_cfg *cfg, const struct cxms_tra
 	return rc;
 }
 
+/* All topologies of a replay: each is a pass of its own. */
+struct passes {
+	const struct cxms_replay_cfg *cfg;
+	struct cxms_trace_reader *reader;
+	struct cxms_xpages *pages;
+	bool threaded;
+	struct plan *early; /* [topology], NULL: none */
+	struct cxms_result *out;
+	size_t *first;		      /* [topology] row */
+	struct cxms_warnings **found; /* [topology] owned; NULL: none */
+};
+
+static int passes_init(struct passes *p, struct cxms_err *err)
+{
+	size_t n = p->cfg->n_topo;
+	p->first = calloc(n + 1, sizeof(*p->first));
+	p->found = calloc(n, sizeof(struct cxms_warnings *));
+	if (!p->first || !p->found)
+		return cxms_fail(err, ENOMEM, "out of memory for the topologies");
+	for (size_t i = 0; i < n; i++) {
+		struct cxms_asked a = cxms_asked_of(p->cfg, p->cfg->topo[i]);
+		p->first[i + 1] = p->first[i] + a.n_policy * a.n_split;
+	}
+	p->out->n_split = p->first[n];
+	return 0;
+}
+
+static void passes_fini(struct passes *p)
+{
+	for (size_t i = 0; p->found && i < p->cfg->n_topo; i++)
+		free(p->found[i]);
+	free(p->found);
+	free(p->first);
+}
+
+static int keep_warnings(struct passes *p, size_t index, const struct cxms_warnings *found,
+			 struct cxms_err *err)
+{
+	if (found->n == 0)
+		return 0;
+	p->found[index] = malloc(sizeof(*found));
+	if (!p->found[index])
+		return cxms_fail(err, ENOMEM, "out of memory for the warnings");
+	*p->found[index] = *found;
+	return 0;
+}
+
+/* Threads beside the first read the recording by a reader of their own, and tell nothing. */
+static int run_pass(void *arg, unsigned worker, size_t i, struct cxms_err *err)
+{
+	struct passes *p = arg;
+	struct part part = {.split = p->out->split + p->first[i],
+			    .xr = i == 0 ? &p->out->xr : NULL};
+	struct cxms_replay_cfg cfg = *p->cfg;
+	struct cxms_trace_reader *own = NULL;
+	int rc = worker ? cxms_trace_reader_again(p->reader, &own, err) : 0;
+	if (worker)
+		cfg.log = NULL;
+	if (!rc)
+		rc = run_topology(&cfg, (uint32_t)i, own ? own : p->reader, p->pages, p->threaded,
+				  p->early ? &p->early[i] : NULL, &part, err);
+	cxms_trace_reader_close(own);
+	return rc ? rc : keep_warnings(p, i, &part.warnings, err);
+}
+
+static int run_passes(struct passes *p, struct cxms_err *err)
+{
+	int rc = passes_init(p, err);
+	if (!rc)
+		rc = cxms_pool_run(p->cfg->jobs, p->cfg->n_topo, run_pass, p, err);
+	for (size_t i = 0; i < p->cfg->n_topo && !rc; i++)
+		for (size_t k = 0; p->found[i] && k < p->found[i]->n; k++)
+			cxms_warn_add(&p->out->warnings, &p->found[i]->list[k]);
+	passes_fini(p);
+	return rc;
+}
+
 int cxms_xreplay_run(const struct cxms_replay_cfg *cfg, struct cxms_trace_reader *reader,
 		     struct cxms_result *out, struct cxms_err *err)
 {
@@ -655,9 +739,10 @@ int cxms_xreplay_run(const struct cxms_replay_cfg *cfg, struct cxms_trace_reader
 	} else if (!rc) {
 		rc = read_pages(cfg, reader, pages, &out->xr, &threaded, err);
 	}
-	for (uint32_t i = 0; i < cfg->n_topo && !rc; i++)
-		rc = run_topology(cfg, i, reader, pages, threaded, fits ? &early->plan[i] : NULL,
-				  out, err);
+	struct passes p = {cfg, reader, pages, threaded, fits ? early->plan : NULL,
+			   out, NULL,	NULL};
+	if (!rc)
+		rc = run_passes(&p, err);
 	if (!rc)
 		finish(cfg, reader, pages, out);
 	cxms_xpages_fini(&own);

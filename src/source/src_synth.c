@@ -32,7 +32,7 @@
  */
 #define STREAM_BYTES_PER_NS 5ull
 
-enum { SITE_COMPUTE, SITE_ARRAY, SITE_ARRAY2, N_SITE };
+enum { SITE_COMPUTE, SITE_ARRAY, SITE_ARRAY2 }; /* then the stores to each array */
 enum class_of_sample { IN_KERNEL, ON_ARRAY, ON_ARRAY2, COMPUTING, N_CLASS };
 enum phase { FORKS, MAPS, SITES, FAULTS, AREAS, BODY, EXITS, DONE };
 
@@ -147,6 +147,18 @@ static uint64_t turns_by(const struct synth *y, uint64_t on_cpu_ns)
 	return (uint64_t)(ps / y->p.turn_ps);
 }
 
+static unsigned n_arrays(const struct synth *y)
+{
+	return y->p.array_bytes[1] ? 2 : 1;
+}
+
+/* Spread evenly over the samples of the array, of which made[] counts the one at hand. */
+static bool is_store(const struct synth *y, enum class_of_sample c)
+{
+	double n = (double)y->made[c];
+	return floor(n * y->p.stores) > floor((n - 1) * y->p.stores);
+}
+
 static void make_sample(struct synth *y, uint64_t thread, uint64_t time_ns, struct cxms_event *ev)
 {
 	enum class_of_sample c = y->p.exact ? draw_exact(y, thread) : draw_independent(y);
@@ -164,6 +176,8 @@ static void make_sample(struct synth *y, uint64_t thread, uint64_t time_ns, stru
 	case ON_ARRAY:
 	case ON_ARRAY2:
 		s->site = c == ON_ARRAY ? SITE_ARRAY : SITE_ARRAY2;
+		if (is_store(y, c))
+			s->site += n_arrays(y);
 		s->flags = CXMS_SAMPLE_ADDR;
 		s->addr = sample_addr(y, c == ON_ARRAY ? 0 : 1, thread);
 		break;
@@ -186,11 +200,6 @@ static bool next_fork(struct synth *y, struct cxms_event *ev)
 		ev->fork.parent_pid = ev->fork.parent_tid = ROOT_PID;
 	y->index++;
 	return true;
-}
-
-static unsigned n_arrays(const struct synth *y)
-{
-	return y->p.array_bytes[1] ? 2 : 1;
 }
 
 static bool next_map(struct synth *y, struct cxms_event *ev)
@@ -220,7 +229,7 @@ static bool next_site(struct synth *y, struct cxms_event *ev)
 {
 	uint64_t i = y->index++;
 
-	if (i > n_arrays(y))
+	if (i > (y->p.stores > 0 ? 2 : 1) * n_arrays(y))
 		return false;
 	event_init(ev, CXMS_EV_SITE, 0, 0);
 	ev->site.id = (uint32_t)i;
@@ -235,9 +244,9 @@ static bool next_site(struct synth *y, struct cxms_event *ev)
 		ev->site.kind = CXMS_SITE_NONE;
 		return true;
 	}
-	ev->site.kind = CXMS_SITE_LOAD;
+	ev->site.kind = i > n_arrays(y) ? CXMS_SITE_STORE : CXMS_SITE_LOAD;
 	ev->site.access_bytes = sizeof(uint64_t);
-	if (y->p.access == CXMS_SYNTH_CHASE)
+	if (ev->site.kind == CXMS_SITE_LOAD && y->p.access == CXMS_SYNTH_CHASE)
 		ev->site.flags = CXMS_SITE_SELF | CXMS_SITE_CARRIED;
 	return true;
 }
@@ -431,7 +440,8 @@ const struct cxms_source_ops cxms_source_synth = {
 	.name = "synth",
 	.summary =
 		"a closed-form program from one YAML line: threads, duration, page, footprint or "
-		"pages, footprint2, share2, stall, kernel, blocked, access, loop, turn, period, "
+		"pages, footprint2, share2, stall, kernel, blocked, stores, access, loop, turn, "
+		"period, "
 		"faults, exact",
 	.caps = CXMS_SRC_FAULTS,
 	.default_period_ns = 199999,

@@ -24,20 +24,23 @@ enum cxms_synth_access { CXMS_SYNTH_CHASE, CXMS_SYNTH_STREAM, CXMS_SYNTH_RANDOM 
  *   stall: 0.5         share of the samples that wait for memory, 0 .. 1
  *   kernel: 0          share of the samples in the kernel; stall + kernel <= 1, the rest computes
  *   blocked: 0         share of the wall time off the CPU, 0 .. 0.99, at the head of each 10 ms
+ *   stores: 0          share of the stalls that stand on stores, 0 .. 1, of each array alike; of a
+ *                      stream they go over the array beside the loads
  *   access: random     chase (each address comes from the last wait), stream (in address order),
  *                      random
  *   loop: 8            instructions of the loop around the load, 0 = unknown
  *   turn: 0            time of a turn of that loop, 100ps .. 1ms, in each of which the load runs
- * once and a register counts; 0 = no such register period: 199999ns   time between samples of a
- * thread, 1us .. 1s; wins over cxms_source_cfg.period_ns faults: true       first touches, in
- * address order, before the first sample exact: true        shares are met to the sample; false:
- * each sample is drawn independently
+ *                      once and a register counts; 0 = no such register
+ *   period: 199999ns   time between samples of a thread, 1us .. 1s; wins over
+ *                      cxms_source_cfg.period_ns
+ *   faults: true       first touches, in address order, before the first sample
+ *   exact: true        shares are met to the sample; false: each sample is drawn independently
  */
 struct cxms_synth_pattern {
 	uint64_t threads, duration_ns, page_bytes, period_ns;
 	uint64_t array_bytes[2]; /* whole pages; [1] may be 0 */
 	uint64_t turn_ps;
-	double stall, kernel, blocked, share2;
+	double stall, kernel, blocked, share2, stores;
 	enum cxms_synth_access access;
 	uint16_t loop_insns;
 	bool faults, exact;

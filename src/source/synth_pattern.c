@@ -18,7 +18,7 @@
 static const char *const keys[] = {"threads", "duration", "page",   "footprint", "pages",
 				   "stall",   "kernel",	  "share2", "blocked",	 "footprint2",
 				   "access",  "loop",	  "turn",   "period",	 "faults",
-				   "exact",   NULL};
+				   "exact",   "stores",	  NULL};
 
 /* Optional keys: absent leaves the default and is no error. */
 static void opt_quantity(const struct cxms_cfg_node *map, const char *key, enum cxms_unit unit,
@@ -101,6 +101,7 @@ static void parse_shares(const struct cxms_cfg_node *map, struct cxms_synth_patt
 	opt_share(map, "kernel", 1.0, &p->kernel, errs);
 	opt_share(map, "share2", 1.0, &p->share2, errs);
 	opt_share(map, "blocked", 0.99, &p->blocked, errs);
+	opt_share(map, "stores", 1.0, &p->stores, errs);
 	/* 1e-9: decimal shares such as 0.9 and 0.1 need not add up to 1 in binary. */
 	if (p->stall + p->kernel > 1.0 + 1e-9)
 		cxms_cfg_error(errs, at ? at : map, at != NULL,

@@ -234,8 +234,15 @@ int cxms_draw_load_read(const struct cxms_topo *t, const char *path, double spli
 			struct cxms_draw_load **out, struct cxms_err *err)
 {
 	struct cxms_cfg *cfg = NULL;
-	int rc = cxms_cfg_load_yaml(path, &cfg, err);
-	if (rc == 0)
+	struct cxms_err why = {0};
+	int rc = cxms_cfg_load_yaml(path, &cfg, &why);
+	if (rc == -EINVAL)
+		rc = cxms_fail(err, EINVAL,
+			       "'%s' is no result in JSON; make one with cxlmemsim replay -f json",
+			       path);
+	else if (rc < 0)
+		rc = cxms_fail(err, -rc, "%s", why.msg);
+	else
 		rc = topo_draw_load_cfg(t, cfg, split_pct, out, err);
 	cxms_cfg_free(cfg);
 	return rc;

@@ -191,7 +191,9 @@ struct cxms_ignored {
 enum cxms_topo_source { CXMS_TOPO_FOR_SAMPLED, CXMS_TOPO_FOR_EXACT };
 
 struct cxms_topo {
-	const char *file, *name, *sha256;
+	const char *file, *name;
+	const char *sha256; /* of the file; with presets or curves, of it and of these in the order
+			       read */
 	struct cxms_host host;
 	const char *host_preset; /* NULL = none */
 	size_t n_dev;

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/cfg.h"
+#include "base/cfg_sha256.h"
 #include "base/err.h"
 #include "topo/topo_priv.h"
 
@@ -41,6 +43,17 @@ static void read_title(struct topo_build *b, const struct cxms_cfg_node *root)
 	else
 		cxms_cfg_error(&b->errs, n, false, "'name' must be 1 .. %u bytes of printable text",
 			       TOPO_MAX_TITLE_BYTES);
+}
+
+void topo_note_data(struct topo_build *b, const struct cxms_buf *data)
+{
+	char hex[CXMS_SHA256_HEX_MAX];
+	cxms_sha256_hex(data->data, data->len, hex);
+	const char *both = topo_printf(b->own, "%s %s", b->t->sha256, hex);
+	if (!both)
+		return;
+	cxms_sha256_hex(both, strlen(both), hex);
+	b->t->sha256 = topo_printf(b->own, "%s", hex);
 }
 
 static void build(struct topo_build *b, const struct cxms_cfg_node *root)

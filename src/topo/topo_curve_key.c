@@ -55,11 +55,13 @@ static void fail_unknown(struct topo_build *b, const struct cxms_cfg_node *n, co
 static const char *find_curve(struct topo_build *b, const struct cxms_cfg_node *n, const char *name,
 			      const char **shown)
 {
+	char room[PATH_MAX];
 	const char *path = beside(b, name, is_path(name) ? "" : CURVE_SUFFIX);
 	*shown = path;
 	if (!path || is_path(name) || topo_is_file(path))
 		return path;
-	path = topo_printf(b->own, "%s/" CURVE_FOLDER "/%s" CURVE_SUFFIX, topo_data_dir(), name);
+	path = topo_printf(b->own, "%s/" CURVE_FOLDER "/%s" CURVE_SUFFIX, topo_data_dir(room),
+			   name);
 	*shown = name;
 	if (path && topo_is_file(path))
 		return path;
@@ -89,6 +91,8 @@ static const struct cxms_topo_curve *load_curve(struct topo_build *b, const stru
 	int rc = topo_data_read(path, CURVE_MAX_BYTES, &data, &err);
 	if (rc == 0)
 		rc = topo_curve_parse(b->own, shown, path, data.data, data.len, &c, &err);
+	if (rc == 0)
+		topo_note_data(b, &data);
 	cxms_buf_fini(&data);
 	if (rc == 0 && cxms_array_grow(&list, &b->own->cap_curve, b->own->n_curve + 1,
 				       sizeof(*b->own->curve)) < 0)

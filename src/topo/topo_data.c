@@ -1,19 +1,35 @@
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/sys.h"
 #include "topo/topo_priv.h"
 
-const char *topo_data_dir(void)
+/* An installed program stands in bin/, its data in share/. */
+static bool is_installed(char room[PATH_MAX])
+{
+	ssize_t n = readlink("/proc/self/exe", room, PATH_MAX - 1);
+	room[n > 0 ? n : 0] = '\0';
+	char *slash = strrchr(room, '/');
+	size_t left = slash ? (size_t)(room + PATH_MAX - slash) : 0;
+	struct stat st;
+	return slash && snprintf(slash, left, "/../share/cxlmemsim") < (int)left &&
+	       stat(room, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+const char *topo_data_dir(char room[PATH_MAX])
 {
 	const char *dir = getenv("CXMS_DATA_DIR");
-	return dir && *dir ? dir : CXMS_DATA_DIR;
+	if (dir && *dir)
+		return dir;
+	return is_installed(room) ? room : CXMS_DATA_DIR;
 }
 
 bool topo_is_file(const char *path)
@@ -67,8 +83,8 @@ static int add_name(struct topo_names *names, const char *file, const char *suff
 
 int topo_data_names(const char *folder, const char *suffix, struct topo_names *out)
 {
-	char *path = NULL;
-	if (asprintf(&path, "%s/%s", topo_data_dir(), folder) < 0)
+	char *path = NULL, room[PATH_MAX];
+	if (asprintf(&path, "%s/%s", topo_data_dir(room), folder) < 0)
 		return -ENOMEM;
 	DIR *dir = opendir(path);
 	int rc = dir ? 0 : -errno;

@@ -94,6 +94,7 @@ static void read_memdev(struct topo_build *b, const struct cxms_cfg_node *n, con
 	else if (!bandwidth)
 		topo_assume(b, path, "bandwidth", "unlimited",
 			    "not stated; only the link bounds it");
+	topo_check_queue(b, n, &d->memory, &d->bw);
 }
 
 static void refuse_memdev_keys(struct topo_build *b, const struct cxms_cfg_node *n)

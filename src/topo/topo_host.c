@@ -270,6 +270,7 @@ static void read_local_memory(struct topo_build *b, const struct cxms_cfg_node *
 			    "not stated; 8 channels of DDR5-4800 as measured on a Xeon Platinum "
 			    "8480+");
 	}
+	topo_check_queue(b, n, &h->local_memory, &h->local_bw);
 }
 
 static void read_local(struct topo_build *b, const struct cxms_cfg_node *n, struct cxms_host *h)

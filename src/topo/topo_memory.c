@@ -100,6 +100,17 @@ static void read_model_keys(struct topo_build *b, const struct cxms_cfg_node *n,
 			       model->word, model->word);
 }
 
+/* Its channels share the total bandwidth: without one each passes any load at once. */
+void topo_check_queue(struct topo_build *b, const struct cxms_cfg_node *map,
+		      const struct cxms_memory *m, const struct cxms_bw *bw)
+{
+	const struct cxms_cfg_node *n = cxms_cfg_get(map, "model");
+	if (n && m->model == CXMS_MODEL_QUEUE && bw->total == CXMS_UNLIMITED)
+		cxms_cfg_error(&b->errs, n, false,
+			       "'queue' shares the total bandwidth among its channels, and it is "
+			       "unlimited; state 'bandwidth', or leave the model out");
+}
+
 static void read_model(struct topo_build *b, const struct cxms_cfg_node *n,
 		       const struct topo_memory_at *at, struct cxms_memory *m)
 {

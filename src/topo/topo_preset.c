@@ -19,7 +19,8 @@ static const char *const kind_words[] = {
 
 static const char *path_of(char *path, size_t cap, enum topo_preset_kind kind, const char *name)
 {
-	int n = snprintf(path, cap, "%s/presets/%s/%s" PRESET_SUFFIX, topo_data_dir(),
+	char room[PATH_MAX];
+	int n = snprintf(path, cap, "%s/presets/%s/%s" PRESET_SUFFIX, topo_data_dir(room),
 			 kind_words[kind], name);
 	return n > 0 && (size_t)n < cap ? path : NULL;
 }
@@ -127,6 +128,7 @@ const struct topo_preset *topo_preset_get(struct topo_build *b, const struct cxm
 		free(p);
 		return NULL;
 	}
+	topo_note_data(b, &p->text);
 	return b->preset[b->n_preset++] = p;
 }
 
@@ -155,13 +157,14 @@ const char *topo_preset_source(struct topo_build *b, const struct topo_preset *p
 int cxms_preset_list(void (*cb)(void *arg, const struct cxms_preset *preset), void *arg,
 		     struct cxms_err *err)
 {
+	char room[PATH_MAX];
 	int rc = 0;
 	for (int kind = TOPO_PRESET_HOST; kind <= TOPO_PRESET_DEVICE && rc == 0; kind++) {
 		struct topo_names names = {0};
 		rc = names_of((enum topo_preset_kind)kind, &names);
 		if (rc < 0)
 			cxms_fail_sys(err, -rc, "cannot read the presets in '%s/presets/%s'",
-				      topo_data_dir(), kind_words[kind]);
+				      topo_data_dir(room), kind_words[kind]);
 		for (size_t i = 0; i < names.n && rc == 0; i++) {
 			struct topo_preset p;
 			rc = load((enum topo_preset_kind)kind, names.name[i], &p, err);

@@ -3,6 +3,7 @@
 #ifndef CXMS_TOPO_TOPO_PRIV_H
 #define CXMS_TOPO_TOPO_PRIV_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -131,6 +132,10 @@ struct topo_build {
 	size_t n_preset, cap_preset;
 };
 
+/* topo_build.c */
+/** a data file that the topology draws on: its sha256 becomes that of both */
+void topo_note_data(struct topo_build *b, const struct cxms_buf *data);
+
 /* topo_read.c: storage and values */
 void *topo_alloc(struct topo_owner *own, size_t n, size_t size); /* zeroed; NULL sets failed */
 const char *topo_printf(struct topo_owner *own, const char *fmt, ...)
@@ -176,6 +181,9 @@ struct topo_memory_at {
 /** `model` and `tail` of a memdev or of local DRAM: @map into @m */
 void topo_read_memory(struct topo_build *b, const struct cxms_cfg_node *map,
 		      const struct topo_memory_at *at, struct cxms_memory *m);
+/** a `queue` has a bandwidth that its channels share; after the bandwidth is known */
+void topo_check_queue(struct topo_build *b, const struct cxms_cfg_node *map,
+		      const struct cxms_memory *m, const struct cxms_bw *bw);
 /**
  * topo_bank_bandwidth() - rates of the `bank` model: its peak as @bw when the file states none,
  * else an error where the file states more than its channels pass
@@ -198,8 +206,9 @@ struct topo_names {
 	char **name; /* sorted */
 	size_t n, cap;
 };
-/** $CXMS_DATA_DIR, else where the program was built or installed */
-const char *topo_data_dir(void);
+/** $CXMS_DATA_DIR, else ../share/cxlmemsim from where the program stands, else that of the source
+ * it was built from; @room may hold it */
+const char *topo_data_dir(char room[PATH_MAX]);
 bool topo_is_file(const char *path);
 /** a regular file of at most @max bytes; 0 or -errno */
 int topo_data_read(const char *path, size_t max, struct cxms_buf *out, struct cxms_err *err);

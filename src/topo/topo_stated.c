@@ -88,6 +88,9 @@ void topo_note_stated(struct topo_build *b, const struct cxms_cfg_node *root)
 			s->reason = "no key that these sources use is given in cyc";
 		}
 	}
+	for (size_t i = 0; i < b->t->n_assumed && !cyc; i++)
+		if (strcmp(b->own->assumed[i].key, FREQUENCY) == 0)
+			b->own->assumed[i].exact_only = true;
 }
 
 void cxms_topo_ignored(const struct cxms_topo *t, enum cxms_topo_source source,

@@ -286,6 +286,12 @@ int cxms_trace_reader_open_fd(int fd, const char *name, struct cxms_trace_reader
 	return open_fd(fd, -1, name, out, err);
 }
 
+int cxms_trace_reader_again(const struct cxms_trace_reader *r, struct cxms_trace_reader **out,
+			    struct cxms_err *err)
+{
+	return open_fd(r->fd, -1, r->name, out, err);
+}
+
 const struct cxms_trace_head *cxms_trace_reader_head(const struct cxms_trace_reader *r)
 {
 	return &r->head.head;

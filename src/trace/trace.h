@@ -58,6 +58,10 @@ const struct cxms_trace_head *cxms_trace_reader_head(const struct cxms_trace_rea
  */
 int cxms_trace_read(struct cxms_trace_reader *r, struct cxms_event *buf, size_t cap, size_t *n,
 		    struct cxms_err *err);
+/** cxms_trace_reader_again() - another reader of the same recording, at its first event; @r is not
+ * touched and must live as long */
+int cxms_trace_reader_again(const struct cxms_trace_reader *r, struct cxms_trace_reader **out,
+			    struct cxms_err *err);
 /** back to the first event after the head: the recording can be read again */
 void cxms_trace_reader_rewind(struct cxms_trace_reader *r);
 enum cxms_trace_state cxms_trace_reader_state(const struct cxms_trace_reader *r);

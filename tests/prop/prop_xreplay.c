@@ -593,6 +593,40 @@ static void test_early_or_late_the_same(void **state)
 	cxms_topo_free(t[1]);
 }
 
+static void test_any_number_of_threads_the_same(void **state)
+{
+	static const double splits[] = {100, 50, 0};
+	struct cxms_topo *t[] = {
+		play_topology(HOST LOCAL("30GB/s") MEMDEV("250ns", "4GB/s")),
+		play_topology(HOST LOCAL("unlimited") SWITCHED("250ns")),
+		play_topology(HOST LOCAL("30GB/s") MEMDEV("300ns", "1GB/s")),
+		play_topology(HOST LOCAL("unlimited") MEMDEV("200ns", "unlimited")),
+	};
+	int fd[] = {mixture(5, 8000), two_threads(true)};
+	(void)state;
+	for (unsigned k = 0; k < 2; k++) {
+		struct cxms_buf one = {0};
+		for (unsigned jobs = 1; jobs <= 5; jobs++) {
+			const struct cxms_replay_cfg cfg = {
+				.topo = (const struct cxms_topo *const *)t,
+				.n_topo = PLAY_COUNT(t),
+				.split_pct = splits,
+				.n_split = PLAY_COUNT(splits),
+				.seed = 3,
+				.jobs = jobs};
+			struct cxms_buf many = {0};
+			report_of(fd[k], &cfg, jobs == 1 ? &one : &many);
+			if (jobs > 1)
+				assert_string_equal(cxms_buf_text(&many), cxms_buf_text(&one));
+			cxms_buf_fini(&many);
+		}
+		cxms_buf_fini(&one);
+		close(fd[k]);
+	}
+	for (size_t i = 0; i < PLAY_COUNT(t); i++)
+		cxms_topo_free(t[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -608,6 +642,7 @@ int main(void)
 		cmocka_unit_test(test_a_host_in_the_kernel_is_waited_for),
 		cmocka_unit_test(test_a_host_that_ends_leaves_its_share),
 		cmocka_unit_test(test_early_or_late_the_same),
+		cmocka_unit_test(test_any_number_of_threads_the_same),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,8 @@ static const char yaml[] =
 	"schema: 1\nname: pool\nhost: {preset: spr, bridge: {bandwidth: 200GB/s}}\ndevices:\n"
 	"  sw: {type: switch, upstream: host, link: {gen: 5, width: 16}, bandwidth: 60GB/s}\n"
 	"  m0: {preset: cxl-a, upstream: sw}\n"
-	"  m1: {type: memdev, upstream: sw, latency: 250ns, capacity: 3GiB, model: {type: queue, "
+	"  m1: {type: memdev, upstream: sw, latency: 250ns, capacity: 3GiB, bandwidth: 30GB/s, "
+	"model: {type: queue, "
 	"channels: 4}, logical: [{host: x, capacity: 1GiB}, {host: y, capacity: 2GiB}]}\n"
 	"regions: [{name: wide, targets: [m0, m1], granularity: 256B}]\n";
 
@@ -175,23 +176,22 @@ static void test_pictures_tell_models_presets_and_regions(void **state)
 	struct cxms_topo *t = topology();
 	char *got = draw(t, NULL, CXMS_DRAW_TEXT);
 	assert_string_equal(
-		got,
-		"pool\n"
-		"host: local 117 ns, 241 GB/s read, 241 GB/s total\n"
-		"|    preset spr\n"
-		"|    curve spr8480-ddr5\n"
-		"|    bridge 200 GB/s total\n"
-		"`- root port 0\n"
-		"   `- sw: switch, +90.0 ns, Gen5 x16 68B, 60.0 GB/s total\n"
-		"      |- m0: memdev, 128 GiB, 217 ns, Gen5 x8 68B, 24.0 GB/s read; idle 307 "
-		"ns\n"
-		"      |       preset cxl-a\n"
-		"      |       region wide, way 1 of 2, every 256 B\n"
-		"      `- m1: memdev, 3.00 GiB, 250 ns, no link stated, bandwidth unlimited; idle "
-		"340 ns\n"
-		"              model queue, 4 channels\n"
-		"              for x 1.00 GiB, y 2.00 GiB\n"
-		"              region wide, way 2 of 2, every 256 B\n");
+		got, "pool\n"
+		     "host: local 117 ns, 241 GB/s read, 241 GB/s total\n"
+		     "|    preset spr\n"
+		     "|    curve spr8480-ddr5\n"
+		     "|    bridge 200 GB/s total\n"
+		     "`- root port 0\n"
+		     "   `- sw: switch, +90.0 ns, Gen5 x16 68B, 60.0 GB/s total\n"
+		     "      |- m0: memdev, 128 GiB, 217 ns, Gen5 x8 68B, 24.0 GB/s read; idle 307 "
+		     "ns\n"
+		     "      |       preset cxl-a\n"
+		     "      |       region wide, way 1 of 2, every 256 B\n"
+		     "      `- m1: memdev, 3.00 GiB, 250 ns, no link stated, 30.0 GB/s total; idle "
+		     "340 ns\n"
+		     "              model queue, 4 channels\n"
+		     "              for x 1.00 GiB, y 2.00 GiB\n"
+		     "              region wide, way 2 of 2, every 256 B\n");
 	free(got);
 	got = draw(t, NULL, CXMS_DRAW_SVG);
 	assert_non_null(strstr(got, ">model queue, 4 channels</text>"));

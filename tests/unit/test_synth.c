@@ -243,6 +243,27 @@ static void test_only_a_chase_is_carried(void **state)
 	}
 }
 
+static void test_stores_have_their_share_of_each_array(void **state)
+{
+	struct run r =
+		run_pattern("{duration: 1s, period: 1ms, stall: 0.8, stores: 0.25, access: chase, "
+			    "footprint: 1MiB, footprint2: 1MiB, share2: 0.5}",
+			    1, 100);
+	(void)state;
+	assert_int_equal(count_site(&r, 1), 300);
+	assert_int_equal(count_site(&r, 2), 300);
+	assert_int_equal(count_site(&r, 3), 100);
+	assert_int_equal(count_site(&r, 4), 100);
+	for (size_t k = 0; k < r.n; k++) {
+		const struct cxms_site *s = &r.ev[k].site;
+		if (r.ev[k].kind != CXMS_EV_SITE || s->id == 0)
+			continue;
+		assert_int_equal(s->kind, s->id > 2 ? CXMS_SITE_STORE : CXMS_SITE_LOAD);
+		assert_int_equal(s->flags & CXMS_SITE_CARRIED, s->id > 2 ? 0 : CXMS_SITE_CARRIED);
+	}
+	free(r.ev);
+}
+
 static bool same(const struct run *a, const struct run *b)
 {
 	return a->n == b->n && !memcmp(a->ev, b->ev, a->n * sizeof(*a->ev));
@@ -333,6 +354,7 @@ int main(void)
 		cmocka_unit_test(test_samples_fall_into_slices_of_their_thread),
 		cmocka_unit_test(test_addresses_lie_in_the_array_of_their_site),
 		cmocka_unit_test(test_only_a_chase_is_carried),
+		cmocka_unit_test(test_stores_have_their_share_of_each_array),
 		cmocka_unit_test(test_the_seed_decides_the_stream_and_the_step_does_not),
 		cmocka_unit_test(test_independent_draws_scatter_around_the_share),
 		cmocka_unit_test(test_the_pattern_settles_period_and_capabilities),

@@ -198,6 +198,65 @@ static void test_links_to_root_ports_are_not_shared(void **state)
 	cxms_result_free(r);
 }
 
+#define BUFFERED(mib)                                                                              \
+	POOL(", bandwidth: unlimited, model: {type: ssd, buffer: " mib "MiB, page: 4KiB, fetch: "  \
+	     "2us, bandwidth: 1000GB/s, depth: 1024}",                                             \
+	     "")
+
+static void test_who_asks_for_nothing_takes_nothing_of_a_page_buffer(void **state)
+{
+	static const char idle[] = "{duration: 500ms, stall: 0, access: chase, page: 2MiB, "
+				   "footprint: 1GiB}";
+	const char *const two[] = {chase, idle};
+	struct cxms_result *r = together(BUFFERED("512"), "first-touch", 0, two, 2);
+	const struct cxms_tenant_result *t = r->split[0].tenant;
+	(void)state;
+	assert_true(fabs(t[0].contention_ratio - 1) < 1e-9);
+	assert_true(fabs(t[0].slowdown - alone(BUFFERED("512"), "first-touch", 0, chase)) < 1e-9);
+	cxms_result_free(r);
+}
+
+/* Uniform accesses: of two equal hosts each has half of the buffer, of four a quarter. */
+static void test_equal_hosts_share_a_page_buffer_evenly(void **state)
+{
+	const char *const four[] = {chase, chase, chase, chase};
+	static const char *const left[] = {[2] = BUFFERED("256"), [4] = BUFFERED("128")};
+	double whole = alone(BUFFERED("512"), "first-touch", 0, chase);
+	(void)state;
+	for (size_t n = 2; n <= 4; n += 2) {
+		double want = alone(left[n], "first-touch", 0, chase);
+		struct cxms_result *r = together(BUFFERED("512"), "first-touch", 0, four, n);
+		for (size_t k = 0; k < n; k++) {
+			const struct cxms_tenant_result *t = &r->split[0].tenant[k];
+			/* the medium, hardly used, serves n of them */
+			assert_true(fabs(t->slowdown - want) < 1e-4 * want);
+			assert_true(fabs(t->alone_slowdown - whole) < 1e-6 * whole);
+		}
+		cxms_result_free(r);
+	}
+}
+
+/* Twice the rate: Che's time is the same for both, so its pages are kept more often. */
+static void test_who_asks_more_keeps_more_of_a_page_buffer(void **state)
+{
+	static const char seldom[] = "{duration: 500ms, stall: 0.4, access: chase, page: 2MiB, "
+				     "footprint: 1GiB}";
+	const char *const two[] = {chase, seldom};
+	struct cxms_result *r = together(BUFFERED("512"), "first-touch", 0, two, 2);
+	const struct cxms_tenant_result *t = r->split[0].tenant;
+	(void)state;
+	/* 1 GiB each: (1 - x^2) + (1 - x) = 1/2 for x = exp(-rate T) of the slower one */
+	double x = (sqrt(7) - 1) / 2, often = x * x;
+	for (size_t k = 0; k < 2; k++) {
+		/* waits of 100 ns each; 300 ns on the way, and 2 us where the page is missing */
+		double miss = k ? x : often, stall = k ? 0.4 : 0.8;
+		double want = 1 + stall * ((300 + 2000 * miss) / 100 - 1);
+		print_message("%g, want %g\n", t[k].slowdown, want);
+		assert_true(fabs(t[k].slowdown - want) < 0.02 * want); /* of samples */
+	}
+	cxms_result_free(r);
+}
+
 static void expect_refusal(const char *yaml, struct cxms_host_trace *host, size_t n, int rc,
 			   const char *word)
 {
@@ -254,6 +313,9 @@ int main(void)
 		cmocka_unit_test(test_equal_hosts_share_a_full_device_evenly),
 		cmocka_unit_test(test_a_host_that_ends_leaves_its_share),
 		cmocka_unit_test(test_links_to_root_ports_are_not_shared),
+		cmocka_unit_test(test_who_asks_for_nothing_takes_nothing_of_a_page_buffer),
+		cmocka_unit_test(test_equal_hosts_share_a_page_buffer_evenly),
+		cmocka_unit_test(test_who_asks_more_keeps_more_of_a_page_buffer),
 		cmocka_unit_test(test_names_are_checked),
 		cmocka_unit_test(test_hosts_are_all_exact_or_none),
 	};

@@ -76,7 +76,7 @@ static const struct {
 	{", model: typical", {.model = CXMS_MODEL_TYPICAL}, 0, true},
 	{", model: fixed", {.model = CXMS_MODEL_FIXED}, 0, true},
 	{", model: {type: fixed}", {.model = CXMS_MODEL_FIXED}, 0, true},
-	{", model: {type: queue, channels: 3, turnaround: 16cyc}",
+	{", bandwidth: 30GB/s, model: {type: queue, channels: 3, turnaround: 16cyc}",
 	 {.model = CXMS_MODEL_QUEUE, .channels = 3, .turnaround_ps = 8000},
 	 0,
 	 true},
@@ -301,9 +301,33 @@ static void not_frequency(void *arg, const struct cxms_ignored *key)
 static void test_models_are_used_by_every_source(void **state)
 {
 	(void)state;
-	struct cxms_topo *t = load("", ", model: {type: queue, turnaround: 16cyc}");
+	struct cxms_topo *t =
+		load("", ", bandwidth: 30GB/s, model: {type: queue, turnaround: 16cyc}");
 	cxms_topo_ignored(t, CXMS_TOPO_FOR_SAMPLED, not_frequency, NULL);
 	cxms_topo_free(t);
+}
+
+/* A frequency that nobody stated is assumed for a sampled source only where a key of its has cyc.
+ */
+static void test_the_assumed_frequency_is_listed_where_it_counts(void **state)
+{
+	static const char *const latency[] = {"250ns", "750cyc"};
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct cxms_topo *t = NULL;
+		char text[512];
+		snprintf(text, sizeof(text),
+			 "schema: 1\nhost:\n  local: {latency: 107ns}\n  caches: {l1d: {size: "
+			 "32KiB, "
+			 "ways: 8, latency: 4cyc}}\ndevices:\n  m: {type: memdev, upstream: host, "
+			 "latency: %s, capacity: 1GiB}\n",
+			 latency[i]);
+		assert_int_equal(cxms_topo_load_mem("test.yaml", text, strlen(text), &t, NULL), 0);
+		const struct cxms_assumed *a = assumed(t, "host.cpu.frequency");
+		assert_non_null(a);
+		assert_int_equal(a->exact_only, i == 0);
+		cxms_topo_free(t);
+	}
 }
 
 int main(void)
@@ -317,6 +341,7 @@ int main(void)
 		cmocka_unit_test(test_the_bridge_is_unlimited_until_stated),
 		cmocka_unit_test(test_show_loads_back_to_the_same_memory),
 		cmocka_unit_test(test_models_are_used_by_every_source),
+		cmocka_unit_test(test_the_assumed_frequency_is_listed_where_it_counts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

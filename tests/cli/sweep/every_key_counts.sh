@@ -1,5 +1,5 @@
 # Each key that a sampled recording uses changes the predicted time, and in the right direction: the
-# values rise, and so must the time, or fall. (Turns between reads and writes need writes: unit tests.)
+# values rise, and so must the time, or fall.
 cat >t.yaml <<'Y'
 schema: 1
 host:
@@ -18,8 +18,8 @@ cxlmemsim record -q -S synth --mem-latency 100ns --walk-latency 20ns --llc-size 
 # Streams are fetched ahead, so they take no miss registers of the first level.
 cxlmemsim record -q -S synth --mem-latency 100ns --walk-latency 20ns --llc-size 1MiB -o q.cxlt --pattern \
 	'{threads: 16, stall: 0.8, access: random, page: 2MiB, footprint: 256MiB, duration: 40ms}'
-try() { # KEY=VALUES
-	case $1 in *l1d_mshrs*) of=q.cxlt ;; *) of=p.cxlt ;; esac
+try() { # KEY=VALUES [RECORDING]
+	case $1 in *l1d_mshrs*) of=q.cxlt ;; *) of=${2:-p.cxlt} ;; esac
 	cxlmemsim sweep -q -t t.yaml -s 40 -f json --set "$1" $of | awk -v what="$1" '
 		/"time_ns"/ { t = $2 + 0; up += n && t > last; down += n++ && t < last; last = t }
 		END { print what, n < 2 ? "no times" : up == n - 1 ? "slower" : down == n - 1 ? "faster" : "neither" }'
@@ -35,6 +35,14 @@ done
 try "$m.bandwidth={read: 5GB/s},{read: 10GB/s}"
 try 'host.local.model={type: queue, channels: 1},{type: queue, channels: 8}'
 try 'host.local.model=fixed,typical'
+# what only writes meet
+cxlmemsim record -q -S synth --mem-latency 100ns --walk-latency 20ns --llc-size 1MiB -o s.cxlt --pattern \
+	'{threads: 16, stall: 0.8, stores: 0.5, access: random, page: 2MiB, footprint: 256MiB, duration: 40ms}'
+for e in "$m.bandwidth={write: 1GB/s},{write: 2GB/s}" 'devices.sw0.bandwidth={write: 1GB/s},{write: 2GB/s}' \
+	'host.local.bandwidth={write: 1GB/s},{write: 2GB/s}' "$m.model={type: queue, channels: 2, turnaround: 1ns},{type: queue, channels: 2, turnaround: 20ns}" \
+	'host.local.model={type: queue, channels: 2, turnaround: 1ns},{type: queue, channels: 2, turnaround: 20ns}'; do
+	try "$e" s.cxlt
+done
 try "$m.curve=mess-cxl-expander,emr-ddr5"
 try "$m.extents=[{at: 0s, add: 1GiB}],[{at: 0s, add: 1GiB}, {at: 10ms, release: 1GiB}]"
 try 'regions=[{name: a, targets: [mem0], weight: 3}, {name: b, targets: [mem1], weight: 1}],[{name: a, targets: [mem0], weight: 1}, {name: b, targets: [mem1], weight: 3}]'
