@@ -10,11 +10,22 @@
 /* LLC where /sys tells none: 32 MiB, one Zen core complex. */
 #define CXMS_ASSUMED_LLC_BYTES 33554432.0
 
+/* Of the last step, for the integral: 1 MiB where it is 256 MiB. */
+#define STAIR_PARTS 256
+/* Points of a mean: the measured steps are smooth. */
+#define MEAN_PARTS 4
+
+/* The steps of a staircase double, so what a cache holds is known to half a step both ways. */
+#define CXMS_ASSUMED_STAIR_SPAN 1.414
+/* A nominal LLC is shared: half of it, or as much again where /sys names one of several slices. */
+#define CXMS_ASSUMED_NOMINAL_SPAN 2.0
+
 void cxms_stair_init(struct cxms_stair *s, const struct cxms_facts *facts, uint64_t llc_bytes)
 {
 	*s = (struct cxms_stair){.mem_ps = (double)facts->mem_latency_ps,
 				 .llc_ps = (double)facts->llc_latency_ps,
-				 .llc_bytes = (double)llc_bytes};
+				 .llc_bytes = (double)llc_bytes,
+				 .span = llc_bytes > 0 ? 1 : CXMS_ASSUMED_STAIR_SPAN};
 	if (s->mem_ps <= 0)
 		s->mem_ps = CXMS_ASSUMED_MEM_PS;
 	if (s->llc_ps <= 0 || s->llc_ps >= s->mem_ps)
@@ -25,8 +36,10 @@ void cxms_stair_init(struct cxms_stair *s, const struct cxms_facts *facts, uint6
 		if (s->bytes[s->n] > 0 && s->ps[s->n] > 0)
 			s->n++;
 	}
-	if (s->n < 2 && s->llc_bytes <= 0)
-		s->llc_bytes = facts->llc_bytes ? (double)facts->llc_bytes : CXMS_ASSUMED_LLC_BYTES;
+	if (s->n >= 2 || s->llc_bytes > 0)
+		return;
+	s->span = CXMS_ASSUMED_NOMINAL_SPAN;
+	s->llc_bytes = facts->llc_bytes ? (double)facts->llc_bytes : CXMS_ASSUMED_LLC_BYTES;
 }
 
 /* Log-linear between the measured steps, constant outside, never falling. */
@@ -47,15 +60,37 @@ static double latency_ps(const struct cxms_stair *s, double bytes)
 	return ps;
 }
 
-double cxms_stair_memory_share(const struct cxms_stair *s, double footprint_bytes)
+double cxms_stair_miss_ratio(const struct cxms_stair *s, double between_bytes)
 {
-	double miss;
 	if (s->llc_bytes > 0)
-		miss = footprint_bytes > s->llc_bytes ? 1 - s->llc_bytes / footprint_bytes : 0;
-	else if (footprint_bytes >= s->bytes[s->n - 1])
-		miss = 1;
-	else
-		miss = (latency_ps(s, footprint_bytes) - s->llc_ps) / (s->mem_ps - s->llc_ps);
-	miss = fmin(1, fmax(0, miss));
-	return miss * s->mem_ps / (miss * s->mem_ps + (1 - miss) * s->llc_ps);
+		return between_bytes > s->llc_bytes ? 1 : 0;
+	if (between_bytes >= s->bytes[s->n - 1])
+		return 1;
+	double miss = (latency_ps(s, between_bytes) - s->llc_ps) / (s->mem_ps - s->llc_ps);
+	return fmin(1, fmax(0, miss));
+}
+
+double cxms_stair_mean_miss(const struct cxms_stair *s, double from, double to)
+{
+	if (to <= from)
+		return cxms_stair_miss_ratio(s, from);
+	if (s->llc_bytes > 0)
+		return fmax(0, to - fmax(from, s->llc_bytes)) / (to - from);
+	double sum = 0, step = (to - from) / MEAN_PARTS;
+	for (int i = 0; i < MEAN_PARTS; i++)
+		sum += cxms_stair_miss_ratio(s, from + (i + 0.5) * step) / MEAN_PARTS;
+	return sum;
+}
+
+double cxms_stair_llc_bytes(const struct cxms_stair *s)
+{
+	if (s->llc_bytes > 0)
+		return s->llc_bytes;
+	double last = s->bytes[s->n - 1], sum = 0, from = 0;
+	for (int i = 1; i <= STAIR_PARTS; i++) {
+		double to = last * i / STAIR_PARTS;
+		sum += (1 - cxms_stair_mean_miss(s, from, to)) * (to - from);
+		from = to;
+	}
+	return sum;
 }

@@ -1,5 +1,4 @@
-/* How the latency of a random chase grows with its footprint on one machine: what share of the
- * waits is memory. */
+/* How the latency of a random chase grows with its footprint on one machine: which uses miss. */
 #ifndef CXMS_CORE_STAIR_H
 #define CXMS_CORE_STAIR_H
 
@@ -11,6 +10,7 @@
 struct cxms_stair {
 	double mem_ps, llc_ps;
 	double llc_bytes; /* > 0: use the capacity rule instead of the measured steps */
+	double span;	  /* what the cache holds may be that much more or less; >= 1 */
 	unsigned n;
 	double bytes[CXMS_STAIR_MAX], ps[CXMS_STAIR_MAX];
 };
@@ -23,13 +23,24 @@ struct cxms_stair {
 void cxms_stair_init(struct cxms_stair *s, const struct cxms_facts *facts, uint64_t llc_bytes);
 
 /**
- * cxms_stair_memory_share() - share of the waiting *time* of a uniform random access over
- * @footprint that is memory
+ * cxms_stair_miss_ratio() - chance that a use misses when @between_bytes of other lines were used
+ * since the last use of its line
  *
- * Formula: lat(F) by the staircase (log-linear in F); miss ratio m = (lat - L_llc)/(L_mem - L_llc);
- *          share = m L_mem / (m L_mem + (1 - m) L_llc). Capacity rule: m = max(0, 1 - C/F).
- * Range:   0 .. 1, rising with @footprint_bytes
+ * Formula: the chase of the staircase comes back to each line after exactly its footprint, so
+ *          m = (lat(F) - L_llc)/(L_mem - L_llc), lat log-linear between the steps. Capacity rule: a
+ *          step from 0 to 1 beyond the capacity (least recently used).
+ * Range:   0 .. 1, rising with @between_bytes
  */
-double cxms_stair_memory_share(const struct cxms_stair *s, double footprint_bytes);
+double cxms_stair_miss_ratio(const struct cxms_stair *s, double between_bytes);
+
+/** cxms_stair_mean_miss() - mean of the miss ratio over from .. to bytes, from <= to */
+double cxms_stair_mean_miss(const struct cxms_stair *s, double from, double to);
+
+/**
+ * cxms_stair_llc_bytes() - what the cache holds, as the staircase sees it
+ *
+ * Formula: integral of 1 - m over the footprint, from 0 to the last step
+ */
+double cxms_stair_llc_bytes(const struct cxms_stair *s);
 
 #endif

@@ -19,15 +19,6 @@
 /* Code within one block of this size is taken for one loop when traffic is bounded from above. */
 #define CODE_BLOCK_SHIFT 9u
 
-#define NO_KEY UINT32_MAX
-/* Members of one group (or area), gathered in time order. */
-struct gather {
-	size_t *first; /* n + 1 */
-	uint32_t *sample;
-	uint64_t *line, *work;
-	uint32_t *window;
-};
-
 /* The group of a site and area, made when new; *group: the group of the sample before. */
 static int group_of(struct cxms_evidence *e, struct cxms_pagemap *map, size_t *cap, uint32_t site,
 		    uint32_t area, uint32_t *group)
@@ -74,112 +65,54 @@ static int assign_groups(const struct cxms_recording *rec, struct cxms_evidence 
 	return rc;
 }
 
-static void gather_fini(struct gather *g)
+/* The waits with an address, as core/judge.h wants them. */
+static size_t gather(const struct cxms_recording *rec, const struct cxms_evidence *e,
+		     struct cxms_judge_sample *out)
 {
-	free(g->first);
-	free(g->sample);
-	free(g->line);
-	free(g->work);
-	free(g->window);
-	*g = (struct gather){0};
-}
-
-/* Counting sort of the samples by key, stable, so each key's samples stay in time order. */
-static int gather_init(struct gather *g, const uint32_t *key_of, size_t n_sample, size_t n_key)
-{
-	*g = (struct gather){.first = calloc(n_key + 2, sizeof(*g->first)),
-			     .sample = malloc((n_sample + 1) * sizeof(*g->sample)),
-			     .line = malloc((n_sample + 1) * sizeof(*g->line)),
-			     .work = malloc(2 * (n_sample + 1) * sizeof(*g->work)),
-			     .window = malloc((n_sample + 1) * sizeof(*g->window))};
-	if (!g->first || !g->sample || !g->line || !g->work || !g->window)
-		return -ENOMEM;
-	for (size_t i = 0; i < n_sample; i++)
-		if (key_of[i] != NO_KEY)
-			g->first[key_of[i] + 2]++;
-	for (size_t k = 2; k < n_key + 2; k++)
-		g->first[k] += g->first[k - 1];
-	for (size_t i = 0; i < n_sample; i++)
-		if (key_of[i] != NO_KEY)
-			g->sample[g->first[key_of[i] + 1]++] = (uint32_t)i;
-	return 0;
-}
-
-/* Who is judged together: what the keys stand for. */
-struct judged {
-	const struct cxms_recording *rec;
-	const struct cxms_cells *cells;
-	const struct cxms_evidence *e;
-	struct gather by;
-};
-
-static struct cxms_share judge_key(struct judged *j, size_t key, uint32_t area)
-{
-	struct gather *g = &j->by;
-	struct cxms_collide_counts near, far;
-	size_t from = g->first[key], n = g->first[key + 1] - from;
-	for (size_t i = 0; i < n; i++) {
-		const struct cxms_rec_sample *s = &j->rec->sample[g->sample[from + i]];
-		uint64_t space = cxms_pages_at(j->rec->pages, s->page)->space;
-		g->line[i] = s->addr / CXMS_LINE_BYTES ^ space << 52;
-		g->window[i] = (uint32_t)(s->time_ns / j->cells->epoch_ns);
-	}
-	cxms_collide_count(g->line, g->window, n, g->work, &near);
-	memset(g->window, 0, n * sizeof(*g->window));
-	cxms_collide_count(g->line, g->window, n, g->work, &far);
-	return cxms_collide_share(&near, &far, (double)cxms_pages_area_bytes(j->rec->pages, area),
-				  &j->e->stair);
-}
-
-/* Groups that show too few collisions take the share of their area, if others reach it too. */
-static int judge_areas(struct judged *j, struct cxms_evidence *e, uint32_t *key_of)
-{
-	size_t n_area = cxms_pages_area_count(j->rec->pages);
-	uint32_t *groups = calloc(n_area + 1, sizeof(*groups));
-	bool *wanted = calloc(n_area + 1, sizeof(*wanted));
-	int rc = groups && wanted ? 0 : -ENOMEM;
-	for (size_t i = 0; i < e->n_group && !rc; i++) {
-		groups[e->group[i].area]++;
-		wanted[e->group[i].area] |= e->group[i].share.resolved_ratio <= 0;
-	}
-	for (size_t i = 0; i < j->rec->n_sample && !rc; i++) {
-		uint32_t area = key_of[i] == NO_KEY ? NO_KEY : e->group[key_of[i]].area;
-		key_of[i] = area != NO_KEY && wanted[area] && groups[area] > 1 ? area : NO_KEY;
-	}
-	if (!rc)
-		rc = gather_init(&j->by, key_of, j->rec->n_sample, n_area);
-	for (uint32_t a = 0; a < n_area && !rc; a++) {
-		if (!wanted[a] || groups[a] < 2)
+	size_t n = 0;
+	for (size_t i = 0; i < rec->n_sample; i++) {
+		const struct cxms_rec_sample *s = &rec->sample[i];
+		if (e->grain_of_sample[i] == CXMS_NO_GRAIN)
 			continue;
-		struct cxms_share share = judge_key(j, a, a);
-		for (size_t i = 0; i < e->n_group; i++)
-			if (e->group[i].area == a && e->group[i].share.resolved_ratio <= 0)
-				e->group[i].share = share;
+		uint64_t space = cxms_pages_at(rec->pages, s->page)->space;
+		out[n++] =
+			(struct cxms_judge_sample){.line = s->addr / CXMS_LINE_BYTES ^ space << 52,
+						   .time_ns = s->time_ns,
+						   .group = e->grain_of_sample[i] / 2,
+						   .weight_ns = s->weight_ns};
 	}
-	free(groups);
-	free(wanted);
-	return rc;
+	return n;
 }
 
-/* Every group by its own collisions. */
 static int judge_groups(const struct cxms_recording *rec, const struct cxms_cells *cells,
 			struct cxms_evidence *e)
 {
-	struct judged j = {.rec = rec, .cells = cells, .e = e};
-	uint32_t *key_of = malloc((rec->n_sample + 1) * sizeof(*key_of));
-	int rc = key_of ? 0 : -ENOMEM;
-	for (size_t i = 0; i < rec->n_sample && !rc; i++)
-		key_of[i] =
-			e->grain_of_sample[i] == CXMS_NO_GRAIN ? NO_KEY : e->grain_of_sample[i] / 2;
-	if (!rc)
-		rc = gather_init(&j.by, key_of, rec->n_sample, e->n_group);
-	for (size_t i = 0; i < e->n_group && !rc; i++)
-		e->group[i].share = judge_key(&j, i, e->group[i].area);
-	gather_fini(&j.by);
-	if (!rc)
-		rc = judge_areas(&j, e, key_of);
-	gather_fini(&j.by);
-	free(key_of);
+	size_t n_area = cxms_pages_area_count(rec->pages);
+	struct cxms_judge_sample *sample = malloc((rec->n_sample + 1) * sizeof(*sample));
+	struct cxms_judge_group *group = calloc(e->n_group + 1, sizeof(*group));
+	double *touched = calloc(n_area + 1, sizeof(*touched));
+	int rc = sample && group && touched ? 0 : -ENOMEM;
+	if (!rc) {
+		for (size_t a = 0; a < n_area; a++)
+			touched[a] = (double)cxms_pages_area_bytes(rec->pages, (uint32_t)a);
+		for (size_t g = 0; g < e->n_group; g++)
+			group[g] = (struct cxms_judge_group){
+				.area = e->group[g].area,
+				.lines_per_stall_ns = e->group[g].lines_per_stall_ns};
+		rc = cxms_judge(&(struct cxms_judge){.stair = &e->stair,
+						     .sample = sample,
+						     .n_sample = gather(rec, e, sample),
+						     .group = group,
+						     .n_group = e->n_group,
+						     .touched_bytes = touched,
+						     .n_area = n_area,
+						     .window_ns = cells->epoch_ns});
+	}
+	for (size_t g = 0; g < e->n_group && !rc; g++)
+		e->group[g].share = group[g].share;
+	free(sample);
+	free(group);
+	free(touched);
 	return rc;
 }
 
@@ -223,10 +156,12 @@ static int set_waits(const struct cxms_recording *rec, struct cxms_evidence *e)
 }
 
 /* Number of each site's block of code; the program's processes apart. */
-static int find_blocks(const struct cxms_recording *rec, uint32_t *block_of)
+static int find_blocks(const struct cxms_recording *rec, struct cxms_evidence *e)
 {
 	struct cxms_pagemap map = {0};
-	int rc = 0;
+	uint32_t *block_of = calloc(rec->n_site + 1, sizeof(*block_of));
+	int rc = block_of ? 0 : -ENOMEM;
+	e->block_of_site = block_of;
 	for (size_t i = 0; i < rec->n_site && !rc; i++) {
 		const struct cxms_rec_site *s = &rec->site[i];
 		uint64_t block = s->ip >> CODE_BLOCK_SHIFT;
@@ -244,11 +179,10 @@ static int find_blocks(const struct cxms_recording *rec, uint32_t *block_of)
 static int find_active(const struct cxms_recording *rec, const struct cxms_cells *cells,
 		       struct cxms_evidence *e)
 {
-	uint32_t *block_of = calloc(rec->n_site + 1, sizeof(*block_of));
-	e->block_of_site = block_of;
+	const uint32_t *block_of = e->block_of_site;
 	size_t *waits = calloc(rec->n_site + 1, sizeof(*waits));
 	e->active_ns = calloc(cells->n + 1, sizeof(*e->active_ns));
-	int rc = block_of && waits && e->active_ns ? find_blocks(rec, block_of) : -ENOMEM;
+	int rc = waits && e->active_ns ? 0 : -ENOMEM;
 	for (size_t i = 0; i < rec->n_sample && !rc; i++) {
 		uint32_t g = e->grain_of_sample[i];
 		if (g != CXMS_NO_GRAIN && e->group[g / 2].share.mid > 0)
@@ -287,12 +221,14 @@ int cxms_evidence_build(const struct cxms_recording *rec, const struct cxms_cell
 	int rc = cxms_turns_find(rec, &out->turns);
 	if (!rc)
 		rc = hw ? cxms_hw_groups(rec, out) : assign_groups(rec, out);
+	if (!rc)
+		rc = find_blocks(rec, out);
+	if (!rc && !hw)
+		rc = cxms_streams_find(rec, out, err);
 	if (!rc && !hw)
 		rc = judge_groups(rec, cells, out);
 	if (!rc)
 		rc = find_active(rec, cells, out);
-	if (!rc && !hw)
-		rc = cxms_streams_find(rec, out, err);
 	if (!rc)
 		rc = cxms_traffic_count(rec, out);
 	if (!rc)

@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/collide.h"
 #include "core/demand.h"
+#include "core/judge.h"
 #include "core/stair.h"
 #include "core/turns.h"
 

@@ -30,8 +30,7 @@ static struct cxms_share share_of(const struct cxms_hw_cell *c, int term)
 	double scale = most > 0 ? fmin(1, weight / most) / weight : 0;
 	return (struct cxms_share){.lo = sum[CXMS_SPAN_LO] * scale,
 				   .mid = sum[CXMS_SPAN_MID] * scale,
-				   .hi = sum[CXMS_SPAN_HI] * scale,
-				   .resolved_ratio = 1};
+				   .hi = sum[CXMS_SPAN_HI] * scale};
 }
 
 static int add_group(struct cxms_evidence *e, size_t *cap, const struct cxms_hw_cells *c,

@@ -199,10 +199,14 @@ static inline struct cxms_result *play_replay(int fd, const struct cxms_replay_c
 	"devices:\n  mem0: {type: memdev, upstream: host, latency: " #cxl_ns                       \
 	"ns, bandwidth: unlimited, capacity: 4096GiB}\n"
 
+/* One line: every wait is for memory, as closed forms have it. */
+#define PLAY_NO_LLC 64
+
 /* Recording by pattern against one topology: asked splits of one policy (NULL: page-interleave). */
-static inline struct cxms_result *play(const char *pattern, uint64_t seed,
-				       const struct cxms_topo *topo, const char *policy,
-				       const double *split_pct, size_t n_split)
+static inline struct cxms_result *play_llc(const char *pattern, uint64_t seed,
+					   const struct cxms_topo *topo, const char *policy,
+					   const double *split_pct, size_t n_split,
+					   uint64_t llc_bytes)
 {
 	const struct cxms_replay_cfg cfg = {.topo = &topo,
 					    .n_topo = 1,
@@ -210,11 +214,20 @@ static inline struct cxms_result *play(const char *pattern, uint64_t seed,
 					    .n_policy = policy ? 1 : 0,
 					    .split_pct = split_pct,
 					    .n_split = n_split,
+					    .llc_bytes = llc_bytes,
 					    .seed = seed};
 	int fd = play_record(pattern, seed);
 	struct cxms_result *r = play_replay(fd, &cfg);
 	close(fd);
 	return r;
+}
+
+/* With the cache of the synthetic machine. */
+static inline struct cxms_result *play(const char *pattern, uint64_t seed,
+				       const struct cxms_topo *topo, const char *policy,
+				       const double *split_pct, size_t n_split)
+{
+	return play_llc(pattern, seed, topo, policy, split_pct, n_split, 0);
 }
 
 #endif

@@ -40,7 +40,7 @@ static void load(struct fixture *f, uint16_t flags, enum cxms_site_kind kind, bo
 	assert_int_equal(cxms_trace_reader_open_fd(fd, "memory", &r, NULL), 0);
 	assert_int_equal(cxms_recording_load(r, &f->rec, NULL), 0);
 	assert_int_equal(cxms_cells_build(&f->rec, 20 * PLAY_MS, &f->cells, NULL), 0);
-	assert_int_equal(cxms_evidence_build(&f->rec, &f->cells, 0, &f->ev, NULL), 0);
+	assert_int_equal(cxms_evidence_build(&f->rec, &f->cells, PLAY_NO_LLC, &f->ev, NULL), 0);
 	size_t n = cxms_pages_count(f->rec.pages);
 	f->target = calloc(n, sizeof(*f->target));
 	for (size_t i = 0; i < n; i++)
@@ -177,7 +177,8 @@ static void test_processes_are_kept_apart(void **state)
 	assert_int_equal(cxms_evidence_build(&rec, &cells, 0, &ev, NULL), 0);
 	assert_int_equal(rec.n_process, 2);
 	assert_int_equal(ev.n_group, 2);
-	assert_true(ev.group[0].share.mid < 0.05 && ev.group[1].share.mid > 0.95);
+	/* 4000 samples on one MiB leave open whether some are spread over all of it */
+	assert_true(ev.group[0].share.mid < 0.2 && ev.group[1].share.mid > 0.9);
 	cxms_evidence_fini(&ev);
 	cxms_cells_fini(&cells);
 	cxms_recording_fini(&rec);

@@ -9,7 +9,7 @@
 #define STALL	 0.8
 
 /* The memdev is never full; @model is its model and what follows. */
-static struct cxms_result *replay(const char *model, const char *pattern)
+static struct cxms_result *replay(const char *model, const char *pattern, uint64_t llc_bytes)
 {
 	static const double all_cxl = 0;
 	char yaml[1024];
@@ -20,7 +20,7 @@ static struct cxms_result *replay(const char *model, const char *pattern)
 		 "capacity: 4096GiB%s}\n",
 		 model);
 	struct cxms_topo *topo = play_topology(yaml);
-	struct cxms_result *r = play(pattern, 3, topo, NULL, &all_cxl, 1);
+	struct cxms_result *r = play_llc(pattern, 3, topo, NULL, &all_cxl, 1, llc_bytes);
 	assert_int_equal(r->status, CXMS_STATUS_COMPLETE);
 	assert_int_equal(r->split[0].n_target, 2);
 	for (size_t v = 0; v < r->split[0].n_server; v++) /* names go with the topology */
@@ -29,12 +29,17 @@ static struct cxms_result *replay(const char *model, const char *pattern)
 	return r;
 }
 
-static double slowdown(const char *model, const char *pattern)
+static double slowdown_llc(const char *model, const char *pattern, uint64_t llc_bytes)
 {
-	struct cxms_result *r = replay(model, pattern);
+	struct cxms_result *r = replay(model, pattern, llc_bytes);
 	double s = r->split[0].slowdown;
 	cxms_result_free(r);
 	return s;
+}
+
+static double slowdown(const char *model, const char *pattern)
+{
+	return slowdown_llc(model, pattern, 0);
 }
 
 /* Of a chase on huge pages: waits of 100 ns each make up the stall. */
@@ -79,8 +84,8 @@ static void test_uniform_accesses_hit_by_the_share_that_fits(void **state)
 			 ", model: {type: ssd, buffer: %s, page: 4KiB, fetch: 2us, bandwidth: "
 			 "1000GB/s, depth: 1024}",
 			 rows[i].buffer);
-		double got = slowdown(model, rows[i].pattern),
-		       plain = slowdown("", rows[i].pattern);
+		double got = slowdown_llc(model, rows[i].pattern, PLAY_NO_LLC),
+		       plain = slowdown_llc("", rows[i].pattern, PLAY_NO_LLC);
 		double want = chase_at(CXL_NS + (1 - rows[i].hit) * 2000);
 		if (i == 2) /* walks make the waits fewer: 120 ns each */
 			want = 1 + STALL / 120 * (CXL_NS + 0.75 * 2000 - 100);
@@ -113,7 +118,7 @@ static void test_the_medium_bounds_what_misses(void **state)
 	static const char chase[] = CHASE("2MiB", "1024");
 	struct cxms_result *r = replay(", model: {type: ssd, buffer: 256MiB, page: 4KiB, fetch: "
 				       "2us, bandwidth: 100MB/s, depth: 64}",
-				       chase);
+				       chase, PLAY_NO_LLC);
 	const struct cxms_split_result *s = &r->split[0];
 	double seconds = (double)s->time_ns * 1e-9;
 	double pages_bytes = 0.75 * (double)s->target[1].reads * 4096;
@@ -137,7 +142,7 @@ static void test_depth_is_littles_law(void **state)
 			 ", model: {type: ssd, buffer: 256MiB, page: 4KiB, fetch: 2us, bandwidth: "
 			 "1000GB/s, depth: %u}",
 			 depth);
-		struct cxms_result *r = replay(model, gather);
+		struct cxms_result *r = replay(model, gather, 0);
 		double s = (double)r->split[0].time_ns * 1e-9;
 		double misses = 0.75 * (double)r->split[0].target[1].reads;
 		/* no more than depth pages in 2 us; 5 % for the hit ratio */

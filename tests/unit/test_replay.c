@@ -49,12 +49,13 @@ static void test_chase_follows_the_closed_form(void **state)
 			 "{duration: 1s, period: 200us, page: %s, footprint: 1GiB, stall: %g, "
 			 "access: chase}",
 			 rows[i].page, rows[i].stall);
-		struct cxms_result *r = play(pattern, 7, topo, NULL, ends, 3);
+		struct cxms_result *r = play_llc(pattern, 7, topo, NULL, ends, 3, PLAY_NO_LLC);
 		const struct cxms_split_result *s = r->split;
 		double want = closed_form(rows[i].stall, rows[i].seen_ns);
 		double half = 1 + (want - 1) / 2;
 		print_message("%s: want %g, got %g\n", rows[i].why, want, s[2].slowdown);
-		assert_true(fabs(s[2].slowdown - want) < 1e-5 * want);
+		/* no set is ruled out altogether: some 1e-4 of the waits may be on one line */
+		assert_true(fabs(s[2].slowdown - want) < 1e-3 * want);
 		assert_true(s[2].slowdown_lo <= want && want <= s[2].slowdown_hi);
 		/* half the pages: half of the samples, to within their number's binomial error */
 		double n = 5000 * rows[i].stall;

@@ -1,4 +1,4 @@
-/* The staircase: what share of a uniform access's waiting is memory. */
+/* The staircase: which uses miss. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,8 +30,8 @@ static void test_measured_steps(void **state)
 		{0, 0, "nothing"},
 		{1 * MIB, 0, "in the LLC"},
 		{16 * MIB, 0, "just in the LLC"},
-		/* half way in log: 60 ns = half misses; of the time 100/(100 + 20) is memory */
-		{32 * MIB, 100.0 / 120.0, "half of the accesses miss"},
+		/* half way in log: 60 ns, half way from 20 to 100 */
+		{32 * MIB, 0.5, "half of the accesses miss"},
 		{64 * MIB, 1, "the last step"},
 		{1e15, 1, "beyond"},
 	};
@@ -41,7 +41,7 @@ static void test_measured_steps(void **state)
 	cxms_stair_init(&s, &f, 0);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		print_message("%s\n", rows[i].why);
-		assert_true(fabs(cxms_stair_memory_share(&s, rows[i].bytes) - rows[i].want) < 1e-9);
+		assert_true(fabs(cxms_stair_miss_ratio(&s, rows[i].bytes) - rows[i].want) < 1e-9);
 	}
 }
 
@@ -51,9 +51,24 @@ static void test_capacity_rule(void **state)
 	struct cxms_stair s;
 	(void)state;
 	cxms_stair_init(&s, &f, 8u << 20);
-	assert_true(cxms_stair_memory_share(&s, 8 * MIB) <= 0);
-	/* miss ratio 1/2 */
-	assert_true(fabs(cxms_stair_memory_share(&s, 16 * MIB) - 100.0 / 120.0) < 1e-9);
+	assert_true(cxms_stair_miss_ratio(&s, 8 * MIB) <= 0);
+	assert_true(cxms_stair_miss_ratio(&s, 8 * MIB + 1) >= 1);
+	assert_true(fabs(cxms_stair_mean_miss(&s, 4 * MIB, 12 * MIB) - 0.5) < 1e-9);
+	assert_true(fabs(cxms_stair_llc_bytes(&s) - 8 * MIB) < 1e-6);
+	assert_true(s.span <= 1);
+}
+
+/* 16 MiB hold all; from there to 64 MiB, log-linear, 48/ln 4 - 16 = 18.6 MiB more. */
+static void test_what_the_cache_holds(void **state)
+{
+	struct cxms_facts f = facts();
+	struct cxms_stair s;
+	(void)state;
+	cxms_stair_init(&s, &f, 0);
+	double want = 48 / log(4) * MIB;
+	/* the integral takes steps of 1/256 of the last one */
+	assert_true(fabs(cxms_stair_llc_bytes(&s) / want - 1) < 0.005);
+	assert_true(s.span > 1);
 }
 
 static void test_never_falls(void **state)
@@ -69,7 +84,7 @@ static void test_never_falls(void **state)
 			f.stair_ps[k] = ps[i][k];
 		cxms_stair_init(&s, &f, 0);
 		for (double bytes = 1; bytes < 1e12; bytes *= 1.1) {
-			double share = cxms_stair_memory_share(&s, bytes);
+			double share = cxms_stair_miss_ratio(&s, bytes);
 			assert_true(share >= before && share <= 1);
 			before = share;
 		}
@@ -84,12 +99,13 @@ static void test_unknown_machines_are_assumed(void **state)
 	(void)state;
 	cxms_stair_init(&s, &nothing, 0);
 	assert_true(s.mem_ps > s.llc_ps && s.llc_ps > 0 && s.llc_bytes > 0);
-	assert_true(cxms_stair_memory_share(&s, 1e12) > 0.9);
+	assert_true(cxms_stair_miss_ratio(&s, 1e12) > 0.9);
 	odd.llc_latency_ps = 200000; /* above memory's */
 	odd.n_stair = 0;
 	cxms_stair_init(&s, &odd, 0);
 	assert_true(s.llc_ps < s.mem_ps);
 	assert_true(fabs(s.llc_bytes - 16 * MIB) < 1);
+	assert_true(s.span > 1);
 	odd = facts(); /* a damaged recording: steps out of order, twice, zero, too many */
 	odd.n_stair = 1000;
 	odd.stair_bytes[1] = odd.stair_bytes[0];
@@ -97,7 +113,7 @@ static void test_unknown_machines_are_assumed(void **state)
 	cxms_stair_init(&s, &odd, 0);
 	assert_true(s.n <= CXMS_STAIR_MAX);
 	for (double bytes = 1; bytes < 1e10; bytes *= 1.5)
-		assert_true(isfinite(cxms_stair_memory_share(&s, bytes)));
+		assert_true(isfinite(cxms_stair_miss_ratio(&s, bytes)));
 }
 
 int main(void)
@@ -105,6 +121,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_measured_steps),
 		cmocka_unit_test(test_capacity_rule),
+		cmocka_unit_test(test_what_the_cache_holds),
 		cmocka_unit_test(test_never_falls),
 		cmocka_unit_test(test_unknown_machines_are_assumed),
 	};

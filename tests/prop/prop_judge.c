@@ -1,0 +1,378 @@
+/*
+ * Memory or cache, against a cache that is simulated: random programs run over a cache of known
+ * size, their waits are sampled by time, and the shares judged from the samples are compared with
+ * what the cache did. A failing case prints its seed.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the four above first */
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "core/judge.h"
+#include "core/stair.h"
+
+#define MIB	    (1024.0 * 1024)
+#define LINE	    64.0
+#define CACHE_LINES 2048u
+#define NONE	    UINT32_MAX
+#define MAX_AREA    3
+#define MAX_INSNS   3
+#define MAX_ACCESS  400000u
+#define MEM_NS	    100.0
+#define LLC_NS	    20.0
+/* About one sample in 50 waits: as 200 us are to waits that overlap twentyfold. */
+#define PERIOD_NS 4000.0
+/* 50 samples: half a turn of twice the cache */
+#define WINDOW_NS 200000u
+
+/* Least recently used, by a list. */
+struct lru {
+	uint32_t *next, *prev; /* by line; NONE = not cached */
+	bool *cached;
+	uint32_t newest, oldest, n;
+};
+
+static void lru_unlink(struct lru *c, uint32_t line)
+{
+	if (c->prev[line] != NONE)
+		c->next[c->prev[line]] = c->next[line];
+	else
+		c->newest = c->next[line];
+	if (c->next[line] != NONE)
+		c->prev[c->next[line]] = c->prev[line];
+	else
+		c->oldest = c->prev[line];
+	c->cached[line] = false;
+	c->n--;
+}
+
+static bool lru_use(struct lru *c, uint32_t line)
+{
+	bool hit = c->cached[line];
+	if (hit)
+		lru_unlink(c, line);
+	else if (c->n == CACHE_LINES)
+		lru_unlink(c, c->oldest);
+	c->next[line] = c->newest;
+	c->prev[line] = NONE;
+	if (c->newest != NONE)
+		c->prev[c->newest] = line;
+	else
+		c->oldest = line;
+	c->newest = line;
+	c->cached[line] = true;
+	c->n++;
+	return hit;
+}
+
+enum order { UNIFORM, ZIPF, ROUND, MOVING };
+
+/* An area: its lines, how they are reached, and how often. */
+struct part {
+	enum order order;
+	uint32_t lines, at, first;
+	double weight, alpha;
+	double *cumulated; /* ZIPF */
+};
+
+struct program {
+	unsigned n;
+	struct part part[MAX_AREA];
+	unsigned accesses;
+	unsigned insns; /* that reach each area, by chance; 0 = 1 */
+};
+
+/* What the cache did, and what was sampled. */
+struct run {
+	struct cxms_judge_sample *sample;
+	size_t n;
+	double wait_ns[MAX_AREA], memory_ns[MAX_AREA];
+};
+
+static uint32_t pick(struct cxms_rng *rng, struct part *p, double progress)
+{
+	if (p->order == ROUND) {
+		p->at = (p->at + 1) % p->lines;
+		/* scattered, so that neighbours in time are not neighbours in memory */
+		return (uint32_t)((uint64_t)p->at * 2654435761u % p->lines);
+	}
+	if (p->order == MOVING) { /* a window of an eighth, eight places */
+		uint32_t eighth = p->lines / 8 + 1;
+		uint32_t base = (uint32_t)(progress * 8) * eighth;
+		return (base + (uint32_t)cxms_rng_below(rng, eighth)) % p->lines;
+	}
+	if (p->order == UNIFORM)
+		return (uint32_t)cxms_rng_below(rng, p->lines);
+	double want = cxms_rng_unit(rng) * p->cumulated[p->lines - 1];
+	uint32_t lo = 0, hi = p->lines - 1;
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		if (p->cumulated[mid] > want)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return lo;
+}
+
+static void finish(struct program *p)
+{
+	uint32_t first = 0;
+	for (unsigned i = 0; i < p->n; i++) {
+		struct part *a = &p->part[i];
+		a->first = first;
+		first += a->lines;
+		if (a->order != ZIPF)
+			continue;
+		a->cumulated = malloc(a->lines * sizeof(*a->cumulated));
+		assert_non_null(a->cumulated);
+		for (uint32_t k = 0; k < a->lines; k++)
+			a->cumulated[k] =
+				(k ? a->cumulated[k - 1] : 0) + pow((double)k + 1, -a->alpha);
+	}
+}
+
+static void program_fini(struct program *p)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		free(p->part[i].cumulated);
+}
+
+static unsigned pick_part(struct cxms_rng *rng, const struct program *p)
+{
+	double all = 0;
+	for (unsigned i = 0; i < p->n; i++)
+		all += p->part[i].weight;
+	double want = cxms_rng_unit(rng) * all;
+	for (unsigned i = 0; i + 1 < p->n; i++) {
+		if (want < p->part[i].weight)
+			return i;
+		want -= p->part[i].weight;
+	}
+	return p->n - 1;
+}
+
+/* Runs it twice as long, and looks at the second half: the cache is warm. */
+static void execute(struct program *p, struct cxms_rng *rng, struct run *run)
+{
+	uint32_t lines = p->part[p->n - 1].first + p->part[p->n - 1].lines;
+	struct lru c = {.next = malloc(lines * sizeof(*c.next)),
+			.prev = malloc(lines * sizeof(*c.prev)),
+			.cached = calloc(lines, sizeof(*c.cached)),
+			.newest = NONE,
+			.oldest = NONE};
+	double now_ns = 0, due_ns = PERIOD_NS;
+	unsigned insns = p->insns ? p->insns : 1;
+	assert_true(c.next && c.prev && c.cached);
+	*run = (struct run){.sample = malloc(p->accesses * sizeof(*run->sample))};
+	assert_non_null(run->sample);
+	for (unsigned i = 0; i < 2 * p->accesses; i++) {
+		unsigned area = pick_part(rng, p);
+		struct part *a = &p->part[area];
+		double progress = fmod((double)i / p->accesses, 1);
+		uint32_t line = a->first + pick(rng, a, progress);
+		double cost = lru_use(&c, line) ? LLC_NS : MEM_NS;
+		if (i < p->accesses)
+			continue;
+		now_ns += cost;
+		run->wait_ns[area] += cost;
+		run->memory_ns[area] += cost > LLC_NS ? cost : 0;
+		if (now_ns < due_ns)
+			continue;
+		run->sample[run->n++] = (struct cxms_judge_sample){
+			.line = line,
+			.time_ns = (uint64_t)due_ns,
+			.group = area * insns + (uint32_t)cxms_rng_below(rng, insns),
+			.weight_ns = PERIOD_NS};
+		/* never in step with the program */
+		due_ns += PERIOD_NS * (0.5 + cxms_rng_unit(rng));
+	}
+	free(c.next);
+	free(c.prev);
+	free(c.cached);
+}
+
+static void judge(const struct program *p, const struct run *run, struct cxms_judge_group *group)
+{
+	const struct cxms_facts facts = {.mem_latency_ps = 100000, .llc_latency_ps = 20000};
+	double touched[MAX_AREA];
+	unsigned insns = p->insns ? p->insns : 1;
+	struct cxms_stair stair;
+	cxms_stair_init(&stair, &facts, CACHE_LINES * 64);
+	for (unsigned i = 0; i < p->n; i++) {
+		for (unsigned k = 0; k < insns; k++)
+			group[i * insns + k] = (struct cxms_judge_group){.area = i};
+		touched[i] = p->part[i].lines * LINE;
+	}
+	struct cxms_judge in = {.stair = &stair,
+				.sample = run->sample,
+				.n_sample = run->n,
+				.group = group,
+				.n_group = p->n * insns,
+				.touched_bytes = touched,
+				.n_area = p->n,
+				.window_ns = WINDOW_NS};
+	assert_int_equal(cxms_judge(&in), 0);
+}
+
+/* Of the whole program: truth and estimate. */
+struct verdict {
+	double truth, lo, mid, hi;
+	size_t samples;
+};
+
+static struct verdict try(struct program *p, uint64_t seed)
+{
+	struct cxms_judge_group group[MAX_AREA * MAX_INSNS];
+	struct verdict v = {0};
+	struct cxms_rng rng;
+	struct run run;
+	double wait = 0;
+	cxms_rng_init(&rng, seed);
+	finish(p);
+	execute(p, &rng, &run);
+	judge(p, &run, group);
+	unsigned insns = p->insns ? p->insns : 1;
+	for (unsigned i = 0; i < p->n * insns; i++) {
+		const struct cxms_share *s = &group[i].share;
+		double waited = run.wait_ns[i / insns] / insns;
+		assert_true(s->lo >= 0 && s->lo <= s->mid && s->mid <= s->hi && s->hi <= 1);
+		wait += waited;
+		v.truth += run.memory_ns[i / insns] / insns;
+		v.lo += s->lo * waited;
+		v.mid += s->mid * waited;
+		v.hi += s->hi * waited;
+	}
+	v.truth /= wait;
+	v.lo /= wait;
+	v.mid /= wait;
+	v.hi /= wait;
+	v.samples = run.n;
+	free(run.sample);
+	program_fini(p);
+	return v;
+}
+
+static double log_uniform(struct cxms_rng *rng, double lo, double hi)
+{
+	return lo * pow(hi / lo, cxms_rng_unit(rng));
+}
+
+/* One to three areas from a 32nd of the cache to 16 caches, each reached at random or by Zipf's
+ * law. */
+static struct program random_program(struct cxms_rng *rng)
+{
+	struct program p = {.n = 1 + (unsigned)cxms_rng_below(rng, MAX_AREA),
+			    .insns = 1 + (unsigned)cxms_rng_below(rng, MAX_INSNS),
+			    .accesses = (unsigned)log_uniform(rng, 20000, 200000)};
+	for (unsigned i = 0; i < p.n; i++)
+		p.part[i] = (struct part){
+			.order = cxms_rng_below(rng, 2) ? ZIPF : UNIFORM,
+			.lines = (uint32_t)log_uniform(rng, CACHE_LINES / 32.0, CACHE_LINES * 16.0),
+			.weight = cxms_rng_unit(rng) + 0.05,
+			.alpha = 0.5 + 0.7 * cxms_rng_unit(rng)};
+	return p;
+}
+
+static void test_random_programs(void **state)
+{
+	enum { RUNS = 100 };
+	unsigned held = 0;
+	double bias = 0, spread = 0, width = 0;
+	(void)state;
+	for (uint64_t seed = 1; seed <= RUNS; seed++) {
+		struct cxms_rng rng;
+		cxms_rng_init(&rng, seed * 7919);
+		struct program p = random_program(&rng);
+		struct verdict v = try(&p, seed);
+		bool in = v.truth >= v.lo - 1e-3 && v.truth <= v.hi + 1e-3;
+		held += in;
+		bias += (v.mid - v.truth) / RUNS;
+		spread += fabs(v.mid - v.truth) / RUNS;
+		width += (v.hi - v.lo) / RUNS;
+		if (!in)
+			print_message("seed %llu, %zu samples: %.3f not in %.3f .. %.3f\n",
+				      (unsigned long long)seed, v.samples, v.truth, v.lo, v.hi);
+	}
+	print_message("%u of %u held; bias %+.4f, mean error %.4f, mean width %.3f\n", held, RUNS,
+		      bias, spread, width);
+	assert_true(held >= 0.9 * RUNS);
+	assert_true(fabs(bias) < 0.02);
+}
+
+/* Known programs, over several seeds: the middle is right on average, and the bounds hold. */
+static void test_known_programs(void **state)
+{
+	enum { C = CACHE_LINES, N = 120000, SEEDS = 7 };
+	static const struct {
+		const char *why;
+		struct program program;
+		double tolerance; /* of the mean of the middles */
+		const char *because;
+	} rows[] = {
+		{"half of the cache",
+		 {1, {{UNIFORM, C / 2, 0, 0, 1, 0, 0}}, N, 1},
+		 0.01,
+		 "all hits"},
+		{"the whole cache", {1, {{UNIFORM, C, 0, 0, 1, 0, 0}}, N, 1}, 0.05, "on the edge"},
+		{"twice the cache",
+		 {1, {{UNIFORM, 2 * C, 0, 0, 1, 0, 0}}, N, 1},
+		 0.03,
+		 "1 - C/F miss"},
+		{"a 16th and 16 times, half the uses each",
+		 {2, {{UNIFORM, C / 16, 0, 0, 1, 0, 0}, {UNIFORM, 16 * C, 0, 0, 1, 0, 0}}, N, 1},
+		 0.02,
+		 "two areas apart"},
+		{"two areas that fit alone, not together",
+		 {2, {{UNIFORM, C, 0, 0, 1, 0, 0}, {UNIFORM, C, 0, 0, 1, 0, 0}}, N, 1},
+		 0.03,
+		 "they share one cache"},
+		{"a large area of few uses beside a small one",
+		 {2, {{UNIFORM, C, 0, 0, 9, 0, 0}, {UNIFORM, 8 * C, 0, 0, 1, 0, 0}}, N, 1},
+		 0.05,
+		 "the small one's lines are used more often"},
+		{"round and round twice the cache",
+		 {1, {{ROUND, 2 * C + 1, 0, 0, 1, 0, 0}}, N, 1},
+		 0.05,
+		 "never in time"},
+		{"moves through eight times the cache by parts of a quarter",
+		 {1, {{MOVING, 2 * C, 0, 0, 1, 0, 0}}, N, 1},
+		 0.3,
+		 "windows of 50 samples leave it open: the bounds must hold it"},
+		{"Zipf 0.6", {1, {{ZIPF, 16 * C, 0, 0, 1, 0.6, 0}}, N, 1}, 0.05, "long middle"},
+		{"Zipf 0.9", {1, {{ZIPF, 16 * C, 0, 0, 1, 0.9, 0}}, N, 1}, 0.08, "long middle"},
+		{"Zipf 1.2", {1, {{ZIPF, 16 * C, 0, 0, 1, 1.2, 0}}, N, 1}, 0.08, "long middle"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		double truth = 0, mid = 0;
+		unsigned held = 0;
+		for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+			struct program p = rows[i].program;
+			struct verdict v = try(&p, 100 * i + seed);
+			truth += v.truth / SEEDS;
+			mid += v.mid / SEEDS;
+			held += v.truth >= v.lo - 1e-3 && v.truth <= v.hi + 1e-3;
+		}
+		print_message("%s: %.3f, judged %.3f, %u of %u held (%s)\n", rows[i].why, truth,
+			      mid, held, SEEDS, rows[i].because);
+		assert_true(fabs(mid - truth) <= rows[i].tolerance);
+		/* nominal 90 %: 4 or fewer of 7 happen in 3 % of the cases */
+		assert_true(held >= 5);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_random_programs),
+		cmocka_unit_test(test_known_programs),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
