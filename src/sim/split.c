@@ -7,13 +7,15 @@
 
 #include "base/err.h"
 #include "base/units.h"
+#include "sim/bootstrap.h"
 #include "sim/loads.h"
 #include "sim/misses.h"
 #include "sim/recording.h"
 #include "sim/split_priv.h"
 
-/* Two-sided 90 % of a normal distribution; one-sided 90 % of no event seen of a Poisson count. */
-#define Z90	     1.645
+/* Two-sided 90 % of Student's distribution, 32 degrees of freedom (bootstrap.c); one-sided 90 % of
+ * no event seen of a Poisson count. */
+#define STUDENT90    1.694
 #define POISSON_NONE 2.303
 
 void cxms_stage_init(struct cxms_stage *out)
@@ -123,37 +125,28 @@ static double latency_on(const struct cxms_fabric *f, const struct cxms_world *w
 	return reads > 0 ? sum / reads : w->target[target].latency_ps;
 }
 
-/* Mean latency of a place. */
-static double latency_of(const struct cxms_fabric *f, const struct cxms_world *w, size_t place)
-{
-	double sum = 0;
-	if (place < f->n_host_target)
-		return latency_on(f, w, place);
-	const struct cxms_fabric_region *r = &f->region[place - f->n_host_target];
-	for (size_t i = 0; i < r->n_target; i++)
-		sum += latency_on(f, w, r->target[i]);
-	return sum / (double)r->n_target;
-}
-
 /*
- * Sampling error of the excess, relative: samples are Poisson counts, each adds its own extra time
- * x, so the variance of the sum is the sum of x^2. Only samples of the judged half count.
+ * Less the bias of its maxima; the error is the standard deviation that chance in the samples
+ * leaves.
  */
-static double sampling_error(const struct cxms_stage *s, const struct cxms_placement *p,
-			     const struct cxms_world *w, enum cxms_half judged)
+static int resample(const struct cxms_stage *s, const struct cxms_world *w,
+		    const struct cxms_world *base, struct slow *slow, double *error,
+		    struct cxms_err *err)
 {
-	double sum = 0, square = 0;
-	for (int h = 0; h < 2; h++) {
-		if (judged != CXMS_HALF_ALL && (judged == CXMS_HALF_B) != h)
-			continue;
-		for (size_t i = 0; i < s->view->n_page; i++) {
-			uint32_t at = p->place_of_page[i];
-			double extra = latency_of(s->fabric, w, at) - w->target[0].latency_ps;
-			sum += at ? s->view->heat[h][i] * extra : 0;
-			square += at ? s->view->square[h][i] * extra * extra : 0;
-		}
-	}
-	return fabs(sum) > 0 ? sqrt(square) / fabs(sum) : 0;
+	const struct cxms_bootstrap_in in = {.rec = s->rec,
+					     .cells = s->cells,
+					     .world = w,
+					     .base = base,
+					     .blocked = s->cfg->blocked};
+	struct cxms_bootstrap found;
+	int rc = cxms_bootstrap_run(&in, &found, err);
+	if (rc)
+		return rc;
+	slow->mid -= found.bias;
+	slow->lo -= found.bias;
+	slow->hi -= found.bias;
+	*error = found.sd;
+	return 0;
 }
 
 /* What was never sampled may be on the slowest target: bounded as a Poisson count of none. */
@@ -172,7 +165,7 @@ static double unseen_half_width(const struct cxms_stage *s, const struct cxms_pl
 static struct judged judge(const struct cxms_stage *s, const struct cxms_placement *p,
 			   const struct cxms_world *w, double error, struct slow r)
 {
-	double sampling = hypot(Z90 * error * (r.mid - 1), unseen_half_width(s, p, w));
+	double sampling = fmax(STUDENT90 * error, unseen_half_width(s, p, w));
 	return (struct judged){.mid = r.mid,
 			       .lo = fmax(0, r.mid - hypot(r.mid - r.lo, sampling)),
 			       .hi = r.mid + hypot(r.hi - r.mid, sampling),
@@ -369,18 +362,30 @@ static int run_alone(struct row *r, struct part *p, int half, const struct cxms_
 		     struct cxms_err *err)
 {
 	struct cxms_world alone;
-	int mode = (int)p->stage->cfg->blocked;
-	size_t k = (size_t)(p - r->part);
 	int rc = run_world(p->stage, p->phase[half], p->n_phase[half], &alone, err);
 	if (rc)
 		return rc;
-	double time_ns = alone.time_ns[CXMS_SPAN_MID][mode];
-	p->contention +=
-		ratio(r->world[half][k].time_ns[CXMS_SPAN_MID][mode], time_ns) / (double)r->n_half;
-	p->alone += ratio(time_ns, base->time_ns[CXMS_SPAN_MID][mode]) / (double)r->n_half;
+	struct slow slow = slowdown_of(p->stage, &alone, base);
+	double error;
+	if (!is_local(p, half))
+		rc = resample(p->stage, &alone, base, &slow, &error, err);
+	p->contention += ratio((half ? p->other : p->slow).mid, slow.mid) / (double)r->n_half;
+	p->alone += slow.mid / (double)r->n_half;
 	cxms_check_join(&alone.check, &r->check);
 	cxms_world_fini(&alone);
-	return 0;
+	return rc;
+}
+
+static int judge_half(struct row *r, struct part *p, const struct cxms_world *base, int half,
+		      struct cxms_err *err)
+{
+	const struct cxms_world *w = &r->world[half][p - r->part];
+	struct slow *slow = half ? &p->other : &p->slow;
+	double error = 0; /* of a program that is local throughout */
+	*slow = slowdown_of(p->stage, w, base);
+	int rc = is_local(p, half) ? 0 : resample(p->stage, w, base, slow, &error, err);
+	p->error = half ? hypot(p->error, error) / 2 : error;
+	return rc;
 }
 
 static int run_half(struct row *r, const struct cxms_policy_ops *policy, double asked_pct,
@@ -398,12 +403,9 @@ static int run_half(struct row *r, const struct cxms_policy_ops *policy, double 
 	for (size_t k = 0; k < r->n && !rc; k++) {
 		struct part *p = &r->part[k];
 		base = &p->stage->base[judged];
-		*(half ? &p->other : &p->slow) = slowdown_of(p->stage, &r->world[half][k], base);
-		double error =
-			sampling_error(p->stage, &p->place[half], &r->world[half][k], judged);
-		p->error = half ? hypot(p->error, error) / 2 : error;
+		rc = judge_half(r, p, base, half, err);
 		cxms_check_join(&base->check, &r->check);
-		if (r->n > 1)
+		if (r->n > 1 && !rc)
 			rc = run_alone(r, p, half, base, err);
 	}
 	return rc;
