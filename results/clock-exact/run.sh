@@ -6,14 +6,15 @@
 #   run.sh BUILD [FOLDER]
 #
 # FOLDER (default: one named by today's date, beside this script) gets clock-exact.csv and README.md;
-# why a row differs is told by explain.csv beside this script. Environment: ONLY (programs, by space),
+# why a row differs is told by explain.csv beside this script. Programs that the CSV has
+# already are left as they are. Environment: ONLY (programs, by space),
 # L1D, L2, LLC (sizes; default: those of the CPU, the LLC by the staircase of latencies), CLOCK_GHZ
 # (default: by a chain of multiplications), ROUNDS (of sampled kernels, default 1: some ten seconds each).
 # Needs a quiet machine, and about half an hour.
 set -eu
 export LC_ALL=C
 if [ $# -lt 1 ] || [ $# -gt 2 ]; then
-	sed -n '2,13s/^# \{0,1\}//p' "$0" >&2
+	sed -n '2,14s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 fi
 here=$(cd "$(dirname "$0")" && pwd)
@@ -102,9 +103,10 @@ explain() {
 }
 
 csv=$out/clock-exact.csv
-echo "program,source,local_pct,slowdown,slowdown_lo,slowdown_hi,exact,ratio,inside,within_10_pct,self,self_inside" >"$csv"
+[ -e "$csv" ] || echo "program,source,local_pct,slowdown,slowdown_lo,slowdown_hi,exact,ratio,inside,within_10_pct,self,self_inside" >"$csv"
 programs | while IFS='|' read -r name begin sampled exact; do
 	[ -z "${ONLY:-}" ] || [[ " $ONLY " == *" $name "* ]] || continue
+	! grep -q "^$name," "$csv" || continue
 	read -ra words <<<"$exact"
 	there=far.yaml
 	[[ $exact != *huge* ]] || there="far-huge.yaml"
