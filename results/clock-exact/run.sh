@@ -28,6 +28,7 @@ rounds=${ROUNDS:-1}
 work=$(mktemp -d "${TMPDIR:-/tmp}/cxlmemsim-clock-exact.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$out"
+out=$(cd "$out" && pwd)
 cd "$work"
 
 # name | function that opens the exact region, if any | sampled: so long that filling its memory counts
