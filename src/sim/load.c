@@ -20,8 +20,12 @@ enum cxms_half cxms_sample_half(size_t sample, uint64_t seed)
 									 : CXMS_HALF_B;
 }
 
-static void add(struct cxms_load_cell *c, const struct cxms_grain *g, double weight_ns, bool store)
+/* @each_ns: of the weight that one sample has */
+static void add(struct cxms_load_cell *c, const struct cxms_grain *g, double weight_ns,
+		double each_ns, bool store)
 {
+	double waits = g->waits[CXMS_SPAN_MID];
+	c->square_waits += weight_ns * waits * each_ns * waits;
 	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
 		c->stall_ps[k] += weight_ns * g->stall_ps[k];
 		c->waits[k] += weight_ns * g->waits[k];
@@ -52,6 +56,14 @@ static double mix_of(const struct cxms_load_map *m, size_t first, size_t end, do
 	return sum;
 }
 
+static double mean_weight(const struct cxms_recording *rec)
+{
+	double sum = 0;
+	for (size_t i = 0; i < rec->n_sample; i++)
+		sum += rec->sample[i].weight_ns;
+	return rec->n_sample ? sum / (double)rec->n_sample : 0;
+}
+
 static void spread_floating(const struct cxms_recording *rec, const struct cxms_cells *cells,
 			    const struct cxms_evidence *ev, const double *floating_ns, double *mix,
 			    struct cxms_load_map *m)
@@ -73,7 +85,7 @@ static void spread_floating(const struct cxms_recording *rec, const struct cxms_
 		for (size_t t = 0; t < m->n_target && sum > 0; t++)
 			if (mix[t] > 0)
 				add(&m->at[c * m->n_target + t], &grain,
-				    floating_ns[c] * mix[t] / sum, false);
+				    floating_ns[c] * mix[t] / sum, m->sample_ns, false);
 	}
 }
 
@@ -153,8 +165,11 @@ int cxms_load_build(const struct cxms_recording *rec, const struct cxms_cells *c
 		return cxms_fail(err, ENOMEM, "out of memory for the demand of the program");
 	}
 	free(out->at);
-	*out = (struct cxms_load_map){.n_target = n_target, .at = at};
 	double times = half == CXMS_HALF_ALL ? 1 : 2;
+	*out = (struct cxms_load_map){.n_target = n_target,
+				      .sample_ns = times * mean_weight(rec),
+				      .whole = half == CXMS_HALF_ALL,
+				      .at = at};
 	for (size_t i = 0; i < rec->n_sample; i++) {
 		const struct cxms_rec_sample *s = &rec->sample[i];
 		if (half != CXMS_HALF_ALL && cxms_sample_half(i, seed) != half)
@@ -163,7 +178,7 @@ int cxms_load_build(const struct cxms_recording *rec, const struct cxms_cells *c
 		uint32_t g = ev->grain_of_sample[i];
 		if (g != CXMS_NO_GRAIN)
 			add(&at[cell * n_target + target_of_page[s->page]], &ev->grain[g],
-			    s->weight_ns * times,
+			    s->weight_ns * times, s->weight_ns * times,
 			    ev->grain[g].store || s->flags & CXMS_SAMPLE_WRITE);
 		else if (cxms_rec_is_wait(rec, s))
 			floating[cell] += s->weight_ns * times;

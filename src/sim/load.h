@@ -2,6 +2,7 @@
 #ifndef CXMS_SIM_LOAD_H
 #define CXMS_SIM_LOAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,8 +22,9 @@ struct cxms_load_cell {
 	double known_lines[CXMS_SPAN_COUNT]; /* lines filled meanwhile */
 	double prefetched[CXMS_SPAN_COUNT];  /* of known_lines: fetched ahead, by streams */
 	double written[CXMS_SPAN_COUNT];     /* lines written back for known_waits */
-	double store_waits; /* of the other waits (middle): those whose lines are written back */
-	double seen_ps;	    /* sum over waits (middle) of L_obs */
+	double store_waits;  /* of the other waits (middle): those whose lines are written back */
+	double square_waits; /* sum over samples of their waits (middle) squared */
+	double seen_ps;	     /* sum over waits (middle) of L_obs */
 	/* the kernel's, on the program's pages: waits, lines read and lines written */
 	double kernel_waits[CXMS_SPAN_COUNT];
 	double kernel_reads[CXMS_SPAN_COUNT], kernel_writes[CXMS_SPAN_COUNT];
@@ -33,6 +35,8 @@ enum cxms_half { CXMS_HALF_ALL, CXMS_HALF_A, CXMS_HALF_B };
 
 struct cxms_load_map {
 	size_t n_target;
+	double sample_ns;	   /* mean time that one sample stands for */
+	bool whole;		   /* all samples: those of a cell are as many as its time tells */
 	struct cxms_load_cell *at; /* [cell][target] */
 };
 

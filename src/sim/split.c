@@ -7,13 +7,15 @@
 
 #include "base/err.h"
 #include "base/units.h"
+#include "sim/bootstrap.h"
 #include "sim/loads.h"
 #include "sim/misses.h"
 #include "sim/recording.h"
 #include "sim/split_priv.h"
 
-/* Two-sided 90 % of a normal distribution; one-sided 90 % of no event seen of a Poisson count. */
-#define Z90	     1.645
+/* Two-sided 90 % of Student's distribution, 32 degrees of freedom (bootstrap.c); one-sided 90 % of
+ * no event seen of a Poisson count. */
+#define STUDENT90    1.694
 #define POISSON_NONE 2.303
 /* Rounding of a mean latency. */
 #define NO_RELIEF 1e-9
@@ -154,27 +156,41 @@ static double extra_of(const struct part *p, int half, const struct cxms_world *
 	return at ? latency_of(f, w, at) - w->target[0].latency_ps : 0;
 }
 
-/*
- * Sampling error of the excess, relative: samples are Poisson counts, each adds its own extra time
- * x, so the variance of the sum is the sum of x^2. Only samples of the judged half count.
- * *@gains: some place is faster than local memory.
- */
-static double sampling_error(const struct part *p, int half, const struct cxms_world *w,
-			     enum cxms_half judged, bool *gains)
+/* Some page's place is faster than local memory, or local memory is relieved, which helps what
+ * stays there. */
+static bool has_gains(const struct part *p, int half, const struct cxms_world *w,
+		      const struct cxms_world *base)
 {
-	const struct cxms_view *v = p->stage->view;
-	double sum = 0, square = 0;
-	for (size_t i = 0; i < v->n_page; i++) {
-		double extra = extra_of(p, half, w, i);
-		*gains = *gains || extra < 0;
-		for (int h = 0; h < 2; h++) {
-			if (judged != CXMS_HALF_ALL && (judged == CXMS_HALF_B) != h)
-				continue;
-			sum += v->heat[h][i] * extra;
-			square += v->square[h][i] * extra * extra;
-		}
-	}
-	return fabs(sum) > 0 ? sqrt(square) / fabs(sum) : 0;
+	if (w->target[0].latency_ps < base->target[0].latency_ps * (1 - NO_RELIEF))
+		return true;
+	for (size_t i = 0; i < p->stage->view->n_page; i++)
+		if (extra_of(p, half, w, i) < 0)
+			return true;
+	return false;
+}
+
+/*
+ * Less the bias of its maxima; the error is the standard deviation that chance in the samples
+ * leaves.
+ */
+static int resample(const struct cxms_stage *s, const struct cxms_world *w,
+		    const struct cxms_world *base, struct slow *slow, double *error,
+		    struct cxms_err *err)
+{
+	const struct cxms_bootstrap_in in = {.rec = s->rec,
+					     .cells = s->cells,
+					     .world = w,
+					     .base = base,
+					     .blocked = s->cfg->blocked};
+	struct cxms_bootstrap found;
+	int rc = cxms_bootstrap_run(&in, &found, err);
+	if (rc)
+		return rc;
+	slow->mid -= found.bias;
+	slow->lo -= found.bias;
+	slow->hi -= found.bias;
+	*error = found.sd;
+	return 0;
 }
 
 /* What was never sampled may be on the slowest target: bounded as a Poisson count of none. */
@@ -203,7 +219,7 @@ static double lower_end(struct slow r, double sampling, bool gains)
 static struct judged judge(const struct cxms_stage *s, const struct cxms_placement *p,
 			   const struct cxms_world *w, double error, bool gains, struct slow r)
 {
-	double sampling = hypot(Z90 * error * (r.mid - 1), unseen_half_width(s, p, w));
+	double sampling = fmax(STUDENT90 * error, unseen_half_width(s, p, w));
 	return (struct judged){.mid = r.mid,
 			       .lo = lower_end(r, sampling, gains),
 			       .hi = r.mid + hypot(r.hi - r.mid, sampling),
@@ -454,21 +470,33 @@ static int run_alone(struct row *r, struct part *p, int half, const struct cxms_
 {
 	struct cxms_world alone;
 	struct cxms_world_phase *own;
-	int mode = (int)p->stage->cfg->blocked;
-	size_t k = (size_t)(p - r->part);
 	int rc = own_phases(r, p, half, &own, err);
 	if (!rc)
 		rc = run_world(p->stage, own, p->n_phase[half], &alone, err);
 	phases_fini(own, p->n_phase[half]);
 	if (rc)
 		return rc;
-	double time_ns = alone.time_ns[CXMS_SPAN_MID][mode];
-	p->contention +=
-		ratio(r->world[half][k].time_ns[CXMS_SPAN_MID][mode], time_ns) / (double)r->n_half;
-	p->alone += ratio(time_ns, base->time_ns[CXMS_SPAN_MID][mode]) / (double)r->n_half;
+	struct slow slow = slowdown_of(p->stage, &alone, base);
+	double error;
+	if (!is_local(p, half))
+		rc = resample(p->stage, &alone, base, &slow, &error, err);
+	p->contention += ratio((half ? p->other : p->slow).mid, slow.mid) / (double)r->n_half;
+	p->alone += slow.mid / (double)r->n_half;
 	cxms_check_join(&alone.check, &r->check);
 	cxms_world_fini(&alone);
-	return 0;
+	return rc;
+}
+
+static int judge_half(struct row *r, struct part *p, const struct cxms_world *base, int half,
+		      struct cxms_err *err)
+{
+	const struct cxms_world *w = &r->world[half][p - r->part];
+	struct slow *slow = half ? &p->other : &p->slow;
+	double error = 0; /* of a program that is local throughout */
+	*slow = slowdown_of(p->stage, w, base);
+	int rc = is_local(p, half) ? 0 : resample(p->stage, w, base, slow, &error, err);
+	p->error = half ? hypot(p->error, error) / 2 : error;
+	return rc;
 }
 
 static int run_half(struct row *r, const struct cxms_policy_ops *policy, double asked_pct,
@@ -486,14 +514,10 @@ static int run_half(struct row *r, const struct cxms_policy_ops *policy, double 
 	for (size_t k = 0; k < r->n && !rc; k++) {
 		struct part *p = &r->part[k];
 		base = &p->stage->base[judged];
-		*(half ? &p->other : &p->slow) = slowdown_of(p->stage, &r->world[half][k], base);
-		double error = sampling_error(p, half, &r->world[half][k], judged, &p->gains);
-		p->error = half ? hypot(p->error, error) / 2 : error;
-		/* relief of local memory helps what stays there */
-		p->gains = p->gains || r->world[half][k].target[0].latency_ps <
-					       base->target[0].latency_ps * (1 - NO_RELIEF);
+		rc = judge_half(r, p, base, half, err);
+		p->gains = p->gains || has_gains(p, half, &r->world[half][k], base);
 		cxms_check_join(&base->check, &r->check);
-		if (r->n > 1)
+		if (r->n > 1 && !rc)
 			rc = run_alone(r, p, half, base, err);
 	}
 	return rc;

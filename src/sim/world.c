@@ -46,6 +46,7 @@ struct scene {
 	struct cxms_load *all, *own;   /* [server] of all programs, of one of them */
 	struct cxms_load_cell *folded; /* [target of a host] of one cell */
 	enum cxms_span span;
+	struct cxms_noise_room noise;
 	struct cxms_event_loop *loop; /* NULL = epoch engine */
 	double now_ns;		      /* since all of them began */
 };
@@ -66,6 +67,21 @@ static void scene_fini(struct scene *s)
 	free(s->all);
 	free(s->own);
 	free(s->folded);
+	free(s->noise.demand);
+	free(s->noise.wait_ps);
+	free(s->noise.utilization);
+	free(s->noise.before_ps);
+	free(s->noise.gain);
+}
+
+static bool noise_room(struct cxms_noise_room *r, const struct cxms_fabric *f, size_t n_thread)
+{
+	r->demand = calloc(n_thread * f->n_target, sizeof(*r->demand));
+	r->wait_ps = calloc(f->n_server, sizeof(*r->wait_ps));
+	r->utilization = calloc(f->n_target, sizeof(*r->utilization));
+	r->before_ps = calloc(n_thread, sizeof(*r->before_ps));
+	r->gain = calloc(n_thread, sizeof(*r->gain));
+	return r->demand && r->wait_ps && r->utilization && r->before_ps && r->gain;
 }
 
 static size_t widest_epoch(const struct cxms_cells *c)
@@ -104,6 +120,7 @@ static int scene_init(struct scene *s, const struct cxms_world_in *in, size_t n_
 	s->room = calloc(f->n_target + f->n_server, sizeof(*s->room));
 	s->all = calloc(f->n_server, sizeof(*s->all));
 	s->own = calloc(f->n_server, sizeof(*s->own));
+	full = noise_room(&s->noise, f, n) && full;
 	return full && s->tenant && s->solve.room && s->solve.thread && s->solve.wait_ps &&
 			       s->solve.latency_ps && s->solve.utilization && s->demand &&
 			       s->cell_of && s->room && s->all && s->own && s->folded
@@ -145,6 +162,7 @@ static void add_share(struct cxms_load_cell *to, const struct cxms_load_cell *fr
 		to->kernel_writes[k] += share * from->kernel_writes[k];
 	}
 	to->store_waits += share * from->store_waits;
+	to->square_waits += share * from->square_waits;
 	to->seen_ps += share * from->seen_ps;
 }
 
@@ -442,13 +460,40 @@ static void wait_for_moves(struct tenant *tn, double ns)
 	tn->move_ns -= ns;
 }
 
+/* What latencies add when all threads of a program move is shared: one of n sees an nth by itself.
+ */
+static double own_gain(const struct scene *s, const struct tenant *tn, size_t thread)
+{
+	double all = s->loop ? 1 : s->noise.gain[thread];
+	return fmax(0, 1 + (all - 1) / (double)tn->n_thread);
+}
+
+static void add_noise(const struct scene *s, struct tenant *tn, size_t thread, double part)
+{
+	const struct cxms_world_phase *phase = &tn->in->phase[tn->phase];
+	const struct cxms_solve_thread *th = &s->solve.thread[thread];
+	const struct cxms_load_cell *l = by_target(s, phase, s->cell_of[thread]);
+	size_t first = tn->in->host * s->fabric->n_host_target;
+	const struct cxms_load_map *map = phase->load;
+	bool counted = map->whole && map->sample_ns > 0;
+	struct cxms_noise_sums sums = {.samples = counted ? th->cpu_ps / PS_PER_NS / map->sample_ns
+							  : 0};
+	for (size_t t = 0; t < s->fabric->n_host_target; t++)
+		cxms_noise_add(th, &th->demand[first + t], s->solve.latency_ps[first + t],
+			       l[t].square_waits, &sums);
+	cxms_noise_close(&sums, own_gain(s, tn, thread), part,
+			 &tn->world->noise[s->cell_of[thread]]);
+}
+
 /* @part of the epoch has passed. */
 static void pass_part(const struct scene *s, struct tenant *tn, double part)
 {
 	for (size_t i = tn->first; i < tn->first + tn->n_thread; i++) {
 		attribute(s, tn, &s->solve.thread[i], part, s->cell_of[i]);
-		if (s->span == CXMS_SPAN_MID)
-			add_targets(s, tn, &s->solve.thread[i], part);
+		if (s->span != CXMS_SPAN_MID)
+			continue;
+		add_targets(s, tn, &s->solve.thread[i], part);
+		add_noise(s, tn, i, part);
 	}
 	tn->left -= part;
 	if (tn->left > LEFT_OF_NOTHING)
@@ -552,6 +597,8 @@ static int step(struct scene *s, struct cxms_err *err)
 		return rc;
 	if (s->solve.n_thread > 0)
 		note_solution(s, &check);
+	if (s->solve.n_thread > 0 && s->span == CXMS_SPAN_MID && !s->loop)
+		cxms_noise_gains(&s->solve, s->demand, &s->noise);
 	for (size_t i = 0; i < s->n_tenant; i++) {
 		struct tenant *tn = &s->tenant[i];
 		if (is_through(tn))
@@ -633,6 +680,8 @@ static int lay_out(const struct scene *s, const struct tenant *tn, struct cxms_e
 		if (s->span == CXMS_SPAN_MID && mode == (int)tn->in->blocked)
 			memcpy(tn->world->cause_ns, line.cause_ns, sizeof(line.cause_ns));
 	}
+	for (size_t c = 0; c < tn->in->cells->n && s->span == CXMS_SPAN_MID; c++)
+		tn->world->noise[c].cpu_ns = tn->cell[c].cpu_ns;
 	return 0;
 }
 
@@ -643,7 +692,10 @@ static int world_init(const struct cxms_world_in *in, struct cxms_world *out)
 	out->target = calloc(in->fabric->n_host_target, sizeof(*out->target));
 	out->server = calloc(in->fabric->n_server, sizeof(*out->server));
 	out->phase_ns = calloc(in->n_phase, sizeof(*out->phase_ns));
-	return out->thread_cpu_ns && out->target && out->server && out->phase_ns ? 0 : -ENOMEM;
+	out->noise = calloc(in->cells->n + 1, sizeof(*out->noise));
+	return out->thread_cpu_ns && out->target && out->server && out->phase_ns && out->noise
+		       ? 0
+		       : -ENOMEM;
 }
 
 /* Sums over lines become means; an idle target answers in its idle latency. */
@@ -703,9 +755,11 @@ int cxms_world_copy(const struct cxms_world_in *in, const struct cxms_world *fro
 	out->target = own.target;
 	out->server = own.server;
 	out->phase_ns = own.phase_ns;
+	out->noise = own.noise;
 	out->phase_ns[0] = from->phase_ns[0];
 	memcpy(out->thread_cpu_ns, from->thread_cpu_ns,
 	       in->rec->n_thread * sizeof(*out->thread_cpu_ns));
+	memcpy(out->noise, from->noise, in->cells->n * sizeof(*out->noise));
 	memcpy(out->target, from->target, f->n_host_target * sizeof(*out->target));
 	memcpy(out->server, from->server, f->n_server * sizeof(*out->server));
 	return 0;
@@ -717,5 +771,6 @@ void cxms_world_fini(struct cxms_world *w)
 	free(w->target);
 	free(w->server);
 	free(w->phase_ns);
+	free(w->noise);
 	*w = (struct cxms_world){0};
 }

@@ -9,6 +9,7 @@
 #include "core/demand.h"
 #include "sim/check.h"
 #include "sim/load.h"
+#include "sim/noise.h"
 #include "sim/replay.h"
 #include "sim/timeline.h"
 
@@ -36,6 +37,7 @@ struct cxms_world_server {
 };
 
 struct cxms_world {
+	struct cxms_noise *noise;	    /* [cell] middle */
 	double time_ns[CXMS_SPAN_COUNT][2]; /* by enum cxms_blocked */
 	double cause_ns[CXMS_CAUSE_COUNT];  /* middle, the blocked mode asked for */
 	double *thread_cpu_ns;		    /* [thread] middle */

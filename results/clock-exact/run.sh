@@ -1,0 +1,165 @@
+#!/usr/bin/env bash
+# The sampled sources against the exact one: ten programs on this machine's caches, with memory on CXL
+# at 2.5 times this machine's latency; and every program against itself, on a CXL device that is as
+# fast as local memory.
+#
+#   run.sh BUILD [FOLDER]
+#
+# FOLDER (default: one named by today's date, beside this script) gets clock-exact.csv and README.md;
+# why a row differs is told by explain.csv beside this script. Programs that the CSV has
+# already are left as they are. Environment: ONLY (programs, by space),
+# L1D, L2, LLC (sizes; default: those of the CPU, the LLC by the staircase of latencies), CLOCK_GHZ
+# (default: by a chain of multiplications), ROUNDS (of sampled kernels, default 1: some ten seconds each).
+# Needs a quiet machine, and about half an hour.
+set -eu
+export LC_ALL=C
+if [ $# -lt 1 ] || [ $# -gt 2 ]; then
+	sed -n '2,14s/^# \{0,1\}//p' "$0" >&2
+	exit 2
+fi
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../.." && pwd)
+build=$(cd "$1" && pwd)
+out=${2:-$here/$(date +%F)}
+tool=$build/cxlmemsim
+mb=$build/microbench/mb
+load=$build/workloads
+rounds=${ROUNDS:-1}
+work=$(mktemp -d "${TMPDIR:-/tmp}/cxlmemsim-clock-exact.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+cd "$work"
+
+# name | function that opens the exact region, if any | sampled: so long that filling its memory counts
+# little | exact: the same memory, fewer rounds
+programs() {
+	cat <<ROWS
+chase-4k|mb_chase|$mb chase --size 256MiB --steps $((30000000 * rounds))|$mb chase --size 256MiB --steps 300000
+chase-2m|mb_chase|$mb chase --size 256MiB --pages huge --steps $((30000000 * rounds))|$mb chase --size 256MiB --pages huge --steps 300000
+gather|mb_gather|$mb gather --size 256MiB --steps $((200000000 * rounds))|$mb gather --size 256MiB --steps 2000000
+stream|mb_stream|$mb stream --size 256MiB --steps $((64 * 33554432 * rounds))|$mb stream --size 256MiB --steps 33554432
+loop|mb_stream|$mb loop --steps $((10000000000 * rounds))|$mb loop --steps 20000000
+store|mb_store|$mb store --size 256MiB --steps $((32 * 33554432 * rounds))|$mb store --size 256MiB --steps 33554432
+threads|mb_chase|$mb chase --size 256MiB --threads 2 --steps $((15000000 * rounds))|$mb chase --size 256MiB --threads 2 --steps 200000
+sort||$load/sort -s 22 -n 2|$load/sort -s 22 -n 1
+hashjoin||$load/hashjoin -s 21 -n 4|$load/hashjoin -s 21 -n 1
+graph||$load/graph -s 19 -n 10|$load/graph -s 19 -n 2
+ROWS
+}
+
+# The machine: its latency as cxlmemsim measured it, and its clock.
+"$tool" record -q -S clock -o machine.cxlt -- "$mb" compute --steps 300000000 >machine.txt
+info=$("$tool" trace info machine.cxlt)
+mem=$(sed -n 's/^memory .*latency \([0-9.]*\) ns.*/\1/p' <<<"$info")
+walk=$(sed -n 's/^memory .*page walk \([0-9.]*\) \([np]\)s.*/\1\2/p' <<<"$info" | awk '/n/ { print $0 + 0 } /p/ { print $0 / 1000 }')
+cpu=$(sed -n 's/^cpu  *//p' <<<"$info")
+cache=$(ls "${XDG_CACHE_HOME:-$HOME/.cache}"/cxlmemsim/machine-*.yaml | head -n 1)
+# a multiplication and an addition, 3 and 1 cycles, one after the other
+ghz=${CLOCK_GHZ:-$(sed -n 's/^CPU time  *user \([0-9]*\) ns.*/\1/p' <<<"$info" | awk '{ printf "%.2f", 4 * 3e8 / $1 }')}
+# half way from the latency of the last level to that of memory
+llc=${LLC:-$(awk -v mem="$mem" '
+	/llc_latency_ps/ { low = $2 / 1000 }
+	/bytes:/ { gsub("[{},]", ""); if ($5 / 1000 < (low + mem) / 2) size = $3 }
+	END { printf "%dKiB", size / 1024 }' "$cache")}
+case $(sed -n 's/^cpu family[^:]*: *//p' /proc/cpuinfo | head -n 1)-$(sed -n 's/^vendor_id[^:]*: *//p' /proc/cpuinfo | head -n 1) in
+26-AuthenticAMD) core='width: 8, rob: 448, l1d_mshrs: 24, l2_mshrs: 48' l1=48KiB ways=12 l2=1MiB ;; # Zen 5
+25-AuthenticAMD) core='width: 6, rob: 256, l1d_mshrs: 24, l2_mshrs: 48' l1=32KiB ways=8 l2=512KiB ;; # Zen 3
+*) core='width: 6, rob: 512, l1d_mshrs: 16, l2_mshrs: 48' l1=48KiB ways=12 l2=2MiB ;; # Golden Cove
+esac
+# one figure for all recordings, as it is printed
+facts=(--mem-latency "${mem}ns" --walk-latency "$(awk -v w="$walk" 'BEGIN { printf("%.0f", (w > 0.001) ? 1000 * w : 1) }')ps")
+far=$(awk -v m="$mem" 'BEGIN { printf "%.0f", 2.5 * m }')
+
+# topology FILE LATENCY PAGE: all caches those of this machine
+topology() {
+	cat >"$1" <<YAML
+schema: 1
+host:
+  cpu: {$core, frequency: ${ghz}GHz, cores: $(nproc)}
+  caches:
+    l1d: {size: ${L1D:-$l1}, ways: $ways, latency: 4cyc, prefetch: next-line}
+    l2: {size: ${L2:-$l2}, ways: 16, latency: 14cyc, prefetch: {type: stride, degree: 8, distance: 0}}
+    llc: {size: $llc, ways: 16, latency: 50cyc}
+  tlb: {l1: 96, l2: 2048, page: $3, walk: $(awk -v w="$walk" 'BEGIN { printf("%.3f", (w > 1) ? w : 1) }')ns}
+  local: {latency: auto, bandwidth: unlimited}
+devices:
+  mem0: {type: memdev, upstream: host, latency: ${2}ns, bandwidth: unlimited, capacity: 4096GiB}
+YAML
+}
+topology far.yaml "$far" 4KiB
+topology far-huge.yaml "$far" 2MiB
+topology self.yaml "$mem" 4KiB
+
+# row RECORDING TOPOLOGY SPLIT: 'slowdown lo hi'
+row() {
+	"$tool" replay -q -t "$2" -s "$3" -f csv "$1" | awk -F, '
+		NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+		{ print $at["slowdown"], $at["slowdown_lo"], $at["slowdown_hi"] }'
+}
+
+# explain PROGRAM SOURCE: why it differs, as written down
+explain() {
+	awk -F'|' -v p="$1" -v s="$2" '$1 == p && ($2 == s || $2 == "any") { print $3; exit }' "$here/explain.csv"
+}
+
+csv=$out/clock-exact.csv
+[ -e "$csv" ] || echo "program,source,local_pct,slowdown,slowdown_lo,slowdown_hi,exact,ratio,inside,within_10_pct,self,self_inside" >"$csv"
+programs | while IFS='|' read -r name begin sampled exact; do
+	[ -z "${ONLY:-}" ] || [[ " $ONLY " == *" $name "* ]] || continue
+	! grep -q "^$name," "$csv" || continue
+	read -ra words <<<"$exact"
+	there=far.yaml
+	[[ $exact != *huge* ]] || there="far-huge.yaml"
+	"$tool" record -q -S exact -t "$there" "${facts[@]}" ${begin:+--roi-begin "$begin"} -o exact.cxlt -- "${words[@]}" >program.txt 2>&1 ||
+		{ echo "clock-exact: $name under exact: $(tail -n 1 program.txt)" >&2 && continue; }
+	for source in clock ptrace; do
+		read -ra words <<<"$sampled"
+		"$tool" record -q -S $source "${facts[@]}" --llc-size "$llc" -o $source.cxlt -- "${words[@]}" >program.txt 2>&1 ||
+			{ echo "clock-exact: $name under $source: $(tail -n 1 program.txt)" >&2 && continue; }
+		read -r self self_lo self_hi <<<"$(row $source.cxlt self.yaml 0)"
+		for split in 0 50; do
+			read -r x _ _ <<<"$(row exact.cxlt "$there" $split)"
+			read -r s lo hi <<<"$(row $source.cxlt "$there" $split)"
+			awk -v n="$name" -v src=$source -v k=$split -v s="$s" -v lo="$lo" -v hi="$hi" -v x="$x" \
+				-v self="$self" -v sl="$self_lo" -v sh="$self_hi" 'BEGIN {
+				r = s / x
+				printf("%s,%s,%s,%s,%s,%s,%s,%.4f,%s,%s,%s,%s\n", n, src, k, s, lo, hi, x, r,
+					(x >= lo && x <= hi) ? "yes" : "no", (r >= 0.9 && r <= 1.1) ? "yes" : "no",
+					self, (sl <= 1 && 1 <= sh) ? "yes" : "no") }' >>"$csv"
+		done
+	done
+done
+
+state=
+[ -z "$(git -C "$top" status --porcelain 2>/dev/null)" ] || state=", with changes"
+{
+	cat <<MD
+# Sampled sources against the exact one
+
+Slowdowns with memory at $far ns, all of it on CXL (0 % local) or half, as sampling this machine tells them and as the exact source
+simulates the same program on the same caches. *inside*: the sampled interval holds the exact slowdown. *self*: the slowdown on a CXL device as fast as
+local memory, $mem ns, which is 1; *holds 1*: its interval does.
+
+| | |
+|---|---|
+| command | \`results/clock-exact/run.sh BUILD\` |
+| git | $(git -C "$top" rev-parse --short=12 HEAD 2>/dev/null || echo unknown)$state |
+| host | $cpu, $(uname -sr), load $(cut -d' ' -f1 /proc/loadavg) at the end |
+| machine | memory $mem ns, LLC $llc by its latencies, $ghz GHz |
+| tools | $("$tool" --version | head -n 1), $(valgrind --version) |
+
+| program | source | local | slowdown | interval | exact | ratio | inside | self | holds 1 | why it differs |
+|---|---|---|---|---|---|---|---|---|---|---|
+MD
+	tail -n +2 "$csv" | while IFS=, read -r name source split s lo hi x ratio inside near self holds; do
+		why=
+		[ "$inside$near$holds" = yesyesyes ] || why=$(explain "$name" "$source")
+		printf '| %s | %s | %s %% | %.3f | %.3f .. %.3f | %.3f | %.3f | %s | %.3f | %s | %s |\n' "$name" "$source" "$split" \
+			"$s" "$lo" "$hi" "$x" "$ratio" "$inside" "$self" "$holds" "$why"
+	done
+	echo
+	awk -F, 'NR > 1 && $2 == "clock" && $3 == 0 { n++; both += $9 == "yes" && $10 == "yes"; self += $12 == "yes" }
+		END { printf "clock, 0 %% local: %d of %d within 10 %% and inside the interval; %d of %d hold 1 on this machine itself.\n", both, n, self, n }' "$csv"
+} >"$out/README.md"
+tail -n 1 "$out/README.md"
