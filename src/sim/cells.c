@@ -233,7 +233,12 @@ int cxms_cells_build(const struct cxms_recording *rec, uint64_t epoch_ns, struct
 		close_thread(out, t);
 	explain_kernel(rec, out);
 	index_by_epoch(out);
-	return 0;
+	int rc = 0;
+	if (rec->facts.source_caps & CXMS_SRC_SWITCHES)
+		rc = cxms_wakes_build(rec, &out->wakes, err);
+	if (rc)
+		cxms_cells_fini(out);
+	return rc;
 }
 
 void cxms_cells_fini(struct cxms_cells *c)
@@ -244,6 +249,7 @@ void cxms_cells_fini(struct cxms_cells *c)
 	free(c->first_of_epoch);
 	free(c->by_epoch);
 	free(c->cell_of_sample);
+	cxms_wakes_fini(&c->wakes);
 	*c = (struct cxms_cells){0};
 }
 

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sim/wakes.h"
+
 /* Share of the CPU time from which kernel time is warned of and widens the bound (MODELS: kernel
  * time) */
 #define CXMS_KERNEL_RATIO 0.05
@@ -34,6 +36,7 @@ struct cxms_cells {
 	size_t *first_of_epoch; /* n_epoch + 1, into by_epoch */
 	uint32_t *by_epoch;
 	uint32_t *cell_of_sample; /* n_sample of the recording */
+	struct cxms_wakes wakes;  /* none where slices are not the scheduler's */
 };
 
 /**

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "sim/cells.h"
 #include "sim/recording.h"
+#include "sim/sweep.h"
 
 /* Threads on CPU at least this share of the busiest one's time count as those others wait for. */
 #define BUSY_RATIO 0.5
@@ -174,11 +175,9 @@ static void find_end(struct run *r, struct cxms_timeline *out)
 			th->parent == CXMS_NO_THREAD
 				? (double)th->birth_ns
 				: r->start_ns[th->parent] + reached(r, th->parent, th->birth_ns);
-		out->thread_cpu_ns[t] = 0;
 		for (size_t i = r->cells->first_of_thread[t]; i < r->cells->first_of_thread[t + 1];
 		     i++) {
 			end += r->len_ns[i];
-			out->thread_cpu_ns[t] += r->cell[i].cpu_ns;
 		}
 		end += r->start_ns[t];
 		if (end > out->time_ns) {
@@ -190,12 +189,25 @@ static void find_end(struct run *r, struct cxms_timeline *out)
 	walk_causes(r, last, r->rec->thread[last].exit_ns, out->cause_ns);
 }
 
+static void sum_threads(const struct cxms_recording *rec, const struct cxms_cells *cells,
+			const struct cxms_new_cell *cell, double *cpu_ns)
+{
+	for (uint32_t t = 0; t < rec->n_thread; t++) {
+		cpu_ns[t] = 0;
+		for (size_t i = cells->first_of_thread[t]; i < cells->first_of_thread[t + 1]; i++)
+			cpu_ns[t] += cell[i].cpu_ns;
+	}
+}
+
 int cxms_timeline_run(const struct cxms_recording *rec, const struct cxms_cells *cells,
 		      const struct cxms_new_cell *cell, enum cxms_blocked blocked,
 		      struct cxms_timeline *out, struct cxms_err *err)
 {
 	struct run r = {.rec = rec, .cells = cells, .cell = cell, .blocked = blocked};
 	int rc = 0;
+	sum_threads(rec, cells, cell, out->thread_cpu_ns);
+	if (cells->wakes.n > 0)
+		return cxms_sweep_run(rec, cells, cell, blocked, out, err);
 	r.len_ns = calloc(cells->n + 1, sizeof(*r.len_ns));
 	r.covered_ns = calloc(cells->n + 1, sizeof(*r.covered_ns));
 	r.start_ns = calloc(rec->n_thread + 1, sizeof(*r.start_ns));

@@ -48,6 +48,7 @@ struct play {
 	struct cxms_event *ev;
 	size_t n, cap;
 	uint32_t n_site;
+	uint32_t caps; /* of the source, beside CXMS_SRC_FAULTS */
 };
 
 static inline struct cxms_event *play_event(struct play *p, enum cxms_event_kind kind, uint32_t pid,
@@ -164,7 +165,7 @@ static inline int play_write(struct play *p, bool whole)
 	struct cxms_machine_cfg machine = {0};
 	struct cxms_facts facts;
 	cxms_machine_synthetic(&facts, &machine);
-	facts.source_caps = CXMS_SRC_FAULTS;
+	facts.source_caps = CXMS_SRC_FAULTS | p->caps;
 	facts.period_ns = 200000;
 	return play_write_on(p, whole, &facts);
 }
