@@ -20,6 +20,9 @@ struct mb_opts {
 	uint64_t steps;	  /* per worker; 0 = seconds */
 	double seconds;
 	uint64_t work; /* multiplications for each line */
+	/* workers that wait for one another, else NULL: set by the runner */
+	struct mb_sync *sync;
+	bool (*next)(struct mb_work *w, bool more);
 };
 
 /** what worker @i of a run does */
@@ -27,6 +30,10 @@ typedef void mb_role(const struct mb_opts *o, struct mb_work *w);
 
 /** mb_run_threads() - workers as threads of this process; Return: exit status */
 int mb_run_threads(const struct mb_opts *o, mb_role *role, struct mb_area area, double init_s);
+/** mb_run_turns() - threads that work one at a time, the word goes round through pipes */
+int mb_run_turns(const struct mb_opts *o, mb_role *role, struct mb_area area, double init_s);
+/** mb_run_barrier() - threads that meet after each batch */
+int mb_run_barrier(const struct mb_opts *o, mb_role *role, struct mb_area area, double init_s);
 /** mb_run_forks() - workers as children; they share @area as it is at the fork */
 int mb_run_forks(const struct mb_opts *o, mb_role *role, struct mb_area area, double init_s);
 /** mb_run_execs() - one worker here, then this program anew with one time less */

@@ -127,9 +127,14 @@ void mb_fill_words(struct mb_area *a)
 		word[i] = i;
 }
 
-/* How many steps come next, at most @most; 0 when the work is over. */
-static uint64_t next_batch(const struct mb_work *w, double start, uint64_t most)
+/* How many steps come next, at most @most; 0 when the work is over. Those that wait for one another
+ * do whole batches. */
+static uint64_t next_batch(struct mb_work *w, double start, uint64_t most)
 {
+	if (w->next) {
+		bool more = w->steps ? w->accesses < w->steps : mb_seconds() - start < w->seconds;
+		return w->next(w, more) ? most : 0;
+	}
 	if (w->steps) {
 		uint64_t left = w->steps - w->accesses;
 		return left < most ? left : most;

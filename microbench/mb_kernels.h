@@ -24,6 +24,8 @@ struct mb_area {
 	size_t bytes;
 };
 
+struct mb_sync;
+
 /**
  * struct mb_work - one worker: what it shall do, and what it did
  * @steps:   accesses to make, 0 = until @seconds of wall time have passed
@@ -37,6 +39,10 @@ struct mb_work {
 	double seconds;
 	unsigned worker, workers;
 	uint64_t work;
+	/* waits before each batch, and says if there is one; NULL: no waiting */
+	bool (*next)(struct mb_work *w, bool more);
+	struct mb_sync *sync;
+	unsigned turn; /* times waited */
 	/* results */
 	uint64_t accesses;
 	uint64_t checksum;

@@ -33,6 +33,8 @@ static struct job *jobs_new(const struct mb_opts *o, mb_role *role, struct mb_ar
 					       .steps = o->steps,
 					       .seconds = o->seconds,
 					       .worker = i,
+					       .next = o->next,
+					       .sync = o->sync,
 					       .workers = o->threads,
 					       .work = o->work}};
 	return job;

@@ -6,6 +6,7 @@
 #include "base/sys.h"
 #include "base/warn.h"
 #include "source/perf_rec.h"
+#include "source/waits.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -16,6 +17,8 @@
 
 /* A slice longer than this is told in parts, so that a recording cut short knows of it. */
 #define SLICE_MAX_NS 1000000000ull
+/* Looks at sleeping threads in one round of draining: 10 us each. */
+#define LOOKS_PER_ROUND 16u
 /* A process whose events end this soon after an exec, and lives on, has gained privileges by it. */
 #define SETUID_NS 50000000ull
 
@@ -105,13 +108,18 @@ static void slice_end(struct clock *c, struct clock_task *t, uint64_t now_ns, en
 		ev.run.dur_ns = now_ns - t->since_ns;
 		ev.run.cpu = t->cpu;
 		ev.run.end = (uint8_t)end;
+		ev.run.waited = t->waited;
 		cxms_evq_push(&c->out, &ev);
 	}
 	t->is_running = false;
+	t->waited = CXMS_WAIT_UNKNOWN;
+	t->left_ns = end == CXMS_RUN_BLOCKED ? now_ns : 0;
 }
 
 static void slice_begin(struct clock_task *t, uint64_t now_ns, uint32_t cpu)
 {
+	if (t->left_ns && t->look_ns > t->left_ns && t->look_ns < now_ns)
+		t->waited = t->look;
 	t->is_running = true;
 	t->since_ns = now_ns;
 	t->cpu = (uint16_t)cpu;
@@ -124,6 +132,24 @@ void clock_close_slices(struct clock *c, uint64_t now_ns)
 
 	while ((t = cxms_idmap_next(&c->tasks, &pos)))
 		slice_end(c, t, now_ns, CXMS_RUN_UNKNOWN);
+}
+
+/* Each wait once: its end is compared with the time of the look when its record comes. */
+void clock_look_at_sleepers(struct clock *c)
+{
+	for (unsigned n = 0; n < LOOKS_PER_ROUND;) {
+		struct clock_task *t = cxms_idmap_next(&c->tasks, &c->look_pos);
+
+		if (!t) {
+			c->look_pos = 0;
+			return;
+		}
+		if (t->is_running || !t->left_ns || t->look_ns > t->left_ns)
+			continue;
+		t->look = (uint8_t)cxms_wait_look(t->proc->pid, t->tid);
+		t->look_ns = cxms_now_ns();
+		n++;
+	}
 }
 
 static int on_sample(struct clock *c, struct clock_task *t, const struct cxms_perf_rec *r,

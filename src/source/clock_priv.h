@@ -36,7 +36,10 @@ struct clock_task {
 	uint32_t tid;
 	uint16_t cpu;
 	bool is_running;
-	uint64_t since_ns;	     /* of the slice it runs in */
+	uint64_t since_ns;    /* of the slice it runs in */
+	uint64_t left_ns;     /* it blocked; 0 = it did not */
+	uint64_t look_ns;     /* it was looked at last, asleep */
+	uint8_t look, waited; /* enum cxms_wait_kind: seen then; before the slice it runs in */
 	uint64_t fault_ip, fault_ns; /* its latest page fault; 0 = none */
 	uint64_t exec_ns;	     /* its latest exec; 0 = none */
 	struct cxms_tls tls;
@@ -62,6 +65,7 @@ struct clock {
 				 runs */
 	uint64_t seen_end_ns; /* when the root was seen to have ended */
 	bool is_last_round, is_done;
+	size_t look_pos; /* in tasks: the next one to look at */
 	uint64_t samples, lost_samples, lost_faults, throttled;
 	uint64_t mem_samples, lost_mem;
 };
@@ -89,6 +93,8 @@ int clock_handle(struct clock *c, const struct cxms_clock_ring *ring,
 		 const struct perf_event_header *h, struct cxms_err *err);
 /** a task that ran before any record could tell; NULL without memory */
 struct clock_task *clock_task_get(struct clock *c, uint32_t pid, uint32_t tid);
+/** look at some of those that sleep, for what they wait */
+void clock_look_at_sleepers(struct clock *c);
 /** close the slices of tasks that still run */
 void clock_close_slices(struct clock *c, uint64_t now_ns);
 void clock_tasks_fini(struct clock *c);

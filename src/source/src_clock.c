@@ -191,6 +191,8 @@ int clock_read(struct cxms_source *s, struct cxms_event *buf, size_t cap, size_t
 	}
 	if (!rc && !c->is_done) {
 		rc = handle_ready(c, cap, err);
+		if (cxms_order_first_ns(&c->order) >= c->cut_ns && !c->seen_end_ns)
+			clock_look_at_sleepers(c);
 		check_end(c);
 	}
 	if (rc)

@@ -87,3 +87,47 @@ same "many: workers in the result" "$missing missing" "0 missing" "each thread h
 
 watch brood "$MB" forks --threads 200 --size 1MiB --steps 20000
 in_range "brood: processes" "$(field brood.flat basis.processes)" 201 201 "the parent and 200 children"
+
+# Threads that wait for one another. Of the machine's own latency nothing is asked: what the program
+# slows by must follow from what its threads do, whatever that is.
+growth_of() { # NAME: sum over threads of what their time on CPU grows by, and the largest, ns
+	awk -F= '
+	match($1, /^results\[2\]\.threads\[[0-9]+\]\./) {
+		row = substr($1, 1, RLENGTH)
+		if ($1 ~ /native_ns$/) native[row] = $2
+		if ($1 ~ /slowdown$/) slow[row] = $2
+	}
+	END {
+		for (r in native) {
+			g = native[r] * (slow[r] - 1)
+			sum += g
+			if (g > most) most = g
+		}
+		printf "%.6g %.6g", sum, most
+	}' "$1.flat"
+}
+
+as_recorded() {
+	within "$1: with everything local" "$(field "$1.flat" 'results[0].time_ns')" \
+		"$(field "$1.flat" workload.native_time_ns)" 2 "as recorded"
+}
+
+# meet NAME LOW HIGH WHY: the program grows by LOW to HIGH times the sum of what its threads do
+meet() {
+	local sum most grown
+	read -r sum most < <(growth_of "$1")
+	grown=$(calc "$(field "$1.flat" 'results[2].time_ns') - $(field "$1.flat" 'results[0].time_ns')")
+	as_recorded "$1"
+	in_range "$1: growth" "$grown" "$(calc "$2 * $sum")" "$(calc "$3 * $sum")" "$4"
+}
+
+watch turns "$MB" turns --size 16MiB --pages base --threads 3 --seconds 2
+meet turns 0.9 1.1 "one works at a time: their growth adds up"
+watch apart "$MB" chase --size 16MiB --pages base --threads 2 --seconds 2
+meet apart 0.4 0.75 "two at the same time, beside the setting up: the larger one counts"
+watch barrier "$MB" barrier --size 16MiB --pages base --threads 2 --seconds 2
+meet barrier 0.6 1.1 "one chases, and the other, which does not grow, waits for it"
+watch sleeper "$MB" sleeper --threads 2 --seconds 1
+as_recorded sleeper
+in_range "sleeper: slowdown" "$(field sleeper.flat 'results[2].slowdown')" 0.99 1.05 \
+	"sleep is kept, and there is no memory to wait for"
