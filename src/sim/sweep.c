@@ -59,6 +59,14 @@ static void run_cell(const struct sweep *s, size_t cell, double ns, struct clock
 		c->cause_ns[i] += part * to->cause_ns[i];
 }
 
+/* Who shares a CPU with strangers waits for it as much longer as its own work takes. */
+static double growth(const struct sweep *s, uint32_t thread, uint64_t at_ns)
+{
+	size_t cell = cxms_cells_at(s->cells, thread, at_ns);
+	double native = s->cells->cell[cell].cpu_ns;
+	return native > 0 ? s->cell[cell].cpu_ns / native : 1;
+}
+
 /* To a native time: on CPU to the end of the slice, off it behind. */
 static void advance(struct sweep *s, uint32_t thread, uint64_t to_ns)
 {
@@ -146,7 +154,7 @@ static void begin(struct sweep *s, const struct cxms_step *step)
 		advance(s, step->by, step->start_ns);
 		later(&l->clock, &by->clock);
 	} else if (step->why == CXMS_WHY_QUEUED) {
-		run_cell(s, cxms_cells_at(s->cells, step->thread, l->at_ns), gap, &l->clock);
+		wait_kept(&l->clock, gap * growth(s, step->thread, l->at_ns));
 	} else if (step->why == CXMS_WHY_UNTIL) {
 		wait_kept(&l->clock, fmax(0, (double)step->start_ns - l->clock.ns));
 	} else {
