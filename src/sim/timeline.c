@@ -8,7 +8,7 @@
 #include "base/err.h"
 #include "sim/cells.h"
 #include "sim/recording.h"
-#include "sim/sweep.h"
+#include "sim/slices.h"
 
 /* Threads on CPU at least this share of the busiest one's time count as those others wait for. */
 #define BUSY_RATIO 0.5
@@ -207,7 +207,7 @@ int cxms_timeline_run(const struct cxms_recording *rec, const struct cxms_cells 
 	int rc = 0;
 	sum_threads(rec, cells, cell, out->thread_cpu_ns);
 	if (cells->wakes.n > 0)
-		return cxms_sweep_run(rec, cells, cell, blocked, out, err);
+		return cxms_slices_run(rec, cells, cell, blocked, out, err);
 	r.len_ns = calloc(cells->n + 1, sizeof(*r.len_ns));
 	r.covered_ns = calloc(cells->n + 1, sizeof(*r.covered_ns));
 	r.start_ns = calloc(rec->n_thread + 1, sizeof(*r.start_ns));

@@ -1,6 +1,6 @@
 /* The stretched time line slice by slice, where the recording has the scheduler's own slices. */
-#ifndef CXMS_SIM_SWEEP_H
-#define CXMS_SIM_SWEEP_H
+#ifndef CXMS_SIM_SLICES_H
+#define CXMS_SIM_SLICES_H
 
 #include "sim/replay.h"
 #include "sim/timeline.h"
@@ -11,7 +11,7 @@ struct cxms_new_cell;
 struct cxms_recording;
 
 /**
- * cxms_sweep_run() - every slice when what it waited for has come (sim/wakes.h)
+ * cxms_slices_run() - every slice when what it waited for has come (sim/wakes.h)
  *
  * Slices in the order they began. On CPU a thread's time grows as its cell does. A slice begins
  *   woken:  when its thread is there and the waker has come to the moment it woke it; after a join,
@@ -22,8 +22,8 @@ struct cxms_recording;
  * At equal times this is the recorded time line, and no slice begins earlier when one grows.
  * @cells: with wakes. Return: 0 or -ENOMEM; out->thread_cpu_ns is not touched
  */
-int cxms_sweep_run(const struct cxms_recording *rec, const struct cxms_cells *cells,
-		   const struct cxms_new_cell *cell, enum cxms_blocked blocked,
-		   struct cxms_timeline *out, struct cxms_err *err);
+int cxms_slices_run(const struct cxms_recording *rec, const struct cxms_cells *cells,
+		    const struct cxms_new_cell *cell, enum cxms_blocked blocked,
+		    struct cxms_timeline *out, struct cxms_err *err);
 
 #endif

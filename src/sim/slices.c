@@ -1,4 +1,4 @@
-#include "sim/sweep.h"
+#include "sim/slices.h"
 
 #include <errno.h>
 #include <math.h>
@@ -164,9 +164,9 @@ static void begin(struct sweep *s, const struct cxms_step *step)
 	l->end_ns = step->end_ns > l->end_ns ? step->end_ns : l->end_ns;
 }
 
-int cxms_sweep_run(const struct cxms_recording *rec, const struct cxms_cells *cells,
-		   const struct cxms_new_cell *cell, enum cxms_blocked blocked,
-		   struct cxms_timeline *out, struct cxms_err *err)
+int cxms_slices_run(const struct cxms_recording *rec, const struct cxms_cells *cells,
+		    const struct cxms_new_cell *cell, enum cxms_blocked blocked,
+		    struct cxms_timeline *out, struct cxms_err *err)
 {
 	struct sweep s = {.rec = rec, .cells = cells, .cell = cell, .blocked = blocked};
 	struct clock last = {.ns = -1};

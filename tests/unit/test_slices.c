@@ -5,7 +5,7 @@
 
 #include "sim/cells.h"
 #include "sim/recording.h"
-#include "sim/sweep.h"
+#include "sim/slices.h"
 
 #define PID   50u
 #define EPOCH (20 * PLAY_MS)
