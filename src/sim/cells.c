@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -143,27 +144,42 @@ static void close_thread(struct cxms_cells *c, uint32_t thread)
 		cell[i].blocked_ns = cell[i].alive_ns - cell[i].cpu_ns;
 	}
 	confirm(cell, n, offsetof(struct cxms_cell, blocked_ns));
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		cell[i].queued_ns = fmin(cell[i].queued_ns, cell[i].blocked_ns);
+		cell[i].kept_ns = fmin(cell[i].kept_ns, cell[i].blocked_ns - cell[i].queued_ns);
+	}
+}
+
+static bool is_kept(uint8_t waited)
+{
+	return waited == CXMS_WAIT_SLEEP || waited == CXMS_WAIT_SLEEP_UNTIL ||
+	       waited == CXMS_WAIT_IO;
 }
 
 /* After a preemption the thread waits for a CPU until its next slice; slices of a thread come in
  * order. */
 static int spread_runs(const struct cxms_recording *rec, struct cxms_cells *c)
 {
-	uint64_t *left_ns = calloc(rec->n_thread + 1, sizeof(*left_ns)); /* 0: not preempted */
-	if (!left_ns)
+	uint64_t *left_ns = calloc(rec->n_thread + 1, sizeof(*left_ns)); /* 0: not yet */
+	bool *preempted = calloc(rec->n_thread + 1, sizeof(*preempted));
+	if (!left_ns || !preempted) {
+		free(left_ns);
+		free(preempted);
 		return -ENOMEM;
+	}
 	for (size_t i = 0; i < rec->n_run; i++) {
 		const struct cxms_rec_run *r = &rec->run[i];
 		uint64_t end = r->start_ns + r->dur_ns;
 		spread(c, rec, r->thread, r->start_ns, end, offsetof(struct cxms_cell, cpu_ns));
-		if (left_ns[r->thread] && left_ns[r->thread] < r->start_ns)
+		if (left_ns[r->thread] && (preempted[r->thread] || is_kept(r->waited)))
 			spread(c, rec, r->thread, left_ns[r->thread], r->start_ns,
-			       offsetof(struct cxms_cell, queued_ns));
-		left_ns[r->thread] = r->preempted ? end : 0;
+			       preempted[r->thread] ? offsetof(struct cxms_cell, queued_ns)
+						    : offsetof(struct cxms_cell, kept_ns));
+		left_ns[r->thread] = end;
+		preempted[r->thread] = r->preempted;
 	}
 	free(left_ns);
+	free(preempted);
 	return 0;
 }
 

@@ -20,6 +20,7 @@ struct cxms_cell {
 	double user_ns, kernel_ns;
 	double blocked_ns; /* alive and not on CPU */
 	double queued_ns;  /* of blocked_ns: preempted, waiting for a CPU */
+	double kept_ns;	   /* of blocked_ns: seen to sleep or to wait for I/O */
 	double alive_ns;
 	double filled_bytes; /* pages that were touched first */
 	double filling_ns;   /* of kernel_ns: what those took */

@@ -42,7 +42,8 @@ static double growth_waited_for(const struct run *r, size_t cell, double busy_ns
 {
 	const struct cxms_cells *c = r->cells;
 	size_t e = c->cell[cell].epoch;
-	double blocked = c->cell[cell].blocked_ns - c->cell[cell].queued_ns, most = 0;
+	const struct cxms_cell *own = &c->cell[cell];
+	double blocked = own->blocked_ns - own->queued_ns - own->kept_ns, most = 0;
 	bool any = false;
 	for (size_t k = c->first_of_epoch[e]; k < c->first_of_epoch[e + 1]; k++) {
 		size_t j = c->by_epoch[k];
@@ -87,7 +88,8 @@ static void stretch_cell(struct run *r, size_t i, const struct epoch_sum *s)
 	const struct cxms_cell *native = &r->cells->cell[i];
 	double blocked = native->blocked_ns - native->queued_ns;
 	double others = native->cpu_ns >= s->top_ns ? s->second_ns : s->top_ns;
-	double covered = fmin(blocked, others), growth = 0, queued = native->queued_ns;
+	double covered = fmin(blocked - native->kept_ns, others), growth = 0,
+	       queued = native->queued_ns;
 	double holders = s->cpu_ns - native->cpu_ns;
 	if (r->blocked == CXMS_BLOCKED_STRETCH && covered > 0)
 		growth = fmax(-covered, growth_waited_for(r, i, others));

@@ -1,6 +1,7 @@
 #include "source/ptrace_task.h"
 
 #include "source/evq.h"
+#include "source/waits.h"
 #include "trace/event.h"
 
 #include <fcntl.h>
@@ -101,6 +102,8 @@ static void tell_slice(struct cxms_pt_task *t, uint64_t base_ns, uint64_t run_ns
 	ev.run.dur_ns = run_ns - t->told_run_ns;
 	ev.run.cpu = t->cpu;
 	ev.run.end = (uint8_t)end;
+	ev.run.waited = t->waited;
+	t->waited = CXMS_WAIT_UNKNOWN;
 	t->told_run_ns = run_ns;
 	cxms_evq_push(out, &ev);
 }
@@ -111,7 +114,18 @@ static void begin_slice(struct cxms_pt_task *t, uint64_t now_ns, uint64_t run_ns
 	uint64_t ran_ns = run_ns > t->told_run_ns ? run_ns - t->told_run_ns : 0;
 
 	t->slice_ns = now_ns - (ran_ns < now_ns ? ran_ns : now_ns);
+	if (t->look && t->look_run_ns == t->told_run_ns)
+		t->waited = t->look;
 	t->is_in_slice = true;
+}
+
+bool cxms_pt_task_look(struct cxms_pt_task *t, uint64_t run_ns)
+{
+	if (t->look_run_ns == run_ns)
+		return false;
+	t->look_run_ns = run_ns;
+	t->look = (uint8_t)cxms_wait_look(t->pid, t->tid);
+	return true;
 }
 
 void cxms_pt_task_seen(struct cxms_pt_task *t, uint64_t now_ns, uint64_t base_ns, uint64_t run_ns,

@@ -31,6 +31,8 @@ struct cxms_pt_task {
 	uint64_t faults;	 /* when it was asked to stop */
 	uint64_t told_run_ns;	 /* CPU time told in slices so far */
 	uint64_t slice_ns;	 /* the open slice's beginning */
+	uint64_t look_run_ns;	 /* CPU time when it was looked at, asleep */
+	uint8_t look, waited;	 /* enum cxms_wait_kind: seen then; before the open slice */
 	uint16_t cpu;
 	bool is_seen;
 	struct cxms_pt_stat seen; /* at the last tick; when asked to stop, just before that */
@@ -55,6 +57,9 @@ bool cxms_pt_task_run_ns(const struct cxms_pt_task *t, uint64_t *out);
  */
 void cxms_pt_task_seen(struct cxms_pt_task *t, uint64_t now_ns, uint64_t base_ns, uint64_t run_ns,
 		       char state, bool is_on_cpu, struct cxms_evq *out);
+/** cxms_pt_task_look() - it sleeps, and had @run_ns of CPU time: for what? Return: it was looked
+ * at, which happens once a wait */
+bool cxms_pt_task_look(struct cxms_pt_task *t, uint64_t run_ns);
 /** the thread ends (@end EXIT) or is let go (UNKNOWN): close its slice */
 void cxms_pt_task_last_slice(struct cxms_pt_task *t, uint64_t now_ns, uint64_t base_ns,
 			     uint64_t run_ns, uint8_t end, struct cxms_evq *out);

@@ -37,6 +37,8 @@
  * larger. */
 #define CXMS_ASSUMED_STOP_COST_NS 25000ull
 
+#define LOOKS_PER_TICK 4u /* at sleeping threads, of 10 us each */
+
 #if defined(__x86_64__)
 #define OPTIONS                                                                                    \
 	(PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC |     \
@@ -161,9 +163,10 @@ static int ptrace_start(struct cxms_source *s, struct cxms_err *err)
 struct round {
 	uint64_t now_ns, elapsed_ns;
 	uint64_t busy_ns; /* CPU time of the process since the last tick */
+	unsigned looks;	  /* at sleeping threads */
 };
 
-static void look_at_task(struct ptrace_source *p, struct cxms_pt_task *t, const struct round *r,
+static void look_at_task(struct ptrace_source *p, struct cxms_pt_task *t, struct round *r,
 			 unsigned n_ready)
 {
 	/* With more threads ready than were running, each had its share only. */
@@ -175,6 +178,8 @@ static void look_at_task(struct ptrace_source *p, struct cxms_pt_task *t, const 
 	t->cpu = t->seen.cpu;
 	cxms_pt_task_seen(t, r->now_ns, p->base_ns, run_ns, t->seen.state,
 			  is_ready && share_ns * 2 > r->elapsed_ns, &p->out);
+	if (!is_ready && r->looks < LOOKS_PER_TICK)
+		r->looks += cxms_pt_task_look(t, run_ns);
 	if (!is_ready)
 		return;
 	t->credit_ns += share_ns < r->elapsed_ns ? share_ns : r->elapsed_ns;

@@ -143,6 +143,31 @@ static void test_sleep_is_kept(void **state)
 	fini(&f);
 }
 
+/* Seen in the system call, sleep beside a busy thread is kept too. */
+static void test_sleep_that_was_seen_is_kept_beside_a_busy_thread(void **state)
+{
+	static const double factor[] = {1, 2};
+	(void)state;
+	for (int seen = 0; seen < 2; seen++) {
+		struct play p = {0};
+		struct fixture f = {0};
+		struct cxms_timeline line = {0};
+		play_fork(&p, PID, PID, 0, 0, 0);
+		play_fork(&p, PID, PID + 1, PID, PID, 0);
+		play_run(&p, PID, PID + 1, 0, 400 * PLAY_MS);
+		for (uint64_t i = 0; i < 100; i++) {
+			play_run(&p, PID, PID, i * 10 * PLAY_MS, PLAY_MS);
+			p.ev[p.n - 1].run.waited = seen && i ? CXMS_WAIT_SLEEP : 0;
+		}
+		play_exit(&p, PID, PID + 1, 400 * PLAY_MS);
+		play_exit(&p, PID, PID, 991 * PLAY_MS);
+		load(&f, &p);
+		double time = run(&f, factor, CXMS_BLOCKED_STRETCH, &line);
+		assert_true(seen ? is(time, 991) : time > 1300);
+		fini(&f);
+	}
+}
+
 /* A child process that outlives its parent: the program ends with the child. */
 static void test_the_program_ends_with_its_last_thread(void **state)
 {
@@ -192,6 +217,7 @@ int main(void)
 		cmocka_unit_test(test_fork_join_adds_up_its_phases),
 		cmocka_unit_test(test_covered_waiting_has_the_causes_of_those_waited_for),
 		cmocka_unit_test(test_sleep_is_kept),
+		cmocka_unit_test(test_sleep_that_was_seen_is_kept_beside_a_busy_thread),
 		cmocka_unit_test(test_the_program_ends_with_its_last_thread),
 		cmocka_unit_test(test_preempted_threads_wait_for_the_cpu),
 	};
