@@ -11,9 +11,9 @@
 
 #define MIN_SAMPLES_PER_EPOCH 400u	       /* MODELS, notation */
 #define MIN_EPOCH_NS	      (20u * 1000000u) /* MODELS, notation */
-#define TOGETHER	      1e-3	       /* bytes filled and CPU time this parallel are one */
-#define MAX_EPOCHS	      100000u	       /* keeps a mistyped --epoch from eating the memory */
-#define MAX_CELLS	      1000000u	       /* about 0.5 KiB each while a split is evaluated */
+#define QUIET_RATIO	      0.1 /* of the mean bytes touched first in a time: less is little */
+#define MAX_EPOCHS	      100000u  /* keeps a mistyped --epoch from eating the memory */
+#define MAX_CELLS	      1000000u /* about 0.5 KiB each while a split is evaluated */
 
 /* Samples per running thread come at the rate at which the mean thread that runs is on CPU. */
 static uint64_t auto_epoch(const struct cxms_recording *rec)
@@ -184,31 +184,35 @@ static int spread_runs(const struct cxms_recording *rec, struct cxms_cells *c)
 }
 
 /*
- * Kernel time of first touches: the least squares of kernel_ns = a x bytes filled + b x cpu_ns over
- * the cells tell them from the rest of the kernel's work; where both always come together, all of
- * it is theirs.
+ * Kernel time of first touches. The program's other kernel time is seen in cells that touch little,
+ * as a share of their time; what the others have beyond it is that of their touches, the same for
+ * each byte.
  */
 static void explain_kernel(const struct cxms_recording *rec, struct cxms_cells *c)
 {
-	double ff = 0, ft = 0, tt = 0, kf = 0, kt = 0;
+	double bytes = 0, cpu = 0, quiet_cpu = 0, quiet_kernel = 0, beyond = 0;
 	for (size_t i = 0; i < rec->n_fault; i++) {
 		const struct cxms_rec_fault *f = &rec->fault[i];
-		c->cell[cxms_cells_at(c, f->thread, f->time_ns)].filled_bytes +=
-			(double)cxms_pages_at(rec->pages, f->page)->bytes;
+		double filled = (double)cxms_pages_at(rec->pages, f->page)->bytes;
+		c->cell[cxms_cells_at(c, f->thread, f->time_ns)].filled_bytes += filled;
+		bytes += filled;
 	}
+	for (size_t i = 0; i < c->n; i++)
+		cpu += c->cell[i].cpu_ns;
 	for (size_t i = 0; i < c->n; i++) {
 		const struct cxms_cell *v = &c->cell[i];
-		ff += v->filled_bytes * v->filled_bytes;
-		ft += v->filled_bytes * v->cpu_ns;
-		tt += v->cpu_ns * v->cpu_ns;
-		kf += v->kernel_ns * v->filled_bytes;
-		kt += v->kernel_ns * v->cpu_ns;
+		if (v->filled_bytes * cpu >= QUIET_RATIO * bytes * v->cpu_ns)
+			continue;
+		quiet_cpu += v->cpu_ns;
+		quiet_kernel += v->kernel_ns;
 	}
-	double det = ff * tt - ft * ft, a = ff > 0 ? kf / ff : 0;
-	if (det > TOGETHER * ff * tt && kt * ff > kf * ft)
-		a = fmax(0, (kf * tt - kt * ft) / det);
+	double other = quiet_cpu > 0 ? quiet_kernel / quiet_cpu : 0;
 	for (size_t i = 0; i < c->n; i++)
-		c->cell[i].filling_ns = fmin(c->cell[i].kernel_ns, a * c->cell[i].filled_bytes);
+		if (c->cell[i].filled_bytes > 0)
+			beyond += fmax(0, c->cell[i].kernel_ns - other * c->cell[i].cpu_ns);
+	for (size_t i = 0; i < c->n && bytes > 0; i++)
+		c->cell[i].filling_ns =
+			fmin(c->cell[i].kernel_ns, beyond / bytes * c->cell[i].filled_bytes);
 }
 
 int cxms_cells_build(const struct cxms_recording *rec, uint64_t epoch_ns, struct cxms_cells *out,
@@ -242,7 +246,9 @@ int cxms_cells_build(const struct cxms_recording *rec, uint64_t epoch_ns, struct
 		const struct cxms_rec_sample *s = &rec->sample[i];
 		out->cell_of_sample[i] = (uint32_t)cxms_cells_at(out, s->thread, s->time_ns);
 		struct cxms_cell *cell = &out->cell[out->cell_of_sample[i]];
-		if (!(s->flags & CXMS_SAMPLE_KERNEL))
+		/* where a guest's hypervisor lets the timer in late, the time of a fault shows at
+		 * the instruction that faulted */
+		if (!(s->flags & (CXMS_SAMPLE_KERNEL | CXMS_SAMPLE_AFTER_FAULT)))
 			cell->user_ns += s->weight_ns;
 	}
 	for (uint32_t t = 0; t < rec->n_thread; t++)

@@ -56,13 +56,16 @@ static void test_kernel_time_is_what_no_user_sample_explains(void **state)
 		uint64_t run_ms, exit_ms;
 		double user_ms, kernel_ms, blocked_ms;
 		const char *why;
+		unsigned faults; /* of the samples */
 	} rows[] = {
-		{500, 100, 100, 100, 0, 0, "all in user code"},
-		{250, 100, 100, 50, 50, 0, "half of it"},
-		{250, 50, 100, 50, 0, 50, "half blocked"},
-		{0, 100, 300, 0, 100, 200, "no sample"},
-		{500, 0, 100, 100, 0, 0, "a source without slices"},
-		{500, 90, 100, 100, 0, 0, "samples win over slices"},
+		{500, 100, 100, 100, 0, 0, "all in user code", 0},
+		{250, 100, 100, 50, 50, 0, "half of it", 0},
+		{250, 50, 100, 50, 0, 50, "half blocked", 0},
+		{0, 100, 300, 0, 100, 200, "no sample", 0},
+		{500, 0, 100, 100, 0, 0, "a source without slices", 0},
+		{500, 90, 100, 100, 0, 0, "samples win over slices", 0},
+		{500, 100, 100, 60, 40, 0, "faults are the kernel's wherever they are sampled",
+		 200},
 	};
 	(void)state;
 	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
@@ -71,9 +74,9 @@ static void test_kernel_time_is_what_no_user_sample_explains(void **state)
 		struct cxms_cells c;
 		begin(&p);
 		for (unsigned k = 0; k < rows[i].samples; k++)
-			(void)play_sample(&p, PID, PID,
-					  (k + 1) * rows[i].exit_ms * PLAY_MS / rows[i].samples, 0,
-					  0);
+			play_sample(&p, PID, PID,
+				    (k + 1) * rows[i].exit_ms * PLAY_MS / rows[i].samples, 0, 0)
+				->flags |= k < rows[i].faults ? CXMS_SAMPLE_AFTER_FAULT : 0;
 		end(&p, rows[i].run_ms * PLAY_MS, rows[i].exit_ms * PLAY_MS);
 		load(&rec, &p);
 		assert_int_equal(cxms_cells_build(&rec, 30 * PLAY_MS, &c, NULL), 0);
