@@ -59,7 +59,8 @@ static void put_readers(struct cxms_buf *out)
 {
 	cxms_buf_printf(out, "readers\n"
 			     "  cxlt     works: recordings of cxlmemsim record\n"
-			     "  others   not available yet\n");
+			     "  others   with import: perf.data, perf script, lackey, drmemtrace "
+			     "and ChampSim text\n");
 }
 
 static void put_file(struct cxms_buf *out, const char *label, const char *path)

@@ -169,6 +169,12 @@ static bool has_gains(const struct part *p, int half, const struct cxms_world *w
 	return false;
 }
 
+/* What is no gain in the model is none without the bias either. */
+static double less(double slowdown, double bias)
+{
+	return slowdown < 1 ? slowdown - bias : fmax(1, slowdown - bias);
+}
+
 /*
  * Less the bias of its maxima; the error is the standard deviation that chance in the samples
  * leaves.
@@ -186,9 +192,9 @@ static int resample(const struct cxms_stage *s, const struct cxms_world *w,
 	int rc = cxms_bootstrap_run(&in, &found, err);
 	if (rc)
 		return rc;
-	slow->mid -= found.bias;
-	slow->lo -= found.bias;
-	slow->hi -= found.bias;
+	slow->mid = less(slow->mid, found.bias);
+	slow->lo = less(slow->lo, found.bias);
+	slow->hi = less(slow->hi, found.bias);
 	*error = found.sd;
 	return 0;
 }

@@ -86,8 +86,8 @@ struct tally {
 
 static void count(const struct cxms_split_result *s, struct tally *t)
 {
-	/* The model's part only widens what chance leaves. */
-	assert_true(s->slowdown_lo <= fmax(0, s->slowdown - s->sampling_half_width) + 1e-9);
+	/* The model's part only widens what chance leaves, but for gains that nothing gives. */
+	assert_true(s->slowdown_lo <= fmax(1, s->slowdown - s->sampling_half_width) + 1e-9);
 	assert_true(s->slowdown_hi >= s->slowdown + s->sampling_half_width - 1e-9);
 	t->sampled += fabs(s->slowdown - t->truth) <= s->sampling_half_width;
 	t->joined += s->slowdown_lo <= t->truth && t->truth <= s->slowdown_hi;

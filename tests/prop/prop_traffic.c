@@ -31,11 +31,12 @@ static struct cxms_topo *topology(double latency_ns, const char *bandwidth)
 	return play_topology(yaml);
 }
 
+/* All waits are for memory. */
 static struct cxms_result *run(const char *pattern, double latency_ns, const char *bandwidth)
 {
 	static const double splits[] = {100, 0};
 	struct cxms_topo *t = topology(latency_ns, bandwidth);
-	struct cxms_result *r = play(pattern, 1, t, NULL, splits, 2);
+	struct cxms_result *r = play_llc(pattern, 1, t, NULL, splits, 2, PLAY_NO_LLC);
 	cxms_topo_free(t);
 	return r;
 }
