@@ -34,6 +34,7 @@ struct known {
 	struct cxms_mixture least, most; /* of an area: with as little memory as can be, as much */
 	struct cxms_seen seen;		 /* at the lag that counts */
 	double random, random_lo, random_hi;
+	bool turns_told; /* pairs at a short lag, or that there are none, tell of turns */
 	double stall_ns, slice_ns[SLICES];
 	double shared; /* waiting for its lines by all groups of the area / its own */
 	bool fitted;   /* a group with a mixture of its own */
@@ -156,6 +157,7 @@ static void judge_turns(const struct cxms_stair *stair, const struct cxms_seen *
 		double got = seen[i].pairs, most = got + Z90 * sqrt(got) + Z90 * Z90;
 		if (all < MIN_PAIRS)
 			continue;
+		k->turns_told = true;
 		k->random_lo = fmin(1, fmax(0, got - Z90 * sqrt(got)) / all);
 		if (most < want) {
 			k->random_hi = most / want;
@@ -379,8 +381,10 @@ static void judge_group(struct work *w, size_t g)
 	struct cxms_judge_group *to = &w->in->group[g];
 	double mid[CXMS_MIX_MAX] = {0}, value[CXMS_MIX_MAX], other[CXMS_MIX_MAX];
 	double span_ns = (double)w->span_ns, rate = to->lines_per_stall_ns;
-	/* A stream comes back to its lines in turn. */
+	/* A stream comes back to its lines in turn; so does a walk, if nothing tells otherwise. */
 	double random = rate > 0 ? 0 : k->random, random_hi = rate > 0 ? 0 : k->random_hi;
+	if (to->is_walk && !k->turns_told)
+		random = 0;
 	for (unsigned s = 0; s < SLICES; s++) {
 		if (k->slice_ns[s] <= 0)
 			continue;

@@ -3,6 +3,7 @@
 #ifndef CXMS_CORE_JUDGE_H
 #define CXMS_CORE_JUDGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,7 @@ struct cxms_share {
 struct cxms_judge_group {
 	uint32_t area;
 	double lines_per_stall_ns; /* of a stream; 0 = its uses are its waits */
+	bool is_walk;		   /* its address comes from its own last wait */
 	struct cxms_share share;   /* out */
 };
 

@@ -98,7 +98,9 @@ static int judge_groups(const struct cxms_recording *rec, const struct cxms_cell
 		for (size_t g = 0; g < e->n_group; g++)
 			group[g] = (struct cxms_judge_group){
 				.area = e->group[g].area,
-				.lines_per_stall_ns = e->group[g].lines_per_stall_ns};
+				.lines_per_stall_ns = e->group[g].lines_per_stall_ns,
+				.is_walk = rec->site[e->group[g].site].flags &
+					   (CXMS_SITE_CARRIED | CXMS_SITE_SELF)};
 		rc = cxms_judge(&(struct cxms_judge){.stair = &e->stair,
 						     .sample = sample,
 						     .n_sample = gather(rec, e, sample),

@@ -7,6 +7,10 @@ topology x10.yaml 100ns 1us
 # of source ptrace is a short time off the CPU too.
 BUSY_PCT=3
 [ "$SOURCE" = ptrace ] && BUSY_PCT=6
+# A few pairs of samples tell memory from cache: with as few as ptrace takes, 2 to 5 % of the time may be
+# taken for hits.
+CHASE_PCT=5
+[ "$SOURCE" = ptrace ] && CHASE_PCT=8
 FILL_S=0.3 # longest time to fill the memory: it must be small beside 6 s of chase
 
 # is_most VALUE MOST
@@ -50,23 +54,23 @@ all_on_cxl() {
 	fi
 	within "$1: thread, all on CXL, $2" "$(field "$1.$2" 'results[2].threads[0].slowdown')" "$3" "$4" "$5"
 	if is_most "$off_pct" $BUSY_PCT; then
-		within "$1: program, all on CXL, $2" "$(field "$1.$2" 'results[2].slowdown')" "$3" "$4" \
-			"$5, and off the CPU for $off_pct % only"
+		within "$1: program, all on CXL, $2" "$(field "$1.$2" 'results[2].slowdown')" "$3" "$(calc "$4 + $off_pct")" \
+			"$5, and off the CPU for $off_pct %, which stay as they are"
 	else
 		skip_row "$1: program, all on CXL, $2" \
 			"off the CPU for $off_pct % of its time: this machine is busy"
 	fi
 	within "$1: half on CXL, $2" "$(calc "$(field "$1.$2" 'results[1].slowdown') - 1")" \
-		"$(calc "($(field "$1.$2" 'results[2].slowdown') - 1) / 2")" 5 \
-		"interleaving by page moves half of the waits"
+		"$(calc "($(field "$1.$2" 'results[2].slowdown') - 1) / 2")" 8 \
+		"interleaving by page moves half of the waits, of 128 huge pages that a host backs unevenly"
 }
 
 try_huge
 if $huge_ok; then
 	# Steps, not seconds: on a busy machine the fill before it must not become a larger part of the whole.
 	predict_quiet huge chase --size 256MiB --pages huge --steps 36000000
-	all_on_cxl huge x2 2 5 "each access waits for memory and nothing else: memdev latency / local latency"
-	all_on_cxl huge x3 3 5 "each access waits for memory and nothing else: memdev latency / local latency"
+	all_on_cxl huge x2 2 $CHASE_PCT "each access waits for memory and nothing else: memdev latency / local latency"
+	all_on_cxl huge x3 3 $CHASE_PCT "each access waits for memory and nothing else: memdev latency / local latency"
 else
 	skip_row "chase on huge pages" "$huge_why"
 fi
@@ -93,10 +97,10 @@ in_range "small chase: all on CXL at 3x" "$(field small.x3 'results[2].slowdown'
 
 # Traffic: how often loads ran follows from a register of their loop, so lines are counted. The latency is
 # given, as that of a busy machine would bound the lines in flight.
-# counted NAME LINES_OF_AN_ACCESS TRAFFIC MB_WORDS...
+# counted NAME LINES_OF_AN_ACCESS LEAST TRAFFIC MB_WORDS...; LEAST: in per cent, what a cache may hold
 counted() {
-	local name=$1 share=$2 traffic=$3 accesses
-	shift 3
+	local name=$1 share=$2 least=$3 traffic=$4 accesses
+	shift 4
 	if ! cxms record -q --mem-latency 100ns --walk-latency 20ns -o "$name.cxlt" -- "$MB" "$@" \
 		>"$name.out" 2>"$name.err"; then
 		fail "$name" "could not be recorded: $(cat "$name.err" "$name.out")"
@@ -107,11 +111,16 @@ counted() {
 	accesses=$(sed -n 's/^[a-z]*: \([0-9]*\) accesses.*/\1/p' "$name.out")
 	same "$name: how its lines are known" "$(field "$name.x2" 'basis.sites[0].traffic')" "$traffic" \
 		"a register of its loop counts, or its address moves evenly"
-	within "$name: lines" "$(field "$name.x2" 'basis.sites[0].lines')" "$(calc "$accesses * $share")" 15 \
-		"one for each line that mb reached; time in the loop is known from samples"
+	in_range "$name: lines" "$(field "$name.x2" 'basis.sites[0].lines')" "$(calc "$accesses * $share * $least / 100")" \
+		"$(calc "$accesses * $share * $most / 100")" \
+		"one for each line that mb reached, less what a cache may hold of it; time in the loop is known from samples"
 }
-counted gather 1 counted gather --size 256MiB --pages huge --steps 20000000
-counted sum 0.125 stream stream --size 256MiB --pages huge --steps 800000000
-counted sparse 1 counted gather --work 300 --size 256MiB --pages huge --steps 800000
+# Under ptrace a sample is a stop, whose time is partly the program's.
+most=115
+[ "$SOURCE" = ptrace ] && most=135
+counted gather 1 85 counted gather --size 256MiB --pages huge --steps 80000000
+counted sum 0.125 85 stream stream --size 256MiB --pages huge --steps 800000000
+# A wait on the LLC is so short beside one on memory that a hundredth of the time is a fifth of the loads.
+counted sparse 1 60 counted gather --work 300 --size 256MiB --pages huge --steps 2400000
 within "sparse: lines a wait" "$(field sparse.x2 'basis.sites[0].lines_per_wait')" 1 5 \
 	"misses too far apart to overlap: each waits by itself, whatever part of it was hidden"
