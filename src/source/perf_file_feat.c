@@ -80,7 +80,7 @@ int perf_build_id(struct cxms_perf_file *f, const uint8_t *rec, size_t len)
 	if (len <= BUILD_PATH_AT || !memchr(rec + BUILD_PATH_AT, 0, len - BUILD_PATH_AT) ||
 	    info->n_build == BUILDS_MAX)
 		return 0;
-	if ((rec[4] | rec[5] << 8) & MISC_BUILD_ID_SIZE)
+	if (((unsigned)rec[4] | (unsigned)rec[5] << 8) & MISC_BUILD_ID_SIZE)
 		b.len = rec[BUILD_ID_AT + CXMS_BUILD_ID_MAX];
 	if (!b.len || b.len > CXMS_BUILD_ID_MAX)
 		return 0;
