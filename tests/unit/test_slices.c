@@ -1,10 +1,8 @@
 /* The time line slice by slice: programs whose threads wake one another, in closed form. */
-#include "play.h"
+#include "play_cells.h"
 
 #include <math.h>
 
-#include "sim/cells.h"
-#include "sim/recording.h"
 #include "sim/slices.h"
 
 #define PID   50u
@@ -13,48 +11,32 @@
 #define N     100u
 
 struct fixture {
-	struct cxms_recording rec;
-	struct cxms_cells cells;
-	struct cxms_new_cell *cell;
+	struct play_cells at;
 	double thread_cpu_ns[16];
 	struct cxms_timeline line;
 };
 
 static void load(struct fixture *f, struct play *p)
 {
-	struct cxms_trace_reader *r = NULL;
 	p->caps = CXMS_SRC_SWITCHES;
-	int fd = play_write(p, true);
 	*f = (struct fixture){0};
-	assert_int_equal(cxms_trace_reader_open_fd(fd, "memory", &r, NULL), 0);
-	assert_int_equal(cxms_recording_load(r, &f->rec, NULL), 0);
-	assert_int_equal(cxms_cells_build(&f->rec, EPOCH, &f->cells, NULL), 0);
-	f->cell = calloc(f->cells.n, sizeof(*f->cell));
-	assert_non_null(f->cell);
-	cxms_trace_reader_close(r);
-	close(fd);
-}
-
-static void fini(struct fixture *f)
-{
-	free(f->cell);
-	cxms_cells_fini(&f->cells);
-	cxms_recording_fini(&f->rec);
+	play_cells_load(&f->at, p, EPOCH);
 }
 
 /* Milliseconds when each thread's CPU time grows by its factor; what grows is CXL latency. */
 static double run(struct fixture *f, const double *factor, enum cxms_blocked blocked)
 {
 	double sum = 0;
-	for (size_t i = 0; i < f->cells.n; i++) {
-		const struct cxms_cell *c = &f->cells.cell[i];
-		f->cell[i].cpu_ns = c->cpu_ns * factor[c->thread];
-		f->cell[i].cause_ns[CXMS_CAUSE_COMPUTE] = c->cpu_ns;
-		f->cell[i].cause_ns[CXMS_CAUSE_CXL_LATENCY] = f->cell[i].cpu_ns - c->cpu_ns;
+	for (size_t i = 0; i < f->at.cells.n; i++) {
+		const struct cxms_cell *c = &f->at.cells.cell[i];
+		f->at.cell[i].cpu_ns = c->cpu_ns * factor[c->thread];
+		f->at.cell[i].cause_ns[CXMS_CAUSE_COMPUTE] = c->cpu_ns;
+		f->at.cell[i].cause_ns[CXMS_CAUSE_CXL_LATENCY] = f->at.cell[i].cpu_ns - c->cpu_ns;
 	}
 	f->line.thread_cpu_ns = f->thread_cpu_ns;
-	assert_int_equal(cxms_timeline_run(&f->rec, &f->cells, f->cell, blocked, &f->line, NULL),
-			 0);
+	assert_int_equal(
+		cxms_timeline_run(&f->at.rec, &f->at.cells, f->at.cell, blocked, &f->line, NULL),
+		0);
 	for (int c = 0; c < CXMS_CAUSE_COUNT; c++)
 		sum += f->line.cause_ns[c];
 	assert_true(fabs(sum - f->line.time_ns) < 1e-6 * f->line.time_ns + 1);
@@ -74,14 +56,14 @@ static void check(struct play *p, const struct row *row, size_t n)
 	load(&f, p);
 	for (int mode = 0; mode < 2; mode++)
 		assert_true(fabs(run(&f, same, (enum cxms_blocked)mode) * (double)PLAY_MS -
-				 (double)f.rec.duration_ns) < 1);
+				 (double)f.at.rec.duration_ns) < 1);
 	for (size_t i = 0; i < n; i++) {
 		double got = run(&f, row[i].factor, CXMS_BLOCKED_STRETCH);
 		double keep = run(&f, row[i].factor, CXMS_BLOCKED_KEEP);
 		print_message("%s: %g ms, kept %g\n", row[i].why, got, keep);
 		assert_true(fabs(got - row[i].want_ms) <= row[i].within_ms);
 	}
-	fini(&f);
+	play_cells_fini(&f.at);
 }
 
 static void threads(struct play *p, uint32_t n)
@@ -360,7 +342,7 @@ static void test_random_programs_grow_with_their_threads(void **state)
 			assert_true(now >= before - 1e-9);
 			before = now;
 		}
-		fini(&f);
+		play_cells_fini(&f.at);
 	}
 }
 

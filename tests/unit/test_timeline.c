@@ -1,40 +1,21 @@
 /* The time line: who waits for whom, fork and join, sleep, and the causes along the way. */
-#include "play.h"
+#include "play_cells.h"
 
 #include <math.h>
 
-#include "sim/cells.h"
-#include "sim/recording.h"
 #include "sim/timeline.h"
 
 #define PID   50u
 #define EPOCH (20 * PLAY_MS)
 
 struct fixture {
-	struct cxms_recording rec;
-	struct cxms_cells cells;
-	struct cxms_new_cell *cell;
+	struct play_cells at;
 	double thread_cpu_ns[16];
 };
 
 static void load(struct fixture *f, struct play *p)
 {
-	struct cxms_trace_reader *r = NULL;
-	int fd = play_write(p, true);
-	assert_int_equal(cxms_trace_reader_open_fd(fd, "memory", &r, NULL), 0);
-	assert_int_equal(cxms_recording_load(r, &f->rec, NULL), 0);
-	assert_int_equal(cxms_cells_build(&f->rec, EPOCH, &f->cells, NULL), 0);
-	f->cell = calloc(f->cells.n, sizeof(*f->cell));
-	assert_non_null(f->cell);
-	cxms_trace_reader_close(r);
-	close(fd);
-}
-
-static void fini(struct fixture *f)
-{
-	free(f->cell);
-	cxms_cells_fini(&f->cells);
-	cxms_recording_fini(&f->rec);
+	play_cells_load(&f->at, p, EPOCH);
 }
 
 /* Time when each thread's CPU time grows by its factor; what grows is CXL latency. */
@@ -42,14 +23,15 @@ static double run(struct fixture *f, const double *factor, enum cxms_blocked blo
 		  struct cxms_timeline *out)
 {
 	double sum = 0;
-	for (size_t i = 0; i < f->cells.n; i++) {
-		const struct cxms_cell *c = &f->cells.cell[i];
-		f->cell[i].cpu_ns = c->cpu_ns * factor[c->thread];
-		f->cell[i].cause_ns[CXMS_CAUSE_COMPUTE] = c->cpu_ns;
-		f->cell[i].cause_ns[CXMS_CAUSE_CXL_LATENCY] = f->cell[i].cpu_ns - c->cpu_ns;
+	for (size_t i = 0; i < f->at.cells.n; i++) {
+		const struct cxms_cell *c = &f->at.cells.cell[i];
+		f->at.cell[i].cpu_ns = c->cpu_ns * factor[c->thread];
+		f->at.cell[i].cause_ns[CXMS_CAUSE_COMPUTE] = c->cpu_ns;
+		f->at.cell[i].cause_ns[CXMS_CAUSE_CXL_LATENCY] = f->at.cell[i].cpu_ns - c->cpu_ns;
 	}
 	out->thread_cpu_ns = f->thread_cpu_ns;
-	assert_int_equal(cxms_timeline_run(&f->rec, &f->cells, f->cell, blocked, out, NULL), 0);
+	assert_int_equal(
+		cxms_timeline_run(&f->at.rec, &f->at.cells, f->at.cell, blocked, out, NULL), 0);
 	for (int c = 0; c < CXMS_CAUSE_COUNT; c++)
 		sum += out->cause_ns[c];
 	assert_true(fabs(sum - out->time_ns) < 1e-6 * out->time_ns + 1);
@@ -102,7 +84,7 @@ static void test_fork_join_adds_up_its_phases(void **state)
 		assert_true(is(stretch, rows[i].stretch_ms));
 		assert_true(is(keep, rows[i].keep_ms));
 	}
-	fini(&f);
+	play_cells_fini(&f.at);
 }
 
 /* Waiting for workers is shown as what the workers did. */
@@ -121,7 +103,7 @@ static void test_covered_waiting_has_the_causes_of_those_waited_for(void **state
 	assert_true(line.cause_ns[CXMS_CAUSE_BLOCKED] < 1);
 	assert_true(is(f.thread_cpu_ns[0], 200.0 * PLAY_MS));
 	assert_true(is(f.thread_cpu_ns[1], 800.0 * PLAY_MS));
-	fini(&f);
+	play_cells_fini(&f.at);
 }
 
 static void test_sleep_is_kept(void **state)
@@ -140,7 +122,7 @@ static void test_sleep_is_kept(void **state)
 		assert_true(is(run(&f, factor, (enum cxms_blocked)mode, &line), 300 + 263));
 		assert_true(is(line.cause_ns[CXMS_CAUSE_BLOCKED] / (double)PLAY_MS, 263));
 	}
-	fini(&f);
+	play_cells_fini(&f.at);
 }
 
 /* Seen in the system call, sleep beside a busy thread is kept too. */
@@ -164,7 +146,7 @@ static void test_sleep_that_was_seen_is_kept_beside_a_busy_thread(void **state)
 		load(&f, &p);
 		double time = run(&f, factor, CXMS_BLOCKED_STRETCH, &line);
 		assert_true(seen ? is(time, 991) : time > 1300);
-		fini(&f);
+		play_cells_fini(&f.at);
 	}
 }
 
@@ -185,7 +167,7 @@ static void test_the_program_ends_with_its_last_thread(void **state)
 	load(&f, &p);
 	/* the parent comes to the fork at 100, the child runs for 400 */
 	assert_true(is(run(&f, factor, CXMS_BLOCKED_STRETCH, &line), 500));
-	fini(&f);
+	play_cells_fini(&f.at);
 }
 
 /* Two threads share one CPU in slices: each waits while the other holds it. */
@@ -208,7 +190,7 @@ static void test_preempted_threads_wait_for_the_cpu(void **state)
 	double time = run(&f, factor, CXMS_BLOCKED_STRETCH, &line);
 	/* twice the work on the same CPU; the first slice's wait was not a preemption */
 	assert_true(time > 390 && time <= 401);
-	fini(&f);
+	play_cells_fini(&f.at);
 }
 
 int main(void)
