@@ -31,20 +31,20 @@ mkdir -p "$out"
 out=$(cd "$out" && pwd)
 cd "$work"
 
-# name | function that opens the exact region, if any | sampled: so long that filling its memory counts
-# little | exact: the same memory, fewer rounds
+# name | MiB it ranges over | function that opens the exact region, if any | sampled: so long that filling
+# its memory counts little | exact: the same memory, fewer rounds
 programs() {
 	cat <<ROWS
-chase-4k|mb_chase|$mb chase --size 256MiB --steps $((30000000 * rounds))|$mb chase --size 256MiB --steps 300000
-chase-2m|mb_chase|$mb chase --size 256MiB --pages huge --steps $((30000000 * rounds))|$mb chase --size 256MiB --pages huge --steps 300000
-gather|mb_gather|$mb gather --size 256MiB --steps $((200000000 * rounds))|$mb gather --size 256MiB --steps 2000000
-stream|mb_stream|$mb stream --size 256MiB --steps $((64 * 33554432 * rounds))|$mb stream --size 256MiB --steps 33554432
-loop|mb_stream|$mb loop --steps $((10000000000 * rounds))|$mb loop --steps 20000000
-store|mb_store|$mb store --size 256MiB --steps $((32 * 33554432 * rounds))|$mb store --size 256MiB --steps 33554432
-threads|mb_chase|$mb chase --size 256MiB --threads 2 --steps $((15000000 * rounds))|$mb chase --size 256MiB --threads 2 --steps 200000
-sort||$load/sort -s 22 -n 2|$load/sort -s 22 -n 1
-hashjoin||$load/hashjoin -s 21 -n 4|$load/hashjoin -s 21 -n 1
-graph||$load/graph -s 19 -n 10|$load/graph -s 19 -n 2
+chase-4k|256|mb_chase|$mb chase --size 256MiB --steps $((30000000 * rounds))|$mb chase --size 256MiB --steps 300000
+chase-2m|256|mb_chase|$mb chase --size 256MiB --pages huge --steps $((30000000 * rounds))|$mb chase --size 256MiB --pages huge --steps 300000
+gather|256|mb_gather|$mb gather --size 256MiB --steps $((200000000 * rounds))|$mb gather --size 256MiB --steps 2000000
+stream|256|mb_stream|$mb stream --size 256MiB --steps $((64 * 33554432 * rounds))|$mb stream --size 256MiB --steps 33554432
+loop|1|mb_stream|$mb loop --steps $((10000000000 * rounds))|$mb loop --steps 20000000
+store|256|mb_store|$mb store --size 256MiB --steps $((32 * 33554432 * rounds))|$mb store --size 256MiB --steps 33554432
+threads|256|mb_chase|$mb chase --size 256MiB --threads 2 --steps $((15000000 * rounds))|$mb chase --size 256MiB --threads 2 --steps 200000
+sort|64||$load/sort -s 22 -n 2|$load/sort -s 22 -n 1
+hashjoin|64||$load/hashjoin -s 21 -n 4|$load/hashjoin -s 21 -n 1
+graph|128||$load/graph -s 19 -n 10|$load/graph -s 19 -n 2
 ROWS
 }
 
@@ -52,7 +52,6 @@ ROWS
 "$tool" record -q -S clock -o machine.cxlt -- "$mb" compute --steps 300000000 >machine.txt
 info=$("$tool" trace info machine.cxlt)
 mem=$(sed -n 's/^memory .*latency \([0-9.]*\) ns.*/\1/p' <<<"$info")
-walk=$(sed -n 's/^memory .*page walk \([0-9.]*\) \([np]\)s.*/\1\2/p' <<<"$info" | awk '/n/ { print $0 + 0 } /p/ { print $0 / 1000 }')
 cpu=$(sed -n 's/^cpu  *//p' <<<"$info")
 cache=$(ls "${XDG_CACHE_HOME:-$HOME/.cache}"/cxlmemsim/machine-*.yaml | head -n 1)
 # a multiplication and an addition, 3 and 1 cycles, one after the other
@@ -67,11 +66,17 @@ case $(sed -n 's/^cpu family[^:]*: *//p' /proc/cpuinfo | head -n 1)-$(sed -n 's/
 25-AuthenticAMD) core='width: 6, rob: 256, l1d_mshrs: 24, l2_mshrs: 48' l1=32KiB ways=8 l2=512KiB ;; # Zen 3
 *) core='width: 6, rob: 512, l1d_mshrs: 16, l2_mshrs: 48' l1=48KiB ways=12 l2=2MiB ;; # Golden Cove
 esac
+# walk MIB PAGE: what a page walk adds there, in ps; the exact source has one figure per program
+walk() {
+	awk -v bytes=$(($1 * 1048576)) -v key="$([ "$2" = 4KiB ] && echo walk_ps || echo huge_walk_ps)" '
+		/bytes:/ { gsub("[{},]", ""); for (i = 1; i < NF; i++) if ($i == key ":") ps = $(i + 1); if ($3 >= bytes) exit }
+		END { print (ps > 1) ? ps : 1 }' "$cache"
+}
 # one figure for all recordings, as it is printed
-facts=(--mem-latency "${mem}ns" --walk-latency "$(awk -v w="$walk" 'BEGIN { printf("%.0f", (w > 0.001) ? 1000 * w : 1) }')ps")
+facts=(--mem-latency "${mem}ns")
 far=$(awk -v m="$mem" 'BEGIN { printf "%.0f", 2.5 * m }')
 
-# topology FILE LATENCY PAGE: all caches those of this machine
+# topology FILE LATENCY PAGE MIB: all caches those of this machine
 topology() {
 	cat >"$1" <<YAML
 schema: 1
@@ -81,15 +86,12 @@ host:
     l1d: {size: ${L1D:-$l1}, ways: $ways, latency: 4cyc, prefetch: next-line}
     l2: {size: ${L2:-$l2}, ways: 16, latency: 14cyc, prefetch: {type: stride, degree: 8, distance: 0}}
     llc: {size: $llc, ways: 16, latency: 50cyc}
-  tlb: {l1: 96, l2: 2048, page: $3, walk: $(awk -v w="$walk" 'BEGIN { printf("%.3f", (w > 1) ? w : 1) }')ns}
+  tlb: {l1: 96, l2: 2048, page: $3, walk: $(walk "$4" "$3")ps}
   local: {latency: auto, bandwidth: unlimited}
 devices:
   mem0: {type: memdev, upstream: host, latency: ${2}ns, bandwidth: unlimited, capacity: 4096GiB}
 YAML
 }
-topology far.yaml "$far" 4KiB
-topology far-huge.yaml "$far" 2MiB
-topology self.yaml "$mem" 4KiB
 
 # row RECORDING TOPOLOGY SPLIT: 'slowdown lo hi'
 row() {
@@ -105,12 +107,14 @@ explain() {
 
 csv=$out/clock-exact.csv
 [ -e "$csv" ] || echo "program,source,local_pct,slowdown,slowdown_lo,slowdown_hi,exact,ratio,inside,within_10_pct,self,self_inside" >"$csv"
-programs | while IFS='|' read -r name begin sampled exact; do
+programs | while IFS='|' read -r name mib begin sampled exact; do
 	[ -z "${ONLY:-}" ] || [[ " $ONLY " == *" $name "* ]] || continue
 	! grep -q "^$name," "$csv" || continue
 	read -ra words <<<"$exact"
-	there=far.yaml
-	[[ $exact != *huge* ]] || there="far-huge.yaml"
+	page=4KiB there=far.yaml
+	[[ $exact != *huge* ]] || page=2MiB
+	topology far.yaml "$far" $page "$mib"
+	topology self.yaml "$mem" $page "$mib"
 	"$tool" record -q -S exact -t "$there" "${facts[@]}" ${begin:+--roi-begin "$begin"} -o exact.cxlt -- "${words[@]}" >program.txt 2>&1 ||
 		{ echo "clock-exact: $name under exact: $(tail -n 1 program.txt)" >&2 && continue; }
 	for source in clock ptrace; do

@@ -45,7 +45,9 @@ struct cxms_wait {
 
 /**
  * cxms_wait_model() - exposed waits per stall (MODELS: latency; additive rule)
- * @carried:    the address comes from the previous wait of the same walk: h = 0
+ * @walk_ps:    page walk of a use at the middle and at the ends; a wait that walked less counts for
+ *              more waits, so it falls towards the high end
+ * @carried:    the address comes from the previous wait of the same chain: h = 0
  * @loop_insns: instructions of the loop around it, 0 = none known
  * @rob:        reorder buffer entries
  * @uop_ps:     time of a micro-operation of the loop's work where it was measured, else 0; never
@@ -53,8 +55,8 @@ struct cxms_wait {
  *
  * Formula: h between CPI u and 2 CPI u, u = min(ROB, loop); midpoint used; h <= 0.9 L_obs
  */
-void cxms_wait_model(double mem_ps, double walk_ps, bool carried, unsigned loop_insns, unsigned rob,
-		     double uop_ps, struct cxms_wait *out);
+void cxms_wait_model(double mem_ps, const double walk_ps[CXMS_SPAN_COUNT], bool carried,
+		     unsigned loop_insns, unsigned rob, double uop_ps, struct cxms_wait *out);
 
 /** struct cxms_runs - an instruction whose loop's turns are counted; by nanosecond of its waiting
  */

@@ -36,6 +36,14 @@ void cxms_stair_init(struct cxms_stair *s, const struct cxms_facts *facts, uint6
 		if (s->bytes[s->n] > 0 && s->ps[s->n] > 0)
 			s->n++;
 	}
+	s->walk_ps = (double)facts->walk_ps;
+	for (unsigned i = 0; i < facts->n_walk && i < CXMS_STAIR_MAX; i++) {
+		if (facts->walk_bytes[i] == 0)
+			continue;
+		s->walk_bytes[s->n_walk] = (double)facts->walk_bytes[i];
+		s->walk_step_ps[0][s->n_walk] = (double)facts->walk_step_ps[0][i];
+		s->walk_step_ps[1][s->n_walk++] = (double)facts->walk_step_ps[1][i];
+	}
 	if (s->n >= 2 || s->llc_bytes > 0)
 		return;
 	s->span = CXMS_ASSUMED_NOMINAL_SPAN;
@@ -43,21 +51,34 @@ void cxms_stair_init(struct cxms_stair *s, const struct cxms_facts *facts, uint6
 }
 
 /* Log-linear between the measured steps, constant outside, never falling. */
-static double latency_ps(const struct cxms_stair *s, double bytes)
+static double between_steps(const double *step_bytes, const double *step_ps, unsigned n,
+			    double bytes)
 {
-	double ps = s->ps[0];
-	if (bytes <= s->bytes[0])
+	double ps = step_ps[0];
+	if (bytes <= step_bytes[0])
 		return ps;
-	for (unsigned i = 1; i < s->n; i++) {
-		double next = fmax(ps, s->ps[i]);
-		if (bytes < s->bytes[i]) {
-			double at =
-				log(bytes / s->bytes[i - 1]) / log(s->bytes[i] / s->bytes[i - 1]);
+	for (unsigned i = 1; i < n; i++) {
+		double next = fmax(ps, step_ps[i]);
+		if (bytes < step_bytes[i]) {
+			double at = log(bytes / step_bytes[i - 1]) /
+				    log(step_bytes[i] / step_bytes[i - 1]);
 			return ps + (next - ps) * at;
 		}
 		ps = next;
 	}
 	return ps;
+}
+
+static double latency_ps(const struct cxms_stair *s, double bytes)
+{
+	return between_steps(s->bytes, s->ps, s->n, bytes);
+}
+
+double cxms_stair_walk_ps(const struct cxms_stair *s, double bytes, bool huge)
+{
+	if (s->n_walk == 0)
+		return huge ? 0 : s->walk_ps;
+	return between_steps(s->walk_bytes, s->walk_step_ps[huge], s->n_walk, bytes);
 }
 
 double cxms_stair_miss_ratio(const struct cxms_stair *s, double between_bytes)

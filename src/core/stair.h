@@ -2,6 +2,7 @@
 #ifndef CXMS_CORE_STAIR_H
 #define CXMS_CORE_STAIR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "trace/event.h"
@@ -13,6 +14,9 @@ struct cxms_stair {
 	double span;	  /* what the cache holds may be that much more or less; >= 1 */
 	unsigned n;
 	double bytes[CXMS_STAIR_MAX], ps[CXMS_STAIR_MAX];
+	double walk_ps; /* on base pages where no steps of walks were measured */
+	unsigned n_walk;
+	double walk_bytes[CXMS_STAIR_MAX], walk_step_ps[2][CXMS_STAIR_MAX];
 };
 
 /**
@@ -32,6 +36,14 @@ void cxms_stair_init(struct cxms_stair *s, const struct cxms_facts *facts, uint6
  * Range:   0 .. 1, rising with @between_bytes
  */
 double cxms_stair_miss_ratio(const struct cxms_stair *s, double between_bytes);
+
+/**
+ * cxms_stair_walk_ps() - what page walks add to a use at random within @bytes
+ *
+ * Formula: log-linear between the measured steps, constant outside, never falling; without steps
+ *          the one figure of base pages, none on huge ones
+ */
+double cxms_stair_walk_ps(const struct cxms_stair *s, double bytes, bool huge);
 
 /** cxms_stair_mean_miss() - mean of the miss ratio over from .. to bytes, from <= to */
 double cxms_stair_mean_miss(const struct cxms_stair *s, double from, double to);

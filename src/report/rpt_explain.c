@@ -8,8 +8,6 @@
  * there were. */
 static void put_waits(const struct cxms_basis *b, struct cxms_buf *out)
 {
-	double walk = b->walk_ns * (1 - b->huge_ratio);
-	double observed = b->mem_latency_ns + walk;
 	rpt_para(out, "waits",
 		 "S = %s of %s CPU time (user %s, kernel %s) went into memory waits; "
 		 "threads were off CPU for %s",
@@ -23,11 +21,12 @@ static void put_waits(const struct cxms_basis *b, struct cxms_buf *out)
 		 rpt_pct(RPT_FMT, rpt_ratio(b->dram_stall_ns, b->stall_ns), 1),
 		 rpt_time_ns(RPT_FMT, b->dram_stall_ns));
 	rpt_para(out, "one wait",
-		 "L_obs = L_mem + walk = %s + %s x %.2f (touched bytes on base pages) = %s; the "
-		 "walk "
-		 "stays local",
-		 rpt_time_ns(RPT_FMT, b->mem_latency_ns), rpt_time_ns(RPT_FMT, b->walk_ns),
-		 1 - b->huge_ratio, rpt_time_ns(RPT_FMT, observed));
+		 "L_obs = L_mem + walk = %s + %s (mean of the waits; %s where accesses at random "
+		 "range over the largest area measured, %.0f %% of the touched bytes on base "
+		 "pages; a stream walks once a page); the walk stays local",
+		 rpt_time_ns(RPT_FMT, b->mem_latency_ns),
+		 rpt_time_ns(RPT_FMT, b->observed_ns > 0 ? b->observed_ns - b->mem_latency_ns : 0),
+		 rpt_time_ns(RPT_FMT, b->walk_ns), 100 * (1 - b->huge_ratio));
 	rpt_para(out, "exposed",
 		 "n_e = S_e / (L_obs - h) = %.3g waits in all; h, the part hidden behind older "
 		 "work, "

@@ -23,6 +23,7 @@ const struct rpt_field rpt_basis_fields[] = {
 	FIELD(struct cxms_basis, "threads", RPT_SIZE, n_thread),
 	FIELD(struct cxms_basis, "user_ns", RPT_F64, user_ns),
 	FIELD(struct cxms_basis, "walk_ns", RPT_F64, walk_ns),
+	FIELD(struct cxms_basis, "observed_ns", RPT_F64, observed_ns),
 	{NULL, RPT_F64, 0},
 };
 

@@ -67,6 +67,15 @@ int cxms_basis_fill(const struct cxms_recording *rec, const struct cxms_cells *c
 		out->kernel_ns += cells->cell[i].kernel_ns;
 		out->blocked_ns += cells->cell[i].blocked_ns;
 	}
+	double waits = 0, seen_ps = 0;
+	for (size_t i = 0; i < rec->n_sample; i++) {
+		const struct cxms_rec_sample *s = &rec->sample[i];
+		if (ev->grain_of_sample[i] == CXMS_NO_GRAIN)
+			continue;
+		waits += s->weight_ns * ev->grain[ev->grain_of_sample[i]].waits[CXMS_SPAN_MID];
+		seen_ps += s->weight_ns * ev->grain[ev->grain_of_sample[i]].seen_ps;
+	}
+	out->observed_ns = waits > 0 ? seen_ps / waits / (double)CXMS_PS_PER_NS : 0;
 	for (size_t i = 0; i < ev->n_group; i++)
 		out->dram_stall_ns += ev->group[i].stall_ns * ev->group[i].share.mid;
 	out->dram_stall_ns += (ev->wait_ns - ev->known_ns) * ev->floating_share[CXMS_SPAN_MID];

@@ -99,8 +99,7 @@ static int judge_groups(const struct cxms_recording *rec, const struct cxms_cell
 			group[g] = (struct cxms_judge_group){
 				.area = e->group[g].area,
 				.lines_per_stall_ns = e->group[g].lines_per_stall_ns,
-				.is_walk = rec->site[e->group[g].site].flags &
-					   (CXMS_SITE_CARRIED | CXMS_SITE_SELF)};
+				.is_walk = cxms_is_carried(&rec->site[e->group[g].site])};
 		rc = cxms_judge(&(struct cxms_judge){.stair = &e->stair,
 						     .sample = sample,
 						     .n_sample = gather(rec, e, sample),
@@ -129,29 +128,50 @@ struct cxms_grain cxms_grain_of(const double share[CXMS_SPAN_COUNT], const struc
 	return g;
 }
 
+/*
+ * Page walks of a group. A stream walks once a page, a use at random within its area each time.
+ * Where neither is known an area may be used page by page: no walks at the high end. A chain whose
+ * turns are counted tells its hop, and so what of it was not the memory: walks, or other programs.
+ */
+static void walks_of(const struct cxms_recording *rec, const struct cxms_evidence *e,
+		     const struct cxms_group *g, bool huge, double walk_ps[CXMS_SPAN_COUNT])
+{
+	const double page = (double)(huge ? rec->facts.huge_bytes : rec->facts.page_bytes);
+	double bytes = (double)cxms_pages_area_bytes(rec->pages, g->area);
+	double walk = cxms_stair_walk_ps(&e->stair, bytes, huge), least = 0;
+	if (g->lines_per_stall_ns > 0) {
+		walk *= page > 0 ? fmin(1, g->bytes_per_line / page) : 1;
+		least = walk;
+	} else if (g->ns_per_turn > 0) {
+		double hop_ps = g->share.mid * g->ns_per_turn * (double)CXMS_PS_PER_NS;
+		least = fmax(0, hop_ps - e->stair.mem_ps);
+	}
+	walk_ps[CXMS_SPAN_LO] = fmax(least, walk);
+	walk_ps[CXMS_SPAN_MID] = g->ns_per_turn > 0 ? least : walk;
+	walk_ps[CXMS_SPAN_HI] = least;
+}
+
 /* The wait was hidden in the machine that recorded: its window counts, whatever is simulated. */
 static int set_waits(const struct cxms_recording *rec, struct cxms_evidence *e)
 {
 	const unsigned rob = CXMS_ASSUMED_RECORDED_ROB;
-	const double walk[2] = {(double)rec->facts.walk_ps, 0};
-	e->wait = calloc(2 * rec->n_site + 2, sizeof(*e->wait));
 	e->grain = calloc(2 * e->n_group + 2, sizeof(*e->grain));
-	if (!e->wait || !e->grain)
+	if (!e->grain)
 		return -ENOMEM;
-	for (size_t i = 0; i < 2 * rec->n_site; i++) {
-		const struct cxms_between *work = &e->between[i / 2];
-		bool carried = rec->site[i / 2].flags & (CXMS_SITE_CARRIED | CXMS_SITE_SELF);
-		cxms_wait_model(e->stair.mem_ps, walk[i % 2], carried, work->insns, rob,
-				work->uop_ps, &e->wait[i]);
-	}
 	if (rec->hw.cells) {
 		cxms_hw_grains(rec, e);
 		return 0;
 	}
 	for (size_t i = 0; i < 2 * e->n_group; i++) {
 		const struct cxms_group *g = &e->group[i / 2];
+		const struct cxms_between *work = &e->between[g->site];
 		const double share[CXMS_SPAN_COUNT] = {g->share.lo, g->share.mid, g->share.hi};
-		e->grain[i] = cxms_grain_of(share, &e->wait[2 * g->site + i % 2]);
+		double walk_ps[CXMS_SPAN_COUNT];
+		struct cxms_wait wait;
+		walks_of(rec, e, g, i % 2, walk_ps);
+		cxms_wait_model(e->stair.mem_ps, walk_ps, cxms_is_carried(&rec->site[g->site]),
+				work->insns, rob, work->uop_ps, &wait);
+		e->grain[i] = cxms_grain_of(share, &wait);
 		cxms_traffic_of(rec, e, g, rob, &e->grain[i]);
 	}
 	return 0;
@@ -248,7 +268,6 @@ void cxms_evidence_fini(struct cxms_evidence *e)
 	free(e->group);
 	free(e->grain_of_sample);
 	free(e->grain);
-	free(e->wait);
 	free(e->turns);
 	free(e->between);
 	free(e->block_of_site);

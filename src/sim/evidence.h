@@ -26,7 +26,9 @@ struct cxms_group {
 	double stall_ns;	   /* observed, with address */
 	double lines_per_stall_ns; /* of a stream; 0 = none (streams.h) */
 	double bytes_per_ns;	   /* of a stream, signed */
-	double runs_per_stall_ns;  /* executions, at most one a turn of its loop; 0 = not known */
+	double bytes_per_line;	   /* of a stream: from one line to the next */
+	double ns_per_turn; /* stall of a turn of its loop; 0 = not known, or not in each turn */
+	double runs_per_stall_ns; /* executions, at most one a turn of its loop; 0 = not known */
 };
 
 /** struct cxms_grain - what a nanosecond of a group's samples on base or huge pages stands for */
@@ -56,7 +58,6 @@ struct cxms_evidence {
 	uint32_t *grain_of_sample;    /* n_sample: 2 x group + huge; CXMS_NO_GRAIN: no wait, or no
 					 address */
 	struct cxms_grain *grain;     /* [group][huge] */
-	struct cxms_wait *wait;	      /* [site][huge] */
 	struct cxms_turns *turns;     /* [site] of the loop around it (loops.h) */
 	struct cxms_between *between; /* [site] */
 	uint32_t *block_of_site;      /* number of the block of code a site lies in, below n_site */

@@ -118,6 +118,9 @@ static struct cxms_grain grain_of(const struct cxms_hw_cell *c, int term, double
 	return g;
 }
 
+/* The latency seen holds its walks. */
+static const double no_walk[CXMS_SPAN_COUNT] = {0};
+
 void cxms_hw_grains(const struct cxms_recording *rec, struct cxms_evidence *e)
 {
 	for (size_t i = 0; i < e->n_group; i++) {
@@ -126,8 +129,8 @@ void cxms_hw_grains(const struct cxms_recording *rec, struct cxms_evidence *e)
 		const struct cxms_hw_cell *c = &rec->hw.cells->cell[g->hw / CXMS_TERM_COUNT];
 		struct cxms_wait wait;
 		bool carried = site->flags & (CXMS_SITE_CARRIED | CXMS_SITE_SELF);
-		cxms_wait_model(c->seen_ps, 0, carried, site->loop_insns, CXMS_ASSUMED_RECORDED_ROB,
-				0, &wait);
+		cxms_wait_model(c->seen_ps, no_walk, carried, site->loop_insns,
+				CXMS_ASSUMED_RECORDED_ROB, 0, &wait);
 		e->grain[2 * i] = grain_of(c, (int)(g->hw % CXMS_TERM_COUNT),
 					   rec->hw.cells->ahead_ratio, &wait);
 		e->grain[2 * i + 1] = e->grain[2 * i];

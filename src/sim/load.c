@@ -68,9 +68,12 @@ static void spread_floating(const struct cxms_recording *rec, const struct cxms_
 			    const struct cxms_evidence *ev, const double *floating_ns, double *mix,
 			    struct cxms_load_map *m)
 {
+	double walk =
+		cxms_stair_walk_ps(&ev->stair, (double)cxms_pages_total_bytes(rec->pages), false);
+	const double walk_ps[CXMS_SPAN_COUNT] = {walk, walk, 0};
 	struct cxms_wait wait;
-	cxms_wait_model(ev->stair.mem_ps, (double)rec->facts.walk_ps, false, 0,
-			(unsigned)CXMS_ASSUMED_UNLOOPED_UOPS, 0, &wait);
+	cxms_wait_model(ev->stair.mem_ps, walk_ps, false, 0, (unsigned)CXMS_ASSUMED_UNLOOPED_UOPS,
+			0, &wait);
 	const struct cxms_grain grain = cxms_grain_of(ev->floating_share, &wait);
 	for (size_t c = 0; c < cells->n; c++) {
 		if (floating_ns[c] <= 0)

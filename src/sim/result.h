@@ -128,7 +128,8 @@ struct cxms_basis {
 	double known_addr_ratio;	/* of the memory waits with an address */
 	double mem_latency_ns, walk_ns; /* of the recording machine */
 	double huge_ratio;		/* of touched bytes in huge pages */
-	double exposed_waits;		/* n_e, central, whole run */
+	double observed_ns;   /* L_obs, mean of the waits: memory and page walk; 0 = no waits */
+	double exposed_waits; /* n_e, central, whole run */
 	uint64_t epoch_ns;
 	size_t n_epoch, n_thread, n_process, n_page;
 	uint64_t footprint_bytes;

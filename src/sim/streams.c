@@ -150,14 +150,15 @@ static void spread_lines(struct search *s)
 		for (size_t m = 0; m < s->n_stream; m++)
 			if (s->stream[m].leader == l)
 				waited += s->ev->group[s->stream[m].group].stall_ns;
-		double lines =
-			lines_per_ns(s, &s->stream[l]) * s->block_ns[s->ev->block_of_site[g->site]];
+		double rate = lines_per_ns(s, &s->stream[l]);
+		double lines = rate * s->block_ns[s->ev->block_of_site[g->site]];
 		for (size_t m = 0; m < s->n_stream; m++) {
 			struct cxms_group *copy = &s->ev->group[s->stream[m].group];
 			if (s->stream[m].leader != l)
 				continue;
 			copy->lines_per_stall_ns = lines / waited;
 			copy->bytes_per_ns = s->stream[l].fit.bytes_per_ns;
+			copy->bytes_per_line = fabs(copy->bytes_per_ns) / rate;
 		}
 	}
 }

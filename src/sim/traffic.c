@@ -49,7 +49,7 @@ static void sums_fini(struct sums *s)
 	free(s->stall_ns);
 }
 
-static bool is_carried(const struct cxms_rec_site *site)
+bool cxms_is_carried(const struct cxms_rec_site *site)
 {
 	return site->flags & (CXMS_SITE_CARRIED | CXMS_SITE_SELF);
 }
@@ -58,8 +58,15 @@ static bool is_carried(const struct cxms_rec_site *site)
 static bool is_counted(const struct cxms_rec_site *site, const struct cxms_group *g,
 		       const struct cxms_turns *turns)
 {
-	return turns->found && g->lines_per_stall_ns <= 0 && !is_carried(site) &&
+	return turns->found && g->lines_per_stall_ns <= 0 && !cxms_is_carried(site) &&
 	       site->kind != CXMS_SITE_STRING;
+}
+
+/* One link of a chain in each turn. */
+static bool is_hop(const struct cxms_rec_site *site, const struct cxms_turns *turns)
+{
+	return turns->found && turns->turns > 0 && cxms_is_carried(site) &&
+	       !(site->flags & CXMS_SITE_UNEVEN);
 }
 
 static void set_runs(const struct cxms_recording *rec, const struct sums *by_insn,
@@ -71,6 +78,8 @@ static void set_runs(const struct cxms_recording *rec, const struct sums *by_ins
 		double stall = by_insn->stall_ns[by_insn->first[g->site]];
 		if (is_counted(&rec->site[g->site], g, turns) && stall > 0)
 			g->runs_per_stall_ns = turns->turns / stall;
+		if (is_hop(&rec->site[g->site], turns))
+			g->ns_per_turn = stall / turns->turns;
 	}
 }
 
@@ -160,7 +169,7 @@ void cxms_traffic_of(const struct cxms_recording *rec, const struct cxms_evidenc
 		     const struct cxms_group *group, unsigned rob, struct cxms_grain *out)
 {
 	const struct cxms_rec_site *site = &rec->site[group->site];
-	bool carried = is_carried(site), is_stream = !carried && group->lines_per_stall_ns > 0;
+	bool carried = cxms_is_carried(site), is_stream = !carried && group->lines_per_stall_ns > 0;
 	out->store = site->kind == CXMS_SITE_STORE || site->kind == CXMS_SITE_UPDATE ||
 		     site->flags & CXMS_SITE_DIRTIES;
 	out->known = carried || is_stream || group->runs_per_stall_ns > 0;

@@ -2,11 +2,16 @@
 #ifndef CXMS_SIM_TRAFFIC_H
 #define CXMS_SIM_TRAFFIC_H
 
+#include <stdbool.h>
+
 struct cxms_evidence;
 struct cxms_grain;
 struct cxms_group;
+struct cxms_rec_site;
 struct cxms_recording;
 
+/** cxms_is_carried() - the site's address comes from its own last load */
+bool cxms_is_carried(const struct cxms_rec_site *site);
 /**
  * cxms_traffic_count() - fill runs_per_stall_ns of the groups and between[] of the sites
  * After the turns, the streams and the memory shares. 0 or -ENOMEM

@@ -1,10 +1,11 @@
 /*
  * Facts about this machine: what the kernel says, and latencies measured by a dependent chase.
  *
- * The CPU time stamp and PMU are not used, so that it works in any guest without privileges. Page
- * sizes are compared on the same footprint: huge pages need hardly any page walks over 256 MiB, so
- * the difference is what a walk adds (MODELS: 124-137 ns a hop on 2 MiB pages, 170-208 ns on 4
- * KiB).
+ * The CPU time stamp and PMU are not used, so that it works in any guest without privileges. Walks
+ * are told from memory by two orders of the same chase: at random over the whole footprint each hop
+ * walks, window by window hardly any does. In a guest whose host maps its memory by 4 KiB pages
+ * walks cost as much as the memory itself, on huge pages of the guest as well, and the more the
+ * larger the footprint.
  */
 #include "source/machine.h"
 
@@ -38,7 +39,9 @@
  */
 #define STEP_NS	  60000000ull
 #define STEP_SETS 3u
-#define PAIR_SETS 8u
+/* Lines of a page: all, and one of each pair that an adjacent-line prefetcher fetches together. */
+#define PAGE_LINES 64u
+#define PAIR_LINES 32u
 
 /* Where sysfs says nothing of an L2 (1 MiB: Skylake-SP to Granite Rapids have 1 or 2 MiB). */
 #define CXMS_ASSUMED_L2_BYTES (1 * MIB)
@@ -213,54 +216,78 @@ static uint64_t lower(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Steps double up to the whole buffer, which stays linked. */
+/* The two buffers of a measurement. */
+struct pair {
+	struct cxms_chase *huge, *base;
+	uint64_t bytes;
+};
+
+static uint64_t best_ps(struct cxms_chase *c)
+{
+	uint64_t ps = UINT64_MAX, begin_ns = cxms_now_ns();
+
+	for (unsigned s = 0; s < STEP_SETS || cxms_now_ns() - begin_ns < STEP_NS; s++)
+		ps = lower(ps, cxms_chase_set_ps(c));
+	return ps;
+}
+
+/* Steps double up to the whole buffer: by windows, so that pages are hardly walked. */
 static void measure_stair(struct cxms_chase *c, uint64_t bytes, struct cxms_facts *f)
 {
 	f->n_stair = 0;
 	for (uint64_t b = STAIR_MIN_BYTES; b <= bytes && f->n_stair < CXMS_STAIR_MAX; b *= 2) {
-		uint64_t ps = UINT64_MAX, begin_ns;
-
-		cxms_chase_link(c, b, SEED);
-		begin_ns = cxms_now_ns();
-		for (unsigned s = 0; s < STEP_SETS || cxms_now_ns() - begin_ns < STEP_NS; s++)
-			ps = lower(ps, cxms_chase_set_ps(c));
+		cxms_chase_link_windows(c, b, PAGE_LINES, SEED);
 		f->stair_bytes[f->n_stair] = b;
-		f->stair_ps[f->n_stair++] = ps;
-		f->mem_latency_ps = ps;
+		f->stair_ps[f->n_stair++] = best_ps(c);
 	}
 }
 
 /*
- * Both page sizes in turn on the same permutation, so that a busy neighbour strikes both. Taken one
- * after the other the difference scattered over 1 .. 20 ns on a shared host, in turn over 11 .. 15.
+ * A random chase per step. Both page sizes in turn on the same permutation, so that a busy
+ * neighbour strikes both: taken one after the other the difference scattered over 1 .. 20 ns on a
+ * shared host, in turn over 11 .. 15. What the walks add follows when the memory's own latency is
+ * known.
  */
-static int measure_walk(struct cxms_chase *huge, uint64_t bytes, struct cxms_facts *f,
-			struct cxms_err *err)
+static void measure_random(const struct pair *p, struct cxms_facts *f)
 {
-	uint64_t base_ps = UINT64_MAX;
-	struct cxms_chase *base = NULL;
-	int rc = cxms_chase_new(&base, bytes, false, err);
+	f->n_walk = f->n_stair;
+	for (uint32_t i = 0; i < f->n_walk; i++) {
+		uint64_t *base_ps = &f->walk_step_ps[0][i], *huge_ps = &f->walk_step_ps[1][i];
+		uint64_t begin_ns;
 
-	if (rc)
-		return rc;
-	cxms_chase_link(base, bytes, SEED);
-	for (unsigned s = 0; s < PAIR_SETS; s++) {
-		f->mem_latency_ps = lower(f->mem_latency_ps, cxms_chase_set_ps(huge));
-		base_ps = lower(base_ps, cxms_chase_set_ps(base));
+		f->walk_bytes[i] = f->stair_bytes[i];
+		*base_ps = *huge_ps = UINT64_MAX;
+		cxms_chase_link(p->base, f->walk_bytes[i], SEED);
+		cxms_chase_link(p->huge, f->walk_bytes[i], SEED);
+		begin_ns = cxms_now_ns();
+		for (unsigned s = 0; s < STEP_SETS || cxms_now_ns() - begin_ns < 2 * STEP_NS; s++) {
+			*huge_ps = lower(*huge_ps, cxms_chase_set_ps(p->huge));
+			*base_ps = lower(*base_ps, cxms_chase_set_ps(p->base));
+		}
 	}
-	f->walk_ps = base_ps > f->mem_latency_ps ? base_ps - f->mem_latency_ps : 0;
-	cxms_chase_free(base);
-	return 0;
+}
+
+/*
+ * Every second line of the whole buffer by windows: no neighbour that was fetched along is of use.
+ * A page's walk is spread over the 32 lines, and the random chase pays it at each: two equations.
+ */
+static void measure_memory(const struct pair *p, struct cxms_facts *f)
+{
+	uint64_t random_ps = f->walk_step_ps[1][f->n_walk - 1], ps;
+
+	cxms_chase_link_windows(p->huge, p->bytes, PAIR_LINES, SEED);
+	ps = best_ps(p->huge);
+	f->mem_latency_ps = ps;
+	if (random_ps > ps)
+		f->mem_latency_ps = (PAIR_LINES * ps - random_ps) / (PAIR_LINES - 1);
 }
 
 /* Contention only adds, and less memory is never slower: no step counts for more than a larger one.
  */
-static void smooth_stair(struct cxms_facts *f)
+static void smooth(uint64_t *ps, uint32_t n)
 {
-	uint64_t high = f->mem_latency_ps;
-
-	for (uint32_t i = f->n_stair; i-- > 0;)
-		f->stair_ps[i] = high = lower(f->stair_ps[i], high);
+	for (uint32_t i = n; i-- > 1;)
+		ps[i - 1] = lower(ps[i - 1], ps[i]);
 }
 
 /* The first step that does not fit into the L2: what the LLC takes, as far as its share reaches. */
@@ -275,30 +302,58 @@ static uint64_t llc_latency_ps(const struct cxms_facts *f)
 	return f->stair_ps[f->n_stair - 1];
 }
 
-static int measure_now(struct cxms_facts *f, struct cxms_log *log, struct cxms_err *err)
+/*
+ * A window holds both lines of a pair, and cores fetch the second along with the first: its misses
+ * cost less than memory. As many uses miss at full cost as missed at that of the largest step.
+ */
+static void stretch_stair(struct cxms_facts *f)
 {
-	uint64_t bytes = footprint_bytes();
-	struct cxms_chase *c = NULL;
+	double low = (double)f->llc_latency_ps, high = (double)f->stair_ps[f->n_stair - 1];
+
+	for (uint32_t i = 0; i < f->n_stair && high > low; i++) {
+		double miss = ((double)f->stair_ps[i] - low) / (high - low);
+
+		if (miss > 0)
+			f->stair_ps[i] = (uint64_t)(low + miss * ((double)f->mem_latency_ps - low));
+	}
+}
+
+/* The random chase without what its lines cost. */
+static void set_walks(struct cxms_facts *f)
+{
+	for (unsigned size = 0; size < 2; size++) {
+		uint64_t *ps = f->walk_step_ps[size];
+
+		for (uint32_t i = 0; i < f->n_walk; i++)
+			ps[i] = ps[i] > f->stair_ps[i] ? ps[i] - f->stair_ps[i] : 0;
+		smooth(ps, f->n_walk);
+	}
+	f->walk_ps = f->walk_step_ps[0][f->n_walk - 1];
+}
+
+static int measure_now(struct cxms_facts *f, struct cxms_err *err)
+{
+	struct pair p = {.bytes = footprint_bytes()};
 	int rc;
 
-	if (bytes < FOOTPRINT_MIN)
+	if (p.bytes < FOOTPRINT_MIN)
 		return cxms_fail(err, ENOMEM,
 				 "too little memory is free to measure its latency; give "
 				 "--mem-latency and --walk-latency");
-	rc = cxms_chase_new(&c, bytes, true, err);
-	if (rc)
-		return rc;
-	measure_stair(c, bytes, f);
-	f->walk_ps = 0;
-	if (cxms_chase_is_huge(c))
-		rc = measure_walk(c, bytes, f, err);
-	else
-		cxms_log(log, CXMS_LOG_NORMAL,
-			 "no huge pages here: the measured latency includes page walks, which are "
-			 "not told apart; enable transparent huge pages or give --walk-latency");
-	smooth_stair(f);
-	f->llc_latency_ps = llc_latency_ps(f);
-	cxms_chase_free(c);
+	rc = cxms_chase_new(&p.huge, p.bytes, true, err);
+	if (!rc)
+		rc = cxms_chase_new(&p.base, p.bytes, false, err);
+	if (!rc) {
+		measure_stair(p.huge, p.bytes, f);
+		measure_random(&p, f);
+		measure_memory(&p, f);
+		smooth(f->stair_ps, f->n_stair);
+		f->llc_latency_ps = llc_latency_ps(f);
+		stretch_stair(f);
+		set_walks(f);
+	}
+	cxms_chase_free(p.huge);
+	cxms_chase_free(p.base);
 	return rc;
 }
 
@@ -306,8 +361,10 @@ static void apply_given(struct cxms_facts *f, const struct cxms_machine_cfg *cfg
 {
 	if (cfg->mem_latency_ps)
 		f->mem_latency_ps = cfg->mem_latency_ps;
-	if (cfg->walk_ps)
+	if (cfg->walk_ps) {
 		f->walk_ps = cfg->walk_ps;
+		f->n_walk = 0; /* the same for any footprint */
+	}
 	if (cfg->llc_bytes) {
 		f->llc_bytes = cfg->llc_bytes;
 		f->n_stair = 0; /* the size given decides, not the measured steps */
@@ -325,8 +382,8 @@ int cxms_machine_measure(struct cxms_facts *facts, const struct cxms_machine_cfg
 
 	if (cfg->remeasure || (!cxms_machine_cache_load(&f, cfg->log) && !all_given)) {
 		cxms_log(cfg->log, CXMS_LOG_NORMAL,
-			 "measuring this machine's memory latency (once, about 3 s)");
-		rc = measure_now(&f, cfg->log, err);
+			 "measuring this machine's memory latency (once, about 7 s)");
+		rc = measure_now(&f, err);
 		if (rc)
 			return rc;
 		is_new = true;

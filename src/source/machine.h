@@ -25,11 +25,12 @@ void cxms_machine_identify(struct cxms_facts *facts);
  * cxms_machine_measure() - latency by a dependent chase over 256 MiB (or an eighth of free memory)
  *
  * Where perf_event_open works, what one CPU-clock sample costs is measured as well.
- * Once per page size, several rounds, minimum of the medians; plus a staircase of smaller
- * footprints. The staircase is made monotone; llc_latency_ps is its first step above the L2.
+ * Window by window, so that page walks hardly count, and at random per page size, which tells the
+ * walks: each over a staircase of footprints, several rounds, minimum of the medians, made
+ * monotone. llc_latency_ps is the first step above the L2.
  * Nothing is measured when both latencies are given and no cache is there: no staircase then.
  * Cached under $XDG_CACHE_HOME/cxlmemsim (or ~/.cache) with the machine's identity; a cache that
- * cannot be written is only a log line. Takes about three seconds without a cache.
+ * cannot be written is only a log line. Takes about seven seconds without a cache.
  * Return: 0, -ENOMEM, -ENOTSUP
  */
 int cxms_machine_measure(struct cxms_facts *facts, const struct cxms_machine_cfg *cfg,

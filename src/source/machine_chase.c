@@ -15,6 +15,10 @@
 
 #define HUGE_BYTES (2ull * 1024 * 1024)
 #define SMAPS_MAX  (16u * 1024 * 1024)
+#define PAGE_LINES (4096u / CXMS_LINE_BYTES)
+/* 64 pages: within the first TLB of any server core, and far more lines than a prefetcher follows.
+ */
+#define WINDOW (256ull * 1024)
 
 /* 25,600 hops are 4 ms at 160 ns: short against a scheduler tick's share, long against the clock's
  * cost. */
@@ -34,7 +38,8 @@ struct cxms_chase {
 	size_t map_bytes;
 	struct line *line; /* at a 2 MiB boundary */
 	uint64_t bytes;
-	uint64_t linked; /* lines, by the last cxms_chase_link() */
+	uint64_t linked; /* lines, by the last link */
+	uint64_t stride; /* between them, in lines */
 	struct cxms_rng rng;
 	uint32_t *order; /* scratch for the permutation; doing it in the lines would miss on every
 			    swap */
@@ -48,7 +53,7 @@ int cxms_chase_new(struct cxms_chase **out, uint64_t bytes, bool huge, struct cx
 	if (!c)
 		goto fail;
 	c->bytes = bytes;
-	c->order = malloc(bytes / CXMS_LINE_BYTES * sizeof(*c->order));
+	c->order = malloc((bytes / CXMS_LINE_BYTES + bytes / WINDOW + 1) * sizeof(*c->order));
 	if (!c->order)
 		goto fail;
 	c->map_bytes = bytes + HUGE_BYTES;
@@ -126,6 +131,54 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static void warm(struct cxms_chase *c, uint64_t n, uint64_t stride)
+{
+	c->linked = n;
+	c->stride = stride;
+	(void)follow(c, 0, n < WARM_LINES ? n : WARM_LINES);
+}
+
+static void shuffle(struct cxms_rng *rng, uint32_t *a, uint64_t n)
+{
+	for (uint64_t i = n; i-- > 1;) {
+		uint64_t k = cxms_rng_below(rng, i + 1);
+		uint32_t swap = a[i];
+
+		a[i] = a[k];
+		a[k] = swap;
+	}
+}
+
+/* order: the windows, then the lines of one. Line 0 is linked last and first. */
+void cxms_chase_link_windows(struct cxms_chase *c, uint64_t bytes, unsigned lines_per_page,
+			     uint64_t seed)
+{
+	uint64_t stride = PAGE_LINES / lines_per_page;
+	uint64_t n_window = bytes / WINDOW, each = WINDOW / CXMS_LINE_BYTES / stride, last = 0;
+	uint32_t *in_window = c->order + n_window;
+
+	assert(bytes <= c->bytes && bytes >= WINDOW);
+	cxms_rng_init(&c->rng, seed);
+	for (uint64_t i = 0; i < n_window; i++)
+		c->order[i] = (uint32_t)i;
+	shuffle(&c->rng, c->order + 1, n_window - 1); /* begins with window 0 */
+	for (uint64_t w = 0; w < n_window; w++) {
+		uint64_t first = c->order[w] * (WINDOW / CXMS_LINE_BYTES), from = w == 0;
+
+		for (uint64_t i = 0; i < each; i++)
+			in_window[i] = (uint32_t)i;
+		shuffle(&c->rng, in_window + from, each - from);
+		for (uint64_t i = from; i < each; i++) {
+			uint64_t at = first + in_window[i] * stride;
+
+			c->line[last].next = at;
+			last = at;
+		}
+	}
+	c->line[last].next = 0;
+	warm(c, bytes / CXMS_LINE_BYTES / stride, stride);
+}
+
 /* Sattolo's permutation is one cycle and is itself the table of successors. */
 void cxms_chase_link(struct cxms_chase *c, uint64_t bytes, uint64_t seed)
 {
@@ -144,8 +197,7 @@ void cxms_chase_link(struct cxms_chase *c, uint64_t bytes, uint64_t seed)
 	}
 	for (uint64_t i = 0; i < n; i++)
 		c->line[i].next = c->order[i];
-	c->linked = n;
-	(void)follow(c, 0, n < WARM_LINES ? n : WARM_LINES);
+	warm(c, n, 1);
 }
 
 uint64_t cxms_chase_set_ps(struct cxms_chase *c)
@@ -154,11 +206,11 @@ uint64_t cxms_chase_set_ps(struct cxms_chase *c)
 
 	assert(c->linked);
 	for (unsigned r = 0; r < ROUNDS; r++) {
-		uint64_t at = cxms_rng_below(&c->rng, c->linked);
-		uint64_t begin_ns = cxms_now_ns();
+		uint64_t at = cxms_rng_below(&c->rng, c->linked) * c->stride;
+		uint64_t begin_ns = cxms_cpu_self_ns();
 
 		(void)follow(c, at, HOPS);
-		round[r] = cxms_now_ns() - begin_ns;
+		round[r] = cxms_cpu_self_ns() - begin_ns;
 	}
 	qsort(round, ROUNDS, sizeof(round[0]), by_value);
 	ps = (round[ROUNDS / 2] * CXMS_PS_PER_NS + HOPS / 2) / HOPS;

@@ -26,7 +26,18 @@ bool cxms_chase_is_huge(const struct cxms_chase *c);
  */
 void cxms_chase_link(struct cxms_chase *c, uint64_t bytes, uint64_t seed);
 /**
+ * cxms_chase_link_windows() - as cxms_chase_link(), window after window of 256 KiB
+ * Lines of a window follow each other in random order, windows too: each page is entered once in a
+ * round, so what is left of the page walks is spread over @lines_per_page lines of 64.
+ * @bytes: power of two, 256 KiB .. the buffer's size
+ * @lines_per_page: 64 = all; 32 = one of each two neighbours, so that a prefetched neighbour is
+ * never of use
+ */
+void cxms_chase_link_windows(struct cxms_chase *c, uint64_t bytes, unsigned lines_per_page,
+			     uint64_t seed);
+/**
  * cxms_chase_set_ps() - latency of one dependent load over what was linked last
+ * By CPU time, so that other programs on this CPU do not count.
  * Return: median of several rounds from random starts, picoseconds, at least 1; contention only
  * adds, so the smallest of several calls is nearest to the idle latency
  */

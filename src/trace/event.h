@@ -270,13 +270,16 @@ struct cxms_facts {
 	uint64_t l1d_bytes, l2_bytes, llc_bytes;
 	uint64_t mem_total_bytes;
 	/* Measured by a dependent chase (or given): core to data, idle. */
-	uint64_t mem_latency_ps; /* on huge pages */
-	uint64_t walk_ps;	 /* added per access on base pages */
+	uint64_t mem_latency_ps; /* without page walks */
+	uint64_t walk_ps;	 /* added per access on base pages, over the largest footprint */
 	uint64_t llc_latency_ps;
 	bool latency_given; /* by the user, not measured */
-	/* latency of a random chase over stair_bytes[i], huge pages where possible */
+	/* latency of a chase over stair_bytes[i] without its page walks */
 	uint32_t n_stair;
 	uint64_t stair_bytes[CXMS_STAIR_MAX], stair_ps[CXMS_STAIR_MAX];
+	/* page walks that a random chase over walk_bytes[i] adds, by page size */
+	uint32_t n_walk;
+	uint64_t walk_bytes[CXMS_STAIR_MAX], walk_step_ps[2][CXMS_STAIR_MAX]; /* base, huge */
 	char source[16];	 /* "clock", "ptrace", ... */
 	char source_reason[256]; /* why this source */
 	uint64_t period_ns;

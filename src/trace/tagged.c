@@ -7,7 +7,7 @@
 #include "base/err.h"
 #include "trace/trace_priv.h"
 
-enum { TAG_ARGV = 1, TAG_SEED = 2, TAG_STAIR = 3, TAG_CACHE = 4, TAG_PREFETCH = 5 };
+enum { TAG_ARGV = 1, TAG_SEED = 2, TAG_STAIR = 3, TAG_CACHE = 4, TAG_PREFETCH = 5, TAG_WALK = 6 };
 enum { CACHE_BYTES = 14, PREFETCH_BYTES = 13 };
 enum { CACHE_INCLUSIVE = 1, CACHE_PLRU = 2 };
 
@@ -91,11 +91,11 @@ static const struct tagged totals_fields[] = {
 #define N_FACTS	 (sizeof(facts_fields) / sizeof(facts_fields[0]))
 #define N_TOTALS (sizeof(totals_fields) / sizeof(totals_fields[0]))
 
-/* A field added to these structs needs its row above (stair, caches and prefetchers have tags of
- * their own). */
+/* A field added to these structs needs its row above (stair, walks, caches and prefetchers have
+ * tags of their own). */
 static_assert(sizeof(struct cxms_exact_cache) == 48, "caches of the exact source changed");
 static_assert(sizeof(struct cxms_exact_cfg) == 1256, "figures of the exact source changed");
-static_assert(sizeof(struct cxms_facts) == 2104, "facts changed");
+static_assert(sizeof(struct cxms_facts) == 2400, "facts changed");
 static_assert(sizeof(struct cxms_totals) == 112, "totals changed");
 
 static void put_bytes(struct cxms_buf *raw, uint32_t tag, const void *p, size_t n)
@@ -245,9 +245,10 @@ int cxms_head_encode(const struct cxms_trace_head *head, struct cxms_buf *raw, s
 {
 	const struct cxms_facts *facts = &head->facts;
 
-	if (facts->n_stair > CXMS_STAIR_MAX)
+	if (facts->n_stair > CXMS_STAIR_MAX || facts->n_walk > CXMS_STAIR_MAX)
 		return cxms_fail(err, EINVAL, "cannot record %u stair steps: at most %u fit",
-				 facts->n_stair, CXMS_STAIR_MAX);
+				 facts->n_stair > facts->n_walk ? facts->n_stair : facts->n_walk,
+				 CXMS_STAIR_MAX);
 	for (size_t i = 0; i < head->n_argv; i++)
 		put_bytes(raw, TAG_ARGV, head->argv[i], strlen(head->argv[i]));
 	put_number(raw, TAG_SEED, head->seed);
@@ -256,6 +257,13 @@ int cxms_head_encode(const struct cxms_trace_head *head, struct cxms_buf *raw, s
 		cxms_buf_put_varint(raw, 16);
 		cxms_buf_put_u64(raw, facts->stair_bytes[i]);
 		cxms_buf_put_u64(raw, facts->stair_ps[i]);
+	}
+	for (size_t i = 0; i < facts->n_walk; i++) {
+		cxms_buf_put_varint(raw, TAG_WALK);
+		cxms_buf_put_varint(raw, 24);
+		cxms_buf_put_u64(raw, facts->walk_bytes[i]);
+		cxms_buf_put_u64(raw, facts->walk_step_ps[0][i]);
+		cxms_buf_put_u64(raw, facts->walk_step_ps[1][i]);
 	}
 	if (put_caches(&facts->exact, raw, err) < 0)
 		return -EINVAL;
@@ -275,6 +283,18 @@ static int get_stair(const uint8_t *p, size_t len, struct cxms_facts *facts)
 		return -EBADMSG;
 	facts->stair_bytes[facts->n_stair] = cxms_cur_u64(&cur);
 	facts->stair_ps[facts->n_stair++] = cxms_cur_u64(&cur);
+	return 0;
+}
+
+static int get_walk(const uint8_t *p, size_t len, struct cxms_facts *facts)
+{
+	struct cxms_cur cur = {p, p + len, false};
+
+	if (len != 24 || facts->n_walk == CXMS_STAIR_MAX)
+		return -EBADMSG;
+	facts->walk_bytes[facts->n_walk] = cxms_cur_u64(&cur);
+	facts->walk_step_ps[0][facts->n_walk] = cxms_cur_u64(&cur);
+	facts->walk_step_ps[1][facts->n_walk++] = cxms_cur_u64(&cur);
 	return 0;
 }
 
@@ -349,6 +369,8 @@ static int take_head_field(struct cxms_head_store *s, uint64_t tag, const uint8_
 		return cxms_fail(err, EBADMSG, "the seed holds a bad value");
 	else if (tag == TAG_STAIR && get_stair(p, len, &head->facts) < 0)
 		return cxms_fail(err, EBADMSG, "the latency stair holds a bad value");
+	else if (tag == TAG_WALK && get_walk(p, len, &head->facts) < 0)
+		return cxms_fail(err, EBADMSG, "the page walks hold a bad value");
 	else if (tag == TAG_CACHE && get_cache(p, len, &head->facts.exact) < 0)
 		return cxms_fail(err, EBADMSG, "a cache of the exact source holds a bad value");
 	else if (tag == TAG_PREFETCH && get_prefetch(p, len, &head->facts.exact) < 0)

@@ -18,7 +18,7 @@ is_most() {
 	awk -v v="$1" -v most="$2" 'BEGIN { exit !(v + 0 <= most + 0) }'
 }
 
-# predict NAME MB_WORDS...: record, replay, and the walk that the tool says it used
+# predict NAME MB_WORDS...: record and replay
 predict() {
 	local name=$1 topology
 	shift
@@ -30,24 +30,29 @@ predict() {
 		cxms replay -q -t $topology.yaml -f json -o json "$name.cxlt"
 		flat json >"$name.$topology"
 	done
-	cxms replay -q -t x2.yaml --explain -o "$name.txt" "$name.cxlt"
 	off_pct=$(calc "100 * $(field "$name.x2" "results[0].causes_ns.blocked") / $(field "$name.x2" "results[0].time_ns")")
 	sed 's/^/        /' "$name.out"
 }
 
-# predict_quiet: the same, again when other programs took the CPU or the memory was slow to come by
+# predict_quiet: the same, again when other programs took the CPU or the memory was slow to come by; what a hop
+# took beside the memory
 predict_quiet() {
-	local try
+	local try hop
 	for try in 1 2; do
 		predict "$@" || return 1
+		hop=$(sed -n 's/^chase: .* accesses, \([0-9.]*\) ns each.*/\1/p' "$1.out")
+		walk=$(calc "$hop * (1 - $off_pct / 100) - $(field "$1.x2" basis.mem_latency_ns)")
 		fill_s=$(sed -n "s/^init \\([0-9.]*\\) s.*/\\1/p" "$1.out")
 		is_most "$off_pct" $BUSY_PCT && is_most "$fill_s" $FILL_S && return 0
 		echo "        try $try: off the CPU for $off_pct % of the time, memory filled in $fill_s s"
 	done
 }
 
-# all_on_cxl NAME TOPOLOGY WANTED PER_CENT WHY: the thread, and the program, which has no other time
+# all_on_cxl NAME X: a hop is the memory's latency and $walk (page walks, in a guest those of its host as well),
+# which stays local. The thread, and the program, which has no other time
 all_on_cxl() {
+	set -- "$1" "x$2" "$(calc "($walk + ${2}00) / ($walk + 100)")" $CHASE_PCT \
+		"a hop took memory's latency and $walk ns beside it, which stay local"
 	if ! is_most "$fill_s" $FILL_S; then
 		skip_row "$1: all on CXL, $2" "memory was filled in $fill_s s: this machine is busy"
 		return
@@ -69,19 +74,15 @@ try_huge
 if $huge_ok; then
 	# Steps, not seconds: on a busy machine the fill before it must not become a larger part of the whole.
 	predict_quiet huge chase --size 256MiB --pages huge --steps 36000000
-	all_on_cxl huge x2 2 $CHASE_PCT "each access waits for memory and nothing else: memdev latency / local latency"
-	all_on_cxl huge x3 3 $CHASE_PCT "each access waits for memory and nothing else: memdev latency / local latency"
+	all_on_cxl huge 2
+	all_on_cxl huge 3
 else
 	skip_row "chase on huge pages" "$huge_why"
 fi
 
 predict_quiet base chase --size 256MiB --pages base --steps 36000000
-walk=$(sed -n 's/.*L_mem + walk = .* + \([0-9.]*\) ns x.*/\1/p' base.txt | head -n 1)
-in_range "base: the walk is told" "${walk:-none}" 1 500 "--explain prints L_obs = L_mem + walk"
-for x in 2 3; do
-	all_on_cxl base x$x "$(calc "(${walk:-0} + ${x}00) / (${walk:-0} + 100)")" 7 \
-		"the page walk stays local: (walk + memdev) / (walk + local)"
-done
+all_on_cxl base 2
+all_on_cxl base 3
 in_range "base: memory touched" "$(field base.x2 basis.footprint_bytes)" 268435456 285212672 \
 	"256 MiB, and at most 16 MiB for the C library, stacks and the like"
 

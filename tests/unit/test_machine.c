@@ -124,11 +124,14 @@ static struct cxms_facts some_facts(void)
 				   .l2_bytes = 1 << 20,
 				   .mem_total_bytes = 1ull << 30,
 				   .mem_latency_ps = 90000,
-				   .walk_ps = 0,
+				   .walk_ps = 30000,
 				   .llc_latency_ps = 20000,
 				   .n_stair = 2,
 				   .stair_bytes = {1 << 20, 1 << 21},
-				   .stair_ps = {20000, 90000}};
+				   .stair_ps = {20000, 90000},
+				   .n_walk = 2,
+				   .walk_bytes = {1 << 20, 1 << 21},
+				   .walk_step_ps = {{5000, 30000}, {1000, 20000}}};
 }
 
 static void assert_same_figures(const struct cxms_facts *a, const struct cxms_facts *b)
@@ -139,12 +142,17 @@ static void assert_same_figures(const struct cxms_facts *a, const struct cxms_fa
 	assert_int_equal(a->n_stair, b->n_stair);
 	assert_memory_equal(a->stair_bytes, b->stair_bytes, sizeof(a->stair_bytes));
 	assert_memory_equal(a->stair_ps, b->stair_ps, sizeof(a->stair_ps));
+	assert_int_equal(a->n_walk, b->n_walk);
+	assert_memory_equal(a->walk_bytes, b->walk_bytes, sizeof(a->walk_bytes));
+	assert_memory_equal(a->walk_step_ps, b->walk_step_ps, sizeof(a->walk_step_ps));
 }
 
 static void forget(struct cxms_facts *f)
 {
 	f->mem_latency_ps = f->walk_ps = f->llc_latency_ps = 0;
-	f->n_stair = 0;
+	f->n_stair = f->n_walk = 0;
+	memset(f->walk_bytes, 0, sizeof(f->walk_bytes));
+	memset(f->walk_step_ps, 0, sizeof(f->walk_step_ps));
 	memset(f->stair_bytes, 0, sizeof(f->stair_bytes));
 	memset(f->stair_ps, 0, sizeof(f->stair_ps));
 }
@@ -175,12 +183,13 @@ static void test_damaged_cache_is_ignored_with_a_line(void **state)
 		{"mem_latency_ps: 90000", "mem_latency: 90000", "a key is missing"},
 		{"mem_latency_ps: 90000", "mem_latency_ps: [90000]", "a list for a number"},
 		{"identity: \"", "identity: \"x", "of another machine"},
-		{"ps: 90000}", "ps: 10000}", "the staircase falls"},
+		{"ps: 90000, ", "ps: 10000, ", "the staircase falls"},
+		{"huge_walk_ps", "huge_walk", "a step without its walks"},
 		{"bytes: 2097152", "bytes: 1048576", "a step twice"},
 		{"bytes: 2097152", "bites: 2097152", "a step without its size"},
 		{"stair:\n", "stair: 4\nx-old:\n", "no list"},
-		{"schema: 2", "schema: 1", "another schema"},
-		{"schema: 2", "schema: {", "no YAML"},
+		{"schema: 3", "schema: 2", "another schema"},
+		{"schema: 3", "schema: {", "no YAML"},
 	};
 	struct cxms_facts f = some_facts();
 	char path[PATH_MAX], text[4096], changed[8192], said[1024];
@@ -231,6 +240,8 @@ static void test_chase_of_base_pages_is_not_huge(void **state)
 	assert_false(cxms_chase_is_huge(c));
 	cxms_chase_link(c, 4096, 1);
 	assert_true(cxms_chase_set_ps(c) > 0);
+	cxms_chase_link_windows(c, 4 << 20, 32, 1);
+	assert_true(cxms_chase_set_ps(c) > 0);
 	cxms_chase_free(c);
 	cxms_chase_free(NULL);
 }
@@ -252,7 +263,12 @@ static void test_measured_once_then_from_the_cache(void **state)
 	for (uint32_t i = 1; i < a.n_stair; i++) {
 		assert_true(a.stair_bytes[i] > a.stair_bytes[i - 1]);
 		assert_true(a.stair_ps[i] >= a.stair_ps[i - 1]);
+		assert_true(a.walk_step_ps[0][i] >= a.walk_step_ps[0][i - 1]);
+		assert_true(a.walk_step_ps[1][i] >= a.walk_step_ps[1][i - 1]);
 	}
+	assert_int_equal(a.stair_ps[a.n_stair - 1], a.mem_latency_ps);
+	assert_int_equal(a.n_walk, a.n_stair);
+	assert_int_equal(a.walk_step_ps[0][a.n_walk - 1], a.walk_ps);
 	assert_int_equal(cxms_machine_measure(&b, &cfg, &err), 0);
 	assert_same_figures(&a, &b);
 }
@@ -270,6 +286,7 @@ static void test_given_figures_win(void **state)
 	assert_int_equal(f.llc_bytes, 1 << 20);
 	assert_true(f.latency_given);
 	assert_int_equal(f.n_stair, 0);
+	assert_int_equal(f.n_walk, 0);
 	cxms_machine_synthetic(&f, &(struct cxms_machine_cfg){0});
 	assert_string_equal(f.cpu, "synthetic");
 	assert_int_equal(f.mem_latency_ps, 100000);

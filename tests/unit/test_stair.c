@@ -6,6 +6,7 @@
 /* cmocka wants the four above first */
 #include <cmocka.h>
 #include <math.h>
+#include <string.h>
 
 #include "core/stair.h"
 
@@ -71,6 +72,27 @@ static void test_what_the_cache_holds(void **state)
 	assert_true(s.span > 1);
 }
 
+/* Walks by footprint: measured steps, or one figure that holds on base pages alone. */
+static void test_walks(void **state)
+{
+	struct cxms_facts f = facts();
+	struct cxms_stair s;
+	(void)state;
+	f.walk_ps = 24000;
+	cxms_stair_init(&s, &f, 0);
+	assert_true(fabs(cxms_stair_walk_ps(&s, MIB, false) - 24000) < 1e-9);
+	assert_true(cxms_stair_walk_ps(&s, 64 * MIB, true) <= 0);
+	f.n_walk = 3;
+	memcpy(f.walk_bytes, f.stair_bytes, sizeof(f.walk_bytes));
+	memcpy(f.walk_step_ps[0], (const uint64_t[]){0, 8000, 24000}, 24);
+	memcpy(f.walk_step_ps[1], (const uint64_t[]){0, 0, 4000}, 24);
+	cxms_stair_init(&s, &f, 8u << 20); /* the size of the cache does not matter */
+	assert_true(fabs(cxms_stair_walk_ps(&s, 4 * MIB, false) - 4000) < 1e-9);
+	assert_true(fabs(cxms_stair_walk_ps(&s, 32 * MIB, false) - 16000) < 1e-9);
+	assert_true(fabs(cxms_stair_walk_ps(&s, 32 * MIB, true) - 2000) < 1e-9);
+	assert_true(fabs(cxms_stair_walk_ps(&s, 1e15, false) - 24000) < 1e-9);
+}
+
 static void test_never_falls(void **state)
 {
 	static const uint64_t ps[][3] = {
@@ -122,6 +144,7 @@ int main(void)
 		cmocka_unit_test(test_measured_steps),
 		cmocka_unit_test(test_capacity_rule),
 		cmocka_unit_test(test_what_the_cache_holds),
+		cmocka_unit_test(test_walks),
 		cmocka_unit_test(test_never_falls),
 		cmocka_unit_test(test_unknown_machines_are_assumed),
 	};

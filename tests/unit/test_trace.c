@@ -121,6 +121,7 @@ static struct cxms_facts full_facts(void)
 		.llc_latency_ps = 21000,
 		.latency_given = true,
 		.n_stair = CXMS_STAIR_MAX,
+		.n_walk = CXMS_STAIR_MAX,
 		.source = "clock",
 		.period_ns = 199999,
 		.mem_min_cyc = 30,
@@ -153,6 +154,9 @@ static struct cxms_facts full_facts(void)
 	for (size_t i = 0; i < CXMS_STAIR_MAX; i++) {
 		f.stair_bytes[i] = 32768ull << i;
 		f.stair_ps[i] = UINT64_MAX - i;
+		f.walk_bytes[i] = 4096ull << i;
+		f.walk_step_ps[0][i] = 1000 * i;
+		f.walk_step_ps[1][i] = UINT64_MAX - 7 * i;
 	}
 	memset(f.source_reason, 'r', sizeof(f.source_reason) - 1);
 	memset(f.exact.roi_end, 'e', sizeof(f.exact.roi_end) - 1);
@@ -201,6 +205,9 @@ static void assert_same_facts(const struct cxms_facts *a, const struct cxms_fact
 	assert_int_equal(a->n_stair, b->n_stair);
 	assert_memory_equal(a->stair_bytes, b->stair_bytes, sizeof(a->stair_bytes));
 	assert_memory_equal(a->stair_ps, b->stair_ps, sizeof(a->stair_ps));
+	assert_int_equal(a->n_walk, b->n_walk);
+	assert_memory_equal(a->walk_bytes, b->walk_bytes, sizeof(a->walk_bytes));
+	assert_memory_equal(a->walk_step_ps, b->walk_step_ps, sizeof(a->walk_step_ps));
 	assert_string_equal(a->source, b->source);
 	assert_string_equal(a->source_reason, b->source_reason);
 	assert_int_equal(a->period_ns, b->period_ns);
@@ -711,6 +718,7 @@ static void test_bad_head_content_is_an_error(void **state)
 		 "123456789",
 		 11, "the seed holds a bad value"},
 		{"\x03\x01x", 3, "the latency stair holds a bad value"},
+		{"\x06\x01x", 3, "the page walks hold a bad value"},
 		{"\x13\x05"
 		 "12345",
 		 7, "field n_cpu holds a bad value"},
