@@ -210,10 +210,25 @@ static void add_stack_move(struct work *w)
 	o->src[0] = o->dst[0] = CXMS_SLOT_GPR + CXMS_GPR_SP;
 }
 
+/* A string's pointers move by themselves: the next round does not wait for what this one loads. */
+static void crack_string_move(struct work *w)
+{
+	add_loads(w, false);
+	add_stores(w, false);
+	struct cxms_uop *o = add(w, CXMS_UC_INT, 1);
+	copy_sources(o, &w->insn.addr, 0);
+	write_results(o, &w->insn.out);
+	o->flags |= CXMS_UF_LAST;
+}
+
 static void crack(struct work *w)
 {
 	const struct cxms_insn *in = &w->insn;
 	size_t first = w->n;
+	if (in->string_move) {
+		crack_string_move(w);
+		return;
+	}
 	bool op = in->n_op > 0;
 	add_fillers(w, w->u->split ? in->n_split_extra : 0);
 	size_t load_at = w->n;
@@ -246,6 +261,26 @@ static int check_code(const struct cxms_code_block *c, struct cxms_err *err)
 	return ok ? 0 : cxms_fail(err, EINVAL, "a block of code in the exact stream is malformed");
 }
 
+/* A loop of one instruction may have been unrolled. Each round has the same accesses. */
+static bool rounds_only(const struct cxms_code_block *c)
+{
+	if (c->n_access == 0 || c->n_access % c->n_insn != 0)
+		return false;
+	for (size_t i = 1; i < c->n_insn; i++)
+		if (c->insn[i].addr != c->insn[0].addr)
+			return false;
+	return true;
+}
+
+/* What one round with @bytes makes of the block. */
+static void set_string(const struct cxms_code_block *c, unsigned bytes, struct cxms_block *out)
+{
+	out->string_bytes = bytes * (uint32_t)c->n_insn;
+	out->string_rounds = CXMS_STRING_PIECE / bytes;
+	for (size_t i = 0; i < c->n_access; i++)
+		out->string_stores += c->access[i].kind == CXMS_XA_STORE;
+}
+
 static void crack_all(struct work *w, const struct cxms_code_block *c, uint32_t *end_of_insn,
 		      struct cxms_block *out)
 {
@@ -258,9 +293,12 @@ static void crack_all(struct work *w, const struct cxms_code_block *c, uint32_t 
 		if (!cxms_insn_read(w->u->cs, w->u->insn, &c->insn[i], &c->access[access], n,
 				    (int16_t)access, w->u->split, &w->insn))
 			out->n_undecoded++;
+		if (i == 0 && w->insn.string_bytes > 0 && rounds_only(c))
+			set_string(c, w->insn.string_bytes, out);
 		if (!w->u->split && i > 0)
 			cxms_insn_fuse(&w->insn, &c->insn[i - 1]);
-		crack(w);
+		if (out->string_rounds == 0 || i % out->string_rounds == 0)
+			crack(w);
 		access += n;
 		end_of_insn[i] = (uint32_t)w->n;
 	}

@@ -47,6 +47,13 @@ struct cxms_uop_cost {
 /** latency and throughput of a class; @split: in a core that cracks by that rule */
 const struct cxms_uop_cost *cxms_uop_cost(enum cxms_uop_class class, bool split);
 
+/*
+ * Cores with fast strings move a rep instruction in pieces of up to 32 bytes, whatever the size of
+ * its element: 32 bytes a cycle on Ivy Bridge and later (Intel optimisation manual, enhanced rep
+ * movsb), 25 to 30 measured on Zen 5.
+ */
+#define CXMS_STRING_PIECE 32u
+
 enum cxms_uop_flag {
 	CXMS_UF_LOCKED = 1u << 0, /* waits for all older stores, and later loads wait for it */
 	CXMS_UF_LAST = 1u << 1,	  /* last of its instruction */
@@ -103,9 +110,14 @@ struct cxms_block {
 	uint32_t n_insn, n_uop, n_access, n_exit, n_segment;
 	struct cxms_uop *uop;
 	struct cxms_segment *segment;
-	uint32_t *exit_uops;  /* by exit: uops executed when it is left there; [n_exit] = all */
-	uint16_t *exit_insns; /* the same in instructions */
-	uint32_t n_undecoded; /* instructions the decoder does not know: one uop each, no data */
+	uint32_t *exit_uops;	/* by exit: uops executed when it is left there; [n_exit] = all */
+	uint16_t *exit_insns;	/* the same in instructions */
+	uint32_t string_bytes;	/* nothing but rounds of one rep movs or rep stos: their bytes, else
+				   0 */
+	uint32_t string_rounds; /* of a piece: the first has uops, the others' accesses are its own
+				 */
+	uint32_t string_stores; /* of all rounds */
+	uint32_t n_undecoded;	/* instructions the decoder does not know: one uop each, no data */
 };
 
 struct cxms_uops;

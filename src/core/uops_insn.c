@@ -317,6 +317,13 @@ static bool changes_stack(const cs_insn *in)
 	       in_group(in, X86_GRP_RET);
 }
 
+/* movs, stos. Compares and scans are not fast: they stop at what they find. */
+static bool is_string_move(const cs_insn *in)
+{
+	uint8_t op = in->detail->x86.opcode[0];
+	return is_string(in) && (op == 0xa4 || op == 0xa5 || op == 0xaa || op == 0xab);
+}
+
 bool cxms_insn_read(csh cs, cs_insn *tmp, const struct cxms_code_insn *code,
 		    const struct cxms_code_access *access, size_t n, int16_t first, bool split,
 		    struct cxms_insn *out)
@@ -342,6 +349,9 @@ bool cxms_insn_read(csh cs, cs_insn *tmp, const struct cxms_code_insn *code,
 	out->class = class_of(tmp);
 	out->parts = vector_parts(tmp, split);
 	out->n_op = operation_count(tmp, out, split);
+	out->string_move = is_string_move(tmp);
+	if (out->string_move && x->prefix[0] == X86_PREFIX_REP)
+		out->string_bytes = x->operands[0].size;
 	out->n_split_extra = split ? split_extra(tmp, out) : 0;
 	/* a product is moved out of the multiplier by a uop of its own */
 	out->result_at = split && out->class == CXMS_UC_MUL && out->n_op > 1;

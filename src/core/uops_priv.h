@@ -25,7 +25,8 @@ struct cxms_insn {
 	unsigned rob_op;	/* fused: reorder-buffer entries of those */
 	unsigned n_split_extra; /* split: uops for immediates and branch targets */
 	unsigned parts;		/* split: vector halves */
-	bool moves_stack, locked, prefetch;
+	unsigned string_bytes;	/* of movs or stos with rep: what one round takes; else 0 */
+	bool moves_stack, locked, prefetch, string_move; /* movs, stos */
 };
 
 /**

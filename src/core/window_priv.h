@@ -92,6 +92,8 @@ struct cxms_window {
 	struct cxms_fill fill[CXMS_FILL_RING];
 	uint64_t n_store, n_fill, n_uop;
 	uint64_t next_addr; /* where the block that ran last would go on */
+	uint64_t string_addr,
+		string_bytes; /* rep instruction, and what it moved since its last uops */
 	struct cxms_mshr l1_mshr[CXMS_LANES], l2_mshr[CXMS_LANES];
 	/* who waits to issue: how many sorted ones, cycle before which they have left; -1 = a lane
 	 * in use */

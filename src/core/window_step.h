@@ -404,10 +404,40 @@ CXMS_STEP void step_block(struct cxms_window *w, const struct cxms_xrun *run, ui
 	w->store_queue_at = s.store_queue;
 }
 
+/* Nothing but hits on lines in flight: whoever began the piece waits for them. */
+CXMS_STEP bool only_uses(const struct cxms_xrun *run)
+{
+	size_t i = 0;
+	while (i < run->n_event && run->event[i].kind == CXMS_XE_USE && !run->event[i].flags)
+		i++;
+	return i == run->n_event;
+}
+
+/* A round of a rep instruction runs when it begins a piece, or when its access misses. */
+CXMS_STEP bool within_piece(struct cxms_window *w, const struct cxms_xrun *run)
+{
+	const struct cxms_block *b = run->block;
+	bool again = w->string_addr == b->addr;
+	w->string_addr = b->string_bytes > 0 ? b->addr : 0;
+	if (again && b->string_bytes > 0 && w->string_bytes + b->string_bytes < CXMS_STRING_PIECE &&
+	    only_uses(run)) {
+		w->string_bytes += b->string_bytes;
+		return true;
+	}
+	w->string_bytes = 0;
+	return false;
+}
+
 CXMS_STEP void run_block(struct cxms_window *w, const struct cxms_xrun *run)
 {
 	const struct cxms_block *b = run->block;
 	uint32_t end = b->exit_uops[run->exit];
+	uint64_t store = w->n_store + b->string_stores;
+	if (within_piece(w, run)) {
+		w->counts.insns += b->exit_insns[run->exit];
+		w->n_store = store;
+		return;
+	}
 	begin_block(w, b);
 	if (run->n_event > 0)
 		cxms_window_fetch_misses(w, run);
@@ -424,6 +454,8 @@ CXMS_STEP void run_block(struct cxms_window *w, const struct cxms_xrun *run)
 	w->counts.insns += b->exit_insns[run->exit];
 	w->counts.uops += end;
 	w->counts.undecoded += b->n_undecoded;
+	if (b->string_stores > 0)
+		w->n_store = store;
 	if (any(w->retire.all > CXMS_TICK_LONG))
 		cxms_window_bound(w);
 }

@@ -240,6 +240,13 @@ static uint32_t limit_of(const struct cxms_block *b, const struct cxms_xevent *e
 	}
 }
 
+/* The access that begins the piece of a string which holds access @index. */
+static uint32_t piece_of(const struct cxms_block *b, uint32_t index)
+{
+	uint32_t a_round = b->n_access / b->n_insn, a_piece = a_round * b->string_rounds;
+	return index / a_piece * a_piece + index % a_round;
+}
+
 static bool level_fits(uint8_t level)
 {
 	return level >= CXMS_XL_L1 && level <= CXMS_XL_MEM;
@@ -293,7 +300,38 @@ static int read_event(struct cxms_xread *r, struct cxms_cur *c, const struct cxm
 	if (e->kind == CXMS_XE_WRONG &&
 	    (back > UINT16_MAX || e->from < CXMS_XL_L2 || e->from > CXMS_XL_MEM))
 		return -EINVAL;
+	if (b->string_bytes > 0 && limit_of(b, e) == b->n_access)
+		e->index = piece_of(b, e->index);
 	return e->kind == CXMS_XE_IF && !level_fits(e->from) ? -EINVAL : 0;
+}
+
+static bool begins_fill(const struct cxms_xevent *e)
+{
+	const uint32_t fills = 1u << CXMS_XE_L2 | 1u << CXMS_XE_LLC | 1u << CXMS_XE_MEM |
+			       1u << CXMS_XE_L2USE | 1u << CXMS_XE_LLCUSE | 1u << CXMS_XE_PF |
+			       1u << CXMS_XE_WRONG;
+	return fills >> e->kind & 1;
+}
+
+static bool names_fill(const struct cxms_xevent *e)
+{
+	return e->kind == CXMS_XE_USE || e->kind == CXMS_XE_L2USE || e->kind == CXMS_XE_LLCUSE;
+}
+
+/* Events of a string's rounds by the access that begins their piece; fills keep their names. */
+static void order_by_piece(struct cxms_xevent *event, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		struct cxms_xevent e = event[i];
+		size_t at = i;
+		for (; at > 0 && event[at - 1].index > e.index; at--) {
+			struct cxms_xevent p = event[at - 1];
+			p.back += names_fill(&p) && begins_fill(&e);
+			e.back -= names_fill(&e) && begins_fill(&p) && e.back > 1;
+			event[at] = p;
+		}
+		event[at] = e;
+	}
 }
 
 static int read_run(struct cxms_xread *r, struct cxms_cur *c, uint64_t h,
@@ -312,6 +350,8 @@ static int read_run(struct cxms_xread *r, struct cxms_cur *c, uint64_t h,
 	for (uint64_t i = 0; i < n; i++)
 		if (read_event(r, c, b, &r->event[i]) < 0)
 			return bad(err, "an event");
+	if (b->string_bytes > 0)
+		order_by_piece(r->event, (size_t)n);
 	const struct cxms_xrun run = {.pid = r->now->pid,
 				      .image = r->now->number,
 				      .tid = r->tid,

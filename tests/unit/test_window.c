@@ -332,6 +332,43 @@ static void test_stores_hide_until_the_queue_is_full(void **state)
 	cxms_block_fini(&work);
 }
 
+/* Bytes or words, a rep instruction moves its pieces; what compares goes element by element. */
+static void test_strings_move_in_pieces(void **state)
+{
+	static const uint8_t stosb[] = {0xf3, 0xaa}, stosq[] = {0xf3, 0x48, 0xab},
+			     movsb[] = {0xf3, 0xa4}, scasb[] = {0xf2, 0xae}, once[] = {0xaa};
+	static const struct cxms_code_access store = {0, CXMS_XA_STORE, 0},
+					     load = {0, CXMS_XA_LOAD, 0};
+	const struct {
+		const uint8_t *bytes;
+		uint8_t len;
+		struct cxms_code_access access[2];
+		size_t n_access;
+		unsigned want; /* rounds of a piece */
+	} rows[] = {{stosb, 2, {store}, 1, 32},
+		    {stosq, 3, {store}, 1, 4},
+		    {movsb, 2, {load, store}, 2, 32},
+		    {scasb, 2, {load}, 1, 1},
+		    {once, 1, {store}, 1, 1}};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct cxms_code_access access[2] = {rows[i].access[0], rows[i].access[1]};
+		struct cxms_block s =
+			code_of(rows[i].bytes, &rows[i].len, 1, access, rows[i].n_access, NULL, 0);
+		struct cxms_window *w = window_of(&host, 1);
+		const struct cxms_window_counts *c = cxms_window_counts(w);
+		for (int k = 0; k < 3200; k++)
+			run(w, &s, NULL, 0);
+		assert_int_equal(c->insns, 3200);
+		assert_int_equal(c->uops, (uint64_t)s.n_uop * 3200 / rows[i].want);
+		for (int k = 0; k < 10; k++) /* no round that misses is passed over */
+			run(w, &s, &from_l2, 1);
+		assert_int_equal(c->uops, (uint64_t)s.n_uop * (3200 / rows[i].want + 10));
+		cxms_window_free(w);
+		cxms_block_fini(&s);
+	}
+}
+
 static struct cxms_xevent random_event(struct cxms_rng *r)
 {
 	static const uint8_t kinds[] = {CXMS_XE_MEM, CXMS_XE_MEM,   CXMS_XE_LLC,    CXMS_XE_L2,
@@ -536,6 +573,7 @@ int main(void)
 		cmocka_unit_test(test_a_store_carries_a_value_to_its_load),
 		cmocka_unit_test(test_a_mispredicted_branch_waits_for_its_miss),
 		cmocka_unit_test(test_stores_hide_until_the_queue_is_full),
+		cmocka_unit_test(test_strings_move_in_pieces),
 		cmocka_unit_test(test_lanes_stand_alone_and_grow_with_latency),
 		cmocka_unit_test(test_the_scheduler_bounds_what_waits),
 		cmocka_unit_test(test_both_sets_of_instructions_give_the_same_times),

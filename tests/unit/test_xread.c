@@ -157,6 +157,71 @@ static void test_a_run_and_its_events(void **state)
 	cxms_xread_free(r);
 }
 
+/* rep movsb, unrolled to eight rounds: two accesses each */
+static void block_of_rounds(struct packet *p, uint64_t id)
+{
+	struct cxms_buf *b = &p->messages;
+	control(p, CXMS_XC_BLOCK);
+	cxms_buf_put_varint(b, id);
+	cxms_buf_put_varint(b, 0x402000);
+	cxms_buf_put_varint(b, 8);
+	for (int i = 0; i < 8; i++) {
+		cxms_buf_put_svarint(b, i ? -2 : 0); /* from where the last one ended */
+		cxms_buf_put_str(b, "\xf3\xa4");
+	}
+	cxms_buf_put_varint(b, 16);
+	for (int i = 0; i < 16; i++) {
+		cxms_buf_put_varint(b, (uint64_t)i / 2);
+		cxms_buf_put_u8(b, i % 2 ? CXMS_XA_STORE : CXMS_XA_LOAD);
+	}
+	cxms_buf_put_varint(b, 0);
+	cxms_buf_put_u8(b, CXMS_XX_JUMP);
+}
+
+/* A piece has one load and one store: its rounds' events are theirs, and name the same fills. */
+static void test_rounds_of_a_string_are_one_piece(void **state)
+{
+	static const struct {
+		uint8_t kind;
+		uint8_t index, back;
+	} put[] = {{CXMS_XE_USE, 12, 2},
+		   {CXMS_XE_USE, 13, 1},
+		   {CXMS_XE_MEM, 14, 0},
+		   {CXMS_XE_MEM, 15, 0}},
+	  want[] = {{CXMS_XE_USE, 0, 2},
+		    {CXMS_XE_MEM, 0, 1},
+		    {CXMS_XE_USE, 1, 2},
+		    {CXMS_XE_MEM, 1, 1}};
+	struct cxms_xread *r = reader();
+	static struct packet p;
+	struct seen s = {0};
+	(void)state;
+	thread(&p, 7);
+	hello(&p, 42, 1, false, 1);
+	block_of_rounds(&p, 1);
+	cxms_buf_put_varint(&p.messages, 1 << 2 | 2);
+	cxms_buf_put_varint(&p.messages, 4);
+	for (int i = 0; i < 4; i++) {
+		cxms_buf_put_u8(&p.messages, put[i].kind);
+		cxms_buf_put_varint(&p.messages, put[i].index);
+		if (put[i].kind == CXMS_XE_USE)
+			cxms_buf_put_varint(&p.messages, put[i].back);
+		else
+			cxms_buf_put_svarint(&p.messages, 7);
+	}
+	close_packet(&p, 42, 1, 0);
+	assert_int_equal(read_packet(r, &p, &s), 0);
+	assert_int_equal(s.last.block->string_bytes, 8);
+	assert_int_equal(s.last.block->string_stores, 8);
+	assert_int_equal(s.last.n_event, 4);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(s.event[i].kind, want[i].kind);
+		assert_int_equal(s.event[i].index, want[i].index);
+		assert_int_equal(s.event[i].back, want[i].back);
+	}
+	cxms_xread_free(r);
+}
+
 static void test_lines_begin_anew_in_each_packet(void **state)
 {
 	struct cxms_xread *r = reader();
@@ -299,6 +364,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_run_and_its_events),
+		cmocka_unit_test(test_rounds_of_a_string_are_one_piece),
 		cmocka_unit_test(test_lines_begin_anew_in_each_packet),
 		cmocka_unit_test(test_a_fork_runs_the_blocks_of_its_parent),
 		cmocka_unit_test(test_control_messages),
