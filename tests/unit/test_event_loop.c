@@ -129,6 +129,9 @@ static void test_both_engines_agree_below_80_per_cent(void **state)
 			size_t shape = k / PLAY_COUNT(models);
 			const char *m = models[k % PLAY_COUNT(models)];
 			char yaml[2048], what[400];
+			/* half of all: each pair of pattern, shape and model is among them */
+			if ((p / EACH_PATTERN + shape + k) % 2)
+				continue;
 			snprintf(yaml, sizeof(yaml), shapes[shape].yaml, m, m);
 			snprintf(what, sizeof(what), "%s, %s, %s", patterns[p], shapes[shape].name,
 				 m);
