@@ -21,7 +21,7 @@ if command -v objdump >/dev/null && [ "$(uname -m)" = x86_64 ]; then
 else
 	echo "skipped chase: needs objdump on x86_64"
 fi
-for kernel in chase compute loop stream store gather mixed manythreads forks execchain sleeper fault; do
+for kernel in chase compute loop stream store ntstore gather mixture zipf mixed manythreads forks execchain sleeper pool read fault; do
 	size=(--size 4MiB)
 	[[ $kernel != compute && $kernel != sleeper ]] || size=()
 	"$1/microbench/mb" $kernel "${size[@]}" --steps 2000 | grep -q ', correct$'
