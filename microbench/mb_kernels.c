@@ -5,6 +5,9 @@
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define HUGE_BYTES     (2ul << 20)
 #define PAGE_BYTES     4096ul
@@ -12,8 +15,11 @@
 #define BATCH	       4096u /* accesses between two looks at the clock: under 1 ms even at 200 ns */
 #define WORK_OF_LINE   16    /* multiplications that take about as long as a line of a gather */
 #define LONG_BATCH                                                                                 \
-	(1ul << 20) /* of independent accesses: tens of ms, so that samples see them run           \
-		     */
+	(1ul << 20)	   /* of independent accesses: tens of ms, so that samples see them run    \
+			    */
+#define SMALL_LINES 16384u /* of a mixture: 1 MiB */
+#define POOL_BATCH  8192u  /* about 1 ms of waits for memory */
+#define READ_BYTES  65536u
 #define SLEEP_NS    9000000
 #define SLEEP_STEPS 250000u /* about 1 ms of multiplications */
 
@@ -22,11 +28,16 @@
 #define LCG_ADD 1442695040888963407ull
 #define MIX_MUL 0x9e3779b97f4a7c15ull /* odd, so it can be undone */
 
-double mb_seconds(void)
+static double seconds(clockid_t clock)
 {
 	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock, &t);
 	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double mb_seconds(void)
+{
+	return seconds(CLOCK_MONOTONIC);
 }
 
 struct mb_area mb_area_new(size_t bytes, bool huge)
@@ -146,12 +157,14 @@ static uint64_t next_batch(struct mb_work *w, double start, uint64_t most)
 static double begin(struct mb_work *w)
 {
 	w->tid = gettid();
+	w->cpu_s = -seconds(CLOCK_THREAD_CPUTIME_ID);
 	return mb_seconds();
 }
 
 static void end(struct mb_work *w, double start, uint64_t got, uint64_t want)
 {
 	w->spent_s = mb_seconds() - start;
+	w->cpu_s += seconds(CLOCK_THREAD_CPUTIME_ID);
 	w->checksum = got;
 	w->correct = got == want;
 }
@@ -212,6 +225,80 @@ void mb_gather(struct mb_work *w)
 	for (uint64_t n; (n = next_batch(w, start, most)) > 0; w->accesses += n)
 		gather_batch(line, m, n, w->work, &g);
 	end(w, start, g.got ^ g.worked, g.want ^ lcg_jump(0, w->accesses * w->work));
+}
+
+/* Line of a random number: in one half of the cases one of all, in the other one of the first. */
+static inline uint64_t line_of_mixture(const struct mix *m, uint64_t random)
+{
+	uint64_t all = -(random >> 63) & m->mask;
+	return (random >> 20) & m->mask & (all | (SMALL_LINES - 1));
+}
+
+/*
+ * Rank r of N is drawn about as often as 1/r: each octave of ranks is as likely as any other. Lines
+ * that are asked for often lie far apart.
+ */
+static inline uint64_t line_of_zipf(const struct mix *m, uint64_t random)
+{
+	unsigned octaves = (unsigned)__builtin_popcountll(m->mask);
+	uint64_t first = 1ull << ((random >> 52) * octaves >> 12);
+	return line_of_place(m, first | ((random >> 20) & (first - 1)));
+}
+
+/* What a run of lookups carries on; @zero is 0, but only memory knows it. */
+struct lookup {
+	uint64_t random, zero, got, want;
+};
+
+static inline void look_up(const struct mb_line *line, uint64_t k, struct lookup *l)
+{
+	uint64_t index = line[k].index;
+	l->got += index;
+	l->want += k;
+	l->zero = index ^ k;
+}
+
+static void mixture_batch(const struct mb_line *line, const struct mix *m, uint64_t n,
+			  struct lookup *l)
+{
+	struct lookup at = *l;
+	for (; n; n--) {
+		at.random = lcg(at.random + at.zero);
+		look_up(line, line_of_mixture(m, at.random), &at);
+	}
+	*l = at;
+}
+
+static void zipf_batch(const struct mb_line *line, const struct mix *m, uint64_t n,
+		       struct lookup *l)
+{
+	struct lookup at = *l;
+	for (; n; n--) {
+		at.random = lcg(at.random + at.zero);
+		look_up(line, line_of_zipf(m, at.random), &at);
+	}
+	*l = at;
+}
+
+static void run_lookups(struct mb_work *w, void (*batch)(const struct mb_line *, const struct mix *,
+							 uint64_t, struct lookup *))
+{
+	struct mix m = mix_new(w->area.bytes / MB_LINE_BYTES);
+	struct lookup l = {.random = w->worker + 1};
+	double start = begin(w);
+	for (uint64_t n; (n = next_batch(w, start, BATCH)) > 0; w->accesses += n)
+		batch(w->area.base, &m, n, &l);
+	end(w, start, l.got, l.want);
+}
+
+void mb_mixture(struct mb_work *w)
+{
+	run_lookups(w, mixture_batch);
+}
+
+void mb_zipf(struct mb_work *w)
+{
+	run_lookups(w, zipf_batch);
 }
 
 uint64_t mb_sum_batch(const uint64_t *word, size_t n)
@@ -278,7 +365,18 @@ void mb_store_batch(uint64_t *word, size_t n, uint64_t value)
 		word[i] = value;
 }
 
-void mb_store(struct mb_work *w)
+void mb_store_past_batch(uint64_t *word, size_t n, uint64_t value)
+{
+#ifdef __SSE2__
+	for (size_t i = 0; i < n; i++)
+		_mm_stream_si64((long long *)&word[i], (long long)value);
+	_mm_sfence();
+#else
+	mb_store_batch(word, n, value);
+#endif
+}
+
+static void run_stores(struct mb_work *w, void (*batch)(uint64_t *word, size_t n, uint64_t value))
 {
 	size_t first, words, at = 0;
 	uint64_t *word = slice(w, &first, &words);
@@ -288,7 +386,7 @@ void mb_store(struct mb_work *w)
 	for (uint64_t n; (n = next_batch(w, start, BATCH)) > 0; w->accesses += n) {
 		if (n > words - at)
 			n = words - at;
-		mb_store_batch(word + at, n, pass);
+		batch(word + at, n, pass);
 		at += n;
 		if (at == words) {
 			at = 0;
@@ -298,6 +396,16 @@ void mb_store(struct mb_work *w)
 	double spent = mb_seconds() - start;
 	end(w, start, mb_sum_batch(word, words), at * pass + (words - at) * (pass - 1));
 	w->spent_s = spent;
+}
+
+void mb_store(struct mb_work *w)
+{
+	run_stores(w, mb_store_batch);
+}
+
+void mb_store_past(struct mb_work *w)
+{
+	run_stores(w, mb_store_past_batch);
 }
 
 void mb_compute(struct mb_work *w)
@@ -318,6 +426,52 @@ void mb_sleeper(struct mb_work *w)
 		nanosleep(&(struct timespec){.tv_nsec = SLEEP_NS}, NULL);
 	}
 	end(w, start, x, lcg_jump(w->worker, w->accesses));
+}
+
+void mb_pool(struct mb_work *w)
+{
+	struct mb_line *line = w->area.base;
+	struct mix m = mix_new(w->area.bytes / MB_LINE_BYTES);
+	uint64_t place = lcg_jump(0, (m.mask + 1) / w->workers * w->worker);
+	struct mb_line *at = line + line_of_place(&m, place);
+	double start = begin(w);
+	for (uint64_t n; (n = next_batch(w, start, POOL_BATCH)) > 0; w->accesses += n) {
+		at = mb_chase_batch(at, n);
+		nanosleep(&(struct timespec){.tv_nsec = SLEEP_NS}, NULL);
+	}
+	end(w, start, (uint64_t)(at - line), line_of_place(&m, lcg_jump(place, w->accesses)));
+}
+
+/* A file in memory whose blocks begin with their numbers; exits 1 with a message without it. */
+static int file_of_blocks(uint64_t blocks)
+{
+	static const char rest[READ_BYTES - sizeof(uint64_t)];
+	int fd = memfd_create("mb", MFD_CLOEXEC);
+	bool ok = fd >= 0;
+	for (uint64_t i = 0; ok && i < blocks; i++)
+		ok = write(fd, &i, sizeof(i)) == (ssize_t)sizeof(i) &&
+		     write(fd, rest, sizeof(rest)) == (ssize_t)sizeof(rest);
+	if (!ok) {
+		perror("mb: cannot write a file in memory");
+		exit(1);
+	}
+	return fd;
+}
+
+void mb_read(struct mb_work *w)
+{
+	static _Thread_local uint64_t buf[READ_BYTES / sizeof(uint64_t)];
+	uint64_t blocks = w->area.bytes / READ_BYTES + 1, at = 0, got = 0, want = 0;
+	int fd = file_of_blocks(blocks);
+	double start = begin(w);
+	for (uint64_t n; (n = next_batch(w, start, blocks)) > 0; w->accesses += n)
+		for (uint64_t i = 0; i < n; i++, at = (at + 1) % blocks) {
+			ssize_t len = pread(fd, buf, READ_BYTES, (off_t)(at * READ_BYTES));
+			got += len == READ_BYTES ? buf[0] : 1;
+			want += at;
+		}
+	end(w, start, got, want);
+	close(fd);
 }
 
 void mb_fault(struct mb_work *w, bool huge)

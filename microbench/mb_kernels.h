@@ -46,8 +46,8 @@ struct mb_work {
 	/* results */
 	uint64_t accesses;
 	uint64_t checksum;
-	double spent_s;
-	bool correct; /* checksum is the one that follows from accesses alone */
+	double spent_s, cpu_s; /* of wall clock, and on a CPU */
+	bool correct;	       /* checksum is the one that follows from accesses alone */
 	int tid;
 };
 
@@ -75,6 +75,19 @@ void mb_gather(struct mb_work *w);
 void mb_stream(struct mb_work *w);
 /** writes this worker's slice, again and again, then reads it once to check; any area */
 void mb_store(struct mb_work *w);
+/** the same past the caches (x86-64) */
+void mb_store_past(struct mb_work *w);
+/**
+ * lookups of random lines, each waits for the one before: half of them in the first MiB, half in
+ * all of it; area: mb_fill_lines()
+ */
+void mb_mixture(struct mb_work *w);
+/** the same with line ranks drawn like 1/rank; area: mb_fill_lines() */
+void mb_zipf(struct mb_work *w);
+/** about 1 ms of mb_chase(), 9 ms of sleep, and so on; area: mb_fill_lines() */
+void mb_pool(struct mb_work *w);
+/** read(2) of a file in memory, 64 KiB at a time, again and again; area.bytes is the file's size */
+void mb_read(struct mb_work *w);
 /** a chain of multiplications in registers; no area */
 void mb_compute(struct mb_work *w);
 /** 1 ms of mb_compute(), 9 ms of sleep, and so on; no area */
@@ -87,5 +100,6 @@ struct mb_line *mb_chase_batch(struct mb_line *at, uint64_t n);
 uint64_t mb_sum_batch(const uint64_t *word, size_t n);
 uint64_t mb_sum_work_batch(const uint64_t *word, size_t n, uint64_t work, uint64_t *worked);
 void mb_store_batch(uint64_t *word, size_t n, uint64_t value);
+void mb_store_past_batch(uint64_t *word, size_t n, uint64_t value);
 
 #endif

@@ -83,6 +83,36 @@ static void role_fault(const struct mb_opts *o, struct mb_work *w)
 	mb_fault(w, o->huge);
 }
 
+static void role_mixture(const struct mb_opts *o, struct mb_work *w)
+{
+	(void)o;
+	mb_mixture(w);
+}
+
+static void role_zipf(const struct mb_opts *o, struct mb_work *w)
+{
+	(void)o;
+	mb_zipf(w);
+}
+
+static void role_pool(const struct mb_opts *o, struct mb_work *w)
+{
+	(void)o;
+	mb_pool(w);
+}
+
+static void role_read(const struct mb_opts *o, struct mb_work *w)
+{
+	(void)o;
+	mb_read(w);
+}
+
+static void role_store_past(const struct mb_opts *o, struct mb_work *w)
+{
+	(void)o;
+	mb_store_past(w);
+}
+
 static const struct kernel kernels[] = {
 	{"chase", "dependent loads over scattered lines", role_chase, mb_run_threads, mb_fill_lines,
 	 256 * MIB, 1, USES_SIZE | USES_LINES | USES_THREADS},
@@ -94,8 +124,14 @@ static const struct kernel kernels[] = {
 	 USES_SIZE | USES_THREADS | USES_WORK},
 	{"store", "writes a large array", role_store, mb_run_threads, mb_fill_words, 256 * MIB, 1,
 	 USES_SIZE | USES_THREADS},
+	{"ntstore", "the same past the caches", role_store_past, mb_run_threads, mb_fill_words,
+	 256 * MIB, 1, USES_SIZE | USES_THREADS},
 	{"gather", "independent loads of scattered lines", role_gather, mb_run_threads,
 	 mb_fill_lines, 256 * MIB, 1, USES_SIZE | USES_LINES | USES_THREADS | USES_WORK},
+	{"mixture", "dependent lookups, half in 1 MiB, half in all", role_mixture, mb_run_threads,
+	 mb_fill_lines, 1024 * MIB, 1, USES_SIZE | USES_LINES | USES_THREADS},
+	{"zipf", "dependent lookups, ranks drawn like 1/rank", role_zipf, mb_run_threads,
+	 mb_fill_lines, 256 * MIB, 1, USES_SIZE | USES_LINES | USES_THREADS},
 	{"mixed", "even workers chase, odd ones compute", role_mixed, mb_run_threads, mb_fill_lines,
 	 256 * MIB, 2, USES_SIZE | USES_LINES | USES_THREADS},
 	{"manythreads", "mixed, with 100 threads on a small array", role_mixed, mb_run_threads,
@@ -110,6 +146,10 @@ static const struct kernel kernels[] = {
 	 256 * MIB, 2, USES_SIZE | USES_LINES | USES_THREADS},
 	{"sleeper", "1 ms of compute, 9 ms of sleep, and so on", role_sleeper, mb_run_threads, NULL,
 	 0, 1, USES_THREADS},
+	{"pool", "1 ms of chase, 9 ms of sleep, and so on", role_pool, mb_run_threads,
+	 mb_fill_lines, 256 * MIB, 4, USES_SIZE | USES_LINES | USES_THREADS},
+	{"read", "reads a file in memory, 64 KiB at a time", role_read, mb_run_threads, NULL,
+	 256 * MIB, 1, USES_SIZE},
 	{"fault", "first touch of fresh pages", role_fault, mb_run_threads, NULL, 256 * MIB, 1,
 	 USES_SIZE | USES_THREADS},
 };

@@ -57,7 +57,7 @@ static unsigned long huge_kib(void)
 static int report(const struct mb_opts *o, const struct job *job, double init_s)
 {
 	uint64_t accesses = 0, checksum = 0;
-	double spent_s = 0, longest_s = 0;
+	double spent_s = 0, longest_s = 0, cpu_s = 0;
 	bool correct = true;
 	for (unsigned i = 0; i < o->threads; i++) {
 		const struct mb_work *w = &job[i].work;
@@ -69,11 +69,14 @@ static int report(const struct mb_opts *o, const struct job *job, double init_s)
 		accesses += w->accesses;
 		checksum += w->checksum;
 		spent_s += w->spent_s;
+		cpu_s += w->cpu_s;
 		longest_s = w->spent_s > longest_s ? w->spent_s : longest_s;
 		correct = correct && w->correct;
 	}
-	printf("init %.3f s, work %.3f s, %.1f MiB, of the process on huge pages %.1f MiB\n",
-	       init_s, longest_s, (double)o->size_bytes / (1 << 20), (double)huge_kib() / 1024);
+	printf("init %.3f s, work %.3f s, of CPU %.3f s, %.1f MiB, of the process on huge pages "
+	       "%.1f MiB\n",
+	       init_s, longest_s, cpu_s, (double)o->size_bytes / (1 << 20),
+	       (double)huge_kib() / 1024);
 	printf("%s: %llu accesses, %.3f ns each, checksum 0x%llx, %s\n", o->kernel,
 	       (unsigned long long)accesses, accesses ? 1e9 * spent_s / (double)accesses : 0,
 	       (unsigned long long)checksum, correct ? "correct" : "WRONG");

@@ -3,7 +3,7 @@
 set -eu
 
 packages=(gcc cmake ninja-build pkg-config libc6-dev libyaml-dev libzstd-dev libcapstone-dev
-	libelf-dev libdwarf-dev libpfm4-dev libcmocka-dev gnuplot-nox valgrind)
+	libelf-dev libpfm4-dev libcmocka-dev gnuplot-nox valgrind)
 # What only the full check needs: the second compiler with its sanitizers and fuzzer, the formatter.
 check_packages=(clang clang-format libclang-rt-14-dev util-linux)
 

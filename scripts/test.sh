@@ -12,4 +12,4 @@ fi
 # others may use: a busy moment fails a row with its figures, and the row is tried again; one that is
 # wrong fails every time.
 ctest --output-on-failure -j "$(nproc)" -LE e2e --repeat until-pass:2
-ctest --output-on-failure -L e2e --repeat until-pass:3
+ctest --output-on-failure -j "$(nproc)" -L e2e --repeat until-pass:3

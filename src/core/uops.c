@@ -290,8 +290,9 @@ static void crack_all(struct work *w, const struct cxms_code_block *c, uint32_t 
 		while (access + n < c->n_access && c->access[access + n].insn == i)
 			n++;
 		w->insn_at = (uint16_t)i;
-		if (!cxms_insn_read(w->u->cs, w->u->insn, &c->insn[i], &c->access[access], n,
-				    (int16_t)access, w->u->split, &w->insn))
+		if (!cxms_insn_read(w->u->cs, w->u->insn, &c->insn[i],
+				    n ? &c->access[access] : NULL, n, (int16_t)access, w->u->split,
+				    &w->insn))
 			out->n_undecoded++;
 		if (i == 0 && w->insn.string_bytes > 0 && rounds_only(c))
 			set_string(c, w->insn.string_bytes, out);

@@ -297,10 +297,12 @@ int cxms_pcm_poll(struct cxms_pcm *p, struct cxms_pcm_row *row, struct cxms_err 
 	int rc = 0;
 
 	do {
-		char *from = (char *)p->text.data + p->taken, *end;
+		while (p->taken < p->text.len) {
+			char *from = (char *)p->text.data + p->taken;
+			char *end = memchr(from, '\n', p->text.len - p->taken);
 
-		while (p->taken < p->text.len &&
-		       (end = memchr(from, '\n', p->text.len - p->taken)) != NULL) {
+			if (!end)
+				break;
 			*end = '\0';
 			if (end > from && end[-1] == '\r')
 				end[-1] = '\0';
@@ -308,7 +310,6 @@ int cxms_pcm_poll(struct cxms_pcm *p, struct cxms_pcm_row *row, struct cxms_err 
 			rc = cxms_pcm_line(p, from, row, err);
 			if (rc)
 				return rc;
-			from = end + 1;
 		}
 	} while (read_more(p, err, &rc));
 	return rc;

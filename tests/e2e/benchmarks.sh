@@ -21,8 +21,10 @@ if command -v objdump >/dev/null && [ "$(uname -m)" = x86_64 ]; then
 else
 	echo "skipped chase: needs objdump on x86_64"
 fi
-for kernel in chase compute loop stream store gather mixed manythreads forks execchain sleeper fault; do
-	"$1/microbench/mb" $kernel --steps 2000 | grep -q ', correct$'
+for kernel in chase compute loop stream store ntstore gather mixture zipf mixed manythreads forks execchain sleeper pool read fault; do
+	size=(--size 4MiB)
+	[[ $kernel != compute && $kernel != sleeper ]] || size=()
+	"$1/microbench/mb" $kernel "${size[@]}" --steps 2000 | grep -q ', correct$'
 	check "mb $kernel has the answer that is known" $?
 done
 for by in clock ptrace; do
@@ -41,10 +43,10 @@ if "$1/cxlmemsim" doctor | grep -q '^ *exact  *works'; then
 else
 	echo "skipped bench_exact: source exact does not work here"
 fi
-"$2/microbench/replay_speed.sh" "$1/cxlmemsim" "$2/cxltopo/one-switch.yaml" 1 |
+"$2/microbench/replay_speed.sh" "$1/cxlmemsim" "$2/cxltopo/one-switch.yaml" 1 1s |
 	grep -Eq '^median +[0-9.]+ s of 1 replays'
 check "replay_speed.sh prints a median" $?
-"$2/microbench/sweep_speed.sh" "$1/cxlmemsim" "$2/cxltopo/one-switch.yaml" 1 |
+"$2/microbench/sweep_speed.sh" "$1/cxlmemsim" "$2/cxltopo/one-switch.yaml" 1 1s |
 	grep -Ec '^median +[12] jobs: [0-9.]+ s for 1000 results' | grep -qx 2
 check "sweep_speed.sh prints a median for each number of jobs" $?
 exit $bad

@@ -14,7 +14,7 @@
 
 #define DEFAULT_SEED 20250607u
 /* Sanitized runs take twenty times as long. */
-#ifdef __SANITIZE_ADDRESS__
+#ifdef CXMS_SANITIZED
 #define CASES 36u
 #else
 #define CASES 240u

@@ -14,6 +14,13 @@
 #include "sim/event_loop.h"
 
 #define NS 1e3
+/* Sanitized runs take ten times as long: a chase and a stream are enough to run through the code.
+ */
+#ifdef CXMS_SANITIZED
+#define EACH_PATTERN 3u
+#else
+#define EACH_PATTERN 1u
+#endif
 
 static bool lies;
 uint64_t __real_cxms_device_request(struct cxms_device *d, bool write, uint64_t dpa,
@@ -116,12 +123,15 @@ static void test_both_engines_agree_below_80_per_cent(void **state)
 	static const double splits[] = {50, 0};
 	struct tally y = {0};
 	(void)state;
-	for (size_t p = 0; p < PLAY_COUNT(patterns); p++) {
+	for (size_t p = 0; p < PLAY_COUNT(patterns); p += EACH_PATTERN) {
 		int fd = play_record(patterns[p], 5);
 		for (size_t k = 0; k < PLAY_COUNT(shapes) * PLAY_COUNT(models); k++) {
 			size_t shape = k / PLAY_COUNT(models);
 			const char *m = models[k % PLAY_COUNT(models)];
 			char yaml[2048], what[400];
+			/* half of all: each pair of pattern, shape and model is among them */
+			if ((p / EACH_PATTERN + shape + k) % 2)
+				continue;
 			snprintf(yaml, sizeof(yaml), shapes[shape].yaml, m, m);
 			snprintf(what, sizeof(what), "%s, %s, %s", patterns[p], shapes[shape].name,
 				 m);
@@ -137,7 +147,7 @@ static void test_both_engines_agree_below_80_per_cent(void **state)
 	}
 	print_message("%u rows, %u above 30 %% utilisation, worst %.2f %%\n", y.rows, y.loaded,
 		      100 * y.worst);
-	assert_true(y.rows >= 60 && y.loaded >= 15);
+	assert_true(y.rows >= 60 / EACH_PATTERN && y.loaded >= 15 / EACH_PATTERN);
 }
 
 /* Local memory takes far more lines at once than a memdev's input queue holds: 2 % of sampling. */
