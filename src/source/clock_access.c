@@ -6,14 +6,12 @@
 int clock_access(struct clock *c, const struct cxms_clock_ring *ring,
 		 const struct perf_event_header *h, struct cxms_err *err)
 {
-	const struct perf_event_attr *a = &ring->hw->attr;
-	const struct cxms_perf_format format = {.sample_type = a->sample_type};
 	struct cxms_event ev = {.kind = CXMS_EV_MEM};
 	struct cxms_perf_sample s;
 	struct cxms_look look = {0};
 	int rc = 0;
 
-	if (!cxms_perf_sample_parse(&format, h, &s))
+	if (!cxms_perf_sample_parse(&ring->hw->attr, h, &s))
 		return 0;
 	/* A task past its end has no numbers any more. */
 	if (!s.pid || !s.tid || s.pid == UINT32_MAX || s.tid == UINT32_MAX)

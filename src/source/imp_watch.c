@@ -179,9 +179,9 @@ static uint64_t growth(uint64_t now, uint64_t before)
 	return now > before ? now - before : 0;
 }
 
-int cxms_imp_watch_count(struct cxms_imp_watch *w, const struct cxms_perf_fields *at,
-			 uint32_t counter, const struct cxms_perf_count *count,
-			 struct cxms_err *err)
+int cxms_imp_watch_count(struct cxms_imp_watch *w, const struct cxms_perf_sample *at,
+			 const struct cxms_perf_read *read, uint32_t counter,
+			 const struct cxms_perf_count *count, struct cxms_err *err)
 {
 	struct reading *last = cxms_idmap_get(&w->counts, count->id);
 	struct cxms_event ev = {.kind = CXMS_EV_COUNT, .pid = at->pid, .tid = at->tid};
@@ -197,11 +197,11 @@ int cxms_imp_watch_count(struct cxms_imp_watch *w, const struct cxms_perf_fields
 	ev.time_ns = clock_rel_ns(&w->c, at->time_ns);
 	ev.count = (struct cxms_count){
 		.value = growth(count->value, last->value),
-		.enabled_ns = growth(at->read.enabled_ns, last->enabled_ns),
-		.running_ns = growth(at->read.running_ns, last->running_ns),
+		.enabled_ns = growth(read->enabled_ns, last->enabled_ns),
+		.running_ns = growth(read->running_ns, last->running_ns),
 		.counter = counter,
 	};
-	*last = (struct reading){count->value, at->read.enabled_ns, at->read.running_ns};
+	*last = (struct reading){count->value, read->enabled_ns, read->running_ns};
 	cxms_evq_push(&w->c.out, &ev);
 	return out_of_events(w, err);
 }
