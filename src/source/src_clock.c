@@ -20,6 +20,12 @@
 #define WAIT_MS 90
 /* After the program's end, how long for the last records of children that end with it. */
 #define LINGER_NS 200000000ull
+/* Rings are emptied between batches of events, so that a burst waits in our memory and is not lost;
+ * up to this much of it. */
+#define BACKLOG_BYTES (8u << 20)
+/* Code is decoded when an instruction is sampled first, which takes tens of microseconds: after
+ * that many the rings are looked at again. */
+#define NEW_SITES_PER_ROUND 16u
 
 int clock_probe(struct cxms_err *err)
 {
@@ -76,7 +82,7 @@ int clock_watch(struct cxms_source *s, uint32_t budget_ppm, struct cxms_err *err
 		rc = cxms_clock_rings_open(&c->rings, c->child.pid, c->period_ns, &c->hw,
 					   c->warnings, err);
 	if (!rc)
-		rc = cxms_order_init(&c->order, c->rings.n + 1, err);
+		rc = cxms_order_init(&c->order, c->rings.n + 1, c->hw.n ? BACKLOG_BYTES : 0, err);
 	return rc;
 }
 
@@ -138,15 +144,22 @@ static int drain_round(struct clock *c, struct cxms_err *err)
 	return 0;
 }
 
+static bool may_drain(const struct clock *c)
+{
+	return c->order.bytes < BACKLOG_BYTES || cxms_order_first_ns(&c->order) >= c->cut_ns;
+}
+
 static int handle_ready(struct clock *c, size_t cap, struct cxms_err *err)
 {
 	uint64_t before = c->is_last_round ? UINT64_MAX : c->cut_ns, time_ns;
+	uint32_t first_site = c->analyzer.n_site;
 	const void *rec;
 	unsigned stream;
 	size_t len;
 	int rc = 0;
 
 	while (!rc && c->out.len - c->out.head < cap &&
+	       c->analyzer.n_site - first_site < NEW_SITES_PER_ROUND &&
 	       (rec = cxms_order_pop(&c->order, before, &stream, &time_ns, &len))) {
 		if (stream == c->rings.n)
 			cxms_evq_push(&c->out, rec);
@@ -181,7 +194,7 @@ int clock_read(struct cxms_source *s, struct cxms_event *buf, size_t cap, size_t
 	*n = 0;
 	*end = false;
 	cxms_evq_recycle(&c->out);
-	if (!c->is_done && !c->is_last_round)
+	if (!c->is_done && !c->is_last_round && may_drain(c))
 		rc = drain_round(c, err);
 	if (!rc && cxms_evq_is_empty(&c->out) && !c->is_last_round && !c->is_done &&
 	    cxms_order_first_ns(&c->order) >= c->cut_ns && (!c->seen_end_ns || c->tasks.n)) {

@@ -438,6 +438,58 @@ static void test_an_unprivileged_source_has_no_physical_addresses(void **state)
 	leave(&w);
 }
 
+static size_t quota, locked; /* bytes of all rings; 0 = no quota */
+
+int __real_cxms_perf_ring_open(struct cxms_perf_ring *r, int fd, size_t data_bytes,
+			       struct cxms_err *err);
+int __wrap_cxms_perf_ring_open(struct cxms_perf_ring *r, int fd, size_t data_bytes,
+			       struct cxms_err *err);
+
+int __wrap_cxms_perf_ring_open(struct cxms_perf_ring *r, int fd, size_t data_bytes,
+			       struct cxms_err *err)
+{
+	locked += data_bytes;
+	if (quota && locked > quota) {
+		locked = 0; /* those that are open will be closed */
+		return cxms_fail(err, EPERM, "over the quota");
+	}
+	return __real_cxms_perf_ring_open(r, fd, data_bytes, err);
+}
+
+/* All begin large; the first step back is that of accesses, which then are as large as notes. */
+static void test_rings_shrink_to_the_quota(void **state)
+{
+	static const struct {
+		size_t quota, samples, accesses; /* KiB; the quota for each CPU */
+		unsigned n_warning;
+	} rows[] = {
+		{0, 4096, 4096, 0}, {16384, 4096, 1024, 0}, {1024, 256, 64, 0},
+		{130, 32, 16, 1},   {100, 0, 0, 0}, /* below the least */
+	};
+	const size_t n_cpu = (size_t)sysconf(_SC_NPROCESSORS_CONF);
+	static struct cxms_hw_plan plan;
+
+	(void)state;
+	at_machine("spr");
+	assert_int_equal(cxms_hw_plan_pebs(&ask, &plan, NULL), 0);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct cxms_warnings warnings = {0};
+		struct cxms_clock_rings rings;
+
+		quota = n_cpu * rows[i].quota << 10;
+		locked = 0;
+		assert_int_equal(cxms_clock_rings_open(&rings, 0, 100000, &plan, &warnings, NULL),
+				 rows[i].samples ? 0 : -ENOMEM);
+		assert_int_equal(warnings.n, rows[i].n_warning);
+		if (rows[i].samples) {
+			assert_int_equal(rings.sample_bytes, rows[i].samples << 10);
+			assert_int_equal(rings.hw_bytes, rows[i].accesses << 10);
+		}
+		cxms_clock_rings_close(&rings);
+	}
+	quota = 0;
+}
+
 /* Losses, throttling, records of no known length or task: counted or passed over, nothing more. */
 static void test_losses_and_nonsense_in_a_hardware_ring(void **state)
 {
@@ -544,6 +596,7 @@ int main(void)
 		cmocka_unit_test(test_ibs_registers),
 		cmocka_unit_test(test_a_sampled_access_becomes_an_event),
 		cmocka_unit_test(test_an_unprivileged_source_has_no_physical_addresses),
+		cmocka_unit_test(test_rings_shrink_to_the_quota),
 		cmocka_unit_test(test_losses_and_nonsense_in_a_hardware_ring),
 		cmocka_unit_test(test_a_full_speed_producer_is_read_whole),
 	};
