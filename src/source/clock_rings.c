@@ -211,6 +211,19 @@ void cxms_clock_rings_wait(struct cxms_clock_rings *r, int fd_a, int fd_b, int t
 	}
 }
 
+const struct cxms_clock_ring *cxms_clock_rings_stopped(const struct cxms_clock_rings *r)
+{
+	for (unsigned i = 0; i < r->n; i++) {
+		const struct cxms_clock_ring *ring = &r->ring[i];
+		uint64_t count;
+
+		if (ring->hw && read(ring->leader_fd >= 0 ? ring->leader_fd : ring->fd, &count,
+				     sizeof(count)) == 0)
+			return ring;
+	}
+	return NULL;
+}
+
 /* What stood in a ring that held no sensible record is lost, as if the kernel had said so. */
 static int push_lost(unsigned stream, unsigned cpu, struct cxms_order *order, struct cxms_err *err)
 {

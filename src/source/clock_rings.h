@@ -48,6 +48,11 @@ int cxms_clock_rings_open(struct cxms_clock_rings *r, pid_t pid, uint64_t period
 /** wait until a ring is a quarter full, or one of two descriptors (-1 = none) is readable, or the
  * time is over */
 void cxms_clock_rings_wait(struct cxms_clock_rings *r, int fd_a, int fd_b, int timeout_ms);
+/**
+ * cxms_clock_rings_stopped() - an event of accesses that the kernel has stopped; NULL = none
+ * They are pinned: one that finds its counter taken is stopped for good, and reads as at its end.
+ */
+const struct cxms_clock_ring *cxms_clock_rings_stopped(const struct cxms_clock_rings *r);
 /** move what the rings hold into @order, and give the room back */
 int cxms_clock_rings_drain(struct cxms_clock_rings *r, struct cxms_order *order,
 			   struct cxms_err *err);

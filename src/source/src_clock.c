@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/sys.h"
+#include "base/warn.h"
 #include "source/clock_priv.h"
 #include "source/perf_open.h"
 #include "source/sample_cost.h"
@@ -20,6 +21,8 @@
 #define WAIT_MS 90
 /* After the program's end, how long for the last records of children that end with it. */
 #define LINGER_NS 200000000ull
+/* Between two looks at the counters of sampled accesses: a few microseconds each. */
+#define CHECK_NS 500000000ull
 /* Rings are emptied between batches of events, so that a burst waits in our memory and is not lost;
  * up to this much of it. */
 #define BACKLOG_BYTES (8u << 20)
@@ -121,6 +124,22 @@ static void area_found(void *arg, uint32_t pid, const struct cxms_area *area)
 	(void)cxms_order_push(&c->order, c->rings.n, now_ns, &ev, sizeof(ev), NULL);
 }
 
+/* Said once: it concerns all that comes. */
+static void check_counters(struct clock *c, uint64_t now_ns)
+{
+	const struct cxms_clock_ring *ring;
+
+	if (!c->hw.n || !c->warnings || now_ns < c->check_ns)
+		return;
+	c->check_ns = now_ns + CHECK_NS;
+	ring = cxms_clock_rings_stopped(&c->rings);
+	if (!ring)
+		return;
+	cxms_warn(c->warnings, CXMS_W_NO_COUNTER, "event '%s' found no free counter on CPU %u",
+		  ring->hw->name, ring->cpu);
+	c->check_ns = UINT64_MAX;
+}
+
 /* What the rings hold now; all of it that is older than the round's beginning is complete. */
 static int drain_round(struct clock *c, struct cxms_err *err)
 {
@@ -134,6 +153,7 @@ static int drain_round(struct clock *c, struct cxms_err *err)
 		return rc;
 	c->cut_ns = now_ns;
 	if (!ended) {
+		check_counters(c, now_ns);
 		cxms_areas_poll(&c->areas, now_ns, area_found, c);
 		return 0;
 	}

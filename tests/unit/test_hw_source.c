@@ -178,6 +178,9 @@ static void test_loads_know_their_least_latency_and_leader(void **state)
 		assert_int_equal(plan.ev[0].has_leader, rows[i].has_leader);
 		/* the leader starts the group, nobody starts the group's member */
 		assert_int_equal(plan.ev[0].attr.enable_on_exec, !rows[i].has_leader);
+		/* only leaders can be pinned: perf_event_open(2) */
+		assert_int_equal(plan.ev[0].attr.pinned, !rows[i].has_leader);
+		assert_int_equal(plan.ev[0].leader.pinned, rows[i].has_leader);
 		for (unsigned k = 1; k < plan.n; k++)
 			assert_false(plan.ev[k].has_leader);
 	}
@@ -531,6 +534,37 @@ static void test_losses_and_nonsense_in_a_hardware_ring(void **state)
 	leave(&w);
 }
 
+/* A pinned event whose counter another one took reads as at its end. */
+static void test_an_event_without_a_counter_is_told_once(void **state)
+{
+	struct cxms_warnings warnings = {0};
+	const struct cxms_clock_ring *ring;
+	struct cxms_event ev;
+	struct watched w;
+	const char *said;
+	bool end;
+	size_t n;
+
+	(void)state;
+	watch(&w, "spr", "pebs", (char[]){"60"});
+	w.c->warnings = &warnings;
+	assert_null(cxms_clock_rings_stopped(&w.c->rings));
+	ring = &w.c->rings.ring[w.ring];
+	assert_true(ring->leader_fd >= 0);
+	assert_true(lseek(ring->fd, 0, SEEK_END) > 0); /* a member has no state of its own */
+	assert_null(cxms_clock_rings_stopped(&w.c->rings));
+	assert_true(lseek(ring->leader_fd, 0, SEEK_END) > 0);
+	assert_ptr_equal(cxms_clock_rings_stopped(&w.c->rings), ring);
+	assert_int_equal(w.s->ops->read(w.s, &ev, 1, &n, &end, NULL), 0); /* it lives */
+	tell_exit(&w);
+	assert_false(next_event(&w, CXMS_EV_MEM, &ev));
+	assert_int_equal(warnings.n, 1);
+	said = warnings.list[0].message;
+	assert_non_null(strstr(said, "event 'mem-loads' found no free counter on CPU 0: "));
+	assert_non_null(strstr(said, "; end what else counts"));
+	leave(&w);
+}
+
 /* A producer at full speed, as the kernel in another CPU's interrupt: what arrives is in order and
  * whole, and what does not is counted to the last record. */
 #define BURST 200000u
@@ -598,6 +632,7 @@ int main(void)
 		cmocka_unit_test(test_an_unprivileged_source_has_no_physical_addresses),
 		cmocka_unit_test(test_rings_shrink_to_the_quota),
 		cmocka_unit_test(test_losses_and_nonsense_in_a_hardware_ring),
+		cmocka_unit_test(test_an_event_without_a_counter_is_told_once),
 		cmocka_unit_test(test_a_full_speed_producer_is_read_whole),
 	};
 
