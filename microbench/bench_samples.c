@@ -1,13 +1,15 @@
 /*
  * bench_samples: what one sampled access costs the reader, from the ring to the event, and whether
  * a rate is read without loss. No PMU: source pebs opens nothing (CXMS_PERF_DRY) on the tree of a
- * machine of the tests, and a thread writes records into its ring as the kernel would.
+ * machine of the tests, and a thread writes records into its ring as the kernel would: it drops
+ * what finds no room, and wakes the reader each time a quarter of the ring was written.
  *
  *   bench_samples [RECORDS_PER_S [SECONDS]]     default 1000000 2
  *
  * Exit status: 0, 1 when records were lost.
  */
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,14 +22,20 @@
 #include "perf_double.h"
 #include "source/clock_priv.h"
 
-#define TREE	CXMS_SOURCE_DIR "/tests/data/machines/spr"
-#define BATCH	64u /* records between two looks at the clock */
-#define EVENTS	1024u
-#define SITES	1000u /* instructions that access memory */
-#define SPIN_NS 20000u
+#define TREE	   CXMS_SOURCE_DIR "/tests/data/machines/spr"
+#define BATCH	   64u /* records between two looks at the clock */
+#define EVENTS	   1024u
+#define SITES	   1000u /* instructions that access memory */
+#define SPIN_NS	   20000u
+#define LATE_NS	   100000u
+#define WAKE_SHARE 4u	     /* as the source asks for (clock_rings.c) */
+#define WAIT_NS	   90000000u /* as the source waits at most */
 
 struct bench {
 	struct perf_double ring;
+	sem_t wake;
+	uint64_t wake_at; /* bytes written when the reader is woken next */
+	uint64_t took_ns; /* to write all */
 	pid_t pid;
 	uint64_t text;	      /* code of the program */
 	uint64_t rate, total; /* records a second; records in all */
@@ -39,6 +47,41 @@ static uint64_t thread_cpu_ns(void)
 
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
 	return (uint64_t)t.tv_sec * CXMS_NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+static void wake(struct bench *b)
+{
+	if (b->ring.head < b->wake_at)
+		return;
+	b->wake_at += b->ring.bytes / WAKE_SHARE;
+	sem_post(&b->wake);
+}
+
+/* What poll() does where the ring is the kernel's. */
+static void wait_for_ring(struct bench *b)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += WAIT_NS;
+	until.tv_sec += until.tv_nsec / (long)CXMS_NS_PER_S;
+	until.tv_nsec %= (long)CXMS_NS_PER_S;
+	sem_timedwait(&b->wake, &until);
+}
+
+/*
+ * Until record @i is due. A thread that was off its CPU does not make up for it by writing faster,
+ * which no hardware would: it goes on from where it is.
+ */
+static void wait_until(const struct bench *b, uint64_t i, uint64_t *begin_ns)
+{
+	uint64_t due_ns = *begin_ns + i * CXMS_NS_PER_S / b->rate, now_ns;
+
+	while ((now_ns = cxms_now_ns()) < due_ns)
+		if (due_ns - now_ns > 2 * SPIN_NS)
+			nanosleep(&(struct timespec){0, SPIN_NS}, NULL);
+	if (now_ns - due_ns > LATE_NS)
+		*begin_ns += now_ns - due_ns;
 }
 
 static void *produce(void *arg)
@@ -54,20 +97,20 @@ static void *produce(void *arg)
 		.data_src = PERF_MEM_OP_LOAD | (uint64_t)PERF_MEM_LVLNUM_RAM
 						       << PERF_MEM_LVLNUM_SHIFT,
 	};
-	uint64_t begin_ns = cxms_now_ns();
+	uint64_t begin_ns = cxms_now_ns(), ready_ns = begin_ns;
 
 	for (uint64_t i = 0; i < b->total; i++) {
-		uint64_t due_ns = begin_ns + i * CXMS_NS_PER_S / b->rate;
-
-		while (i % BATCH == 0 && cxms_now_ns() < due_ns)
-			if (due_ns - cxms_now_ns() > 2 * SPIN_NS)
-				nanosleep(&(struct timespec){0, SPIN_NS}, NULL);
-		rec.time_ns = due_ns;
+		if (i % BATCH == 0)
+			wait_until(b, i, &begin_ns);
+		rec.time_ns = begin_ns + i * CXMS_NS_PER_S / b->rate;
 		rec.ip = b->text + i % SITES * 4;
 		rec.addr = 0x7f0000000000 + i * 64;
 		perf_double_write(&b->ring, &rec, sizeof(rec), rec.time_ns);
+		wake(b);
 	}
+	b->took_ns = cxms_now_ns() - ready_ns;
 	kill(b->pid, SIGKILL);
+	sem_post(&b->wake);
 	return NULL;
 }
 
@@ -86,6 +129,13 @@ static uint64_t find_text(pid_t pid)
 	if (fp)
 		fclose(fp);
 	return at;
+}
+
+/* The pages of the kernel's rings are there from the beginning. */
+static void touch_pages(const uint8_t *data, size_t bytes)
+{
+	for (size_t at = 0; at < bytes; at += 4096)
+		(void)*(const volatile uint8_t *)(data + at);
 }
 
 static struct cxms_source *open_source(struct bench *b)
@@ -108,9 +158,13 @@ static struct cxms_source *open_source(struct bench *b)
 	b->pid = c->child.pid;
 	if (!perf_double_map(&b->ring, c->rings.ring[i].fd, c->rings.ring[i].ring.mask + 1))
 		bench_die(1, "cannot map a ring");
+	touch_pages(c->rings.ring[i].ring.data, b->ring.bytes);
 	if (s->ops->start(s, &err))
 		bench_die(1, "%s", err.msg);
 	b->text = find_text(b->pid);
+	b->wake_at = b->ring.head + b->ring.bytes / WAKE_SHARE;
+	if (sem_init(&b->wake, 0, 0))
+		bench_die(1, "no semaphore");
 	return s;
 }
 
@@ -139,15 +193,19 @@ int main(int argc, char **argv)
 			bench_die(1, "%s", err.msg);
 		for (size_t i = 0; i < n; i++)
 			got += ev[i].kind == CXMS_EV_MEM;
+		if (!n && !end)
+			wait_for_ring(&b);
 	}
 	cpu_ns = thread_cpu_ns() - cpu_ns;
 	pthread_join(thread, NULL);
 	bench_machine(machine, sizeof(machine));
 	printf("# %s\n", machine);
-	printf("records/s   written     lost  events   reader CPU ns/record\n");
-	printf("%9llu %9llu %8llu %9llu %10.0f\n", (unsigned long long)b.rate,
-	       (unsigned long long)b.total, (unsigned long long)b.ring.lost,
-	       (unsigned long long)got, (double)cpu_ns / (double)(got ? got : 1));
+	printf("records/s   written     lost  lost %%   events  ring KiB  reader CPU ns/record\n");
+	printf("%9.0f %9llu %8llu %7.2f %8llu %9llu %21.0f\n",
+	       (double)b.total / (double)b.took_ns * CXMS_NS_PER_S, (unsigned long long)b.total,
+	       (unsigned long long)b.ring.lost, 100 * (double)b.ring.lost / (double)b.total,
+	       (unsigned long long)got, (unsigned long long)b.ring.bytes >> 10,
+	       (double)cpu_ns / (double)(got ? got : 1));
 	cxms_source_free(s);
 	return b.ring.lost ? 1 : 0;
 }

@@ -51,6 +51,10 @@
 			  "events with --event, as pmu/term=value,.../")                           \
 	X(PRECISE, "the instruction named may be the one after the access; no remedy on this "     \
 		   "machine")                                                                      \
+	X(NO_COUNTER,                                                                              \
+	  "what it would have sampled from then on is missing; end what else counts "              \
+	  "(another profiler; the NMI watchdog: sysctl kernel.nmi_watchdog=0), or name "           \
+	  "fewer events with --event")                                                             \
 	X(NO_STALLS, "waits are known between wide bounds only; record with --counters turns "     \
 		     "where the machine shows its counters")                                       \
 	X(UNCALIBRATED, "waits follow from counters between bounds; run cxlmemsim calibrate on "   \

@@ -82,10 +82,7 @@ static void put_facts(const struct cxms_trace_head *h, struct cxms_buf *out)
 			cxms_fmt_bytes(FMT, f->llc_bytes));
 	cxms_buf_printf(out, "memory        %s, latency %s (%s), page walk %s\n",
 			cxms_fmt_bytes(FMT, f->mem_total_bytes),
-			cxms_fmt_time_ps(FMT, f->mem_latency_ps),
-			f->latency_given		 ? "given"
-			: f->source_caps & CXMS_SRC_LIVE ? "measured"
-							 : "assumed",
+			cxms_fmt_time_ps(FMT, f->mem_latency_ps), cxms_latency_origin(f),
 			cxms_fmt_time_ps(FMT, f->walk_ps));
 	cxms_buf_printf(out, "source        %s", f->source);
 	if (!(f->source_caps & CXMS_SRC_EXACT))

@@ -116,8 +116,8 @@ static void put_header(const struct cxms_result *r, struct cxms_buf *out)
 	rpt_para(out, "machine", "%s, Linux %s, memory latency %s (%s), page walk %s",
 		 r->facts.cpu[0] ? r->facts.cpu : "unknown CPU",
 		 r->facts.kernel[0] ? r->facts.kernel : "unknown",
-		 rpt_time_ns(RPT_FMT, b->mem_latency_ns),
-		 r->facts.latency_given ? "given" : "measured", rpt_time_ns(RPT_FMT, b->walk_ns));
+		 rpt_time_ns(RPT_FMT, b->mem_latency_ns), cxms_latency_origin(&r->facts),
+		 rpt_time_ns(RPT_FMT, b->walk_ns));
 	double taken = (double)t->samples + (double)t->lost_samples;
 	rpt_para(out, "source",
 		 "%s: %" PRIu64 " samples, one per %s; %" PRIu64

@@ -25,7 +25,8 @@
 double cxms_overhead_ratio(const struct cxms_recording *rec)
 {
 	const struct cxms_totals *t = &rec->totals;
-	double cost = (double)t->tool_cpu_ns + (double)t->samples * (double)t->sample_cost_ns;
+	double samples = (double)t->samples + (double)t->mem_samples;
+	double cost = (double)t->tool_cpu_ns + samples * (double)t->sample_cost_ns;
 	double run = 0;
 	for (size_t i = 0; i < rec->n_thread; i++)
 		run += (double)rec->thread[i].run_ns;
@@ -99,6 +100,20 @@ static void judge_loss(const struct cxms_recording *rec, struct cxms_warnings *o
 			  (double)rec->duration_ns / 1e9);
 }
 
+static void judge_latency(const struct cxms_facts *f, struct cxms_warnings *out)
+{
+	if (f->latency_given)
+		return;
+	if (!(f->source_caps & CXMS_SRC_LIVE))
+		cxms_warn(out, CXMS_W_IMPORT_ASSUMED,
+			  "latencies of the recording machine are assumed: %.0f ns to memory, %.0f "
+			  "ns a page walk",
+			  (double)f->mem_latency_ps / 1e3, (double)f->walk_ps / 1e3);
+	else if (f->llc_bytes)
+		cxms_warn(out, CXMS_W_LLC_ASSUMED,
+			  "memory and cache are told apart by a chase at the start");
+}
+
 void cxms_basis_judge(const struct cxms_recording *rec, const struct cxms_basis *basis,
 		      double overhead_ratio, struct cxms_warnings *out)
 {
@@ -130,9 +145,7 @@ void cxms_basis_judge(const struct cxms_recording *rec, const struct cxms_basis 
 	if (!(rec->facts.source_caps & CXMS_SRC_FAULTS))
 		cxms_warn(out, CXMS_W_NO_FAULTS, "source '%s' sees no page faults",
 			  rec->facts.source);
-	if (rec->facts.llc_bytes && !rec->facts.latency_given)
-		cxms_warn(out, CXMS_W_LLC_ASSUMED,
-			  "memory and cache are told apart by a chase at the start");
+	judge_latency(&rec->facts, out);
 }
 
 void cxms_basis_assumed(struct cxms_result *out)

@@ -19,21 +19,38 @@
 /* Code within one block of this size is taken for one loop when traffic is bounded from above. */
 #define CODE_BLOCK_SHIFT 9u
 
-/* The group of a site and area, made when new; *group: the group of the sample before. */
-static int group_of(struct cxms_evidence *e, struct cxms_pagemap *map, size_t *cap, uint32_t site,
-		    uint32_t area, uint32_t *group)
+static bool is_same(const struct cxms_group *a, const struct cxms_group *b)
 {
-	if (*group < e->n_group && e->group[*group].site == site && e->group[*group].area == area)
+	return a->site == b->site && a->area == b->area && a->hw == b->hw;
+}
+
+/* The number of group @g, which is made when new; *group: that of the sample before. */
+static int group_of(struct cxms_evidence *e, struct cxms_pagemap *map, size_t *cap,
+		    const struct cxms_group *g, uint32_t *group)
+{
+	uint64_t key = (uint64_t)g->site << 32 | g->area;
+	if (*group < e->n_group && is_same(&e->group[*group], g))
 		return 0;
-	*group = cxms_pagemap_get(map, area, site);
+	*group = cxms_pagemap_get(map, g->hw, key);
 	if (*group != CXMS_NO_PAGE)
 		return 0;
 	if (cxms_array_grow((void **)&e->group, cap, e->n_group + 1, sizeof(*e->group)) ||
-	    cxms_pagemap_put(map, area, site, (uint32_t)e->n_group))
+	    cxms_pagemap_put(map, g->hw, key, (uint32_t)e->n_group))
 		return -ENOMEM;
 	*group = (uint32_t)e->n_group;
-	e->group[e->n_group++] = (struct cxms_group){.site = site, .area = area};
+	e->group[e->n_group++] = *g;
 	return 0;
+}
+
+/* Where accesses were sampled, what they explain waits, and in the stretch and term that they do.
+ */
+static bool is_wait(const struct cxms_recording *rec, size_t i, uint32_t *hw)
+{
+	*hw = 0;
+	if (!rec->hw.cells)
+		return cxms_rec_is_wait(rec, &rec->sample[i]);
+	*hw = rec->hw.cells->term_of_sample[i];
+	return *hw != CXMS_NO_GRAIN;
 }
 
 static int assign_groups(const struct cxms_recording *rec, struct cxms_evidence *e)
@@ -47,15 +64,17 @@ static int assign_groups(const struct cxms_recording *rec, struct cxms_evidence 
 		return -ENOMEM;
 	for (size_t i = 0; i < rec->n_sample && !rc; i++) {
 		const struct cxms_rec_sample *s = &rec->sample[i];
+		struct cxms_group group = {.site = s->site};
 		e->grain_of_sample[i] = CXMS_NO_GRAIN;
-		if (!cxms_rec_is_wait(rec, s))
+		if (!is_wait(rec, i, &group.hw))
 			continue;
 		e->wait_ns += s->weight_ns;
 		if (s->page == CXMS_NO_PAGE)
 			continue;
 		e->known_ns += s->weight_ns;
 		const struct cxms_page *page = cxms_pages_at(rec->pages, s->page);
-		rc = group_of(e, &map, &cap, s->site, page->area, &g);
+		group.area = page->area;
+		rc = group_of(e, &map, &cap, &group, &g);
 		if (rc)
 			break;
 		e->group[g].stall_ns += s->weight_ns;
@@ -242,7 +261,9 @@ int cxms_evidence_build(const struct cxms_recording *rec, const struct cxms_cell
 	bool hw = rec->hw.cells;
 	int rc = cxms_turns_find(rec, &out->turns);
 	if (!rc)
-		rc = hw ? cxms_hw_groups(rec, out) : assign_groups(rec, out);
+		rc = assign_groups(rec, out);
+	if (!rc && hw)
+		cxms_hw_shares(rec, out);
 	if (!rc)
 		rc = find_blocks(rec, out);
 	if (!rc && !hw)

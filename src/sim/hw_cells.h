@@ -47,8 +47,8 @@ struct cxms_hw_cells {
 int cxms_hw_derive(struct cxms_recording *rec, struct cxms_err *err);
 void cxms_hw_cells_free(struct cxms_hw_cells *c);
 
-/** cxms_hw_groups() - group[] and grain_of_sample[] of such a recording. 0 or -ENOMEM */
-int cxms_hw_groups(const struct cxms_recording *rec, struct cxms_evidence *e);
+/** cxms_hw_shares() - of each group of such a recording */
+void cxms_hw_shares(const struct cxms_recording *rec, struct cxms_evidence *e);
 /** cxms_hw_grains() - grain[] of such a recording */
 void cxms_hw_grains(const struct cxms_recording *rec, struct cxms_evidence *e);
 

@@ -1,12 +1,8 @@
-/* Groups and grains of a recording whose accesses the hardware sampled: judged by counters, not by
+/* Shares and grains of a recording whose accesses the hardware sampled: judged by counters, not by
  * how often lines collide. */
-#include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 
-#include "base/buf.h"
 #include "base/units.h"
-#include "place/pagemap.h"
 #include "sim/evidence.h"
 #include "sim/hw_cells.h"
 #include "sim/recording.h"
@@ -33,52 +29,13 @@ static struct cxms_share share_of(const struct cxms_hw_cell *c, int term)
 				   .hi = sum[CXMS_SPAN_HI] * scale};
 }
 
-static int add_group(struct cxms_evidence *e, size_t *cap, const struct cxms_hw_cells *c,
-		     struct cxms_group *g)
+void cxms_hw_shares(const struct cxms_recording *rec, struct cxms_evidence *e)
 {
-	if (cxms_array_grow((void **)&e->group, cap, e->n_group + 1, sizeof(*e->group)))
-		return -ENOMEM;
-	g->share = share_of(&c->cell[g->hw / CXMS_TERM_COUNT], (int)(g->hw % CXMS_TERM_COUNT));
-	e->group[e->n_group++] = *g;
-	return 0;
-}
-
-int cxms_hw_groups(const struct cxms_recording *rec, struct cxms_evidence *e)
-{
-	const struct cxms_hw_cells *c = rec->hw.cells;
-	struct cxms_pagemap map = {0};
-	size_t cap = 0;
-	int rc = 0;
-	e->grain_of_sample = malloc((rec->n_sample + 1) * sizeof(*e->grain_of_sample));
-	if (!e->grain_of_sample)
-		return -ENOMEM;
-	for (size_t i = 0; i < rec->n_sample && !rc; i++) {
-		const struct cxms_rec_sample *s = &rec->sample[i];
-		e->grain_of_sample[i] = CXMS_NO_GRAIN;
-		if (c->term_of_sample[i] == CXMS_NO_GRAIN)
-			continue;
-		e->wait_ns += s->weight_ns;
-		if (s->page == CXMS_NO_PAGE)
-			continue;
-		e->known_ns += s->weight_ns;
-		const struct cxms_page *page = cxms_pages_at(rec->pages, s->page);
-		struct cxms_group g = {
-			.site = s->site, .area = page->area, .hw = c->term_of_sample[i]};
-		uint64_t key = (uint64_t)g.site << 32 | g.area;
-		uint32_t at = cxms_pagemap_get(&map, g.hw, key);
-		if (at == CXMS_NO_PAGE) {
-			at = (uint32_t)e->n_group;
-			rc = add_group(e, &cap, c, &g);
-			if (!rc)
-				rc = cxms_pagemap_put(&map, g.hw, key, at);
-		}
-		if (rc)
-			break;
-		e->group[at].stall_ns += s->weight_ns;
-		e->grain_of_sample[i] = 2 * at + (page->bytes > rec->facts.page_bytes);
+	for (size_t i = 0; i < e->n_group; i++) {
+		uint32_t hw = e->group[i].hw;
+		const struct cxms_hw_cell *c = &rec->hw.cells->cell[hw / CXMS_TERM_COUNT];
+		e->group[i].share = share_of(c, (int)(hw % CXMS_TERM_COUNT));
 	}
-	cxms_pagemap_fini(&map);
-	return rc;
 }
 
 static void set_lines(double misses, double ahead_ratio, int k, struct cxms_grain *g)

@@ -1,6 +1,7 @@
 #include "source/analyze.h"
 
 #include "base/err.h"
+#include "base/rng.h"
 #include "base/sys.h"
 #include "source/evq.h"
 #include "source/tls.h"
@@ -248,23 +249,54 @@ int cxms_analyze(struct cxms_analyzer *a, const struct cxms_look *look, struct c
 	return rc;
 }
 
-int cxms_analyze_site(struct cxms_analyzer *a, const struct cxms_look *look, struct cxms_evq *out,
-		      uint32_t *site, struct cxms_err *err)
+static struct cxms_recent_site *recent_site(struct cxms_analyzer *a, uint32_t pid, uint64_t ip)
+{
+	return &a->recent[cxms_hash_u64(ip ^ (uint64_t)pid << 48) % CXMS_RECENT_SITES];
+}
+
+static int find_site(struct cxms_analyzer *a, const struct cxms_look *look, struct cxms_evq *out,
+		     struct cxms_recent_site *recent, struct cxms_err *err)
 {
 	struct cxms_space *s = cxms_maps_space(&a->maps, look->pid);
+	const struct cxms_mapping *known;
 	struct cxms_site_ref *ref = NULL;
 	struct cxms_mapping at;
+	pid_t pid = a->maps.is_offline ? 0 : (pid_t)look->pid;
 	bool is_new = false;
 	int rc = s ? find_code(a, s, look, out, &at, err) : -ENOMEM;
 
 	if (!rc)
-		ref = cxms_module_site_of(&at, (pid_t)look->pid, look->regs.ip, &is_new);
+		ref = cxms_module_site_of(&at, pid, look->regs.ip, &is_new);
 	if (!ref)
 		return cxms_fail(err, ENOMEM, "out of memory for a sampled access");
 	if (is_new)
 		tell_site(a, look, ref, out);
-	*site = ref->id;
+	/* Code outside every known mapping is sought anew each time. */
+	known = cxms_maps_find(s, look->regs.ip);
+	*recent = (struct cxms_recent_site){
+		.ip = look->regs.ip,
+		.changes = a->maps.changes,
+		.pid = known && known->module ? look->pid : 0,
+		.site = ref->id,
+	};
 	return 0;
+}
+
+int cxms_analyze_site(struct cxms_analyzer *a, const struct cxms_event *at, uint64_t ip,
+		      struct cxms_evq *out, uint32_t *site, struct cxms_err *err)
+{
+	struct cxms_recent_site *recent = recent_site(a, at->pid, ip);
+	int rc = 0;
+
+	if (recent->ip != ip || recent->pid != at->pid || recent->changes != a->maps.changes) {
+		const struct cxms_look look = {
+			.pid = at->pid, .tid = at->tid, .time_ns = at->time_ns, .regs.ip = ip};
+
+		rc = find_site(a, &look, out, recent, err);
+	}
+	if (!rc)
+		*site = recent->site;
+	return rc;
 }
 
 void cxms_analyzer_fini(struct cxms_analyzer *a)

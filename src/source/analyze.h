@@ -33,9 +33,19 @@ struct cxms_look {
 	struct cxms_tls *tls; /* of the thread; NULL = regs.fs_base says all */
 };
 
+/** sites that are found again at once; a power of two */
+#define CXMS_RECENT_SITES 1024u
+
+/** struct cxms_recent_site - a sampled instruction; pid 0 = none. Holds while maps do not change */
+struct cxms_recent_site {
+	uint64_t ip, changes;
+	uint32_t pid, site;
+};
+
 /** struct cxms_analyzer - zeroed is ready */
 struct cxms_analyzer {
 	struct cxms_maps maps;
+	struct cxms_recent_site recent[CXMS_RECENT_SITES];
 	struct cxms_idmap
 		unread;	 /* ip of samples that cannot be decoded -> struct cxms_site_ref, owned */
 	uint32_t n_site; /* sites numbered so far */
@@ -50,11 +60,12 @@ int cxms_analyze(struct cxms_analyzer *a, const struct cxms_look *look, struct c
 		 struct cxms_err *err);
 /**
  * cxms_analyze_site() - the number of the instruction at @ip itself; its SITE first when it is new
+ * @at: whose it is (pid, not 0, and tid) and when
  * Several sites can have one ip: this one, and those that samples beside it were resolved to.
  * Return: 0 or -ENOMEM
  */
-int cxms_analyze_site(struct cxms_analyzer *a, const struct cxms_look *look, struct cxms_evq *out,
-		      uint32_t *site, struct cxms_err *err);
+int cxms_analyze_site(struct cxms_analyzer *a, const struct cxms_event *at, uint64_t ip,
+		      struct cxms_evq *out, uint32_t *site, struct cxms_err *err);
 /** read /proc/<pid>/maps of a live process and append a MAP for each new range; 0 or -ENOMEM */
 int cxms_analyze_maps(struct cxms_analyzer *a, uint32_t pid, uint64_t time_ns, struct cxms_evq *out,
 		      struct cxms_err *err);

@@ -65,6 +65,7 @@ struct clock {
 			    they are */
 	uint64_t base_ns;     /* the recording began */
 	uint64_t cut_ns;      /* records before it are complete */
+	uint64_t check_ns;    /* when the counters of hw are looked at next */
 	uint64_t root_end_ns; /* last EXIT of the root, else when it was seen to have ended; 0 =
 				 runs */
 	uint64_t seen_end_ns; /* when the root was seen to have ended */

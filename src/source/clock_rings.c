@@ -90,7 +90,7 @@ static int take_ring(struct cxms_clock_rings *r, struct cxms_clock_ring *ring, s
 static int open_hw(struct cxms_clock_rings *r, pid_t pid, unsigned cpu,
 		   const struct cxms_hw_plan *hw, struct cxms_err *err)
 {
-	size_t bytes = ring_bytes(CXMS_PERF_SIDE, r->sample_bytes);
+	size_t bytes = r->hw_bytes;
 	int rc = 0;
 
 	for (unsigned i = 0; i < hw->n && !rc; i++) {
@@ -137,6 +137,22 @@ static int open_size(struct cxms_clock_rings *r, pid_t pid, uint64_t period_ns,
 	return rc;
 }
 
+/* The next size to try: accesses by the hardware give up theirs first. */
+static bool shrink(struct cxms_clock_rings *r)
+{
+	size_t side = ring_bytes(CXMS_PERF_SIDE, r->sample_bytes);
+
+	if (r->hw_bytes > side) {
+		r->hw_bytes = side;
+		return true;
+	}
+	if (r->sample_bytes <= RING_LEAST)
+		return false;
+	r->sample_bytes /= 2;
+	r->hw_bytes = ring_bytes(CXMS_PERF_SIDE, r->sample_bytes);
+	return true;
+}
+
 static int fill_poll(struct cxms_clock_rings *r, struct cxms_err *err)
 {
 	r->poll = calloc(r->n + 2u, sizeof(*r->poll));
@@ -155,15 +171,15 @@ int cxms_clock_rings_open(struct cxms_clock_rings *r, pid_t pid, uint64_t period
 	struct cxms_err tried = {0};
 	int rc;
 
-	*r = (struct cxms_clock_rings){.sample_bytes = RING_FIRST};
+	*r = (struct cxms_clock_rings){.sample_bytes = RING_FIRST,
+				       .hw_bytes = hw->n ? RING_FIRST : 0};
 	r->cap = (unsigned)(n_cpu > 0 ? n_cpu : 1) * (CXMS_PERF_EVENT_COUNT + hw->n);
 	r->ring = calloc(r->cap, sizeof(*r->ring));
 	if (!r->ring)
 		return cxms_fail(err, ENOMEM, "out of memory for rings");
 	raise_fd_limit(2 * r->cap + SPARE_FDS); /* leaders of groups have theirs */
 	rc = open_size(r, pid, period_ns, hw, &tried);
-	while (rc == -ENOBUFS && r->sample_bytes > RING_LEAST) {
-		r->sample_bytes /= 2;
+	while (rc == -ENOBUFS && shrink(r)) {
 		cxms_err_clear(&tried);
 		rc = open_size(r, pid, period_ns, hw, &tried);
 	}
@@ -193,6 +209,19 @@ void cxms_clock_rings_wait(struct cxms_clock_rings *r, int fd_a, int fd_b, int t
 		if (r->poll[i].revents & (POLLHUP | POLLERR | POLLNVAL))
 			r->poll[i].fd = -1;
 	}
+}
+
+const struct cxms_clock_ring *cxms_clock_rings_stopped(const struct cxms_clock_rings *r)
+{
+	for (unsigned i = 0; i < r->n; i++) {
+		const struct cxms_clock_ring *ring = &r->ring[i];
+		uint64_t count;
+
+		if (ring->hw && read(ring->leader_fd >= 0 ? ring->leader_fd : ring->fd, &count,
+				     sizeof(count)) == 0)
+			return ring;
+	}
+	return NULL;
 }
 
 /* What stood in a ring that held no sensible record is lost, as if the kernel had said so. */

@@ -31,13 +31,15 @@ struct cxms_clock_rings {
 	struct cxms_clock_ring *ring;
 	unsigned n, cap;
 	size_t sample_bytes; /* size of a sample ring */
+	size_t hw_bytes;     /* of a ring of accesses */
 	struct pollfd *poll; /* n rings, then two descriptors of the caller */
 };
 
 /**
  * cxms_clock_rings_open() - events on @pid and what it will fork, on every CPU, off until its exec
  * @hw: accesses to sample as well, on the CPUs that have their PMU; borrowed until close
- * Rings begin at 4 MiB and shrink to fit the memory-lock quota, down to 32 KiB, with a warning.
+ * Rings begin at 4 MiB and shrink to fit the memory-lock quota, those of accesses first, down to
+ * 32 KiB, with a warning.
  * Return: 0, -EACCES, -EPERM or -ENOSYS (perf is refused, with the remedy), -ENOMEM, -EMFILE
  */
 int cxms_clock_rings_open(struct cxms_clock_rings *r, pid_t pid, uint64_t period_ns,
@@ -46,6 +48,11 @@ int cxms_clock_rings_open(struct cxms_clock_rings *r, pid_t pid, uint64_t period
 /** wait until a ring is a quarter full, or one of two descriptors (-1 = none) is readable, or the
  * time is over */
 void cxms_clock_rings_wait(struct cxms_clock_rings *r, int fd_a, int fd_b, int timeout_ms);
+/**
+ * cxms_clock_rings_stopped() - an event of accesses that the kernel has stopped; NULL = none
+ * They are pinned: one that finds its counter taken is stopped for good, and reads as at its end.
+ */
+const struct cxms_clock_ring *cxms_clock_rings_stopped(const struct cxms_clock_rings *r);
 /** move what the rings hold into @order, and give the room back */
 int cxms_clock_rings_drain(struct cxms_clock_rings *r, struct cxms_order *order,
 			   struct cxms_err *err);

@@ -25,6 +25,7 @@ struct chunk {
 	bool swept;
 	uint8_t starts[CHUNK_BYTES / 8]; /* bit per byte: the sweep has an instruction here */
 	uint8_t bytes[CHUNK_BYTES + CXMS_INSN_MAX];
+	struct cxms_step step[CHUNK_BYTES]; /* len 0 = not decoded yet, or no instruction */
 };
 
 /* The direct branches seen to one address. */
@@ -295,9 +296,23 @@ static bool x86_at(struct cxms_code *c, uint64_t addr, bool resume, struct cxms_
 	return cxms_x86_decode(c->x86, p, p ? n : 0, addr, resume, info);
 }
 
-unsigned cxms_code_decode_at(struct cxms_code *c, uint64_t addr, struct cxms_insn *in)
+unsigned cxms_code_step_at(struct cxms_code *c, uint64_t addr, struct cxms_step *out)
 {
-	return decode_at(c, addr, in);
+	struct chunk *k = chunk_get(c, chunk_of(addr));
+	size_t at = (size_t)(addr & (CHUNK_BYTES - 1));
+	struct cxms_step *step;
+	struct cxms_insn in;
+
+	if (!k || at >= k->n)
+		return 0;
+	step = &k->step[at];
+	if (!step->len) {
+		if (!cxms_insn_decode(k->bytes + at, k->n - at, &in))
+			return 0;
+		*step = (struct cxms_step){.rel = in.rel, .len = in.len, .flow = in.flow};
+	}
+	*out = *step;
+	return step->len;
 }
 
 bool cxms_code_x86_at(struct cxms_code *c, uint64_t addr, struct cxms_x86_info *info)

@@ -19,7 +19,7 @@ struct reach {
 	uint8_t bits[CXMS_LOOP_BYTES / 8];
 };
 
-static void reach_target(struct reach *r, uint64_t at, const struct cxms_insn *in)
+static void reach_target(struct reach *r, uint64_t at, const struct cxms_step *in)
 {
 	uint64_t target = at + in->len + (uint64_t)(int64_t)in->rel;
 	size_t off = (size_t)(target - r->first);
@@ -35,12 +35,12 @@ unsigned cxms_loop_length(struct cxms_code *c, uint64_t first, uint64_t last, ui
 	struct reach r = {.first = first, .last = last};
 	bool is_live = true, has_switch = false, has_addr = false;
 	unsigned n = 0;
-	struct cxms_insn in;
+	struct cxms_step in;
 
 	for (uint64_t at = first; at <= last; at += in.len) {
 		size_t off = (size_t)(at - first);
 
-		if (!cxms_code_decode_at(c, at, &in) || (at != first && cxms_code_is_called(c, at)))
+		if (!cxms_code_step_at(c, at, &in) || (at != first && cxms_code_is_called(c, at)))
 			return 0;
 		is_live = is_live || has_switch || (r.bits[off / 8] >> (off % 8) & 1);
 		if (!is_live && r.far < at)
@@ -65,10 +65,9 @@ struct cxms_loop cxms_loop_around(struct cxms_code *c, uint64_t addr)
 {
 	struct cxms_loop best = {.n = 0};
 	uint64_t limit = CXMS_LOOP_BYTES;
-	struct cxms_insn in;
+	struct cxms_step in;
 
-	for (uint64_t at = addr; at - addr < limit && cxms_code_decode_at(c, at, &in);
-	     at += in.len) {
+	for (uint64_t at = addr; at - addr < limit && cxms_code_step_at(c, at, &in); at += in.len) {
 		uint64_t target = at + in.len + (uint64_t)(int64_t)in.rel;
 		unsigned n;
 
@@ -99,9 +98,9 @@ static uint32_t after_call(uint32_t tainted)
 /* Follow the registers that hang on a loaded value through the instructions [from, end). */
 static uint32_t follow(struct cxms_code *c, uint64_t from, uint64_t end, uint32_t tainted)
 {
-	struct cxms_insn in;
+	struct cxms_step in;
 
-	for (uint64_t at = from; at < end && cxms_code_decode_at(c, at, &in); at += in.len) {
+	for (uint64_t at = from; at < end && cxms_code_step_at(c, at, &in); at += in.len) {
 		struct cxms_x86_info info;
 
 		if (!cxms_code_x86_at(c, at, &info))
@@ -121,7 +120,7 @@ static bool is_carried(struct cxms_code *c, const struct cxms_code_site *s,
 		       const struct cxms_loop *l)
 {
 	uint32_t used = 0, tainted;
-	struct cxms_insn in;
+	struct cxms_step in;
 	struct cxms_x86_info info;
 
 	if (s->base >= 0)
@@ -131,7 +130,7 @@ static bool is_carried(struct cxms_code *c, const struct cxms_code_site *s,
 	if (!l->n || l->n > CARRIED_MAX || s->base == CXMS_REG_SP || !used ||
 	    (s->kind != CXMS_SITE_LOAD && s->kind != CXMS_SITE_UPDATE))
 		return false;
-	if (!cxms_code_decode_at(c, s->ip, &in) || in.flow != CXMS_FLOW_NEXT ||
+	if (!cxms_code_step_at(c, s->ip, &in) || in.flow != CXMS_FLOW_NEXT ||
 	    !cxms_code_x86_at(c, s->ip, &info))
 		return false;
 	tainted = follow(c, s->ip + in.len, l->last + 1, info.loaded);
@@ -158,7 +157,7 @@ static bool uneven_get(const struct uneven *u, uint64_t at)
 	return u->bits[(at - u->first) / 8] >> ((at - u->first) % 8) & 1;
 }
 
-static void uneven_branch(const struct cxms_loop *l, uint64_t at, const struct cxms_insn *in,
+static void uneven_branch(const struct cxms_loop *l, uint64_t at, const struct cxms_step *in,
 			  struct uneven *u)
 {
 	uint64_t next = at + in->len, target = next + (uint64_t)(int64_t)in->rel;
@@ -175,11 +174,10 @@ static void uneven_branch(const struct cxms_loop *l, uint64_t at, const struct c
 
 static void find_uneven(struct cxms_code *c, const struct cxms_loop *l, struct uneven *u)
 {
-	struct cxms_insn in;
+	struct cxms_step in;
 
 	*u = (struct uneven){.first = l->first};
-	for (uint64_t at = l->first; at <= l->last && cxms_code_decode_at(c, at, &in);
-	     at += in.len) {
+	for (uint64_t at = l->first; at <= l->last && cxms_code_step_at(c, at, &in); at += in.len) {
 		if (in.flow == CXMS_FLOW_CALL || in.flow == CXMS_FLOW_CALL_IND)
 			u->has_call = u->is_long = true;
 		if (in.flow == CXMS_FLOW_JCC || in.flow == CXMS_FLOW_LOOP ||
@@ -268,10 +266,9 @@ static void describe_turn(struct cxms_code *c, const struct cxms_loop *l, const 
 	bool can_dirty = s->kind == CXMS_SITE_LOAD && (s->base >= 0 || s->index >= 0) &&
 			 !(s->flags & CXMS_SITE_STACK);
 	uint64_t blocks = 0;
-	struct cxms_insn in;
+	struct cxms_step in;
 
-	for (uint64_t at = l->first; at <= l->last && cxms_code_decode_at(c, at, &in);
-	     at += in.len) {
+	for (uint64_t at = l->first; at <= l->last && cxms_code_step_at(c, at, &in); at += in.len) {
 		struct cxms_x86_info info;
 
 		if (!cxms_code_x86_at(c, at, &info))

@@ -127,8 +127,15 @@ struct cxms_loop cxms_loop_around(struct cxms_code *c, uint64_t addr);
  */
 void cxms_loop_describe(struct cxms_code *c, const struct cxms_loop *l, struct cxms_code_site *s);
 
+/** struct cxms_step - where control goes from an instruction: as in struct cxms_insn */
+struct cxms_step {
+	int32_t rel;
+	uint8_t len, flow;
+};
+
 /* What the loops ask of the decode cache; of the call in progress. */
-unsigned cxms_code_decode_at(struct cxms_code *c, uint64_t addr, struct cxms_insn *in);
+/** length of the instruction at @addr, kept once it was decoded; 0: none there, *out untouched */
+unsigned cxms_code_step_at(struct cxms_code *c, uint64_t addr, struct cxms_step *out);
 bool cxms_code_x86_at(struct cxms_code *c, uint64_t addr, struct cxms_x86_info *info);
 /** is @addr the target of a direct call? */
 bool cxms_code_is_called(const struct cxms_code *c, uint64_t addr);

@@ -127,7 +127,8 @@ static int set_up_latency(const struct cxms_core_pmus *core, unsigned which,
 		return cxms_fail(err, none.code, "%s", none.msg);
 	cxms_perf_attr_leader(&aux.code, &ev->leader);
 	ev->has_leader = true;
-	/* The leader switches the group on. */
+	/* The leader switches the group on, and alone may be pinned. */
+	ev->attr.pinned = 0;
 	ev->attr.disabled = 0;
 	ev->attr.enable_on_exec = 0;
 	return 0;

@@ -32,7 +32,7 @@ static bool is_kernel(const struct perf_event_header *h)
 }
 
 static struct cxms_perf_rec rec_of(const struct perf_event_header *h,
-				   const struct cxms_perf_fields *at)
+				   const struct cxms_perf_sample *at)
 {
 	return (struct cxms_perf_rec){.type = h->type,
 				      .misc = h->misc,
@@ -55,7 +55,7 @@ static bool take_gpr(const struct cxms_perf_regs *regs, uint64_t gpr[CXMS_PERF_R
 }
 
 static int on_clock(const struct where *at, const struct perf_event_header *h,
-		    const struct cxms_perf_fields *f, struct cxms_err *err)
+		    const struct cxms_perf_sample *f, struct cxms_err *err)
 {
 	const struct perf_event_attr *attr = &at->ev->attr;
 	struct cxms_perf_rec r = rec_of(h, f);
@@ -78,7 +78,7 @@ static int on_clock(const struct where *at, const struct perf_event_header *h,
 }
 
 static int on_mem(const struct where *at, const struct perf_event_header *h,
-		  const struct cxms_perf_fields *f, struct cxms_err *err)
+		  const struct cxms_perf_sample *f, struct cxms_err *err)
 {
 	const struct perf_event_attr *attr = &at->ev->attr;
 	const struct cxms_imp_access a = {
@@ -88,11 +88,11 @@ static int on_mem(const struct where *at, const struct perf_event_header *h,
 		.time_ns = f->time_ns,
 		.ip = f->ip,
 		.addr = f->addr,
-		.phys = f->phys_addr,
+		.phys = f->phys,
 		.period = f->has & PERF_SAMPLE_PERIOD ? f->period
 			  : attr->freq		      ? 0
 						      : attr->sample_period,
-		.latency_cyc = (uint32_t)f->weight,
+		.latency_cyc = f->weight > UINT32_MAX ? UINT32_MAX : (uint32_t)f->weight,
 		.data_src = f->data_src,
 		.is_kernel = is_kernel(h),
 		.has_addr = f->addr != 0,
@@ -103,7 +103,7 @@ static int on_mem(const struct where *at, const struct perf_event_header *h,
 }
 
 static int on_fault(const struct where *at, const struct perf_event_header *h,
-		    const struct cxms_perf_fields *f, struct cxms_err *err)
+		    const struct cxms_perf_sample *f, struct cxms_err *err)
 {
 	struct cxms_perf_rec r = rec_of(h, f);
 
@@ -138,19 +138,24 @@ static void tell_counter(const struct where *at, size_t index)
 }
 
 /* Counters that were read with a sample, each by its id. */
-static int on_counts(const struct where *at, const struct cxms_perf_fields *f, struct cxms_err *err)
+static int on_counts(const struct where *at, const struct cxms_perf_sample *f, struct cxms_err *err)
 {
+	struct cxms_perf_read read;
 	int rc = 0;
 
-	for (size_t i = 0; !rc && i < f->read.n; i++) {
-		const struct cxms_perf_count *count = &f->read.count[i];
+	if (!f->read)
+		return 0;
+	cxms_perf_read_fields(at->ev->attr.read_format, f->read, f->read_bytes, &read);
+	for (size_t i = 0; !rc && i < read.n; i++) {
+		const struct cxms_perf_count *count = &read.count[i];
 		uintptr_t found = (uintptr_t)cxms_idmap_get(&at->file->by_id, count->id);
 
 		if (!found || found > at->roles->n || !f->time_ns || !f->pid)
 			continue;
 		if (!at->roles->counter[found - 1])
 			tell_counter(at, found - 1);
-		rc = cxms_imp_watch_count(at->w, f, at->roles->counter[found - 1] - 1, count, err);
+		rc = cxms_imp_watch_count(at->w, f, &read, at->roles->counter[found - 1] - 1, count,
+					  err);
 	}
 	return rc;
 }
@@ -158,10 +163,10 @@ static int on_counts(const struct where *at, const struct cxms_perf_fields *f, s
 static int on_sample(const struct where *at, const struct perf_event_header *h,
 		     struct cxms_err *err)
 {
-	struct cxms_perf_fields f;
+	struct cxms_perf_sample f;
 	int rc;
 
-	if (!cxms_perf_sample_fields(&at->ev->attr, h, &f))
+	if (!cxms_perf_sample_parse(&at->ev->attr, h, &f))
 		return 0;
 	switch (at->roles->role[at->index]) {
 	case IMP_ROLE_CLOCK:
@@ -284,7 +289,7 @@ static int on_comm(const struct where *at, const struct perf_event_header *h, si
 
 static int on_other(const struct where *at, const struct perf_event_header *h, struct cxms_err *err)
 {
-	struct cxms_perf_fields f;
+	struct cxms_perf_sample f;
 	struct cxms_perf_rec r;
 	size_t end;
 

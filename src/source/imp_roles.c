@@ -120,13 +120,13 @@ bool imp_record_time(const struct imp_roles *r, const struct cxms_perf_file *f,
 		     const struct perf_event_header *h, uint64_t *time_ns)
 {
 	const struct cxms_perf_event_desc *ev;
-	struct cxms_perf_fields at;
+	struct cxms_perf_sample at;
 	size_t index, body;
 
 	ev = imp_roles_event(r, f, h, &index);
 	if (!ev)
 		return false;
-	if (h->type == PERF_RECORD_SAMPLE ? !cxms_perf_sample_fields(&ev->attr, h, &at)
+	if (h->type == PERF_RECORD_SAMPLE ? !cxms_perf_sample_parse(&ev->attr, h, &at)
 					  : !cxms_perf_trailer_fields(&ev->attr, h, &at, &body))
 		return false;
 	*time_ns = at.time_ns;

@@ -38,7 +38,6 @@ static void free_values(struct cxms_idmap *m)
 
 void cxms_imp_watch_fini(struct cxms_imp_watch *w)
 {
-	free_values(&w->sites);
 	free_values(&w->counts);
 	cxms_evq_fini(&w->c.out);
 	clock_tasks_fini(&w->c);
@@ -106,32 +105,6 @@ static uint16_t flags_of(const struct cxms_imp_watch *w, const struct cxms_imp_a
 			  (w->cfg.is_amd ? CXMS_MEM_LAT_FILL : 0u));
 }
 
-/* The site of an access is its instruction; told once. */
-static int access_site(struct cxms_imp_watch *w, const struct cxms_imp_access *a, bool is_store,
-		       uint32_t *out, struct cxms_err *err)
-{
-	struct cxms_site_ref *ref = cxms_idmap_get(&w->sites, a->ip);
-	struct cxms_event ev = {.kind = CXMS_EV_SITE, .pid = a->pid, .tid = a->tid};
-
-	if (!ref) {
-		ref = calloc(1, sizeof(*ref));
-		if (!ref || cxms_idmap_put(&w->sites, a->ip, ref)) {
-			free(ref);
-			return cxms_fail(err, ENOMEM, "out of memory for instructions");
-		}
-		ref->id = w->c.analyzer.n_site++;
-		ev.time_ns = clock_rel_ns(&w->c, a->time_ns);
-		ev.site = (struct cxms_site){
-			.id = ref->id,
-			.ip = a->ip,
-			.kind = is_store ? CXMS_SITE_STORE : CXMS_SITE_LOAD,
-		};
-		cxms_evq_push(&w->c.out, &ev);
-	}
-	*out = ref->id;
-	return 0;
-}
-
 int cxms_imp_watch_access(struct cxms_imp_watch *w, const struct cxms_imp_access *a,
 			  struct cxms_err *err)
 {
@@ -146,11 +119,11 @@ int cxms_imp_watch_access(struct cxms_imp_watch *w, const struct cxms_imp_access
 		return 0;
 	see_time(w, a->time_ns);
 	rc = see_task(w, a->pid, a->tid, a->time_ns, err);
+	ev.time_ns = clock_rel_ns(&w->c, a->time_ns);
 	if (!rc && !a->is_kernel)
-		rc = access_site(w, a, is_store, &site, err);
+		rc = cxms_analyze_site(&w->c.analyzer, &ev, a->ip, &w->c.out, &site, err);
 	if (rc)
 		return rc;
-	ev.time_ns = clock_rel_ns(&w->c, a->time_ns);
 	ev.mem = (struct cxms_mem){
 		.addr = a->has_addr ? a->addr : 0,
 		.phys = a->phys,
@@ -179,9 +152,9 @@ static uint64_t growth(uint64_t now, uint64_t before)
 	return now > before ? now - before : 0;
 }
 
-int cxms_imp_watch_count(struct cxms_imp_watch *w, const struct cxms_perf_fields *at,
-			 uint32_t counter, const struct cxms_perf_count *count,
-			 struct cxms_err *err)
+int cxms_imp_watch_count(struct cxms_imp_watch *w, const struct cxms_perf_sample *at,
+			 const struct cxms_perf_read *read, uint32_t counter,
+			 const struct cxms_perf_count *count, struct cxms_err *err)
 {
 	struct reading *last = cxms_idmap_get(&w->counts, count->id);
 	struct cxms_event ev = {.kind = CXMS_EV_COUNT, .pid = at->pid, .tid = at->tid};
@@ -197,11 +170,11 @@ int cxms_imp_watch_count(struct cxms_imp_watch *w, const struct cxms_perf_fields
 	ev.time_ns = clock_rel_ns(&w->c, at->time_ns);
 	ev.count = (struct cxms_count){
 		.value = growth(count->value, last->value),
-		.enabled_ns = growth(at->read.enabled_ns, last->enabled_ns),
-		.running_ns = growth(at->read.running_ns, last->running_ns),
+		.enabled_ns = growth(read->enabled_ns, last->enabled_ns),
+		.running_ns = growth(read->running_ns, last->running_ns),
 		.counter = counter,
 	};
-	*last = (struct reading){count->value, at->read.enabled_ns, at->read.running_ns};
+	*last = (struct reading){count->value, read->enabled_ns, read->running_ns};
 	cxms_evq_push(&w->c.out, &ev);
 	return out_of_events(w, err);
 }
@@ -222,6 +195,9 @@ size_t cxms_imp_watch_unread(const struct cxms_imp_watch *w, const char **path)
 {
 	size_t n = 0;
 
+	/* Accesses have their address all the same. */
+	if (!w->c.samples)
+		return 0;
 	for (const struct cxms_module *m = w->c.analyzer.maps.modules; m; m = m->next) {
 		bool is_other = m->id.build_id_len && !m->fd_verified;
 

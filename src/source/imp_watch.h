@@ -33,7 +33,6 @@ struct cxms_imp_watch {
 	struct cxms_imp_watch_cfg cfg;
 	bool has_base;
 	uint64_t last_ns;	  /* latest record */
-	struct cxms_idmap sites;  /* ip of accesses -> struct cxms_site_ref, owned */
 	struct cxms_idmap counts; /* perf's id of a counter -> last reading, owned */
 };
 
@@ -49,15 +48,17 @@ int cxms_imp_watch_access(struct cxms_imp_watch *w, const struct cxms_imp_access
 void cxms_imp_watch_lost_accesses(struct cxms_imp_watch *w, uint64_t time_ns, uint32_t cpu,
 				  uint64_t count);
 /**
- * cxms_imp_watch_count() - one reading of a counter of a thread; what it grew by is told
+ * cxms_imp_watch_count() - one counter of what sample @at read of its thread; what it grew by is
+ * told
  * @counter: number of its CXMS_EV_COUNTER;  @id: perf's id of this instance of it
  */
-int cxms_imp_watch_count(struct cxms_imp_watch *w, const struct cxms_perf_fields *at,
-			 uint32_t counter, const struct cxms_perf_count *count,
-			 struct cxms_err *err);
+int cxms_imp_watch_count(struct cxms_imp_watch *w, const struct cxms_perf_sample *at,
+			 const struct cxms_perf_read *read, uint32_t counter,
+			 const struct cxms_perf_count *count, struct cxms_err *err);
 /** no record comes any more */
 void cxms_imp_watch_end(struct cxms_imp_watch *w);
-/** files whose code could not be read though samples lie in it; *path: one of them, borrowed */
+/** files whose code could not be read though clock samples lie in it; *path: one of them, borrowed
+ */
 size_t cxms_imp_watch_unread(const struct cxms_imp_watch *w, const char **path);
 void cxms_imp_watch_totals(const struct cxms_imp_watch *w, struct cxms_totals *out);
 

@@ -80,6 +80,7 @@ int cxms_maps_fork(struct cxms_maps *m, uint32_t parent, uint32_t child)
 	to = cxms_maps_space(m, child);
 	if (!to)
 		return -ENOMEM;
+	m->changes++;
 	drop_mappings(to);
 	if (from->n && reserve(to, from->n))
 		return -ENOMEM;
@@ -103,12 +104,14 @@ void cxms_maps_exec(struct cxms_maps *m, uint32_t pid)
 {
 	struct cxms_space *s = cxms_idmap_get(&m->spaces, pid);
 
+	m->changes++;
 	if (s)
 		drop_mappings(s);
 }
 
 void cxms_maps_exit(struct cxms_maps *m, uint32_t pid)
 {
+	m->changes++;
 	space_free(cxms_idmap_remove(&m->spaces, pid));
 }
 
@@ -227,6 +230,7 @@ int cxms_maps_add(struct cxms_maps *m, struct cxms_space *s, struct cxms_map *ma
 	if (!map->len || map->len > USER_END || map->addr > USER_END - map->len)
 		return cxms_fail(err, EINVAL, "a mapping lies outside user space");
 	add.end = map->addr + map->len;
+	m->changes++;
 	forget_own_code(s, add.start, add.end);
 	if (map->prot & PROT_EXEC) {
 		rc = module_for(m, s, map->path, id, &add.module, err);

@@ -30,6 +30,7 @@ struct cxms_maps {
 	 */
 	bool is_offline;
 	const char *symfs, *cache; /* borrowed */
+	uint64_t changes; /* grows with every change of a space: what was found may not hold */
 };
 
 void cxms_maps_fini(struct cxms_maps *m);

@@ -7,15 +7,17 @@
 
 struct cxms_err;
 
-struct cxms_order_item {
+struct cxms_order_block;
+
+/** struct cxms_order_rec - its bytes follow it */
+struct cxms_order_rec {
+	struct cxms_order_rec *prev, *next; /* in its stream */
+	struct cxms_order_block *block;	    /* that holds it */
 	uint64_t time_ns;
-	size_t at, len; /* of its bytes in the stream's store */
+	size_t len;
 };
 struct cxms_order_stream {
-	struct cxms_order_item *item;
-	size_t head, n, cap; /* [head, n) wait */
-	uint8_t *store;
-	size_t used, cap_store;
+	struct cxms_order_rec *first, *last; /* NULL = none waits */
 };
 /** struct cxms_order - a merge of streams; ties go to the lower stream, then to the earlier record
  */
@@ -24,9 +26,20 @@ struct cxms_order {
 	unsigned n_stream;
 	unsigned *heap; /* streams that hold something, earliest first */
 	unsigned n_heap;
+	struct cxms_order_block *all;  /* every block, owned */
+	struct cxms_order_block *free; /* of them those without records */
+	struct cxms_order_block *fill; /* where the next record goes; NULL = nowhere yet */
+	size_t bytes;		       /* that records which wait take up */
+	size_t room_bytes;	       /* of all blocks */
 };
 
-int cxms_order_init(struct cxms_order *o, unsigned n_stream, struct cxms_err *err);
+/**
+ * cxms_order_init() - @n_stream streams; records live in blocks that are used again and again
+ * @ready_bytes: room that is there before the first record, its pages touched
+ * Return: 0 or -ENOMEM
+ */
+int cxms_order_init(struct cxms_order *o, unsigned n_stream, size_t ready_bytes,
+		    struct cxms_err *err);
 void cxms_order_fini(struct cxms_order *o);
 /** copy a record in; a record a little older than the one before it in its stream is put in its
  * place */

@@ -55,6 +55,7 @@ void cxms_perf_attr_access(const struct cxms_pmu_code *code, uint64_t rate_hz, u
 	out->freq = 1;
 	out->sample_freq = rate_hz;
 	out->precise_ip = precise & 3;
+	out->pinned = 1;
 	out->sample_type |= PERF_SAMPLE_IP | PERF_SAMPLE_ADDR | PERF_SAMPLE_PERIOD |
 			    PERF_SAMPLE_WEIGHT_STRUCT | PERF_SAMPLE_DATA_SRC |
 			    PERF_SAMPLE_PHYS_ADDR;
@@ -68,6 +69,7 @@ void cxms_perf_attr_leader(const struct cxms_pmu_code *code, struct perf_event_a
 	set_code(out, code);
 	out->sample_type = 0;
 	out->watermark = 0;
+	out->pinned = 1;
 }
 
 void cxms_perf_attr(enum cxms_perf_event event, uint64_t period_ns, uint32_t wake_bytes,
@@ -114,6 +116,7 @@ void cxms_perf_attr_print(const struct perf_event_attr *a, struct cxms_buf *out)
 	cxms_buf_printf(out, "sample_type=0x%" PRIx64 "\n", (uint64_t)a->sample_type);
 	FIELD(disabled);
 	FIELD(inherit);
+	FIELD(pinned);
 	FIELD(exclude_kernel);
 	FIELD(exclude_hv);
 	FIELD(precise_ip);

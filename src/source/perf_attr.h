@@ -35,8 +35,9 @@ void cxms_perf_attr(enum cxms_perf_event event, uint64_t period_ns, uint32_t wak
  * @rate_hz:   samples a second of a thread: the kernel moves the period to hold it
  * @precise:   precise_ip, 0 to 3
  * @raw:       samples carry the PMU's own registers (ibs)
- * As the others, but time, task and CPU lie where they do in these, and what is asked of an access
- * is added: address, period, latency, data source, physical address.
+ * Pinned: it has its counter all the time, or none and is stopped (perf_event_open(2)): turns with
+ * others would hide accesses. As the others, but time, task and CPU lie where they do in these, and
+ * what is asked of an access is added: address, period, latency, data source, physical address.
  */
 void cxms_perf_attr_access(const struct cxms_pmu_code *code, uint64_t rate_hz, unsigned precise,
 			   bool raw, struct perf_event_attr *out);

@@ -1,4 +1,4 @@
-/* A perf sample of any sample_type: every field bounded by the record. */
+/* A perf sample of any sample_type, from a ring or a file: every field bounded by the record. */
 #ifndef CXMS_SOURCE_PERF_SAMPLE_H
 #define CXMS_SOURCE_PERF_SAMPLE_H
 
@@ -9,36 +9,35 @@
 
 struct cxms_mem;
 
-/** struct cxms_perf_format - how an event lays out its samples: from its attributes */
-struct cxms_perf_format {
-	uint64_t sample_type; /* PERF_SAMPLE_... */
-	uint64_t read_format; /* PERF_FORMAT_... */
-	uint64_t branch_type; /* branch_sample_type */
-	uint64_t regs_user, regs_intr;
+/** struct cxms_perf_regs - registers at a sample; values borrowed, of any alignment */
+struct cxms_perf_regs {
+	uint64_t abi;  /* enum perf_sample_regs_abi; 0 = none */
+	uint64_t mask; /* bit i = register i of linux/perf_regs.h is there */
+	const uint8_t *value;
 };
 
-/** struct cxms_perf_sample - what was asked for is set; pointers are borrowed from the record */
+/** struct cxms_perf_sample - what was not asked for is 0; pointers are borrowed from the record */
 struct cxms_perf_sample {
+	uint64_t has; /* enum perf_event_sample_format */
 	uint16_t misc;
+	uint32_t pid, tid, cpu;
 	uint64_t id, ip, time_ns, addr, stream_id, period, transaction, cgroup;
 	uint64_t data_src, phys, data_page_bytes, code_page_bytes;
-	uint32_t pid, tid, cpu;
-	uint64_t weight; /* PERF_SAMPLE_WEIGHT; of _STRUCT its first, var1_dw */
-	uint16_t weight2, weight3;
-	const uint64_t *callchain;
-	uint64_t n_callchain;
+	uint64_t weight;     /* of PERF_SAMPLE_WEIGHT_STRUCT the first, var1_dw */
+	const uint8_t *read; /* for cxms_perf_read_fields(); NULL = none */
+	size_t read_bytes;
 	const uint8_t *raw; /* of any alignment */
 	uint32_t raw_bytes;
-	uint64_t user_abi, intr_abi; /* enum perf_sample_regs_abi; 0 = no registers */
-	const uint64_t *user_regs, *intr_regs;
+	struct cxms_perf_regs user, intr;
 };
 
 /**
- * cxms_perf_sample_parse() - a PERF_RECORD_SAMPLE of @h->size bytes laid out by @f
- * Order and sizes of fields: linux/perf_event.h, enum perf_event_type.
- * Return: false when a field does not fit the record, or @f has a bit this parser does not know
+ * cxms_perf_sample_parse() - a PERF_RECORD_SAMPLE of @h->size bytes, laid out by @attr
+ * Order and sizes of fields: linux/perf_event.h, enum perf_event_type. What comes behind the last
+ * field named here (AUX data, and what newer kernels add) is left alone.
+ * Return: false when a field does not fit the record
  */
-bool cxms_perf_sample_parse(const struct cxms_perf_format *f, const struct perf_event_header *h,
+bool cxms_perf_sample_parse(const struct perf_event_attr *attr, const struct perf_event_header *h,
 			    struct cxms_perf_sample *out);
 /**
  * cxms_perf_data_source() - level and flags of @out from perf's data source word

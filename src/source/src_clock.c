@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/sys.h"
+#include "base/warn.h"
 #include "source/clock_priv.h"
 #include "source/perf_open.h"
 #include "source/sample_cost.h"
@@ -20,6 +21,14 @@
 #define WAIT_MS 90
 /* After the program's end, how long for the last records of children that end with it. */
 #define LINGER_NS 200000000ull
+/* Between two looks at the counters of sampled accesses: a few microseconds each. */
+#define CHECK_NS 500000000ull
+/* Rings are emptied between batches of events, so that a burst waits in our memory and is not lost;
+ * up to this much of it. */
+#define BACKLOG_BYTES (8u << 20)
+/* Code is decoded when an instruction is sampled first, which takes tens of microseconds: after
+ * that many the rings are looked at again. */
+#define NEW_SITES_PER_ROUND 16u
 
 int clock_probe(struct cxms_err *err)
 {
@@ -76,7 +85,7 @@ int clock_watch(struct cxms_source *s, uint32_t budget_ppm, struct cxms_err *err
 		rc = cxms_clock_rings_open(&c->rings, c->child.pid, c->period_ns, &c->hw,
 					   c->warnings, err);
 	if (!rc)
-		rc = cxms_order_init(&c->order, c->rings.n + 1, err);
+		rc = cxms_order_init(&c->order, c->rings.n + 1, c->hw.n ? BACKLOG_BYTES : 0, err);
 	return rc;
 }
 
@@ -115,6 +124,22 @@ static void area_found(void *arg, uint32_t pid, const struct cxms_area *area)
 	(void)cxms_order_push(&c->order, c->rings.n, now_ns, &ev, sizeof(ev), NULL);
 }
 
+/* Said once: it concerns all that comes. */
+static void check_counters(struct clock *c, uint64_t now_ns)
+{
+	const struct cxms_clock_ring *ring;
+
+	if (!c->hw.n || !c->warnings || now_ns < c->check_ns)
+		return;
+	c->check_ns = now_ns + CHECK_NS;
+	ring = cxms_clock_rings_stopped(&c->rings);
+	if (!ring)
+		return;
+	cxms_warn(c->warnings, CXMS_W_NO_COUNTER, "event '%s' found no free counter on CPU %u",
+		  ring->hw->name, ring->cpu);
+	c->check_ns = UINT64_MAX;
+}
+
 /* What the rings hold now; all of it that is older than the round's beginning is complete. */
 static int drain_round(struct clock *c, struct cxms_err *err)
 {
@@ -128,6 +153,7 @@ static int drain_round(struct clock *c, struct cxms_err *err)
 		return rc;
 	c->cut_ns = now_ns;
 	if (!ended) {
+		check_counters(c, now_ns);
 		cxms_areas_poll(&c->areas, now_ns, area_found, c);
 		return 0;
 	}
@@ -138,15 +164,22 @@ static int drain_round(struct clock *c, struct cxms_err *err)
 	return 0;
 }
 
+static bool may_drain(const struct clock *c)
+{
+	return c->order.bytes < BACKLOG_BYTES || cxms_order_first_ns(&c->order) >= c->cut_ns;
+}
+
 static int handle_ready(struct clock *c, size_t cap, struct cxms_err *err)
 {
 	uint64_t before = c->is_last_round ? UINT64_MAX : c->cut_ns, time_ns;
+	uint32_t first_site = c->analyzer.n_site;
 	const void *rec;
 	unsigned stream;
 	size_t len;
 	int rc = 0;
 
 	while (!rc && c->out.len - c->out.head < cap &&
+	       c->analyzer.n_site - first_site < NEW_SITES_PER_ROUND &&
 	       (rec = cxms_order_pop(&c->order, before, &stream, &time_ns, &len))) {
 		if (stream == c->rings.n)
 			cxms_evq_push(&c->out, rec);
@@ -181,7 +214,7 @@ int clock_read(struct cxms_source *s, struct cxms_event *buf, size_t cap, size_t
 	*n = 0;
 	*end = false;
 	cxms_evq_recycle(&c->out);
-	if (!c->is_done && !c->is_last_round)
+	if (!c->is_done && !c->is_last_round && may_drain(c))
 		rc = drain_round(c, err);
 	if (!rc && cxms_evq_is_empty(&c->out) && !c->is_last_round && !c->is_done &&
 	    cxms_order_first_ns(&c->order) >= c->cut_ns && (!c->seen_end_ns || c->tasks.n)) {

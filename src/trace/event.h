@@ -292,6 +292,12 @@ struct cxms_facts {
 	uint64_t core_hz; /* nominal clock of a core: what turns latency_cyc into time */
 };
 
+/** whence the latencies of the machine come: "given", "measured", or "assumed" */
+static inline const char *cxms_latency_origin(const struct cxms_facts *f)
+{
+	return f->latency_given ? "given" : f->source_caps & CXMS_SRC_LIVE ? "measured" : "assumed";
+}
+
 /** struct cxms_totals - what is known only at the end of a recording */
 struct cxms_totals {
 	uint64_t duration_ns; /* wall time of the root process */

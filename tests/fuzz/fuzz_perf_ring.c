@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "source/hw.h"
+#include "source/perf_fields.h"
 #include "source/perf_rec.h"
 #include "source/perf_ring.h"
 #include "trace/event.h"
@@ -29,26 +30,26 @@ static size_t use(const struct cxms_perf_rec *r)
 static size_t use_sample(const struct perf_event_header *h)
 {
 	static const struct cxms_hw_event ibs = {.is_ibs = true}, pebs = {.is_ibs = false};
-	struct cxms_perf_format f = {.regs_user = UINT64_MAX, .regs_intr = 7};
+	struct perf_event_attr attr = {.sample_regs_user = UINT64_MAX, .sample_regs_intr = 7};
 	struct cxms_perf_sample s;
+	struct cxms_perf_read read;
 	struct cxms_mem m;
+	uint64_t reg;
 	size_t sum = 0;
 
 	if (h->size >= sizeof(*h) + 8)
-		memcpy(&f.sample_type, h + 1, sizeof(f.sample_type));
-	f.read_format = f.branch_type = f.sample_type >> 32;
+		memcpy(&attr.sample_type, h + 1, sizeof(attr.sample_type));
+	attr.read_format = attr.branch_sample_type = attr.sample_type >> 32;
 	for (int i = 0; i < 2; i++) {
-		if (!cxms_perf_sample_parse(&f, h, &s))
+		if (!cxms_perf_sample_parse(&attr, h, &s))
 			continue;
-		if (s.n_callchain)
-			sum += s.callchain[s.n_callchain - 1];
-		if (s.user_regs)
-			sum += s.user_regs[63];
-		if (s.intr_regs)
-			sum += s.intr_regs[2];
+		if (s.read && cxms_perf_read_fields(attr.read_format, s.read, s.read_bytes, &read))
+			sum += read.n;
+		sum += cxms_perf_regs_get(&s.user, 63, &reg) ? reg : 0;
+		sum += cxms_perf_regs_get(&s.intr, 2, &reg) ? reg : 0;
 		sum += cxms_hw_access(&pebs, &s, &m) ? m.level : 0u;
 		sum += cxms_hw_access(&ibs, &s, &m) ? m.level : 0u;
-		f.sample_type = PERF_SAMPLE_IP | PERF_SAMPLE_TID | PERF_SAMPLE_RAW;
+		attr.sample_type = PERF_SAMPLE_IP | PERF_SAMPLE_TID | PERF_SAMPLE_RAW;
 	}
 	return sum;
 }

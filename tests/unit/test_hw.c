@@ -6,6 +6,7 @@
 
 #include "base/rng.h"
 #include "core/predict.h"
+#include "sim/basis.h"
 #include "sim/hw_events.h"
 #include "sim/recording.h"
 
@@ -543,6 +544,20 @@ static void test_wild_figures_give_a_finite_result(void **state)
 	cxms_topo_free(topo);
 }
 
+static void test_watching_costs_what_the_samples_of_both_kinds_do(void **state)
+{
+	struct cxms_rec_thread thread = {.run_ns = 1e9};
+	struct cxms_recording rec = {
+		.thread = &thread,
+		.n_thread = 1,
+		.totals = {.samples = 1000, .mem_samples = 3000, .sample_cost_ns = 5000}};
+	(void)state;
+	/* a power of ten over another: exact but for the last bit */
+	assert_true(fabs(cxms_overhead_ratio(&rec) - 0.02) < 1e-15);
+	rec.totals.tool_cpu_ns = 10000000;
+	assert_true(fabs(cxms_overhead_ratio(&rec) - 0.03) < 1e-15);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -557,6 +572,7 @@ int main(void)
 		cmocka_unit_test(test_counts_of_the_program_go_to_the_thread_that_misses),
 		cmocka_unit_test(test_clock_samples_beside_them_tell_the_kernels_time),
 		cmocka_unit_test(test_wild_figures_give_a_finite_result),
+		cmocka_unit_test(test_watching_costs_what_the_samples_of_both_kinds_do),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

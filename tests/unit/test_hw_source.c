@@ -178,6 +178,9 @@ static void test_loads_know_their_least_latency_and_leader(void **state)
 		assert_int_equal(plan.ev[0].has_leader, rows[i].has_leader);
 		/* the leader starts the group, nobody starts the group's member */
 		assert_int_equal(plan.ev[0].attr.enable_on_exec, !rows[i].has_leader);
+		/* only leaders can be pinned: perf_event_open(2) */
+		assert_int_equal(plan.ev[0].attr.pinned, !rows[i].has_leader);
+		assert_int_equal(plan.ev[0].leader.pinned, rows[i].has_leader);
 		for (unsigned k = 1; k < plan.n; k++)
 			assert_false(plan.ev[k].has_leader);
 	}
@@ -438,6 +441,58 @@ static void test_an_unprivileged_source_has_no_physical_addresses(void **state)
 	leave(&w);
 }
 
+static size_t quota, locked; /* bytes of all rings; 0 = no quota */
+
+int __real_cxms_perf_ring_open(struct cxms_perf_ring *r, int fd, size_t data_bytes,
+			       struct cxms_err *err);
+int __wrap_cxms_perf_ring_open(struct cxms_perf_ring *r, int fd, size_t data_bytes,
+			       struct cxms_err *err);
+
+int __wrap_cxms_perf_ring_open(struct cxms_perf_ring *r, int fd, size_t data_bytes,
+			       struct cxms_err *err)
+{
+	locked += data_bytes;
+	if (quota && locked > quota) {
+		locked = 0; /* those that are open will be closed */
+		return cxms_fail(err, EPERM, "over the quota");
+	}
+	return __real_cxms_perf_ring_open(r, fd, data_bytes, err);
+}
+
+/* All begin large; the first step back is that of accesses, which then are as large as notes. */
+static void test_rings_shrink_to_the_quota(void **state)
+{
+	static const struct {
+		size_t quota, samples, accesses; /* KiB; the quota for each CPU */
+		unsigned n_warning;
+	} rows[] = {
+		{0, 4096, 4096, 0}, {16384, 4096, 1024, 0}, {1024, 256, 64, 0},
+		{130, 32, 16, 1},   {100, 0, 0, 0}, /* below the least */
+	};
+	const size_t n_cpu = (size_t)sysconf(_SC_NPROCESSORS_CONF);
+	static struct cxms_hw_plan plan;
+
+	(void)state;
+	at_machine("spr");
+	assert_int_equal(cxms_hw_plan_pebs(&ask, &plan, NULL), 0);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct cxms_warnings warnings = {0};
+		struct cxms_clock_rings rings;
+
+		quota = n_cpu * rows[i].quota << 10;
+		locked = 0;
+		assert_int_equal(cxms_clock_rings_open(&rings, 0, 100000, &plan, &warnings, NULL),
+				 rows[i].samples ? 0 : -ENOMEM);
+		assert_int_equal(warnings.n, rows[i].n_warning);
+		if (rows[i].samples) {
+			assert_int_equal(rings.sample_bytes, rows[i].samples << 10);
+			assert_int_equal(rings.hw_bytes, rows[i].accesses << 10);
+		}
+		cxms_clock_rings_close(&rings);
+	}
+	quota = 0;
+}
+
 /* Losses, throttling, records of no known length or task: counted or passed over, nothing more. */
 static void test_losses_and_nonsense_in_a_hardware_ring(void **state)
 {
@@ -476,6 +531,37 @@ static void test_losses_and_nonsense_in_a_hardware_ring(void **state)
 	assert_int_equal(totals.lost_mem, 7);
 	assert_int_equal(totals.lost_samples, 0);
 	assert_int_equal(totals.throttled, 1);
+	leave(&w);
+}
+
+/* A pinned event whose counter another one took reads as at its end. */
+static void test_an_event_without_a_counter_is_told_once(void **state)
+{
+	struct cxms_warnings warnings = {0};
+	const struct cxms_clock_ring *ring;
+	struct cxms_event ev;
+	struct watched w;
+	const char *said;
+	bool end;
+	size_t n;
+
+	(void)state;
+	watch(&w, "spr", "pebs", (char[]){"60"});
+	w.c->warnings = &warnings;
+	assert_null(cxms_clock_rings_stopped(&w.c->rings));
+	ring = &w.c->rings.ring[w.ring];
+	assert_true(ring->leader_fd >= 0);
+	assert_true(lseek(ring->fd, 0, SEEK_END) > 0); /* a member has no state of its own */
+	assert_null(cxms_clock_rings_stopped(&w.c->rings));
+	assert_true(lseek(ring->leader_fd, 0, SEEK_END) > 0);
+	assert_ptr_equal(cxms_clock_rings_stopped(&w.c->rings), ring);
+	assert_int_equal(w.s->ops->read(w.s, &ev, 1, &n, &end, NULL), 0); /* it lives */
+	tell_exit(&w);
+	assert_false(next_event(&w, CXMS_EV_MEM, &ev));
+	assert_int_equal(warnings.n, 1);
+	said = warnings.list[0].message;
+	assert_non_null(strstr(said, "event 'mem-loads' found no free counter on CPU 0: "));
+	assert_non_null(strstr(said, "; end what else counts"));
 	leave(&w);
 }
 
@@ -544,7 +630,9 @@ int main(void)
 		cmocka_unit_test(test_ibs_registers),
 		cmocka_unit_test(test_a_sampled_access_becomes_an_event),
 		cmocka_unit_test(test_an_unprivileged_source_has_no_physical_addresses),
+		cmocka_unit_test(test_rings_shrink_to_the_quota),
 		cmocka_unit_test(test_losses_and_nonsense_in_a_hardware_ring),
+		cmocka_unit_test(test_an_event_without_a_counter_is_told_once),
 		cmocka_unit_test(test_a_full_speed_producer_is_read_whole),
 	};
 

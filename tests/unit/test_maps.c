@@ -14,8 +14,10 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "source/analyze.h"
 #include "source/area.h"
 #include "source/buildid.h"
+#include "source/evq.h"
 #include "source/maps.h"
 
 static const struct {
@@ -160,6 +162,45 @@ static void test_code_of_a_file_is_shared_and_own_code_is_not(void **state)
 	cxms_maps_exit(&m, 2);
 	assert_int_equal(cxms_maps_space(&m, 2)->n, 0);
 	cxms_maps_fini(&m);
+}
+
+static uint32_t site_at(struct cxms_analyzer *a, struct cxms_evq *q, uint32_t pid)
+{
+	const struct cxms_event at = {.pid = pid, .tid = pid};
+	uint32_t site = CXMS_NO_SITE;
+
+	assert_int_equal(cxms_analyze_site(a, &at, 0x400100, q, &site, NULL), 0);
+	return site;
+}
+
+/* A site is looked up once and then remembered: never past a change of what is mapped there. */
+static void test_a_site_is_of_the_code_that_is_mapped_now(void **state)
+{
+	const uint32_t rx = PROT_READ | PROT_EXEC;
+	struct cxms_analyzer a = {.maps = {.is_offline = true}};
+	struct cxms_evq q = {0};
+	uint32_t first, second, stray;
+
+	(void)state;
+	add(&a.maps, 1, 0x400000, 0x1000, 0, rx, "/no/such/program");
+	first = site_at(&a, &q, 1);
+	assert_int_equal(site_at(&a, &q, 1), first);
+	stray = site_at(&a, &q, 2); /* nothing is mapped in it */
+	assert_int_not_equal(stray, first);
+	assert_int_equal(cxms_maps_fork(&a.maps, 1, 2), 0);
+	assert_int_equal(site_at(&a, &q, 2), first);
+	add(&a.maps, 1, 0x400000, 0x1000, 0, rx, "/no/such/library");
+	second = site_at(&a, &q, 1);
+	assert_true(second != first && second != stray);
+	assert_int_equal(site_at(&a, &q, 2), first);
+	cxms_maps_exec(&a.maps, 1);
+	add(&a.maps, 1, 0x400000, 0x1000, 0, rx, "/no/such/program");
+	assert_int_equal(site_at(&a, &q, 1), first);
+	cxms_maps_exit(&a.maps, 1);
+	assert_int_not_equal(site_at(&a, &q, 1), first);
+	assert_int_equal(q.len, 4); /* each was told once: two files', two processes' own */
+	cxms_evq_fini(&q);
+	cxms_analyzer_fini(&a);
 }
 
 static const char fixed_image[] = "a file that is no ELF file";
@@ -343,6 +384,7 @@ int main(void)
 		cmocka_unit_test(test_a_new_mapping_takes_the_place_of_old_ones),
 		cmocka_unit_test(test_mappings_outside_user_space_are_refused),
 		cmocka_unit_test(test_code_of_a_file_is_shared_and_own_code_is_not),
+		cmocka_unit_test(test_a_site_is_of_the_code_that_is_mapped_now),
 		cmocka_unit_test(test_a_look_finds_what_is_not_known_and_that_only),
 		cmocka_unit_test(test_a_process_that_is_gone_is_told),
 		cmocka_unit_test(test_build_ids_are_read_and_other_files_have_none),

@@ -60,7 +60,7 @@ static void test_streams_merge_as_a_stable_sort_would(void **state)
 	(void)state;
 	assert_non_null(all);
 	cxms_rng_init(&rng, 1);
-	assert_int_equal(cxms_order_init(&o, STREAMS, NULL), 0);
+	assert_int_equal(cxms_order_init(&o, STREAMS, 0, NULL), 0);
 	for (unsigned i = 0; i < RECORDS; i++) {
 		struct rec *r = &all[i];
 
@@ -88,7 +88,7 @@ static void test_pushing_and_popping_in_turns_keeps_the_order(void **state)
 	(void)state;
 	assert_non_null(all);
 	cxms_rng_init(&rng, 2);
-	assert_int_equal(cxms_order_init(&o, STREAMS, NULL), 0);
+	assert_int_equal(cxms_order_init(&o, STREAMS, 0, NULL), 0);
 	for (unsigned i = 0; i < RECORDS; i++) {
 		struct rec *r = &all[i];
 
@@ -106,6 +106,37 @@ static void test_pushing_and_popping_in_turns_keeps_the_order(void **state)
 	free(all);
 }
 
+/* What waits at most decides the memory, not what has passed; largest records, some older. */
+static void test_memory_is_used_again(void **state)
+{
+	static const struct rec rec;
+	static uint8_t largest[65536];
+	struct cxms_order o;
+	size_t before, len;
+	unsigned stream;
+	uint64_t t;
+
+	(void)state;
+	assert_int_equal(cxms_order_init(&o, 3, 4 << 20, NULL), 0);
+	before = o.room_bytes;
+	assert_true(before >= 4 << 20);
+	for (unsigned i = 1; i <= 3000; i++) {
+		for (unsigned k = 0; k < 10; k++)
+			assert_int_equal(
+				cxms_order_push(&o, k % 3, 10 * i + k % 4, &rec, sizeof(rec), NULL),
+				0);
+		assert_int_equal(cxms_order_push(&o, 1, 10 * i, largest, sizeof(largest), NULL), 0);
+		while (cxms_order_pop(&o, 10 * (i > 20 ? i - 20 : 0), &stream, &t, &len))
+			assert_true(o.bytes > 0);
+	}
+	assert_true(o.bytes >= 20 * sizeof(largest));
+	while (cxms_order_pop(&o, UINT64_MAX, &stream, &t, &len))
+		;
+	assert_int_equal(o.bytes, 0);
+	assert_int_equal(o.room_bytes, before);
+	cxms_order_fini(&o);
+}
+
 static void test_the_cut_is_exclusive(void **state)
 {
 	struct cxms_order o;
@@ -114,7 +145,7 @@ static void test_the_cut_is_exclusive(void **state)
 	size_t len;
 
 	(void)state;
-	assert_int_equal(cxms_order_init(&o, 1, NULL), 0);
+	assert_int_equal(cxms_order_init(&o, 1, 1 << 20, NULL), 0);
 	assert_int_equal(cxms_order_push(&o, 0, 5, &t, sizeof(t), NULL), 0);
 	assert_null(cxms_order_pop(&o, 5, &stream, &t, &len));
 	assert_true(cxms_order_first_ns(&o) == 5);
@@ -200,6 +231,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_streams_merge_as_a_stable_sort_would),
 		cmocka_unit_test(test_pushing_and_popping_in_turns_keeps_the_order),
+		cmocka_unit_test(test_memory_is_used_again),
 		cmocka_unit_test(test_the_cut_is_exclusive),
 		cmocka_unit_test(test_a_late_record_does_not_turn_time_back),
 		cmocka_unit_test(test_strings_outlive_the_pop),

@@ -54,13 +54,14 @@ static void check_regs(uint64_t type, uint64_t bit, const struct cxms_perf_regs 
 static void check_sample(uint64_t type, uint64_t branch_type)
 {
 	struct pw w = {0};
-	struct cxms_perf_fields f;
+	struct cxms_perf_read read = {0};
+	struct cxms_perf_sample f;
 
 	pw_event(&w, PERF_TYPE_RAW, 0, type, 1, "");
 	w.attr[0].read_format = PERF_FORMAT_GROUP | PERF_FORMAT_ID;
 	w.attr[0].branch_sample_type = branch_type;
 	pw_sample(&w, &sample);
-	assert_true(cxms_perf_sample_fields(&w.attr[0], record(&w), &f));
+	assert_true(cxms_perf_sample_parse(&w.attr[0], record(&w), &f));
 	check_value(type, PERF_SAMPLE_IDENTIFIER | PERF_SAMPLE_ID, f.id, pw_id(0));
 	check_value(type, PERF_SAMPLE_IP, f.ip, sample.ip);
 	check_value(type, PERF_SAMPLE_TID, f.pid, 42);
@@ -69,19 +70,21 @@ static void check_sample(uint64_t type, uint64_t branch_type)
 	check_value(type, PERF_SAMPLE_ADDR, f.addr, sample.addr);
 	check_value(type, PERF_SAMPLE_CPU, f.cpu, 3);
 	check_value(type, PERF_SAMPLE_PERIOD, f.period, sample.period);
-	check_value(type, PERF_SAMPLE_READ, f.read.n, 2);
-	check_value(type, PERF_SAMPLE_READ, f.read.count[1].value, 200);
+	if (f.read)
+		cxms_perf_read_fields(w.attr[0].read_format, f.read, f.read_bytes, &read);
+	check_value(type, PERF_SAMPLE_READ, read.n, 2);
+	check_value(type, PERF_SAMPLE_READ, read.count[1].value, 200);
 	check_regs(type, PERF_SAMPLE_REGS_USER, &f.user);
 	check_value(type, PERF_SAMPLE_WEIGHT_TYPE, f.weight, sample.weight);
 	check_value(type, PERF_SAMPLE_DATA_SRC, f.data_src, sample.data_src);
 	check_regs(type, PERF_SAMPLE_REGS_INTR, &f.intr);
-	check_value(type, PERF_SAMPLE_PHYS_ADDR, f.phys_addr, sample.phys);
+	check_value(type, PERF_SAMPLE_PHYS_ADDR, f.phys, sample.phys);
 	check_value(type, PERF_SAMPLE_DATA_PAGE_SIZE, f.data_page_bytes, 4096);
 	check_value(type, PERF_SAMPLE_CODE_PAGE_SIZE, f.code_page_bytes, 4096);
 	/* Every field that is cut is missed. */
 	if (type & ~(uint64_t)PERF_SAMPLE_AUX) {
 		((struct perf_event_header *)(void *)w.data.data)->size -= 8;
-		assert_int_equal(cxms_perf_sample_fields(&w.attr[0], record(&w), &f),
+		assert_int_equal(cxms_perf_sample_parse(&w.attr[0], record(&w), &f),
 				 (type & PERF_SAMPLE_AUX) != 0);
 	}
 	cxms_buf_fini(&w.data);
@@ -119,7 +122,7 @@ static void test_fields_in_any_combination(void **state)
 static void test_trailer(void **state)
 {
 	const struct pw_fields at = {.time_ns = 99, .pid = 1, .tid = 2, .cpu = 3};
-	struct cxms_perf_fields f;
+	struct cxms_perf_sample f;
 	size_t body;
 
 	(void)state;

@@ -2,3 +2,12 @@
 $PERF_MAKE mem | cat >mem.data
 cxlmemsim import --mem-latency 100ns --walk-latency 20ns -o mem.cxlt mem.data
 cxlmemsim trace dump mem.cxlt | head -24
+# with the program's files, sites are those that a live recording would have; what the machine is like is
+# assumed where it is not told, and so the recording and the report say
+mkdir root
+{ head -c 64 /dev/zero; printf '\110\213\000\353\373'; } >root/code.bin
+cxlmemsim import --symfs root -o assumed.cxlt mem.data
+cxlmemsim trace dump assumed.cxlt | grep ' site id='
+cxlmemsim trace info assumed.cxlt | grep '^memory'
+cxlmemsim replay -q -t one.yaml -s 100 assumed.cxlt | grep 'memory latency\|IMPORT_ASSUMED'
+cxlmemsim replay -q -t one.yaml -s 100 -f json assumed.cxlt | grep -A3 'IMPORT_ASSUMED\|latency_given'

@@ -8,7 +8,7 @@ for m in skx icx spr gnr zen4; do
 			--counters $mode --mem-latency 100ns --walk-latency 20ns -- true 2>&1 |
 			grep -o '^cpu/[^:]*/: \|they share counter [0-9,]*' | sort | uniq -c
 		echo "$mode:"
-		cxlmemsim trace dump r.cxlt 2>/dev/null | sed -n "s/.* counter id=\([0-9]*\) .* unit=\([a-z]*\) name=/\1 \2 /p"
+		cxlmemsim trace dump r.cxlt 2>/dev/null | sed -n "s/.* counter id=\([0-9]*\) scope=thread unit=\([a-z]*\) name=/\1 \2 /p"
 		rm -f r.cxlt
 	done
 done
