@@ -266,9 +266,9 @@ static void end_task(struct clock *c, struct clock_task *t, uint64_t now_ns)
 	if (c->gap_ns && t->is_running && now_ns > t->sampled_ns + c->gap_ns)
 		slice_end(c, t, t->sampled_ns, CXMS_RUN_UNKNOWN);
 	slice_end(c, t, now_ns, CXMS_RUN_EXIT);
+	cxms_wp_thread_end(&c->wp, t->tid, now_ns);
 	ev.time_ns = clock_rel_ns(c, now_ns);
 	cxms_evq_push(&c->out, &ev);
-	cxms_wp_thread_end(&c->wp, t->tid, now_ns);
 	task_drop(c, t);
 }
 

@@ -486,9 +486,6 @@ static void test_known_programs(void **state)
 			struct verdict v = try(&p, 100 * i + seed);
 			truth += v.truth / SEEDS;
 			add_followed(&followed, &v);
-			print_message(
-				"   watched %.3f (%.3f..%.3f) judged (%.3f..%.3f) truth %.3f\n",
-				v.watched.mid, v.watched.lo, v.watched.hi, v.lo, v.hi, v.truth);
 			mid += v.mid / SEEDS;
 			held += v.truth >= v.lo - 1e-3 && v.truth <= v.hi + 1e-3;
 		}
