@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define WAIT_MS	      90
-#define WAIT_WATCH_MS 10 /* a word is watched soon after it was waited for */
+#define WAIT_WATCH_MS 20 /* a word is watched soon after it was waited for */
 /* After the program's end, how long for the last records of children that end with it. */
 #define LINGER_NS 200000000ull
 

@@ -167,6 +167,25 @@ static void test_each_wait_has_the_same_weight_in_phases(void **state)
 	bed_free(b);
 }
 
+static void test_late_waits_of_a_round_have_the_same_chance(void **state)
+{
+	struct bed *b = bed_new(each_ms);
+	unsigned late = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 2000; i++) {
+		for (uint64_t k = 0; k < 50; k++)
+			cxms_wp_sample(&b->set, PID, 9, HOT | k * 64, 0);
+		cxms_wp_round(&b->set);
+		wp_double_advance(&b->kernel, b->kernel.now_ns + ROUND);
+	}
+	for (size_t i = 0; i < b->out.len; i++)
+		late += (told(b, i)->watch.addr & 0xfff) / 64 >= 40;
+	/* a fifth of them; four standard deviations */
+	assert_true(fabs(late / (double)b->out.len - 0.2) < 4 * 0.4 / sqrt((double)b->out.len));
+	bed_free(b);
+}
+
 static void test_of_many_threads_none_has_more_than_four(void **state)
 {
 	struct bed *b = bed_new(each_ms);
@@ -266,6 +285,22 @@ static void test_a_new_image_drops_the_watches_of_its_process_only(void **state)
 	bed_free(b);
 }
 
+/* It is told when it is over, with the time it was set, which others have passed. */
+static void test_a_watch_keeps_its_time(void **state)
+{
+	struct bed *b = bed_new(each_ms);
+	const struct cxms_event later = {.kind = CXMS_EV_EXIT, .time_ns = 500 * MS};
+
+	(void)state;
+	round_of(b, 9, 0, 0);
+	round_of(b, 9, 1, 0);
+	cxms_evq_push(&b->out, &later);
+	round_of(b, 9, 0, 0);
+	assert_int_equal(b->out.len, 2);
+	assert_int_equal(told(b, 1)->time_ns, ROUND);
+	bed_free(b);
+}
+
 static void test_a_debugger_leaves_fewer(void **state)
 {
 	struct bed *b = bed_new(each_ms);
@@ -325,11 +360,13 @@ int main(void)
 		cmocka_unit_test(test_words_used_each_millisecond_say_so),
 		cmocka_unit_test(test_never_used_words_keep_their_share_although_they_block),
 		cmocka_unit_test(test_each_wait_has_the_same_weight_in_phases),
+		cmocka_unit_test(test_late_waits_of_a_round_have_the_same_chance),
 		cmocka_unit_test(test_of_many_threads_none_has_more_than_four),
 		cmocka_unit_test(test_a_word_used_all_the_time_tells_three_uses),
 		cmocka_unit_test(test_the_limit_begins_anew_at_each_use),
 		cmocka_unit_test(test_what_is_known_at_the_end_of_a_thread_is_told),
 		cmocka_unit_test(test_a_new_image_drops_the_watches_of_its_process_only),
+		cmocka_unit_test(test_a_watch_keeps_its_time),
 		cmocka_unit_test(test_a_debugger_leaves_fewer),
 		cmocka_unit_test(test_damaged_records_are_no_uses),
 		cmocka_unit_test(test_without_watchpoints_nothing_happens),
