@@ -193,7 +193,7 @@ static const struct program half_and_half = {.bytes = {PLAY_MIB, 1024 * PLAY_MIB
 
 static void test_it_is_right_on_average(void **state)
 {
-	enum { RUNS = 8 };
+	enum { RUNS = 6 };
 	struct program p = half_and_half;
 	double mean = 0, width = 0;
 	unsigned held = 0;
@@ -208,11 +208,11 @@ static void test_it_is_right_on_average(void **state)
 		assert_true(w.sampled_lo < w.share_hi && w.share_lo < w.sampled_hi);
 	}
 	/* about 150 words never used again, and as many others: sqrt(0.25/300) is 0.03, over the
-	 * square root of eight 0.01 */
-	assert_true(fabs(mean - 0.5) < 0.03);
+	 * square root of six 0.012 */
+	assert_true(fabs(mean - 0.5) < 0.04);
 	assert_true(width < 0.15);
-	/* nominal 90 %: 5 or fewer of 8 happen in 4 % of the cases */
-	assert_true(held >= 6);
+	/* nominal 90 %: 3 or fewer of 6 happen in 2 % of the cases */
+	assert_true(held >= 4);
 }
 
 static void test_half_in_the_cache_half_not(void **state)
