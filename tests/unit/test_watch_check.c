@@ -169,6 +169,7 @@ static void check_json(const struct cxms_result *r, const char *text)
 
 	assert_int_equal(cxms_report_json(r, &json, &err), 0);
 	assert_int_equal(cxms_cfg_load_yaml_mem("r", json.data, json.len, &cfg, &err), 0);
+	assert_true(!strstr(cxms_buf_text(&json), "\"watch\"") == !r->basis.watch.words);
 	basis = cxms_cfg_get(cxms_cfg_root(cfg), "basis");
 	assert_true(!cxms_cfg_get(basis, "watched") == !r->basis.watch.words);
 	assert_int_equal(cxms_report_from_json(cfg, true, &again, &err), 0);
