@@ -71,7 +71,11 @@
 	  "--symfs")                                                                               \
 	X(IMPORT_ASSUMED, "they scale the result; give --mem-latency, --walk-latency and "         \
 			  "--llc-size of the recording machine")                                   \
-	X(IMPORT_CUT, "what follows was not imported; record again")
+	X(IMPORT_CUT, "what follows was not imported; record again")                               \
+	X(WATCHPOINTS, "the check by watched words rests on fewer of them; end debuggers of the "  \
+		       "program, or raise the memlock limit (ulimit -l)")                          \
+	X(WATCHED, "slowdowns rest on the second and may be misjudged; record longer, or compare " \
+		   "with --source exact")
 
 enum cxms_warn_code {
 #define CXMS_WARN_ENUM(code, text) CXMS_W_##code,

@@ -55,7 +55,7 @@ struct cli_opts {
 	uint64_t llc_bytes;					       /* 0 = estimated */
 	uint64_t seed, jobs;
 	int quiet, verbose;
-	bool to_stdout, explain, no_argv, measure;
+	bool to_stdout, explain, no_argv, measure, watchpoints;
 	/* options that are known but cannot be served yet */
 	const char *pid, *inject, *repeat;
 	bool timeline;

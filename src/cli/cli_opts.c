@@ -111,6 +111,9 @@ static const char *const engine_words[] = {"auto", "epoch", "event", NULL};
 		"(default: auto, turns with a source that samples accesses)"}
 #define OPT_PCM {.name = "pcm", .type = CXMS_OPT_STR, .offset = AT(pcm), .arg = "FILE", \
 	.help = "a file or pipe that pcm-memory -csv (Intel PCM) writes meanwhile: memory traffic is kept"}
+#define OPT_WATCHPOINTS {.name = "watchpoints", .type = CXMS_OPT_FLAG, .offset = AT(watchpoints), \
+	.help = "source clock: check the memory share by hardware breakpoints on sampled lines, which " \
+		"tell when they are used again"}
 #define OPT_SEED {.name = "seed", .type = CXMS_OPT_QTY, .offset = AT(seed), \
 	.unit = CXMS_UNIT_COUNT, .max = INT64_MAX, .arg = "N", \
 	.help = "seed of everything drawn at random (default: 1)"}
@@ -128,12 +131,12 @@ const struct cxms_opt cli_opts_run[] = {
 	OPT_EVENT, OPT_BUDGET, OPT_ROI_BEGIN,
 	OPT_ROI_END, OPT_EXACT_WINDOW, OPT_EPOCH, OPT_BLOCKED, OPT_ENGINE, OPT_MEM_LATENCY, OPT_WALK_LATENCY, OPT_LLC_SIZE,
 	OPT_OUTPUT("the report goes here (default: standard error, text only)"), OPT_FORMAT,
-	OPT_STDOUT, OPT_EXPLAIN, OPT_SAVE, OPT_COUNTERS, OPT_PCM, OPT_NO_ARGV, OPT_SEED, OPT_JOBS, OPT_QUIET, OPT_VERBOSE,
+	OPT_STDOUT, OPT_EXPLAIN, OPT_SAVE, OPT_COUNTERS, OPT_PCM, OPT_WATCHPOINTS, OPT_NO_ARGV, OPT_SEED, OPT_JOBS, OPT_QUIET, OPT_VERBOSE,
 	OPT_END,
 };
 const struct cxms_opt cli_opts_record[] = {
 	OPT_OUTPUT("the recording (default: cxlmemsim.cxlt)"), OPT_SOURCE, OPT_PATTERN, OPT_PERIOD,
-	OPT_EVENT, OPT_BUDGET, OPT_RECORD_TOPOLOGY, OPT_ROI_BEGIN, OPT_ROI_END, OPT_EXACT_WINDOW, OPT_MEM_LATENCY, OPT_WALK_LATENCY, OPT_LLC_SIZE, OPT_COUNTERS, OPT_PCM, OPT_NO_ARGV, OPT_SEED, OPT_QUIET,
+	OPT_EVENT, OPT_BUDGET, OPT_RECORD_TOPOLOGY, OPT_ROI_BEGIN, OPT_ROI_END, OPT_EXACT_WINDOW, OPT_MEM_LATENCY, OPT_WALK_LATENCY, OPT_LLC_SIZE, OPT_COUNTERS, OPT_PCM, OPT_WATCHPOINTS, OPT_NO_ARGV, OPT_SEED, OPT_QUIET,
 	OPT_VERBOSE, OPT_END,
 };
 const struct cxms_opt cli_opts_replay[] = {

@@ -253,6 +253,7 @@ int cli_rec_run(struct cli *c, struct cli_rec *r, struct cxms_record_result *res
 		.period_ns = c->opt.period_ps / CXMS_PS_PER_NS,
 		.events = c->opt.event,
 		.budget_ppm = r->budget_ppm,
+		.watchpoints = c->opt.watchpoints,
 		.seed = c->opt.seed,
 		.exact = &r->exact,
 		.sim_packet = r->live ? on_packet : NULL,

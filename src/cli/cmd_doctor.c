@@ -13,6 +13,7 @@
 #include "source/machine.h"
 #include "source/machine_cache.h"
 #include "source/source.h"
+#include "source/watchpoint.h"
 
 #define FMT ((char[CXMS_FMT_MAX]){0})
 
@@ -53,6 +54,14 @@ static void put_counters(struct cxms_buf *out)
 	cxms_cnt_live_free(live);
 	cxms_cnt_set_fini(&set);
 	cxms_buf_printf(out, "  pcm      with --pcm: what pcm-memory -csv of Intel PCM writes\n");
+}
+
+static void put_watchpoints(struct cxms_buf *out)
+{
+	struct cxms_err why = {0};
+	bool works = cxms_watchpoint_probe(&why) == 0;
+	cxms_buf_printf(out, "watchpoints\n  words    %s%s\n",
+			works ? "work" : "do not work: ", works ? "" : why.msg);
 }
 
 static void put_readers(struct cxms_buf *out)
@@ -143,6 +152,7 @@ int cmd_doctor(struct cli *c)
 	put_readers(&out);
 	cxms_buf_printf(&out, "counters\n");
 	put_counters(&out);
+	put_watchpoints(&out);
 	put_machine(&facts, measured, &out);
 	int status = cli_out_done(c, &out);
 	cxms_buf_fini(&out);

@@ -22,6 +22,7 @@ static const char *const kind_names[CXMS_EV_KIND_END] = {
 	[CXMS_EV_SITE] = "instructions", [CXMS_EV_LOST] = "loss records",
 	[CXMS_EV_EXACT] = "packets",	 [CXMS_EV_MEM] = "accesses",
 	[CXMS_EV_COUNTER] = "counters",	 [CXMS_EV_COUNT] = "counts",
+	[CXMS_EV_WATCH] = "watches",
 };
 
 static void put_cache(const char *name, const struct cxms_exact_cache *c, struct cxms_buf *out)

@@ -8,6 +8,7 @@
 
 #include "base/units.h"
 #include "core/collide.h"
+#include "core/demand.h"
 #include "core/mixture.h"
 #include "core/reuse.h"
 #include "core/stair.h"
@@ -423,6 +424,11 @@ int cxms_judge(const struct cxms_judge *in)
 		for (size_t g = 0; g < in->n_group && !rc; g++)
 			if (w.group[g].stall_ns > 0)
 				judge_group(&w, g);
+		if (!rc && in->reuse) {
+			in->reuse[CXMS_SPAN_LO] = w.large;
+			in->reuse[CXMS_SPAN_MID] = w.whole;
+			in->reuse[CXMS_SPAN_HI] = w.small;
+		}
 	}
 	work_fini(&w);
 	return rc;

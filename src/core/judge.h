@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct cxms_reuse;
 struct cxms_stair;
 
 /** struct cxms_judge_sample - one wait, in order of time */
@@ -39,6 +40,9 @@ struct cxms_judge {
 	const double *touched_bytes; /* by area: upper bound of what its groups reach */
 	size_t n_area;
 	uint64_t window_ns; /* the shortest lag looked at; > 0 */
+	/* out: of the whole run, [3] as of enum cxms_span: least memory, middle, most; NULL = not
+	 * wanted */
+	struct cxms_reuse *reuse;
 };
 
 /**

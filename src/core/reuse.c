@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/units.h"
 #include "core/stair.h"
@@ -177,6 +178,19 @@ void cxms_reuse_solve(struct cxms_reuse *r)
 	set_range(r, uses);
 	fill_grid(r, uses);
 	tabulate(r);
+	memcpy(r->uses, uses, sizeof(uses));
+}
+
+double cxms_reuse_miss_after(const struct cxms_reuse *r, double ns, double overlap)
+{
+	double between = 0;
+	for (int b = 0; b < CXMS_REUSE_BINS; b++) {
+		if (r->lines[b] > 0)
+			between += r->lines[b] * -expm1(-r->uses[b] * overlap * ns);
+		if (r->known_lines[b] > 0)
+			between += fmin(r->known_lines[b], r->known[b] * ns);
+	}
+	return misses_at(r, between);
 }
 
 /*

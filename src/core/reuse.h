@@ -16,6 +16,7 @@ struct cxms_reuse {
 	double scale;			/* the cache is that much larger than the staircase says */
 	double lines[CXMS_REUSE_BINS], stall[CXMS_REUSE_BINS];	     /* of lines waited for */
 	double known_lines[CXMS_REUSE_BINS], known[CXMS_REUSE_BINS]; /* uses are known */
+	double uses[CXMS_REUSE_BINS];	      /* of a line per ns, of lines waited for */
 	double first_ns, step;		      /* grid of times: first, factor */
 	double distinct[CXMS_REUSE_GRID + 1]; /* lines used within such a time, at random */
 	double in_turn[CXMS_REUSE_GRID + 1];  /* the same when each returns after its mean time */
@@ -48,5 +49,13 @@ void cxms_reuse_solve(struct cxms_reuse *r);
  */
 double cxms_reuse_memory_share(const struct cxms_reuse *r, double stall_ns, double uses_per_ns,
 			       double random_ratio);
+
+/**
+ * cxms_reuse_miss_after() - chance that a use misses which comes @ns after the last one of its line
+ * @overlap: uses of a line per wait for it, >= 1: what was added as waiting counts uses by waits
+ *
+ * Formula: M(U(t)) as of cxms_reuse_solve(), f_i times @overlap for lines that were waited for
+ */
+double cxms_reuse_miss_after(const struct cxms_reuse *r, double ns, double overlap);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/warn.h"
 #include "record/counters.h"
 #include "source/calib_store.h"
+#include "source/watchpoint.h"
 #include "trace/trace.h"
 
 #define READ_EVENTS 1024u
@@ -43,7 +44,12 @@ static int check_source(const struct cxms_record_cfg *cfg, const struct cxms_sou
 		return cxms_fail(err, EINVAL,
 				 "source '%s' has no budget to keep; leave --budget out%s",
 				 ops->name, ops->default_period_ns ? ", or give --period" : "");
-	return 0;
+	if (cfg->watchpoints && !ops->takes_watchpoints)
+		return cxms_fail(err, EINVAL,
+				 "source '%s' sets no watchpoints; leave --watchpoints out, or use "
+				 "--source clock",
+				 ops->name);
+	return cfg->watchpoints ? cxms_watchpoint_probe(err) : 0;
 }
 
 static int choose_source(const struct cxms_record_cfg *cfg, const struct cxms_source_ops **ops,
@@ -232,6 +238,7 @@ static int run(struct recording *r, const struct cxms_source_ops *ops, struct cx
 		.events = r->cfg->events,
 		.budget_ppm = r->cfg->budget_ppm,
 		.pattern = r->cfg->pattern,
+		.watchpoints = r->cfg->watchpoints,
 		.seed = r->cfg->seed,
 		.exact = r->cfg->exact,
 		.sim_packet = r->cfg->sim_packet,

@@ -20,6 +20,7 @@ struct cxms_record_cfg {
 	uint64_t period_ns;  /* 0 = the source's default */
 	const char *events;  /* as in struct cxms_source_cfg */
 	uint32_t budget_ppm; /* the same */
+	bool watchpoints;    /* the same */
 	uint64_t seed;
 	const struct cxms_exact_cfg *exact; /* source exact: what it simulates; else not used */
 	/** source exact: as in struct cxms_source_cfg; NULL = no time is simulated meanwhile */

@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/buf.h"
 #include "report/rpt_priv.h"
@@ -148,6 +149,25 @@ static void put_traffic(const struct cxms_basis *b, struct cxms_buf *out)
 	}
 }
 
+/* How watched words tell, and of which instruction. */
+static void put_watched(const struct cxms_basis *b, struct cxms_buf *out)
+{
+	if (!b->watch.words)
+		return;
+	cxms_buf_printf(out, "\n  watched words\n");
+	rpt_para(out, "",
+		 "after a wait a breakpoint is set on its word; the time between two uses gives "
+		 "the lines used in between, these a miss ratio m by the staircase, and a use "
+		 "waits m L_mem + (1 - m) L_llc; a word is an eighth of a line and seen by one "
+		 "thread, so its line may come back sooner: the low end allows for that; none of "
+		 "it enters the prediction");
+	for (size_t i = 0; i < b->n_site; i++) {
+		char who[24];
+		snprintf(who, sizeof(who), "0x%" PRIx64 ": ", b->site[i].ip);
+		rpt_watched(&b->site[i].watch, "", who, out);
+	}
+}
+
 void rpt_explain(const struct cxms_result *r, struct cxms_buf *out)
 {
 	cxms_buf_printf(out, "\nhow these numbers come about\n");
@@ -159,6 +179,7 @@ void rpt_explain(const struct cxms_result *r, struct cxms_buf *out)
 	put_added(r, out);
 	rpt_intervals(r, out);
 	put_sites(&r->basis, out);
+	put_watched(&r->basis, out);
 	size_t start = out->len;
 	put_traffic(&r->basis, out);
 	rpt_scrub(out, start);

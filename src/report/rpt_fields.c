@@ -72,6 +72,18 @@ const struct rpt_field rpt_exact_prefetch_fields[] = {
 	{NULL, RPT_F64, 0},
 };
 
+const struct rpt_field rpt_watch_fields[] = {
+	FIELD(struct cxms_watch_result, "dram_share", RPT_F64, share),
+	FIELD(struct cxms_watch_result, "dram_share_hi", RPT_F64, share_hi),
+	FIELD(struct cxms_watch_result, "dram_share_lo", RPT_F64, share_lo),
+	FIELD(struct cxms_watch_result, "judged_words", RPT_U64, judged),
+	FIELD(struct cxms_watch_result, "sampled_share", RPT_F64, sampled),
+	FIELD(struct cxms_watch_result, "sampled_share_hi", RPT_F64, sampled_hi),
+	FIELD(struct cxms_watch_result, "sampled_share_lo", RPT_F64, sampled_lo),
+	FIELD(struct cxms_watch_result, "words", RPT_U64, words),
+	{NULL, RPT_F64, 0},
+};
+
 const struct rpt_field rpt_site_fields[] = {
 	FIELD(struct cxms_site_result, "bytes_per_s", RPT_F64, bytes_per_s),
 	FIELD(struct cxms_site_result, "dram_share", RPT_F64, dram_share),

@@ -226,9 +226,13 @@ static struct cxms_json *basis(const struct cxms_result *r)
 		set_str(site, "operand", s->operand);
 		set_str(site, "counter", s->counter[0] ? s->counter : NULL);
 		set_str(site, "traffic", cxms_traffic_name((enum cxms_traffic_how)s->how));
+		if (s->watch.words)
+			cxms_json_set(site, "watched", object_of(&s->watch, rpt_watch_fields));
 		cxms_json_push(sites, site);
 	}
 	cxms_json_set(o, "sites", sites);
+	if (r->basis.watch.words)
+		cxms_json_set(o, "watched", object_of(&r->basis.watch, rpt_watch_fields));
 	return o;
 }
 

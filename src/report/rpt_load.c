@@ -272,16 +272,26 @@ static void load_traffic(struct load *ld, const struct cxms_cfg_node *n, struct 
 			s->how = k;
 }
 
+static void load_watched(struct load *ld, const struct cxms_cfg_node *of,
+			 struct cxms_watch_result *w)
+{
+	const struct cxms_cfg_node *n = cxms_cfg_get(of, "watched");
+	if (n)
+		load_fields(ld, n, rpt_watch_fields, w);
+}
+
 static void load_basis(struct load *ld, const struct cxms_cfg_node *root)
 {
 	struct cxms_basis *b = &ld->l->r.basis;
 	const struct cxms_cfg_node *n = cxms_cfg_get(root, "basis");
 	const struct cxms_cfg_node *sites = cxms_cfg_get(n, "sites");
 	load_fields(ld, n, rpt_basis_fields, b);
+	load_watched(ld, n, &b->watch);
 	for (size_t i = 0; sites && i < sites->n_child && b->n_site < CXMS_TOP_SITES; i++) {
 		struct cxms_site_result *s = &b->site[b->n_site++];
 		const char *kind = load_str(ld, sites->child[i], "kind");
 		load_fields(ld, sites->child[i], rpt_site_fields, s);
+		load_watched(ld, sites->child[i], &s->watch);
 		s->ip = strtoull(load_str(ld, sites->child[i], "ip"), NULL, 16);
 		for (uint8_t k = CXMS_SITE_NONE; k <= CXMS_SITE_UNDECODED; k++)
 			if (strcmp(kind, rpt_site_kind_name(k)) == 0)

@@ -71,9 +71,9 @@ int rpt_exit_status(const struct cxms_totals *t)
 const char *rpt_cap_name(unsigned bit)
 {
 	/* order of enum cxms_source_cap */
-	static const char *const names[] = {"live",   "latency",  "stores",
-					    "phys",   "counters", "exact",
-					    "faults", "kernel",	  [9] = "switches"};
+	static const char *const names[] = {"live",	"latency",  "stores", "phys",
+					    "counters", "exact",    "faults", "kernel",
+					    "mem",	"switches", "watch"};
 	return bit < sizeof(names) / sizeof(names[0]) ? names[bit] : NULL;
 }
 

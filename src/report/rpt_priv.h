@@ -59,6 +59,9 @@ void rpt_scrub(struct cxms_buf *out, size_t start);
 void rpt_text(const struct cxms_result *r, const struct rpt_notes *notes, bool explain,
 	      struct cxms_buf *out);
 void rpt_explain(const struct cxms_result *r, struct cxms_buf *out);
+/** what watched words say of the share of memory; nothing where there were none */
+void rpt_watched(const struct cxms_watch_result *w, const char *label, const char *who,
+		 struct cxms_buf *out);
 void rpt_intervals(const struct cxms_result *r, struct cxms_buf *out);
 
 /* rpt_exact.c: what differs when every access was seen */
@@ -77,10 +80,10 @@ struct rpt_field {
 	size_t offset;
 };
 /* One table each for writing and for reading: nothing is written that cannot be read back. */
-extern const struct rpt_field rpt_basis_fields[], rpt_site_fields[], rpt_split_fields[],
-	rpt_thread_fields[], rpt_target_fields[], rpt_request_fields[], rpt_tenant_fields[],
-	rpt_server_fields[], rpt_migration_fields[], rpt_exact_fields[], rpt_exact_host_fields[],
-	rpt_exact_cache_fields[], rpt_exact_prefetch_fields[];
+extern const struct rpt_field rpt_basis_fields[], rpt_site_fields[], rpt_watch_fields[],
+	rpt_split_fields[], rpt_thread_fields[], rpt_target_fields[], rpt_request_fields[],
+	rpt_tenant_fields[], rpt_server_fields[], rpt_migration_fields[], rpt_exact_fields[],
+	rpt_exact_host_fields[], rpt_exact_cache_fields[], rpt_exact_prefetch_fields[];
 
 /** struct rpt_loaded - a result read back; topologies hold only file, name and sha256 */
 struct rpt_loaded {

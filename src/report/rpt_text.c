@@ -128,6 +128,36 @@ static void put_header(const struct cxms_result *r, struct cxms_buf *out)
 		 r->facts.source_reason, r->facts.source_reason[0] ? ")" : "");
 }
 
+/* "41..63 %" */
+static const char *span_pct(char buf[CXMS_FMT_MAX], double lo, double hi)
+{
+	char a[CXMS_FMT_MAX], b[CXMS_FMT_MAX];
+	snprintf(buf, CXMS_FMT_MAX, "%.12s..%.12s %%", rpt_pct(a, lo, 0), rpt_pct(b, hi, 0));
+	return buf;
+}
+
+void rpt_watched(const struct cxms_watch_result *w, const char *label, const char *who,
+		 struct cxms_buf *out)
+{
+	if (!w->words)
+		return;
+	if (!(w->share >= 0)) {
+		rpt_para(out, label,
+			 "%s%" PRIu64 " words, %" PRIu64
+			 " of them 0.75 s or more before the end of their thread: too few to tell",
+			 who, w->words, w->judged);
+		return;
+	}
+	bool agree = w->share_lo <= w->sampled_hi && w->sampled_lo <= w->share_hi;
+	rpt_para(out, label,
+		 "%s%" PRIu64
+		 " words say that %s %% (%s) of their waits are memory; repeated lines "
+		 "say %s %% (%s), which is used: they %s",
+		 who, w->judged, rpt_pct(RPT_FMT, w->share, 0),
+		 span_pct(RPT_FMT, w->share_lo, w->share_hi), rpt_pct(RPT_FMT, w->sampled, 0),
+		 span_pct(RPT_FMT, w->sampled_lo, w->sampled_hi), agree ? "agree" : "CONTRADICT");
+}
+
 static void put_trust(const struct cxms_result *r, struct cxms_buf *out)
 {
 	static const char *const state[] = {
@@ -412,6 +442,7 @@ void rpt_text(const struct cxms_result *r, const struct rpt_notes *notes, bool e
 	size_t start = out->len;
 	put_header(r, out);
 	put_hosts(r, out);
+	rpt_watched(&r->basis.watch, "watched", "", out);
 	put_trust(r, out);
 	put_groups(r, out);
 	if (explain)

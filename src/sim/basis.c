@@ -12,6 +12,7 @@
 #include "sim/evidence.h"
 #include "sim/recording.h"
 #include "sim/top_sites.h"
+#include "sim/watch_check.h"
 #include "sim/world.h"
 
 #define LOST_RATIO     0.005 /* lost share of the samples from which a warning is due */
@@ -21,13 +22,17 @@
 #define FEW_SAMPLES    400u /* one epoch's worth (MODELS: notation) */
 #define SHORT_RUN_NS   200000000u
 #define BLOCKED_RATIO  0.2
+/* Interruptions of the program by setting a watchpoint and taking it back, each as long as a
+ * sample, as each use of the word is. */
+#define CXMS_ASSUMED_WATCH_STOPS 2.0
 
 double cxms_overhead_ratio(const struct cxms_recording *rec)
 {
 	const struct cxms_totals *t = &rec->totals;
-	double samples = (double)t->samples + (double)t->mem_samples;
-	double cost = (double)t->tool_cpu_ns + samples * (double)t->sample_cost_ns;
-	double run = 0;
+	double stops = (double)t->samples + (double)t->mem_samples, run = 0;
+	for (size_t i = 0; i < rec->n_watch; i++)
+		stops += CXMS_ASSUMED_WATCH_STOPS + rec->watch[i].uses;
+	double cost = (double)t->tool_cpu_ns + stops * (double)t->sample_cost_ns;
 	for (size_t i = 0; i < rec->n_thread; i++)
 		run += (double)rec->thread[i].run_ns;
 	return run > 0 ? cost / run : 0;
@@ -83,7 +88,7 @@ int cxms_basis_fill(const struct cxms_recording *rec, const struct cxms_cells *c
 	double per_wait = base->free_waits > 0 ? base->free_lines / base->free_waits : 1;
 	if (cxms_top_sites(rec, ev, per_wait, out))
 		return cxms_fail(err, ENOMEM, "out of memory");
-	return 0;
+	return cxms_watch_check(rec, ev, out, err);
 }
 
 static void judge_loss(const struct cxms_recording *rec, struct cxms_warnings *out)
@@ -135,6 +140,14 @@ void cxms_basis_judge(const struct cxms_recording *rec, const struct cxms_basis 
 	if (basis->kernel_ns > CXMS_KERNEL_RATIO * basis->cpu_ns)
 		cxms_warn(out, CXMS_W_KERNEL_TIME, "%.0f %% of the CPU time is in the kernel",
 			  100 * basis->kernel_ns / basis->cpu_ns);
+	const struct cxms_watch_result *w = &basis->watch;
+	if (w->words && (w->share_lo > w->sampled_hi || w->share_hi < w->sampled_lo))
+		cxms_warn(
+			out, CXMS_W_WATCHED,
+			"watched words say that %.0f to %.0f %% of the waits are memory, repeated "
+			"lines that %.0f to %.0f %% are",
+			100 * w->share_lo, 100 * w->share_hi, 100 * w->sampled_lo,
+			100 * w->sampled_hi);
 	if (overhead_ratio > OVERHEAD_RATIO)
 		cxms_warn(out, CXMS_W_OVERHEAD, "watching cost %.1f %% of the run",
 			  100 * overhead_ratio);

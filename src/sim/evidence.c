@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/units.h"
+#include "core/reuse.h"
 #include "place/pagemap.h"
 #include "sim/cells.h"
 #include "sim/hw_cells.h"
@@ -111,6 +112,10 @@ static int judge_groups(const struct cxms_recording *rec, const struct cxms_cell
 	struct cxms_judge_group *group = calloc(e->n_group + 1, sizeof(*group));
 	double *touched = calloc(n_area + 1, sizeof(*touched));
 	int rc = sample && group && touched ? 0 : -ENOMEM;
+	if (!rc && rec->n_watch) {
+		e->reuse = calloc(CXMS_SPAN_COUNT, sizeof(*e->reuse));
+		rc = e->reuse ? 0 : -ENOMEM;
+	}
 	if (!rc) {
 		for (size_t a = 0; a < n_area; a++)
 			touched[a] = (double)cxms_pages_area_bytes(rec->pages, (uint32_t)a);
@@ -126,7 +131,8 @@ static int judge_groups(const struct cxms_recording *rec, const struct cxms_cell
 						     .n_group = e->n_group,
 						     .touched_bytes = touched,
 						     .n_area = n_area,
-						     .window_ns = cells->epoch_ns});
+						     .window_ns = cells->epoch_ns,
+						     .reuse = e->reuse});
 	}
 	for (size_t g = 0; g < e->n_group && !rc; g++)
 		e->group[g].share = group[g].share;
@@ -293,5 +299,6 @@ void cxms_evidence_fini(struct cxms_evidence *e)
 	free(e->between);
 	free(e->block_of_site);
 	free(e->active_ns);
+	free(e->reuse);
 	*e = (struct cxms_evidence){0};
 }

@@ -15,6 +15,7 @@
 struct cxms_cells;
 struct cxms_err;
 struct cxms_recording;
+struct cxms_reuse;
 
 #define CXMS_NO_GRAIN UINT32_MAX
 
@@ -65,6 +66,7 @@ struct cxms_evidence {
 	double floating_share[CXMS_SPAN_COUNT]; /* memory share of waits without address: the mean
 						   of the others */
 	double wait_ns, known_ns;		/* all memory waits; those with an address */
+	struct cxms_reuse *reuse; /* [CXMS_SPAN_COUNT] of the judgement; NULL = no words watched */
 };
 
 /** cxms_grain_of() - a wait of which @share (by span end) is memory */

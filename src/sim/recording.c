@@ -155,21 +155,46 @@ static int on_site(struct loader *l, const struct cxms_event *ev)
 	return 0;
 }
 
-/* Its address is looked up as that of a sample is. */
-static int on_mem(struct loader *l, const struct cxms_event *ev, uint32_t thread)
+/* An address of an event that is no sample, looked up as that of one. */
+static int page_of(struct loader *l, const struct cxms_event *ev, uint64_t addr, uint32_t *page)
 {
 	struct cxms_event at = {.kind = CXMS_EV_SAMPLE,
 				.pid = ev->pid,
 				.tid = ev->tid,
 				.time_ns = ev->time_ns,
-				.sample = {.addr = ev->mem.addr, .flags = CXMS_SAMPLE_ADDR}};
+				.sample = {.addr = addr, .flags = CXMS_SAMPLE_ADDR}};
+	int rc = cxms_pages_event(l->rec->pages, &at, NULL);
+	*page = rc ? CXMS_NO_PAGE : cxms_pages_last(l->rec->pages);
+	return rc;
+}
+
+static int on_mem(struct loader *l, const struct cxms_event *ev, uint32_t thread)
+{
 	uint32_t page = CXMS_NO_PAGE;
-	if (ev->mem.flags & CXMS_MEM_ADDR) {
-		if (cxms_pages_event(l->rec->pages, &at, NULL))
-			return -ENOMEM;
-		page = cxms_pages_last(l->rec->pages);
-	}
+	if (ev->mem.flags & CXMS_MEM_ADDR && page_of(l, ev, ev->mem.addr, &page))
+		return -ENOMEM;
 	return cxms_hw_add_mem(&l->rec->hw, ev, thread, page);
+}
+
+static int on_watch(struct loader *l, const struct cxms_event *ev, uint32_t thread)
+{
+	struct cxms_recording *rec = l->rec;
+	uint32_t page;
+	if (page_of(l, ev, ev->watch.addr, &page) ||
+	    cxms_array_grow((void **)&rec->watch, &rec->cap_watch, rec->n_watch + 1,
+			    sizeof(*rec->watch)))
+		return -ENOMEM;
+	rec->watch[rec->n_watch++] = (struct cxms_rec_watch){.addr = ev->watch.addr,
+							     .set_ns = ev->time_ns,
+							     .first_ns = ev->watch.first_ns,
+							     .reuse_ns = ev->watch.reuse_ns,
+							     .again_ns = ev->watch.again_ns,
+							     .thread = thread,
+							     .site = ev->watch.site,
+							     .page = page,
+							     .stands = ev->watch.stands,
+							     .uses = ev->watch.uses};
+	return 0;
 }
 
 /* Counts of no thread, and of no single one, are the program's. */
@@ -212,6 +237,8 @@ static int on_thread_event(struct loader *l, const struct cxms_event *ev)
 		return on_sample(l, ev, thread);
 	if (ev->kind == CXMS_EV_MEM)
 		return on_mem(l, ev, thread);
+	if (ev->kind == CXMS_EV_WATCH)
+		return on_watch(l, ev, thread);
 	if (ev->kind == CXMS_EV_RUN)
 		return on_run(l, ev, thread);
 	if (ev->kind == CXMS_EV_EXIT) {
@@ -245,6 +272,7 @@ static int load_event(struct loader *l, const struct cxms_event *ev, struct cxms
 	case CXMS_EV_EXIT:
 	case CXMS_EV_FORK:
 	case CXMS_EV_MEM:
+	case CXMS_EV_WATCH:
 		rc = on_thread_event(l, ev);
 		break;
 	case CXMS_EV_COUNTER:
@@ -329,6 +357,9 @@ static int settle_pages(struct cxms_recording *rec, struct cxms_err *err)
 	for (size_t i = 0; i < rec->hw.n_mem; i++)
 		if (rec->hw.mem[i].page < n)
 			rec->hw.mem[i].page = remap[rec->hw.mem[i].page];
+	for (size_t i = 0; i < rec->n_watch; i++)
+		if (rec->watch[i].page < n)
+			rec->watch[i].page = remap[rec->watch[i].page];
 	for (size_t i = 0; i < rec->n_fault; i++)
 		rec->fault[i].page = remap[rec->fault[i].page];
 	return 0;
@@ -388,6 +419,7 @@ void cxms_recording_fini(struct cxms_recording *rec)
 	free(rec->run);
 	free(rec->sample);
 	free(rec->fault);
+	free(rec->watch);
 	free(rec->site);
 	cxms_pages_free(rec->pages);
 	cxms_hw_fini(&rec->hw);

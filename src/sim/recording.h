@@ -44,6 +44,12 @@ struct cxms_rec_sample {
 	double weight_ns;
 	uint64_t count; /* of the site's counting register, with CXMS_SAMPLE_COUNT */
 };
+/** struct cxms_rec_watch - as struct cxms_watch, set at set_ns */
+struct cxms_rec_watch {
+	uint64_t addr, set_ns, first_ns, reuse_ns, again_ns;
+	uint32_t thread, site, page, stands;
+	uint8_t uses;
+};
 struct cxms_rec_site {
 	uint64_t ip, loop_ip;
 	uint32_t pid;
@@ -67,6 +73,8 @@ struct cxms_recording {
 	size_t n_sample, cap_sample;
 	struct cxms_rec_fault *fault;
 	size_t n_fault, cap_fault;
+	struct cxms_rec_watch *watch;
+	size_t n_watch, cap_watch;
 	struct cxms_rec_site *site;
 	size_t n_site, cap_site;
 	uint64_t lost_samples, lost_faults;

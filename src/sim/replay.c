@@ -333,6 +333,18 @@ static void assume_moves(struct cxms_result *out)
 		}
 }
 
+/* So is that of a watchpoint: listed where words were watched. */
+static void assume_watches(struct cxms_result *out)
+{
+	static const struct cxms_assumed stops = {
+		"model.watch_stops", "2",
+		"interruptions of the program by a watchpoint beside the uses of its word, each as "
+		"long as a sample",
+		false};
+	if (out->basis.watch.words && out->n_assumed < CXMS_MODEL_ASSUMED)
+		out->assumed[out->n_assumed++] = stops;
+}
+
 static int replay_sampled(const struct cxms_host_trace *host, size_t n,
 			  const struct cxms_replay_cfg *cfg, struct cxms_result **out,
 			  struct cxms_err *err)
@@ -357,6 +369,7 @@ static int replay_sampled(const struct cxms_host_trace *host, size_t n,
 	}
 	if (!rc) {
 		r.result->basis = r.subject[0].basis;
+		assume_watches(r.result);
 		for (size_t k = 0; k < n; k++) {
 			cxms_basis_judge(&r.subject[k].rec, &r.subject[k].basis,
 					 cxms_overhead_ratio(&r.subject[k].rec),

@@ -98,6 +98,15 @@ enum cxms_traffic_how {
 	CXMS_TRAFFIC_COUNTED, /* turns of its loop are counted */
 };
 
+/** struct cxms_watch_result - share of memory by words watched after a wait for them */
+struct cxms_watch_result {
+	uint64_t words;			  /* watched; 0 = none */
+	uint64_t judged;		  /* of these long enough before the end of their thread */
+	double share, share_lo, share_hi; /* of their waits memory; NAN = too few words */
+	/* of the same waits by how often sampled lines repeat */
+	double sampled, sampled_lo, sampled_hi;
+};
+
 /** struct cxms_site_result - an instruction by stall, for --explain */
 struct cxms_site_result {
 	uint64_t ip;
@@ -116,6 +125,7 @@ struct cxms_site_result {
 	char counter[32];   /* "%rax+8", what counts the turns of its loop; "" = none */
 	double turns_per_s; /* while the loop runs, of one thread; 0 = not known */
 	double turn_pairs;  /* neighbouring samples that agree on it */
+	struct cxms_watch_result watch;
 };
 
 #define CXMS_TOP_SITES	   5
@@ -133,6 +143,7 @@ struct cxms_basis {
 	uint64_t epoch_ns;
 	size_t n_epoch, n_thread, n_process, n_page;
 	uint64_t footprint_bytes;
+	struct cxms_watch_result watch;
 	size_t n_site;
 	struct cxms_site_result site[CXMS_TOP_SITES];
 };

@@ -171,11 +171,25 @@ void clock_look_at_sleepers(struct clock *c)
 	}
 }
 
+/* The word that the sample just told of, if it was one of a wait with an address. */
+static int follow_word(struct clock *c, const struct clock_task *t, struct cxms_err *err)
+{
+	const struct cxms_event *ev = c->out.len > c->out.head ? &c->out.ev[c->out.len - 1] : NULL;
+
+	if (!ev || ev->kind != CXMS_EV_SAMPLE || !(ev->sample.flags & CXMS_SAMPLE_ADDR) ||
+	    ev->sample.flags & CXMS_SAMPLE_AFTER_FAULT)
+		return 0;
+	if (cxms_wp_sample(&c->wp, t->proc->pid, t->tid, ev->sample.addr, ev->sample.site))
+		return cxms_fail(err, ENOMEM, "out of memory for watchpoints");
+	return 0;
+}
+
 static int on_sample(struct clock *c, struct clock_task *t, const struct cxms_perf_rec *r,
 		     struct cxms_err *err)
 {
 	struct cxms_look look = {.pid = r->pid, .tid = r->tid, .tls = &t->tls};
 	uint64_t period_ns = r->sample.period_ns ? r->sample.period_ns : c->period_ns;
+	int rc;
 
 	c->samples++;
 	if (c->gap_ns)
@@ -195,7 +209,8 @@ static int on_sample(struct clock *c, struct clock_task *t, const struct cxms_pe
 		memcpy(look.regs.gpr, r->sample.gpr, sizeof(look.regs.gpr));
 	if (t->fault_ip && r->time_ns - t->fault_ns <= c->period_ns)
 		look.fault_ip = t->fault_ip;
-	return cxms_analyze(&c->analyzer, &look, &c->out, err);
+	rc = cxms_analyze(&c->analyzer, &look, &c->out, err);
+	return rc ? rc : follow_word(c, t, err);
 }
 
 static int on_fault(struct clock *c, struct clock_task *t, const struct cxms_perf_rec *r)
@@ -251,6 +266,7 @@ static void end_task(struct clock *c, struct clock_task *t, uint64_t now_ns)
 	if (c->gap_ns && t->is_running && now_ns > t->sampled_ns + c->gap_ns)
 		slice_end(c, t, t->sampled_ns, CXMS_RUN_UNKNOWN);
 	slice_end(c, t, now_ns, CXMS_RUN_EXIT);
+	cxms_wp_thread_end(&c->wp, t->tid, now_ns);
 	ev.time_ns = clock_rel_ns(c, now_ns);
 	cxms_evq_push(&c->out, &ev);
 	task_drop(c, t);
@@ -272,6 +288,7 @@ static int on_exec(struct clock *c, struct clock_task *t, const struct cxms_perf
 		pos = 0; /* the map has changed */
 	}
 	cxms_maps_exec(&c->analyzer.maps, r->pid);
+	cxms_wp_exec(&c->wp, r->pid);
 	if (cxms_areas_begin(&c->areas, r->pid, r->time_ns))
 		return cxms_fail(err, ENOMEM, "out of memory for processes");
 	t->tls = (struct cxms_tls){0};

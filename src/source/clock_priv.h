@@ -17,6 +17,7 @@
 #include "source/order.h"
 #include "source/perf_rec.h"
 #include "source/source.h"
+#include "source/wp_set.h"
 
 /*
  * Cost of one sample in the program where it was not measured. Tried on a KVM guest (Cascade Lake,
@@ -57,6 +58,7 @@ struct clock {
 	struct cxms_areas areas;
 	struct cxms_idmap procs; /* pid -> struct clock_proc */
 	struct cxms_idmap tasks; /* tid -> struct clock_task */
+	struct cxms_wp_set wp;	 /* zeroed: no watchpoints */
 	struct cxms_meter meter;
 	struct cxms_warnings *warnings;
 	struct cxms_hw_plan hw; /* empty: clock */

@@ -41,7 +41,7 @@ void cxms_evq_push(struct cxms_evq *q, const struct cxms_event *ev)
 		to->exec.name = keep_string(q, ev->exec.name);
 	else if (ev->kind == CXMS_EV_COUNTER)
 		to->counter.name = keep_string(q, ev->counter.name);
-	if (ev->kind == CXMS_EV_RUN || ev->kind == CXMS_EV_EXACT)
+	if (ev->kind == CXMS_EV_RUN || ev->kind == CXMS_EV_WATCH || ev->kind == CXMS_EV_EXACT)
 		return;
 	if (to->time_ns < q->last_ns)
 		to->time_ns = q->last_ns;

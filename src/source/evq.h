@@ -20,8 +20,8 @@ struct cxms_evq {
 
 /**
  * cxms_evq_push() - append a copy; strings in it are copied too
- * RUN keeps its time (its slice's beginning), and EXACT (none); others never go back behind the
- * latest one. The bytes of EXACT are not copied.
+ * RUN and WATCH keep their time (their beginning), and EXACT (none); others never go back behind
+ * the latest one. The bytes of EXACT are not copied.
  */
 void cxms_evq_push(struct cxms_evq *q, const struct cxms_event *ev);
 /** move up to @cap events out; strings stay valid until the next cxms_evq_recycle() */

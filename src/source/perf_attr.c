@@ -4,6 +4,7 @@
 #include "source/pmu.h"
 
 #include <inttypes.h>
+#include <linux/hw_breakpoint.h>
 #include <string.h>
 #include <time.h>
 
@@ -97,6 +98,19 @@ void cxms_perf_attr(enum cxms_perf_event event, uint64_t period_ns, uint32_t wak
 	}
 }
 
+void cxms_perf_attr_watch(uint64_t addr, struct perf_event_attr *out)
+{
+	common(out, PERF_TYPE_BREAKPOINT);
+	out->enable_on_exec = 0;
+	out->inherit = 0;
+	out->watermark = 0;
+	out->bp_type = HW_BREAKPOINT_RW;
+	out->bp_addr = addr;
+	out->bp_len = HW_BREAKPOINT_LEN_8;
+	out->sample_period = 1;
+	out->sample_type |= PERF_SAMPLE_IP | PERF_SAMPLE_ADDR;
+}
+
 static void print_field(struct cxms_buf *out, const char *name, uint64_t value)
 {
 	if (value)
@@ -108,6 +122,7 @@ void cxms_perf_attr_print(const struct perf_event_attr *a, struct cxms_buf *out)
 #define FIELD(name) print_field(out, #name, a->name)
 	cxms_buf_printf(out, "type=%" PRIu32 "\nconfig=%" PRIu64 "\n", (uint32_t)a->type,
 			(uint64_t)a->config);
+	FIELD(bp_type);
 	FIELD(config1);
 	FIELD(config2);
 	FIELD(size);

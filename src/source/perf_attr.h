@@ -43,6 +43,11 @@ void cxms_perf_attr_access(const struct cxms_pmu_code *code, uint64_t rate_hz, u
 			   bool raw, struct perf_event_attr *out);
 /** cxms_perf_attr_leader() - an event that only leads a group: it counts and gives no samples */
 void cxms_perf_attr_leader(const struct cxms_pmu_code *code, struct perf_event_attr *out);
+/**
+ * cxms_perf_attr_watch() - accesses of one thread to the 8 bytes at @addr, a multiple of 8; pure
+ * Off until it is enabled, not inherited; samples are laid out as those of CXMS_PERF_FAULTS.
+ */
+void cxms_perf_attr_watch(uint64_t addr, struct perf_event_attr *out);
 /** one "key=value" line per field that is not zero, then an empty line */
 void cxms_perf_attr_print(const struct perf_event_attr *attr, struct cxms_buf *out);
 /** "samples", "faults", "side" */

@@ -9,7 +9,8 @@ struct perf_event_attr;
 /** CXMS_PERF_DRY is set in the environment, and not empty */
 bool cxms_perf_is_dry(void);
 /**
- * cxms_perf_dry_open() - a descriptor that can be mapped as a ring in which nothing comes
+ * cxms_perf_dry_open() - a descriptor that can be mapped as a ring in which nothing comes, and
+ * whose count stays 0
  * @paranoid: the level whose refusals are imitated, for a process without privileges: above 2 all,
  *            above 1 what looks into the kernel or at physical addresses
  * Return: a descriptor, or -1 with errno

@@ -30,6 +30,7 @@ struct cxms_source_cfg {
 	void (*sim_packet)(void *arg, const void *data, size_t len);
 	uint64_t (*sim_time_ns)(void *arg, uint32_t pid, uint32_t tid);
 	void *sim_arg;
+	bool watchpoints; /* follow words of sampled lines by hardware breakpoints */
 	struct cxms_log *log;
 	struct cxms_warnings *warnings;
 };
@@ -49,8 +50,9 @@ struct cxms_source_ops {
 	const char *name, *summary;
 	unsigned caps; /* enum cxms_source_cap */
 	uint64_t default_period_ns;
-	bool takes_budget; /* cfg.budget_ppm bounds what its samples cost */
-	size_t priv_size;  /* the registry allocates it zeroed, and frees it */
+	bool takes_budget;	/* cfg.budget_ppm bounds what its samples cost */
+	bool takes_watchpoints; /* cfg.watchpoints */
+	size_t priv_size;	/* the registry allocates it zeroed, and frees it */
 	/** 0, or -ENOTSUP/-EACCES/-ENOSYS with what the user can do, -ENODEV: another kind of CPU
 	 */
 	int (*probe)(struct cxms_err *err);

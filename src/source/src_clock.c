@@ -16,9 +16,12 @@
 #include "source/sample_cost.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <string.h>
 #include <unistd.h>
 
-#define WAIT_MS 90
+#define WAIT_MS	      90
+#define WAIT_WATCH_MS 20 /* a word is watched soon after it was waited for */
 /* After the program's end, how long for the last records of children that end with it. */
 #define LINGER_NS 200000000ull
 /* Between two looks at the counters of sampled accesses: a few microseconds each. */
@@ -59,6 +62,7 @@ void clock_close(struct cxms_source *s)
 	clock_tasks_fini(c);
 	cxms_analyzer_fini(&c->analyzer);
 	cxms_areas_fini(&c->areas);
+	cxms_wp_set_fini(&c->wp);
 }
 
 uint64_t clock_cost_ns(const struct cxms_source *s)
@@ -94,7 +98,15 @@ static int clock_open(struct cxms_source *s, struct cxms_err *err)
 	uint32_t budget = s->cfg.budget_ppm ? s->cfg.budget_ppm : CXMS_SAMPLE_BUDGET_PPM;
 	int rc = clock_probe(err);
 
-	return rc ? rc : clock_watch(s, budget, err);
+	if (rc)
+		return rc;
+	if (s->cfg.watchpoints) {
+		struct clock *c = s->priv;
+
+		cxms_wp_set_init(&c->wp, &cxms_wp_perf, NULL, &c->out, s->cfg.seed);
+		s->caps |= CXMS_SRC_WATCH;
+	}
+	return clock_watch(s, budget, err);
 }
 
 int clock_start(struct cxms_source *s, struct cxms_err *err)
@@ -107,7 +119,7 @@ int clock_start(struct cxms_source *s, struct cxms_err *err)
 		return cxms_fail(err, ENOMEM, "out of memory for tasks");
 	cxms_evq_push(&c->out, &ev);
 	cxms_meter_begin(&c->meter);
-	c->base_ns = cxms_now_ns();
+	c->base_ns = c->wp.base_ns = cxms_now_ns();
 	return cxms_child_release(&c->child, s->cfg.argv[0], err);
 }
 
@@ -202,6 +214,7 @@ static void check_end(struct clock *c)
 	if (!c->is_last_round || c->order.n_heap)
 		return;
 	clock_close_slices(c, c->cut_ns);
+	cxms_wp_end(&c->wp, c->cut_ns);
 	c->is_done = true;
 }
 
@@ -219,13 +232,16 @@ int clock_read(struct cxms_source *s, struct cxms_event *buf, size_t cap, size_t
 	if (!rc && cxms_evq_is_empty(&c->out) && !c->is_last_round && !c->is_done &&
 	    cxms_order_first_ns(&c->order) >= c->cut_ns && (!c->seen_end_ns || c->tasks.n)) {
 		cxms_clock_rings_wait(&c->rings, c->child.signal_fd,
-				      c->seen_end_ns ? -1 : c->child.pid_fd, WAIT_MS);
+				      c->seen_end_ns ? -1 : c->child.pid_fd,
+				      c->wp.ops ? WAIT_WATCH_MS : WAIT_MS);
 		rc = drain_round(c, err);
 	}
 	if (!rc && !c->is_done) {
 		rc = handle_ready(c, cap, err);
-		if (cxms_order_first_ns(&c->order) >= c->cut_ns && !c->seen_end_ns)
+		if (cxms_order_first_ns(&c->order) >= c->cut_ns && !c->seen_end_ns) {
 			clock_look_at_sleepers(c);
+			cxms_wp_round(&c->wp);
+		}
 		check_end(c);
 	}
 	if (rc)
@@ -233,6 +249,15 @@ int clock_read(struct cxms_source *s, struct cxms_event *buf, size_t cap, size_t
 	*n = cxms_evq_pop(&c->out, buf, cap);
 	*end = !*n && c->is_done;
 	return 0;
+}
+
+static void warn_watchpoints(const struct clock *c)
+{
+	if (c->wp.refused && c->warnings)
+		cxms_warn(c->warnings, CXMS_W_WATCHPOINTS,
+			  "%" PRIu64 " of %" PRIu64 " watchpoints could not be set (%s)",
+			  c->wp.refused, c->wp.refused + c->wp.watches,
+			  strerrordesc_np(-c->wp.refused_rc));
 }
 
 int clock_stop(struct cxms_source *s, struct cxms_totals *out, struct cxms_err *err)
@@ -252,6 +277,7 @@ int clock_stop(struct cxms_source *s, struct cxms_totals *out, struct cxms_err *
 		.sample_cost_ns = c->sample_cost_ns,
 	};
 	cxms_meter_end(&c->meter, &c->child, out);
+	warn_watchpoints(c);
 	return 0;
 }
 
@@ -262,6 +288,7 @@ const struct cxms_source_ops cxms_source_clock = {
 	.caps = CXMS_SRC_LIVE | CXMS_SRC_STORES | CXMS_SRC_FAULTS | CXMS_SRC_SWITCHES,
 	.default_period_ns = CXMS_CLOCK_PERIOD_NS,
 	.takes_budget = true,
+	.takes_watchpoints = true,
 	.priv_size = sizeof(struct clock),
 	.probe = clock_probe,
 	.open = clock_open,

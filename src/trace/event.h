@@ -29,6 +29,7 @@ enum cxms_event_kind {
 	CXMS_EV_MEM,	    /* an access the hardware sampled: address, latency, where served */
 	CXMS_EV_COUNTER,    /* a counter that later counts refer to by number */
 	CXMS_EV_COUNT,	    /* what a counter counted in an interval */
+	CXMS_EV_WATCH,	    /* a word that was waited for: when it was used again */
 	CXMS_EV_KIND_END
 };
 
@@ -223,6 +224,23 @@ struct cxms_count {
 	uint32_t cpu;	     /* CPU, or number of the unit; 0 with CXMS_SCOPE_THREAD */
 };
 
+/** without a use for so long, a watch is over */
+#define CXMS_WATCH_LIMIT_NS 250000000u
+/**
+ * struct cxms_watch - one word of one thread, from event.time_ns on
+ * Of the three times, those after the last use say how long none was seen: until the limit, the
+ * end of the thread, or of the recording. They are 0 behind the first of these.
+ */
+struct cxms_watch {
+	uint64_t addr;	   /* of the 8 bytes */
+	uint64_t first_ns; /* from setting it to its first use */
+	uint64_t reuse_ns; /* to the second */
+	uint64_t again_ns; /* to the third */
+	uint32_t site;	   /* that waited for it: a CXMS_EV_SITE seen before, or CXMS_NO_SITE */
+	uint32_t stands;   /* for so many waits of its thread */
+	uint8_t uses;	   /* seen, 0 .. 3 */
+};
+
 struct cxms_event {
 	uint8_t kind; /* enum cxms_event_kind: names the union member */
 	uint32_t pid, tid;
@@ -241,6 +259,7 @@ struct cxms_event {
 		struct cxms_mem mem;
 		struct cxms_counter counter;
 		struct cxms_count count;
+		struct cxms_watch watch;
 	};
 };
 
@@ -256,6 +275,7 @@ enum cxms_source_cap {
 	CXMS_SRC_KERNEL = 1u << 7,   /* time in the kernel is sampled as well as user time */
 	CXMS_SRC_MEM = 1u << 8,	     /* accesses sampled by the hardware (CXMS_EV_MEM) */
 	CXMS_SRC_SWITCHES = 1u << 9, /* slices are those of the scheduler, to the microsecond */
+	CXMS_SRC_WATCH = 1u << 10,   /* words of sampled lines were watched (CXMS_EV_WATCH) */
 };
 
 #define CXMS_STAIR_MAX 12

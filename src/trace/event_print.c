@@ -228,6 +228,19 @@ static void put_count(const struct cxms_count *c, struct cxms_buf *out)
 	put_u64(out, "cpu", c->cpu);
 }
 
+static void put_watch(const struct cxms_watch *w, struct cxms_buf *out)
+{
+	cxms_buf_printf(out, "watch");
+	put_hex(out, "addr", w->addr);
+	if (w->site != CXMS_NO_SITE)
+		put_u64(out, "site", w->site);
+	put_u64(out, "stands", w->stands);
+	put_u64(out, "uses", w->uses);
+	put_u64(out, "first_ns", w->first_ns);
+	put_u64(out, "reuse_ns", w->reuse_ns);
+	put_u64(out, "again_ns", w->again_ns);
+}
+
 /* Packets have no time of their own. */
 static void put_packet(const struct cxms_event *ev, struct cxms_buf *out)
 {
@@ -271,6 +284,9 @@ static void put_rest(const struct cxms_event *ev, struct cxms_buf *out)
 		break;
 	case CXMS_EV_COUNT:
 		put_count(&ev->count, out);
+		break;
+	case CXMS_EV_WATCH:
+		put_watch(&ev->watch, out);
 		break;
 	default:
 		cxms_buf_printf(out, "kind=%u", ev->kind);

@@ -37,11 +37,11 @@ int cxms_file_head_check(const uint8_t *data, size_t len, const char *name, uint
 	if (crc != cxms_crc32c(0, data, CXMS_TRACE_FILE_HEAD_BYTES - sizeof(crc)) || version == 0)
 		return cxms_fail(err, EINVAL, "'%s' is damaged in its first 16 bytes; record again",
 				 name);
-	if (version > CXMS_TRACE_VERSION_HW)
+	if (version > CXMS_TRACE_VERSION_WATCH)
 		return cxms_fail(
 			err, EINVAL,
 			"'%s' was written by a newer version (%u); this one reads up to %u", name,
-			version, CXMS_TRACE_VERSION_HW);
+			version, CXMS_TRACE_VERSION_WATCH);
 	*version_out = version;
 	return 0;
 }

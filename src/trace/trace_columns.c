@@ -101,6 +101,12 @@ static const struct cxms_column count[] = {
 	FIELD(count.value, PLAIN, 0),	   FIELD(count.enabled_ns, DELTA, 0),
 	FIELD(count.running_ns, DELTA, 0),
 };
+static const struct cxms_column watch[] = {
+	FIELD(watch.addr, DELTA, 0),	 FIELD(watch.site, SITE_REF, 0),
+	FIELD(watch.stands, PLAIN, 0),	 FIELD(watch.uses, PLAIN, 3),
+	FIELD(watch.first_ns, PLAIN, 0), FIELD(watch.reuse_ns, PLAIN, 0),
+	FIELD(watch.again_ns, PLAIN, 0),
+};
 
 #define SET(name, array)                                                                           \
 	{                                                                                          \
@@ -122,8 +128,9 @@ static const struct cxms_column_set sets[CXMS_EV_KIND_END] = {
 	[CXMS_EV_MEM] = SET("mem", mem),
 	[CXMS_EV_COUNTER] = SET("counter", counter),
 	[CXMS_EV_COUNT] = SET("count", count),
+	[CXMS_EV_WATCH] = SET("watch", watch),
 };
-static_assert(CXMS_EV_KIND_END == 15, "a new event kind needs its columns here");
+static_assert(CXMS_EV_KIND_END == 16, "a new event kind needs its columns here");
 
 const struct cxms_column_set *cxms_columns_of(unsigned kind)
 {

@@ -14,7 +14,8 @@ struct cxms_codec;
 
 #define CXMS_TRACE_VERSION	 1u
 #define CXMS_TRACE_VERSION_EXACT 2u /* may hold blocks of packets */
-#define CXMS_TRACE_VERSION_HW	 3u /* may hold what hardware counts too; the highest that is read */
+#define CXMS_TRACE_VERSION_HW	 3u /* may hold what hardware counts too */
+#define CXMS_TRACE_VERSION_WATCH 4u /* ... and watched words; the highest that is read */
 #define CXMS_TRACE_MAGIC                                                                           \
 	"\x89"                                                                                     \
 	"CXLT\r\n\x1a" /* as PNG: text-mode damage shows */

@@ -22,6 +22,7 @@ struct cxms_trace_writer {
 	size_t string_bytes;
 	bool has_exact;		 /* the file's version allows packets */
 	bool has_hw;		 /* ... and what hardware counts */
+	bool has_watch;		 /* ... and watched words */
 	struct cxms_buf packets; /* of the open block of packets; n_events is 0 then */
 	size_t n_packets;
 	struct cxms_buf raw, out;
@@ -86,7 +87,9 @@ static int write_head(struct cxms_trace_writer *w, const struct cxms_trace_head 
 
 	w->has_exact = head->facts.source_caps & CXMS_SRC_EXACT;
 	w->has_hw = head->facts.source_caps & (CXMS_SRC_MEM | CXMS_SRC_COUNTERS);
-	cxms_file_head_put(&w->out, w->has_hw	   ? CXMS_TRACE_VERSION_HW
+	w->has_watch = head->facts.source_caps & CXMS_SRC_WATCH;
+	cxms_file_head_put(&w->out, w->has_watch   ? CXMS_TRACE_VERSION_WATCH
+				    : w->has_hw	   ? CXMS_TRACE_VERSION_HW
 				    : w->has_exact ? CXMS_TRACE_VERSION_EXACT
 						   : CXMS_TRACE_VERSION);
 	if (w->out.failed)
@@ -186,7 +189,7 @@ static int keep_packet(struct cxms_trace_writer *w, const struct cxms_exact *x,
 
 static bool is_hw(const struct cxms_event *ev)
 {
-	return ev->kind > CXMS_EV_EXACT ||
+	return (ev->kind > CXMS_EV_EXACT && ev->kind < CXMS_EV_WATCH) ||
 	       (ev->kind == CXMS_EV_LOST && ev->lost.what == CXMS_LOST_MEM);
 }
 
@@ -200,6 +203,10 @@ static int keep_event(struct cxms_trace_writer *w, const struct cxms_event *ev,
 		return cxms_fail(err, EINVAL,
 				 "cannot record what hardware counted: the source does not claim "
 				 "to sample accesses or to count");
+	if (rc == 0 && !w->has_watch && ev->kind == CXMS_EV_WATCH)
+		return cxms_fail(err, EINVAL,
+				 "cannot record a watched word: the source does not claim to watch "
+				 "any");
 	if (rc == 0 && ev->kind == CXMS_EV_EXACT)
 		return keep_packet(w, &ev->exact, err);
 	if (rc == 0)

@@ -40,7 +40,7 @@ static int wrap(const uint8_t *data, size_t size, struct cxms_buf *file)
 		return rc;
 	b.type = size > 0 ? data[0] : 0;
 	b.n_events = size > 2 ? (uint32_t)data[1] | (uint32_t)data[2] << 8 : 0;
-	cxms_file_head_put(file, CXMS_TRACE_VERSION_HW);
+	cxms_file_head_put(file, CXMS_TRACE_VERSION_WATCH);
 	if (b.type != CXMS_BLOCK_HEAD)
 		rc = append_block(&head, NULL, 0, codec, file);
 	if (rc == 0 && size > 2)

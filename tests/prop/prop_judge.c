@@ -15,7 +15,9 @@
 
 #include "base/rng.h"
 #include "core/judge.h"
+#include "core/reuse.h"
 #include "core/stair.h"
+#include "core/watched.h"
 
 #define MIB	    (1024.0 * 1024)
 #define LINE	    64.0
@@ -88,8 +90,24 @@ struct program {
 	unsigned insns; /* that reach each area, by chance; 0 = 1 */
 };
 
+/* Four lines are followed at a time, each for three uses or so long without one: about four caches
+ * full of lines. */
+#define SLOTS	 4
+#define LIMIT_NS 600000.0
+
+struct follow {
+	bool is_set;
+	uint32_t line;
+	unsigned uses, stands;
+	double set_ns, use_ns[3];
+};
+
 /* What the cache did, and what was sampled. */
 struct run {
+	struct follow slot[SLOTS], *followed;
+	size_t n_followed;
+	unsigned waits; /* since a slot was given away */
+	double end_ns;
 	struct cxms_judge_sample *sample;
 	size_t n;
 	double wait_ns[MAX_AREA], memory_ns[MAX_AREA];
@@ -158,6 +176,39 @@ static unsigned pick_part(struct cxms_rng *rng, const struct program *p)
 	return p->n - 1;
 }
 
+static void follow_end(struct run *run, struct follow *f)
+{
+	run->followed[run->n_followed++] = *f;
+	f->is_set = false;
+}
+
+static void follow_use(struct run *run, uint32_t line, double now_ns)
+{
+	for (int i = 0; i < SLOTS; i++) {
+		struct follow *f = &run->slot[i];
+		if (f->is_set && now_ns - (f->uses ? f->use_ns[f->uses - 1] : f->set_ns) > LIMIT_NS)
+			follow_end(run, f);
+		if (!f->is_set || f->line != line)
+			continue;
+		f->use_ns[f->uses++] = now_ns;
+		if (f->uses == 3)
+			follow_end(run, f);
+	}
+}
+
+static void follow_sample(struct run *run, uint32_t line, double now_ns)
+{
+	run->waits++;
+	for (int i = 0; i < SLOTS; i++) {
+		if (run->slot[i].is_set)
+			continue;
+		run->slot[i] = (struct follow){
+			.is_set = true, .line = line, .set_ns = now_ns, .stands = run->waits};
+		run->waits = 0;
+		return;
+	}
+}
+
 /* Runs it twice as long, and looks at the second half: the cache is warm. */
 static void execute(struct program *p, struct cxms_rng *rng, struct run *run)
 {
@@ -170,8 +221,9 @@ static void execute(struct program *p, struct cxms_rng *rng, struct run *run)
 	double now_ns = 0, due_ns = PERIOD_NS;
 	unsigned insns = p->insns ? p->insns : 1;
 	assert_true(c.next && c.prev && c.cached);
-	*run = (struct run){.sample = malloc(p->accesses * sizeof(*run->sample))};
-	assert_non_null(run->sample);
+	*run = (struct run){.sample = malloc(p->accesses * sizeof(*run->sample)),
+			    .followed = malloc(p->accesses * sizeof(*run->followed))};
+	assert_true(run->sample && run->followed);
 	for (unsigned i = 0; i < 2 * p->accesses; i++) {
 		unsigned area = pick_part(rng, p);
 		struct part *a = &p->part[area];
@@ -181,6 +233,7 @@ static void execute(struct program *p, struct cxms_rng *rng, struct run *run)
 		if (i < p->accesses)
 			continue;
 		now_ns += cost;
+		follow_use(run, line, now_ns);
 		run->wait_ns[area] += cost;
 		run->memory_ns[area] += cost > LLC_NS ? cost : 0;
 		if (now_ns < due_ns)
@@ -190,16 +243,54 @@ static void execute(struct program *p, struct cxms_rng *rng, struct run *run)
 			.time_ns = (uint64_t)due_ns,
 			.group = area * insns + (uint32_t)cxms_rng_below(rng, insns),
 			.weight_ns = PERIOD_NS};
+		follow_sample(run, line, now_ns);
 		/* never in step with the program */
 		due_ns += PERIOD_NS * (0.5 + cxms_rng_unit(rng));
 	}
+	run->end_ns = now_ns;
 	free(c.next);
 	free(c.prev);
 	free(c.cached);
 }
 
-static void judge(const struct program *p, const struct run *run, struct cxms_judge_group *group)
+/* What the followed lines say; those set too near to the end are left out. */
+static bool judge_followed(const struct run *run, const struct cxms_reuse *reuse,
+			   struct cxms_share *out)
 {
+	struct cxms_watched *word = calloc(run->n_followed + 1, sizeof(*word));
+	uint32_t *part = calloc(run->n_followed + 1, sizeof(*part));
+	size_t n = 0, n_never = 0;
+	assert_true(word && part);
+	for (size_t i = 0; i < run->n_followed; i++)
+		n_never += run->followed[i].uses < 3;
+	unsigned parts = cxms_watched_parts(n_never);
+	for (size_t i = 0; i < run->n_followed; i++) {
+		const struct follow *f = &run->followed[i];
+		if (f->set_ns + 3 * LIMIT_NS > run->end_ns)
+			continue;
+		word[n] = (struct cxms_watched){.stands = f->stands, .uses = f->uses};
+		for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
+			for (unsigned j = 1; j < f->uses; j++)
+				word[n].miss[k][j - 1] = cxms_reuse_miss_after(
+					&reuse[k], f->use_ns[j] - f->use_ns[j - 1], 1);
+			word[n].never[k] = k == CXMS_SPAN_HI
+						   ? 1
+						   : cxms_reuse_miss_after(&reuse[k], LIMIT_NS, 1);
+		}
+		part[n++] = (uint32_t)(parts * f->set_ns / run->end_ns);
+	}
+	assert_int_equal(cxms_watched_even(word, part, n, parts), 0);
+	bool known = cxms_watched_share(word, n, reuse->stair, out);
+	free(word);
+	free(part);
+	return known;
+}
+
+/* @watched: out; mid < 0 where too few lines were followed */
+static void judge(const struct program *p, const struct run *run, struct cxms_judge_group *group,
+		  struct cxms_share *watched)
+{
+	struct cxms_reuse reuse[CXMS_SPAN_COUNT];
 	const struct cxms_facts facts = {.mem_latency_ps = 100000, .llc_latency_ps = 20000};
 	double touched[MAX_AREA];
 	unsigned insns = p->insns ? p->insns : 1;
@@ -217,13 +308,17 @@ static void judge(const struct program *p, const struct run *run, struct cxms_ju
 				.n_group = p->n * insns,
 				.touched_bytes = touched,
 				.n_area = p->n,
-				.window_ns = WINDOW_NS};
+				.window_ns = WINDOW_NS,
+				.reuse = reuse};
 	assert_int_equal(cxms_judge(&in), 0);
+	if (!judge_followed(run, reuse, watched))
+		watched->mid = -1;
 }
 
 /* Of the whole program: truth and estimate. */
 struct verdict {
 	double truth, lo, mid, hi;
+	struct cxms_share watched;
 	size_t samples;
 };
 
@@ -237,7 +332,7 @@ static struct verdict try(struct program *p, uint64_t seed)
 	cxms_rng_init(&rng, seed);
 	finish(p);
 	execute(p, &rng, &run);
-	judge(p, &run, group);
+	judge(p, &run, group, &v.watched);
 	unsigned insns = p->insns ? p->insns : 1;
 	for (unsigned i = 0; i < p->n * insns; i++) {
 		const struct cxms_share *s = &group[i].share;
@@ -255,6 +350,7 @@ static struct verdict try(struct program *p, uint64_t seed)
 	v.hi /= wait;
 	v.samples = run.n;
 	free(run.sample);
+	free(run.followed);
 	program_fini(p);
 	return v;
 }
@@ -280,11 +376,33 @@ static struct program random_program(struct cxms_rng *rng)
 	return p;
 }
 
+/* What followed lines say beside the judgement, over several programs. */
+struct followed_sum {
+	unsigned known, held, met;
+	double mid, bias, width, judged_width;
+};
+
+static void add_followed(struct followed_sum *sum, const struct verdict *v)
+{
+	const struct cxms_share *s = &v->watched;
+	if (s->mid < 0)
+		return;
+	assert_true(s->lo >= 0 && s->lo <= s->mid && s->mid <= s->hi && s->hi <= 1);
+	sum->known++;
+	sum->held += v->truth >= s->lo - 1e-3 && v->truth <= s->hi + 1e-3;
+	sum->met += s->lo <= v->hi && v->lo <= s->hi;
+	sum->mid += s->mid;
+	sum->bias += s->mid - v->truth;
+	sum->width += s->hi - s->lo;
+	sum->judged_width += v->hi - v->lo;
+}
+
 static void test_random_programs(void **state)
 {
 	enum { RUNS = 100 };
 	unsigned held = 0;
 	double bias = 0, spread = 0, width = 0;
+	struct followed_sum followed = {0};
 	(void)state;
 	for (uint64_t seed = 1; seed <= RUNS; seed++) {
 		struct cxms_rng rng;
@@ -292,6 +410,7 @@ static void test_random_programs(void **state)
 		struct program p = random_program(&rng);
 		struct verdict v = try(&p, seed);
 		bool in = v.truth >= v.lo - 1e-3 && v.truth <= v.hi + 1e-3;
+		add_followed(&followed, &v);
 		held += in;
 		bias += (v.mid - v.truth) / RUNS;
 		spread += fabs(v.mid - v.truth) / RUNS;
@@ -304,6 +423,14 @@ static void test_random_programs(void **state)
 		      bias, spread, width);
 	assert_true(held >= 0.9 * RUNS);
 	assert_true(fabs(bias) < 0.02);
+	print_message("followed lines: %u of %u held, bias %+.4f\n", followed.held, followed.known,
+		      followed.bias / followed.known);
+	/* the others are too short: three limits are a third of them and more */
+	assert_true(followed.known >= 30);
+	assert_true(followed.held >= 0.9 * followed.known);
+	assert_true(followed.met >= 0.95 * followed.known);
+	/* 0.05 of mean error over the square root of 40 runs, times four */
+	assert_true(fabs(followed.bias / followed.known) < 0.03);
 }
 
 /* Known programs, over several seeds: the middle is right on average, and the bounds hold. */
@@ -353,10 +480,12 @@ static void test_known_programs(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		double truth = 0, mid = 0;
 		unsigned held = 0;
+		struct followed_sum followed = {0};
 		for (uint64_t seed = 1; seed <= SEEDS; seed++) {
 			struct program p = rows[i].program;
 			struct verdict v = try(&p, 100 * i + seed);
 			truth += v.truth / SEEDS;
+			add_followed(&followed, &v);
 			mid += v.mid / SEEDS;
 			held += v.truth >= v.lo - 1e-3 && v.truth <= v.hi + 1e-3;
 		}
@@ -365,6 +494,15 @@ static void test_known_programs(void **state)
 		assert_true(fabs(mid - truth) <= rows[i].tolerance);
 		/* nominal 90 %: 4 or fewer of 7 happen in 3 % of the cases */
 		assert_true(held >= 5);
+		print_message("  followed lines: %.3f, %u of %u held, width %.2f (%.2f)\n",
+			      followed.mid / followed.known, followed.held, followed.known,
+			      followed.width / followed.known,
+			      followed.judged_width / followed.known);
+		assert_true(followed.known >= 6);
+		assert_true(followed.held >= followed.known - 2);
+		/* where samples alone leave most open, following lines closes it */
+		if (rows[i].program.part[0].order == MOVING)
+			assert_true(followed.width < 0.5 * followed.judged_width);
 	}
 }
 

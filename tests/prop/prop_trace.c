@@ -38,7 +38,8 @@ _Static_assert(sizeof(struct cxms_exact) == 16, "add the new field");
 _Static_assert(sizeof(struct cxms_mem) == 40, "add the new field");
 _Static_assert(sizeof(struct cxms_counter) == 16, "add the new field");
 _Static_assert(sizeof(struct cxms_count) == 32, "add the new field");
-_Static_assert(CXMS_EV_KIND_END == 15, "add the new kind");
+_Static_assert(sizeof(struct cxms_watch) == 48, "add the new field");
+_Static_assert(CXMS_EV_KIND_END == 16, "add the new kind");
 
 /* Values where coders break: 0, 1, all ones, a power of two, few bits, any. */
 static uint64_t any64(struct cxms_rng *rng)
@@ -208,6 +209,10 @@ static struct cxms_event gen_event(struct cxms_rng *rng, uint8_t kind)
 		ev.count = (struct cxms_count){any64(rng), any64(rng), any64(rng), any32(rng),
 					       any32(rng)};
 		break;
+	case CXMS_EV_WATCH:
+		ev.watch = (struct cxms_watch){any64(rng), any64(rng), any64(rng),    any64(rng),
+					       any32(rng), any32(rng), below8(rng, 4)};
+		break;
 	default:
 		break;
 	}
@@ -237,6 +242,13 @@ static bool same_mem(const struct cxms_mem *a, const struct cxms_mem *b)
 	return a->addr == b->addr && a->phys == b->phys && a->period == b->period &&
 	       a->site == b->site && a->latency_cyc == b->latency_cyc && a->flags == b->flags &&
 	       a->cpu == b->cpu && a->level == b->level && a->what == b->what;
+}
+
+static bool same_watch(const struct cxms_watch *a, const struct cxms_watch *b)
+{
+	return a->addr == b->addr && a->first_ns == b->first_ns && a->reuse_ns == b->reuse_ns &&
+	       a->again_ns == b->again_ns && a->site == b->site && a->stands == b->stands &&
+	       a->uses == b->uses;
 }
 
 static bool same_event(const struct cxms_event *a, const struct cxms_event *b)
@@ -284,6 +296,8 @@ static bool same_event(const struct cxms_event *a, const struct cxms_event *b)
 		       a->count.enabled_ns == b->count.enabled_ns &&
 		       a->count.running_ns == b->count.running_ns &&
 		       a->count.counter == b->count.counter && a->count.cpu == b->count.cpu;
+	case CXMS_EV_WATCH:
+		return same_watch(&a->watch, &b->watch);
 	default:
 		return a->kind == CXMS_EV_EXIT;
 	}
@@ -327,6 +341,8 @@ static int write_all(struct cxms_rng *rng, const struct cxms_event *ev, size_t n
 	for (size_t i = 0; i < n; i++)
 		if (ev[i].kind == CXMS_EV_EXACT)
 			with.facts.source_caps |= CXMS_SRC_EXACT;
+		else if (ev[i].kind == CXMS_EV_WATCH)
+			with.facts.source_caps |= CXMS_SRC_WATCH;
 		else if (ev[i].kind >= CXMS_EV_LOST)
 			with.facts.source_caps |= CXMS_SRC_MEM;
 	assert_true(fd >= 0);

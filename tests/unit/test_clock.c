@@ -7,6 +7,9 @@
 
 #define SOURCE (&cxms_source_clock)
 
+#include "base/sys.h"
+#include "perf_double.h"
+#include "source/clock_priv.h"
 #include "watch_cases.h"
 
 static void test_first_touches_are_told(void **state)
@@ -21,11 +24,136 @@ static void test_first_touches_are_told(void **state)
 	assert_true(SOURCE->caps & CXMS_SRC_FAULTS);
 }
 
+/* Breakpoints that fire, in place of the kernel's: each word is used three times, 1 ms apart. */
+#define RING_BYTES 4096u
+
+static int play_set(void *arg, uint32_t tid, uint64_t addr, struct cxms_perf_ring *ring)
+{
+	struct perf_double d = {.bytes = RING_BYTES};
+	uint64_t now_ns = cxms_now_ns();
+
+	(void)arg;
+	d.page = calloc(1, sizeof(*d.page));
+	d.data = calloc(1, RING_BYTES);
+	assert_true(d.page && d.data);
+	for (uint64_t i = 1; i <= 3; i++) {
+		struct {
+			struct perf_event_header header;
+			uint64_t ip;
+			uint32_t pid, tid;
+			uint64_t time_ns, addr;
+			uint32_t cpu, reserved;
+		} r = {.header = {.type = PERF_RECORD_SAMPLE, .size = sizeof(r)}};
+
+		r.tid = tid;
+		r.addr = addr;
+		r.time_ns = now_ns + i * 1000000;
+		perf_double_write(&d, &r, sizeof(r), r.time_ns);
+	}
+	assert_int_equal(cxms_perf_ring_attach(ring, d.page, d.data, RING_BYTES, NULL), 0);
+	return 0;
+}
+
+static void play_clear(void *arg, int handle, struct cxms_perf_ring *ring)
+{
+	struct perf_event_mmap_page *page = ring->page;
+	void *data = (void *)(uintptr_t)ring->data;
+
+	(void)arg;
+	(void)handle;
+	cxms_perf_ring_close(ring);
+	free(page);
+	free(data);
+}
+
+static uint64_t play_now_ns(void *arg)
+{
+	(void)arg;
+	return cxms_now_ns();
+}
+
+static const struct cxms_wp_ops play_ops = {play_set, play_clear, play_now_ns};
+
+struct watched {
+	uint64_t n, samples_seen;
+	uint32_t tid[16], ended[16];
+	unsigned n_tid, n_ended, n_site;
+	uint64_t stands;
+};
+
+static void see_watch(struct watched *w, const struct cxms_event *ev)
+{
+	unsigned i = 0;
+
+	assert_true(ev->watch.site < w->n_site); /* told before */
+	assert_int_equal(ev->watch.addr % 8, 0);
+	assert_int_equal(ev->watch.reuse_ns, 1000000);
+	assert_int_equal(ev->watch.uses, 3);
+	while (i < w->n_ended)
+		assert_true(w->ended[i++] != ev->tid); /* before the thread's end */
+	for (i = 0; i < w->n_tid && w->tid[i] != ev->tid;)
+		i++;
+	if (i == w->n_tid && i < 16)
+		w->tid[w->n_tid++] = ev->tid;
+	w->stands += ev->watch.stands;
+	w->n++;
+}
+
+static void see(struct watched *w, const struct cxms_event *ev)
+{
+	if (ev->kind == CXMS_EV_SITE)
+		w->n_site++;
+	else if (ev->kind == CXMS_EV_SAMPLE)
+		w->samples_seen += (ev->sample.flags & CXMS_SAMPLE_ADDR) != 0;
+	else if (ev->kind == CXMS_EV_EXIT && w->n_ended < 16)
+		w->ended[w->n_ended++] = ev->tid;
+	else if (ev->kind == CXMS_EV_WATCH)
+		see_watch(w, ev);
+}
+
+static void test_words_of_all_threads_are_watched(void **state)
+{
+	char file[] = "/tmp/cxms_chase_XXXXXX";
+	char *argv[] = {"/proc/self/exe", "chase", file, "16", "500000", "3", NULL};
+	const struct cxms_source_cfg cfg = {.argv = argv, .watchpoints = true, .seed = 1};
+	struct cxms_source *s = NULL;
+	struct cxms_err err = {0};
+	struct cxms_totals totals;
+	struct cxms_event buf[256];
+	struct watched w = {0};
+	bool end = false;
+	size_t n;
+	int fd = mkstemp(file);
+
+	(void)state;
+	WATCH_NEEDS(SOURCE);
+	close(fd);
+	assert_int_equal(cxms_source_open(SOURCE, &cfg, &s, &err), 0);
+	assert_true(s->caps & CXMS_SRC_WATCH);
+	((struct clock *)s->priv)->wp.ops = &play_ops;
+	assert_int_equal(s->ops->start(s, &err), 0);
+	while (!end) {
+		assert_int_equal(s->ops->read(s, buf, 256, &n, &end, &err), 0);
+		for (size_t i = 0; i < n; i++)
+			see(&w, &buf[i]);
+	}
+	assert_int_equal(s->ops->stop(s, &totals, &err), 0);
+	cxms_source_free(s);
+	unlink(file);
+	print_message("%" PRIu64 " words for %" PRIu64 " of %" PRIu64 " waits, %u threads\n", w.n,
+		      w.stands, w.samples_seen, w.n_tid);
+	assert_int_equal(w.n_tid, 3);
+	assert_true(w.n >= 12);
+	/* all waits but the last of each thread are stood for */
+	assert_true(w.stands <= w.samples_seen && w.stands * 2 > w.samples_seen);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		WATCH_CASES,
 		cmocka_unit_test(test_first_touches_are_told),
+		cmocka_unit_test(test_words_of_all_threads_are_watched),
 	};
 
 	watch_program_main(argc, argv);

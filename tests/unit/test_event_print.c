@@ -60,6 +60,9 @@ static const struct {
 	 "1.000000005 10/11 counter id=1 scope=box unit=lines name='uncore_imc_0/x/'"},
 	{{COMMON(COUNT), .count = {500, 1000, 250, 1, 3}},
 	 "1.000000005 10/11 count counter=1 value=500 enabled_ns=1000 running_ns=250 cpu=3"},
+	{{COMMON(WATCH), .watch = {0x7f08, 20, 30, 40, 2, 9, 3}},
+	 "1.000000005 10/11 watch addr=0x7f08 site=2 stands=9 uses=3 first_ns=20 reuse_ns=30 "
+	 "again_ns=40"},
 	{{.kind = 99}, "0.000000000 0/0 kind=99"},
 };
 

@@ -318,7 +318,7 @@ static void test_foreign_and_torn_files_are_refused_with_the_reason(void **state
 static void test_newer_version_is_refused(void **state)
 {
 	uint8_t head[16] = "\x89"
-			   "CXLT\r\n\x1a\x04";
+			   "CXLT\r\n\x1a\x05";
 	uint32_t crc = cxms_crc32c(0, head, 12);
 	struct cxms_trace_reader *r = NULL;
 	struct cxms_err err = {0};
@@ -330,7 +330,7 @@ static void test_newer_version_is_refused(void **state)
 	fd = file_of(head, sizeof(head));
 	assert_int_equal(cxms_trace_reader_open_fd(fd, "f", &r, &err), -EINVAL);
 	assert_string_equal(err.msg,
-			    "'f' was written by a newer version (4); this one reads up to 3");
+			    "'f' was written by a newer version (5); this one reads up to 4");
 	close(fd);
 }
 
@@ -414,7 +414,7 @@ static void test_events_that_cannot_be_read_back_are_refused(void **state)
 		const char *message;
 	} rows[] = {
 		{{.kind = 0}, -EINVAL, "cannot record an event of unknown kind 0"},
-		{{.kind = CXMS_EV_KIND_END}, -EINVAL, "cannot record an event of unknown kind 15"},
+		{{.kind = CXMS_EV_KIND_END}, -EINVAL, "cannot record an event of unknown kind 16"},
 		{{.kind = CXMS_EV_RUN, .run.end = 4},
 		 -EINVAL,
 		 "cannot record 'run.end' 4: at most 3 is known"},
@@ -601,7 +601,7 @@ static const struct {
 	{CXMS_BLOCK_EVENTS, 2, "\x00\x01\x06", 3, "the column of event kinds has the wrong length"},
 	{CXMS_BLOCK_EVENTS, 1, "\x00\x01\x00", 3, "unknown event kind 0"},
 	{CXMS_BLOCK_EVENTS, 1, "\x00\x01\x0b", 3, "unknown event kind 11"},
-	{CXMS_BLOCK_EVENTS, 1, "\x00\x01\x0f", 3, "unknown event kind 15"},
+	{CXMS_BLOCK_EVENTS, 1, "\x00\x01\x10", 3, "unknown event kind 16"},
 	{CXMS_BLOCK_EVENTS, 1, "\x00\x01\x06\x00\x01\x06", 6, "a column is there twice"},
 	{CXMS_BLOCK_EVENTS, 1, "\x00\x01\x06\x02\x01\x02\x02\x01\x02", 9, "a column is there twice"},
 	{CXMS_BLOCK_EVENTS, 1, "\x00\x01\x06\x01\x05\x00", 6, "a column is longer than its block"},
@@ -618,6 +618,7 @@ static const struct {
 	{CXMS_BLOCK_EVENTS, 1, "\x00\x01\x09\xa3\x02\x01\x06", 7, "column site.kind holds a bad value"},
 	{CXMS_BLOCK_EVENTS, 1, "\x00\x01\x0a\xc3\x02\x01\x04", 7, "column lost.what holds a bad value"},
 	{CXMS_BLOCK_EVENTS, 1, "\x00\x01\x0c\x87\x03\x01\x0a", 7, "column mem.level holds a bad value"},
+	{CXMS_BLOCK_EVENTS, 1, "\x00\x01\x0f\xe4\x03\x01\x04", 7, "column watch.uses holds a bad value"},
 	{CXMS_BLOCK_EVENTS, 1, "\x00\x01\x05\xa1\x01\x03\x03" "ab", 9,
 	 "column exec.name holds a bad value"},
 	{CXMS_BLOCK_EVENTS, 1, "\x00\x01\x05\xa1\x01\x03\x02" "a\0", 9,

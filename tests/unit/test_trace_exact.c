@@ -95,17 +95,17 @@ static void test_version_is_the_lowest_that_holds_what_the_source_gives(void **s
 static void test_hardware_events_need_a_source_that_claims_them(void **state)
 {
 	static const struct cxms_event events[] = {
-		{.kind = CXMS_EV_MEM},
-		{.kind = CXMS_EV_COUNTER, .counter.name = "x"},
-		{.kind = CXMS_EV_COUNT},
-		{.kind = CXMS_EV_LOST, .lost.what = CXMS_LOST_MEM},
+		{.kind = CXMS_EV_MEM},	 {.kind = CXMS_EV_COUNTER, .counter.name = "x"},
+		{.kind = CXMS_EV_COUNT}, {.kind = CXMS_EV_LOST, .lost.what = CXMS_LOST_MEM},
+		{.kind = CXMS_EV_WATCH},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < 2 * COUNT(events); i++) {
 		bool claims = i % 2;
 		struct cxms_trace_head head = {.facts.source_caps =
-						       claims ? CXMS_SRC_MEM : CXMS_SRC_EXACT};
+						       claims ? CXMS_SRC_MEM | CXMS_SRC_WATCH
+							      : CXMS_SRC_EXACT};
 		struct cxms_trace_writer *w = NULL;
 		int fd = new_file();
 
