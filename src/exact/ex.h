@@ -44,13 +44,15 @@
 #define EX_SLOTS_OFFSET	 ((Int)sizeof(VexGuestAMD64State))
 #define EX_SLOT_PROGRESS 0u
 #define EX_SLOT_ADDRESS	 1u
-/* Slot 0: 0 = begun; e + 1 = at side exit e; EX_PASSED + e = went past it; EX_END = the end. */
+/* Slot 0: e = at side exit e; the number of exits = the end; EX_PASSED + e = went past side exit e;
+ * EX_BEGUN = none of these yet. */
 #define EX_PASSED 0x10000u
-#define EX_END	  0x20000u
+#define EX_BEGUN  0x20000u
 /* More accesses than this, and the block is cut in two. */
 #define EX_BLOCK_ACCESSES 128u
 
-#define EX_NEED_NEVER (UINT64_C(1) << 63) /* lines have 58 bits at most */
+/* Ignoring all bits of a tag makes it equal to no line's tag. */
+#define EX_IGNORE_ALL UINT64_MAX
 
 struct ex_insn {
 	uint64_t addr;
@@ -59,22 +61,33 @@ struct ex_insn {
 
 /**
  * struct ex_access - an access of a block
- * @need:  flags of a tag that make a hit the fast path's: none for loads, dirty for stores; what no
- *         tag has if the fast path is not for this access
- * @last:  bytes - 1;  @insn: index;  @guarded: may not happen, its address is 0 then
+ * @ignore: flags of a tag that do not matter to the fast path, which is for dirty lines otherwise:
+ *          that flag for loads, none for stores; EX_IGNORE_ALL if the fast path is not for this
+ *          access
+ * @last:   bytes - 1;  @insn: index;  @guarded: may not happen, its address is 0 then
  */
 struct ex_access {
-	uint64_t need;
+	uint64_t ignore;
 	uint16_t insn, last;
 	uint8_t kind, log2_bytes;
 	bool guarded;
 };
 
-/* What has been done when a block is left by a side exit, or (the one past the last) by its end. */
+/**
+ * struct ex_part - what has been done when a block is left by a side exit, or (the one past the
+ * last) by its end
+ * @message:    that this happened, as the stream has it, without events; @message_bytes long; made
+ *              when the block is sent
+ * @hash:       of the branch, cxms_bpred_hash()
+ * @kind:       enum cxms_xs_exit
+ * @is_inverse: the side exit is the branch not taken
+ */
 struct ex_part {
+	uint64_t message;
+	uint32_t hash;
 	uint16_t insns, accesses, lines, loads, stores;
-	uint8_t kind;	 /* enum cxms_xs_exit */
-	bool is_inverse; /* the side exit is the branch not taken */
+	uint8_t kind, message_bytes;
+	bool is_inverse;
 };
 
 enum ex_mark {

@@ -117,13 +117,14 @@ static unsigned lines_of(const struct ex_insn *insn, unsigned n, uint64_t *line)
 	return count;
 }
 
-/* Completes the counts of each part. */
-static void count_parts(struct ex_block *b)
+/* Completes each part. */
+static void complete_parts(struct ex_block *b)
 {
 	for (unsigned e = 0; e <= b->n_exit; e++) {
 		struct ex_part *p = &b->part[e];
 
 		p->lines = (uint16_t)lines_of(b->insn, p->insns, NULL);
+		p->hash = cxms_bpred_hash(b->insn[p->insns - 1].addr);
 		p->loads = p->stores = 0;
 		for (unsigned i = 0; i < p->accesses; i++) {
 			unsigned kind = b->access[i].kind;
@@ -156,7 +157,7 @@ struct ex_block *ex_block_prefix(struct ex_block *b, unsigned n_insn)
 	p->part[n_exit] = (struct ex_part){
 		.insns = (uint16_t)n_insn, .accesses = (uint16_t)n_access, .kind = CXMS_XX_OTHER};
 	lines_of(p->insn, n_insn, p->line);
-	count_parts(p);
+	complete_parts(p);
 	p->sibling = b->sibling;
 	b->sibling = p;
 	return p;
@@ -175,10 +176,10 @@ static void finish(struct builder *b, unsigned end_kind)
 	VG_(memcpy)(k->access, b->access, k->n_access * sizeof(*k->access));
 	VG_(memcpy)(k->part, b->part, (k->n_exit + 1u) * sizeof(*k->part));
 	lines_of(k->insn, k->n_insn, k->line);
-	count_parts(k);
+	complete_parts(k);
+	put_progress(b, k->n_exit);
 	b->n_insn = b->n_access = b->n_exit = 0;
 	b->block = NULL;
-	put_progress(b, EX_END);
 }
 
 /* @at: where its code is; @entry: where one jumps to get there, another if it is redirected. */
@@ -243,7 +244,7 @@ static void access(struct builder *b, unsigned kind, IRExpr *addr, unsigned byte
 		addr = assign(b, Ity_I64, IRExpr_ITE(guard, addr, zero));
 	}
 	put(b, EX_SLOT_ADDRESS + b->n_access, addr);
-	*a = (struct ex_access){.need = EX_NEED_NEVER,
+	*a = (struct ex_access){.ignore = EX_IGNORE_ALL,
 				.insn = (uint16_t)(b->n_insn - 1),
 				.last = (uint16_t)(bytes - 1),
 				.kind = (uint8_t)kind,
@@ -251,9 +252,9 @@ static void access(struct builder *b, unsigned kind, IRExpr *addr, unsigned byte
 				.guarded = guard != NULL};
 	fast &= guard == NULL;
 	if (fast && kind == CXMS_XA_LOAD)
-		a->need = 0;
+		a->ignore = CXMS_TAG_DIRTY;
 	if (fast && kind == CXMS_XA_STORE)
-		a->need = CXMS_TAG_DIRTY;
+		a->ignore = 0;
 	b->n_access++;
 }
 
@@ -427,7 +428,7 @@ static void side_exit(struct builder *b, const IRStmt *s)
 		p->kind = CXMS_XX_COND;
 		p->is_inverse = s->Ist.Exit.dst->Ico.U64 == b->insn_end;
 	}
-	put_progress(b, b->n_exit + 1);
+	put_progress(b, b->n_exit);
 	b->n_exit++;
 }
 

@@ -324,7 +324,7 @@ static bool step(struct walk *w)
 	if (!op)
 		return false;
 	if (op->kind == EX_OP_BRANCH) {
-		bool taken = cxms_bpred_peek(&w->t->core->bpred, w->pc);
+		bool taken = cxms_bpred_peek(&w->t->core->bpred, cxms_bpred_hash(w->pc));
 
 		w->pc = taken ? op->immediate : w->pc + op->len;
 	} else if (op->kind == EX_OP_JUMP) {
