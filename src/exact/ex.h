@@ -76,6 +76,7 @@ struct ex_access {
 /**
  * struct ex_part - what has been done when a block is left by a side exit, or (the one past the
  * last) by its end
+ * @runs:       how often, since it was added to the totals
  * @message:    that this happened, as the stream has it, without events; @message_bytes long; made
  *              when the block is sent
  * @hash:       of the branch, cxms_bpred_hash()
@@ -83,9 +84,9 @@ struct ex_access {
  * @is_inverse: the side exit is the branch not taken
  */
 struct ex_part {
-	uint64_t message;
+	uint64_t runs, message;
 	uint32_t hash;
-	uint16_t insns, accesses, lines, loads, stores;
+	uint16_t insns, accesses, lines, loads, stores, branches;
 	uint8_t kind, message_bytes;
 	bool is_inverse;
 };
@@ -96,6 +97,11 @@ enum ex_mark {
 	EX_MARK_END = 2,
 	EX_MARK_COLD = 4,
 	EX_MARK_ALLOC = 8
+};
+
+/* An instruction line: its tag and the first slot of its set in the L1I. */
+struct ex_line {
+	uint64_t tag, slot;
 };
 
 /**
@@ -112,7 +118,7 @@ struct ex_block {
 	uint8_t mark, alloc;
 	struct ex_access *access;
 	struct ex_part *part; /* n_exit + 1 */
-	uint64_t *line;	      /* instruction lines */
+	struct ex_line *line;
 	struct ex_insn *insn;
 	void *body; /* holds the four arrays */
 	struct ex_block *sibling;
@@ -125,9 +131,19 @@ struct ex_granule {
 #define EX_GRANULES	2048u
 #define EX_FORWARD_BACK 128u /* stores */
 
+/* A page of 4 KiB that was touched, and its entry in the TLB's first level as far as it is known.
+ */
+struct ex_front {
+	uint64_t page;
+	uint32_t at;
+};
+#define EX_FRONT 64u
+
+/* @front: by the low bits of the page's number */
 struct ex_core {
-	struct cxms_bpred bpred;
 	struct cxms_tlb tlb;
+	struct ex_front front[EX_FRONT];
+	struct cxms_bpred bpred;
 };
 
 /**
@@ -196,7 +212,8 @@ struct ex_state {
 	struct ex_core *core;
 	struct ex_thread **thread_of; /* by Valgrind's thread number */
 	uint32_t n_thread, next_block;
-	uint64_t count[CXMS_XN_COUNT];
+	uint64_t count[CXMS_XN_COUNT]; /* without what the blocks have yet to add */
+	uint64_t timed_from;	       /* instructions when timing began last */
 	struct ex_options opt;
 	uint32_t pid;
 };
@@ -209,6 +226,8 @@ IRSB *ex_instrument(VgCallbackClosure *closure, IRSB *in, const VexGuestLayout *
 		    IRType host_word);
 struct ex_block *ex_block_prefix(struct ex_block *b, unsigned n_insn);
 void ex_discard(Addr addr, VexGuestExtents extents);
+/** ex_count_blocks() - adds to the totals what blocks that ran have counted. */
+void ex_count_blocks(void);
 
 /* ex_decode.c */
 enum ex_what {
@@ -239,6 +258,8 @@ struct ex_thread *ex_thread_new(void);
 void ex_run_init(void);
 /** ex_run_cold() - empties caches and TLB, forgets what predictor and prefetchers learnt. */
 void ex_run_cold(void);
+/** ex_run_forget() - pages were unmapped: the next access of any page is a first one. */
+void ex_run_forget(void);
 
 /**
  * ex_wrong_load() - a load behind the mispredicted branch of exit @branch, @insns instructions on

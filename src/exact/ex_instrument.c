@@ -87,7 +87,7 @@ static void make_body(struct ex_block *b, unsigned n_insn, unsigned n_access, un
 
 	b->body = at;
 	b->access = (struct ex_access *)at;
-	b->line = (uint64_t *)(at + accesses);
+	b->line = (struct ex_line *)(at + accesses);
 	b->insn = (struct ex_insn *)(at + accesses + lines);
 	b->part = (struct ex_part *)(at + accesses + lines + insns);
 	b->n_insn = (uint16_t)n_insn;
@@ -97,8 +97,9 @@ static void make_body(struct ex_block *b, unsigned n_insn, unsigned n_access, un
 }
 
 /* The instruction lines of [0, n) in order; @line may be NULL to count them. */
-static unsigned lines_of(const struct ex_insn *insn, unsigned n, uint64_t *line)
+static unsigned lines_of(const struct ex_insn *insn, unsigned n, struct ex_line *line)
 {
+	const struct cxms_cache *l1i = &ex.hier.core->l1i;
 	unsigned count = 0;
 	uint64_t before = UINT64_MAX;
 
@@ -111,7 +112,9 @@ static unsigned lines_of(const struct ex_insn *insn, unsigned n, uint64_t *line)
 				continue;
 			before = at;
 			if (line)
-				line[count] = at;
+				line[count] = (struct ex_line){.tag = at << CXMS_TAG_SHIFT,
+							       .slot = cxms_cache_set(l1i, at)
+								       << l1i->shift};
 			count++;
 		}
 	return count;
@@ -125,7 +128,9 @@ static void complete_parts(struct ex_block *b)
 
 		p->lines = (uint16_t)lines_of(b->insn, p->insns, NULL);
 		p->hash = cxms_bpred_hash(b->insn[p->insns - 1].addr);
-		p->loads = p->stores = 0;
+		p->loads = p->stores = p->branches = 0;
+		for (unsigned i = 0; i <= e && i < b->n_exit; i++)
+			p->branches += b->part[i].kind == CXMS_XX_COND;
 		for (unsigned i = 0; i < p->accesses; i++) {
 			unsigned kind = b->access[i].kind;
 
@@ -154,6 +159,8 @@ struct ex_block *ex_block_prefix(struct ex_block *b, unsigned n_insn)
 	VG_(memcpy)(p->insn, b->insn, n_insn * sizeof(*p->insn));
 	VG_(memcpy)(p->access, b->access, n_access * sizeof(*p->access));
 	VG_(memcpy)(p->part, b->part, n_exit * sizeof(*p->part));
+	for (unsigned e = 0; e < n_exit; e++)
+		p->part[e].runs = 0;
 	p->part[n_exit] = (struct ex_part){
 		.insns = (uint16_t)n_insn, .accesses = (uint16_t)n_access, .kind = CXMS_XX_OTHER};
 	lines_of(p->insn, n_insn, p->line);
@@ -560,6 +567,29 @@ IRSB *ex_instrument(VgCallbackClosure *closure, IRSB *in, const VexGuestLayout *
 	return b->out;
 }
 
+static void count_block(struct ex_block *b)
+{
+	for (unsigned e = 0; e <= b->n_exit; e++) {
+		struct ex_part *p = &b->part[e];
+
+		ex.count[CXMS_XN_LOADS] += p->runs * p->loads;
+		ex.count[CXMS_XN_STORES] += p->runs * p->stores;
+		ex.count[CXMS_XN_IFETCH] += p->runs * p->lines;
+		ex.count[CXMS_XN_BRANCH] += p->runs * p->branches;
+		p->runs = 0;
+	}
+}
+
+void ex_count_blocks(void)
+{
+	const struct translation *t;
+
+	VG_(HT_ResetIter)(inst.translations);
+	while ((t = VG_(HT_Next)(inst.translations)))
+		for (struct ex_block *b = t->blocks; b; b = b->sibling)
+			count_block(b);
+}
+
 void ex_discard(Addr addr, VexGuestExtents extents)
 {
 	struct translation *t = VG_(HT_remove)(inst.translations, addr);
@@ -577,6 +607,7 @@ void ex_discard(Addr addr, VexGuestExtents extents)
 		}
 		if (ex.pending == b)
 			ex.pending = NULL;
+		count_block(b);
 		VG_(free)(b->body);
 		VG_(free)(b);
 	}

@@ -12,7 +12,7 @@
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #define NEVER_INLINE  static __attribute__((noinline))
 
-/* Compared with the page of an access where there is no TLB: every address is on this page. */
+/* Without a TLB the program's addresses are all on one page, number 0. */
 #define NO_TLB_SHIFT 63
 
 static struct {
@@ -23,9 +23,11 @@ static void *memory, **tlb_memory;
 
 void ex_run_cold(void)
 {
+	ex_run_forget();
 	cxms_hier_init(&ex.hier, &ex.opt.hier, memory);
 	for (uint32_t i = 0; i < ex.opt.hier.cores; i++) {
 		cxms_bpred_init(&ex.core[i].bpred);
+		ex.core[i].tlb.last = 0;
 		if (ex.opt.has_tlb)
 			cxms_tlb_init(&ex.core[i].tlb, &ex.opt.tlb, tlb_memory[i]);
 	}
@@ -43,6 +45,13 @@ void ex_run_init(void)
 	ex.core = VG_(calloc)("cxms.core", cores, sizeof(*ex.core));
 	run.page_shift = ex.opt.has_tlb ? ex.opt.tlb.page_shift : NO_TLB_SHIFT;
 	ex_run_cold();
+}
+
+void ex_run_forget(void)
+{
+	for (uint32_t i = 0; i < ex.opt.hier.cores; i++)
+		for (unsigned k = 0; k < EX_FRONT; k++)
+			ex.core[i].front[k].page = UINT64_MAX;
 }
 
 struct ex_thread *ex_thread_new(void)
@@ -350,11 +359,26 @@ ALWAYS_INLINE void stored(struct ex_thread *t, uint64_t address, unsigned last, 
 	t->stores++;
 }
 
-ALWAYS_INLINE bool is_last_page(const struct ex_thread *t, uint64_t address)
+/* Whether an access stays on the page of the last one, or goes to one that is known to have been
+ * touched and to be in the first TLB, where it is the most recent now. */
+ALWAYS_INLINE bool is_at_hand(struct ex_core *core, uint64_t address)
 {
 	unsigned page_shift = run.page_shift;
+	uint64_t page = address >> CXMS_XS_PAGE_SHIFT;
+	const struct ex_front *f = &core->front[page % EX_FRONT];
 
-	return page_shift == NO_TLB_SHIFT || address >> page_shift == t->core->tlb.last;
+	return EX_LIKELY(address >> page_shift == core->tlb.last) ||
+	       (f->page == page && cxms_tlb_again(&core->tlb, address >> page_shift, f->at));
+}
+
+/* Looks up the page of an access, which has been touched, or will be now. */
+static unsigned other_page(struct ex_thread *t, uint64_t address)
+{
+	unsigned flags = translate(t, address);
+	uint64_t page = address >> CXMS_XS_PAGE_SHIFT;
+
+	t->core->front[page % EX_FRONT] = (struct ex_front){page, t->core->tlb.at};
+	return flags;
 }
 
 /* A load or store within one line that is not a plain hit on the most recent line of its set and on
@@ -368,15 +392,16 @@ NEVER_INLINE void other_access(struct ex_thread *t, const struct ex_block *b, un
 	size_t set = (size_t)(l1->mask ? line & l1->mask : line % l1->sets);
 	size_t slot = cxms_cache_find(l1, set, line);
 	unsigned flags = 0;
-	bool same_page = is_last_page(t, address);
+	bool same_page;
 
 	tag = slot == CXMS_CACHE_NO_SLOT ? CXMS_TAG_DIRTY : l1->tag[slot];
 	if (EX_UNLIKELY(tag & CXMS_TAG_UNUSED || !((tag | a->ignore) & CXMS_TAG_DIRTY))) {
 		slow_access(t, b, index, address, timed);
 		return;
 	}
+	same_page = !ex.opt.has_tlb || is_at_hand(t->core, address);
 	if (!same_page)
-		flags = translate(t, address);
+		flags = other_page(t, address);
 	if (slot == CXMS_CACHE_NO_SLOT) {
 		plain_miss(t, b, index, address, set, flags, timed);
 		return;
@@ -427,7 +452,7 @@ ALWAYS_INLINE void access_one(struct ex_thread *t, const struct level *l1, const
 	/* The most recent line of a set, used again: nothing changes. */
 	if (EX_UNLIKELY((recent_tag(l1, line) | a->ignore) !=
 				(line << CXMS_TAG_SHIFT | CXMS_TAG_DIRTY) ||
-			!is_within || !is_last_page(t, address))) {
+			!is_within || !is_at_hand(t->core, address))) {
 		if (is_within && a->ignore != EX_IGNORE_ALL)
 			other_access(t, b, index, address, timed);
 		else if (!slow_access(t, b, index, address, timed))
@@ -522,7 +547,6 @@ ALWAYS_INLINE void branches(struct ex_thread *t, const struct ex_block *b, unsig
 
 		if (part->kind != CXMS_XX_COND)
 			continue;
-		ex.count[CXMS_XN_BRANCH]++;
 		bool taken = (e == left) != part->is_inverse;
 		bool wrong = cxms_bpred_cond(p, part->hash, taken);
 
@@ -557,23 +581,24 @@ ALWAYS_INLINE void account(struct ex_block *b, const uint64_t *slot, unsigned le
 			   bool timed)
 {
 	struct ex_thread *t = ex.thread;
-	const struct ex_part *part = &b->part[left];
-	const struct level l1i = level_of(&t->caches->l1i), l1d = level_of(&t->caches->l1d);
+	struct ex_part *part = &b->part[left];
+	const struct level l1d = level_of(&t->caches->l1d);
+	const struct cxms_cache *l1i = &t->caches->l1i;
+	const uint8_t *recent = cxms_cache_recent(l1i, 0);
 
 	ex.n_event = 0;
-	ex.count[CXMS_XN_LOADS] += part->loads;
-	ex.count[CXMS_XN_STORES] += part->stores;
-	ex.count[CXMS_XN_IFETCH] += part->lines;
-	for (unsigned i = 0; i < part->lines; i++)
-		if (EX_UNLIKELY(recent_tag(&l1i, b->line[i]) != b->line[i] << CXMS_TAG_SHIFT))
-			fetch_miss(t, i, b->line[i], timed);
+	part->runs++;
+	for (unsigned i = 0; i < part->lines; i++) {
+		size_t set = b->line[i].slot;
+
+		if (EX_UNLIKELY(l1i->tag[set + recent[set << 1]] != b->line[i].tag))
+			fetch_miss(t, i, b->line[i].tag >> CXMS_TAG_SHIFT, timed);
+	}
 	for (unsigned i = 0; i < part->accesses; i++)
 		access_one(t, &l1d, b, i, slot[EX_SLOT_ADDRESS + i], timed);
 	branches(t, b, left, next, timed);
-	if (timed) {
+	if (timed)
 		ex_send_run(b, left);
-		ex.count[CXMS_XN_TIMED_INSNS] += part->insns;
-	}
 	t->insns += part->insns;
 	ex.count[CXMS_XN_INSNS] += part->insns;
 	if (EX_UNLIKELY(ex.opt.sample_period != 0) && ex.in_region) {
