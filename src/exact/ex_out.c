@@ -219,12 +219,17 @@ static void put_thread(void)
 	put_varint(ex.thread->number);
 }
 
-void ex_begin(unsigned bytes)
+static inline void begin(unsigned bytes)
 {
 	if (EX_UNLIKELY(out.used + bytes + THREAD_BYTES > CXMS_XS_PACKET_MAX))
 		ex_out_flush();
 	if (EX_UNLIKELY(out.thread != ex.thread))
 		put_thread();
+}
+
+void ex_begin(unsigned bytes)
+{
+	begin(bytes);
 }
 
 void ex_control(uint8_t type, unsigned bytes)
@@ -384,7 +389,7 @@ void ex_send_run(struct ex_block *b, unsigned left)
 
 	if (EX_UNLIKELY(!b->id))
 		ex_send_block(b);
-	ex_begin(24 + 17 * n);
+	begin(24 + 17 * n);
 	at = out.packet.byte + out.used;
 	/* All of it, and more: what follows is written over what is too much. */
 	__builtin_memcpy(at, &p->message, sizeof(p->message));

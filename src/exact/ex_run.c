@@ -390,10 +390,12 @@ NEVER_INLINE void other_access(struct ex_thread *t, const struct ex_block *b, un
 	struct cxms_cache *l1 = &t->caches->l1d;
 	uint64_t line = address >> CXMS_XS_LINE_SHIFT, tag;
 	size_t set = (size_t)(l1->mask ? line & l1->mask : line % l1->sets);
-	size_t slot = cxms_cache_find(l1, set, line);
+	size_t slot = (set << l1->shift) + *cxms_cache_recent(l1, set);
 	unsigned flags = 0;
 	bool same_page;
 
+	if ((l1->tag[slot] | CXMS_TAG_FLAGS) != (line << CXMS_TAG_SHIFT | CXMS_TAG_FLAGS))
+		slot = cxms_cache_find(l1, set, line);
 	tag = slot == CXMS_CACHE_NO_SLOT ? CXMS_TAG_DIRTY : l1->tag[slot];
 	if (EX_UNLIKELY(tag & CXMS_TAG_UNUSED || !((tag | a->ignore) & CXMS_TAG_DIRTY))) {
 		slow_access(t, b, index, address, timed);
