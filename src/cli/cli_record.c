@@ -225,10 +225,10 @@ static void begin_early(struct cli_rec *r)
 	cxms_trace_reader_close(head);
 }
 
-static void on_packet(void *arg, const void *data, size_t len)
+static void on_packet(void *arg, const void *data, size_t len, bool may_skip)
 {
 	struct cli_rec *r = arg;
-	cxms_xlive_packet(r->live, data, len);
+	cxms_xlive_packet(r->live, data, len, may_skip);
 	if (r->early && !r->early_begun)
 		begin_early(r);
 	if (r->early)

@@ -37,13 +37,46 @@ struct cxms_bpred {
 /** cxms_bpred_init() - weakly not taken everywhere. */
 void cxms_bpred_init(struct cxms_bpred *b);
 
+/** cxms_bpred_hash() - by which the tables are indexed for a branch at @pc. */
+static inline uint32_t cxms_bpred_hash(uint64_t pc)
+{
+	return (uint32_t)(pc ^ pc >> 11 ^ pc >> 22);
+}
+
 /* Each of the following predicts, learns the outcome, and returns whether it was wrong. */
 
-/** cxms_bpred_cond() - a conditional branch at @pc. */
-bool cxms_bpred_cond(struct cxms_bpred *b, uint64_t pc, bool taken);
+/** cxms_bpred_cond() - a conditional branch; @hash: of its address. */
+static inline bool cxms_bpred_cond(struct cxms_bpred *b, uint32_t hash, bool taken)
+{
+	/* Two-bit saturating counters, of which 2 and 3 mean yes: down, up, or left alone. */
+	static const uint8_t next[3][4] = {{0, 0, 1, 2}, {1, 2, 3, 3}, {0, 1, 2, 3}};
+	const uint32_t global_mask = (1u << CXMS_BPRED_GLOBAL_BITS) - 1;
+	uint16_t *history = &b->local_history[hash % CXMS_BPRED_LOCAL_HISTORIES];
+	uint8_t *local = &b->local[*history & ((1u << CXMS_BPRED_LOCAL_BITS) - 1)];
+	uint8_t *global = &b->global[((uint32_t)b->history ^ hash) & global_mask];
+	uint8_t *chooser = &b->chooser[(uint32_t)b->history & global_mask];
+	unsigned by_local = *local >> 1, by_global = *global >> 1, by_chooser = *chooser >> 1;
+	unsigned said = (by_global & by_chooser) | (by_local & ~by_chooser);
+	unsigned agrees = by_local == by_global, global_right = by_global == taken;
 
-/** cxms_bpred_peek() - what it would say of a conditional branch at @pc now; learns nothing. */
-bool cxms_bpred_peek(const struct cxms_bpred *b, uint64_t pc);
+	*chooser = next[agrees << 1 | (global_right & ~agrees)][*chooser];
+	*local = next[taken][*local];
+	*global = next[taken][*global];
+	*history = (uint16_t)(*history << 1 | taken);
+	b->history = b->history << 1 | taken;
+	return said != taken;
+}
+
+/** cxms_bpred_peek() - what it would say of a conditional branch now; learns nothing. */
+static inline bool cxms_bpred_peek(const struct cxms_bpred *b, uint32_t hash)
+{
+	const uint32_t global_mask = (1u << CXMS_BPRED_GLOBAL_BITS) - 1;
+	uint32_t history = b->local_history[hash % CXMS_BPRED_LOCAL_HISTORIES];
+	uint8_t global = b->global[((uint32_t)b->history ^ hash) & global_mask];
+	uint8_t local = b->local[history & ((1u << CXMS_BPRED_LOCAL_BITS) - 1)];
+
+	return (b->chooser[(uint32_t)b->history & global_mask] > 1 ? global : local) > 1;
+}
 
 /** cxms_bpred_jump() - a computed jump or call. */
 bool cxms_bpred_jump(struct cxms_bpred *b, uint64_t pc, uint64_t target);

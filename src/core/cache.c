@@ -87,6 +87,27 @@ void cxms_cache_init(struct cxms_cache *c, const struct cxms_cache_cfg *cfg, voi
 	}
 }
 
+size_t cxms_cache_find_wide(const struct cxms_cache *c, size_t base, uint64_t want)
+{
+#if defined(__SSE2__)
+	__m128i key = _mm_set1_epi64x((long long)want);
+
+	for (size_t at = base; at < base + c->stride; at += 16) {
+		__m128i all = _mm_packs_epi16(cxms_cache_match(c->tag + at, key),
+					      cxms_cache_match(c->tag + at + 8, key));
+		unsigned mask = (unsigned)_mm_movemask_epi8(all);
+
+		if (mask)
+			return at + (unsigned)__builtin_ctz(mask);
+	}
+#else
+	for (size_t at = base; at < base + c->stride; at++)
+		if ((c->tag[at] | CXMS_TAG_FLAGS) == want)
+			return at;
+#endif
+	return CXMS_CACHE_NO_SLOT;
+}
+
 /* Points every node on the way to the leaf away from it. */
 static void tree_touch(struct cxms_cache *c, size_t set, uint32_t way)
 {
@@ -233,6 +254,7 @@ void cxms_hier_init(struct cxms_hier *h, const struct cxms_hier_cfg *cfg, void *
 	h->active = 1;
 	h->window = cfg->window;
 	h->has_l2 = cfg->l2.ways != 0;
+	h->below_l2 = false;
 	h->n_effect = 0;
 	h->lost = h->writeback = h->prefetched = 0;
 	h->core = mem;
@@ -479,10 +501,14 @@ static enum cxms_hier_level below_l1(struct cxms_hier *h, const struct cxms_hier
 	struct cxms_cache *l2 = &h->core[req->core].l2;
 	struct spot in_l2 = {0}, in_llc;
 
+	if (h->below_l2)
+		cxms_cache_expect(&h->llc, cxms_cache_set(&h->llc, req->line));
 	if (h->has_l2 && look_up(l2, req->line, &in_l2)) {
+		h->below_l2 = false;
 		claim(h, l2, &in_l2, req, res);
 		return CXMS_HIER_L2;
 	}
+	h->below_l2 = h->has_l2;
 	if (h->active > 1)
 		snoop(h, req->core, req->line, req->store);
 	if (look_up(&h->llc, req->line, &in_llc)) {

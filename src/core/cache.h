@@ -129,36 +129,38 @@ static inline __m128i cxms_cache_match(const uint64_t *tags, __m128i key)
 }
 #endif
 
+/** cxms_cache_expect() - set @set will be looked up soon: has the processor fetch it. */
+static inline void cxms_cache_expect(const struct cxms_cache *c, size_t set)
+{
+	size_t base = set << c->shift;
+
+	for (uint32_t way = 0; way < c->ways; way += 8)
+		__builtin_prefetch(&c->tag[base + way]);
+	__builtin_prefetch(cxms_cache_order(c, set));
+}
+
+/* The slot of a line in the set that begins at slot @base, of more than eight; @want: its tag with
+ * all flags. */
+size_t cxms_cache_find_wide(const struct cxms_cache *c, size_t base, uint64_t want);
+
 /** cxms_cache_find() - slot of @line in its set, or CXMS_CACHE_NO_SLOT. Changes nothing. */
-static inline size_t cxms_cache_find(const struct cxms_cache *c, size_t set, uint64_t line)
+static inline __attribute__((always_inline)) size_t cxms_cache_find(const struct cxms_cache *c,
+								    size_t set, uint64_t line)
 {
 	size_t base = set << c->shift;
 	uint64_t want = line << CXMS_TAG_SHIFT | CXMS_TAG_FLAGS;
 
 #if defined(__SSE2__)
-	__m128i key = _mm_set1_epi64x((long long)want);
-
 	if (c->stride == 8) {
+		__m128i key = _mm_set1_epi64x((long long)want);
 		__m128i all =
 			_mm_packs_epi16(cxms_cache_match(c->tag + base, key), _mm_setzero_si128());
 		unsigned mask = (unsigned)_mm_movemask_epi8(all);
 
 		return mask ? base + (unsigned)__builtin_ctz(mask) : CXMS_CACHE_NO_SLOT;
 	}
-	for (size_t at = base; at < base + c->stride; at += 16) {
-		__m128i all = _mm_packs_epi16(cxms_cache_match(c->tag + at, key),
-					      cxms_cache_match(c->tag + at + 8, key));
-		unsigned mask = (unsigned)_mm_movemask_epi8(all);
-
-		if (mask)
-			return at + (unsigned)__builtin_ctz(mask);
-	}
-#else
-	for (size_t at = base; at < base + c->stride; at++)
-		if ((c->tag[at] | CXMS_TAG_FLAGS) == want)
-			return at;
 #endif
-	return CXMS_CACHE_NO_SLOT;
+	return cxms_cache_find_wide(c, base, want);
 }
 
 /* A set's clock stops here; slots that are no ways stand above it and are never the oldest. */
@@ -228,6 +230,7 @@ struct cxms_hier_core {
  * struct cxms_hier - the caches of a host
  * @active:    cores that any access has used: [0, @active) are searched for copies
  * @effect:    what the accesses since the caller last set @n_effect = 0 caused, in order
+ * @below_l2:  the last line that was not in an L1D was not in the L2 either
  * @lost:      effects that found no room in @effect (only write-backs: prefetches are not made)
  * @writeback: dirty lines that went to memory;  @prefetched: lines brought by prefetchers
  */
@@ -237,7 +240,7 @@ struct cxms_hier {
 	struct cxms_hier_core *core;
 	struct cxms_cache llc;
 	struct cxms_prefetch pf_llc;
-	bool has_l2, has_prefetch;
+	bool has_l2, has_prefetch, below_l2;
 	unsigned n_effect;
 	struct cxms_hier_effect effect[CXMS_HIER_EFFECTS];
 	uint64_t lost, writeback, prefetched;

@@ -81,6 +81,7 @@ void cxms_tlb_init(struct cxms_tlb *t, const struct cxms_tlb_cfg *cfg, void *mem
 			continue;
 		l->ways = ways_of(cfg, i);
 		l->sets = cfg->entries[i] / l->ways;
+		l->mask = (l->sets & (l->sets - 1)) == 0 ? l->sets - 1 : 0;
 		l->buckets = buckets_of(cfg->entries[i]);
 		l->entry = (void *)at;
 		at += aligned(cfg->entries[i] * sizeof(*l->entry));
@@ -98,38 +99,22 @@ static uint32_t *bucket_of(struct cxms_tlb_level *l, uint64_t page)
 	return &l->bucket[(page * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (l->buckets - 1)];
 }
 
-static void make_newest(struct cxms_tlb_level *l, uint32_t set, uint32_t i)
+/* The entry of a page, which is the newest of its set afterwards, or CXMS_TLB_NONE. */
+static uint32_t hit(struct cxms_tlb_level *l, uint64_t page)
 {
-	struct cxms_tlb_entry *e = &l->entry[i];
+	uint32_t i = *bucket_of(l, page);
 
-	if (l->newest[set] == i)
-		return;
-	l->entry[e->newer].older = e->older;
-	if (e->older == CXMS_TLB_NONE)
-		l->oldest[set] = e->newer;
-	else
-		l->entry[e->older].newer = e->newer;
-	e->newer = CXMS_TLB_NONE;
-	e->older = l->newest[set];
-	l->entry[e->older].newer = i;
-	l->newest[set] = i;
+	while (i != CXMS_TLB_NONE && l->entry[i].page != page)
+		i = l->entry[i].next;
+	if (i != CXMS_TLB_NONE)
+		cxms_tlb_make_newest(l, cxms_tlb_set(l, page), i);
+	return i;
 }
 
-static bool hit(struct cxms_tlb_level *l, uint64_t page)
+/* Returns the entry. */
+static uint32_t insert(struct cxms_tlb_level *l, uint64_t page)
 {
-	uint32_t i;
-
-	for (i = *bucket_of(l, page); i != CXMS_TLB_NONE; i = l->entry[i].next)
-		if (l->entry[i].page == page) {
-			make_newest(l, (uint32_t)(page % l->sets), i);
-			return true;
-		}
-	return false;
-}
-
-static void insert(struct cxms_tlb_level *l, uint64_t page)
-{
-	uint32_t set = (uint32_t)(page % l->sets), i = l->oldest[set];
+	uint32_t set = cxms_tlb_set(l, page), i = l->oldest[set];
 	struct cxms_tlb_entry *e = &l->entry[i];
 	uint32_t *bucket;
 
@@ -144,7 +129,8 @@ static void insert(struct cxms_tlb_level *l, uint64_t page)
 	e->valid = true;
 	e->next = *bucket;
 	*bucket = i;
-	make_newest(l, set, i);
+	cxms_tlb_make_newest(l, set, i);
+	return i;
 }
 
 enum cxms_tlb_result cxms_tlb_access(struct cxms_tlb *t, uint64_t address)
@@ -153,14 +139,15 @@ enum cxms_tlb_result cxms_tlb_access(struct cxms_tlb *t, uint64_t address)
 	enum cxms_tlb_result result = CXMS_TLB_WALK;
 
 	t->last = page;
-	if (hit(&t->level[0], page))
+	t->at = hit(&t->level[0], page);
+	if (t->at != CXMS_TLB_NONE)
 		return CXMS_TLB_HIT;
 	if (t->level[1].entry) {
-		if (hit(&t->level[1], page))
+		if (hit(&t->level[1], page) != CXMS_TLB_NONE)
 			result = CXMS_TLB_SECOND;
 		else
 			insert(&t->level[1], page);
 	}
-	insert(&t->level[0], page);
+	t->at = insert(&t->level[0], page);
 	return result;
 }

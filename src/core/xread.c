@@ -467,3 +467,8 @@ int cxms_xread_packet(struct cxms_xread *r, const void *data, size_t len,
 	}
 	return rc;
 }
+
+int cxms_xread_skip(struct cxms_xread *r, const void *data, size_t len, struct cxms_err *err)
+{
+	return read_head(r, data, len, err);
+}

@@ -60,5 +60,7 @@ void cxms_xread_free(struct cxms_xread *r);
  */
 int cxms_xread_packet(struct cxms_xread *r, const void *data, size_t len,
 		      const struct cxms_xsink *sink, struct cxms_err *err);
+/** cxms_xread_skip() - the same of a packet whose messages nobody wants; it holds no code */
+int cxms_xread_skip(struct cxms_xread *r, const void *data, size_t len, struct cxms_err *err);
 
 #endif

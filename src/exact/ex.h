@@ -44,13 +44,15 @@
 #define EX_SLOTS_OFFSET	 ((Int)sizeof(VexGuestAMD64State))
 #define EX_SLOT_PROGRESS 0u
 #define EX_SLOT_ADDRESS	 1u
-/* Slot 0: 0 = begun; e + 1 = at side exit e; EX_PASSED + e = went past it; EX_END = the end. */
+/* Slot 0: e = at side exit e; the number of exits = the end; EX_PASSED + e = went past side exit e;
+ * EX_BEGUN = none of these yet. */
 #define EX_PASSED 0x10000u
-#define EX_END	  0x20000u
+#define EX_BEGUN  0x20000u
 /* More accesses than this, and the block is cut in two. */
 #define EX_BLOCK_ACCESSES 128u
 
-#define EX_NEED_NEVER (UINT64_C(1) << 63) /* lines have 58 bits at most */
+/* Ignoring all bits of a tag makes it equal to no line's tag. */
+#define EX_IGNORE_ALL UINT64_MAX
 
 struct ex_insn {
 	uint64_t addr;
@@ -59,22 +61,34 @@ struct ex_insn {
 
 /**
  * struct ex_access - an access of a block
- * @need:  flags of a tag that make a hit the fast path's: none for loads, dirty for stores; what no
- *         tag has if the fast path is not for this access
- * @last:  bytes - 1;  @insn: index;  @guarded: may not happen, its address is 0 then
+ * @ignore: flags of a tag that do not matter to the fast path, which is for dirty lines otherwise:
+ *          that flag for loads, none for stores; EX_IGNORE_ALL if the fast path is not for this
+ *          access
+ * @last:   bytes - 1;  @insn: index;  @guarded: may not happen, its address is 0 then
  */
 struct ex_access {
-	uint64_t need;
+	uint64_t ignore;
 	uint16_t insn, last;
 	uint8_t kind, log2_bytes;
 	bool guarded;
 };
 
-/* What has been done when a block is left by a side exit, or (the one past the last) by its end. */
+/**
+ * struct ex_part - what has been done when a block is left by a side exit, or (the one past the
+ * last) by its end
+ * @runs:       how often, since it was added to the totals
+ * @message:    that this happened, as the stream has it, without events; @message_bytes long; made
+ *              when the block is sent
+ * @hash:       of the branch, cxms_bpred_hash()
+ * @kind:       enum cxms_xs_exit
+ * @is_inverse: the side exit is the branch not taken
+ */
 struct ex_part {
-	uint16_t insns, accesses, lines, loads, stores;
-	uint8_t kind;	 /* enum cxms_xs_exit */
-	bool is_inverse; /* the side exit is the branch not taken */
+	uint64_t runs, message;
+	uint32_t hash;
+	uint16_t insns, accesses, lines, loads, stores, branches;
+	uint8_t kind, message_bytes;
+	bool is_inverse;
 };
 
 enum ex_mark {
@@ -83,6 +97,11 @@ enum ex_mark {
 	EX_MARK_END = 2,
 	EX_MARK_COLD = 4,
 	EX_MARK_ALLOC = 8
+};
+
+/* An instruction line: its tag and the first slot of its set in the L1I. */
+struct ex_line {
+	uint64_t tag, slot;
 };
 
 /**
@@ -99,7 +118,7 @@ struct ex_block {
 	uint8_t mark, alloc;
 	struct ex_access *access;
 	struct ex_part *part; /* n_exit + 1 */
-	uint64_t *line;	      /* instruction lines */
+	struct ex_line *line;
 	struct ex_insn *insn;
 	void *body; /* holds the four arrays */
 	struct ex_block *sibling;
@@ -112,9 +131,19 @@ struct ex_granule {
 #define EX_GRANULES	2048u
 #define EX_FORWARD_BACK 128u /* stores */
 
+/* A page of 4 KiB that was touched, and its entry in the TLB's first level as far as it is known.
+ */
+struct ex_front {
+	uint64_t page;
+	uint32_t at;
+};
+#define EX_FRONT 64u
+
+/* @front: by the low bits of the page's number */
 struct ex_core {
-	struct cxms_bpred bpred;
 	struct cxms_tlb tlb;
+	struct ex_front front[EX_FRONT];
+	struct cxms_bpred bpred;
 };
 
 /**
@@ -183,7 +212,8 @@ struct ex_state {
 	struct ex_core *core;
 	struct ex_thread **thread_of; /* by Valgrind's thread number */
 	uint32_t n_thread, next_block;
-	uint64_t count[CXMS_XN_COUNT];
+	uint64_t count[CXMS_XN_COUNT]; /* without what the blocks have yet to add */
+	uint64_t timed_from;	       /* instructions when timing began last */
 	struct ex_options opt;
 	uint32_t pid;
 };
@@ -196,6 +226,8 @@ IRSB *ex_instrument(VgCallbackClosure *closure, IRSB *in, const VexGuestLayout *
 		    IRType host_word);
 struct ex_block *ex_block_prefix(struct ex_block *b, unsigned n_insn);
 void ex_discard(Addr addr, VexGuestExtents extents);
+/** ex_count_blocks() - adds to the totals what blocks that ran have counted. */
+void ex_count_blocks(void);
 
 /* ex_decode.c */
 enum ex_what {
@@ -226,6 +258,8 @@ struct ex_thread *ex_thread_new(void);
 void ex_run_init(void);
 /** ex_run_cold() - empties caches and TLB, forgets what predictor and prefetchers learnt. */
 void ex_run_cold(void);
+/** ex_run_forget() - pages were unmapped: the next access of any page is a first one. */
+void ex_run_forget(void);
 
 /**
  * ex_wrong_load() - a load behind the mispredicted branch of exit @branch, @insns instructions on

@@ -87,7 +87,7 @@ static void make_body(struct ex_block *b, unsigned n_insn, unsigned n_access, un
 
 	b->body = at;
 	b->access = (struct ex_access *)at;
-	b->line = (uint64_t *)(at + accesses);
+	b->line = (struct ex_line *)(at + accesses);
 	b->insn = (struct ex_insn *)(at + accesses + lines);
 	b->part = (struct ex_part *)(at + accesses + lines + insns);
 	b->n_insn = (uint16_t)n_insn;
@@ -97,8 +97,9 @@ static void make_body(struct ex_block *b, unsigned n_insn, unsigned n_access, un
 }
 
 /* The instruction lines of [0, n) in order; @line may be NULL to count them. */
-static unsigned lines_of(const struct ex_insn *insn, unsigned n, uint64_t *line)
+static unsigned lines_of(const struct ex_insn *insn, unsigned n, struct ex_line *line)
 {
+	const struct cxms_cache *l1i = &ex.hier.core->l1i;
 	unsigned count = 0;
 	uint64_t before = UINT64_MAX;
 
@@ -111,20 +112,25 @@ static unsigned lines_of(const struct ex_insn *insn, unsigned n, uint64_t *line)
 				continue;
 			before = at;
 			if (line)
-				line[count] = at;
+				line[count] = (struct ex_line){.tag = at << CXMS_TAG_SHIFT,
+							       .slot = cxms_cache_set(l1i, at)
+								       << l1i->shift};
 			count++;
 		}
 	return count;
 }
 
-/* Completes the counts of each part. */
-static void count_parts(struct ex_block *b)
+/* Completes each part. */
+static void complete_parts(struct ex_block *b)
 {
 	for (unsigned e = 0; e <= b->n_exit; e++) {
 		struct ex_part *p = &b->part[e];
 
 		p->lines = (uint16_t)lines_of(b->insn, p->insns, NULL);
-		p->loads = p->stores = 0;
+		p->hash = cxms_bpred_hash(b->insn[p->insns - 1].addr);
+		p->loads = p->stores = p->branches = 0;
+		for (unsigned i = 0; i <= e && i < b->n_exit; i++)
+			p->branches += b->part[i].kind == CXMS_XX_COND;
 		for (unsigned i = 0; i < p->accesses; i++) {
 			unsigned kind = b->access[i].kind;
 
@@ -153,10 +159,12 @@ struct ex_block *ex_block_prefix(struct ex_block *b, unsigned n_insn)
 	VG_(memcpy)(p->insn, b->insn, n_insn * sizeof(*p->insn));
 	VG_(memcpy)(p->access, b->access, n_access * sizeof(*p->access));
 	VG_(memcpy)(p->part, b->part, n_exit * sizeof(*p->part));
+	for (unsigned e = 0; e < n_exit; e++)
+		p->part[e].runs = 0;
 	p->part[n_exit] = (struct ex_part){
 		.insns = (uint16_t)n_insn, .accesses = (uint16_t)n_access, .kind = CXMS_XX_OTHER};
 	lines_of(p->insn, n_insn, p->line);
-	count_parts(p);
+	complete_parts(p);
 	p->sibling = b->sibling;
 	b->sibling = p;
 	return p;
@@ -175,10 +183,10 @@ static void finish(struct builder *b, unsigned end_kind)
 	VG_(memcpy)(k->access, b->access, k->n_access * sizeof(*k->access));
 	VG_(memcpy)(k->part, b->part, (k->n_exit + 1u) * sizeof(*k->part));
 	lines_of(k->insn, k->n_insn, k->line);
-	count_parts(k);
+	complete_parts(k);
+	put_progress(b, k->n_exit);
 	b->n_insn = b->n_access = b->n_exit = 0;
 	b->block = NULL;
-	put_progress(b, EX_END);
 }
 
 /* @at: where its code is; @entry: where one jumps to get there, another if it is redirected. */
@@ -243,7 +251,7 @@ static void access(struct builder *b, unsigned kind, IRExpr *addr, unsigned byte
 		addr = assign(b, Ity_I64, IRExpr_ITE(guard, addr, zero));
 	}
 	put(b, EX_SLOT_ADDRESS + b->n_access, addr);
-	*a = (struct ex_access){.need = EX_NEED_NEVER,
+	*a = (struct ex_access){.ignore = EX_IGNORE_ALL,
 				.insn = (uint16_t)(b->n_insn - 1),
 				.last = (uint16_t)(bytes - 1),
 				.kind = (uint8_t)kind,
@@ -251,9 +259,9 @@ static void access(struct builder *b, unsigned kind, IRExpr *addr, unsigned byte
 				.guarded = guard != NULL};
 	fast &= guard == NULL;
 	if (fast && kind == CXMS_XA_LOAD)
-		a->need = 0;
+		a->ignore = CXMS_TAG_DIRTY;
 	if (fast && kind == CXMS_XA_STORE)
-		a->need = CXMS_TAG_DIRTY;
+		a->ignore = 0;
 	b->n_access++;
 }
 
@@ -427,7 +435,7 @@ static void side_exit(struct builder *b, const IRStmt *s)
 		p->kind = CXMS_XX_COND;
 		p->is_inverse = s->Ist.Exit.dst->Ico.U64 == b->insn_end;
 	}
-	put_progress(b, b->n_exit + 1);
+	put_progress(b, b->n_exit);
 	b->n_exit++;
 }
 
@@ -559,6 +567,29 @@ IRSB *ex_instrument(VgCallbackClosure *closure, IRSB *in, const VexGuestLayout *
 	return b->out;
 }
 
+static void count_block(struct ex_block *b)
+{
+	for (unsigned e = 0; e <= b->n_exit; e++) {
+		struct ex_part *p = &b->part[e];
+
+		ex.count[CXMS_XN_LOADS] += p->runs * p->loads;
+		ex.count[CXMS_XN_STORES] += p->runs * p->stores;
+		ex.count[CXMS_XN_IFETCH] += p->runs * p->lines;
+		ex.count[CXMS_XN_BRANCH] += p->runs * p->branches;
+		p->runs = 0;
+	}
+}
+
+void ex_count_blocks(void)
+{
+	const struct translation *t;
+
+	VG_(HT_ResetIter)(inst.translations);
+	while ((t = VG_(HT_Next)(inst.translations)))
+		for (struct ex_block *b = t->blocks; b; b = b->sibling)
+			count_block(b);
+}
+
 void ex_discard(Addr addr, VexGuestExtents extents)
 {
 	struct translation *t = VG_(HT_remove)(inst.translations, addr);
@@ -576,6 +607,7 @@ void ex_discard(Addr addr, VexGuestExtents extents)
 		}
 		if (ex.pending == b)
 			ex.pending = NULL;
+		count_block(b);
 		VG_(free)(b->body);
 		VG_(free)(b);
 	}

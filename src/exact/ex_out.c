@@ -183,18 +183,28 @@ static inline void put(uint8_t value)
 	out.packet.byte[out.used++] = value;
 }
 
+/* Writes at @at; returns the end of it. */
+static inline uint8_t *varint(uint8_t *at, uint64_t value)
+{
+	for (; value >= 0x80; value >>= 7)
+		*at++ = (uint8_t)(value | 0x80);
+	*at++ = (uint8_t)value;
+	return at;
+}
+
+static inline uint64_t zigzag(int64_t value)
+{
+	return (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
+}
+
 static inline void put_varint(uint64_t value)
 {
-	while (value >= 0x80) {
-		put((uint8_t)(value | 0x80));
-		value >>= 7;
-	}
-	put((uint8_t)value);
+	out.used = (uint32_t)(varint(out.packet.byte + out.used, value) - out.packet.byte);
 }
 
 static inline void put_zigzag(int64_t value)
 {
-	put_varint((uint64_t)value << 1 ^ (uint64_t)(value >> 63));
+	put_varint(zigzag(value));
 }
 
 static void put_thread(void)
@@ -209,12 +219,17 @@ static void put_thread(void)
 	put_varint(ex.thread->number);
 }
 
-void ex_begin(unsigned bytes)
+static inline void begin(unsigned bytes)
 {
 	if (EX_UNLIKELY(out.used + bytes + THREAD_BYTES > CXMS_XS_PACKET_MAX))
 		ex_out_flush();
 	if (EX_UNLIKELY(out.thread != ex.thread))
 		put_thread();
+}
+
+void ex_begin(unsigned bytes)
+{
+	begin(bytes);
 }
 
 void ex_control(uint8_t type, unsigned bytes)
@@ -289,6 +304,22 @@ static void put_insns(const struct ex_block *b)
 	}
 }
 
+/* The message that block @b was left by exit @left: at most 8 bytes. */
+static void make_message(struct ex_block *b, unsigned left)
+{
+	struct ex_part *p = &b->part[left];
+	union {
+		uint64_t whole;
+		uint8_t byte[8];
+	} m = {0};
+	uint8_t *end = varint(m.byte, (uint64_t)b->id << 2 | (left < b->n_exit));
+
+	if (left < b->n_exit)
+		end = varint(end, left);
+	p->message = m.whole;
+	p->message_bytes = (uint8_t)(end - m.byte);
+}
+
 void ex_send_block(struct ex_block *b)
 {
 	b->id = ex.next_block++;
@@ -307,65 +338,68 @@ void ex_send_block(struct ex_block *b)
 		put(b->part[i].kind);
 	}
 	put(b->part[b->n_exit].kind);
+	for (unsigned i = 0; i <= b->n_exit; i++)
+		make_message(b, i);
 }
 
-static void put_line(uint64_t line)
+static inline uint8_t *line_body(uint8_t *at, uint64_t line)
 {
 	struct ex_thread *t = ex.thread;
 
-	put_zigzag((int64_t)(line - (t->line_packet == out.seq + 1 ? t->line : 0)));
+	at = varint(at, zigzag((int64_t)(line - (t->line_packet == out.seq + 1 ? t->line : 0))));
 	t->line = line;
 	t->line_packet = out.seq + 1;
+	return at;
 }
 
 /* Kinds whose body is a number that says how far back. */
 #define BACK_KINDS                                                                                 \
 	(1u << CXMS_XE_USE | 1u << CXMS_XE_L2USE | 1u << CXMS_XE_LLCUSE | 1u << CXMS_XE_FWD)
 
-static void put_event(const struct ex_event *e)
+static inline uint8_t *event(uint8_t *at, const struct ex_event *e)
 {
-	put(e->kind);
-	put_varint(e->index);
-	if (EX_LIKELY(BACK_KINDS >> (e->kind & CXMS_XE_KIND_MASK) & 1)) {
-		put_varint(e->value);
-		return;
-	}
+	*at++ = e->kind;
+	at = varint(at, e->index);
+	if (EX_LIKELY(BACK_KINDS >> (e->kind & CXMS_XE_KIND_MASK) & 1))
+		return varint(at, e->value);
 	switch (e->kind & CXMS_XE_KIND_MASK) {
-	case CXMS_XE_PF:
-		put(e->byte);
-		put_line(e->value);
-		break;
 	case CXMS_XE_WRONG:
-		put_varint(e->behind);
-		ex_byte(e->byte);
-		put_line(e->value);
-		break;
+		at = varint(at, e->behind);
+		/* fall through */
+	case CXMS_XE_PF:
+		*at++ = e->byte;
+		return line_body(at, e->value);
 	case CXMS_XE_IF:
-		put(e->byte);
-		if (e->byte == CXMS_XL_MEM)
-			put_line(e->value);
-		break;
+		*at++ = e->byte;
+		return e->byte == CXMS_XL_MEM ? line_body(at, e->value) : at;
 	case CXMS_XE_MEM:
 	case CXMS_XE_WB:
 	case CXMS_XE_NT:
-		put_line(e->value);
-		break;
+		return line_body(at, e->value);
 	default:
-		break;
+		return at;
 	}
 }
 
 void ex_send_run(struct ex_block *b, unsigned left)
 {
+	const struct ex_part *p = &b->part[left];
+	unsigned n = ex.n_event;
+	uint8_t *at;
+
 	if (EX_UNLIKELY(!b->id))
 		ex_send_block(b);
-	ex_begin(24 + 17 * ex.n_event);
-	put_varint((uint64_t)b->id << 2 | (ex.n_event ? 2u : 0u) | (left < b->n_exit));
-	if (left < b->n_exit)
-		put_varint(left);
-	if (ex.n_event) {
-		put_varint(ex.n_event);
-		for (unsigned i = 0; i < ex.n_event; i++)
-			put_event(&ex.event[i]);
+	begin(24 + 17 * n);
+	at = out.packet.byte + out.used;
+	/* All of it, and more: what follows is written over what is too much. */
+	__builtin_memcpy(at, &p->message, sizeof(p->message));
+	if (n) {
+		*at |= 2;
+		at = varint(at + p->message_bytes, n);
+		for (unsigned i = 0; i < n; i++)
+			at = event(at, &ex.event[i]);
+	} else {
+		at += p->message_bytes;
 	}
+	out.used = (uint32_t)(at - out.packet.byte);
 }

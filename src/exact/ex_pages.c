@@ -22,6 +22,10 @@ struct chunk {
 static VgHashTable *chunks;
 static struct chunk *recent[RECENT]; /* chunks asked for, by the low bits of their number */
 static uint32_t frames;		     /* handed out */
+static struct {
+	uint64_t page;
+	uint32_t frame;
+} asked = {.page = UINT64_MAX}; /* the page that was asked for last */
 
 static struct chunk *find_chunk(uint64_t page, bool make)
 {
@@ -75,13 +79,20 @@ bool ex_page_known(uint64_t page)
 
 /* A page keeps its frame even if it is unmapped and mapped again: what the caches hold of it
  * stays where it is. */
-static uint32_t frame_of(uint64_t page)
+static uint32_t find_frame(uint64_t page)
 {
 	uint32_t *frame = &chunk_of(page, true)->frame[page % CHUNK_PAGES];
 
 	if (EX_UNLIKELY(!*frame))
 		*frame = ++frames;
+	asked.page = page;
+	asked.frame = *frame;
 	return *frame;
+}
+
+static inline uint32_t frame_of(uint64_t page)
+{
+	return EX_LIKELY(asked.page == page) ? asked.frame : find_frame(page);
 }
 
 uint64_t ex_page_index(uint64_t line)

@@ -149,6 +149,10 @@ void ex_time_restart(void)
 {
 	struct ex_thread *t = ex.thread;
 
+	if (ex.timed)
+		ex.timed_from = ex.count[CXMS_XN_INSNS];
+	else
+		ex.count[CXMS_XN_TIMED_INSNS] += ex.count[CXMS_XN_INSNS] - ex.timed_from;
 	ex_control(CXMS_XC_TIMED, 16);
 	ex_byte(ex.timed);
 	ex_varint(t->insns);

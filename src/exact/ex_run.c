@@ -12,7 +12,7 @@
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #define NEVER_INLINE  static __attribute__((noinline))
 
-/* Compared with the page of an access where there is no TLB: every address is on this page. */
+/* Without a TLB the program's addresses are all on one page, number 0. */
 #define NO_TLB_SHIFT 63
 
 static struct {
@@ -23,9 +23,11 @@ static void *memory, **tlb_memory;
 
 void ex_run_cold(void)
 {
+	ex_run_forget();
 	cxms_hier_init(&ex.hier, &ex.opt.hier, memory);
 	for (uint32_t i = 0; i < ex.opt.hier.cores; i++) {
 		cxms_bpred_init(&ex.core[i].bpred);
+		ex.core[i].tlb.last = 0;
 		if (ex.opt.has_tlb)
 			cxms_tlb_init(&ex.core[i].tlb, &ex.opt.tlb, tlb_memory[i]);
 	}
@@ -43,6 +45,13 @@ void ex_run_init(void)
 	ex.core = VG_(calloc)("cxms.core", cores, sizeof(*ex.core));
 	run.page_shift = ex.opt.has_tlb ? ex.opt.tlb.page_shift : NO_TLB_SHIFT;
 	ex_run_cold();
+}
+
+void ex_run_forget(void)
+{
+	for (uint32_t i = 0; i < ex.opt.hier.cores; i++)
+		for (unsigned k = 0; k < EX_FRONT; k++)
+			ex.core[i].front[k].page = UINT64_MAX;
 }
 
 struct ex_thread *ex_thread_new(void)
@@ -99,16 +108,6 @@ NEVER_INLINE void fetch_miss(struct ex_thread *t, unsigned index, uint64_t line,
 		return;
 	note(CXMS_XE_IF, index, line, level);
 	note_effects(index, 0);
-}
-
-ALWAYS_INLINE void fetch(struct ex_thread *t, struct cxms_cache *l1, unsigned index, uint64_t line,
-			 bool timed)
-{
-	size_t set = (size_t)(l1->mask ? line & l1->mask : line % l1->sets);
-
-	if (EX_UNLIKELY(l1->tag[(set << l1->shift) + *cxms_cache_recent(l1, set)] !=
-			line << CXMS_TAG_SHIFT))
-		fetch_miss(t, index, line, timed);
 }
 
 /* Several lines of one access: what counts is the one that was furthest away. */
@@ -239,7 +238,7 @@ static inline void after_access(struct ex_thread *t, struct cxms_hier_req *req, 
 
 /* A load or store within one line that the first level lacks; @set: its set there. */
 NEVER_INLINE void plain_miss(struct ex_thread *t, const struct ex_block *b, unsigned index,
-			     uint64_t address, size_t set, bool timed)
+			     uint64_t address, size_t set, unsigned flags, bool timed)
 {
 	const struct ex_access *a = &b->access[index];
 	struct served served = {.line = address >> CXMS_XS_LINE_SHIFT};
@@ -258,7 +257,7 @@ NEVER_INLINE void plain_miss(struct ex_thread *t, const struct ex_block *b, unsi
 	cxms_hier_miss(&ex.hier, &req, set, &served.res);
 	count_access(a->kind, served.res.level);
 	if (timed) {
-		note_access(t, index, &served, 0);
+		note_access(t, index, &served, flags);
 		req.fill = ++t->fills;
 	}
 	after_access(t, &req, req.line, served.res.level, index, timed);
@@ -310,20 +309,23 @@ NEVER_INLINE bool slow_access(struct ex_thread *t, const struct ex_block *b, uns
 	return true;
 }
 
-/* A hit on a marked line: an event if its fill is recent, else the mark goes. */
-ALWAYS_INLINE void in_flight(struct ex_thread *t, struct cxms_cache *l1, size_t slot,
-			     unsigned index, uint64_t now, bool timed)
+/* A hit on a marked line: an event if its fill is recent, else the mark goes. Return: whether there
+ * is an event. */
+static inline bool in_flight(struct ex_thread *t, struct cxms_cache *l1, size_t slot,
+			     unsigned index, uint64_t now, unsigned flags, bool timed)
 {
 	const struct cxms_cache_mark *mark = &l1->mark[slot];
 	uint32_t back = (uint32_t)t->fills - mark->fill;
 
 	if (timed && l1->owner[slot] != (uint16_t)t->number)
-		return;
+		return false;
 	if (EX_LIKELY(timed && (uint32_t)(mark->fresh - (uint32_t)now) <= ex.opt.hier.window &&
-		      back - 1 < t->fills - t->floor))
-		note(CXMS_XE_USE, index, back, 0);
-	else
-		l1->tag[slot] &= ~CXMS_TAG_MARKED;
+		      back - 1 < t->fills - t->floor)) {
+		note(CXMS_XE_USE | flags, index, back, 0);
+		return true;
+	}
+	l1->tag[slot] &= ~CXMS_TAG_MARKED;
+	return false;
 }
 
 /* A load of what a recent store wrote. */
@@ -357,50 +359,113 @@ ALWAYS_INLINE void stored(struct ex_thread *t, uint64_t address, unsigned last, 
 	t->stores++;
 }
 
-/* A load or store within one line and page: whether it is done with. */
-ALWAYS_INLINE bool fast_access(struct ex_thread *t, const struct ex_block *b, unsigned index,
-			       uint64_t address, uint64_t now, bool timed)
+/* Whether an access stays on the page of the last one, or goes to one that is known to have been
+ * touched and to be in the first TLB, where it is the most recent now. */
+ALWAYS_INLINE bool is_at_hand(struct ex_core *core, uint64_t address)
+{
+	unsigned page_shift = run.page_shift;
+	uint64_t page = address >> CXMS_XS_PAGE_SHIFT;
+	const struct ex_front *f = &core->front[page % EX_FRONT];
+
+	return EX_LIKELY(address >> page_shift == core->tlb.last) ||
+	       (f->page == page && cxms_tlb_again(&core->tlb, address >> page_shift, f->at));
+}
+
+/* Looks up the page of an access, which has been touched, or will be now. */
+static unsigned other_page(struct ex_thread *t, uint64_t address)
+{
+	unsigned flags = translate(t, address);
+	uint64_t page = address >> CXMS_XS_PAGE_SHIFT;
+
+	t->core->front[page % EX_FRONT] = (struct ex_front){page, t->core->tlb.at};
+	return flags;
+}
+
+/* A load or store within one line that is not a plain hit on the most recent line of its set and on
+ * the last page. */
+NEVER_INLINE void other_access(struct ex_thread *t, const struct ex_block *b, unsigned index,
+			       uint64_t address, bool timed)
 {
 	const struct ex_access *a = &b->access[index];
 	struct cxms_cache *l1 = &t->caches->l1d;
-	uint64_t line = address >> CXMS_XS_LINE_SHIFT;
-	uint64_t tag;
+	uint64_t line = address >> CXMS_XS_LINE_SHIFT, tag;
 	size_t set = (size_t)(l1->mask ? line & l1->mask : line % l1->sets);
-	size_t slot = cxms_cache_find(l1, set, line);
-	unsigned page_shift = run.page_shift;
+	size_t slot = (set << l1->shift) + *cxms_cache_recent(l1, set);
+	unsigned flags = 0;
+	bool same_page;
 
-	if (EX_UNLIKELY(a->need == EX_NEED_NEVER ||
-			(address + a->last) >> CXMS_XS_LINE_SHIFT != line ||
-			(page_shift != NO_TLB_SHIFT && address >> page_shift != t->core->tlb.last)))
-		return false;
-	if (slot == CXMS_CACHE_NO_SLOT) {
-		plain_miss(t, b, index, address, set, timed);
-		return true;
+	if ((l1->tag[slot] | CXMS_TAG_FLAGS) != (line << CXMS_TAG_SHIFT | CXMS_TAG_FLAGS))
+		slot = cxms_cache_find(l1, set, line);
+	tag = slot == CXMS_CACHE_NO_SLOT ? CXMS_TAG_DIRTY : l1->tag[slot];
+	if (EX_UNLIKELY(tag & CXMS_TAG_UNUSED || !((tag | a->ignore) & CXMS_TAG_DIRTY))) {
+		slow_access(t, b, index, address, timed);
+		return;
 	}
+	same_page = !ex.opt.has_tlb || is_at_hand(t->core, address);
+	if (!same_page)
+		flags = other_page(t, address);
+	if (slot == CXMS_CACHE_NO_SLOT) {
+		plain_miss(t, b, index, address, set, flags, timed);
+		return;
+	}
+	if (!same_page)
+		ex_page_touch(address >> CXMS_XS_PAGE_SHIFT, a->kind == CXMS_XA_STORE);
 	cxms_cache_touch(l1, set, slot);
-	tag = l1->tag[slot];
-	if (EX_UNLIKELY((tag & a->need) != a->need || (tag & CXMS_TAG_UNUSED)))
-		return false;
-	if (tag & CXMS_TAG_MARKED)
-		in_flight(t, l1, slot, index, now, timed);
-	return true;
+	if (tag & CXMS_TAG_MARKED &&
+	    in_flight(t, l1, slot, index, t->insns + a->insn, flags, timed))
+		return;
+	if (timed && flags)
+		note(CXMS_XE_HIT | flags, index, 0, 0);
 }
 
-ALWAYS_INLINE void access_one(struct ex_thread *t, const struct ex_block *b, unsigned index,
-			      uint64_t address, bool timed)
+/* What the loop over accesses needs of the first level, where the compiler sees that no store
+ * changes it. @recent: the most recent way of set 0. */
+struct level {
+	uint64_t sets, mask;
+	uint64_t *tag;
+	const uint8_t *recent;
+	uint32_t shift;
+};
+
+ALWAYS_INLINE struct level level_of(const struct cxms_cache *c)
+{
+	return (struct level){.sets = c->sets,
+			      .mask = c->mask,
+			      .tag = c->tag,
+			      .recent = cxms_cache_recent(c, 0),
+			      .shift = c->shift};
+}
+
+/* The tag of the line that was used last in the set of @line. */
+ALWAYS_INLINE uint64_t recent_tag(const struct level *l, uint64_t line)
+{
+	size_t set = (size_t)(l->mask ? line & l->mask : line % l->sets) << l->shift;
+
+	return l->tag[set + l->recent[set << 1]];
+}
+
+ALWAYS_INLINE void access_one(struct ex_thread *t, const struct level *l1, const struct ex_block *b,
+			      unsigned index, uint64_t address, bool timed)
 {
 	const struct ex_access *a = &b->access[index];
-	uint64_t now = t->insns + a->insn;
+	uint64_t line = address >> CXMS_XS_LINE_SHIFT, last = address + a->last;
+	bool is_within = last >> CXMS_XS_LINE_SHIFT == line;
 
-	if (!fast_access(t, b, index, address, now, timed) &&
-	    !slow_access(t, b, index, address, timed))
-		return;
+	/* The most recent line of a set, used again: nothing changes. */
+	if (EX_UNLIKELY((recent_tag(l1, line) | a->ignore) !=
+				(line << CXMS_TAG_SHIFT | CXMS_TAG_DIRTY) ||
+			!is_within || !is_at_hand(t->core, address))) {
+		if (is_within && a->ignore != EX_IGNORE_ALL)
+			other_access(t, b, index, address, timed);
+		else if (!slow_access(t, b, index, address, timed))
+			return;
+	}
 	if (!timed)
 		return;
 	if (a->kind == CXMS_XA_LOAD)
-		forward(t, index, address, a->last, now);
+		forward(t, index, address, a->last, t->insns + a->insn);
 	else if (a->kind != CXMS_XA_PREFETCH)
-		stored(t, address, a->last, now);
+		stored(t, address, a->last, t->insns + a->insn);
 }
 
 enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64_t pc,
@@ -484,9 +549,8 @@ ALWAYS_INLINE void branches(struct ex_thread *t, const struct ex_block *b, unsig
 
 		if (part->kind != CXMS_XX_COND)
 			continue;
-		ex.count[CXMS_XN_BRANCH]++;
 		bool taken = (e == left) != part->is_inverse;
-		bool wrong = cxms_bpred_cond(p, b->insn[part->insns - 1].addr, taken);
+		bool wrong = cxms_bpred_cond(p, part->hash, taken);
 
 		mispredicted(e, wrong, timed);
 		/* the registers at hand are those of the end of what ran */
@@ -519,22 +583,24 @@ ALWAYS_INLINE void account(struct ex_block *b, const uint64_t *slot, unsigned le
 			   bool timed)
 {
 	struct ex_thread *t = ex.thread;
-	const struct ex_part *part = &b->part[left];
-	struct cxms_cache *l1i = &t->caches->l1i;
+	struct ex_part *part = &b->part[left];
+	const struct level l1d = level_of(&t->caches->l1d);
+	const struct cxms_cache *l1i = &t->caches->l1i;
+	const uint8_t *recent = cxms_cache_recent(l1i, 0);
 
 	ex.n_event = 0;
-	ex.count[CXMS_XN_LOADS] += part->loads;
-	ex.count[CXMS_XN_STORES] += part->stores;
-	ex.count[CXMS_XN_IFETCH] += part->lines;
-	for (unsigned i = 0; i < part->lines; i++)
-		fetch(t, l1i, i, b->line[i], timed);
-	for (unsigned i = 0; i < part->accesses; i++)
-		access_one(t, b, i, slot[EX_SLOT_ADDRESS + i], timed);
-	branches(t, b, left, next, timed);
-	if (timed) {
-		ex_send_run(b, left);
-		ex.count[CXMS_XN_TIMED_INSNS] += part->insns;
+	part->runs++;
+	for (unsigned i = 0; i < part->lines; i++) {
+		size_t set = b->line[i].slot;
+
+		if (EX_UNLIKELY(l1i->tag[set + recent[set << 1]] != b->line[i].tag))
+			fetch_miss(t, i, b->line[i].tag >> CXMS_TAG_SHIFT, timed);
 	}
+	for (unsigned i = 0; i < part->accesses; i++)
+		access_one(t, &l1d, b, i, slot[EX_SLOT_ADDRESS + i], timed);
+	branches(t, b, left, next, timed);
+	if (timed)
+		ex_send_run(b, left);
 	t->insns += part->insns;
 	ex.count[CXMS_XN_INSNS] += part->insns;
 	if (EX_UNLIKELY(ex.opt.sample_period != 0) && ex.in_region) {
@@ -548,7 +614,7 @@ ALWAYS_INLINE void account(struct ex_block *b, const uint64_t *slot, unsigned le
 /* A fault: the instruction at @next did not complete, what lies before it did. */
 NEVER_INLINE struct ex_block *cut_short(struct ex_block *b, uint64_t progress, uint64_t next)
 {
-	unsigned at = progress >= EX_PASSED ? b->part[progress - EX_PASSED].insns : 0;
+	unsigned at = progress < EX_BEGUN ? b->part[progress - EX_PASSED].insns : 0;
 
 	while (at < b->n_insn && b->insn[at].addr != next)
 		at++;
@@ -560,28 +626,22 @@ NEVER_INLINE struct ex_block *cut_short(struct ex_block *b, uint64_t progress, u
 void ex_settle(uint64_t next)
 {
 	struct ex_block *b = ex.pending;
-	uint64_t progress;
-	unsigned left;
+	uint64_t left;
 
 	if (!b)
 		return;
 	ex.pending = NULL;
-	progress = ex.slot[EX_SLOT_PROGRESS];
-	left = b->n_exit;
-	if (EX_LIKELY(progress != EX_END)) {
-		if (EX_LIKELY(progress - 1 < b->n_exit)) {
-			left = (unsigned)progress - 1;
-		} else {
-			b = cut_short(b, progress, next);
-			if (!b)
-				return;
-			left = b->n_exit;
-		}
+	left = ex.slot[EX_SLOT_PROGRESS];
+	if (EX_UNLIKELY(left > b->n_exit)) {
+		b = cut_short(b, left, next);
+		if (!b)
+			return;
+		left = b->n_exit;
 	}
 	if (ex.timed)
-		account(b, ex.slot, left, next, true);
+		account(b, ex.slot, (unsigned)left, next, true);
 	else
-		account(b, ex.slot, left, next, false);
+		account(b, ex.slot, (unsigned)left, next, false);
 }
 
 VG_REGPARM(2) void ex_enter(char *guest, struct ex_block *b)
@@ -599,5 +659,5 @@ VG_REGPARM(2) void ex_enter(char *guest, struct ex_block *b)
 			ex_alloc_enter(b, guest);
 	}
 	ex.pending = b;
-	slot[EX_SLOT_PROGRESS] = 0;
+	slot[EX_SLOT_PROGRESS] = EX_BEGUN;
 }

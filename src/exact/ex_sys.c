@@ -126,6 +126,7 @@ static void unmapped(uint64_t addr, uint64_t bytes)
 	if (!bytes)
 		return;
 	ex_wrong_forget();
+	ex_run_forget();
 	ex_page_forget(addr >> CXMS_XS_PAGE_SHIFT, (addr + bytes - 1) >> CXMS_XS_PAGE_SHIFT);
 	cxms_hier_forget(&ex.hier, addr >> CXMS_XS_LINE_SHIFT,
 			 (addr + bytes - 1) >> CXMS_XS_LINE_SHIFT);
@@ -239,6 +240,10 @@ static void pre_futex(struct ex_thread *t, const UWord *args)
 
 static void put_counts(void)
 {
+	ex_count_blocks();
+	if (ex.timed)
+		ex.count[CXMS_XN_TIMED_INSNS] += ex.count[CXMS_XN_INSNS] - ex.timed_from;
+	ex.timed_from = ex.count[CXMS_XN_INSNS];
 	ex.count[CXMS_XN_WRITEBACK] = ex.hier.writeback;
 	ex.count[CXMS_XN_PREFETCH] = ex.hier.prefetched;
 	ex_control(CXMS_XC_COUNTS, 16 + 10 * CXMS_XN_COUNT);
@@ -341,8 +346,10 @@ static void in_child(ThreadId tid)
 	for (unsigned i = 0; i < VG_N_THREADS; i++)
 		if (i != tid)
 			ex.thread_of[i] = NULL;
+	ex_count_blocks();
 	for (unsigned i = 0; i < CXMS_XN_COUNT; i++)
 		ex.count[i] = 0;
+	ex.timed_from = 0;
 	ex.hier.writeback = ex.hier.prefetched = ex.hier.lost = 0;
 	ex.thread = t;
 	ex_out_close();

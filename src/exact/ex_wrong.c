@@ -11,8 +11,6 @@
 
 #include "ex_wrong.h"
 
-#include "pub_tool_libcbase.h"
-
 #define REGISTERS 16u
 #define SP	  4u
 /* Instructions walked behind a branch that waits for no miss: it is done after a dozen cycles; and
@@ -324,7 +322,7 @@ static bool step(struct walk *w)
 	if (!op)
 		return false;
 	if (op->kind == EX_OP_BRANCH) {
-		bool taken = cxms_bpred_peek(&w->t->core->bpred, w->pc);
+		bool taken = cxms_bpred_peek(&w->t->core->bpred, cxms_bpred_hash(w->pc));
 
 		w->pc = taken ? op->immediate : w->pc + op->len;
 	} else if (op->kind == EX_OP_JUMP) {
@@ -350,13 +348,15 @@ void ex_wrong_path(struct ex_thread *t, const char *guest, unsigned branch_numbe
 {
 	const VexGuestAMD64State *g = (const VexGuestAMD64State *)guest;
 	unsigned budget = waits ? LONG_WALK : SHORT_WALK;
-	struct walk w = {.known = (1u << REGISTERS) - 1,
-			 .pc = to,
-			 .t = t,
-			 .branch = branch_number,
-			 .timed = timed};
+	struct walk w; /* all of it is set below: the compiler would clear it with a slow call */
 
-	VG_(memcpy)(w.value, &g->guest_RAX, sizeof(w.value));
+	w.known = (1u << REGISTERS) - 1;
+	w.pc = to;
+	w.t = t;
+	w.branch = branch_number;
+	w.insns = 0;
+	w.timed = timed;
+	__builtin_memcpy(w.value, &g->guest_RAX, sizeof(w.value));
 	while (w.insns < budget && step(&w))
 		;
 }

@@ -24,7 +24,7 @@ struct cxms_record_cfg {
 	uint64_t seed;
 	const struct cxms_exact_cfg *exact; /* source exact: what it simulates; else not used */
 	/** source exact: as in struct cxms_source_cfg; NULL = no time is simulated meanwhile */
-	void (*sim_packet)(void *arg, const void *data, size_t len);
+	void (*sim_packet)(void *arg, const void *data, size_t len, bool may_skip);
 	uint64_t (*sim_time_ns)(void *arg, uint32_t pid, uint32_t tid);
 	void *sim_arg;
 	struct cxms_machine_cfg machine;

@@ -60,11 +60,15 @@ static int on_control(void *arg, const struct cxms_xcontrol *c, struct cxms_err 
 	return x->asked ? cxms_xengine_control(&x->engine, 0, c, err) : 0;
 }
 
-void cxms_xlive_packet(void *live, const void *data, size_t len)
+void cxms_xlive_packet(void *live, const void *data, size_t len, bool may_skip)
 {
 	struct cxms_xlive *x = live;
 	const struct cxms_xsink sink = {x, on_run, on_control};
-	if (!x->broken)
+	if (x->broken)
+		return;
+	if (may_skip && !x->asked)
+		x->broken = cxms_xread_skip(x->read, data, len, NULL) < 0;
+	else
 		x->broken = cxms_xread_packet(x->read, data, len, &sink, NULL) < 0;
 }
 

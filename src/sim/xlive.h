@@ -2,6 +2,7 @@
 #ifndef CXMS_SIM_XLIVE_H
 #define CXMS_SIM_XLIVE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,8 +22,8 @@ void cxms_xlive_free(struct cxms_xlive *x);
 #define CXMS_ASSUMED_LIVE_LOCAL_PS 100000u
 
 /** every packet, in the order of arrival, before the questions in it; a damaged one ends the
- * simulation */
-void cxms_xlive_packet(void *live, const void *data, size_t len);
+ * simulation; @may_skip: it holds no code, begins no image, and asks nothing */
+void cxms_xlive_packet(void *live, const void *data, size_t len, bool may_skip);
 /** nanoseconds of a thread's simulated time since the first question of all; 0 then, and for
  * threads that did not run since */
 uint64_t cxms_xlive_time_ns(void *live, uint32_t pid, uint32_t tid);

@@ -10,7 +10,7 @@
 /* Most messages are runs of blocks: read without the calls of a cursor. */
 struct walk {
 	const uint8_t *p, *end;
-	bool bad;
+	bool bad, has_code;
 };
 
 static inline uint64_t number(struct walk *w)
@@ -179,9 +179,11 @@ static bool take_control(struct walk *w, struct cxms_walk_msg *m)
 	m->n_text = 0;
 	switch (m->type) {
 	case CXMS_XC_BLOCK:
+		w->has_code = true;
 		pass_block(w);
 		return false;
 	case CXMS_XC_HELLO:
+		w->has_code = true;
 		take_hello(w, m);
 		break;
 	case CXMS_XC_COUNTS:
@@ -202,7 +204,7 @@ static bool take_control(struct walk *w, struct cxms_walk_msg *m)
 int cxms_walk_packet(const void *data, size_t len,
 		     void (*cb)(void *arg, const struct cxms_xs_head *head,
 				const struct cxms_walk_msg *msg),
-		     void *arg, struct cxms_err *err)
+		     void *arg, bool *has_code, struct cxms_err *err)
 {
 	struct cxms_xs_head head;
 	struct cxms_walk_msg msg = {0};
@@ -220,6 +222,8 @@ int cxms_walk_packet(const void *data, size_t len,
 		else if (take_control(&w, &msg))
 			cb(arg, &head, &msg);
 	}
+	if (has_code)
+		*has_code = w.has_code;
 	if (!w.bad)
 		return 0;
 	return cxms_fail(err, EBADMSG,

@@ -24,11 +24,12 @@ struct cxms_walk_msg {
 /**
  * cxms_walk_packet() - @cb for each control message of a packet but BLOCK and THREAD, in order
  * @data: a whole packet, head included, as cxms_packet_head() found it right
+ * @has_code: whether it holds blocks of code, or begins an image; may be NULL
  * Return: 0, or -EBADMSG: a message is cut, or of a kind that is not known
  */
 int cxms_walk_packet(const void *data, size_t len,
 		     void (*cb)(void *arg, const struct cxms_xs_head *head,
 				const struct cxms_walk_msg *msg),
-		     void *arg, struct cxms_err *err);
+		     void *arg, bool *has_code, struct cxms_err *err);
 
 #endif

@@ -25,9 +25,10 @@ struct cxms_source_cfg {
 	const char *pattern;	 /* synth: the YAML line */
 	uint64_t seed;
 	const struct cxms_exact_cfg *exact; /* what source exact simulates; NULL for others */
-	/** source exact: every packet before its questions are answered, and the simulated time of
-	 * a thread, for programs that ask; NULL = always 0 */
-	void (*sim_packet)(void *arg, const void *data, size_t len);
+	/** source exact: every packet before its questions are answered (@may_skip: it holds no
+	 * code, begins no image, and asks nothing), and the simulated time of a thread, for
+	 * programs that ask; NULL = always 0 */
+	void (*sim_packet)(void *arg, const void *data, size_t len, bool may_skip);
 	uint64_t (*sim_time_ns)(void *arg, uint32_t pid, uint32_t tid);
 	void *sim_arg;
 	bool watchpoints; /* follow words of sampled lines by hardware breakpoints */

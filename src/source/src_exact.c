@@ -239,13 +239,23 @@ static void on_message(void *arg, const struct cxms_xs_head *head, const struct 
 /* What an answer needs beside the message. */
 struct answer {
 	struct exact_source *x;
-	int fd;
+	const struct cxms_link_packet *packet;
+	bool is_shown; /* to the simulation */
 };
+
+static void show(struct answer *a, bool may_skip)
+{
+	const struct cxms_source_cfg *cfg = &a->x->source->cfg;
+
+	if (cfg->sim_packet && !a->is_shown)
+		cfg->sim_packet(cfg->sim_arg, a->packet->data, a->packet->len, may_skip);
+	a->is_shown = true;
+}
 
 static void on_message_live(void *arg, const struct cxms_xs_head *head,
 			    const struct cxms_walk_msg *m)
 {
-	const struct answer *a = arg;
+	struct answer *a = arg;
 	const struct cxms_source_cfg *cfg = &a->x->source->cfg;
 	uint64_t ns = 0;
 
@@ -253,10 +263,11 @@ static void on_message_live(void *arg, const struct cxms_xs_head *head,
 		on_message(a->x, head, m);
 		return;
 	}
+	show(a, false);
 	if (cfg->sim_time_ns)
 		ns = cfg->sim_time_ns(cfg->sim_arg, head->pid, m->tid);
 	/* who is gone needs no answer */
-	(void)!send(a->fd, &ns, sizeof(ns), MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)!send(a->packet->fd, &ns, sizeof(ns), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 /* The packets into the queue, each behind the events it told of. */
@@ -266,13 +277,13 @@ static int queue_packets(struct exact_source *x, struct cxms_err *err)
 
 	for (size_t i = 0; i < x->link.n_packet && !rc; i++) {
 		const struct cxms_link_packet *p = &x->link.packet[i];
-		struct answer a = {.x = x, .fd = p->fd};
+		struct answer a = {.x = x, .packet = p};
 		struct cxms_event ev = {.kind = CXMS_EV_EXACT};
 		struct cxms_xs_head head;
+		bool has_code = true;
 
-		if (x->source->cfg.sim_packet)
-			x->source->cfg.sim_packet(x->source->cfg.sim_arg, p->data, p->len);
-		rc = cxms_walk_packet(p->data, p->len, on_message_live, &a, err);
+		rc = cxms_walk_packet(p->data, p->len, on_message_live, &a, &has_code, err);
+		show(&a, !has_code);
 		memcpy(&head, p->data, sizeof(head));
 		ev.pid = head.pid;
 		ev.exact = (struct cxms_exact){p->data, p->len};

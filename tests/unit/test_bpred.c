@@ -35,7 +35,8 @@ static unsigned wrong_of_pattern(struct cxms_bpred *b, uint32_t pattern, unsigne
 	unsigned wrong = 0;
 
 	for (unsigned i = 0; i < 2 * n; i++)
-		wrong += cxms_bpred_cond(b, 0x401000, pattern >> i % bits & 1) && i >= n;
+		wrong += cxms_bpred_cond(b, cxms_bpred_hash(0x401000), pattern >> i % bits & 1) &&
+			 i >= n;
 	return wrong;
 }
 
@@ -78,7 +79,7 @@ static void test_random_directions_are_not(void **state)
 		cxms_bpred_init(*state);
 		cxms_rng_init(&rng, i);
 		for (unsigned k = 0; k < N; k++)
-			wrong += cxms_bpred_cond(*state, 0x402000,
+			wrong += cxms_bpred_cond(*state, cxms_bpred_hash(0x402000),
 						 cxms_rng_below(&rng, 16) < rows[i].taken_of_16);
 		assert_in_range(wrong, rows[i].low_pct * N / 100, rows[i].high_pct * N / 100);
 	}
@@ -94,8 +95,8 @@ static void test_correlated_branches(void **state)
 	for (unsigned i = 0; i < 40000; i++) {
 		bool taken = cxms_rng_below(&rng, 2);
 
-		cxms_bpred_cond(*state, 0x403000, taken);
-		wrong += cxms_bpred_cond(*state, 0x403020, taken) && i >= 20000;
+		cxms_bpred_cond(*state, cxms_bpred_hash(0x403000), taken);
+		wrong += cxms_bpred_cond(*state, cxms_bpred_hash(0x403020), taken) && i >= 20000;
 	}
 	assert_in_range(wrong, 0, 20000 / 50);
 }
@@ -107,10 +108,12 @@ static void test_peek_says_what_cond_would_and_learns_nothing(void **state)
 	cxms_rng_init(&rng, 6);
 	for (unsigned i = 0; i < 20000; i++) {
 		uint64_t pc = 0x404000 + 16 * cxms_rng_below(&rng, 100);
-		bool taken = cxms_rng_below(&rng, 3) == 0, said = cxms_bpred_peek(*state, pc);
+		bool taken = cxms_rng_below(&rng, 3) == 0,
+		     said = cxms_bpred_peek(*state, cxms_bpred_hash(pc));
 
-		assert_int_equal(cxms_bpred_peek(*state, pc), said);
-		assert_int_equal(cxms_bpred_cond(*state, pc, taken), said != taken);
+		assert_int_equal(cxms_bpred_peek(*state, cxms_bpred_hash(pc)), said);
+		assert_int_equal(cxms_bpred_cond(*state, cxms_bpred_hash(pc), taken),
+				 said != taken);
 	}
 }
 

@@ -50,7 +50,7 @@ static int walk(const void *raw, size_t len, struct cxms_buf *out, struct cxms_e
 {
 	size_t total;
 	uint8_t *p = wrap(raw, len, &total);
-	int rc = cxms_walk_packet(p, total, note, out, err);
+	int rc = cxms_walk_packet(p, total, note, out, NULL, err);
 
 	free(p);
 	return rc;
