@@ -14,8 +14,9 @@
 
 #define RING_FIRST (4u << 20)
 #define RING_LEAST (32u << 10)
-#define RING_SMALL (128u << 10) /* below it bursts are likely to be lost: warn */
-#define SIDE_LEAST (16u << 10)	/* holds three of the largest mapping records */
+#define HW_MOST	   (256ull << 20) /* all rings of accesses: with many CPUs they begin smaller */
+#define RING_SMALL (128u << 10)	  /* below it bursts are likely to be lost: warn */
+#define SIDE_LEAST (16u << 10)	  /* holds three of the largest mapping records */
 #define WAKE_SHARE 4u /* a ring wakes us at a quarter: three quarters are left for our delay */
 #define SPARE_FDS  64u
 
@@ -137,6 +138,16 @@ static int open_size(struct cxms_clock_rings *r, pid_t pid, uint64_t period_ns,
 	return rc;
 }
 
+/* With many CPUs each has fewer samples to hold, and all of them would take much memory. */
+static size_t first_hw_bytes(const struct cxms_hw_plan *hw, unsigned n_cpu)
+{
+	size_t least = ring_bytes(CXMS_PERF_SIDE, RING_FIRST), bytes = hw->n ? RING_FIRST : least;
+
+	while (bytes > least && (uint64_t)bytes * hw->n * n_cpu > HW_MOST)
+		bytes /= 2;
+	return bytes;
+}
+
 /* The next size to try: accesses by the hardware give up theirs first. */
 static bool shrink(struct cxms_clock_rings *r)
 {
@@ -171,9 +182,10 @@ int cxms_clock_rings_open(struct cxms_clock_rings *r, pid_t pid, uint64_t period
 	struct cxms_err tried = {0};
 	int rc;
 
+	n_cpu = n_cpu > 0 ? n_cpu : 1;
 	*r = (struct cxms_clock_rings){.sample_bytes = RING_FIRST,
-				       .hw_bytes = hw->n ? RING_FIRST : 0};
-	r->cap = (unsigned)(n_cpu > 0 ? n_cpu : 1) * (CXMS_PERF_EVENT_COUNT + hw->n);
+				       .hw_bytes = first_hw_bytes(hw, (unsigned)n_cpu)};
+	r->cap = (unsigned)n_cpu * (CXMS_PERF_EVENT_COUNT + hw->n);
 	r->ring = calloc(r->cap, sizeof(*r->ring));
 	if (!r->ring)
 		return cxms_fail(err, ENOMEM, "out of memory for rings");

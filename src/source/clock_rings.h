@@ -38,8 +38,8 @@ struct cxms_clock_rings {
 /**
  * cxms_clock_rings_open() - events on @pid and what it will fork, on every CPU, off until its exec
  * @hw: accesses to sample as well, on the CPUs that have their PMU; borrowed until close
- * Rings begin at 4 MiB and shrink to fit the memory-lock quota, those of accesses first, down to
- * 32 KiB, with a warning.
+ * Rings begin at 4 MiB, those of accesses at less where there are many CPUs. They shrink to fit the
+ * memory-lock quota, those of accesses first, down to 32 KiB, with a warning.
  * Return: 0, -EACCES, -EPERM or -ENOSYS (perf is refused, with the remedy), -ENOMEM, -EMFILE
  */
 int cxms_clock_rings_open(struct cxms_clock_rings *r, pid_t pid, uint64_t period_ns,

@@ -459,17 +459,28 @@ int __wrap_cxms_perf_ring_open(struct cxms_perf_ring *r, int fd, size_t data_byt
 	return __real_cxms_perf_ring_open(r, fd, data_bytes, err);
 }
 
+static long n_cpus; /* of the machine; 0 = as many as there are */
+
+long __real_sysconf(int name);
+long __wrap_sysconf(int name);
+
+long __wrap_sysconf(int name)
+{
+	return n_cpus && name == _SC_NPROCESSORS_CONF ? n_cpus : __real_sysconf(name);
+}
+
 /* All begin large; the first step back is that of accesses, which then are as large as notes. */
 static void test_rings_shrink_to_the_quota(void **state)
 {
 	static const struct {
+		long n_cpus;
 		size_t quota, samples, accesses; /* KiB; the quota for each CPU */
 		unsigned n_warning;
 	} rows[] = {
-		{0, 4096, 4096, 0}, {16384, 4096, 1024, 0}, {1024, 256, 64, 0},
-		{130, 32, 16, 1},   {100, 0, 0, 0}, /* below the least */
+		{2, 0, 4096, 4096, 0},	{32, 0, 4096, 2048, 0}, /* 256 MiB of all at most */
+		{64, 0, 4096, 1024, 0}, {2, 16384, 4096, 1024, 0}, {2, 1024, 256, 64, 0},
+		{2, 130, 32, 16, 1},	{2, 100, 0, 0, 0}, /* below the least */
 	};
-	const size_t n_cpu = (size_t)sysconf(_SC_NPROCESSORS_CONF);
 	static struct cxms_hw_plan plan;
 
 	(void)state;
@@ -479,7 +490,8 @@ static void test_rings_shrink_to_the_quota(void **state)
 		struct cxms_warnings warnings = {0};
 		struct cxms_clock_rings rings;
 
-		quota = n_cpu * rows[i].quota << 10;
+		n_cpus = rows[i].n_cpus;
+		quota = (size_t)n_cpus * rows[i].quota << 10;
 		locked = 0;
 		assert_int_equal(cxms_clock_rings_open(&rings, 0, 100000, &plan, &warnings, NULL),
 				 rows[i].samples ? 0 : -ENOMEM);
@@ -491,6 +503,7 @@ static void test_rings_shrink_to_the_quota(void **state)
 		cxms_clock_rings_close(&rings);
 	}
 	quota = 0;
+	n_cpus = 0;
 }
 
 /* Losses, throttling, records of no known length or task: counted or passed over, nothing more. */
