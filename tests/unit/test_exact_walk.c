@@ -192,6 +192,33 @@ static void test_any_bytes_are_survived(void **state)
 	}
 }
 
+static void test_it_tells_whether_there_is_code(void **state)
+{
+	static const struct {
+		const char *raw;
+		size_t len;
+		bool has_code;
+	} rows[] = {
+		{RAW("\0\3\7\4"), false},		 /* a thread, a run */
+		{RAW("\0\3\7\0\x0b\x05\1"), false},	 /* a page */
+		{RAW("\0\2\1\2\1\0\1\x90\0\0\0"), true}, /* a block of one instruction */
+		{RAW("\0\1\1\x4d\x05\0\1\3a\0b"), true}, /* the first message of an image */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct cxms_buf out = {0};
+		size_t total;
+		uint8_t *p = wrap(rows[i].raw, rows[i].len, &total);
+		bool has_code = !rows[i].has_code;
+
+		assert_int_equal(cxms_walk_packet(p, total, note, &out, &has_code, NULL), 0);
+		assert_int_equal(has_code, rows[i].has_code);
+		cxms_buf_fini(&out);
+		free(p);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +227,7 @@ int main(void)
 		cmocka_unit_test(test_a_packet_that_is_cut_in_a_message_is_refused),
 		cmocka_unit_test(test_unknown_messages_and_events_are_refused),
 		cmocka_unit_test(test_any_bytes_are_survived),
+		cmocka_unit_test(test_it_tells_whether_there_is_code),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,6 +45,7 @@ static bool naive_access(struct naive *n, uint64_t page)
 static void run(const struct cxms_tlb_cfg *cfg, uint64_t seed)
 {
 	static struct naive level[2];
+	static uint32_t at[2 * MAX_ENTRIES];
 	void *mem = aligned_alloc(64, cxms_tlb_bytes(cfg));
 	struct cxms_tlb t;
 	struct cxms_rng rng;
@@ -54,9 +55,17 @@ static void run(const struct cxms_tlb_cfg *cfg, uint64_t seed)
 	cxms_tlb_init(&t, cfg, mem);
 	for (unsigned i = 0; i < 2; i++)
 		naive_init(&level[i], cfg->entries[i], cfg->ways[i]);
+	memset(at, 0, sizeof(at));
 	for (unsigned i = 0; i < 30000; i++) {
 		uint64_t page = cxms_rng_below(&rng, 2 * (cfg->entries[0] + cfg->entries[1]));
 		enum cxms_tlb_result want = CXMS_TLB_HIT;
+
+		/* where the page was last: right or out of date */
+		if (i % 2 && cxms_tlb_again(&t, page, at[page])) {
+			assert_true(naive_access(&level[0], page));
+			assert_int_equal(t.last, page);
+			continue;
+		}
 
 		/* the second level is asked, and learns, only when the first misses */
 		if (!naive_access(&level[0], page))
@@ -65,6 +74,8 @@ static void run(const struct cxms_tlb_cfg *cfg, uint64_t seed)
 		if (cxms_tlb_access(&t, (page << cfg->page_shift) + 77) != want)
 			fail_msg("seed %u, access %u", (unsigned)seed, i);
 		assert_int_equal(t.last, page);
+		at[page] = t.at;
+		assert_true(cxms_tlb_again(&t, page, t.at)); /* changes nothing */
 	}
 	free(mem);
 }

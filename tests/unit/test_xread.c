@@ -360,6 +360,29 @@ static void test_lost_packets_are_noticed(void **state)
 	cxms_xread_free(r);
 }
 
+static void test_a_skipped_packet_is_not_missing(void **state)
+{
+	struct cxms_xread *r = reader();
+	static struct packet p;
+	struct seen s = {0};
+	(void)state;
+	hello(&p, 42, 1, false, 1);
+	close_packet(&p, 42, 0, 0);
+	assert_int_equal(read_packet(r, &p, &s), 0);
+	thread(&p, 1);
+	close_packet(&p, 42, 0, 1);
+	s.controls = 0;
+	assert_int_equal(cxms_xread_skip(r, p.bytes, p.len, NULL), 0);
+	assert_int_equal(s.controls, 0);
+	thread(&p, 1);
+	close_packet(&p, 42, 0, 2);
+	assert_int_equal(read_packet(r, &p, &s), 0);
+	thread(&p, 1);
+	close_packet(&p, 42, 0, 4);
+	assert_int_equal(cxms_xread_skip(r, p.bytes, p.len, NULL), -EINVAL);
+	cxms_xread_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,6 +394,7 @@ int main(void)
 		cmocka_unit_test(test_cut_packets_are_refused),
 		cmocka_unit_test(test_what_does_not_fit_is_refused),
 		cmocka_unit_test(test_lost_packets_are_noticed),
+		cmocka_unit_test(test_a_skipped_packet_is_not_missing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
