@@ -245,17 +245,29 @@ static int find_active(const struct cxms_recording *rec, const struct cxms_cells
 	return rc;
 }
 
-/* Waits whose address is not known are taken to be as much memory as those whose address is. */
-static void judge_floating(struct cxms_evidence *e)
+/*
+ * Waits whose address is not known are taken to be as much memory as those whose address is. The
+ * fewer of all these are, the less do they vouch for: the rest may miss as uses do that go through
+ * the largest area.
+ */
+static void judge_floating(const struct cxms_recording *rec, struct cxms_evidence *e)
 {
-	double sum[CXMS_SPAN_COUNT] = {0};
+	double sum[CXMS_SPAN_COUNT] = {0}, bytes = 0;
+	double vouched = e->wait_ns > 0 ? e->known_ns / e->wait_ns : 1;
+	for (uint32_t a = 0; a < cxms_pages_area_count(rec->pages); a++)
+		bytes = fmax(bytes, (double)cxms_pages_area_bytes(rec->pages, a));
 	for (size_t i = 0; i < e->n_group; i++) {
 		sum[CXMS_SPAN_LO] += e->group[i].stall_ns * e->group[i].share.lo;
 		sum[CXMS_SPAN_MID] += e->group[i].stall_ns * e->group[i].share.mid;
 		sum[CXMS_SPAN_HI] += e->group[i].stall_ns * e->group[i].share.hi;
 	}
-	for (int k = 0; k < CXMS_SPAN_COUNT; k++)
-		e->floating_share[k] = e->known_ns > 0 ? sum[k] / e->known_ns : 0;
+	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
+		double span = k == CXMS_SPAN_HI ? e->stair.span : 1;
+		double known = e->known_ns > 0 ? sum[k] / e->known_ns : 0;
+		double all = vouched * known +
+			     (1 - vouched) * cxms_stair_miss_ratio(&e->stair, span * bytes);
+		e->floating_share[k] = k == CXMS_SPAN_HI ? fmax(known, all) : all;
+	}
 	e->floating_share[CXMS_SPAN_LO] = 0;
 }
 
@@ -286,7 +298,7 @@ int cxms_evidence_build(const struct cxms_recording *rec, const struct cxms_cell
 		cxms_evidence_fini(out);
 		return cxms_fail(err, ENOMEM, "out of memory for the evidence");
 	}
-	judge_floating(out);
+	judge_floating(rec, out);
 	return 0;
 }
 

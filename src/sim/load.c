@@ -64,9 +64,26 @@ static double mean_weight(const struct cxms_recording *rec)
 	return rec->n_sample ? sum / (double)rec->n_sample : 0;
 }
 
+/* Touched bytes by place, as shares; nothing known: all is local. */
+static void touched_shares(const struct cxms_recording *rec, const uint32_t *target_of_page,
+			   size_t n_target, double *share)
+{
+	double sum = 0;
+	memset(share, 0, n_target * sizeof(*share));
+	for (size_t i = 0; i < cxms_pages_count(rec->pages); i++) {
+		double bytes = (double)cxms_pages_at(rec->pages, (uint32_t)i)->bytes;
+		share[target_of_page[i]] += bytes;
+		sum += bytes;
+	}
+	for (size_t t = 0; t < n_target && sum > 0; t++)
+		share[t] /= sum;
+	if (sum <= 0)
+		share[0] = 1;
+}
+
 static void spread_floating(const struct cxms_recording *rec, const struct cxms_cells *cells,
-			    const struct cxms_evidence *ev, const double *floating_ns, double *mix,
-			    struct cxms_load_map *m)
+			    const struct cxms_evidence *ev, const uint32_t *target_of_page,
+			    const double *floating_ns, double *mix, struct cxms_load_map *m)
 {
 	double walk =
 		cxms_stair_walk_ps(&ev->stair, (double)cxms_pages_total_bytes(rec->pages), false);
@@ -85,7 +102,11 @@ static void spread_floating(const struct cxms_recording *rec, const struct cxms_
 				     cells->first_of_thread[thread + 1], mix);
 		if (sum <= 0)
 			sum = mix_of(m, 0, cells->n, mix);
-		for (size_t t = 0; t < m->n_target && sum > 0; t++)
+		if (sum <= 0) {
+			touched_shares(rec, target_of_page, m->n_target, mix);
+			sum = 1;
+		}
+		for (size_t t = 0; t < m->n_target; t++)
 			if (mix[t] > 0)
 				add(&m->at[c * m->n_target + t], &grain,
 				    floating_ns[c] * mix[t] / sum, m->sample_ns, false);
@@ -136,23 +157,6 @@ static void add_copying(const struct cxms_cells *cells, double mem_ps, const dou
 	}
 }
 
-/* Touched bytes by place, as shares; nothing known: all is local. */
-static void touched_shares(const struct cxms_recording *rec, const uint32_t *target_of_page,
-			   size_t n_target, double *share)
-{
-	double sum = 0;
-	memset(share, 0, n_target * sizeof(*share));
-	for (size_t i = 0; i < cxms_pages_count(rec->pages); i++) {
-		double bytes = (double)cxms_pages_at(rec->pages, (uint32_t)i)->bytes;
-		share[target_of_page[i]] += bytes;
-		sum += bytes;
-	}
-	for (size_t t = 0; t < n_target && sum > 0; t++)
-		share[t] /= sum;
-	if (sum <= 0)
-		share[0] = 1;
-}
-
 int cxms_load_build(const struct cxms_recording *rec, const struct cxms_cells *cells,
 		    const struct cxms_evidence *ev, const uint32_t *target_of_page, size_t n_target,
 		    enum cxms_half half, uint64_t seed, struct cxms_load_map *out,
@@ -186,7 +190,7 @@ int cxms_load_build(const struct cxms_recording *rec, const struct cxms_cells *c
 		else if (cxms_rec_is_wait(rec, s))
 			floating[cell] += s->weight_ns * times;
 	}
-	spread_floating(rec, cells, ev, floating, mix, out);
+	spread_floating(rec, cells, ev, target_of_page, floating, mix, out);
 	add_filling(rec, cells, ev->stair.mem_ps, target_of_page, out);
 	touched_shares(rec, target_of_page, n_target, mix);
 	add_copying(cells, ev->stair.mem_ps, mix, out);

@@ -46,9 +46,9 @@ enum cxms_half cxms_sample_half(size_t sample, uint64_t seed);
 /**
  * cxms_load_build() - add up the samples
  * @target_of_page: final page -> target, or any other number of a place below @n_target
- * Waits without an address follow the cell's known ones, else the thread's, else everybody's.
- * Kernel time: pages touched first are filled where they lie; a share of the rest copies from and
- * to user pages, each place as far as it holds touched bytes (core/kernel.h).
+ * Waits without an address follow the cell's known ones, else the thread's, else everybody's, else
+ * the touched bytes. Kernel time: pages touched first are filled where they lie; a share of the
+ * rest copies from and to user pages, each place as far as it holds touched bytes (core/kernel.h).
  * @out: reused when it has the room; 0 or -ENOMEM
  */
 int cxms_load_build(const struct cxms_recording *rec, const struct cxms_cells *cells,

@@ -21,8 +21,9 @@ struct fixture {
 	uint32_t *target; /* of page: by turns */
 };
 
-/* N waits on as many pages of a large array; every tenth has no address; two processes' sites. */
-static void load(struct fixture *f, uint16_t flags, enum cxms_site_kind kind, bool huge)
+/* N waits on as many pages of a large array; one of @each has no address; two processes' sites. */
+static void load_each(struct fixture *f, uint16_t flags, enum cxms_site_kind kind, bool huge,
+		      uint64_t each)
 {
 	struct cxms_trace_reader *r = NULL;
 	struct play p = {0};
@@ -33,7 +34,7 @@ static void load(struct fixture *f, uint16_t flags, enum cxms_site_kind kind, bo
 	play_area(&p, PID, ARRAY, bytes, bytes, huge ? bytes : 0);
 	for (uint64_t i = 0; i < N; i++)
 		(void)play_sample(&p, PID, PID, (i + 1) * 200000, site,
-				  i % 10 == 9 ? 0 : ARRAY + i * page);
+				  i % each == each - 1 ? 0 : ARRAY + i * page);
 	play_run(&p, PID, PID, 0, N * 200000ull);
 	play_exit(&p, PID, PID, N * 200000ull);
 	int fd = play_write(&p, true);
@@ -47,6 +48,11 @@ static void load(struct fixture *f, uint16_t flags, enum cxms_site_kind kind, bo
 		f->target[i] = i % 3 != 0;
 	cxms_trace_reader_close(r);
 	close(fd);
+}
+
+static void load(struct fixture *f, uint16_t flags, enum cxms_site_kind kind, bool huge)
+{
+	load_each(f, flags, kind, huge, 10);
 }
 
 static void fini(struct fixture *f)
@@ -112,6 +118,26 @@ static void test_waits_are_stall_over_latency(void **state)
 		cxms_load_fini(&m);
 		fini(&f);
 	}
+}
+
+/* No address at all (a load that overwrites its index): any share may be memory, and most is
+ * thought to be, as the array is far larger than the caches. */
+static void test_waits_without_any_address_may_be_memory(void **state)
+{
+	struct fixture f = {0};
+	struct cxms_load_map m = {0};
+	(void)state;
+	load_each(&f, CXMS_SITE_CARRIED, CXMS_SITE_LOAD, true, 1);
+	assert_int_equal(
+		cxms_load_build(&f.rec, &f.cells, &f.ev, f.target, 2, CXMS_HALF_ALL, 1, &m, NULL),
+		0);
+	struct cxms_load_cell a = total(&f, &m, 0), b = total(&f, &m, 1);
+	assert_true(f.ev.known_ns <= 0);
+	assert_true(a.stall_ps[CXMS_SPAN_LO] + b.stall_ps[CXMS_SPAN_LO] <= 0);
+	assert_true(fabs(a.stall_ps[CXMS_SPAN_MID] + b.stall_ps[CXMS_SPAN_MID] - N * NS * 1e3) < 1);
+	assert_true(fabs(a.stall_ps[CXMS_SPAN_HI] + b.stall_ps[CXMS_SPAN_HI] - N * NS * 1e3) < 1);
+	cxms_load_fini(&m);
+	fini(&f);
 }
 
 static void test_halves_add_up_to_twice_the_whole(void **state)
@@ -190,6 +216,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_waits_are_stall_over_latency),
+		cmocka_unit_test(test_waits_without_any_address_may_be_memory),
 		cmocka_unit_test(test_halves_add_up_to_twice_the_whole),
 		cmocka_unit_test(test_halves_are_fair_and_seeded),
 		cmocka_unit_test(test_processes_are_kept_apart),
