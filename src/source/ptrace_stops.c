@@ -279,6 +279,17 @@ static void fill_regs(const struct user_regs_struct *u, struct cxms_regs *r)
 	r->fs_known = r->gs_known = true;
 }
 
+/*
+ * Where a thread waits for a CPU it is stopped before it could go on: all that it ran was the way
+ * into the last stop and out of it. That wait was sampled already, and the next sample has the
+ * time.
+ */
+static bool has_stood_still(const struct ptrace_source *p, const struct cxms_pt_task *t,
+			    const struct user_regs_struct *now, uint64_t run_ns)
+{
+	return run_ns < p->period_ns / 2 && !memcmp(now, &t->sampled, sizeof(*now));
+}
+
 /* The thread stands still: where it was, and how long it ran since the last time. */
 static void take_sample(struct ptrace_source *p, struct cxms_pt_task *t)
 {
@@ -296,7 +307,10 @@ static void take_sample(struct ptrace_source *p, struct cxms_pt_task *t)
 	if (run_ns <= t->sampled_run_ns)
 		return;
 	weight_ns = run_ns - t->sampled_run_ns;
+	if (has_stood_still(p, t, &user, weight_ns))
+		return;
 	t->sampled_run_ns = run_ns;
+	t->sampled = user;
 	look.time_ns = pt_rel_ns(p, now_ns);
 	look.weight_ns = weight_ns < UINT32_MAX ? (uint32_t)weight_ns : UINT32_MAX;
 	look.cpu = st.cpu;

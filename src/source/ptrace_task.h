@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/user.h>
 
 struct cxms_evq;
 
@@ -26,13 +27,14 @@ struct cxms_pt_task {
 	bool has_exited;       /* EXIT was told */
 	bool is_in_slice;
 	uint64_t born_ns;
-	uint64_t credit_ns;	 /* estimated CPU time since the last sample */
-	uint64_t sampled_run_ns; /* CPU time at the last sample */
-	uint64_t faults;	 /* when it was asked to stop */
-	uint64_t told_run_ns;	 /* CPU time told in slices so far */
-	uint64_t slice_ns;	 /* the open slice's beginning */
-	uint64_t look_run_ns;	 /* CPU time when it was looked at, asleep */
-	uint8_t look, waited;	 /* enum cxms_wait_kind: seen then; before the open slice */
+	uint64_t credit_ns;		 /* estimated CPU time since the last sample */
+	uint64_t sampled_run_ns;	 /* CPU time at the last sample */
+	struct user_regs_struct sampled; /* its registers then */
+	uint64_t faults;		 /* when it was asked to stop */
+	uint64_t told_run_ns;		 /* CPU time told in slices so far */
+	uint64_t slice_ns;		 /* the open slice's beginning */
+	uint64_t look_run_ns;		 /* CPU time when it was looked at, asleep */
+	uint8_t look, waited;		 /* enum cxms_wait_kind: seen then; before the open slice */
 	uint16_t cpu;
 	bool is_seen;
 	struct cxms_pt_stat seen; /* at the last tick; when asked to stop, just before that */

@@ -36,6 +36,15 @@ walk=$(calc "$(field mixed.flat basis.observed_ns) - $(field mixed.flat basis.me
 workers_seen mixed "$(calc "0.93 * ($walk + 300) / ($walk + 100)")" \
 	"$(calc "1.07 * ($walk + 300) / ($walk + 100)")" "+- 7 %: what is beside the memory stays local"
 
+# More threads than CPUs: one that waits for a CPU does not come on, and is not seen in the same wait again.
+cxms record -q -S "$SOURCE" --mem-latency 100ns --walk-latency 50ns -o crowd.cxlt -- \
+	"$MB" chase --size 64MiB --threads 6 --steps 1000000 >out 2>&1 || fail crowd "could not be recorded: $(cat out)"
+again=$(cxms trace dump crowd.cxlt | awk '
+	$3 == "sample" && $4 ~ /^addr=/ { n++; here = $4; for (i = 5; i <= NF; i++) if ($i ~ /^count=/) here = here $i
+		if (here ~ /count/ && here == last[$2]) same++; last[$2] = here }
+	END { print n ? 100 * same / n : "no" }')
+in_range "crowd: samples of the wait before, %" "$again" 0 0.5 "each turn of the walk counts a register down"
+
 # Two CPUs, eight children: each has a share of the time, so the bounds are wide; a child that was
 # not seen, or taken for its neighbour, is far outside. How long an access takes is the machine's
 # business (page walks, a hypervisor below): what a chaser slows by follows from its own CPU time
