@@ -31,18 +31,18 @@ mkdir -p "$out"
 out=$(cd "$out" && pwd)
 cd "$work"
 
-# name | MiB it ranges over | function that opens the exact region, if any | sampled: so long that filling
+# name | MiB it ranges over at random | function that opens the exact region, if any | sampled: so long that filling
 # its memory counts little | exact: the same memory, fewer rounds
 programs() {
 	cat <<ROWS
 chase-4k|256|mb_chase|$mb chase --size 256MiB --steps $((30000000 * rounds))|$mb chase --size 256MiB --steps 300000
 chase-2m|256|mb_chase|$mb chase --size 256MiB --pages huge --steps $((30000000 * rounds))|$mb chase --size 256MiB --pages huge --steps 300000
 gather|256|mb_gather|$mb gather --size 256MiB --steps $((200000000 * rounds))|$mb gather --size 256MiB --steps 2000000
-stream|256|mb_stream|$mb stream --size 256MiB --steps $((64 * 33554432 * rounds))|$mb stream --size 256MiB --steps 33554432
+stream|1|mb_stream|$mb stream --size 256MiB --steps $((64 * 33554432 * rounds))|$mb stream --size 256MiB --steps 33554432
 loop|1|mb_stream|$mb loop --steps $((10000000000 * rounds))|$mb loop --steps 20000000
-store|256|mb_store|$mb store --size 256MiB --steps $((32 * 33554432 * rounds))|$mb store --size 256MiB --steps 33554432
+store|1|mb_store|$mb store --size 256MiB --steps $((32 * 33554432 * rounds))|$mb store --size 256MiB --steps 33554432
 threads|256|mb_chase|$mb chase --size 256MiB --threads 2 --steps $((15000000 * rounds))|$mb chase --size 256MiB --threads 2 --steps 200000
-sort|64||$load/sort -s 22 -n 2|$load/sort -s 22 -n 1
+sort|1||$load/sort -s 22 -n 2|$load/sort -s 22 -n 1
 hashjoin|64||$load/hashjoin -s 21 -n 4|$load/hashjoin -s 21 -n 1
 graph|128||$load/graph -s 19 -n 10|$load/graph -s 19 -n 2
 ROWS
@@ -62,8 +62,8 @@ llc=${LLC:-$(awk -v mem="$mem" '
 	/bytes:/ { gsub("[{},]", ""); if ($5 / 1000 < (low + mem) / 2) size = $3 }
 	END { printf "%dKiB", size / 1024 }' "$cache")}
 case $(sed -n 's/^cpu family[^:]*: *//p' /proc/cpuinfo | head -n 1)-$(sed -n 's/^vendor_id[^:]*: *//p' /proc/cpuinfo | head -n 1) in
-26-AuthenticAMD) core='width: 8, rob: 448, l1d_mshrs: 24, l2_mshrs: 48' l1=48KiB ways=12 l2=1MiB ;; # Zen 5
-25-AuthenticAMD) core='width: 6, rob: 256, l1d_mshrs: 24, l2_mshrs: 48' l1=32KiB ways=8 l2=512KiB ;; # Zen 3
+26-AuthenticAMD) core='width: 8, rob: 448, l1d_mshrs: 24, l2_mshrs: 64' l1=48KiB ways=12 l2=1MiB ;; # Zen 5
+25-AuthenticAMD) core='width: 6, rob: 256, l1d_mshrs: 24, l2_mshrs: 64' l1=32KiB ways=8 l2=512KiB ;; # Zen 3
 *) core='width: 6, rob: 512, l1d_mshrs: 16, l2_mshrs: 48' l1=48KiB ways=12 l2=2MiB ;; # Golden Cove
 esac
 # walk MIB PAGE: what a page walk adds there, in ps; the exact source has one figure per program
@@ -83,21 +83,23 @@ schema: 1
 host:
   cpu: {$core, frequency: ${ghz}GHz, cores: $(nproc)}
   caches:
-    l1d: {size: ${L1D:-$l1}, ways: $ways, latency: 4cyc, prefetch: next-line}
-    l2: {size: ${L2:-$l2}, ways: 16, latency: 14cyc, prefetch: {type: stride, degree: 8, distance: 0}}
+    l1d: {size: ${L1D:-$l1}, ways: $ways, latency: 4cyc}
+    l2: {size: ${L2:-$l2}, ways: 16, latency: 14cyc, prefetch: {type: stride, degree: 32, distance: 0}}
     llc: {size: $llc, ways: 16, latency: 50cyc}
-  tlb: {l1: 96, l2: 2048, page: $3, walk: $(walk "$4" "$3")ps}
+  tlb: {l1: 96, l2: 2048, page: 4KiB, walk: $(walk "$4" "$3")ps} # a host may back huge pages by small ones
   local: {latency: auto, bandwidth: unlimited}
 devices:
   mem0: {type: memdev, upstream: host, latency: ${2}ns, bandwidth: unlimited, capacity: 4096GiB}
 YAML
 }
 
-# row RECORDING TOPOLOGY SPLIT: 'slowdown lo hi'
+# row RECORDING TOPOLOGY SPLIT: 'slowdown lo hi', of the time in user mode: the exact source sees no other
 row() {
-	"$tool" replay -q -t "$2" -s "$3" -f csv "$1" | awk -F, '
+	"$tool" replay -q -t "$2" -s "100,$3" -f csv "$1" | awk -F, '
 		NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
-		{ print $at["slowdown"], $at["slowdown_lo"], $at["slowdown_hi"] }'
+		{ other = $at["kernel_ns"] + $at["blocked_ns"]; user = $at["time_ns"] - other }
+		NR == 2 { native = $at["time_ns"]; base = user; next }
+		{ print user / base, ($at["slowdown_lo"] * native - other) / base, ($at["slowdown_hi"] * native - other) / base }'
 }
 
 # explain PROGRAM SOURCE: why it differs, as written down
@@ -141,8 +143,8 @@ state=
 	cat <<MD
 # Sampled sources against the exact one
 
-Slowdowns with memory at $far ns, all of it on CXL (0 % local) or half, as sampling this machine tells them and as the exact source
-simulates the same program on the same caches. *inside*: the sampled interval holds the exact slowdown. *self*: the slowdown on a CXL device as fast as
+Slowdowns of the time in user mode with memory at $far ns, all of it on CXL (0 % local) or half, as sampling this machine tells them and
+as the exact source simulates the same program on the same caches. *inside*: the sampled interval holds the exact slowdown. *self*: the slowdown on a CXL device as fast as
 local memory, $mem ns, which is 1; *holds 1*: its interval does.
 
 | | |
