@@ -14,6 +14,7 @@
 #define WORDS_PER_LINE (MB_LINE_BYTES / sizeof(uint64_t))
 #define BATCH	       4096u /* accesses between two looks at the clock: under 1 ms even at 200 ns */
 #define WORK_OF_LINE   16    /* multiplications that take about as long as a line of a gather */
+#define CHASE_BATCH    (1ul << 18) /* some 80 ms, of which samples see the count of hops run down */
 #define LONG_BATCH                                                                                 \
 	(1ul << 20)	   /* of independent accesses: tens of ms, so that samples see them run    \
 			    */
@@ -182,8 +183,9 @@ void mb_chase(struct mb_work *w)
 	struct mix m = mix_new(w->area.bytes / MB_LINE_BYTES);
 	uint64_t place = lcg_jump(0, (m.mask + 1) / w->workers * w->worker);
 	struct mb_line *at = line + line_of_place(&m, place);
+	uint64_t most = w->next ? BATCH : CHASE_BATCH;
 	double start = begin(w);
-	for (uint64_t n; (n = next_batch(w, start, BATCH)) > 0; w->accesses += n)
+	for (uint64_t n; (n = next_batch(w, start, most)) > 0; w->accesses += n)
 		at = mb_chase_batch(at, n);
 	end(w, start, (uint64_t)(at - line), line_of_place(&m, lcg_jump(place, w->accesses)));
 }

@@ -181,7 +181,7 @@ const struct cxms_opt cli_opts_trace[] = {
 const struct cxms_opt cli_opts_list[] = {OPT_QUIET, OPT_VERBOSE, OPT_END};
 const struct cxms_opt cli_opts_doctor[] = {
 	{.name = "measure", .type = CXMS_OPT_FLAG, .offset = AT(measure),
-	 .help = "measure the memory latency of this machine now, about seven seconds, and keep it"},
+	 .help = "measure the memory latency of this machine now, about ten seconds, and keep it"},
 	OPT_QUIET, OPT_VERBOSE, OPT_END,
 };
 const struct cxms_opt cli_opts_import[] = {

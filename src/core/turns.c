@@ -73,9 +73,10 @@ void cxms_turns_fit(const struct cxms_turn_point *point, size_t n, int64_t step,
 		return;
 	for (size_t i = 0; i < n; i++) {
 		double spent = point[i].weight_ns;
-		if (i + 1 < n && is_pair(&point[i], max_gap_ns)) {
-			double rate = rate_of(&point[i], step);
-			double dt = (double)(point[i + 1].time_ns - point[i].time_ns);
+		const struct cxms_turn_point *pair = i > 0 ? &point[i - 1] : NULL;
+		if (pair && is_pair(pair, max_gap_ns)) {
+			double rate = rate_of(pair, step);
+			double dt = (double)(pair[1].time_ns - pair[0].time_ns);
 			if (is_near(rate, median)) {
 				turns += rate * dt;
 				span_ns += dt;

@@ -250,20 +250,26 @@ static void measure_stair(struct cxms_chase *c, uint64_t bytes, struct cxms_fact
  */
 static void measure_random(const struct pair *p, struct cxms_facts *f)
 {
-	f->n_walk = f->n_stair;
 	for (uint32_t i = 0; i < f->n_walk; i++) {
 		uint64_t *base_ps = &f->walk_step_ps[0][i], *huge_ps = &f->walk_step_ps[1][i];
 		uint64_t begin_ns;
 
-		f->walk_bytes[i] = f->stair_bytes[i];
-		*base_ps = *huge_ps = UINT64_MAX;
 		cxms_chase_link(p->base, f->walk_bytes[i], SEED);
 		cxms_chase_link(p->huge, f->walk_bytes[i], SEED);
 		begin_ns = cxms_now_ns();
-		for (unsigned s = 0; s < STEP_SETS || cxms_now_ns() - begin_ns < 2 * STEP_NS; s++) {
+		for (unsigned s = 0; s < STEP_SETS || cxms_now_ns() - begin_ns < STEP_NS; s++) {
 			*huge_ps = lower(*huge_ps, cxms_chase_set_ps(p->huge));
 			*base_ps = lower(*base_ps, cxms_chase_set_ps(p->base));
 		}
+	}
+}
+
+static void begin_walks(struct cxms_facts *f)
+{
+	f->n_walk = f->n_stair;
+	for (uint32_t i = 0; i < f->n_walk; i++) {
+		f->walk_bytes[i] = f->stair_bytes[i];
+		f->walk_step_ps[0][i] = f->walk_step_ps[1][i] = UINT64_MAX;
 	}
 }
 
@@ -345,8 +351,10 @@ static int measure_now(struct cxms_facts *f, struct cxms_err *err)
 		rc = cxms_chase_new(&p.base, p.bytes, false, err);
 	if (!rc) {
 		measure_stair(p.huge, p.bytes, f);
+		begin_walks(f);
 		measure_random(&p, f);
 		measure_memory(&p, f);
+		measure_random(&p, f); /* seconds later: neighbours drive tables out of the LLC */
 		smooth(f->stair_ps, f->n_stair);
 		f->llc_latency_ps = llc_latency_ps(f);
 		stretch_stair(f);
@@ -382,7 +390,7 @@ int cxms_machine_measure(struct cxms_facts *facts, const struct cxms_machine_cfg
 
 	if (cfg->remeasure || (!cxms_machine_cache_load(&f, cfg->log) && !all_given)) {
 		cxms_log(cfg->log, CXMS_LOG_NORMAL,
-			 "measuring this machine's memory latency (once, about 7 s)");
+			 "measuring this machine's memory latency (once, about 10 s)");
 		rc = measure_now(&f, err);
 		if (rc)
 			return rc;

@@ -30,7 +30,7 @@ void cxms_machine_identify(struct cxms_facts *facts);
  * monotone. llc_latency_ps is the first step above the L2.
  * Nothing is measured when both latencies are given and no cache is there: no staircase then.
  * Cached under $XDG_CACHE_HOME/cxlmemsim (or ~/.cache) with the machine's identity; a cache that
- * cannot be written is only a log line. Takes about seven seconds without a cache.
+ * cannot be written is only a log line. Takes about ten seconds without a cache.
  * Return: 0, -ENOMEM, -ENOTSUP
  */
 int cxms_machine_measure(struct cxms_facts *facts, const struct cxms_machine_cfg *cfg,

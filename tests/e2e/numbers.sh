@@ -117,11 +117,11 @@ counted() {
 		"one for each line that mb reached, less what a cache may hold of it; time in the loop is known from samples"
 }
 # Under ptrace a sample is a stop, whose time is partly the program's.
-most=115
-[ "$SOURCE" = ptrace ] && most=135
-counted gather 1 85 counted gather --size 256MiB --pages huge --steps 80000000
-counted sum 0.125 85 stream stream --size 256MiB --pages huge --steps 800000000
+most=115 streamed=85
+[ "$SOURCE" = ptrace ] && most=125 streamed=75
 # A wait on the LLC is so short beside one on memory that a hundredth of the time is a fifth of the loads.
+counted gather 1 60 counted gather --size 256MiB --pages huge --steps 80000000
+counted sum 0.125 $streamed stream stream --size 256MiB --pages huge --steps 800000000
 counted sparse 1 60 counted gather --work 300 --size 256MiB --pages huge --steps 2400000
 within "sparse: lines a wait" "$(field sparse.x2 'basis.sites[0].lines_per_wait')" 1 5 \
 	"misses too far apart to overlap: each waits by itself, whatever part of it was hidden"

@@ -115,6 +115,25 @@ static void test_time_in_calls_counts(void **state)
 	assert_true(fabs(t.time_ns / (N * (double)PERIOD_NS) - 1) < 0.01);
 }
 
+/* A tracer that comes late now and then: each sample has the time since the one before it. */
+static void test_uneven_gaps_count_once(void **state)
+{
+	struct cxms_turns t;
+	uint64_t time = 0;
+	(void)state;
+	for (size_t i = 0; i < N; i++) {
+		uint64_t gap_ns = i % 2 ? 7 * PERIOD_NS : PERIOD_NS;
+		time += gap_ns;
+		point[i] = (struct cxms_turn_point){.time_ns = time,
+						    .count = time / 20,
+						    .weight_ns = (double)gap_ns,
+						    .thread = 1};
+	}
+	cxms_turns_fit(point, N, 1, GAP_NS, work, &t);
+	assert_true(t.found);
+	assert_true(fabs(t.turns / ((double)time / 20) - 1) < 0.01);
+}
+
 static void test_extreme_values_are_survived(void **state)
 {
 	static const uint64_t values[] = {0, UINT64_MAX, 1ull << 63, (1ull << 63) - 1};
@@ -137,6 +156,7 @@ int main(void)
 		cmocka_unit_test(test_what_does_not_count),
 		cmocka_unit_test(test_threads_are_not_paired),
 		cmocka_unit_test(test_time_in_calls_counts),
+		cmocka_unit_test(test_uneven_gaps_count_once),
 		cmocka_unit_test(test_extreme_values_are_survived),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
