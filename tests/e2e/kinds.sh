@@ -159,8 +159,12 @@ done
 # Many threads on one device: no faster than it delivers
 may_wait=yes
 watch "eight threads" "fast slow" gather --threads 8 --size 256MiB --pages huge --steps 8000000 && {
-	floor "eight threads, 26 GB/s" 1 "$(calc "0.75 * 64 * $n / 26")" "what 64 bytes a load take; 6 % for what an LLC of 16 MiB holds, and a hundredth of the time taken for hits is a fifth of the loads"
-	floor "eight threads, 1 GB/s" 3 "$(calc "0.75 * 64 * $n")" "the same"
+	# The interval's end: a few hundredths of the time taken for hits are half of the loads.
+	for i in 1 3; do
+		rate=$(calc "$i == 1 ? 26 : 1")
+		in_range "eight threads, $rate GB/s" "$(calc "$(field r "results[$i].slowdown_hi") * $(field r "results[$((i - 1))].time_ns")")" \
+			"$(calc "0.85 * 64 * $n / $rate")" 1e15 "the interval reaches what 64 bytes a load take; 15 % for what a cache holds"
+	done
 }
 
 # In the kernel: fresh pages are zeroed where they lie; a file is read from where the kernel keeps it
