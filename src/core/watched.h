@@ -31,7 +31,7 @@ unsigned cxms_watched_parts(size_t n_never);
 
 /**
  * cxms_watched_even() - words of one stratum (a thread in a part of the run) stand for as many
- * waits Which word comes first after a time without a free watchpoint, and so stands for many
+ * waits. Which word comes first after a time without a free watchpoint, and so stands for many
  * waits, is chance: left as it is, few words would decide.
  * @stratum: by word, below @n_stratum. Return: 0 or -ENOMEM
  */

@@ -6,6 +6,7 @@
 #include "sim/evidence.h"
 #include "sim/hw_cells.h"
 #include "sim/recording.h"
+#include "sim/traffic.h"
 
 /* What the samples of a term in a stretch stand for: its own, and terms without samples. */
 static bool stands_for(const struct cxms_hw_cell *c, int term, int other)
@@ -85,7 +86,7 @@ void cxms_hw_grains(const struct cxms_recording *rec, struct cxms_evidence *e)
 		const struct cxms_rec_site *site = &rec->site[g->site];
 		const struct cxms_hw_cell *c = &rec->hw.cells->cell[g->hw / CXMS_TERM_COUNT];
 		struct cxms_wait wait;
-		bool carried = site->flags & (CXMS_SITE_CARRIED | CXMS_SITE_SELF);
+		bool carried = cxms_is_carried(site);
 		cxms_wait_model(c->seen_ps, no_walk, carried, site->loop_insns,
 				CXMS_ASSUMED_RECORDED_ROB, 0, &wait);
 		e->grain[2 * i] = grain_of(c, (int)(g->hw % CXMS_TERM_COUNT),

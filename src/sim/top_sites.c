@@ -10,6 +10,7 @@
 #include "place/pagemap.h"
 #include "sim/evidence.h"
 #include "sim/recording.h"
+#include "sim/traffic.h"
 #include "trace/trace.h"
 
 #define PS_PER_NS ((double)CXMS_PS_PER_NS)
@@ -38,7 +39,7 @@ static int first_sites(const struct cxms_recording *rec, uint32_t *first)
 
 static enum cxms_traffic_how how_of(const struct cxms_recording *rec, const struct cxms_group *g)
 {
-	if (rec->site[g->site].flags & (CXMS_SITE_CARRIED | CXMS_SITE_SELF))
+	if (cxms_is_carried(&rec->site[g->site]))
 		return CXMS_TRAFFIC_CARRIED;
 	if (g->lines_per_stall_ns > 0)
 		return CXMS_TRAFFIC_STREAM;

@@ -13,6 +13,7 @@
 #include "sim/evidence.h"
 #include "sim/recording.h"
 #include "sim/result.h"
+#include "sim/traffic.h"
 
 #define WORD_BYTES 8u
 #define WORDS	   (CXMS_LINE_BYTES / WORD_BYTES)
@@ -98,7 +99,7 @@ static double overlap_of(const struct check *c, const struct cxms_group *g, enum
 	double share = g->share.mid;
 	double miss = share * s->llc_ps / (share * s->llc_ps + (1 - share) * s->mem_ps);
 	double cost_ns = (miss * s->mem_ps + (1 - miss) * s->llc_ps) / (double)CXMS_PS_PER_NS;
-	if (c->rec->site[g->site].flags & (CXMS_SITE_CARRIED | CXMS_SITE_SELF))
+	if (cxms_is_carried(&c->rec->site[g->site]))
 		return 1;
 	if (g->runs_per_stall_ns > 0)
 		return fmin(CXMS_ASSUMED_RECORDED_MSHRS, fmax(1, g->runs_per_stall_ns * cost_ns));
