@@ -26,7 +26,7 @@ struct mb_opts {
 };
 
 /** what worker @i of a run does */
-typedef void mb_role(const struct mb_opts *o, struct mb_work *w);
+typedef void mb_role(struct mb_work *w);
 
 /** mb_run_threads() - workers as threads of this process; Return: exit status */
 int mb_run_threads(const struct mb_opts *o, mb_role *role, struct mb_area area, double init_s);

@@ -476,12 +476,12 @@ void mb_read(struct mb_work *w)
 	close(fd);
 }
 
-void mb_fault(struct mb_work *w, bool huge)
+void mb_fault(struct mb_work *w)
 {
 	uint64_t pages = w->area.bytes / PAGE_BYTES, got = 0;
 	double start = begin(w);
 	for (uint64_t n; (n = next_batch(w, start, pages)) > 0; w->accesses += n) {
-		struct mb_area fresh = mb_area_new(w->area.bytes, huge);
+		struct mb_area fresh = mb_area_new(w->area.bytes, w->huge);
 		for (uint64_t i = 0; i < n; i++) {
 			volatile uint64_t *word = (uint64_t *)((char *)fresh.base + i * PAGE_BYTES);
 			*word += 1; /* a fresh page holds 0 */

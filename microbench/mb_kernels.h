@@ -39,6 +39,7 @@ struct mb_work {
 	double seconds;
 	unsigned worker, workers;
 	uint64_t work;
+	bool huge; /* pages it maps itself */
 	/* waits before each batch, and says if there is one; NULL: no waiting */
 	bool (*next)(struct mb_work *w, bool more);
 	struct mb_sync *sync;
@@ -93,7 +94,7 @@ void mb_compute(struct mb_work *w);
 /** 1 ms of mb_compute(), 9 ms of sleep, and so on; no area */
 void mb_sleeper(struct mb_work *w);
 /** first touch of fresh 4 KiB steps of area.bytes, given back and mapped anew each pass */
-void mb_fault(struct mb_work *w, bool huge);
+void mb_fault(struct mb_work *w);
 
 /* The inner loops, seen from outside so that their instructions can be looked at. */
 struct mb_line *mb_chase_batch(struct mb_line *at, uint64_t n);

@@ -33,104 +33,32 @@ struct kernel {
 	unsigned threads, uses;
 };
 
-static void role_chase(const struct mb_opts *o, struct mb_work *w)
+static void role_mixed(struct mb_work *w)
 {
-	(void)o;
-	mb_chase(w);
-}
-
-static void role_compute(const struct mb_opts *o, struct mb_work *w)
-{
-	(void)o;
-	mb_compute(w);
-}
-
-static void role_stream(const struct mb_opts *o, struct mb_work *w)
-{
-	(void)o;
-	mb_stream(w);
-}
-
-static void role_store(const struct mb_opts *o, struct mb_work *w)
-{
-	(void)o;
-	mb_store(w);
-}
-
-static void role_gather(const struct mb_opts *o, struct mb_work *w)
-{
-	(void)o;
-	mb_gather(w);
-}
-
-static void role_mixed(const struct mb_opts *o, struct mb_work *w)
-{
-	(void)o;
 	if (w->worker % 2 == 0)
 		mb_chase(w);
 	else
 		mb_compute(w);
 }
 
-static void role_sleeper(const struct mb_opts *o, struct mb_work *w)
-{
-	(void)o;
-	mb_sleeper(w);
-}
-
-static void role_fault(const struct mb_opts *o, struct mb_work *w)
-{
-	mb_fault(w, o->huge);
-}
-
-static void role_mixture(const struct mb_opts *o, struct mb_work *w)
-{
-	(void)o;
-	mb_mixture(w);
-}
-
-static void role_zipf(const struct mb_opts *o, struct mb_work *w)
-{
-	(void)o;
-	mb_zipf(w);
-}
-
-static void role_pool(const struct mb_opts *o, struct mb_work *w)
-{
-	(void)o;
-	mb_pool(w);
-}
-
-static void role_read(const struct mb_opts *o, struct mb_work *w)
-{
-	(void)o;
-	mb_read(w);
-}
-
-static void role_store_past(const struct mb_opts *o, struct mb_work *w)
-{
-	(void)o;
-	mb_store_past(w);
-}
-
 static const struct kernel kernels[] = {
-	{"chase", "dependent loads over scattered lines", role_chase, mb_run_threads, mb_fill_lines,
+	{"chase", "dependent loads over scattered lines", mb_chase, mb_run_threads, mb_fill_lines,
 	 256 * MIB, 1, USES_SIZE | USES_LINES | USES_THREADS},
-	{"compute", "a chain of multiplications, no memory", role_compute, mb_run_threads, NULL, 0,
-	 1, USES_THREADS},
-	{"loop", "sum of a small array, again and again", role_stream, mb_run_threads,
-	 mb_fill_words, MIB, 1, USES_SIZE | USES_THREADS},
-	{"stream", "sum of a large array", role_stream, mb_run_threads, mb_fill_words, 256 * MIB, 1,
+	{"compute", "a chain of multiplications, no memory", mb_compute, mb_run_threads, NULL, 0, 1,
+	 USES_THREADS},
+	{"loop", "sum of a small array, again and again", mb_stream, mb_run_threads, mb_fill_words,
+	 MIB, 1, USES_SIZE | USES_THREADS},
+	{"stream", "sum of a large array", mb_stream, mb_run_threads, mb_fill_words, 256 * MIB, 1,
 	 USES_SIZE | USES_THREADS | USES_WORK},
-	{"store", "writes a large array", role_store, mb_run_threads, mb_fill_words, 256 * MIB, 1,
+	{"store", "writes a large array", mb_store, mb_run_threads, mb_fill_words, 256 * MIB, 1,
 	 USES_SIZE | USES_THREADS},
-	{"ntstore", "the same past the caches", role_store_past, mb_run_threads, mb_fill_words,
+	{"ntstore", "the same past the caches", mb_store_past, mb_run_threads, mb_fill_words,
 	 256 * MIB, 1, USES_SIZE | USES_THREADS},
-	{"gather", "independent loads of scattered lines", role_gather, mb_run_threads,
-	 mb_fill_lines, 256 * MIB, 1, USES_SIZE | USES_LINES | USES_THREADS | USES_WORK},
-	{"mixture", "dependent lookups, half in 1 MiB, half in all", role_mixture, mb_run_threads,
+	{"gather", "independent loads of scattered lines", mb_gather, mb_run_threads, mb_fill_lines,
+	 256 * MIB, 1, USES_SIZE | USES_LINES | USES_THREADS | USES_WORK},
+	{"mixture", "dependent lookups, half in 1 MiB, half in all", mb_mixture, mb_run_threads,
 	 mb_fill_lines, 1024 * MIB, 1, USES_SIZE | USES_LINES | USES_THREADS},
-	{"zipf", "dependent lookups, ranks drawn like 1/rank", role_zipf, mb_run_threads,
+	{"zipf", "dependent lookups, ranks drawn like 1/rank", mb_zipf, mb_run_threads,
 	 mb_fill_lines, 256 * MIB, 1, USES_SIZE | USES_LINES | USES_THREADS},
 	{"mixed", "even workers chase, odd ones compute", role_mixed, mb_run_threads, mb_fill_lines,
 	 256 * MIB, 2, USES_SIZE | USES_LINES | USES_THREADS},
@@ -138,19 +66,19 @@ static const struct kernel kernels[] = {
 	 mb_fill_lines, 64 * MIB, 100, USES_SIZE | USES_LINES | USES_THREADS},
 	{"forks", "mixed, in --threads children", role_mixed, mb_run_forks, mb_fill_lines, 64 * MIB,
 	 8, USES_SIZE | USES_LINES | USES_THREADS},
-	{"execchain", "chase, then executes itself --times more times", role_chase, mb_run_execs,
+	{"execchain", "chase, then executes itself --times more times", mb_chase, mb_run_execs,
 	 mb_fill_lines, FORK_AREA, 1, USES_SIZE | USES_LINES | USES_TIMES},
 	{"turns", "mixed, one worker at a time, through pipes", role_mixed, mb_run_turns,
 	 mb_fill_lines, 256 * MIB, 2, USES_SIZE | USES_LINES | USES_THREADS},
 	{"barrier", "mixed, all meet after each batch", role_mixed, mb_run_barrier, mb_fill_lines,
 	 256 * MIB, 2, USES_SIZE | USES_LINES | USES_THREADS},
-	{"sleeper", "1 ms of compute, 9 ms of sleep, and so on", role_sleeper, mb_run_threads, NULL,
+	{"sleeper", "1 ms of compute, 9 ms of sleep, and so on", mb_sleeper, mb_run_threads, NULL,
 	 0, 1, USES_THREADS},
-	{"pool", "1 ms of chase, 9 ms of sleep, and so on", role_pool, mb_run_threads,
-	 mb_fill_lines, 256 * MIB, 4, USES_SIZE | USES_LINES | USES_THREADS},
-	{"read", "reads a file in memory, 64 KiB at a time", role_read, mb_run_threads, NULL,
+	{"pool", "1 ms of chase, 9 ms of sleep, and so on", mb_pool, mb_run_threads, mb_fill_lines,
+	 256 * MIB, 4, USES_SIZE | USES_LINES | USES_THREADS},
+	{"read", "reads a file in memory, 64 KiB at a time", mb_read, mb_run_threads, NULL,
 	 256 * MIB, 1, USES_SIZE},
-	{"fault", "first touch of fresh pages", role_fault, mb_run_threads, NULL, 256 * MIB, 1,
+	{"fault", "first touch of fresh pages", mb_fault, mb_run_threads, NULL, 256 * MIB, 1,
 	 USES_SIZE | USES_THREADS},
 };
 

@@ -11,7 +11,6 @@
 #include "mb.h"
 
 struct job {
-	const struct mb_opts *o;
 	mb_role *role;
 	struct mb_work work;
 	pthread_t thread;
@@ -27,8 +26,7 @@ static struct job *jobs_new(const struct mb_opts *o, mb_role *role, struct mb_ar
 		exit(1);
 	}
 	for (unsigned i = 0; i < o->threads; i++)
-		job[i] = (struct job){.o = o,
-				      .role = role,
+		job[i] = (struct job){.role = role,
 				      .work = {.area = area,
 					       .steps = o->steps,
 					       .seconds = o->seconds,
@@ -36,7 +34,8 @@ static struct job *jobs_new(const struct mb_opts *o, mb_role *role, struct mb_ar
 					       .next = o->next,
 					       .sync = o->sync,
 					       .workers = o->threads,
-					       .work = o->work}};
+					       .work = o->work,
+					       .huge = o->huge}};
 	return job;
 }
 
@@ -90,7 +89,7 @@ static int report(const struct mb_opts *o, const struct job *job, double init_s)
 static void *run_job(void *arg)
 {
 	struct job *job = arg;
-	job->role(job->o, &job->work);
+	job->role(&job->work);
 	return NULL;
 }
 
