@@ -42,7 +42,7 @@ stream|1|mb_stream|$mb stream --size 256MiB --steps $((64 * 33554432 * rounds))|
 loop|1|mb_stream|$mb loop --steps $((10000000000 * rounds))|$mb loop --steps 100000000
 store|1|mb_store|$mb store --size 256MiB --steps $((32 * 33554432 * rounds))|$mb store --size 256MiB --steps 33554432
 threads|256|mb_chase|$mb chase --size 256MiB --threads 2 --steps $((15000000 * rounds))|$mb chase --size 256MiB --threads 2 --steps 200000
-sort|1||$load/sort -s 22 -n 2|$load/sort -s 22 -n 1
+sort|1||$load/sort -s 22 -n $((12 * rounds))|$load/sort -s 22 -n 1
 hashjoin|64||$load/hashjoin -s 21 -n 4|$load/hashjoin -s 21 -n 1
 graph|8||$load/graph -s 19 -n 10|$load/graph -s 19 -n 2
 ROWS

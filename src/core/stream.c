@@ -5,9 +5,10 @@
 
 #include "base/units.h"
 
-#define MIN_PAIRS  10u
-#define NEAR_RATIO 0.25 /* of the median */
-#define MIN_NEAR   0.6	/* share of the pairs */
+#define MIN_PAIRS   10u
+#define MIN_FORWARD 0.75 /* share of the pairs */
+#define NEAR_RATIO  0.25 /* of the median */
+#define MIN_NEAR    0.6	 /* share of the pairs */
 
 static int by_value(const void *pa, const void *pb)
 {
@@ -48,17 +49,38 @@ static size_t pair_step(size_t n)
 	return n / CXMS_STREAM_MAX_PAIRS + 1;
 }
 
-void cxms_stream_fit(const struct cxms_stream_point *point, size_t n, double max_gap_ns,
-		     double *work, struct cxms_stream *out)
+/* Rates of neighbouring samples in order. Return: how many. */
+static size_t sort_rates(const struct cxms_stream_point *point, size_t n, double max_gap_ns,
+			 double *work)
 {
-	size_t pairs = 0, near = 0;
-	*out = (struct cxms_stream){0};
+	size_t pairs = 0;
 	for (size_t i = 0; i + 1 < n; i += pair_step(n))
 		if (is_pair(&point[i], &point[i + 1], max_gap_ns))
 			work[pairs++] = rate_of(&point[i], &point[i + 1]);
+	qsort(work, pairs, sizeof(*work), by_value);
+	return pairs;
+}
+
+bool cxms_stream_is_dense(const struct cxms_stream_point *point, size_t n, double max_gap_ns,
+			  size_t min_pairs, double max_bytes_per_ns, double *work,
+			  double *bytes_per_ns)
+{
+	size_t pairs = sort_rates(point, n, max_gap_ns, work), good = 0;
+	if (pairs < min_pairs)
+		return false;
+	*bytes_per_ns = work[pairs / 2];
+	for (size_t i = 0; i < pairs; i++)
+		good += work[i] * *bytes_per_ns > 0 && fabs(work[i]) <= max_bytes_per_ns;
+	return (double)good >= MIN_FORWARD * (double)pairs;
+}
+
+void cxms_stream_fit(const struct cxms_stream_point *point, size_t n, double max_gap_ns,
+		     double *work, struct cxms_stream *out)
+{
+	size_t pairs = sort_rates(point, n, max_gap_ns, work), near = 0;
+	*out = (struct cxms_stream){0};
 	if (pairs < MIN_PAIRS)
 		return;
-	qsort(work, pairs, sizeof(*work), by_value);
 	double median = work[pairs / 2];
 	out->spread_ratio = (work[pairs * 3 / 4] - work[pairs / 4]) / 2 / fabs(median);
 	for (size_t i = 0; i < pairs; i++)

@@ -36,6 +36,20 @@ void cxms_stream_fit(const struct cxms_stream_point *point, size_t n, double max
 		     double *work, struct cxms_stream *out);
 
 /**
+ * cxms_stream_is_dense() - do the addresses go through memory without leaving anything out
+ * @min_pairs:  of neighbours that must be there; six where the code vouches for the way, else so
+ *              many that no random order does the same
+ * @max_bytes_per_ns: of a walk that uses each byte; else as cxms_stream_fit()
+ * @bytes_per_ns: out, median rate, signed
+ *
+ * Three in four pairs move in the direction of the median and no faster than allowed. It need not
+ * move evenly: of two inputs that are merged now one moves and now the other.
+ */
+bool cxms_stream_is_dense(const struct cxms_stream_point *point, size_t n, double max_gap_ns,
+			  size_t min_pairs, double max_bytes_per_ns, double *work,
+			  double *bytes_per_ns);
+
+/**
  * cxms_stream_distance() - how far apart two instructions run on the same thread, bytes
  * Both by thread and then in time order. The median over samples of @b of their distance from where
  * the last sample of @a has moved to by then. Unrolled copies of one loop stand within a few KiB;

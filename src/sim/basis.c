@@ -83,7 +83,8 @@ int cxms_basis_fill(const struct cxms_recording *rec, const struct cxms_cells *c
 	}
 	out->observed_ns = waits > 0 ? seen_ps / waits / (double)CXMS_PS_PER_NS : 0;
 	for (size_t i = 0; i < ev->n_group; i++)
-		out->dram_stall_ns += ev->group[i].stall_ns * ev->group[i].share.mid;
+		out->dram_stall_ns +=
+			ev->group[i].stall_ns * cxms_group_memory(&ev->group[i], CXMS_SPAN_MID);
 	out->dram_stall_ns += (ev->wait_ns - ev->known_ns) * ev->floating_share[CXMS_SPAN_MID];
 	double per_wait = base->free_waits > 0 ? base->free_lines / base->free_waits : 1;
 	if (cxms_top_sites(rec, ev, per_wait, out))

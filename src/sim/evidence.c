@@ -12,6 +12,7 @@
 #include "place/pagemap.h"
 #include "sim/cells.h"
 #include "sim/hw_cells.h"
+#include "sim/linewaits.h"
 #include "sim/loops.h"
 #include "sim/recording.h"
 #include "sim/streams.h"
@@ -39,7 +40,10 @@ static int group_of(struct cxms_evidence *e, struct cxms_pagemap *map, size_t *c
 	    cxms_pagemap_put(map, g->hw, key, (uint32_t)e->n_group))
 		return -ENOMEM;
 	*group = (uint32_t)e->n_group;
-	e->group[e->n_group++] = *g;
+	e->group[e->n_group] = *g;
+	for (int k = 0; k < CXMS_SPAN_COUNT; k++)
+		e->group[e->n_group].at_line[k] = 1;
+	e->n_group++;
 	return 0;
 }
 
@@ -142,6 +146,17 @@ static int judge_groups(const struct cxms_recording *rec, const struct cxms_cell
 	return rc;
 }
 
+double cxms_group_share(const struct cxms_group *g, enum cxms_span end)
+{
+	const double share[CXMS_SPAN_COUNT] = {g->share.lo, g->share.mid, g->share.hi};
+	return share[end];
+}
+
+double cxms_group_memory(const struct cxms_group *g, enum cxms_span end)
+{
+	return cxms_group_share(g, end) * g->at_line[end];
+}
+
 struct cxms_grain cxms_grain_of(const double share[CXMS_SPAN_COUNT], const struct cxms_wait *wait)
 {
 	struct cxms_grain g = {0};
@@ -176,6 +191,24 @@ static void walks_of(const struct cxms_recording *rec, const struct cxms_evidenc
 	walk_ps[CXMS_SPAN_HI] = least;
 }
 
+/*
+ * Of a walk through memory most lines are fetched ahead, and the few that are late are waited for
+ * whole: the loop's own time behind them counts as the registers are full, and at the high end.
+ */
+static void wait_of(const struct cxms_evidence *e, const struct cxms_group *g, bool carried,
+		    const double walk_ps[CXMS_SPAN_COUNT], unsigned rob, struct cxms_wait *out)
+{
+	const struct cxms_between *work = &e->between[g->site];
+	cxms_wait_model(e->stair.mem_ps, walk_ps, carried, work->insns, rob, work->uop_ps, out);
+	for (int k = 0; k < CXMS_SPAN_HI && g->walk_step; k++) {
+		struct cxms_wait part;
+		cxms_wait_model(e->stair.mem_ps, walk_ps, carried, work->insns, rob,
+				work->uop_ps * g->full[k], &part);
+		out->hidden_ps[k] = part.hidden_ps[k];
+		out->per_ps[k] = part.per_ps[k];
+	}
+}
+
 /* The wait was hidden in the machine that recorded: its window counts, whatever is simulated. */
 static int set_waits(const struct cxms_recording *rec, struct cxms_evidence *e)
 {
@@ -189,13 +222,13 @@ static int set_waits(const struct cxms_recording *rec, struct cxms_evidence *e)
 	}
 	for (size_t i = 0; i < 2 * e->n_group; i++) {
 		const struct cxms_group *g = &e->group[i / 2];
-		const struct cxms_between *work = &e->between[g->site];
-		const double share[CXMS_SPAN_COUNT] = {g->share.lo, g->share.mid, g->share.hi};
+		double share[CXMS_SPAN_COUNT];
+		for (int k = 0; k < CXMS_SPAN_COUNT; k++)
+			share[k] = cxms_group_memory(g, (enum cxms_span)k);
 		double walk_ps[CXMS_SPAN_COUNT];
 		struct cxms_wait wait;
 		walks_of(rec, e, g, i % 2, walk_ps);
-		cxms_wait_model(e->stair.mem_ps, walk_ps, cxms_is_carried(&rec->site[g->site]),
-				work->insns, rob, work->uop_ps, &wait);
+		wait_of(e, g, cxms_is_carried(&rec->site[g->site]), walk_ps, rob, &wait);
 		e->grain[i] = cxms_grain_of(share, &wait);
 		cxms_traffic_of(rec, e, g, rob, &e->grain[i]);
 	}
@@ -256,11 +289,10 @@ static void judge_floating(const struct cxms_recording *rec, struct cxms_evidenc
 	double vouched = e->wait_ns > 0 ? e->known_ns / e->wait_ns : 1;
 	for (uint32_t a = 0; a < cxms_pages_area_count(rec->pages); a++)
 		bytes = fmax(bytes, (double)cxms_pages_area_bytes(rec->pages, a));
-	for (size_t i = 0; i < e->n_group; i++) {
-		sum[CXMS_SPAN_LO] += e->group[i].stall_ns * e->group[i].share.lo;
-		sum[CXMS_SPAN_MID] += e->group[i].stall_ns * e->group[i].share.mid;
-		sum[CXMS_SPAN_HI] += e->group[i].stall_ns * e->group[i].share.hi;
-	}
+	for (size_t i = 0; i < e->n_group; i++)
+		for (int k = 0; k < CXMS_SPAN_COUNT; k++)
+			sum[k] += e->group[i].stall_ns *
+				  cxms_group_memory(&e->group[i], (enum cxms_span)k);
 	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
 		double span = k == CXMS_SPAN_HI ? e->stair.span : 1;
 		double known = e->known_ns > 0 ? sum[k] / e->known_ns : 0;
@@ -288,6 +320,8 @@ int cxms_evidence_build(const struct cxms_recording *rec, const struct cxms_cell
 		rc = cxms_streams_find(rec, out, err);
 	if (!rc && !hw)
 		rc = judge_groups(rec, cells, out);
+	if (!rc && !hw)
+		rc = cxms_linewaits_find(rec, out);
 	if (!rc)
 		rc = find_active(rec, cells, out);
 	if (!rc)

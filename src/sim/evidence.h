@@ -28,6 +28,11 @@ struct cxms_group {
 	double lines_per_stall_ns; /* of a stream; 0 = none (streams.h) */
 	double bytes_per_ns;	   /* of a stream, signed */
 	double bytes_per_line;	   /* of a stream: from one line to the next */
+	/* Of a walk that uses each line several times: bytes from one use to the next, else 0; and
+	 * what of its waiting on memory, by span, comes once a line (linewaits.h), else 1 each. */
+	unsigned walk_step;
+	double at_line[CXMS_SPAN_COUNT];
+	double full[CXMS_SPAN_COUNT]; /* how full the miss registers are while it runs, 0 to 1 */
 	double ns_per_turn; /* stall of a turn of its loop; 0 = not known, or not in each turn */
 	double runs_per_stall_ns; /* executions, at most one a turn of its loop; 0 = not known */
 };
@@ -68,6 +73,12 @@ struct cxms_evidence {
 	double wait_ns, known_ns;		/* all memory waits; those with an address */
 	struct cxms_reuse *reuse; /* [CXMS_SPAN_COUNT] of the judgement; NULL = no words watched */
 };
+
+/** share of its waiting that uses memory at all, at an end of the span */
+double cxms_group_share(const struct cxms_group *g, enum cxms_span end);
+/** share of its waiting that is a wait for memory: of these what is not spread over a line's uses;
+ * above 1 where samples behind it count (linewaits.h) */
+double cxms_group_memory(const struct cxms_group *g, enum cxms_span end);
 
 /** cxms_grain_of() - a wait of which @share (by span end) is memory */
 struct cxms_grain cxms_grain_of(const double share[CXMS_SPAN_COUNT], const struct cxms_wait *wait);

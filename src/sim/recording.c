@@ -150,6 +150,7 @@ static int on_site(struct loader *l, const struct cxms_event *ev)
 					       .scale = ev->site.scale,
 					       .stride = ev->site.stride,
 					       .turn_lines = ev->site.turn_lines,
+					       .access_bytes = ev->site.access_bytes,
 					       .disp = ev->site.disp,
 					       .step = ev->site.step};
 	return 0;

@@ -55,7 +55,8 @@ struct cxms_rec_site {
 	uint32_t pid;
 	uint16_t flags, loop_insns;
 	uint8_t kind;
-	uint8_t count_reg, base, index, scale, turn_lines; /* as in struct cxms_site */
+	uint8_t count_reg, base, index, scale, turn_lines,
+		access_bytes; /* as in struct cxms_site */
 	int64_t disp, step, stride;
 };
 

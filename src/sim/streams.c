@@ -3,18 +3,34 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/err.h"
+#include "base/units.h"
+#include "core/kernel.h"
+#include "core/linewait.h"
 #include "core/stream.h"
 #include "sim/evidence.h"
 #include "sim/recording.h"
+#include "sim/traffic.h"
 
+#define PS_PER_NS ((double)CXMS_PS_PER_NS)
 /* Neighbouring samples of one run of a loop: at most two are missing between them. */
 #define MAX_GAP_PERIODS 3.0
+/* Of a walk that need not be even neighbours may be further apart, less than it takes to begin anew
+ * (16 MiB at a few GB/s are some milliseconds, a few of the longest periods). */
+#define WALK_GAP_RATIO 3.0
+/* Pairs of neighbours that a walk must show: where the code moves the address by a constant; and
+ * else, so that one in a hundred random orders goes three quarters one way. */
+#define MIN_PAIRS_BY_CODE 6u
+#define MIN_PAIRS	  24u
 /* Copies of a loop body lie within its unrolled reach; distinct arrays are further apart. */
 #define SAME_STREAM_BYTES 65536.0
 /* Instructions with a smaller share of all waiting do not matter for the traffic. */
 #define MIN_STALL_RATIO 1e-3
+/* Of a walk that leaves nothing out, by the loop's turns: their rate is known to about a quarter.
+ */
+#define MAX_STEP_RATIO 1.25
 
 struct stream {
 	uint32_t group, leader; /* leader: index of the stream it is a copy of, or its own */
@@ -27,8 +43,10 @@ struct search {
 	const struct cxms_recording *rec;
 	const struct cxms_rec_order *order;
 	struct cxms_evidence *ev;
-	struct cxms_stream_point *point; /* by group, then thread, in time order */
-	size_t *first;			 /* n_group + 2 */
+	uint32_t *group; /* their numbers by site: areas of an instruction together */
+	size_t *at;	 /* [group] its place there */
+	struct cxms_stream_point *point; /* by place, then thread, in time order */
+	size_t *first;			 /* n_group + 2, by place */
 	double *work, max_gap_ns;
 	double *block_ns; /* by number of the block, see block_of_site */
 	struct stream *stream;
@@ -49,6 +67,26 @@ static int sum_blocks(struct search *s)
 	return 0;
 }
 
+/* Groups by the number of their site, which is below n_site. */
+static int order_groups(struct search *s)
+{
+	const struct cxms_evidence *ev = s->ev;
+	size_t *first = calloc(s->rec->n_site + 2, sizeof(*first));
+	s->group = malloc((ev->n_group + 1) * sizeof(*s->group));
+	s->at = malloc((ev->n_group + 1) * sizeof(*s->at));
+	int rc = first && s->group && s->at ? 0 : -ENOMEM;
+	for (size_t g = 0; g < ev->n_group && !rc; g++)
+		first[ev->group[g].site + 1]++;
+	for (size_t i = 1; i <= s->rec->n_site && !rc; i++)
+		first[i] += first[i - 1];
+	for (uint32_t g = 0; g < ev->n_group && !rc; g++) {
+		s->at[g] = first[ev->group[g].site]++;
+		s->group[s->at[g]] = g;
+	}
+	free(first);
+	return rc;
+}
+
 static int gather_points(struct search *s)
 {
 	const struct cxms_recording *rec = s->rec;
@@ -62,7 +100,7 @@ static int gather_points(struct search *s)
 	for (size_t i = 0; i < rec->n_sample; i++) {
 		weight += rec->sample[i].weight_ns;
 		if (s->ev->grain_of_sample[i] != CXMS_NO_GRAIN)
-			s->first[s->ev->grain_of_sample[i] / 2 + 2]++;
+			s->first[s->at[s->ev->grain_of_sample[i] / 2] + 2]++;
 	}
 	for (size_t g = 2; g < s->ev->n_group + 2; g++)
 		s->first[g] += s->first[g - 1];
@@ -71,7 +109,7 @@ static int gather_points(struct search *s)
 		uint32_t grain = s->ev->grain_of_sample[s->order->sample[i]];
 		if (grain == CXMS_NO_GRAIN)
 			continue;
-		s->point[s->first[grain / 2 + 1]++] = (struct cxms_stream_point){
+		s->point[s->first[s->at[grain / 2] + 1]++] = (struct cxms_stream_point){
 			.time_ns = s->order->cpu_ns[i], .addr = from->addr, .thread = from->thread};
 	}
 	if (rec->n_sample)
@@ -113,18 +151,112 @@ static void fit_by_turns(const struct search *s, uint32_t group, struct cxms_str
 				    .bytes_per_ns = (double)is->stride * turns->per_ns};
 }
 
+/* Bytes from one use of a walk to the next, at most; 0: not several times a line, or no address. */
+static unsigned step_of(const struct cxms_rec_site *site)
+{
+	const unsigned none = CXMS_SITE_STACK | CXMS_SITE_TLS | CXMS_SITE_GATHER | CXMS_SITE_NOADDR;
+	uint64_t stride = (uint64_t)llabs(site->stride);
+	if (cxms_is_carried(site) || site->flags & none || site->kind == CXMS_SITE_STRING)
+		return 0;
+	if (stride == 0) /* it moves where the loop takes another way, or by an inner loop */
+		stride = site->access_bytes;
+	return stride < CXMS_LINE_BYTES ? (unsigned)stride : 0;
+}
+
+/* Does the loop of @outer, which has inner loops, go on both sides of @site? */
+static bool is_around(const struct cxms_recording *rec, const struct cxms_rec_site *outer,
+		      const struct cxms_rec_site *site)
+{
+	bool before = false, behind = false;
+	if (!(outer->flags & CXMS_SITE_LONG) || outer->pid != site->pid)
+		return false;
+	for (size_t i = 0; i < rec->n_site && !(before && behind); i++) {
+		const struct cxms_rec_site *other = &rec->site[i];
+		if (other->pid != outer->pid || other->loop_ip != outer->loop_ip)
+			continue;
+		before |= other->ip < site->ip;
+		behind |= other->ip > site->ip;
+	}
+	return before && behind;
+}
+
+/*
+ * Runs of an instruction in a nanosecond, at least: the turns of its loop, or of the loop around
+ * that, which runs it once or more in each turn.
+ */
+static double least_runs(const struct search *s, uint32_t site)
+{
+	const struct cxms_recording *rec = s->rec;
+	double runs = 0;
+	if (s->ev->turns[site].found)
+		return s->ev->turns[site].per_ns;
+	for (size_t i = 0; i < rec->n_site; i++)
+		if (s->ev->turns[i].found && s->ev->turns[i].per_ns > runs &&
+		    s->ev->block_of_site[i] == s->ev->block_of_site[site] &&
+		    is_around(rec, &rec->site[i], &rec->site[site]))
+			runs = s->ev->turns[i].per_ns;
+	return runs;
+}
+
+/* The groups from place @begin on are one instruction's: where it goes through memory. */
+static void judge_walk(struct search *s, size_t begin, size_t end)
+{
+	const uint32_t number = s->ev->group[s->group[begin]].site;
+	const struct cxms_rec_site *site = &s->rec->site[number];
+	const struct cxms_stream_point *point = s->point + s->first[begin];
+	const size_t n = s->first[end] - s->first[begin];
+	const size_t pairs = site->flags & CXMS_SITE_AFFINE ? MIN_PAIRS_BY_CODE : MIN_PAIRS;
+	struct cxms_linewait waits = {0};
+	double share[CXMS_SPAN_COUNT], bytes_per_ns;
+	unsigned step = step_of(site);
+	if (n <= pairs || !step ||
+	    !cxms_stream_is_dense(point, n, WALK_GAP_RATIO * s->max_gap_ns, pairs,
+				  MAX_STEP_RATIO * step * least_runs(s, number), s->work,
+				  &bytes_per_ns))
+		return;
+	for (size_t i = 0; i < n; i++)
+		cxms_linewait_add(&waits, point[i].addr);
+	cxms_linewait_share(&waits, step, share);
+	for (size_t i = begin; i < end; i++) {
+		struct cxms_group *g = &s->ev->group[s->group[i]];
+		g->walk_step = step;
+		g->bytes_per_ns = bytes_per_ns;
+		memcpy(g->at_line, share, sizeof(share));
+	}
+}
+
+static void find_walks(struct search *s)
+{
+	for (size_t begin = 0, end; begin < s->ev->n_group; begin = end) {
+		uint32_t site = s->ev->group[s->group[begin]].site;
+		for (end = begin; end < s->ev->n_group; end++)
+			if (s->ev->group[s->group[end]].site != site)
+				break;
+		judge_walk(s, begin, end);
+	}
+}
+
+static void fit_stream(struct search *s, struct stream *n)
+{
+	const struct cxms_group *g = &s->ev->group[n->group];
+	cxms_stream_fit(n->point, n->n_point, s->max_gap_ns, s->work, &n->fit);
+	if (!n->fit.found && g->walk_step)
+		n->fit = (struct cxms_stream){.found = true, .bytes_per_ns = g->bytes_per_ns};
+	if (!n->fit.found)
+		fit_by_turns(s, n->group, &n->fit);
+}
+
 static void find_streams(struct search *s)
 {
 	for (uint32_t g = 0; g < s->ev->n_group; g++) {
 		if (s->ev->group[g].stall_ns < MIN_STALL_RATIO * s->ev->wait_ns)
 			continue;
 		struct stream *n = &s->stream[s->n_stream];
+		size_t at = s->at[g];
 		*n = (struct stream){.group = g,
-				     .point = s->point + s->first[g],
-				     .n_point = s->first[g + 1] - s->first[g]};
-		cxms_stream_fit(n->point, n->n_point, s->max_gap_ns, s->work, &n->fit);
-		if (!n->fit.found)
-			fit_by_turns(s, g, &n->fit);
+				     .point = s->point + s->first[at],
+				     .n_point = s->first[at + 1] - s->first[at]};
+		fit_stream(s, n);
 		if (!n->fit.found)
 			continue;
 		n->leader = find_leader(s, (uint32_t)s->n_stream);
@@ -140,6 +272,20 @@ static double lines_per_ns(const struct search *s, const struct stream *n)
 	return cxms_stream_lines_per_ns(&n->fit, step, s->rec->site[site].turn_lines);
 }
 
+/* How much of its instruction's waiting lies in this stream's area. */
+static double area_ratio(const struct search *s, const struct stream *n)
+{
+	const struct cxms_group *groups = s->ev->group;
+	const uint32_t site = groups[n->group].site;
+	size_t at = s->at[n->group];
+	double stall = 0;
+	while (at > 0 && groups[s->group[at - 1]].site == site)
+		at--;
+	for (; at < s->ev->n_group && groups[s->group[at]].site == site; at++)
+		stall += groups[s->group[at]].stall_ns;
+	return groups[n->group].stall_ns / stall;
+}
+
 static void spread_lines(struct search *s)
 {
 	for (uint32_t l = 0; l < s->n_stream; l++) {
@@ -151,7 +297,8 @@ static void spread_lines(struct search *s)
 			if (s->stream[m].leader == l)
 				waited += s->ev->group[s->stream[m].group].stall_ns;
 		double rate = lines_per_ns(s, &s->stream[l]);
-		double lines = rate * s->block_ns[s->ev->block_of_site[g->site]];
+		double lines = rate * s->block_ns[s->ev->block_of_site[g->site]] *
+			       area_ratio(s, &s->stream[l]);
 		for (size_t m = 0; m < s->n_stream; m++) {
 			struct cxms_group *copy = &s->ev->group[s->stream[m].group];
 			if (s->stream[m].leader != l)
@@ -159,6 +306,31 @@ static void spread_lines(struct search *s)
 			copy->lines_per_stall_ns = lines / waited;
 			copy->bytes_per_ns = s->stream[l].fit.bytes_per_ns;
 			copy->bytes_per_line = fabs(copy->bytes_per_ns) / rate;
+		}
+	}
+}
+
+/*
+ * How full the core's miss registers are while the code of each walk runs, by its lines a second
+ * and Little's law. Full ones let the walk go on at the pace of memory, whatever use of a line it
+ * then stands at: all its waiting is for lines.
+ */
+static void fill_registers(struct search *s)
+{
+	static const double none[CXMS_SPAN_COUNT] = {0.5, 0.5, 0.25}; /* of the registers in use */
+	const double most = CXMS_KERNEL_LINES_BEST, mem_ns = s->ev->stair.mem_ps / PS_PER_NS;
+	double *rate = s->block_ns; /* whose times were used up */
+	memset(rate, 0, (s->rec->n_site + 1) * sizeof(*rate));
+	for (uint32_t l = 0; l < s->n_stream; l++)
+		if (s->stream[l].leader == l)
+			rate[s->ev->block_of_site[s->ev->group[s->stream[l].group].site]] +=
+				lines_per_ns(s, &s->stream[l]) * area_ratio(s, &s->stream[l]);
+	for (size_t i = 0; i < s->ev->n_group; i++) {
+		struct cxms_group *g = &s->ev->group[i];
+		double used = mem_ns * rate[s->ev->block_of_site[g->site]] / most;
+		for (int k = 0; k < CXMS_SPAN_COUNT && g->walk_step; k++) {
+			g->full[k] = fmin(1, fmax(0, (used - none[k]) / (1 - none[k])));
+			g->at_line[k] += (1 - g->at_line[k]) * g->full[k];
 		}
 	}
 }
@@ -172,14 +344,20 @@ int cxms_streams_find(const struct cxms_recording *rec, struct cxms_evidence *ev
 	if (!rc)
 		rc = sum_blocks(&s);
 	if (!rc)
+		rc = order_groups(&s);
+	if (!rc)
 		rc = gather_points(&s);
 	if (!rc) {
+		find_walks(&s);
 		find_streams(&s);
 		spread_lines(&s);
+		fill_registers(&s);
 	}
 	cxms_rec_order_fini(&order);
 	free(s.block_ns);
 	free(s.first);
+	free(s.group);
+	free(s.at);
 	free(s.point);
 	free(s.work);
 	free(s.stream);

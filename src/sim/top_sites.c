@@ -52,6 +52,9 @@ static void add_group(const struct cxms_recording *rec, const struct cxms_group 
 	r->dram_share += g->share.mid * g->stall_ns;
 	r->dram_share_lo += g->share.lo * g->stall_ns;
 	r->dram_share_hi += g->share.hi * g->stall_ns;
+	r->line_share += g->at_line[CXMS_SPAN_MID] * g->stall_ns;
+	r->line_share_lo += g->at_line[CXMS_SPAN_LO] * g->stall_ns;
+	r->line_share_hi += g->at_line[CXMS_SPAN_HI] * g->stall_ns;
 	r->footprint_bytes += g->share.footprint_bytes;
 	r->stall_ns += g->stall_ns;
 	if (how_of(rec, g) > r->how)
@@ -115,6 +118,9 @@ static void finish(const struct cxms_rec_site *site, const struct cxms_turns *tu
 	s->dram_share /= s->stall_ns;
 	s->dram_share_lo /= s->stall_ns;
 	s->dram_share_hi /= s->stall_ns;
+	s->line_share /= s->stall_ns;
+	s->line_share_lo /= s->stall_ns;
+	s->line_share_hi /= s->stall_ns;
 	s->hidden_ns =
 		sum->waits > 0 ? fmax(0, sum->seen_ps - sum->stall_ps) / sum->waits / PS_PER_NS : 0;
 	s->mlp = sum->waits > 0 ? s->lines / sum->waits : 1;

@@ -121,7 +121,8 @@ int cxms_traffic_count(const struct cxms_recording *rec, struct cxms_evidence *e
 	for (size_t i = 0; i < ev->n_group && !rc; i++) {
 		const struct cxms_group *g = &ev->group[i];
 		by_insn.stall_ns[by_insn.first[g->site]] += g->stall_ns;
-		by_loop.stall_ns[by_loop.first[g->site]] += g->stall_ns * g->share.mid;
+		by_loop.stall_ns[by_loop.first[g->site]] +=
+			g->stall_ns * cxms_group_memory(g, CXMS_SPAN_MID);
 	}
 	if (!rc) {
 		set_runs(rec, &by_insn, ev);
@@ -160,7 +161,8 @@ static void bound_by_runs(const struct cxms_recording *rec, const struct cxms_ev
 			       .window_turns = window_turns(site, ev, g, rob),
 			       .most_lines = CXMS_MOST_L1D_MSHRS * turns->time_ns * PS_PER_NS /
 					     (seen_ps * stall_ns),
-			       .uneven = site->flags & CXMS_SITE_UNEVEN};
+			       .uneven = site->flags & CXMS_SITE_UNEVEN,
+			       .queued = site->kind == CXMS_SITE_STORE};
 	cxms_runs_bound(&in, out->waits, out->lines);
 	out->seen_ps = out->waits[CXMS_SPAN_MID] * seen_ps;
 }
@@ -182,7 +184,8 @@ void cxms_traffic_of(const struct cxms_recording *rec, const struct cxms_evidenc
 		if (carried)
 			out->lines[k] = out->waits[k];
 		else if (is_stream)
-			out->lines[k] = group->lines_per_stall_ns * out->stall_ps[k] / PS_PER_NS;
+			out->lines[k] = group->lines_per_stall_ns *
+					cxms_group_share(group, (enum cxms_span)k);
 		out->written[k] = out->lines[k];
 		if (site->flags & CXMS_SITE_NONTEMP)
 			out->lines[k] = 0;

@@ -103,6 +103,44 @@ static void test_few_or_distant_samples_are_no_stream(void **state)
 	assert_false(s.found);
 }
 
+/* Two inputs that are merged: each moves by words, now and then not at all. */
+static void test_dense_walk_need_not_be_even(void **state)
+{
+	(void)state;
+	double rate = 0;
+	struct cxms_rng rng;
+	cxms_rng_init(&rng, 5);
+	uint64_t at = 0;
+	for (size_t i = 0; i < N; i++) {
+		a[i] = (struct cxms_stream_point){
+			.time_ns = (i + 1) * PERIOD_NS, .addr = BASE + 8 * at, .thread = 1};
+		at += 1 + cxms_rng_below(&rng, PERIOD_NS); /* a use in a nanosecond, at most */
+	}
+	assert_true(cxms_stream_is_dense(a, N, GAP_NS, 24, 8, work, &rate));
+	assert_true(rate > 3 && rate < 5); /* 4 bytes in a nanosecond on average */
+	assert_false(cxms_stream_is_dense(a, N, GAP_NS, 24, 3, work, &rate)); /* faster than uses */
+	assert_false(cxms_stream_is_dense(a, 24, GAP_NS, 24, 8, work, &rate)); /* 23 pairs */
+}
+
+/* One in a hundred, as the header says; of 24 pairs and more. */
+static void test_random_order_is_no_dense_walk(void **state)
+{
+	(void)state;
+	unsigned taken = 0;
+	for (uint64_t seed = 0; seed < 1000; seed++) {
+		struct cxms_rng rng;
+		double rate;
+		cxms_rng_init(&rng, seed);
+		for (size_t i = 0; i < 25; i++)
+			a[i] = (struct cxms_stream_point){
+				.time_ns = (i + 1) * PERIOD_NS,
+				.addr = BASE + cxms_rng_below(&rng, 1u << 17) * 8,
+				.thread = 1};
+		taken += cxms_stream_is_dense(a, 25, GAP_NS, 24, 8, work, &rate);
+	}
+	assert_true(taken <= 20);
+}
+
 /* Two instructions sampled in turn: copies of one loop are close, another array is far. */
 static void test_distance_tells_copies_from_other_arrays(void **state)
 {
@@ -151,6 +189,8 @@ int main(void)
 		cmocka_unit_test(test_rate_of_affine_addresses),
 		cmocka_unit_test(test_random_order_is_no_stream),
 		cmocka_unit_test(test_few_or_distant_samples_are_no_stream),
+		cmocka_unit_test(test_dense_walk_need_not_be_even),
+		cmocka_unit_test(test_random_order_is_no_dense_walk),
 		cmocka_unit_test(test_distance_tells_copies_from_other_arrays),
 		cmocka_unit_test(test_lines_of_a_turn),
 	};
