@@ -64,11 +64,12 @@ struct cxms_runs {
 	double runs;		       /* executions, at most one a turn */
 	double share[CXMS_SPAN_COUNT]; /* of its waiting time that is memory */
 	double seen_ps;		       /* L_obs */
-	double llc_ps;		       /* what the other waits cost: the LLC's latency */
-	double window_turns;	       /* turns that the recording core's window holds */
-	double most_lines;	       /* that its miss registers pass in the loop's time */
-	bool uneven;		       /* not run in each turn */
-	bool queued; /* a store: the store queue hides more than the window does */
+	double llc_ps; /* what the other waits cost: the LLC's latency; as they walk too, of seen_ps
+			  the part that the judgement of the shares took it for */
+	double window_turns; /* turns that the recording core's window holds */
+	double most_lines;   /* that its miss registers pass in the loop's time */
+	bool uneven;	     /* not run in each turn */
+	bool queued;	     /* a store: the store queue hides more than the window does */
 };
 /**
  * cxms_runs_bound() - what counted executions say of the waits and lines of an instruction

@@ -1,5 +1,6 @@
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "report/rpt_priv.h"
@@ -78,6 +79,18 @@ void rpt_intervals(const struct cxms_result *r, struct cxms_buf *out)
 	}
 }
 
+/* Function and object of an instruction, as far as the recording names them. */
+static void put_place(const struct cxms_site_result *s, struct cxms_buf *out)
+{
+	const char *slash = strrchr(s->object, '/');
+	const char *object = slash ? slash + 1 : s->object;
+	if (s->function[0])
+		cxms_buf_printf(out, "    in %s+0x%" PRIx32 " of %s\n", s->function,
+				s->function_off, object);
+	else if (object[0])
+		cxms_buf_printf(out, "    in %s+0x%" PRIx32 "\n", object, s->object_off);
+}
+
 static void put_sites(const struct cxms_basis *b, struct cxms_buf *out)
 {
 	if (b->n_site == 0)
@@ -103,6 +116,7 @@ static void put_sites(const struct cxms_basis *b, struct cxms_buf *out)
 				cxms_fmt_bytes(RPT_FMT, (uint64_t)bytes),
 				rpt_time_ns(RPT_FMT, s->hidden_ns), s->mlp);
 		cxms_buf_fini(&cell);
+		put_place(s, out);
 	}
 }
 
@@ -184,9 +198,9 @@ void rpt_explain(const struct cxms_result *r, struct cxms_buf *out)
 	put_waits(&r->basis, out);
 	put_added(r, out);
 	rpt_intervals(r, out);
+	size_t start = out->len;
 	put_sites(&r->basis, out);
 	put_watched(&r->basis, out);
-	size_t start = out->len;
 	put_traffic(&r->basis, out);
 	rpt_scrub(out, start);
 }

@@ -212,6 +212,15 @@ static struct cxms_json *split(const struct cxms_split_result *s)
 	return o;
 }
 
+static void set_place(struct cxms_json *site, const struct cxms_site_result *s)
+{
+	char ip[24];
+	snprintf(ip, sizeof(ip), "0x%" PRIx64, s->ip);
+	set_str(site, "ip", ip);
+	set_str(site, "function", s->function[0] ? s->function : NULL);
+	set_str(site, "object", s->object[0] ? s->object : NULL);
+}
+
 static struct cxms_json *basis(const struct cxms_result *r)
 {
 	struct cxms_json *o = object_of(&r->basis, rpt_basis_fields);
@@ -219,9 +228,7 @@ static struct cxms_json *basis(const struct cxms_result *r)
 	for (size_t i = 0; i < r->basis.n_site; i++) {
 		const struct cxms_site_result *s = &r->basis.site[i];
 		struct cxms_json *site = object_of(s, rpt_site_fields);
-		char ip[24];
-		snprintf(ip, sizeof(ip), "0x%" PRIx64, s->ip);
-		set_str(site, "ip", ip);
+		set_place(site, s);
 		set_str(site, "kind", rpt_site_kind_name(s->kind));
 		set_str(site, "operand", s->operand);
 		set_str(site, "counter", s->counter[0] ? s->counter : NULL);

@@ -265,6 +265,8 @@ static void load_split(struct load *ld, const struct cxms_cfg_node *n, struct cx
 static void load_traffic(struct load *ld, const struct cxms_cfg_node *n, struct cxms_site_result *s)
 {
 	const char *how = load_str(ld, n, "traffic");
+	snprintf(s->function, sizeof(s->function), "%s", load_str(ld, n, "function"));
+	snprintf(s->object, sizeof(s->object), "%s", load_str(ld, n, "object"));
 	snprintf(s->operand, sizeof(s->operand), "%s", load_str(ld, n, "operand"));
 	snprintf(s->counter, sizeof(s->counter), "%s", load_str(ld, n, "counter"));
 	for (uint8_t k = CXMS_TRAFFIC_OPEN; k <= CXMS_TRAFFIC_COUNTED; k++)

@@ -38,7 +38,7 @@ static void fill_loads(const struct cxms_solve *s, struct cxms_load *target,
 		target[t] = (struct cxms_load){0};
 		for (size_t i = 0; i < s->n_thread; i++) {
 			const struct cxms_solve_thread *th = &s->thread[i];
-			double wall = th->wall_ps - th->cpu_ps + th->new_cpu_ps;
+			double wall = cxms_solve_wall_ps(th);
 			if (wall > 0)
 				add(&target[t], th->demand[t].reads / wall * PS_PER_S,
 				    th->demand[t].writes / wall * PS_PER_S);

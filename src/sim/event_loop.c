@@ -46,6 +46,8 @@ struct choice {
 /* One thread of the epoch. A turn is its lines beside the one waited for, then perhaps a wait. */
 struct source {
 	uint64_t off_ps, work_ps; /* means of a turn: not on the CPU or in the kernel; working */
+	uint64_t began_ps;	  /* this turn's time on the CPU; 0 = the first is still to come */
+	uint32_t queued_q16;	  /* waiting for a CPU, of the time on it */
 	uint64_t walk_ps, mem_ps;
 	uint32_t other_q16; /* lines beside the one waited for: mean of a turn */
 	uint32_t own_q16;   /* share of the turns that end with a wait for a line of their own */
@@ -232,13 +234,21 @@ static uint64_t work_on(const struct cxms_event_loop *l, struct source *s, uint6
 	return at + exponential(l, s, s->slice_ps);
 }
 
+/* What a thread waits for a CPU after a turn that took it until @at. */
+static uint64_t queue_ps(const struct source *s, uint64_t at)
+{
+	uint64_t busy = s->began_ps ? at - s->began_ps : 0;
+	return (busy >> 16) * s->queued_q16 + ((busy & 0xffff) * s->queued_q16 >> 16);
+}
+
 static uint64_t begin_turn(const struct cxms_event_loop *l, struct source *s, uint64_t at)
 {
 	uint32_t others = (s->other_q16 >> 16) + chance(s, s->other_q16 & 0xffff);
 	s->own = chance(s, s->own_q16);
 	s->bare = !s->own && chance(s, s->bare_q16);
 	s->left = others + s->own;
-	at += exponential(l, s, s->off_ps);
+	at += queue_ps(s, at) + exponential(l, s, s->off_ps);
+	s->began_ps = at;
 	if (s->left == 0)
 		return end_turn(l, s, at + exponential(l, s, s->work_ps));
 	s->slice_ps = s->work_ps / s->left;
@@ -392,7 +402,9 @@ static void set_source(const struct cxms_event_loop *l, const struct cxms_solve_
 	const struct cxms_demand *d = th->demand;
 	struct mix m = mix_of(d, n, part);
 	double turns = fmax(m.waits, m.lines / TURN_LINES);
-	s->off_ps = pause((th->wall_ps - th->cpu_ps + th->kernel_ps) / turns, m.lines / turns);
+	s->off_ps = pause((th->wall_ps - th->cpu_ps - th->queued_ps + th->kernel_ps) / turns,
+			  m.lines / turns);
+	s->queued_q16 = q16(th->cpu_ps > 0 ? th->queued_ps / th->cpu_ps : 0);
 	s->work_ps = pause((th->cpu_ps - th->kernel_ps - m.stall_ps) / turns, m.lines / turns);
 	s->walk_ps = (uint64_t)llround(th->walk_ps);
 	s->mem_ps = (uint64_t)llround(th->mem_ps);

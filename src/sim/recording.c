@@ -128,6 +128,13 @@ static int on_fault(struct loader *l, const struct cxms_event *ev)
 	return 0;
 }
 
+static size_t keep_name(struct cxms_recording *rec, const char *name)
+{
+	size_t at = rec->names.len;
+	cxms_buf_put(&rec->names, name ? name : "", name ? strlen(name) + 1 : 1);
+	return at;
+}
+
 static int on_site(struct loader *l, const struct cxms_event *ev)
 {
 	struct cxms_recording *rec = l->rec;
@@ -152,8 +159,12 @@ static int on_site(struct loader *l, const struct cxms_event *ev)
 					       .turn_lines = ev->site.turn_lines,
 					       .access_bytes = ev->site.access_bytes,
 					       .disp = ev->site.disp,
-					       .step = ev->site.step};
-	return 0;
+					       .step = ev->site.step,
+					       .function_off = ev->site.function_off,
+					       .object_off = ev->site.object_off,
+					       .function = keep_name(rec, ev->site.function),
+					       .object = keep_name(rec, ev->site.object)};
+	return rec->names.failed ? -ENOMEM : 0;
 }
 
 /* An address of an event that is no sample, looked up as that of one. */
@@ -422,6 +433,7 @@ void cxms_recording_fini(struct cxms_recording *rec)
 	free(rec->fault);
 	free(rec->watch);
 	free(rec->site);
+	cxms_buf_fini(&rec->names);
 	cxms_pages_free(rec->pages);
 	cxms_hw_fini(&rec->hw);
 	*rec = (struct cxms_recording){0};

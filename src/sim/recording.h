@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "place/pages.h"
 #include "sim/hw_events.h"
 #include "trace/event.h"
@@ -58,6 +59,8 @@ struct cxms_rec_site {
 	uint8_t count_reg, base, index, scale, turn_lines,
 		access_bytes; /* as in struct cxms_site */
 	int64_t disp, step, stride;
+	uint32_t function_off, object_off;
+	size_t function, object; /* in names */
 };
 
 struct cxms_recording {
@@ -78,6 +81,7 @@ struct cxms_recording {
 	size_t n_watch, cap_watch;
 	struct cxms_rec_site *site;
 	size_t n_site, cap_site;
+	struct cxms_buf names; /* of functions and objects of the sites, each with its NUL */
 	uint64_t lost_samples, lost_faults;
 	struct cxms_pages *pages;
 	struct cxms_hw hw; /* what the hardware sampled: sample[] is made from it (hw_cells.h) */

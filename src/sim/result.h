@@ -107,6 +107,8 @@ struct cxms_watch_result {
 	double sampled, sampled_lo, sampled_hi;
 };
 
+#define CXMS_NAME_MAX 256 /* of a function or object, with its NUL */
+
 /** struct cxms_site_result - an instruction by stall, for --explain */
 struct cxms_site_result {
 	uint64_t ip;
@@ -117,14 +119,17 @@ struct cxms_site_result {
 	double line_share, line_share_lo, line_share_hi; /* of the memory's share: waits for a line,
 							    where lines are used several times
 							    in a row; else 1 */
-	double footprint_bytes;		  /* estimated from collisions, or touched bytes */
-	double hidden_ns;		  /* h, midpoint */
-	double mlp;			  /* lines per exposed wait, central */
-	char operand[48];		  /* "-8(%rdi,%rax,8)" */
-	uint8_t how;			  /* enum cxms_traffic_how */
-	double lines, lines_lo, lines_hi; /* filled over the run */
-	double lines_written;		  /* written back, central */
-	double bytes_per_s;		  /* of a stream while it runs, signed; else 0 */
+	double footprint_bytes;		   /* estimated from collisions, or touched bytes */
+	double hidden_ns;		   /* h, midpoint */
+	double mlp;			   /* lines per exposed wait, central */
+	char function[CXMS_NAME_MAX];	   /* around it, as the linker names it; "" = not known */
+	char object[CXMS_NAME_MAX];	   /* path of its file, the end if too long; "" = none */
+	uint32_t function_off, object_off; /* of ip in them, bytes */
+	char operand[48];		   /* "-8(%rdi,%rax,8)" */
+	uint8_t how;			   /* enum cxms_traffic_how */
+	double lines, lines_lo, lines_hi;  /* filled over the run */
+	double lines_written;		   /* written back, central */
+	double bytes_per_s;		   /* of a stream while it runs, signed; else 0 */
 	char counter[32];   /* "%rax+8", what counts the turns of its loop; "" = none */
 	double turns_per_s; /* while the loop runs, of one thread; 0 = not known */
 	double turn_pairs;  /* neighbouring samples that agree on it */

@@ -162,10 +162,16 @@ static void update(struct cxms_solve *s)
 	cxms_solve_times(s);
 }
 
+double cxms_solve_wall_ps(const struct cxms_solve_thread *th)
+{
+	double queued = th->cpu_ps > 0 ? th->queued_ps / th->cpu_ps : 0;
+	return th->wall_ps + (1 + queued) * (th->new_cpu_ps - th->cpu_ps);
+}
+
 /* Threads a picosecond of wall time, or 0. */
 static double pace(const struct cxms_solve_thread *th)
 {
-	double wall = th->wall_ps - th->cpu_ps + th->new_cpu_ps;
+	double wall = cxms_solve_wall_ps(th);
 	return wall > 0 ? PS_PER_S / wall : 0;
 }
 

@@ -20,6 +20,7 @@ struct cxms_solve_thread {
 	double cpu_ps;	  /* T */
 	double kernel_ps; /* of T, but for kernel_waits: never bounded by user traffic */
 	double wall_ps;	  /* length of the epoch */
+	double queued_ps; /* of it, beside T: waiting for a CPU that a thread of its kind has */
 	double walk_ps;	  /* mean page walk beside each fill */
 	double mem_ps;	  /* L_mem that the waits were judged with */
 	/* lines the thread can have in flight: on demand, and in all; at least what it was seen to
@@ -58,7 +59,7 @@ void cxms_solve_room_free(struct cxms_solve_room *r);
  * cxms_solve_epoch() - the waits at which every server's wait is that of its load
  * Formula: MODELS, closed loop. S' = max(0, S + n (L - L_mem)) for each target;
  *   T' = max(T + sum(S' - S), kernel + sum(R_demand (L + walk))/demand_limit,
- *   kernel + sum(R (L + walk))/all_limit); load = R/(wall - T + T'). The kernel's own reads are
+ *   kernel + sum(R (L + walk))/all_limit); load = R/wall'. The kernel's own reads are
  *   bounded by its waits: they are not in these sums, and kernel = kernel_ps + sum(n_kernel L).
  * All servers step at once, each along its own secant, while the steps shrink; else Gauss-Seidel,
  * each server by bracketing with the others fixed, until they do.
@@ -66,6 +67,12 @@ void cxms_solve_room_free(struct cxms_solve_room *r);
  * too.
  */
 void cxms_solve_epoch(struct cxms_solve *s);
+/**
+ * cxms_solve_wall_ps() - length of the epoch for a thread at its new time
+ * Formula: wall' = wall - T + T' + queued (T'/T - 1): who has the CPU meanwhile takes as much
+ * longer
+ */
+double cxms_solve_wall_ps(const struct cxms_solve_thread *th);
 /** new_cpu_ps and bound_ps of every thread at the latencies of @s */
 void cxms_solve_times(struct cxms_solve *s);
 /** latency of target @t at the waits of @s */

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/units.h"
@@ -93,6 +94,22 @@ static void name_operand(const struct cxms_rec_site *site, struct cxms_site_resu
 	cxms_buf_fini(&text);
 }
 
+static void name_place(const struct cxms_recording *rec, const struct cxms_rec_site *site,
+		       struct cxms_site_result *r)
+{
+	const char *names = (const char *)rec->names.data;
+	size_t len;
+	if (!names)
+		return;
+	len = strlen(names + site->object);
+	snprintf(r->function, sizeof(r->function), "%s", names + site->function);
+	snprintf(r->object, sizeof(r->object), "%s",
+		 names + site->object +
+			 (len < sizeof(r->object) ? 0 : len + 1 - sizeof(r->object)));
+	r->function_off = site->function_off;
+	r->object_off = site->object_off;
+}
+
 static void name_counter(const struct cxms_rec_site *site, const struct cxms_turns *turns,
 			 struct cxms_site_result *r)
 {
@@ -108,8 +125,9 @@ static void name_counter(const struct cxms_rec_site *site, const struct cxms_tur
 }
 
 /* Means from the sums. */
-static void finish(const struct cxms_rec_site *site, const struct cxms_turns *turns,
-		   const struct sum *sum, struct cxms_site_result *s)
+static void finish(const struct cxms_recording *rec, const struct cxms_rec_site *site,
+		   const struct cxms_turns *turns, const struct sum *sum,
+		   struct cxms_site_result *s)
 {
 	*s = sum->r;
 	s->ip = site->ip;
@@ -124,6 +142,7 @@ static void finish(const struct cxms_rec_site *site, const struct cxms_turns *tu
 	s->hidden_ns =
 		sum->waits > 0 ? fmax(0, sum->seen_ps - sum->stall_ps) / sum->waits / PS_PER_NS : 0;
 	s->mlp = sum->waits > 0 ? s->lines / sum->waits : 1;
+	name_place(rec, site, s);
 	name_operand(site, s);
 	name_counter(site, turns, s);
 }
@@ -138,7 +157,8 @@ static void pick_top(const struct cxms_recording *rec, const struct cxms_evidenc
 				best = i;
 		if (rec->n_site == 0 || sum[best].r.stall_ns <= 0)
 			break;
-		finish(&rec->site[best], &ev->turns[best], &sum[best], &out->site[out->n_site]);
+		finish(rec, &rec->site[best], &ev->turns[best], &sum[best],
+		       &out->site[out->n_site]);
 		sum[best].r.stall_ns = 0;
 	}
 }

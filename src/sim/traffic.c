@@ -157,7 +157,7 @@ static void bound_by_runs(const struct cxms_recording *rec, const struct cxms_ev
 	struct cxms_runs in = {.runs = g->runs_per_stall_ns,
 			       .share = {g->share.lo, g->share.mid, g->share.hi},
 			       .seen_ps = seen_ps,
-			       .llc_ps = ev->stair.llc_ps,
+			       .llc_ps = ev->stair.llc_ps * seen_ps / ev->stair.mem_ps,
 			       .window_turns = window_turns(site, ev, g, rob),
 			       .most_lines = CXMS_MOST_L1D_MSHRS * turns->time_ns * PS_PER_NS /
 					     (seen_ps * stall_ns),

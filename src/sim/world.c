@@ -299,6 +299,7 @@ static void load_epoch(struct scene *s, struct tenant *tn)
 			.cpu_ps = native->cpu_ns * PS_PER_NS,
 			.kernel_ps = native->kernel_ns * PS_PER_NS,
 			.wall_ps = fmax(epoch_ns, native->cpu_ns) * PS_PER_NS,
+			.queued_ps = native->queued_ns * PS_PER_NS,
 			.mem_ps = tn->in->ev->stair.mem_ps * cxms_wait_spread(s->span),
 			.demand = d};
 		memset(d, 0, n_target * sizeof(*d));
@@ -313,7 +314,7 @@ static void set_length(const struct scene *s, struct tenant *tn)
 	double growth = 0, cpu = 0;
 	for (size_t i = tn->first; i < tn->first + tn->n_thread; i++) {
 		const struct cxms_solve_thread *th = &s->solve.thread[i];
-		growth += th->cpu_ps * (th->new_cpu_ps - th->cpu_ps);
+		growth += th->cpu_ps * (cxms_solve_wall_ps(th) - th->wall_ps);
 		cpu += th->cpu_ps;
 	}
 	tn->length_ps = fmax(1, wall_ns(tn) * PS_PER_NS + (cpu > 0 ? growth / cpu : 0));
@@ -386,7 +387,7 @@ static void add_loads(const struct scene *s, const struct tenant *tn, struct cxm
 	size_t first = tn->in->host * s->fabric->n_host_target;
 	for (size_t i = tn->first; i < tn->first + tn->n_thread; i++) {
 		const struct cxms_solve_thread *th = &s->solve.thread[i];
-		double wall_ps = th->wall_ps - th->cpu_ps + th->new_cpu_ps;
+		double wall_ps = cxms_solve_wall_ps(th);
 		double per_s = wall_ps > 0 ? (double)CXMS_PS_PER_S / wall_ps : 0;
 		for (size_t t = first; t < first + s->fabric->n_host_target; t++) {
 			const struct cxms_fabric_target *path = &s->fabric->target[t];

@@ -117,11 +117,13 @@ static struct cxms_site_ref *unread_site(struct cxms_analyzer *a, uint64_t ip, b
 	return ref;
 }
 
-static void tell_site(struct cxms_analyzer *a, const struct cxms_look *look,
-		      struct cxms_site_ref *ref, struct cxms_evq *out)
+/* @at: the mapping of the sampled instruction; NULL = none is known */
+static int tell_site(struct cxms_analyzer *a, const struct cxms_look *look,
+		     const struct cxms_mapping *at, struct cxms_site_ref *ref, struct cxms_evq *out)
 {
 	const struct cxms_code_site *site = &ref->site;
 	struct cxms_event ev = {.kind = CXMS_EV_SITE, .pid = look->pid, .tid = look->tid};
+	int rc = 0;
 
 	ref->id = a->n_site++;
 	ev.time_ns = look->time_ns;
@@ -141,8 +143,13 @@ static void tell_site(struct cxms_analyzer *a, const struct cxms_look *look,
 		.disp = site->disp,
 		.loop_ip = site->loop_ip,
 		.step = site->step,
+		.function = "",
+		.object = "",
 	};
+	if (at)
+		rc = cxms_module_name(at, &ev.site);
 	cxms_evq_push(out, &ev);
+	return rc;
 }
 
 static void find_tls(const struct cxms_look *look, struct cxms_regs *regs)
@@ -201,10 +208,10 @@ static int resolve(struct cxms_analyzer *a, const struct cxms_look *look, struct
 	if (!rc)
 		ref = look->is_foreign ? unread_site(a, regs.ip, &is_new)
 				       : cxms_module_site(&at, pid, regs.ip, &is_new);
-	if (!ref)
+	if (ref && is_new)
+		rc = tell_site(a, look, look->is_foreign ? NULL : &at, ref, out);
+	if (!ref || rc)
 		return cxms_fail(err, ENOMEM, "out of memory for a sample");
-	if (is_new)
-		tell_site(a, look, ref, out);
 	ev->sample.site = ref->id;
 	if (look->fault_ip && (look->fault_ip == regs.ip || look->fault_ip == ref->site.ip))
 		ev->sample.flags |= CXMS_SAMPLE_AFTER_FAULT;
@@ -267,10 +274,10 @@ static int find_site(struct cxms_analyzer *a, const struct cxms_look *look, stru
 
 	if (!rc)
 		ref = cxms_module_site_of(&at, pid, look->regs.ip, &is_new);
-	if (!ref)
+	if (ref && is_new)
+		rc = tell_site(a, look, &at, ref, out);
+	if (!ref || rc)
 		return cxms_fail(err, ENOMEM, "out of memory for a sampled access");
-	if (is_new)
-		tell_site(a, look, ref, out);
 	/* Code outside every known mapping is sought anew each time. */
 	known = cxms_maps_find(s, look->regs.ip);
 	*recent = (struct cxms_recent_site){

@@ -23,6 +23,12 @@ static const char *keep_string(struct cxms_evq *q, const char *s)
 	return copy;
 }
 
+static void keep_names(struct cxms_evq *q, const struct cxms_event *ev, struct cxms_site *to)
+{
+	to->function = keep_string(q, ev->site.function);
+	to->object = keep_string(q, ev->site.object);
+}
+
 void cxms_evq_push(struct cxms_evq *q, const struct cxms_event *ev)
 {
 	struct cxms_event *to;
@@ -41,6 +47,8 @@ void cxms_evq_push(struct cxms_evq *q, const struct cxms_event *ev)
 		to->exec.name = keep_string(q, ev->exec.name);
 	else if (ev->kind == CXMS_EV_COUNTER)
 		to->counter.name = keep_string(q, ev->counter.name);
+	else if (ev->kind == CXMS_EV_SITE)
+		keep_names(q, ev, &to->site);
 	if (ev->kind == CXMS_EV_RUN || ev->kind == CXMS_EV_WATCH || ev->kind == CXMS_EV_EXACT)
 		return;
 	if (to->time_ns < q->last_ns)

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "source/buildid.h"
+#include "source/sym.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -135,6 +136,7 @@ void cxms_module_free(struct cxms_module *m)
 		return;
 	drop_sites(m);
 	cxms_code_free(m->code);
+	cxms_syms_free(m->syms);
 	if (m->fd >= 0)
 		close(m->fd);
 	free(m->path);
@@ -258,4 +260,24 @@ struct cxms_site_ref *cxms_module_site_of(const struct cxms_mapping *at, pid_t p
 					  bool *is_new)
 {
 	return find_site(at, pid, ip, ip ^ OWN_KEY, cxms_code_site_of, is_new);
+}
+
+int cxms_module_name(const struct cxms_mapping *at, struct cxms_site *site)
+{
+	struct cxms_module *m = at->module;
+	uint64_t off = site->ip - bias_of(at);
+	const char *name;
+	int rc = 0;
+
+	if (m->kind != CXMS_MODULE_FILE || off > UINT32_MAX)
+		return 0;
+	if (!m->syms_read && m->fd_verified)
+		rc = cxms_syms_read(m->fd, &m->syms);
+	m->syms_read = true;
+	site->object = m->path;
+	site->object_off = (uint32_t)off;
+	name = cxms_syms_find(m->syms, off, &site->function_off);
+	if (name)
+		site->function = name;
+	return rc;
 }

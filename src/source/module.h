@@ -10,6 +10,8 @@
 #include "source/idmap.h"
 
 struct cxms_err;
+struct cxms_site;
+struct cxms_syms;
 
 /** struct cxms_file_id - as a mapping tells it; 0 = unknown */
 struct cxms_file_id {
@@ -40,6 +42,8 @@ struct cxms_module {
 	int fd;		  /* of the file; -1 = cannot be read */
 	bool fd_verified; /* it is the very file that was mapped */
 	struct cxms_code *code;
+	struct cxms_syms *syms; /* of the file; NULL = none, or not read yet */
+	bool syms_read;
 	struct cxms_idmap sites;  /* sampled virtual address -> struct cxms_site_ref, owned */
 	struct cxms_module *next; /* of the same list */
 };
@@ -75,5 +79,13 @@ struct cxms_site_ref *cxms_module_site(const struct cxms_mapping *at, pid_t pid,
 /** the same of the instruction at @ip itself (cxms_code_site_of()): a ref of its own */
 struct cxms_site_ref *cxms_module_site_of(const struct cxms_mapping *at, pid_t pid, uint64_t ip,
 					  bool *is_new);
+
+/**
+ * cxms_module_name() - set function and object of @site, whose ip lies in mapping @at
+ * Only of a file that is known to be the one that was mapped are functions told. Own memory of a
+ * process and the vdso have no object. Names are borrowed from the module.
+ * Return: 0 or -ENOMEM
+ */
+int cxms_module_name(const struct cxms_mapping *at, struct cxms_site *site);
 
 #endif

@@ -155,7 +155,7 @@ static int encode_kind(struct cxms_encoder *e, unsigned kind, struct run *r,
 	for (size_t i = 0; i < set->n && rc == 0 && r->n > 0; i++) {
 		r->column = &set->columns[i];
 		if (r->column->coding == CXMS_CODE_STRING)
-			append(raw, cxms_column_id(kind, i), strings);
+			append(raw, cxms_column_id(kind, i), strings++);
 		else
 			rc = encode_column(&e->column, r, cxms_column_id(kind, i), raw);
 	}
@@ -175,7 +175,7 @@ static int encode_kinds_column(struct cxms_encoder *e, const struct cxms_event *
 }
 
 int cxms_events_encode(struct cxms_encoder *e, const struct cxms_event *ev, size_t n,
-		       const struct cxms_buf strings[CXMS_EV_KIND_END], struct cxms_buf *raw,
+		       const struct cxms_strings strings[CXMS_EV_KIND_END], struct cxms_buf *raw,
 		       struct cxms_err *err)
 {
 	struct cxms_kind_index index;
@@ -195,7 +195,7 @@ int cxms_events_encode(struct cxms_encoder *e, const struct cxms_event *ev, size
 			r.order = index.order + index.start[k];
 			r.n = index.start[k + 1] - index.start[k];
 		}
-		rc = encode_kind(e, k, &r, &strings[k], raw);
+		rc = encode_kind(e, k, &r, strings[k].column, raw);
 	}
 	if (rc < 0 || raw->failed)
 		return cxms_fail(err, ENOMEM, "out of memory encoding a recording");

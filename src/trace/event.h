@@ -116,7 +116,8 @@ struct cxms_area {
 	uint64_t resident_bytes, huge_bytes; /* of it in 2 MiB pages */
 };
 struct cxms_site {
-	uint32_t id;  /* dense, from 0, once per recording */
+	uint32_t id;	       /* dense, from 0, once per recording */
+	uint32_t function_off; /* of ip from the function's first byte */
 	uint64_t ip;  /* the instruction that waited (not the sampled one), virtual address */
 	uint8_t kind; /* enum cxms_site_kind */
 	uint8_t access_bytes; /* operand width, 0 = unknown */
@@ -127,11 +128,14 @@ struct cxms_site {
 	uint8_t count_reg;   /* goes up by step in each turn of the loop; the same in a loop */
 	uint8_t base, index; /* of the operand's address: disp + base + index x scale */
 	uint8_t scale;
-	uint8_t turn_lines; /* lines that a turn reaches by these registers; 0 = not known */
-	int64_t disp;	    /* with neither base nor index the address itself */
-	uint64_t loop_ip;   /* where the loop begins: its name; 0 = none known */
-	int64_t stride;	    /* bytes, with CXMS_SITE_AFFINE; 0 = the same address each time */
-	int64_t step;	    /* of count_reg in a turn, not 0; 0 without one */
+	uint8_t turn_lines;   /* lines that a turn reaches by these registers; 0 = not known */
+	uint32_t object_off;  /* of ip in object */
+	int64_t disp;	      /* with neither base nor index the address itself */
+	uint64_t loop_ip;     /* where the loop begins: its name; 0 = none known */
+	int64_t stride;	      /* bytes, with CXMS_SITE_AFFINE; 0 = the same address each time */
+	int64_t step;	      /* of count_reg in a turn, not 0; 0 without one */
+	const char *function; /* around ip, as the linker names it; "" = not known; borrowed */
+	const char *object;   /* path of the file ip was mapped from; "" = none; borrowed */
 };
 enum cxms_lost_what { CXMS_LOST_SAMPLES = 0, CXMS_LOST_FAULTS, CXMS_LOST_OTHER, CXMS_LOST_MEM };
 struct cxms_lost {

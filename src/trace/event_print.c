@@ -164,6 +164,14 @@ static void put_site(const struct cxms_site *s, struct cxms_buf *out)
 	put_u64(out, "loop", s->loop_insns);
 	put_loop(s, out);
 	PUT_BITS(out, s->flags, site_bits);
+	if (s->function && *s->function) {
+		put_text(out, "function", s->function);
+		put_hex(out, "function_off", s->function_off);
+	}
+	if (s->object && *s->object) {
+		put_text(out, "object", s->object);
+		put_hex(out, "object_off", s->object_off);
+	}
 }
 
 static void put_area(const struct cxms_area *a, struct cxms_buf *out)

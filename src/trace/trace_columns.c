@@ -73,6 +73,10 @@ static const struct cxms_column site[] = {
 	FIELD(site.step, DELTA, 0),
 	FIELD(site.turn_lines, PLAIN, 0),
 	FIELD(site.stride, DELTA, 0),
+	FIELD(site.function_off, PLAIN, 0),
+	FIELD(site.object_off, DELTA, 0),
+	BYTES(site.function, STRING),
+	BYTES(site.object, STRING),
 };
 static const struct cxms_column lost[] = {
 	FIELD(lost.count, PLAIN, 0),

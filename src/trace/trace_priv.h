@@ -93,7 +93,12 @@ struct cxms_column {
 	uint8_t coding;	 /* enum cxms_coding */
 	uint32_t max;	 /* largest legal value; 0 = all values of the type */
 };
-#define CXMS_COLUMNS_MAX 16 /* of one kind; at most 31 (cxms_column_id) */
+#define CXMS_COLUMNS_MAX 20 /* of one kind; at most 31 (cxms_column_id) */
+
+/** struct cxms_strings - the string columns of one kind, in file order */
+struct cxms_strings {
+	struct cxms_buf column[2];
+};
 
 /** struct cxms_column_set - columns of one event kind, in file order; append only */
 struct cxms_column_set {
@@ -127,10 +132,10 @@ struct cxms_encoder {
 };
 /**
  * cxms_events_encode() - the raw payload of an events block
- * @strings: by kind, the finished string column of that kind (its events' pointers are not used)
+ * @strings: by kind, the finished string columns of that kind (its events' pointers are not used)
  */
 int cxms_events_encode(struct cxms_encoder *e, const struct cxms_event *ev, size_t n,
-		       const struct cxms_buf strings[CXMS_EV_KIND_END], struct cxms_buf *raw,
+		       const struct cxms_strings strings[CXMS_EV_KIND_END], struct cxms_buf *raw,
 		       struct cxms_err *err);
 void cxms_encoder_fini(struct cxms_encoder *e);
 

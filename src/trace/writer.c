@@ -18,7 +18,7 @@ struct cxms_trace_writer {
 	struct cxms_encoder encoder;
 	struct cxms_event *events; /* of the open block; their strings are in strings[] */
 	size_t n_events, cap_events;
-	struct cxms_buf strings[CXMS_EV_KIND_END];
+	struct cxms_strings strings[CXMS_EV_KIND_END];
 	size_t string_bytes;
 	bool has_exact;		 /* the file's version allows packets */
 	bool has_hw;		 /* ... and what hardware counts */
@@ -122,19 +122,29 @@ int cxms_trace_writer_new(int fd, const struct cxms_trace_head *head,
 	return rc;
 }
 
-static void keep_string(struct cxms_trace_writer *w, const struct cxms_event *ev)
+static int keep_strings(struct cxms_trace_writer *w, const struct cxms_event *ev)
 {
 	const struct cxms_column_set *set = cxms_columns_of(ev->kind);
+	struct cxms_buf *strings = w->strings[ev->kind].column;
 
 	for (size_t i = 0; i < set->n; i++) {
-		struct cxms_buf *strings = &w->strings[ev->kind];
 		size_t before = strings->len;
 
 		if (set->columns[i].coding != CXMS_CODE_STRING)
 			continue;
 		cxms_buf_put_str(strings, cxms_column_string(&set->columns[i], ev));
 		w->string_bytes += strings->len - before;
+		if (strings++->failed)
+			return -ENOMEM;
 	}
+	return 0;
+}
+
+static void each_strings(struct cxms_trace_writer *w, void (*fn)(struct cxms_buf *))
+{
+	for (size_t k = 0; k < CXMS_EV_KIND_END; k++)
+		for (size_t i = 0; i < sizeof(w->strings[k].column) / sizeof(struct cxms_buf); i++)
+			fn(&w->strings[k].column[i]);
 }
 
 static int flush_packets(struct cxms_trace_writer *w, struct cxms_err *err)
@@ -158,8 +168,7 @@ static int flush_events(struct cxms_trace_writer *w, struct cxms_err *err)
 		w->failed = rc;
 	w->n_events = 0;
 	w->string_bytes = 0;
-	for (size_t k = 0; k < CXMS_EV_KIND_END; k++)
-		cxms_buf_clear(&w->strings[k]);
+	each_strings(w, cxms_buf_clear);
 	return rc;
 }
 
@@ -216,8 +225,7 @@ static int keep_event(struct cxms_trace_writer *w, const struct cxms_event *ev,
 	if (cxms_array_grow(&events, &w->cap_events, w->n_events + 1, sizeof(*ev)) < 0)
 		return cxms_fail(err, ENOMEM, "out of memory for the events of a recording");
 	w->events = events;
-	keep_string(w, ev);
-	if (w->strings[ev->kind].failed) {
+	if (keep_strings(w, ev) < 0) {
 		w->failed = -ENOMEM;
 		return fail_write(ENOMEM, err);
 	}
@@ -270,8 +278,7 @@ void cxms_trace_writer_free(struct cxms_trace_writer *w)
 {
 	if (!w)
 		return;
-	for (size_t k = 0; k < CXMS_EV_KIND_END; k++)
-		cxms_buf_fini(&w->strings[k]);
+	each_strings(w, cxms_buf_fini);
 	cxms_buf_fini(&w->packets);
 	cxms_buf_fini(&w->raw);
 	cxms_buf_fini(&w->out);

@@ -23,7 +23,7 @@
  * A field added to an event must be generated and compared here. The positional initialisers of
  * gen_*() stop compiling then (-Wmissing-field-initializers), and so do these where the size moves.
  */
-_Static_assert(sizeof(struct cxms_event) == 88,
+_Static_assert(sizeof(struct cxms_event) == 104,
 	       "add the new field to gen_event() and same_event()");
 _Static_assert(sizeof(struct cxms_sample) == 32, "add the new field");
 _Static_assert(sizeof(struct cxms_fault) == 16, "add the new field");
@@ -32,7 +32,7 @@ _Static_assert(sizeof(struct cxms_fork) == 8, "add the new field");
 _Static_assert(sizeof(struct cxms_exec) == 8, "add the new field");
 _Static_assert(sizeof(struct cxms_map) == 64, "add the new field");
 _Static_assert(sizeof(struct cxms_area) == 32, "add the new field");
-_Static_assert(sizeof(struct cxms_site) == 64, "add the new field");
+_Static_assert(sizeof(struct cxms_site) == 80, "add the new field");
 _Static_assert(sizeof(struct cxms_lost) == 16, "add the new field");
 _Static_assert(sizeof(struct cxms_exact) == 16, "add the new field");
 _Static_assert(sizeof(struct cxms_mem) == 40, "add the new field");
@@ -94,6 +94,31 @@ static const char *any_text(struct cxms_rng *rng)
 	};
 
 	return texts[cxms_rng_below(rng, sizeof(texts) / sizeof(texts[0]))];
+}
+
+static struct cxms_site gen_site(struct cxms_rng *rng)
+{
+	return (struct cxms_site){
+		.id = any32(rng),
+		.function_off = any32(rng),
+		.ip = any64(rng),
+		.kind = below8(rng, 6),
+		.access_bytes = any8(rng),
+		.flags = any16(rng),
+		.loop_insns = any16(rng),
+		.count_reg = any8(rng),
+		.base = any8(rng),
+		.index = any8(rng),
+		.scale = any8(rng),
+		.turn_lines = any8(rng),
+		.object_off = any32(rng),
+		.disp = (int64_t)any64(rng),
+		.loop_ip = any64(rng),
+		.stride = (int64_t)any64(rng),
+		.step = (int64_t)any64(rng),
+		.function = any_text(rng),
+		.object = any_text(rng),
+	};
 }
 
 static struct cxms_map gen_map(struct cxms_rng *rng)
@@ -187,11 +212,7 @@ static struct cxms_event gen_event(struct cxms_rng *rng, uint8_t kind)
 		ev.area = (struct cxms_area){any64(rng), any64(rng), any64(rng), any64(rng)};
 		break;
 	case CXMS_EV_SITE:
-		ev.site = (struct cxms_site){any32(rng), any64(rng),	      below8(rng, 6),
-					     any8(rng),	 any16(rng),	      any16(rng),
-					     any8(rng),	 any8(rng),	      any8(rng),
-					     any8(rng),	 any8(rng),	      (int64_t)any64(rng),
-					     any64(rng), (int64_t)any64(rng), (int64_t)any64(rng)};
+		ev.site = gen_site(rng);
 		break;
 	case CXMS_EV_LOST:
 		ev.lost = (struct cxms_lost){any64(rng), any16(rng), below8(rng, 4)};
@@ -234,7 +255,9 @@ static bool same_site(const struct cxms_site *a, const struct cxms_site *b)
 	       a->loop_insns == b->loop_insns && a->count_reg == b->count_reg &&
 	       a->base == b->base && a->index == b->index && a->scale == b->scale &&
 	       a->turn_lines == b->turn_lines && a->disp == b->disp && a->loop_ip == b->loop_ip &&
-	       a->step == b->step && a->stride == b->stride;
+	       a->step == b->step && a->stride == b->stride && a->function_off == b->function_off &&
+	       a->object_off == b->object_off && strcmp(a->function, b->function) == 0 &&
+	       strcmp(a->object, b->object) == 0;
 }
 
 static bool same_mem(const struct cxms_mem *a, const struct cxms_mem *b)

@@ -98,6 +98,10 @@ static void fill_basis(struct cxms_basis *b)
 					       .footprint_bytes = 1e6,
 					       .hidden_ns = 12.5,
 					       .mlp = 1.5,
+					       .function = "sum\033_all",
+					       .function_off = 0x2c,
+					       .object = "/opt/lib/libsum.so.1",
+					       .object_off = 0x1136,
 					       .operand = "-0x8(%rdi,%rax,8)",
 					       .how = CXMS_TRAFFIC_COUNTED,
 					       .lines = 3e6,
@@ -215,6 +219,8 @@ static void test_json_has_every_key_of_the_schema(void **state)
 	assert_string_equal(cxms_cfg_get(site, "ip")->text, "0xffffffff81000000");
 	assert_string_equal(cxms_cfg_get(site, "operand")->text, "-0x8(%rdi,%rax,8)");
 	assert_string_equal(cxms_cfg_get(site, "traffic")->text, "counted");
+	assert_string_equal(cxms_cfg_get(site, "object")->text, "/opt/lib/libsum.so.1");
+	assert_string_equal(cxms_cfg_get(site, "object_offset")->text, "4406");
 	cxms_cfg_free(cfg);
 }
 
@@ -256,6 +262,7 @@ static void test_text_keeps_to_100_columns_and_no_control_bytes(void **state)
 	for (const char *line = cxms_buf_text(&out); *line; line += strcspn(line, "\n") + 1)
 		assert_in_range(strcspn(line, "\n"), 0, 100);
 	assert_null(strchr(cxms_buf_text(&out), '\033'));
+	assert_non_null(strstr(cxms_buf_text(&out), "in sum?_all+0x2c of libsum.so.1\n"));
 	cxms_buf_fini(&out);
 }
 

@@ -145,6 +145,35 @@ static void test_miss_registers_bound_the_time(void **state)
 	free(l);
 }
 
+/* Eight threads that take turns on two CPUs ask for what two threads ask that do their work. */
+static void test_threads_that_take_turns_ask_for_what_fewer_would(void **state)
+{
+	static const double caps[] = {1e9, 4e9, NO_BOUND};
+	(void)state;
+	for (size_t c = 0; c < sizeof(caps) / sizeof(*caps); c++) {
+		struct loop *turns = new_loop(), *own = new_loop();
+		loop_pass(turns, loop_target(turns, CXL_PS),
+			  loop_server(turns, device(caps[c], CXL_PS)));
+		loop_pass(own, loop_target(own, CXL_PS), loop_server(own, device(caps[c], CXL_PS)));
+		for (unsigned i = 0; i < 8; i++) {
+			struct cxms_solve_thread *th =
+				&turns->thread[loop_thread(turns, 20e9, MEM_PS, 0, 1e6, 8e6)];
+			th->queued_ps = 3 * th->cpu_ps;
+			th->wall_ps = 4 * th->cpu_ps;
+		}
+		for (unsigned i = 0; i < 2; i++)
+			(void)loop_thread(own, 80e9, MEM_PS, 0, 4e6, 32e6);
+		loop_run(turns, MEM_PS, 16);
+		loop_run(own, MEM_PS, 16);
+		double each = turns->thread[0].new_cpu_ps, all = own->thread[0].new_cpu_ps;
+		assert_true(fabs(4 * each - all) < 1e-5 * all);
+		assert_true(fabs(cxms_solve_wall_ps(&turns->thread[0]) - all) < 1e-5 * all);
+		assert_true(all >= 0.999 * 64e6 * LINE / caps[c] * SECOND);
+		free(turns);
+		free(own);
+	}
+}
+
 static void test_faster_memory_never_makes_time_negative(void **state)
 {
 	(void)state;
@@ -165,6 +194,7 @@ int main(void)
 		cmocka_unit_test(test_light_load_sees_the_idle_latency),
 		cmocka_unit_test(test_throughput_stays_within_the_asymptotic_bounds),
 		cmocka_unit_test(test_miss_registers_bound_the_time),
+		cmocka_unit_test(test_threads_that_take_turns_ask_for_what_fewer_would),
 		cmocka_unit_test(test_faster_memory_never_makes_time_negative),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
