@@ -55,7 +55,7 @@ static void put_counters(struct cxms_buf *out)
 				set.n_group);
 	cxms_cnt_set_fini(&set);
 	cxms_err_clear(&why);
-	if (cxms_cnt_set_uncore(&set, NULL, &why) || !opens(&set, -1, &why))
+	if (cxms_cnt_set_uncore(false, &set, NULL, &why) || !opens(&set, -1, &why))
 		cxms_buf_printf(out, "  uncore   do not work: %s\n", why.msg);
 	else
 		cxms_buf_printf(out, "  uncore   work: %zu counters\n", set.n);
