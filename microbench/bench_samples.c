@@ -6,8 +6,10 @@
  *
  *   bench_samples [RECORDS_PER_S [SECONDS]]     default 1000000 2
  *
- * Exit status: 0, 1 when records were lost.
+ * Exit status: 0; 1 when records were lost, or it could not run; 2 usage.
  */
+#include <errno.h>
+#include <math.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -22,14 +24,17 @@
 #include "perf_double.h"
 #include "source/clock_priv.h"
 
-#define TREE	   CXMS_SOURCE_DIR "/tests/data/machines/spr"
-#define BATCH	   64u /* records between two looks at the clock */
-#define EVENTS	   1024u
-#define SITES	   1000u /* instructions that access memory */
-#define SPIN_NS	   20000u
-#define LATE_NS	   100000u
-#define WAKE_SHARE 4u	     /* as the source asks for (clock_rings.c) */
-#define WAIT_NS	   90000000u /* as the source waits at most */
+#define TREE	    CXMS_SOURCE_DIR "/tests/data/machines/spr"
+#define BATCH	    64u /* records between two looks at the clock */
+#define EVENTS	    1024u
+#define SITES	    1000u /* instructions that access memory */
+#define SPIN_NS	    20000u
+#define LATE_NS	    100000u
+#define CATCH_UP_4  5u /* fourths of the rate: what was held up is written no faster */
+#define SECONDS_MAX 600.0
+#define RATE_MAX    100000000ull
+#define WAKE_SHARE  4u	      /* as the source asks for (clock_rings.c) */
+#define WAIT_NS	    90000000u /* as the source waits at most */
 
 struct bench {
 	struct perf_double ring;
@@ -39,6 +44,7 @@ struct bench {
 	pid_t pid;
 	uint64_t text;	      /* code of the program */
 	uint64_t rate, total; /* records a second; records in all */
+	uint64_t got, cpu_ns; /* events read; CPU time of the reader */
 };
 
 static uint64_t thread_cpu_ns(void)
@@ -70,18 +76,23 @@ static void wait_for_ring(struct bench *b)
 }
 
 /*
- * Until record @i is due. A thread that was off its CPU does not make up for it by writing faster,
- * which no hardware would: it goes on from where it is.
+ * Until the batch that begins with record @i is due. A thread that was off its CPU goes on from
+ * where it is, and makes up for it at no more than CATCH_UP_4 fourths of the rate: no hardware
+ * writes all at once what it could not. Return: the time
  */
-static void wait_until(const struct bench *b, uint64_t i, uint64_t *begin_ns)
+static uint64_t wait_until(const struct bench *b, uint64_t i, uint64_t begin_ns, uint64_t *due_ns)
 {
-	uint64_t due_ns = *begin_ns + i * CXMS_NS_PER_S / b->rate, now_ns;
+	uint64_t by_rate_ns = begin_ns + i * CXMS_NS_PER_S / b->rate, now_ns;
 
-	while ((now_ns = cxms_now_ns()) < due_ns)
-		if (due_ns - now_ns > 2 * SPIN_NS)
+	*due_ns += BATCH * CXMS_NS_PER_S * 4 / (b->rate * CATCH_UP_4);
+	if (*due_ns < by_rate_ns)
+		*due_ns = by_rate_ns;
+	while ((now_ns = cxms_now_ns()) < *due_ns)
+		if (*due_ns - now_ns > 2 * SPIN_NS)
 			nanosleep(&(struct timespec){0, SPIN_NS}, NULL);
-	if (now_ns - due_ns > LATE_NS)
-		*begin_ns += now_ns - due_ns;
+	if (now_ns - *due_ns > LATE_NS)
+		*due_ns = now_ns;
+	return now_ns;
 }
 
 static void *produce(void *arg)
@@ -97,18 +108,18 @@ static void *produce(void *arg)
 		.data_src = PERF_MEM_OP_LOAD | (uint64_t)PERF_MEM_LVLNUM_RAM
 						       << PERF_MEM_LVLNUM_SHIFT,
 	};
-	uint64_t begin_ns = cxms_now_ns(), ready_ns = begin_ns;
+	uint64_t begin_ns = cxms_now_ns(), due_ns = begin_ns, now_ns = 0;
 
 	for (uint64_t i = 0; i < b->total; i++) {
 		if (i % BATCH == 0)
-			wait_until(b, i, &begin_ns);
-		rec.time_ns = begin_ns + i * CXMS_NS_PER_S / b->rate;
+			now_ns = wait_until(b, i, begin_ns, &due_ns);
+		rec.time_ns = now_ns + i % BATCH;
 		rec.ip = b->text + i % SITES * 4;
 		rec.addr = 0x7f0000000000 + i * 64;
 		perf_double_write(&b->ring, &rec, sizeof(rec), rec.time_ns);
 		wake(b);
 	}
-	b->took_ns = cxms_now_ns() - ready_ns;
+	b->took_ns = cxms_now_ns() - begin_ns;
 	kill(b->pid, SIGKILL);
 	sem_post(&b->wake);
 	return NULL;
@@ -138,74 +149,106 @@ static void touch_pages(const uint8_t *data, size_t bytes)
 		(void)*(const volatile uint8_t *)(data + at);
 }
 
-static struct cxms_source *open_source(struct bench *b)
+static int open_source(struct bench *b, struct cxms_source **out, struct cxms_err *err)
 {
-	char *argv[] = {"sleep", "600", NULL};
+	char *argv[] = {"sleep", "660", NULL}; /* longer than SECONDS_MAX */
 	const struct cxms_source_cfg cfg = {.argv = argv};
-	struct cxms_source *s = NULL;
-	struct cxms_err err = {0};
 	struct clock *c;
 	unsigned i = 0;
+	int rc;
 
 	setenv("CXMS_FSROOT", TREE, 1);
 	setenv("CXMS_PERF_DRY", "1", 1);
-	if (cxms_source_open(&cxms_source_pebs, &cfg, &s, &err))
-		bench_die(1, "%s", err.msg);
+	rc = cxms_source_open(&cxms_source_pebs, &cfg, out, err);
 	unsetenv("CXMS_FSROOT");
-	c = s->priv;
+	if (rc)
+		return rc;
+	c = (*out)->priv;
 	while (!c->rings.ring[i].hw)
 		i++;
 	b->pid = c->child.pid;
 	if (!perf_double_map(&b->ring, c->rings.ring[i].fd, c->rings.ring[i].ring.mask + 1))
-		bench_die(1, "cannot map a ring");
+		return cxms_fail(err, ENOMEM, "cannot map a ring");
 	touch_pages(c->rings.ring[i].ring.data, b->ring.bytes);
-	if (s->ops->start(s, &err))
-		bench_die(1, "%s", err.msg);
+	rc = (*out)->ops->start(*out, err);
+	if (rc)
+		return rc;
 	b->text = find_text(b->pid);
 	b->wake_at = b->ring.head + b->ring.bytes / WAKE_SHARE;
-	if (sem_init(&b->wake, 0, 0))
-		bench_die(1, "no semaphore");
-	return s;
+	return 0;
 }
 
-int main(int argc, char **argv)
+/* Read to the end what the thread writes, which ends the program. */
+static int consume(struct bench *b, struct cxms_source *s, struct cxms_err *err)
 {
 	static struct cxms_event ev[EVENTS];
-	struct bench b = {.rate = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000};
-	double seconds = argc > 2 ? strtod(argv[2], NULL) : 2;
-	struct cxms_source *s = open_source(&b);
-	struct cxms_err err = {0};
-	uint64_t got = 0, cpu_ns;
-	char machine[512];
+	uint64_t begin_ns = thread_cpu_ns();
 	pthread_t thread;
 	bool end = false;
+	int rc = 0;
 
-	if (!b.rate)
-		bench_die(2, "the rate must be a number above 0");
-	b.total = (uint64_t)((double)b.rate * seconds);
-	cpu_ns = thread_cpu_ns();
-	if (pthread_create(&thread, NULL, produce, &b))
-		bench_die(1, "cannot start a thread");
-	while (!end) {
-		size_t n;
+	if (sem_init(&b->wake, 0, 0) || pthread_create(&thread, NULL, produce, b))
+		return cxms_fail(err, EAGAIN, "cannot start a thread");
+	while (!end && !rc) {
+		size_t n = 0;
 
-		if (s->ops->read(s, ev, EVENTS, &n, &end, &err))
-			bench_die(1, "%s", err.msg);
+		rc = s->ops->read(s, ev, EVENTS, &n, &end, err);
 		for (size_t i = 0; i < n; i++)
-			got += ev[i].kind == CXMS_EV_MEM;
+			b->got += ev[i].kind == CXMS_EV_MEM;
 		if (!n && !end)
-			wait_for_ring(&b);
+			wait_for_ring(b);
 	}
-	cpu_ns = thread_cpu_ns() - cpu_ns;
+	b->cpu_ns = thread_cpu_ns() - begin_ns;
 	pthread_join(thread, NULL);
+	return rc;
+}
+
+static void print(const struct bench *b)
+{
+	char machine[512];
+
 	bench_machine(machine, sizeof(machine));
 	printf("# %s\n", machine);
 	printf("records/s   written     lost  lost %%   events  ring KiB  reader CPU ns/record\n");
 	printf("%9.0f %9llu %8llu %7.2f %8llu %9llu %21.0f\n",
-	       (double)b.total / (double)b.took_ns * CXMS_NS_PER_S, (unsigned long long)b.total,
-	       (unsigned long long)b.ring.lost, 100 * (double)b.ring.lost / (double)b.total,
-	       (unsigned long long)got, (unsigned long long)b.ring.bytes >> 10,
-	       (double)cpu_ns / (double)(got ? got : 1));
-	cxms_source_free(s);
+	       (double)b->total / (double)b->took_ns * CXMS_NS_PER_S, (unsigned long long)b->total,
+	       (unsigned long long)b->ring.lost, 100 * (double)b->ring.lost / (double)b->total,
+	       (unsigned long long)b->got, (unsigned long long)b->ring.bytes >> 10,
+	       (double)b->cpu_ns / (double)(b->got ? b->got : 1));
+}
+
+/* A number of @text up to @max, above 0; or the usage. */
+static double number(const char *text, double max)
+{
+	char *end;
+	double v = strtod(text, &end);
+
+	if (end == text || *end || !(v > 0 && v <= max))
+		bench_die(2,
+			  "'%s' is not a number above 0 and up to %g; "
+			  "usage: bench_samples [RECORDS_PER_S [SECONDS]]",
+			  text, max);
+	return v;
+}
+
+int main(int argc, char **argv)
+{
+	double rate = argc > 1 ? number(argv[1], RATE_MAX) : 1000000;
+	double seconds = argc > 2 ? number(argv[2], SECONDS_MAX) : 2;
+	struct bench b = {.rate = (uint64_t)ceil(rate)};
+	struct cxms_source *s = NULL;
+	struct cxms_err err = {0};
+	int rc;
+
+	if (argc > 3)
+		bench_die(2, "usage: bench_samples [RECORDS_PER_S [SECONDS]]");
+	b.total = (uint64_t)ceil((double)b.rate * seconds);
+	rc = open_source(&b, &s, &err);
+	if (!rc)
+		rc = consume(&b, s, &err);
+	cxms_source_free(s); /* its program ends with it */
+	if (rc)
+		bench_die(1, "%s", err.msg);
+	print(&b);
 	return b.ring.lost ? 1 : 0;
 }

@@ -100,6 +100,24 @@ extern const struct cxms_opt cli_opts_run[], cli_opts_record[], cli_opts_replay[
  */
 int cli_parse(struct cli *c, int argc, char **argv, bool *help);
 
+/* cli_counts.c */
+struct cxms_event;
+/** struct cli_counts - counters of a recording added up by name; zeroed is empty */
+struct cli_counts {
+	struct cli_count_sum {
+		char *name;
+		double value, enabled_ns, running_ns; /* value: scaled to enabled_ns */
+	} * sum;
+	size_t n, cap;
+	size_t *of; /* counter -> index of its sum */
+	size_t n_of, cap_of;
+};
+/** definitions and counts are taken, other events passed over; 0 or -ENOMEM */
+int cli_counts_add(struct cli_counts *s, const struct cxms_event *ev);
+/** a table; nothing without counters */
+void cli_counts_put(const struct cli_counts *s, struct cxms_buf *out);
+void cli_counts_fini(struct cli_counts *s);
+
 /* cli_msg.c */
 /** prints c->err as it must look (positions of files first, else "cxlmemsim: "); returns @status,
  * 125 for runners */

@@ -33,25 +33,32 @@ static size_t put_sources(struct cxms_buf *out)
 	return live;
 }
 
+/* Are they opened, too? A set that was found counts only where the kernel lets us. */
+static bool opens(const struct cxms_cnt_set *set, pid_t pid, struct cxms_err *why)
+{
+	struct cxms_cnt_live *live = NULL;
+	int rc = cxms_cnt_live_open(set->ev, set->n, pid, &live, why);
+
+	cxms_cnt_live_free(live);
+	return rc == 0;
+}
+
 static void put_counters(struct cxms_buf *out)
 {
 	struct cxms_cnt_set set = {0};
 	struct cxms_err why = {0};
-	if (cxms_cnt_set_core(0, true, &set, NULL, &why))
+
+	if (cxms_cnt_set_core(0, true, &set, NULL, &why) || !opens(&set, 0, &why))
 		cxms_buf_printf(out, "  cores    do not work: %s\n", why.msg);
 	else
-		cxms_buf_printf(out, "  cores    %zu counters in %u turns\n", set.n, set.n_group);
+		cxms_buf_printf(out, "  cores    work: %zu counters in %u turns\n", set.n,
+				set.n_group);
 	cxms_cnt_set_fini(&set);
 	cxms_err_clear(&why);
-	int rc = cxms_cnt_set_uncore(&set, NULL, &why);
-	struct cxms_cnt_live *live = NULL;
-	if (!rc)
-		rc = cxms_cnt_live_open(set.ev, set.n, -1, &live, &why);
-	if (rc)
+	if (cxms_cnt_set_uncore(false, &set, NULL, &why) || !opens(&set, -1, &why))
 		cxms_buf_printf(out, "  uncore   do not work: %s\n", why.msg);
 	else
 		cxms_buf_printf(out, "  uncore   work: %zu counters\n", set.n);
-	cxms_cnt_live_free(live);
 	cxms_cnt_set_fini(&set);
 	cxms_buf_printf(out, "  pcm      with --pcm: what pcm-memory -csv of Intel PCM writes\n");
 }

@@ -131,7 +131,8 @@ static void scrub(struct cxms_buf *b)
 }
 
 /* To the end of the recording; @dump: every event as a line. */
-static int read_all(struct cli *c, struct cxms_trace_reader *r, bool dump, struct cxms_buf *out)
+static int read_all(struct cli *c, struct cxms_trace_reader *r, bool dump,
+		    struct cli_counts *counts, struct cxms_buf *out)
 {
 	struct cxms_event *buf = calloc(READ_EVENTS, sizeof(*buf));
 	size_t n = 0;
@@ -140,6 +141,9 @@ static int read_all(struct cli *c, struct cxms_trace_reader *r, bool dump, struc
 		rc = cxms_trace_read(r, buf, READ_EVENTS, &n, &c->err);
 		if (rc < 0 || n == 0)
 			break;
+		for (size_t i = 0; !dump && i < n && rc == 0; i++)
+			if (cli_counts_add(counts, &buf[i]))
+				rc = cxms_fail(&c->err, ENOMEM, "out of memory for the counters");
 		for (size_t i = 0; dump && i < n; i++) {
 			cxms_event_print(&buf[i], out);
 			cxms_buf_put_u8(out, '\n');
@@ -160,11 +164,15 @@ static int show(struct cli *c, bool dump, struct cxms_trace_reader *r, struct cx
 {
 	if (!dump)
 		put_facts(cxms_trace_reader_head(r), out);
-	int rc = read_all(c, r, dump, out);
+	struct cli_counts counts = {0};
+	int rc = read_all(c, r, dump, &counts, out);
+	if (rc == 0 && !dump) {
+		put_totals(r, out);
+		cli_counts_put(&counts, out);
+	}
+	cli_counts_fini(&counts);
 	if (rc < 0)
 		return rc;
-	if (!dump)
-		put_totals(r, out);
 	scrub(out);
 	rc = cli_out_put(c, out, stdout);
 	if (rc == 0 && cxms_trace_reader_state(r) == CXMS_TRACE_CUT)

@@ -51,12 +51,12 @@ static int attach_core(struct cxms_counters *c, bool turns, unsigned taken, pid_
 }
 
 /* Units of the whole machine: a bonus, so never an error. */
-static void attach_uncore(struct cxms_counters *c)
+static void attach_uncore(struct cxms_counters *c, bool turns)
 {
 	struct cxms_cnt_set set;
 	struct cxms_buf left = {0};
 	struct cxms_err why = {0};
-	int rc = cxms_cnt_set_uncore(&set, &left, &why);
+	int rc = cxms_cnt_set_uncore(turns, &set, &left, &why);
 
 	if (!rc) {
 		tell_left(c, &left);
@@ -87,7 +87,7 @@ int cxms_counters_attach(struct cxms_counters *c, enum cxms_counters_mode mode, 
 		cxms_log(c->log, CXMS_LOG_NORMAL,
 			 "no counters of the cores, so stalls are known only between bounds: %s",
 			 why.msg);
-	attach_uncore(c);
+	attach_uncore(c, mode == CXMS_COUNTERS_TURNS);
 	return 0;
 }
 

@@ -16,7 +16,7 @@ struct cxms_log;
 
 /** what of the hardware counters is wanted; the numbers are those of option --counters */
 enum cxms_counters_mode {
-	CXMS_COUNTERS_AUTO, /* in turns where the source samples accesses, else off */
+	CXMS_COUNTERS_AUTO, /* where the source samples accesses: cores in turns, units as FIT */
 	CXMS_COUNTERS_OFF,
 	CXMS_COUNTERS_FIT,   /* what can be counted all the time */
 	CXMS_COUNTERS_TURNS, /* all, in turns where there are too few registers */

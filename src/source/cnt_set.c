@@ -13,6 +13,7 @@
 #include "source/cnt_sched.h"
 #include "source/cnt_table.h"
 #include "source/pmu.h"
+#include "source/pmu_names.h"
 
 #define DEVICES "/sys/bus/event_source/devices"
 /* General counters of a core: eight, but four on Skylake and Cascade Lake with both hyperthreads on
@@ -232,6 +233,21 @@ static int put_groups(const struct chosen *c, const struct cxms_cnt_slot *slot,
 	return rc;
 }
 
+static int no_core(const struct cxms_cpu_id *cpu, struct cxms_err *err)
+{
+	struct cxms_core_pmus core;
+
+	if (!cxms_core_pmus_load(&core, NULL) && core.n > 1)
+		return cxms_fail(err, ENOTSUP,
+				 "cores of several kinds ('%s', '%s') count by different names; "
+				 "their accesses are sampled, not counted",
+				 core.pmu[0].name, core.pmu[1].name);
+	return cxms_fail(err, ENOTSUP,
+			 "this machine shows no counters of its cores%s; run where they are not "
+			 "hidden",
+			 cpu->is_guest ? " (it is a virtual machine)" : "");
+}
+
 int cxms_cnt_set_core(unsigned taken, bool turns, struct cxms_cnt_set *out, struct cxms_buf *left,
 		      struct cxms_err *err)
 {
@@ -244,10 +260,7 @@ int cxms_cnt_set_core(unsigned taken, bool turns, struct cxms_cnt_set *out, stru
 	*out = (struct cxms_cnt_set){0};
 	cxms_cpu_identify(&cpu);
 	if (!rc && cxms_pmu_load("cpu", pmu, NULL))
-		rc = cxms_fail(err, ENOTSUP,
-			       "this machine shows no counters of its cores%s; run where they are "
-			       "not hidden",
-			       cpu.is_guest ? " (it is a virtual machine)" : "");
+		rc = no_core(&cpu, err);
 	if (!rc) {
 		struct cxms_cnt_box box = core_box(cpu.name, taken);
 
@@ -286,32 +299,35 @@ static const char *kind_of(const char *name)
 	return NULL;
 }
 
-/* One unit of each socket: cpumask names a CPU of each. */
-static int put_unit(struct cxms_cnt_set *s, const struct chosen *c, uint32_t group, uint32_t number)
+/* One unit of each socket: cpumask names a CPU of each. Events in the order of their turns. */
+static int put_unit(struct cxms_cnt_set *s, const struct chosen *c,
+		    const struct cxms_cnt_slot *slot, unsigned n_group, uint32_t number)
 {
 	const struct cxms_pmu *pmu = c->pmu;
+	uint32_t group = s->n ? s->ev[s->n - 1].group + 1 : 0;
 	int rc = 0;
 
 	for (unsigned r = 0; r < (pmu->n_range ? pmu->n_range : 1); r++) {
 		unsigned first = pmu->n_range ? pmu->range[r].first : 0;
 		unsigned last = pmu->n_range ? pmu->range[r].last : 0;
 
-		for (unsigned cpu = first; cpu <= last && s->n < CXMS_CNT_SET_MAX; cpu++, group++)
-			for (size_t i = 0; i < c->n && !rc; i++)
-				rc = put_event(s, c, i, true, group, cpu, number);
+		for (unsigned cpu = first; cpu <= last && s->n < CXMS_CNT_SET_MAX; cpu++)
+			for (unsigned g = 0; g < n_group; g++, group++)
+				for (size_t i = 0; i < c->n && !rc; i++)
+					if (slot[i].group == g)
+						rc = put_event(s, c, i, true, group, cpu, number);
 	}
 	return rc;
 }
 
-static int add_unit(const char *cpu, const char *name, const char *kind, struct cxms_cnt_set *out,
-		    struct cxms_buf *left)
+static int add_unit(const char *cpu, const char *name, const char *kind, bool turns,
+		    struct cxms_cnt_set *out, struct cxms_buf *left)
 {
 	struct cxms_cnt_slot slot[CXMS_CNT_MAX];
 	struct cxms_pmu *pmu = calloc(1, sizeof(*pmu));
 	struct chosen *c = calloc(1, sizeof(*c));
 	struct cxms_err why = {0};
 	uint32_t number = (uint32_t)strtoul(name + strlen(kind), NULL, 10);
-	uint32_t group = out->n ? out->ev[out->n - 1].group + 1 : 0;
 	unsigned groups = 0;
 	int rc = pmu && c ? 0 : -ENOMEM;
 
@@ -327,9 +343,10 @@ static int add_unit(const char *cpu, const char *name, const char *kind, struct 
 						 .n_reg = {OFFCORE_REGS, CHA_FILTERS}};
 		choose(cpu, pmu, kind, c, left);
 		if (c->n)
-			rc = fit(&box, c, slot, &groups, left);
+			rc = turns ? take_turns(&box, c, slot, &groups, left)
+				   : fit(&box, c, slot, &groups, left);
 		if (!rc)
-			rc = put_unit(out, c, group, number);
+			rc = put_unit(out, c, slot, groups, number);
 	}
 	free(pmu);
 	free(c);
@@ -347,10 +364,12 @@ static int by_number(const struct dirent **a, const struct dirent **b)
 	return strverscmp((*a)->d_name, (*b)->d_name);
 }
 
-int cxms_cnt_set_uncore(struct cxms_cnt_set *out, struct cxms_buf *left, struct cxms_err *err)
+int cxms_cnt_set_uncore(bool turns, struct cxms_cnt_set *out, struct cxms_buf *left,
+			struct cxms_err *err)
 {
 	struct cxms_cpu_id cpu;
 	struct dirent **unit = NULL;
+	const char *told = NULL;
 	char path[PATH_MAX];
 	int n = -1, rc = 0;
 
@@ -359,10 +378,13 @@ int cxms_cnt_set_uncore(struct cxms_cnt_set *out, struct cxms_buf *left, struct 
 	if (!cxms_sys_path(path, sizeof(path), DEVICES))
 		n = scandir(path, &unit, is_unit, by_number);
 	for (int i = 0; i < n; i++) {
-		const char *name = unit[i]->d_name;
+		const char *name = unit[i]->d_name, *kind = kind_of(name);
+		/* units of a socket are alike, so one tells for all; CXL devices are not */
+		bool tells = kind != told || !strcmp(kind, "cxl_pmu_mem");
 
+		told = kind;
 		if (!rc && out->n + CXMS_CNT_MAX <= CXMS_CNT_SET_MAX)
-			rc = add_unit(cpu.name, name, kind_of(name), out, left);
+			rc = add_unit(cpu.name, name, kind, turns, out, tells ? left : NULL);
 		free(unit[i]);
 	}
 	free(unit);

@@ -33,10 +33,12 @@ int cxms_cnt_set_core(unsigned taken, bool turns, struct cxms_cnt_set *out, stru
 		      struct cxms_err *err);
 /**
  * cxms_cnt_set_uncore() - reads, writes and requests of CHAs, memory controllers and CXL ports
- * Each unit on the CPU that its cpumask names. What a unit cannot count at once, or does not fit
- * the fields of its format/, is left out and named in @left, never cut. Return: 0; -ENOTSUP (no
- * unit of a known kind is there), -ENOMEM
+ * @turns: as of cxms_cnt_set_core()
+ * Each unit on the CPU that its cpumask names. What a unit cannot count at once (without @turns),
+ * or does not fit the fields of its format/, is left out and named in @left for the first unit of a
+ * kind, never cut. Return: 0; -ENOTSUP (no unit of a known kind is there), -ENOMEM
  */
-int cxms_cnt_set_uncore(struct cxms_cnt_set *out, struct cxms_buf *left, struct cxms_err *err);
+int cxms_cnt_set_uncore(bool turns, struct cxms_cnt_set *out, struct cxms_buf *left,
+			struct cxms_err *err);
 
 #endif

@@ -87,6 +87,19 @@ static const struct cxms_cnt_row rows[] = {
 	     "event=0x35,umask=0x10c8178201", LOW, LINES),
 	UNIT(" emr ", "uncore_cha_", "UNC_CHA_TOR_INSERTS.IA_MISS_DRD_CXL_EXP_LOCAL",
 	     "event=0x35,umask=0x20c8168201", LOW, LINES),
+	/* more than four: in turns only, for a CHA has one counter for occupancies */
+	UNIT(" icx spr emr gnr ", "uncore_cha_", "UNC_CHA_TOR_INSERTS.IA_MISS_DRD_LOCAL_DDR",
+	     "event=0x35,umask=0xc8168601", LOW, LINES),
+	UNIT(" icx spr emr gnr ", "uncore_cha_", "UNC_CHA_TOR_OCCUPANCY.IA_MISS_DRD_LOCAL_DDR",
+	     "event=0x36,umask=0xc8168601", 0x1, CYCLES),
+	UNIT(" spr emr gnr ", "uncore_cha_", "UNC_CHA_TOR_INSERTS.IA_MISS_DRD_REMOTE",
+	     "event=0x35,umask=0xc8177e01", LOW, LINES),
+	UNIT(" icx spr emr gnr ", "uncore_cha_", "UNC_CHA_TOR_OCCUPANCY.IA_MISS_DRD_REMOTE",
+	     "event=0x36,umask=0xc8177e01", 0x1, CYCLES),
+	UNIT(" spr gnr ", "uncore_cha_", "UNC_CHA_TOR_OCCUPANCY.IA_MISS_DRD_CXL_ACC",
+	     "event=0x36,umask=0x10c8178201", 0x1, CYCLES),
+	UNIT(" emr ", "uncore_cha_", "UNC_CHA_TOR_OCCUPANCY.IA_MISS_DRD_CXL_EXP_LOCAL",
+	     "event=0x36,umask=0x20c8168201", 0x1, CYCLES),
 
 	/* memory controllers: four general counters a channel */
 	UNIT(" skx clx ", "uncore_imc_", "UNC_M_CAS_COUNT.RD", "event=0x4,umask=0x3", LOW, LINES),

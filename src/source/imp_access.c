@@ -2,7 +2,8 @@
  * lackey (valgrind --tool=lackey --trace-mem=yes): "I  04001c00,3", " L 1ffefff7e8,8", " S ...",
  * " M ..." (load and store); lines of the program and of Valgrind stand among them.
  * drmemtrace (the view tool): "<record> <instr>: <tid> ifetch 3 byte(s) @ 0x<pc> 48 89 e7 ...",
- * "... read 8 byte(s) @ 0x<address> by PC 0x<pc>", "... write ...".
+ * "... read 8 byte(s) @ 0x<address> by PC 0x<pc>", "... write ..."; <tid> is a number or
+ * "W<workload>.T<tid>"; code of more than seven bytes goes on in a line of its own behind a prefix.
  * champsim (load traces): "<instruction>, <cycle>, <address>, <pc>, <hit>", one load a line.
  */
 #include "source/imp_access.h"
@@ -14,6 +15,7 @@
 #define REF_BYTES_MAX 4096u
 #define LINE_BYTES    64u
 #define GAP_MAX	      1000000000ull /* instructions between two loads: more is another trace */
+#define WINDOW_MAX    65536u	    /* a load this far behind is none of the same core's window */
 
 static bool take_number(struct cxms_words *w, unsigned base, uint64_t *out)
 {
@@ -64,48 +66,70 @@ static enum line_kind lackey_line(struct cxms_imp_access_reader *r, struct cxms_
 	return ok ? LINE_ADDS : LINE_BAD;
 }
 
-/* As many bytes as the instruction is long, two digits each; words may stand before them. */
-static bool take_code(struct cxms_words w, struct cxms_imp_insn *i)
+/* Bytes of code, two digits each, behind those that were read; words may stand before them. */
+static void take_code(struct cxms_words w, struct cxms_imp_insn *i, uint8_t *n)
 {
-	unsigned n = 0;
+	uint8_t first = *n;
 
-	while (n < i->len) {
+	while (*n < i->len) {
 		struct cxms_words word = cxms_take_word(&w);
 		uint64_t v;
+		bool is_byte = word.end - word.p == 2 && cxms_word_number(word, 16, &v);
 
-		if (word.p == word.end)
-			return false;
-		if (word.end - word.p != 2 || !cxms_word_number(word, 16, &v))
-			n = 0;
-		else
-			i->code[n++] = (uint8_t)v;
+		if (word.p == word.end || (!is_byte && *n > first))
+			break;
+		if (is_byte)
+			i->code[(*n)++] = (uint8_t)v;
 	}
-	return i->len > 0;
+	i->has_code = i->len > 0 && *n == i->len;
+}
+
+/* A number, or "W0.T<number>"; other workloads would be other programs with the same addresses. */
+static bool take_tid(struct cxms_words *w, uint64_t *tid)
+{
+	struct cxms_words word = cxms_take_word(w);
+
+	if (word.end - word.p > 4 && !memcmp(word.p, "W0.T", 4))
+		word.p += 4;
+	return cxms_word_number(word, 10, tid) && *tid <= UINT32_MAX;
+}
+
+static bool is_code(struct cxms_words word)
+{
+	uint64_t v;
+
+	return word.end - word.p == 2 && cxms_word_number(word, 16, &v);
 }
 
 static enum line_kind drmemtrace_line(struct cxms_imp_access_reader *r, struct cxms_words w,
 				      struct cxms_imp_insn *begun)
 {
-	struct cxms_words record = cxms_take_word(&w), insn = cxms_take_word(&w), what;
+	struct cxms_words record = cxms_take_word(&w), insn = cxms_take_word(&w), what, rest;
 	uint64_t n, tid, bytes, addr;
 
-	if (!cxms_word_number(record, 10, &n) || insn.p == insn.end || insn.end[-1] != ':' ||
-	    !take_number(&w, 10, &tid))
+	if (!cxms_word_number(record, 10, &n) || insn.p == insn.end || insn.end[-1] != ':')
 		return LINE_OTHER; /* headings */
+	if (!take_tid(&w, &tid))
+		return LINE_BAD;
+	rest = w;
 	what = cxms_take_word(&w);
+	if (r->has_next && r->n_code > 0 && is_code(what)) {
+		take_code(rest, &r->next, &r->n_code);
+		return LINE_ADDS;
+	}
 	if (!cxms_word_is(what, "ifetch") && !cxms_word_is(what, "read") &&
 	    !cxms_word_is(what, "write"))
 		return LINE_OTHER; /* markers, prefetches, ends of threads */
 	if (!take_number(&w, 10, &bytes) || !cxms_word_is(cxms_take_word(&w), "byte(s)") ||
-	    !cxms_word_is(cxms_take_word(&w), "@") || !take_number(&w, 16, &addr) ||
-	    tid > UINT32_MAX)
+	    !cxms_word_is(cxms_take_word(&w), "@") || !take_number(&w, 16, &addr))
 		return LINE_BAD;
 	if (!cxms_word_is(what, "ifetch"))
 		return add_ref(r, addr, bytes, cxms_word_is(what, "write")) ? LINE_ADDS : LINE_BAD;
 	begun->ip = addr;
 	begun->tid = tid ? (uint32_t)tid : 1;
 	begun->len = bytes <= CXMS_IMP_CODE_MAX ? (uint8_t)bytes : 0;
-	begun->has_code = take_code(w, begun);
+	r->n_code = 0;
+	take_code(w, begun, &r->n_code);
 	return LINE_BEGINS;
 }
 
@@ -121,9 +145,11 @@ static enum line_kind champsim_line(struct cxms_imp_access_reader *r, struct cxm
 	    !take_number(&w, 16, &addr) || !take_number(&w, 16, &begun->ip) ||
 	    !take_number(&w, 10, &hit) || hit > 1 || addr > UINT64_MAX - LINE_BYTES)
 		return LINE_BAD;
+	/* out of order where the core was: each instruction is counted once, when it is passed */
 	if (r->last_id && id > r->last_id && id - r->last_id <= GAP_MAX)
 		begun->n_before = id - r->last_id - 1;
-	r->last_id = id;
+	if (id > r->last_id || r->last_id - id > WINDOW_MAX)
+		r->last_id = id;
 	begun->n_ref = 1;
 	begun->ref[0] = (struct cxms_imp_ref){.addr = addr, .bytes = 1};
 	return LINE_BEGINS;

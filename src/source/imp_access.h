@@ -37,8 +37,9 @@ struct cxms_imp_access_reader {
 	uint64_t n_line, n_bad,
 		n_dropped;	   /* lines; those that are none; accesses over the maximum */
 	uint64_t first_bad;	   /* number of the first such line */
-	uint64_t last_id;	   /* champsim: of the instruction before; 0 = none */
+	uint64_t last_id;	   /* champsim: the highest so far; 0 = none */
 	struct cxms_imp_insn next; /* begun, its accesses may still come */
+	uint8_t n_code;		   /* bytes of its code that were read */
 	bool has_next, is_cut, is_end;
 };
 

@@ -16,13 +16,13 @@ bool cxms_perf_is_dry(void)
 	return dry && *dry;
 }
 
-int cxms_perf_dry_open(const struct perf_event_attr *attr, long paranoid)
+int cxms_perf_dry_open(const struct perf_event_attr *attr, pid_t pid, long paranoid)
 {
 	bool is_deep = !attr->exclude_kernel || attr->sample_type & PERF_SAMPLE_PHYS_ADDR;
 	int fd;
 
 	/* Linux admin-guide/sysctl/kernel.rst; levels above 2 are Debian's and Ubuntu's. */
-	if (paranoid > 2 || (paranoid > 1 && is_deep)) {
+	if (paranoid > 2 || (paranoid > 1 && is_deep) || (paranoid > 0 && pid == -1)) {
 		errno = EACCES;
 		return -1;
 	}

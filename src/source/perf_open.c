@@ -15,9 +15,11 @@
 #include <unistd.h>
 
 #define PARANOID_FILE "/proc/sys/kernel/perf_event_paranoid"
-/* Highest level at which a process may sample its own children in user space (kernel sysctl
- * documentation). */
-#define PARANOID_USABLE 2
+/* Highest levels at which a process without privileges may sample its own children in user space,
+ * look into the kernel, and count whoever runs on a CPU (Linux, admin-guide/sysctl/kernel.rst). */
+#define PARANOID_OWN	2
+#define PARANOID_KERNEL 1
+#define PARANOID_CPU	0
 
 static void dump_attr(const struct perf_event_attr *attr)
 {
@@ -46,7 +48,14 @@ static long paranoid_level(void)
 	return level;
 }
 
-static int refused(int errnum, struct cxms_err *err)
+static long usable_level(const struct perf_event_attr *attr, pid_t pid)
+{
+	if (pid == -1)
+		return PARANOID_CPU;
+	return attr->exclude_kernel ? PARANOID_OWN : PARANOID_KERNEL;
+}
+
+static int refused(int errnum, long usable, struct cxms_err *err)
 {
 	long level = paranoid_level();
 
@@ -55,11 +64,11 @@ static int refused(int errnum, struct cxms_err *err)
 				 "this kernel or its seccomp profile has no perf_event_open; use a "
 				 "kernel with CONFIG_PERF_EVENTS, or allow perf_event_open in the "
 				 "container's profile");
-	if (level > PARANOID_USABLE)
+	if (level > usable)
 		return cxms_fail(err, errnum,
 				 "perf_event_open is refused (kernel.perf_event_paranoid is %ld); "
-				 "set it to 2 or lower: sysctl kernel.perf_event_paranoid=2",
-				 level);
+				 "set it to %ld or lower: sysctl kernel.perf_event_paranoid=%ld",
+				 level, usable, usable);
 	return cxms_fail(err, errnum,
 			 "perf_event_open is refused by a seccomp profile or security module; "
 			 "allow perf_event_open in the container's profile");
@@ -72,14 +81,14 @@ int cxms_perf_open_in(const struct perf_event_attr *attr, pid_t pid, int cpu, in
 
 	dump_attr(attr);
 	if (cxms_perf_is_dry())
-		fd = cxms_perf_dry_open(attr, paranoid_level());
+		fd = cxms_perf_dry_open(attr, pid, paranoid_level());
 	else
 		fd = (int)syscall(SYS_perf_event_open, attr, pid, cpu, group_fd,
 				  PERF_FLAG_FD_CLOEXEC);
 	if (fd >= 0)
 		return fd;
 	if (errno == EACCES || errno == EPERM || errno == ENOSYS)
-		return refused(errno, err);
+		return refused(errno, usable_level(attr, pid), err);
 	return cxms_fail_sys(err, errno, "cannot open perf event %" PRIu64 " on CPU %d",
 			     (uint64_t)attr->config, cpu);
 }

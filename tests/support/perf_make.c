@@ -8,6 +8,7 @@
  *   packed   the same, compressed
  *   unended  the same, and perf did not live to write the size
  *   mem      sampled loads and stores with latency and level, and two counters
+ *   turns    the same, with counters that had a register half of the time
  *   cycles   only an event that is of no use
  *   noids    two events that cannot be told apart
  */
@@ -78,7 +79,7 @@ static uint64_t source_of(unsigned i)
 	return d.val;
 }
 
-static void mem_records(struct pw *w)
+static void mem_records(struct pw *w, bool turns)
 {
 	pw_event(w, PERF_TYPE_RAW, 0x1cd,
 		 COMMON | PERF_SAMPLE_ADDR | PERF_SAMPLE_PERIOD | PERF_SAMPLE_READ |
@@ -104,6 +105,7 @@ static void mem_records(struct pw *w)
 		f.n_count = 2;
 		f.count[0] = i * 1000;
 		f.count[1] = i * 600000;
+		f.stopped_ns = turns ? f.time_ns / 2 : 0;
 		pw_sample(w, &f);
 	}
 	pw_round(w);
@@ -130,8 +132,8 @@ int main(int argc, char **argv)
 	struct cxms_buf out = {0};
 	struct pw w = {0};
 
-	if (!strcmp(kind, "mem"))
-		mem_records(&w);
+	if (!strcmp(kind, "mem") || !strcmp(kind, "turns"))
+		mem_records(&w, kind[0] == 't');
 	else if (!strcmp(kind, "cycles"))
 		useless(&w);
 	else if (!strcmp(kind, "noids"))

@@ -30,6 +30,7 @@ struct pw_fields {
 	uint64_t abi; /* of the registers */
 	uint64_t count[4];
 	unsigned n_count;
+	uint64_t stopped_ns; /* the counters had no register */
 };
 
 static inline uint64_t pw_id(unsigned event)
@@ -85,7 +86,7 @@ static inline void pw_counts(const struct pw *w, struct cxms_buf *b, const struc
 
 	cxms_buf_put_u64(b, f->n_count);
 	pw_put(b, format, PERF_FORMAT_TOTAL_TIME_ENABLED, f->time_ns);
-	pw_put(b, format, PERF_FORMAT_TOTAL_TIME_RUNNING, f->time_ns);
+	pw_put(b, format, PERF_FORMAT_TOTAL_TIME_RUNNING, f->time_ns - f->stopped_ns);
 	for (unsigned i = 0; i < f->n_count; i++) {
 		cxms_buf_put_u64(b, f->count[i]);
 		cxms_buf_put_u64(b, pw_id(i));

@@ -185,8 +185,9 @@ static void test_a_cha_and_memory_controllers_of_two_sockets(void **state)
 	put_pmu("uncore_imc_0", "90", "0", PLAIN);
 	put_pmu("uncore_imc_free_running_0", "91", "0", PLAIN);
 	put_pmu("uncore_cxlcm_0", "95", "0", PLAIN);
-	assert_int_equal(cxms_cnt_set_uncore(&s, &left, NULL), 0);
-	assert_string_equal(cxms_buf_text(&left), "");
+	assert_int_equal(cxms_cnt_set_uncore(false, &s, &left, NULL), 0);
+	assert_non_null(strstr(cxms_buf_text(&left), "IA_MISS_DRD_LOCAL_DDR/: "));
+	assert_null(strstr(cxms_buf_text(&left), "uncore_cha_10")); /* the first tells for all */
 	assert_set(&s,
 		   "0 62:1,0 cpu0 uncore_cha_2/UNC_CHA_CLOCKTICKS/\n"
 		   "0 62:c817fe00000135,0 cpu0 uncore_cha_2/UNC_CHA_TOR_INSERTS.IA_MISS_DRD/\n"
@@ -211,6 +212,37 @@ static void test_a_cha_and_memory_controllers_of_two_sockets(void **state)
 	cxms_buf_fini(&left);
 }
 
+/* Asked for, all that a CHA tells of local DDR, the other socket and CXL: at most four at once. */
+static void test_a_cha_counts_the_rest_in_turns_when_asked(void **state)
+{
+	struct cxms_cnt_set s;
+	struct cxms_buf left = {0};
+	unsigned of_group[16] = {0}, occupancies[16] = {0};
+
+	(void)state;
+	clear_tree();
+	put_cpu(143, 8);
+	put_pmu("uncore_cha_0", "60", "0,56", CHA_NEW);
+	assert_int_equal(cxms_cnt_set_uncore(true, &s, &left, NULL), 0);
+	assert_string_equal(cxms_buf_text(&left), "");
+	assert_int_equal(s.n, 2 * 9);
+	for (size_t i = 0; i < s.n; i++) {
+		assert_in_range(s.ev[i].group, i ? s.ev[i - 1].group : 0,
+				i ? s.ev[i - 1].group + 1 : 0);
+		assert_int_equal(s.ev[i].cpu, i < 9 ? 0 : 56);
+		of_group[s.ev[i].group]++;
+		occupancies[s.ev[i].group] += strstr(s.ev[i].name, "OCCUPANCY") != NULL;
+	}
+	/* four occupancies on one counter: four turns on each socket */
+	assert_int_equal(s.ev[s.n - 1].group, 7);
+	for (unsigned g = 0; g < 8; g++) {
+		assert_in_range(of_group[g], 1, 4);
+		assert_int_equal(occupancies[g], 1);
+	}
+	cxms_cnt_set_fini(&s);
+	cxms_buf_fini(&left);
+}
+
 /* Kernels before the longer mask: the CXL filter is refused by name, and never cut to another. */
 static void test_a_filter_wider_than_its_field_is_refused(void **state)
 {
@@ -220,8 +252,10 @@ static void test_a_filter_wider_than_its_field_is_refused(void **state)
 	(void)state;
 	put_cpu(143, 8);
 	put_pmu("uncore_cha_0", "60", "0", CHA_OLD);
-	assert_int_equal(cxms_cnt_set_uncore(&s, &left, NULL), 0);
-	assert_int_equal(s.n, 3);
+	assert_int_equal(cxms_cnt_set_uncore(false, &s, &left, NULL), 0);
+	assert_int_equal(s.n, 4);
+	for (size_t i = 0; i < s.n; i++)
+		assert_null(strstr(s.ev[i].name, "CXL"));
 	assert_non_null(strstr(cxms_buf_text(&left),
 			       "uncore_cha_0/UNC_CHA_TOR_INSERTS.IA_MISS_DRD_CXL_ACC/: "));
 	cxms_cnt_set_fini(&s);
@@ -238,7 +272,7 @@ static void test_cxl_devices_count_what_they_say_they_do(void **state)
 	put_pmu("cxl_pmu_mem0.0", "40", "3",
 		"mask=config:0-31 gid=config:32-47 vid=config:48-63 threshold=config1:0-15");
 	put(PMUS "cxl_pmu_mem0.0/events/s2m_drs_memdata", "vid=0x1e98,gid=0x24,mask=0x1\n");
-	assert_int_equal(cxms_cnt_set_uncore(&s, &left, NULL), 0);
+	assert_int_equal(cxms_cnt_set_uncore(false, &s, &left, NULL), 0);
 	assert_set(&s, "0 40:1e98002400000001,0 cpu3 cxl_pmu_mem0.0/s2m_drs_memdata/\n");
 	assert_string_equal(cxms_buf_text(&left),
 			    "cxl_pmu_mem0.0/m2s_rwd_memwr/: the device does not count it\n");
@@ -256,7 +290,7 @@ static void test_machines_without_counters_say_so(void **state)
 	assert_int_equal(cxms_cnt_set_core(0, true, &s, NULL, &err), -ENOTSUP);
 	assert_non_null(strstr(err.msg, "shows no counters of its cores"));
 	cxms_err_clear(&err);
-	assert_int_equal(cxms_cnt_set_uncore(&s, NULL, &err), -ENOTSUP);
+	assert_int_equal(cxms_cnt_set_uncore(false, &s, NULL, &err), -ENOTSUP);
 	assert_non_null(strstr(err.msg, "--pcm"));
 	cxms_err_clear(&err);
 	put_cpu(3, 0); /* no row */
@@ -272,6 +306,7 @@ int main(void)
 		cmocka_unit_test(test_skylake_counts_its_core_in_three_turns),
 		cmocka_unit_test(test_what_does_not_fit_at_once_is_left_out_by_name),
 		cmocka_unit_test(test_a_cha_and_memory_controllers_of_two_sockets),
+		cmocka_unit_test(test_a_cha_counts_the_rest_in_turns_when_asked),
 		cmocka_unit_test(test_a_filter_wider_than_its_field_is_refused),
 		cmocka_unit_test(test_cxl_devices_count_what_they_say_they_do),
 		cmocka_unit_test(test_machines_without_counters_say_so),

@@ -37,3 +37,29 @@ for t in lackey view loads; do
 	cxlmemsim trace info $t.cxlt | grep -E '^(program|source)'
 	cxlmemsim replay -q -t one.yaml -s 100,0 $t.cxlt | grep -E '^(source|misses)' -A2
 done
+# newer view tools name the workload with the thread, and code longer than seven bytes goes on behind a
+# prefix; loads come out of order where the core was
+cat >view2.txt <<'X'
+<--record#-> <--instr#->: <Wrkld.Tid> <record details>
+           1           0:      W0.T7 <marker: version 8>
+           2           1:      W0.T7 ifetch       8 byte(s) @ 0x0000000000400000 48 8b 04 c5 00 00 00 mov    0x10000000(,%rax,8), %rax
+           2           1:      W0.T7                                             10
+           3           1:      W0.T7 read         8 byte(s) @ 0x0000000010000000 by PC 0x0000000000400000
+------------------------------------------------------------
+           4           2:      W0.T9 ifetch      10 byte(s) @ 0x0000000000400008 48 b8 00 00 00 10 00 mov    $0x0000000010000000, %rax
+           4           2:      W0.T9                                             00 00 00
+           5           3:      W0.T9 ifetch       3 byte(s) @ 0x0000000000400012 48 8b 00             mov    (%rax), %rax
+           6           3:      W0.T9 read         8 byte(s) @ 0x0000000010000040 by PC 0x0000000000400012
+X
+cat >order.txt <<'X'
+4, 15, 10000000, 406a82, 0
+29, 278, 10001000, 7b5749, 0
+18, 610, 10002000, 406abf, 0
+24, 945, 10003000, 7b5730, 1
+60, 1122, 10004000, 7b1aeb, 0
+X
+for t in view2 order; do
+	cxlmemsim import -t one.yaml -o $t.cxlt $t.txt
+	cxlmemsim trace info $t.cxlt | grep -E '^source'
+	cxlmemsim replay -q -t one.yaml -s 100 $t.cxlt | grep -E '^(source|misses)'
+done

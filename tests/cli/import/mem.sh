@@ -2,6 +2,10 @@
 $PERF_MAKE mem | cat >mem.data
 cxlmemsim import --mem-latency 100ns --walk-latency 20ns -o mem.cxlt mem.data
 cxlmemsim trace dump mem.cxlt | head -24
+# counters that had a register half of the time count twice as much, and the recording says so
+$PERF_MAKE turns >turns.data
+cxlmemsim import -q --mem-latency 100ns --walk-latency 20ns -o turns.cxlt turns.data
+for t in mem turns; do cxlmemsim trace info $t.cxlt | sed -n '/^counted/,$p'; done
 # with the program's files, sites are those that a live recording would have; what the machine is like is
 # assumed where it is not told, and so the recording and the report say
 mkdir root
