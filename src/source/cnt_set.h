@@ -11,7 +11,7 @@
 struct cxms_buf;
 struct cxms_err;
 
-#define CXMS_CNT_SET_MAX 2048u /* units of a large server times four */
+#define CXMS_CNT_SET_MAX 8192u /* 256 CHAs of a large server, nine counters each, and the rest */
 
 /** struct cxms_cnt_set - counters to open; zeroed is empty */
 struct cxms_cnt_set {
