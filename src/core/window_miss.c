@@ -42,16 +42,18 @@ static int32_t mshr_free(struct cxms_mshr *m, int32_t t)
 	if (inside)
 		t = m->full_to;
 	const int32_t *start = m->start + m->first, *end = m->end + m->first;
-	uint32_t s = count_until(start, m->n, t), e = count_until(end, m->n, t);
-	if (s - e < m->limit)
+	uint32_t s = start[m->n - 1] <= t ? m->n : count_until(start, m->n, t), over;
+	if (s < m->limit || end[s - m->limit] <= t)
 		return t;
 	if (!inside)
 		m->full_from = t;
-	while (s - e >= m->limit && e < m->n) {
-		t = end[e++];
+	/* so many have to be over; others may have begun by then */
+	do {
+		over = s - m->limit + 1;
+		t = end[over - 1];
 		while (s < m->n && start[s] <= t)
 			s++;
-	}
+	} while (s - over >= m->limit);
 	m->full_to = t;
 	return t;
 }
@@ -302,6 +304,18 @@ void cxms_window_leave(struct cxms_window *w)
 	}
 }
 
+#define FORGET_STEP 8 /* cycles; divides a part of the ring */
+
+static int32_t take_step(uint32_t *at)
+{
+	uint32_t sum = 0;
+	for (unsigned i = 0; i < FORGET_STEP; i++) {
+		sum += at[i];
+		at[i] = 0;
+	}
+	return (int32_t)sum;
+}
+
 /* Sorted uops that issue before cycle @now are gone. */
 static void forget(struct cxms_window *w, unsigned l, int32_t now)
 {
@@ -309,9 +323,15 @@ static void forget(struct cxms_window *w, unsigned l, int32_t now)
 	int32_t n = w->waiting.v[l], cycle = w->cursor.v[l];
 	while (n > 0 && cycle < now) {
 		uint32_t *at = &q->at[(uint32_t)cycle % CXMS_WAIT_RING];
-		n -= (int32_t)*at;
-		*at = 0;
-		if (++cycle % CXMS_WAIT_PART == 0 && n > 0)
+		if (cycle % FORGET_STEP == 0 && now - cycle >= FORGET_STEP) {
+			n -= take_step(at);
+			cycle += FORGET_STEP;
+		} else {
+			n -= (int32_t)*at;
+			*at = 0;
+			cycle++;
+		}
+		if (cycle % CXMS_WAIT_PART == 0 && n > 0)
 			cycle = next_part(q, cycle);
 	}
 	w->waiting.v[l] = n;

@@ -12,6 +12,7 @@
  *   ex_roi.c         regions of interest, sampling, client requests
  *   ex_pages.c       pages: seen so far, their frames
  *   ex_sys.c         threads, futexes, maps, fork and exec
+ *   ex_turn.c        whose turn it is, of several threads
  *   ex_alloc.c       calls of malloc and its kin
  */
 #ifndef CXMS_EXACT_EX_H
@@ -293,6 +294,8 @@ void ex_string(const HChar *s, unsigned len);
 void ex_send_block(struct ex_block *b);
 void ex_send_run(struct ex_block *b, unsigned left);
 void ex_warn(const HChar *format, ...) PRINTF_CHECK(1, 2);
+/** ex_system_call() - Return: as the kernel's, -errno for errors. */
+long ex_system_call(long number, long a, long b, long c, long d);
 /** ex_answer() - asks the reader for simulated time; 0 if nobody answers. */
 uint64_t ex_answer(uint64_t token);
 
@@ -315,6 +318,10 @@ void ex_page_forget(uint64_t first, uint64_t last);
 /* ex_sys.c */
 void ex_sys_init(void);
 void ex_sys_end(void);
+
+/* ex_turn.c */
+void ex_turn_create(ThreadId parent, ThreadId child);
+void ex_turn_end(ThreadId tid);
 
 /* ex_main.c */
 void ex_number_images(void);

@@ -30,7 +30,7 @@ static struct {
 	} packet;
 } out = {.fd = -1};
 
-static long system_call(long number, long a, long b, long c, long d)
+long ex_system_call(long number, long a, long b, long c, long d)
 {
 	register long r10 __asm__("r10") = d;
 	register long r8 __asm__("r8") = 0;
@@ -49,7 +49,7 @@ static long again(long number, long a, long b, long c, long d)
 	long result;
 
 	do
-		result = system_call(number, a, b, c, d);
+		result = ex_system_call(number, a, b, c, d);
 	while (result == -VKI_EINTR || result == -VKI_EAGAIN);
 	return result;
 }
@@ -66,8 +66,8 @@ static int open_socket(const HChar *name)
 	if (len + 1 > sizeof(address.path))
 		return -1;
 	VG_(memcpy)(address.path + 1, name, len); /* a leading 0: an abstract name */
-	fd = system_call(__NR_socket, VKI_AF_UNIX, 5 /* SOCK_SEQPACKET */ | 02000000 /* CLOEXEC */,
-			 0, 0);
+	fd = ex_system_call(__NR_socket, VKI_AF_UNIX,
+			    5 /* SOCK_SEQPACKET */ | 02000000 /* CLOEXEC */, 0, 0);
 	if (fd < 0)
 		return -1;
 	rc = again(__NR_connect, fd, (long)&address, (long)(sizeof(uint16_t) + 1 + len), 0);
@@ -134,6 +134,7 @@ void ex_out_open(uint32_t image, bool is_fork)
 		}
 	}
 	hello(is_fork);
+	ex_out_flush(); /* it names processes: no other packet ends elsewhere for that */
 }
 
 void ex_out_close(void)

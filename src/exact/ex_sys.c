@@ -49,6 +49,7 @@ static void thread_create(ThreadId parent, ThreadId child)
 
 	if (parent == VG_INVALID_THREADID) /* the first: it exists already */
 		return;
+	ex_turn_create(parent, child);
 	control_of(parent);
 	t = ex_thread_new();
 	if (ex.thread_of[child] != ex.thread)
@@ -64,6 +65,7 @@ static void thread_exit(ThreadId tid)
 {
 	struct ex_thread *t = ex.thread_of[tid];
 
+	ex_turn_end(tid);
 	if (!t)
 		return;
 	control_of(tid);

@@ -13,7 +13,6 @@
 void cxms_xpages_fini(struct cxms_xpages *p)
 {
 	free(p->page);
-	free(p->key);
 	free(p->slot);
 	*p = (struct cxms_xpages){.shift = p->shift};
 }
@@ -24,44 +23,49 @@ static uint64_t key_of(const struct cxms_xpages *p, uint32_t space, uint64_t lin
 }
 
 /* Where the key stands, or the empty slot where it belongs. */
-static size_t probe(const struct cxms_xpages *p, uint64_t key)
+static struct cxms_xslot *probe(const struct cxms_xpages *p, uint64_t key)
 {
 	size_t at = cxms_hash_u64(key) & (p->n_slot - 1);
-	while (p->slot[at] && p->key[p->slot[at] - 1] != key)
+	while (p->slot[at].index1 && p->slot[at].key != key)
 		at = (at + 1) & (p->n_slot - 1);
-	return at;
+	return &p->slot[at];
 }
 
 static int grow_slots(struct cxms_xpages *p)
 {
+	const struct cxms_xpages old = *p;
 	size_t n = p->n_slot ? 2 * p->n_slot : 4096;
-	uint32_t *slot = calloc(n, sizeof(*slot));
+	struct cxms_xslot *slot = calloc(n, sizeof(*slot));
 	if (!slot)
 		return -ENOMEM;
-	free(p->slot);
 	p->slot = slot;
 	p->n_slot = n;
-	for (size_t i = 0; i < p->n; i++)
-		p->slot[probe(p, p->key[i])] = (uint32_t)i + 1;
+	for (size_t i = 0; i < old.n_slot; i++)
+		if (old.slot[i].index1)
+			*probe(p, old.slot[i].key) = old.slot[i];
+	free(old.slot);
+	return 0;
+}
+
+static int add(struct cxms_xpages *p, uint64_t key, uint32_t *index, struct cxms_err *err)
+{
+	if ((2 * (p->n + 1) > p->n_slot && grow_slots(p) < 0) ||
+	    cxms_array_grow((void **)&p->page, &p->cap, p->n + 1, sizeof(*p->page)) < 0)
+		return cxms_fail(err, ENOMEM, "out of memory for %zu pages", p->n);
+	p->page[p->n] = (struct cxms_policy_page){
+		.key = cxms_hash_u64(key), .bytes = 1ull << p->shift, .touch_rank = p->n};
+	*index = (uint32_t)p->n++;
+	*probe(p, key) = (struct cxms_xslot){key, *index + 1};
 	return 0;
 }
 
 int cxms_xpages_add(struct cxms_xpages *p, uint32_t space, uint64_t line, uint32_t *index,
 		    struct cxms_err *err)
 {
-	uint64_t key = key_of(p, space, line);
-	if ((2 * (p->n + 1) > p->n_slot && grow_slots(p) < 0) ||
-	    cxms_array_grow((void **)&p->page, &p->cap, p->n + 1, sizeof(*p->page)) < 0 ||
-	    cxms_array_grow((void **)&p->key, &p->cap_key, p->n + 1, sizeof(*p->key)) < 0)
-		return cxms_fail(err, ENOMEM, "out of memory for %zu pages", p->n);
-	size_t at = probe(p, key);
-	if (!p->slot[at]) {
-		p->key[p->n] = key;
-		p->page[p->n] = (struct cxms_policy_page){
-			.key = cxms_hash_u64(key), .bytes = 1ull << p->shift, .touch_rank = p->n};
-		p->slot[at] = (uint32_t)++p->n;
-	}
-	*index = p->slot[at] - 1;
+	uint32_t known = cxms_xpages_find(p, space, line);
+	if (known == CXMS_XPAGE_NONE)
+		return add(p, key_of(p, space, line), index, err);
+	*index = known;
 	return 0;
 }
 
@@ -69,5 +73,5 @@ uint32_t cxms_xpages_find(const struct cxms_xpages *p, uint32_t space, uint64_t 
 {
 	if (p->n_slot == 0)
 		return CXMS_XPAGE_NONE;
-	return p->slot[probe(p, key_of(p, space, line))] - 1; /* empty: 0 - 1 = NONE */
+	return probe(p, key_of(p, space, line))->index1 - 1; /* empty: 0 - 1 = NONE */
 }

@@ -12,14 +12,19 @@ struct cxms_err;
 
 #define CXMS_XPAGE_NONE UINT32_MAX
 
+/** struct cxms_xslot - @key: space << 52 | page number;  @index1: index + 1; 0 = empty */
+struct cxms_xslot {
+	uint64_t key;
+	uint32_t index1;
+};
+
 /** struct cxms_xpages - zeroed = empty; @page[i].heat counts the misses to memory of page i */
 struct cxms_xpages {
 	unsigned shift; /* log2 of the page size, 12 or 21 */
 	struct cxms_policy_page *page;
-	uint64_t *key; /* [n] space << 52 | page number */
-	size_t n, cap, cap_key;
-	uint32_t *slot; /* open addressing, index + 1; 0 = empty */
-	size_t n_slot;	/* a power of two */
+	size_t n, cap;
+	struct cxms_xslot *slot; /* open addressing */
+	size_t n_slot;		 /* a power of two */
 };
 
 void cxms_xpages_fini(struct cxms_xpages *p);

@@ -187,7 +187,7 @@ static void make_argv(struct words *w, const struct cxms_exact_run *run)
 		"--sigill-diagnostics=yes",
 		"--trace-children=yes",
 		"--child-silent-after-fork=yes",
-		"--fair-sched=yes", /* the same interleave of threads each time */
+		"--fair-sched=yes", /* the cheaper lock, where the tool decides who gets it */
 	};
 
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)

@@ -1,15 +1,19 @@
 /*
- * xtext FILE: the exact stream of a recording as text, a line for each message, without process
- * numbers and without what depends on where packets end. Two recordings of a program that reads no
- * clock give the same text. Each line begins with the number of its process.
+ * xtext [-r] FILE: the exact stream of a recording as text, a line for each message, without
+ * process numbers and without what depends on where packets end. Two recordings of a program that
+ * reads no clock give the same text. Each line begins with the number of its process. With -r the
+ * packets as they are, except that processes are numbered from 0, without the first of each
+ * process, which holds process numbers and nothing else.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "core/xread.h"
+#include "core/xstream.h"
 #include "trace/trace.h"
 
 #define MAX_PROCESSES  256u
@@ -69,6 +73,19 @@ static int on_control(void *arg, const struct cxms_xcontrol *c, struct cxms_err 
 	return 0;
 }
 
+static void print_raw(struct seen *seen, const struct cxms_event *ev)
+{
+	struct cxms_xs_head head;
+	memcpy(&head, ev->exact.data, sizeof(head));
+	head.pid = number_of(seen, head.pid);
+	if (head.seq == 0)
+		return;
+	fwrite(&head, sizeof(head), 1, stdout);
+	fwrite((const char *)ev->exact.data + sizeof(head), ev->exact.len - sizeof(head), 1,
+	       stdout);
+}
+
+/* @x: NULL for the packets as they are. */
 static int print_all(struct cxms_trace_reader *reader, struct cxms_xread *x, struct cxms_err *err)
 {
 	struct seen seen = {.n = 0};
@@ -79,7 +96,9 @@ static int print_all(struct cxms_trace_reader *reader, struct cxms_xread *x, str
 	while (n > 0 && rc == 0) {
 		rc = cxms_trace_read(reader, ev, EVENTS_AT_ONCE, &n, err);
 		for (size_t i = 0; i < n && rc == 0; i++)
-			if (ev[i].kind == CXMS_EV_EXACT)
+			if (ev[i].kind == CXMS_EV_EXACT && !x)
+				print_raw(&seen, &ev[i]);
+			else if (ev[i].kind == CXMS_EV_EXACT)
 				rc = cxms_xread_packet(x, ev[i].exact.data, ev[i].exact.len, &sink,
 						       err);
 	}
@@ -93,12 +112,13 @@ int main(int argc, char **argv)
 	struct cxms_trace_reader *reader = NULL;
 	struct cxms_xread *x = NULL;
 	struct cxms_err err = {0};
-	if (argc != 2) {
-		fprintf(stderr, "usage: xtext FILE\n");
+	bool raw = argc == 3 && strcmp(argv[1], "-r") == 0;
+	if (argc != 2 + raw) {
+		fprintf(stderr, "usage: xtext [-r] FILE\n");
 		return 2;
 	}
-	int rc = cxms_trace_reader_open(argv[1], &reader, &err);
-	if (rc == 0)
+	int rc = cxms_trace_reader_open(argv[argc - 1], &reader, &err);
+	if (rc == 0 && !raw)
 		rc = cxms_xread_new(true, &x, &err);
 	if (rc == 0)
 		rc = print_all(reader, x, &err);

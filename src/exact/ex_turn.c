@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Whose turn it is. Valgrind runs one thread at a time, the one that holds its lock; which of those
+ * that want the lock gets it next is decided here, by what the threads did and not by when the
+ * kernel ran them.
+ *
+ * A decision waits until each thread either wants the lock or sleeps in the kernel: until then a
+ * thread that was woken, or has just ended, might still come or wake another. Which threads want
+ * the lock then follows from what the program did. The thread that went into the kernel last goes
+ * on if it came back; else it is the turn of the one that has waited longest. See
+ * adr/0050-whose-turn-it-is.md.
+ */
+#include "ex.h"
+
+#include "pub_tool_libcfile.h"
+#include "pub_tool_libcproc.h"
+#include "pub_tool_vki.h"
+#include "pub_tool_vkiscnums.h"
+
+/* Valgrind's lock and who takes it: its core is linked with --wrap for these; not in the tool
+ * headers. */
+struct sched_lock;
+void __real_vgPlain_acquire_BigLock(ThreadId tid, const HChar *who);
+void __wrap_vgPlain_acquire_BigLock(ThreadId tid, const HChar *who);
+void __real_vgPlain_release_BigLock(ThreadId tid, UInt status, const HChar *who);
+void __wrap_vgPlain_release_BigLock(ThreadId tid, UInt status, const HChar *who);
+struct sched_lock *__real_vgModuleLocal_create_sched_lock(void);
+struct sched_lock *__wrap_vgModuleLocal_create_sched_lock(void);
+void __real_vgModuleLocal_acquire_sched_lock(struct sched_lock *p);
+void __wrap_vgModuleLocal_acquire_sched_lock(struct sched_lock *p);
+void __real_vgModuleLocal_release_sched_lock(struct sched_lock *p);
+void __wrap_vgModuleLocal_release_sched_lock(struct sched_lock *p);
+
+extern Int VG_(fd_hard_limit);
+
+#define FUTEX_WAIT_PRIVATE 128
+#define FUTEX_WAKE_PRIVATE 129
+#define F_DUPFD_CLOEXEC	   1030
+
+/* Looks between two pauses are free at first: a thread on another CPU comes within microseconds. */
+#define SPINS	 200u
+#define YIELDS	 20u
+#define PAUSE_NS 50000
+/* Pauses, of 50 us at least, after which a thread is taken to sleep although the kernel does not
+ * say so. In an uninterruptible sleep, 1 s: disks answer sooner, and what does not may be a file
+ * system that the program serves itself. Of unknown state, 5 ms. */
+#define PAUSES_DISK    20000u
+#define PAUSES_UNKNOWN 100u
+
+enum turn_state { TURN_NONE, TURN_AWAY, TURN_WANTS, TURN_RUNS };
+
+/**
+ * struct turn - a thread as far as turns go
+ * @in_kernel: it released the lock for a system call;  @is_new: it has not come yet
+ * @is_ending: it will not come again
+ * @place: in the queue, 0: none yet
+ * @stat: its file in /proc, -1: none;  @lwp: the kernel's number, 0: not known
+ * @called: futex word: 1 = look again
+ */
+struct turn {
+	enum turn_state state;
+	bool in_kernel, is_new, is_ending, tried_stat;
+	uint64_t place;
+	int stat, lwp;
+	uint32_t called;
+};
+
+/* All but @guard and the states that are polled are changed under @guard. @holder, @last: whose
+ * turn it is and was, VG_INVALID_THREADID: nobody's. */
+static struct {
+	struct turn *of; /* by thread number of Valgrind; NULL: there has been one thread only */
+	unsigned end;	 /* numbers below this one have been used */
+	uint32_t guard;
+	bool deciding;
+	ThreadId holder, last;
+	uint64_t next_place, came;
+} turns;
+
+static void lock(void)
+{
+	while (__atomic_exchange_n(&turns.guard, 1, __ATOMIC_ACQUIRE))
+		ex_system_call(__NR_sched_yield, 0, 0, 0, 0);
+}
+
+static void unlock(void)
+{
+	__atomic_store_n(&turns.guard, 0, __ATOMIC_RELEASE);
+}
+
+static struct turn *mine(ThreadId *tid)
+{
+	int lwp = VG_(gettid)();
+
+	for (ThreadId i = 1; i < turns.end; i++)
+		if (turns.of[i].lwp == lwp) {
+			*tid = i;
+			return &turns.of[i];
+		}
+	return NULL;
+}
+
+static void call(struct turn *t)
+{
+	__atomic_store_n(&t->called, 1, __ATOMIC_RELEASE);
+	ex_system_call(__NR_futex, (long)&t->called, FUTEX_WAKE_PRIVATE, 1, 0);
+}
+
+/* ---- who is still busy ---- */
+
+/* Only the holder opens files: others could be about to get this number for a file of theirs. */
+static void open_stat(struct turn *t)
+{
+	HChar path[64];
+	SysRes r;
+	Int fd;
+
+	t->tried_stat = true;
+	VG_(sprintf)(path, "/proc/self/task/%d/stat", t->lwp);
+	r = VG_(open)(path, VKI_O_RDONLY, 0);
+	if (sr_isError(r))
+		return;
+	fd = (Int)sr_Res(r);
+	/* Above what programs use, below what Valgrind does. */
+	t->stat = VG_(fcntl)(fd, F_DUPFD_CLOEXEC, VG_(fd_hard_limit) - (Int)VG_N_THREADS);
+	VG_(close)(fd);
+}
+
+static void remove_turn(struct turn *t)
+{
+	if (t->stat >= 0)
+		VG_(close)(t->stat);
+	*t = (struct turn){.stat = -1};
+}
+
+/* The letter of proc(5), 'X' if it is gone, '?' if nobody knows. */
+static HChar kernel_state(const struct turn *t)
+{
+	HChar text[128], *at;
+	long n = -VKI_EBADF;
+
+	if (t->stat >= 0)
+		n = ex_system_call(__NR_pread64, t->stat, (long)text, sizeof(text) - 1, 0);
+	if (n == -VKI_ESRCH)
+		return 'X';
+	if (n <= 0)
+		return '?';
+	text[n] = 0;
+	at = VG_(strrchr)(text, ')');
+	return at && at[1] == ' ' && at[2] ? at[2] : '?';
+}
+
+/* Whether a thread may still come, or wake another, of its own accord. */
+static bool is_busy(struct turn *t, unsigned pauses)
+{
+	if (__atomic_load_n(&t->state, __ATOMIC_ACQUIRE) != TURN_AWAY)
+		return false;
+	if (t->is_new)
+		return true;
+	switch (kernel_state(t)) {
+	case 'S':
+		return t->is_ending;
+	case 'X':
+	case 'Z':
+		return false;
+	case 'D':
+		return pauses < PAUSES_DISK;
+	case '?':
+		return pauses < PAUSES_UNKNOWN;
+	default:
+		return true;
+	}
+}
+
+/* Waits until a thread is not busy. Return: whether it was. */
+static bool outwait(struct turn *t)
+{
+	static const struct vki_timespec pause = {0, PAUSE_NS};
+	unsigned looks = 0;
+
+	while (is_busy(t, looks > YIELDS ? looks - YIELDS : 0)) {
+		for (unsigned i = 0; i < SPINS; i++)
+			if (__atomic_load_n(&t->state, __ATOMIC_ACQUIRE) != TURN_AWAY)
+				return true;
+		if (++looks <= YIELDS)
+			ex_system_call(__NR_sched_yield, 0, 0, 0, 0);
+		else
+			ex_system_call(__NR_nanosleep, (long)&pause, 0, 0, 0);
+	}
+	return looks > 0;
+}
+
+/* A thread that was busy may have woken one that had been seen asleep, so they are gone through
+ * until nothing changes. */
+static void settle(void)
+{
+	bool changed = true;
+
+	while (changed) {
+		uint64_t came = __atomic_load_n(&turns.came, __ATOMIC_ACQUIRE);
+
+		changed = false;
+		for (unsigned i = 1; i < turns.end; i++)
+			changed |= outwait(&turns.of[i]);
+		changed |= came != __atomic_load_n(&turns.came, __ATOMIC_ACQUIRE);
+	}
+}
+
+/* ---- decisions ---- */
+
+/* Those that came since the last decision go into the queue by number, whoever gave up its turn
+ * behind them. Return: the thread whose turn it is. */
+static ThreadId next(void)
+{
+	struct turn *last = &turns.of[turns.last];
+	ThreadId first = VG_INVALID_THREADID;
+
+	for (ThreadId i = 1; i < turns.end; i++) {
+		struct turn *t = &turns.of[i];
+
+		if (t->is_ending && t->state == TURN_AWAY)
+			remove_turn(t);
+		if (t->state == TURN_WANTS && !t->place && i != turns.last)
+			t->place = ++turns.next_place;
+	}
+	if (last->state == TURN_WANTS && last->in_kernel)
+		return turns.last;
+	if (last->state == TURN_WANTS && !last->place)
+		last->place = ++turns.next_place;
+	for (ThreadId i = 1; i < turns.end; i++)
+		if (turns.of[i].state == TURN_WANTS &&
+		    (first == VG_INVALID_THREADID || turns.of[i].place < turns.of[first].place))
+			first = i;
+	return first;
+}
+
+/* Under the guard, which it drops while it waits. */
+static void decide(ThreadId me)
+{
+	turns.deciding = true;
+	unlock();
+	settle();
+	lock();
+	turns.deciding = false;
+	turns.holder = next();
+	if (turns.holder != me)
+		call(&turns.of[turns.holder]);
+}
+
+static void take_turn(ThreadId me, struct turn *t)
+{
+	lock();
+	if (t->state != TURN_WANTS)
+		__atomic_store_n(&turns.came, turns.came + 1, __ATOMIC_RELEASE);
+	t->is_new = false;
+	__atomic_store_n(&t->state, TURN_WANTS, __ATOMIC_RELEASE);
+	while (turns.holder != me) {
+		if (turns.holder == VG_INVALID_THREADID && !turns.deciding) {
+			decide(me);
+			continue;
+		}
+		__atomic_store_n(&t->called, 0, __ATOMIC_RELEASE);
+		unlock();
+		ex_system_call(__NR_futex, (long)&t->called, FUTEX_WAIT_PRIVATE, 0, 0);
+		lock();
+	}
+	t->state = TURN_RUNS;
+	t->in_kernel = false;
+	t->place = 0;
+	turns.last = me;
+	unlock();
+	if (!t->tried_stat)
+		open_stat(t);
+}
+
+/* A thread that goes on to wait in the kernel leaves the decision to one that waits for its turn.
+ */
+static void end_turn(ThreadId me, struct turn *t)
+{
+	bool comes_back = !t->in_kernel && !t->is_ending;
+
+	lock();
+	turns.holder = VG_INVALID_THREADID;
+	if (comes_back)
+		t->state = TURN_WANTS;
+	else
+		__atomic_store_n(&t->state, TURN_AWAY, __ATOMIC_RELEASE);
+	for (ThreadId i = 1; i < turns.end && !comes_back; i++)
+		if (i != me && turns.of[i].state == TURN_WANTS) {
+			call(&turns.of[i]);
+			break;
+		}
+	unlock();
+}
+
+/* ---- what threads do ---- */
+
+static struct turn *add(ThreadId tid)
+{
+	struct turn *t = &turns.of[tid];
+
+	remove_turn(t);
+	if (turns.end <= tid)
+		turns.end = tid + 1;
+	return t;
+}
+
+void ex_turn_create(ThreadId parent, ThreadId child)
+{
+	struct turn *t;
+
+	if (!turns.of) {
+		turns.of = VG_(calloc)("cxms.turns", VG_N_THREADS, sizeof(*turns.of));
+		for (unsigned i = 0; i < VG_N_THREADS; i++)
+			turns.of[i].stat = -1;
+		t = add(parent);
+		t->lwp = VG_(gettid)();
+		t->state = TURN_RUNS;
+		turns.holder = turns.last = parent;
+		open_stat(t);
+	}
+	lock();
+	t = add(child);
+	t->is_new = true;
+	__atomic_store_n(&t->state, TURN_AWAY, __ATOMIC_RELEASE);
+	unlock();
+}
+
+void ex_turn_end(ThreadId tid)
+{
+	if (!turns.of)
+		return;
+	if (turns.of[tid].is_new) /* a clone that failed */
+		remove_turn(&turns.of[tid]);
+	else
+		turns.of[tid].is_ending = true;
+}
+
+void __wrap_vgPlain_acquire_BigLock(ThreadId tid, const HChar *who)
+{
+	if (turns.of && turns.of[tid].is_new) {
+		lock();
+		turns.of[tid].lwp = VG_(gettid)();
+		unlock();
+	}
+	__real_vgPlain_acquire_BigLock(tid, who);
+}
+
+/* Called for system calls; that a turn is over tells the lock alone. */
+void __wrap_vgPlain_release_BigLock(ThreadId tid, UInt status, const HChar *who)
+{
+	if (turns.of)
+		turns.of[tid].in_kernel = true;
+	__real_vgPlain_release_BigLock(tid, status, who);
+}
+
+/* Valgrind's lock follows the turns, and nobody else wants it. */
+void __wrap_vgModuleLocal_acquire_sched_lock(struct sched_lock *p)
+{
+	ThreadId me;
+	struct turn *t = turns.of ? mine(&me) : NULL;
+
+	if (t)
+		take_turn(me, t);
+	__real_vgModuleLocal_acquire_sched_lock(p);
+}
+
+void __wrap_vgModuleLocal_release_sched_lock(struct sched_lock *p)
+{
+	ThreadId me;
+	struct turn *t = turns.of ? mine(&me) : NULL;
+
+	__real_vgModuleLocal_release_sched_lock(p);
+	if (t)
+		end_turn(me, t);
+}
+
+/* At the start, and again in a forked child, which has one thread. */
+struct sched_lock *__wrap_vgModuleLocal_create_sched_lock(void)
+{
+	for (unsigned i = 1; i < turns.end; i++)
+		remove_turn(&turns.of[i]);
+	VG_(free)(turns.of);
+	turns.of = NULL;
+	turns.end = 0;
+	turns.guard = 0;
+	turns.deciding = false;
+	return __real_vgModuleLocal_create_sched_lock();
+}
