@@ -5,6 +5,24 @@
 /* Of a two-bit counter. */
 #define WEAKLY_NO 1
 
+/* A saturating counter, of which 2 and 3 mean yes. */
+static unsigned counted(unsigned counter, bool up)
+{
+	return up ? counter + (counter < 3) : counter - (counter > 0);
+}
+
+/* The chooser turns to the predictor that was right when the other was not. */
+static uint8_t learnt(unsigned local, unsigned global, unsigned chooser, bool taken)
+{
+	bool by_local = local > 1, by_global = global > 1;
+	bool said = chooser > 1 ? by_global : by_local;
+
+	if (by_local != by_global)
+		chooser = counted(chooser, by_global == taken);
+	return (uint8_t)(counted(local, taken) | counted(global, taken) << 2 | chooser << 4 |
+			 (unsigned)(said != taken) << 6);
+}
+
 void cxms_bpred_init(struct cxms_bpred *b)
 {
 	b->history = b->path = 0;
@@ -19,6 +37,8 @@ void cxms_bpred_init(struct cxms_bpred *b)
 		b->returns[i] = 0;
 	for (unsigned i = 0; i < CXMS_BPRED_TARGETS; i++)
 		b->last[i] = b->by_path[i] = (struct cxms_bpred_target){0};
+	for (unsigned i = 0; i < CXMS_BPRED_LEARN; i++)
+		b->learn[i] = learnt(i & 3, i >> 2 & 3, i >> 4 & 3, i >> 6);
 }
 
 /* Of a history: all bits matter (2^64 / golden ratio). */

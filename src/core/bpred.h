@@ -17,6 +17,9 @@
 #define CXMS_BPRED_TARGETS	   1024
 #define CXMS_BPRED_RETURNS	   32
 
+/* Three two-bit counters and a direction. */
+#define CXMS_BPRED_LEARN 128
+
 struct cxms_bpred_target {
 	uint64_t tag, target;
 };
@@ -32,6 +35,7 @@ struct cxms_bpred {
 	uint64_t returns[CXMS_BPRED_RETURNS];
 	struct cxms_bpred_target last[CXMS_BPRED_TARGETS];
 	struct cxms_bpred_target by_path[CXMS_BPRED_TARGETS];
+	uint8_t learn[CXMS_BPRED_LEARN]; /* see cxms_bpred_cond() */
 };
 
 /** cxms_bpred_init() - weakly not taken everywhere. */
@@ -45,26 +49,27 @@ static inline uint32_t cxms_bpred_hash(uint64_t pc)
 
 /* Each of the following predicts, learns the outcome, and returns whether it was wrong. */
 
-/** cxms_bpred_cond() - a conditional branch; @hash: of its address. */
+/**
+ * cxms_bpred_cond() - a conditional branch; @hash: of its address
+ *
+ * What the three counters become, and whether they were wrong, is looked up by what they are and
+ * the direction: two bits each for local, global and chooser, then one.
+ */
 static inline bool cxms_bpred_cond(struct cxms_bpred *b, uint32_t hash, bool taken)
 {
-	/* Two-bit saturating counters, of which 2 and 3 mean yes: down, up, or left alone. */
-	static const uint8_t next[3][4] = {{0, 0, 1, 2}, {1, 2, 3, 3}, {0, 1, 2, 3}};
 	const uint32_t global_mask = (1u << CXMS_BPRED_GLOBAL_BITS) - 1;
 	uint16_t *history = &b->local_history[hash % CXMS_BPRED_LOCAL_HISTORIES];
 	uint8_t *local = &b->local[*history & ((1u << CXMS_BPRED_LOCAL_BITS) - 1)];
 	uint8_t *global = &b->global[((uint32_t)b->history ^ hash) & global_mask];
 	uint8_t *chooser = &b->chooser[(uint32_t)b->history & global_mask];
-	unsigned by_local = *local >> 1, by_global = *global >> 1, by_chooser = *chooser >> 1;
-	unsigned said = (by_global & by_chooser) | (by_local & ~by_chooser);
-	unsigned agrees = by_local == by_global, global_right = by_global == taken;
+	unsigned then = b->learn[*local | *global << 2 | *chooser << 4 | taken << 6];
 
-	*chooser = next[agrees << 1 | (global_right & ~agrees)][*chooser];
-	*local = next[taken][*local];
-	*global = next[taken][*global];
+	*local = then & 3;
+	*global = then >> 2 & 3;
+	*chooser = then >> 4 & 3;
 	*history = (uint16_t)(*history << 1 | taken);
 	b->history = b->history << 1 | taken;
-	return said != taken;
+	return then >> 6;
 }
 
 /** cxms_bpred_peek() - what it would say of a conditional branch now; learns nothing. */

@@ -359,9 +359,20 @@ static inline uint8_t *line_body(uint8_t *at, uint64_t line)
 
 static inline uint8_t *event(uint8_t *at, const struct ex_event *e)
 {
+	bool is_back = BACK_KINDS >> (e->kind & CXMS_XE_KIND_MASK) & 1;
+
+	/* Most are these: without a branch on how long the number is. */
+	if (EX_LIKELY(is_back && e->index < 0x80 && e->value < 0x4000)) {
+		unsigned value = (unsigned)e->value, more = value >= 0x80;
+		uint32_t bytes = e->kind | (uint32_t)e->index << 8 |
+				 ((value & 0x7f) | more << 7) << 16 | value >> 7 << 24;
+
+		__builtin_memcpy(at, &bytes, sizeof(bytes));
+		return at + 3 + more;
+	}
 	*at++ = e->kind;
 	at = varint(at, e->index);
-	if (EX_LIKELY(BACK_KINDS >> (e->kind & CXMS_XE_KIND_MASK) & 1))
+	if (is_back)
 		return varint(at, e->value);
 	switch (e->kind & CXMS_XE_KIND_MASK) {
 	case CXMS_XE_WRONG:

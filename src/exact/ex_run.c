@@ -436,12 +436,12 @@ ALWAYS_INLINE struct level level_of(const struct cxms_cache *c)
 			      .shift = c->shift};
 }
 
-/* The tag of the line that was used last in the set of @line. */
-ALWAYS_INLINE uint64_t recent_tag(const struct level *l, uint64_t line)
+/* The slot that was used last in the set of @line. */
+ALWAYS_INLINE size_t recent_slot(const struct level *l, uint64_t line)
 {
 	size_t set = (size_t)(l->mask ? line & l->mask : line % l->sets) << l->shift;
 
-	return l->tag[set + l->recent[set << 1]];
+	return set + l->recent[set << 1];
 }
 
 ALWAYS_INLINE void access_one(struct ex_thread *t, const struct level *l1, const struct ex_block *b,
@@ -449,16 +449,19 @@ ALWAYS_INLINE void access_one(struct ex_thread *t, const struct level *l1, const
 {
 	const struct ex_access *a = &b->access[index];
 	uint64_t line = address >> CXMS_XS_LINE_SHIFT, last = address + a->last;
+	size_t slot = recent_slot(l1, line);
+	uint64_t differs = (l1->tag[slot] ^ line << CXMS_TAG_SHIFT) | a->ignore;
 	bool is_within = last >> CXMS_XS_LINE_SHIFT == line;
 
-	/* The most recent line of a set, used again: nothing changes. */
-	if (EX_UNLIKELY((recent_tag(l1, line) | a->ignore) !=
-				(line << CXMS_TAG_SHIFT | CXMS_TAG_DIRTY) ||
-			!is_within || !is_at_hand(t->core, address))) {
+	/* The most recent line of a set, used again: nothing changes but its mark. */
+	if (EX_UNLIKELY((differs & ~CXMS_TAG_MARKED) != CXMS_TAG_DIRTY || !is_within ||
+			!is_at_hand(t->core, address))) {
 		if (is_within && a->ignore != EX_IGNORE_ALL)
 			other_access(t, b, index, address, timed);
 		else if (!slow_access(t, b, index, address, timed))
 			return;
+	} else if (differs & CXMS_TAG_MARKED) {
+		in_flight(t, &t->caches->l1d, slot, index, t->insns + a->insn, 0, timed);
 	}
 	if (!timed)
 		return;
