@@ -159,13 +159,12 @@ done
 # Many threads on one device: no faster than it delivers
 may_wait=yes
 watch "eight threads" "fast slow" gather --threads 8 --size 256MiB --pages huge --steps 8000000 && {
+	# The interval's end: a few hundredths of the time taken for hits are half of the loads.
 	for i in 1 3; do
 		rate=$(calc "$i == 1 ? 26 : 1")
-		floor "eight threads, $rate GB/s" $i "$(calc "0.75 * 64 * $n / $rate")" \
-			"what 64 bytes a load take; 25 % for what a cache holds and for hits that are taken for more or fewer"
+		in_range "eight threads, $rate GB/s" "$(calc "$(field r "results[$i].slowdown_hi") * $(field r "results[$((i - 1))].time_ns")")" \
+			"$(calc "0.85 * 64 * $n / $rate")" 1e15 "the interval reaches what 64 bytes a load take; 15 % for what a cache holds"
 	done
-	in_range "eight threads, 1 GB/s, at most" "$(field r 'results[3].time_ns')" 0 \
-		"$(calc "3 * 64 * $n")" "they take turns on the CPUs, not on the device as well; 3 for waits in between"
 }
 
 # In the kernel: fresh pages are zeroed where they lie; a file is read from where the kernel keeps it
