@@ -48,12 +48,17 @@ graph|8||$load/graph -s 19 -n 10|$load/graph -s 19 -n 2
 ROWS
 }
 
-# The machine: its latency as cxlmemsim measured it, and its clock.
-"$tool" record -q -S clock -o machine.cxlt -- "$mb" compute --steps 300000000 >machine.txt
+# The machine, measured anew: on a shared one page walks drift with what the neighbours do.
+measure() {
+	export XDG_CACHE_HOME=$work/$1
+	"$tool" record -q -S clock -o machine.cxlt -- "$mb" compute --steps 300000000 >machine.txt
+	cache=$(ls "$XDG_CACHE_HOME"/cxlmemsim/machine-*.yaml)
+}
+# Its latency and its clock.
+measure first
 info=$("$tool" trace info machine.cxlt)
 mem=$(sed -n 's/^memory .*latency \([0-9.]*\) ns.*/\1/p' <<<"$info")
 cpu=$(sed -n 's/^cpu  *//p' <<<"$info")
-cache=$(ls "${XDG_CACHE_HOME:-$HOME/.cache}"/cxlmemsim/machine-*.yaml | head -n 1)
 # a multiplication and an addition, 3 and 1 cycles, one after the other
 ghz=${CLOCK_GHZ:-$(sed -n 's/^CPU time  *user \([0-9]*\) ns.*/\1/p' <<<"$info" | awk '{ printf "%.2f", 4 * 3e8 / $1 }')}
 # half way from the latency of the last level to that of memory
@@ -112,6 +117,7 @@ csv=$out/clock-exact.csv
 programs | while IFS='|' read -r name mib begin sampled exact; do
 	[ -z "${ONLY:-}" ] || [[ " $ONLY " == *" $name "* ]] || continue
 	! grep -q "^$name," "$csv" || continue
+	measure "$name"
 	read -ra words <<<"$exact"
 	page=4KiB there=far.yaml
 	[[ $exact != *huge* ]] || page=2MiB

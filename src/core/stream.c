@@ -6,6 +6,7 @@
 #include "base/units.h"
 
 #define MIN_PAIRS   10u
+#define MAX_RANDOM  0.5
 #define MIN_FORWARD 0.75 /* share of the pairs */
 #define NEAR_RATIO  0.25 /* of the median */
 #define MIN_NEAR    0.6	 /* share of the pairs */
@@ -61,17 +62,18 @@ static size_t sort_rates(const struct cxms_stream_point *point, size_t n, double
 	return pairs;
 }
 
-bool cxms_stream_is_dense(const struct cxms_stream_point *point, size_t n, double max_gap_ns,
-			  size_t min_pairs, double max_bytes_per_ns, double *work,
-			  double *bytes_per_ns)
+enum cxms_dense cxms_stream_dense(const struct cxms_stream_point *point, size_t n,
+				  double max_gap_ns, size_t min_pairs, double max_bytes_per_ns,
+				  double *work, double *bytes_per_ns)
 {
 	size_t pairs = sort_rates(point, n, max_gap_ns, work), good = 0;
-	if (pairs < min_pairs)
-		return false;
-	*bytes_per_ns = work[pairs / 2];
+	*bytes_per_ns = pairs ? work[pairs / 2] : 0;
 	for (size_t i = 0; i < pairs; i++)
 		good += work[i] * *bytes_per_ns > 0 && fabs(work[i]) <= max_bytes_per_ns;
-	return (double)good >= MIN_FORWARD * (double)pairs;
+	double forward = pairs ? (double)good / (double)pairs : 1;
+	if (pairs < min_pairs || forward < MIN_FORWARD)
+		return forward > MAX_RANDOM ? CXMS_DENSE_OPEN : CXMS_DENSE_NO;
+	return CXMS_DENSE_YES;
 }
 
 void cxms_stream_fit(const struct cxms_stream_point *point, size_t n, double max_gap_ns,

@@ -35,19 +35,21 @@ struct cxms_stream {
 void cxms_stream_fit(const struct cxms_stream_point *point, size_t n, double max_gap_ns,
 		     double *work, struct cxms_stream *out);
 
+enum cxms_dense { CXMS_DENSE_NO, CXMS_DENSE_OPEN, CXMS_DENSE_YES };
 /**
- * cxms_stream_is_dense() - do the addresses go through memory without leaving anything out
+ * cxms_stream_dense() - do the addresses go through memory without leaving anything out
  * @min_pairs:  of neighbours that must be there; six where the code vouches for the way, else so
  *              many that no random order does the same
  * @max_bytes_per_ns: of a walk that uses each byte; else as cxms_stream_fit()
  * @bytes_per_ns: out, median rate, signed
  *
- * Three in four pairs move in the direction of the median and no faster than allowed. It need not
- * move evenly: of two inputs that are merged now one moves and now the other.
+ * Yes: three in four pairs move in the direction of the median and no faster than allowed. It need
+ * not move evenly: of two inputs that are merged now one moves and now the other. No: at most half
+ * of them do. Open: in between, or too few pairs.
  */
-bool cxms_stream_is_dense(const struct cxms_stream_point *point, size_t n, double max_gap_ns,
-			  size_t min_pairs, double max_bytes_per_ns, double *work,
-			  double *bytes_per_ns);
+enum cxms_dense cxms_stream_dense(const struct cxms_stream_point *point, size_t n,
+				  double max_gap_ns, size_t min_pairs, double max_bytes_per_ns,
+				  double *work, double *bytes_per_ns);
 
 /**
  * cxms_stream_distance() - how far apart two instructions run on the same thread, bytes

@@ -46,6 +46,8 @@ extern Int VG_(fd_hard_limit);
  * system that the program serves itself. Of unknown state, 5 ms. */
 #define PAUSES_DISK    20000u
 #define PAUSES_UNKNOWN 100u
+/* Numbers that the stat files take below those Valgrind keeps, at most: half of what there is. */
+#define MOST_FILES(limit) ((limit) / 2 < (Int)VG_N_THREADS ? (limit) / 2 : (Int)VG_N_THREADS)
 
 enum turn_state { TURN_NONE, TURN_AWAY, TURN_WANTS, TURN_RUNS };
 
@@ -53,13 +55,14 @@ enum turn_state { TURN_NONE, TURN_AWAY, TURN_WANTS, TURN_RUNS };
  * struct turn - a thread as far as turns go
  * @in_kernel: it released the lock for a system call;  @is_new: it has not come yet
  * @is_ending: it will not come again
+ * @given_up: it is taken to sleep until it comes, as it did not and the kernel does not say so
  * @place: in the queue, 0: none yet
  * @stat: its file in /proc, -1: none;  @lwp: the kernel's number, 0: not known
  * @called: futex word: 1 = look again
  */
 struct turn {
 	enum turn_state state;
-	bool in_kernel, is_new, is_ending, tried_stat;
+	bool in_kernel, is_new, is_ending, tried_stat, given_up;
 	uint64_t place;
 	int stat, lwp;
 	uint32_t called;
@@ -121,30 +124,52 @@ static void open_stat(struct turn *t)
 		return;
 	fd = (Int)sr_Res(r);
 	/* Above what programs use, below what Valgrind does. */
-	t->stat = VG_(fcntl)(fd, F_DUPFD_CLOEXEC, VG_(fd_hard_limit) - (Int)VG_N_THREADS);
+	t->stat = VG_(fcntl)(fd, F_DUPFD_CLOEXEC,
+			     VG_(fd_hard_limit) - MOST_FILES(VG_(fd_hard_limit)));
 	VG_(close)(fd);
+}
+
+/* What the thread's file says now. A program may have closed it, or have put a file of its own at
+ * its number: that is left alone. Return: bytes of @text, or an error. */
+static long read_stat(struct turn *t, HChar *text, long room)
+{
+	HChar head[16];
+	long n;
+
+	if (t->stat < 0)
+		return -VKI_EBADF;
+	n = ex_system_call(__NR_pread64, t->stat, (long)text, room - 1, 0);
+	if (n == -VKI_ESRCH)
+		return n;
+	text[n > 0 ? n : 0] = 0;
+	VG_(sprintf)(head, "%d (", t->lwp);
+	if (VG_(strncmp)(text, head, VG_(strlen)(head)) == 0)
+		return n;
+	t->stat = -1;
+	t->tried_stat = false;
+	return -VKI_EBADF;
 }
 
 static void remove_turn(struct turn *t)
 {
+	HChar text[128];
+
+	read_stat(t, text, sizeof(text));
 	if (t->stat >= 0)
 		VG_(close)(t->stat);
 	*t = (struct turn){.stat = -1};
 }
 
 /* The letter of proc(5), 'X' if it is gone, '?' if nobody knows. */
-static HChar kernel_state(const struct turn *t)
+static HChar kernel_state(struct turn *t)
 {
 	HChar text[128], *at;
-	long n = -VKI_EBADF;
+	long n = read_stat(t, text, sizeof(text));
 
-	if (t->stat >= 0)
-		n = ex_system_call(__NR_pread64, t->stat, (long)text, sizeof(text) - 1, 0);
 	if (n == -VKI_ESRCH)
 		return 'X';
 	if (n <= 0)
 		return '?';
-	text[n] = 0;
 	at = VG_(strrchr)(text, ')');
 	return at && at[1] == ' ' && at[2] ? at[2] : '?';
 }
@@ -152,7 +177,7 @@ static HChar kernel_state(const struct turn *t)
 /* Whether a thread may still come, or wake another, of its own accord. */
 static bool is_busy(struct turn *t, unsigned pauses)
 {
-	if (__atomic_load_n(&t->state, __ATOMIC_ACQUIRE) != TURN_AWAY)
+	if (__atomic_load_n(&t->state, __ATOMIC_ACQUIRE) != TURN_AWAY || t->given_up)
 		return false;
 	if (t->is_new)
 		return true;
@@ -163,15 +188,17 @@ static bool is_busy(struct turn *t, unsigned pauses)
 	case 'Z':
 		return false;
 	case 'D':
-		return pauses < PAUSES_DISK;
+		t->given_up = pauses >= PAUSES_DISK;
+		return !t->given_up;
 	case '?':
-		return pauses < PAUSES_UNKNOWN;
+		t->given_up = pauses >= PAUSES_UNKNOWN;
+		return !t->given_up;
 	default:
 		return true;
 	}
 }
 
-/* Waits until a thread is not busy. Return: whether it was. */
+/* Waits until a thread is not busy. Return: whether it was, and has done something. */
 static bool outwait(struct turn *t)
 {
 	static const struct vki_timespec pause = {0, PAUSE_NS};
@@ -186,22 +213,26 @@ static bool outwait(struct turn *t)
 		else
 			ex_system_call(__NR_nanosleep, (long)&pause, 0, 0, 0);
 	}
-	return looks > 0;
+	return looks > 0 && !t->given_up;
 }
 
-/* A thread that was busy may have woken one that had been seen asleep, so they are gone through
- * until nothing changes. */
+/*
+ * A thread that was busy may have woken one that had been seen asleep, so they are gone through
+ * until nothing changes twice: first the one that had the turn, which may wake others and go to
+ * sleep in one call.
+ */
 static void settle(void)
 {
-	bool changed = true;
+	unsigned quiet = 0;
 
-	while (changed) {
+	while (quiet < 2) {
 		uint64_t came = __atomic_load_n(&turns.came, __ATOMIC_ACQUIRE);
+		bool changed = outwait(&turns.of[turns.last]);
 
-		changed = false;
 		for (unsigned i = 1; i < turns.end; i++)
 			changed |= outwait(&turns.of[i]);
 		changed |= came != __atomic_load_n(&turns.came, __ATOMIC_ACQUIRE);
+		quiet = changed ? 0 : quiet + 1;
 	}
 }
 
@@ -265,6 +296,7 @@ static void take_turn(ThreadId me, struct turn *t)
 	}
 	t->state = TURN_RUNS;
 	t->in_kernel = false;
+	t->given_up = false;
 	t->place = 0;
 	turns.last = me;
 	unlock();

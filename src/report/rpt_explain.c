@@ -145,11 +145,11 @@ static void put_reason(const struct cxms_site_result *s, struct cxms_buf *out)
 	else if (s->counter[0])
 		cxms_buf_printf(out, ", %s does not tell the turns of its loop", s->counter);
 	if (s->line_share_lo < 1)
-		cxms_buf_printf(out,
-				"; %.0f %% (%.0f..%.0f) of its time is waiting for a line, the "
-				"rest falls on any use of one",
-				100 * s->line_share, 100 * s->line_share_lo,
-				100 * s->line_share_hi);
+		cxms_buf_printf(
+			out,
+			"; waits for lines take %.0f %% (%.0f..%.0f) of its samples' time, "
+			"those seen behind it included; the rest falls on any use of a line",
+			100 * s->line_share, 100 * s->line_share_lo, 100 * s->line_share_hi);
 }
 
 static void put_traffic(const struct cxms_basis *b, struct cxms_buf *out)

@@ -394,6 +394,13 @@ static uint32_t registers_of(double limit)
 	return (uint32_t)lround(fmin(fmax(limit, 1), REGISTERS_MAX));
 }
 
+/* Of the time it waits for a CPU what goes with its time in user mode: queue_ps() gives that back.
+ */
+static double queued_in_user(const struct cxms_solve_thread *th)
+{
+	return th->cpu_ps > 0 ? th->queued_ps * (1 - th->kernel_ps / th->cpu_ps) : 0;
+}
+
 /* Tables of a source: 5 n_target odds, 2 n_target times. */
 static void set_source(const struct cxms_event_loop *l, const struct cxms_solve_thread *th,
 		       uint32_t *odds, uint64_t *times, double *part, struct source *s)
@@ -402,7 +409,7 @@ static void set_source(const struct cxms_event_loop *l, const struct cxms_solve_
 	const struct cxms_demand *d = th->demand;
 	struct mix m = mix_of(d, n, part);
 	double turns = fmax(m.waits, m.lines / TURN_LINES);
-	s->off_ps = pause((th->wall_ps - th->cpu_ps - th->queued_ps + th->kernel_ps) / turns,
+	s->off_ps = pause((th->wall_ps - th->cpu_ps - queued_in_user(th) + th->kernel_ps) / turns,
 			  m.lines / turns);
 	s->queued_q16 = q16(th->cpu_ps > 0 ? th->queued_ps / th->cpu_ps : 0);
 	s->work_ps = pause((th->cpu_ps - th->kernel_ps - m.stall_ps) / turns, m.lines / turns);

@@ -295,7 +295,7 @@ static void judge_floating(const struct cxms_recording *rec, struct cxms_evidenc
 				  cxms_group_memory(&e->group[i], (enum cxms_span)k);
 	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
 		double span = k == CXMS_SPAN_HI ? e->stair.span : 1;
-		double known = e->known_ns > 0 ? sum[k] / e->known_ns : 0;
+		double known = e->known_ns > 0 ? fmin(1, sum[k] / e->known_ns) : 0;
 		double all = vouched * known +
 			     (1 - vouched) * cxms_stair_miss_ratio(&e->stair, span * bytes);
 		e->floating_share[k] = k == CXMS_SPAN_HI ? fmax(known, all) : all;

@@ -94,7 +94,7 @@ static void raise_walks(struct search *s)
 	for (size_t i = 0; i < s->ev->n_group; i++) {
 		struct cxms_group *g = &s->ev->group[i];
 		uint32_t l = loop_of(s, &s->rec->site[g->site]);
-		if (!g->walk_step || l == NO_LOOP)
+		if (!g->walk_step || l == NO_LOOP || !(s->loop[l].stall_ns > 0))
 			continue;
 		for (int k = 0; k < CXMS_SPAN_COUNT; k++)
 			g->at_line[k] +=

@@ -155,7 +155,9 @@ static void fit_by_turns(const struct search *s, uint32_t group, struct cxms_str
 static unsigned step_of(const struct cxms_rec_site *site)
 {
 	const unsigned none = CXMS_SITE_STACK | CXMS_SITE_TLS | CXMS_SITE_GATHER | CXMS_SITE_NOADDR;
-	uint64_t stride = (uint64_t)llabs(site->stride);
+	uint64_t stride = (uint64_t)site->stride;
+	if (site->stride < 0)
+		stride = 0 - stride;
 	if (cxms_is_carried(site) || site->flags & none || site->kind == CXMS_SITE_STRING)
 		return 0;
 	if (stride == 0) /* it moves where the loop takes another way, or by an inner loop */
@@ -198,7 +200,8 @@ static double least_runs(const struct search *s, uint32_t site)
 	return runs;
 }
 
-/* The groups from place @begin on are one instruction's: where it goes through memory. */
+/* The groups from place @begin on are one instruction's: does it go through memory? Where its
+ * samples are too few to tell it does at the low end. */
 static void judge_walk(struct search *s, size_t begin, size_t end)
 {
 	const uint32_t number = s->ev->group[s->group[begin]].site;
@@ -207,18 +210,21 @@ static void judge_walk(struct search *s, size_t begin, size_t end)
 	const size_t n = s->first[end] - s->first[begin];
 	const size_t pairs = site->flags & CXMS_SITE_AFFINE ? MIN_PAIRS_BY_CODE : MIN_PAIRS;
 	struct cxms_linewait waits = {0};
-	double share[CXMS_SPAN_COUNT], bytes_per_ns;
+	double share[CXMS_SPAN_COUNT], bytes_per_ns, runs = least_runs(s, number);
 	unsigned step = step_of(site);
-	if (n <= pairs || !step ||
-	    !cxms_stream_is_dense(point, n, WALK_GAP_RATIO * s->max_gap_ns, pairs,
-				  MAX_STEP_RATIO * step * least_runs(s, number), s->work,
-				  &bytes_per_ns))
+	if (!step || runs <= 0)
 		return;
+	enum cxms_dense dense =
+		cxms_stream_dense(point, n, WALK_GAP_RATIO * s->max_gap_ns, pairs,
+				  MAX_STEP_RATIO * step * runs, s->work, &bytes_per_ns);
 	for (size_t i = 0; i < n; i++)
 		cxms_linewait_add(&waits, point[i].addr);
 	cxms_linewait_share(&waits, step, share);
-	for (size_t i = begin; i < end; i++) {
+	for (size_t i = begin; i < end && dense != CXMS_DENSE_NO; i++) {
 		struct cxms_group *g = &s->ev->group[s->group[i]];
+		g->at_line[CXMS_SPAN_LO] = n < CXMS_LINEWAIT_MIN_SAMPLES ? 0 : share[CXMS_SPAN_LO];
+		if (dense == CXMS_DENSE_OPEN)
+			continue;
 		g->walk_step = step;
 		g->bytes_per_ns = bytes_per_ns;
 		memcpy(g->at_line, share, sizeof(share));

@@ -16,25 +16,50 @@ struct function {
 	uint8_t rank;
 };
 
+/* Loaded segments that are looked at, and functions: compilers and linkers make four or five of the
+ * one, large browsers a million of the other. */
+#define MOST_SEGMENTS  64u
+#define MOST_FUNCTIONS 4000000u
+
+struct segment {
+	uint64_t address, bytes, at; /* at: in the file */
+};
+
 struct cxms_syms {
 	struct function *function; /* by start */
 	size_t n, cap;
 	struct cxms_buf names;
+	struct segment segment[MOST_SEGMENTS]; /* that are loaded */
+	size_t n_segment;
 };
 
 /* The file offset of an address: code is loaded by segments. */
-static bool offset_of(Elf *elf, size_t n_segment, uint64_t va, uint64_t *at)
+static bool offset_of(const struct cxms_syms *s, uint64_t va, uint64_t *at)
 {
-	for (size_t i = 0; i < n_segment; i++) {
-		GElf_Phdr ph;
+	for (size_t i = 0; i < s->n_segment; i++) {
+		const struct segment *g = &s->segment[i];
 
-		if (!gelf_getphdr(elf, (int)i, &ph) || ph.p_type != PT_LOAD || va < ph.p_vaddr ||
-		    va - ph.p_vaddr >= ph.p_filesz)
+		if (va < g->address || va - g->address >= g->bytes)
 			continue;
-		*at = va - ph.p_vaddr + ph.p_offset;
+		*at = va - g->address + g->at;
 		return true;
 	}
 	return false;
+}
+
+static void read_segments(struct cxms_syms *s, Elf *elf)
+{
+	size_t n = 0;
+
+	if (elf_getphdrnum(elf, &n))
+		return;
+	for (size_t i = 0; i < n && i <= UINT16_MAX && s->n_segment < MOST_SEGMENTS; i++) {
+		GElf_Phdr ph;
+
+		if (gelf_getphdr(elf, (int)i, &ph) && ph.p_type == PT_LOAD)
+			s->segment[s->n_segment++] = (struct segment){
+				.address = ph.p_vaddr, .bytes = ph.p_filesz, .at = ph.p_offset};
+	}
 }
 
 static bool is_function(const GElf_Sym *sym)
@@ -87,18 +112,19 @@ static int read_table(struct cxms_syms *s, Elf *elf, Elf_Scn *scn, const GElf_Sh
 	Elf_Data *symbols = elf_getdata(scn, NULL);
 	Elf_Scn *of_text = elf_getscn(elf, head->sh_link);
 	Elf_Data *text = of_text ? elf_getdata(of_text, NULL) : NULL;
-	size_t each = gelf_fsize(elf, ELF_T_SYM, 1, EV_CURRENT), n_segment = 0;
+	size_t each = gelf_fsize(elf, ELF_T_SYM, 1, EV_CURRENT);
 	int rc = 0;
 
 	if (!symbols || !symbols->d_buf || !text || !text->d_buf || !each ||
-	    symbols->d_type != ELF_T_SYM || elf_getphdrnum(elf, &n_segment))
+	    symbols->d_type != ELF_T_SYM)
 		return 0;
-	for (size_t i = 0; i < symbols->d_size / each && i <= INT32_MAX && !rc; i++) {
+	for (size_t i = 0;
+	     i < symbols->d_size / each && i <= INT32_MAX && s->n < MOST_FUNCTIONS && !rc; i++) {
 		uint64_t start;
 		GElf_Sym sym;
 
 		if (gelf_getsym(symbols, (int)i, &sym) && is_function(&sym) &&
-		    offset_of(elf, n_segment, sym.st_value, &start))
+		    offset_of(s, sym.st_value, &start))
 			rc = add(s, &sym, start, text);
 	}
 	return rc;
@@ -109,7 +135,7 @@ static int read_tables(struct cxms_syms *s, Elf *elf, uint32_t type)
 	Elf_Scn *scn = NULL;
 	int rc = 0;
 
-	while (!rc && (scn = elf_nextscn(elf, scn))) {
+	while (!rc && !s->n && (scn = elf_nextscn(elf, scn))) {
 		GElf_Shdr head;
 
 		if (gelf_getshdr(scn, &head) && head.sh_type == type)
@@ -151,6 +177,7 @@ int cxms_syms_read(int fd, struct cxms_syms **out)
 	if (!rc)
 		elf = elf_begin(fd, ELF_C_READ, NULL);
 	if (elf && elf_kind(elf) == ELF_K_ELF) {
+		read_segments(s, elf);
 		rc = read_tables(s, elf, SHT_SYMTAB);
 		if (!rc && !s->n)
 			rc = read_tables(s, elf, SHT_DYNSYM);

@@ -116,10 +116,12 @@ static void test_dense_walk_need_not_be_even(void **state)
 			.time_ns = (i + 1) * PERIOD_NS, .addr = BASE + 8 * at, .thread = 1};
 		at += 1 + cxms_rng_below(&rng, PERIOD_NS); /* a use in a nanosecond, at most */
 	}
-	assert_true(cxms_stream_is_dense(a, N, GAP_NS, 24, 8, work, &rate));
+	assert_int_equal(cxms_stream_dense(a, N, GAP_NS, 24, 8, work, &rate), CXMS_DENSE_YES);
 	assert_true(rate > 3 && rate < 5); /* 4 bytes in a nanosecond on average */
-	assert_false(cxms_stream_is_dense(a, N, GAP_NS, 24, 3, work, &rate)); /* faster than uses */
-	assert_false(cxms_stream_is_dense(a, 24, GAP_NS, 24, 8, work, &rate)); /* 23 pairs */
+	/* faster than uses */
+	assert_int_equal(cxms_stream_dense(a, N, GAP_NS, 24, 3, work, &rate), CXMS_DENSE_NO);
+	/* 23 pairs */
+	assert_int_equal(cxms_stream_dense(a, 24, GAP_NS, 24, 8, work, &rate), CXMS_DENSE_OPEN);
 }
 
 /* One in a hundred, as the header says; of 24 pairs and more. */
@@ -136,7 +138,7 @@ static void test_random_order_is_no_dense_walk(void **state)
 				.time_ns = (i + 1) * PERIOD_NS,
 				.addr = BASE + cxms_rng_below(&rng, 1u << 17) * 8,
 				.thread = 1};
-		taken += cxms_stream_is_dense(a, 25, GAP_NS, 24, 8, work, &rate);
+		taken += cxms_stream_dense(a, 25, GAP_NS, 24, 8, work, &rate) == CXMS_DENSE_YES;
 	}
 	assert_true(taken <= 20);
 }
