@@ -1,6 +1,6 @@
 /* Threads that work together in one of several ways, and read no clock:
  *
- *   crew alone|pool|pipe|barrier|spin|ends THREADS
+ *   crew alone|pool|pipe|barrier|spin|ends|closes THREADS
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -165,13 +165,28 @@ static void *ends(void *arg)
 	return NULL;
 }
 
+/* The first closes every descriptor it may have, as programs do that start others; all go on. */
+static void *closes(void *arg)
+{
+	struct member *m = arg;
+
+	if (m->index == 0)
+		for (int fd = STDERR_FILENO + 1; fd < (int)sysconf(_SC_OPEN_MAX); fd++)
+			close(fd);
+	for (unsigned r = 0; r < ROUNDS; r++) {
+		in_step(arg);
+		usleep(1);
+	}
+	return NULL;
+}
+
 static void *(*role(const char *name))(void *)
 {
 	static const struct {
 		const char *name;
 		void *(*run)(void *);
-	} roles[] = {{"alone", alone},	   {"pool", pool}, {"pipe", through_pipe},
-		     {"barrier", in_step}, {"spin", spin}, {"ends", ends}};
+	} roles[] = {{"alone", alone}, {"pool", pool}, {"pipe", through_pipe}, {"barrier", in_step},
+		     {"spin", spin},   {"ends", ends}, {"closes", closes}};
 
 	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
 		if (strcmp(name, roles[i].name) == 0)

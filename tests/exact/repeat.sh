@@ -93,4 +93,13 @@ thrice "a pipe" "$BUILD/tests/crew" pipe 4
 thrice "a barrier and a lock, 8 threads" "$BUILD/tests/crew" barrier 8
 thrice "turns that are spun for" "$BUILD/tests/crew" spin 3
 thrice "threads that end" "$BUILD/tests/crew" ends 3
+# What the tool reads of threads is among what these close, or cannot be opened at all.
+for limit in 1024 256; do
+	if (ulimit -n $limit && timeout 60 "$BUILD/cxlmemsim" record -q -S exact -t t.yaml --mem-latency 100ns \
+		--walk-latency 20ns -o closes.cxlt -- "$BUILD/tests/crew" closes 4 >/dev/null); then
+		pass "threads without descriptors, limit $limit" "they ended"
+	else
+		fail "threads without descriptors, limit $limit" "no end within 60 s, or an error"
+	fi
+done
 finish
