@@ -13,18 +13,20 @@ double cxms_wait_spread(enum cxms_span end)
 }
 
 void cxms_wait_model(double mem_ps, const double walk_ps[CXMS_SPAN_COUNT], bool carried,
-		     unsigned loop_insns, unsigned rob, double uop_ps, struct cxms_wait *out)
+		     unsigned loop_insns, unsigned rob, const double uop_ps[CXMS_SPAN_COUNT],
+		     struct cxms_wait *out)
 {
 	static const double looped[CXMS_SPAN_COUNT] = {1.0, 1.5, 2.0};
 	static const double unlooped[CXMS_SPAN_COUNT] = {0.0, 1.0, 2.0};
 	double uops = loop_insns ? fmin(rob, loop_insns) : fmin(rob, CXMS_ASSUMED_UNLOOPED_UOPS);
-	uop_ps = fmax(uop_ps, CXMS_ASSUMED_CPI_WORK * 1e12 / CXMS_ASSUMED_CLOCK_HZ);
+	double assumed = CXMS_ASSUMED_CPI_WORK * 1e12 / CXMS_ASSUMED_CLOCK_HZ;
 
 	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
 		double seen = (mem_ps + walk_ps[k]) * cxms_wait_spread((enum cxms_span)k);
 		double factor = loop_insns ? looped[k] : unlooped[k];
+		double each = uop_ps ? fmax(uop_ps[k], assumed) : assumed;
 		double hidden =
-			carried ? 0 : fmin(uop_ps * uops * factor, CXMS_HIDDEN_MAX_RATIO * seen);
+			carried ? 0 : fmin(each * uops * factor, CXMS_HIDDEN_MAX_RATIO * seen);
 		out->seen_ps[k] = seen;
 		out->hidden_ps[k] = hidden;
 		out->per_ps[k] = 1 / (seen - hidden);

@@ -50,13 +50,14 @@ struct cxms_wait {
  * @carried:    the address comes from the previous wait of the same chain: h = 0
  * @loop_insns: instructions of the loop around it, 0 = none known
  * @rob:        reorder buffer entries
- * @uop_ps:     time of a micro-operation of the loop's work where it was measured, else 0; never
- *              less than the assumed one, as what runs behind a wait is not seen
+ * @uop_ps:     time of a micro-operation of the loop's work where it was measured, by end, or NULL;
+ *              never less than the assumed one, as what runs behind a wait is not seen
  *
  * Formula: h between CPI u and 2 CPI u, u = min(ROB, loop); midpoint used; h <= 0.9 L_obs
  */
 void cxms_wait_model(double mem_ps, const double walk_ps[CXMS_SPAN_COUNT], bool carried,
-		     unsigned loop_insns, unsigned rob, double uop_ps, struct cxms_wait *out);
+		     unsigned loop_insns, unsigned rob, const double uop_ps[CXMS_SPAN_COUNT],
+		     struct cxms_wait *out);
 
 /** struct cxms_runs - an instruction whose loop's turns are counted; by nanosecond of its waiting
  */

@@ -9,6 +9,14 @@
 /* Samples below which nothing is said: they would leave a share open by more than a half. */
 #define CXMS_LINEWAIT_MIN_SAMPLES 8u
 
+/*
+ * Share of a core's miss registers from which on a walk begins to go at the pace of memory, in
+ * the middle of the span and at its ends: a half, at the high end a quarter. Full is what one core
+ * was measured to have in flight (core/kernel.h); nothing tells where between waiting begins.
+ */
+#define CXMS_ASSUMED_FULL_FROM	    0.5
+#define CXMS_ASSUMED_FULL_FROM_HIGH 0.25
+
 /** struct cxms_linewait - counts of samples by place in a line, in two halves of the samples */
 struct cxms_linewait {
 	uint32_t count[2][64];

@@ -6,7 +6,7 @@
 #include "base/units.h"
 
 #define MIN_PAIRS   10u
-#define MAX_RANDOM  0.5
+#define MAX_RANDOM  0.5	 /* share of the pairs that a random order moves one way */
 #define MIN_FORWARD 0.75 /* share of the pairs */
 #define NEAR_RATIO  0.25 /* of the median */
 #define MIN_NEAR    0.6	 /* share of the pairs */

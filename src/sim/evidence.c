@@ -199,14 +199,11 @@ static void wait_of(const struct cxms_evidence *e, const struct cxms_group *g, b
 		    const double walk_ps[CXMS_SPAN_COUNT], unsigned rob, struct cxms_wait *out)
 {
 	const struct cxms_between *work = &e->between[g->site];
-	cxms_wait_model(e->stair.mem_ps, walk_ps, carried, work->insns, rob, work->uop_ps, out);
-	for (int k = 0; k < CXMS_SPAN_HI && g->walk_step; k++) {
-		struct cxms_wait part;
-		cxms_wait_model(e->stair.mem_ps, walk_ps, carried, work->insns, rob,
-				work->uop_ps * g->full[k], &part);
-		out->hidden_ps[k] = part.hidden_ps[k];
-		out->per_ps[k] = part.per_ps[k];
-	}
+	double uop_ps[CXMS_SPAN_COUNT];
+	for (int k = 0; k < CXMS_SPAN_COUNT; k++)
+		uop_ps[k] =
+			g->walk_step && k < CXMS_SPAN_HI ? work->uop_ps * g->full[k] : work->uop_ps;
+	cxms_wait_model(e->stair.mem_ps, walk_ps, carried, work->insns, rob, uop_ps, out);
 }
 
 /* The wait was hidden in the machine that recorded: its window counts, whatever is simulated. */

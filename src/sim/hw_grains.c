@@ -88,7 +88,7 @@ void cxms_hw_grains(const struct cxms_recording *rec, struct cxms_evidence *e)
 		struct cxms_wait wait;
 		bool carried = cxms_is_carried(site);
 		cxms_wait_model(c->seen_ps, no_walk, carried, site->loop_insns,
-				CXMS_ASSUMED_RECORDED_ROB, 0, &wait);
+				CXMS_ASSUMED_RECORDED_ROB, NULL, &wait);
 		e->grain[2 * i] = grain_of(c, (int)(g->hw % CXMS_TERM_COUNT),
 					   rec->hw.cells->ahead_ratio, &wait);
 		e->grain[2 * i + 1] = e->grain[2 * i];

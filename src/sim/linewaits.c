@@ -29,13 +29,21 @@ struct search {
 	double *time_ns;	  /* [site] */
 };
 
+static uint32_t loop_of(const struct search *s, const struct cxms_rec_site *site)
+{
+	if (!site->count_reg || !site->step)
+		return NO_LOOP;
+	uint32_t l = cxms_pagemap_get(&s->map, site->pid, site->loop_ip);
+	return l == CXMS_NO_PAGE ? NO_LOOP : l;
+}
+
 static int add_walk(struct search *s, const struct cxms_group *g)
 {
 	const struct cxms_rec_site *site = &s->rec->site[g->site];
-	if (!g->walk_step || !site->step)
+	uint32_t l = loop_of(s, site);
+	if (!g->walk_step || !site->count_reg || !site->step)
 		return 0;
-	uint32_t l = cxms_pagemap_get(&s->map, site->pid, site->loop_ip);
-	if (l == CXMS_NO_PAGE) {
+	if (l == NO_LOOP) {
 		l = (uint32_t)s->n_loop;
 		if (cxms_pagemap_put(&s->map, site->pid, site->loop_ip, l))
 			return -ENOMEM;
@@ -45,14 +53,6 @@ static int add_walk(struct search *s, const struct cxms_group *g)
 	}
 	s->loop[l].stall_ns += g->stall_ns;
 	return 0;
-}
-
-static uint32_t loop_of(const struct search *s, const struct cxms_rec_site *site)
-{
-	if (!site->count_reg || !site->step)
-		return NO_LOOP;
-	uint32_t l = cxms_pagemap_get(&s->map, site->pid, site->loop_ip);
-	return l == CXMS_NO_PAGE ? NO_LOOP : l;
 }
 
 static void gather(struct search *s)

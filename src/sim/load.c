@@ -90,7 +90,7 @@ static void spread_floating(const struct cxms_recording *rec, const struct cxms_
 	const double walk_ps[CXMS_SPAN_COUNT] = {walk, walk, 0};
 	struct cxms_wait wait;
 	cxms_wait_model(ev->stair.mem_ps, walk_ps, false, 0, (unsigned)CXMS_ASSUMED_UNLOOPED_UOPS,
-			0, &wait);
+			NULL, &wait);
 	const struct cxms_grain grain = cxms_grain_of(ev->floating_share, &wait);
 	for (size_t c = 0; c < cells->n; c++) {
 		if (floating_ns[c] <= 0)

@@ -345,6 +345,22 @@ static void assume_watches(struct cxms_result *out)
 		out->assumed[out->n_assumed++] = stops;
 }
 
+/* And where a walk begins to fill miss registers: listed where one of the instructions shown does.
+ */
+static void assume_filling(struct cxms_result *out)
+{
+	static const struct cxms_assumed from = {
+		"model.full_from", "0.5",
+		"share of the miss registers (28.7 lines) from which on a walk waits at any use of "
+		"a line; 0.25 at the high end",
+		false};
+	for (size_t i = 0; i < out->basis.n_site; i++)
+		if (out->basis.site[i].line_share_lo < 1 && out->n_assumed < CXMS_MODEL_ASSUMED) {
+			out->assumed[out->n_assumed++] = from;
+			return;
+		}
+}
+
 static int replay_sampled(const struct cxms_host_trace *host, size_t n,
 			  const struct cxms_replay_cfg *cfg, struct cxms_result **out,
 			  struct cxms_err *err)
@@ -370,6 +386,7 @@ static int replay_sampled(const struct cxms_host_trace *host, size_t n,
 	if (!rc) {
 		r.result->basis = r.subject[0].basis;
 		assume_watches(r.result);
+		assume_filling(r.result);
 		for (size_t k = 0; k < n; k++) {
 			cxms_basis_judge(&r.subject[k].rec, &r.subject[k].basis,
 					 cxms_overhead_ratio(&r.subject[k].rec),

@@ -323,7 +323,8 @@ static void spread_lines(struct search *s)
  */
 static void fill_registers(struct search *s)
 {
-	static const double none[CXMS_SPAN_COUNT] = {0.5, 0.5, 0.25}; /* of the registers in use */
+	static const double none[CXMS_SPAN_COUNT] = {CXMS_ASSUMED_FULL_FROM, CXMS_ASSUMED_FULL_FROM,
+						     CXMS_ASSUMED_FULL_FROM_HIGH};
 	const double most = CXMS_KERNEL_LINES_BEST, mem_ns = s->ev->stair.mem_ps / PS_PER_NS;
 	double *rate = s->block_ns; /* whose times were used up */
 	memset(rate, 0, (s->rec->n_site + 1) * sizeof(*rate));

@@ -1,6 +1,7 @@
 /* Properties of servers that the closed-loop solver leans on, over random servers and loads. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 /* cmocka wants the four above first */
@@ -81,9 +82,11 @@ static struct cxms_load load_at(const struct cxms_server *s, double read_share, 
 	return (struct cxms_load){lines * read_share, lines * (1 - read_share)};
 }
 
-static void fail_case(unsigned i, const char *what)
+static void hold(unsigned i, bool holds, const char *what)
 {
-	fail_msg("case %u of seed %llu: %s", i, (unsigned long long)seed, what);
+	if (!holds)
+		print_message("case %u of seed %llu: %s\n", i, (unsigned long long)seed, what);
+	assert_true(holds);
 }
 
 static void test_peak_is_where_utilization_is_one(void **state)
@@ -95,8 +98,8 @@ static void test_peak_is_where_utilization_is_one(void **state)
 		struct cxms_server s = any_server(&rng);
 		double f = cxms_rng_unit(&rng), u = cxms_rng_unit(&rng);
 		struct cxms_load l = load_at(&s, f, u);
-		if (fabs(cxms_server_utilization(&s, &l) - u) > 1e-9)
-			fail_case(i, "utilization is not proportional to load");
+		hold(i, fabs(cxms_server_utilization(&s, &l) - u) <= 1e-9,
+		     "utilization is not proportional to load");
 	}
 }
 
@@ -117,10 +120,8 @@ static void test_more_load_never_waits_less(void **state)
 		else
 			b.write_lines_per_s += a.read_lines_per_s * more;
 		double wa = cxms_server_wait_ps(&s, &a), wb = cxms_server_wait_ps(&s, &b);
-		if (!(wb >= wa * (1 - 1e-12)))
-			fail_case(i, "the wait fell when load was added");
-		if (!(wa >= 0))
-			fail_case(i, "negative wait");
+		hold(i, wb >= wa * (1 - 1e-12), "the wait fell when load was added");
+		hold(i, wa >= 0, "negative wait");
 	}
 }
 
@@ -135,13 +136,11 @@ static void test_wait_rises_with_utilization_of_a_mix(void **state)
 		for (double u = 0.05; u < 1; u += 0.1) {
 			struct cxms_load l = load_at(&s, f, u);
 			double wait = cxms_server_wait_ps(&s, &l);
-			if (!(wait > before && isfinite(wait)))
-				fail_case(i, "not increasing in u");
+			hold(i, wait > before && isfinite(wait), "not increasing in u");
 			before = wait;
 		}
 		struct cxms_load full = load_at(&s, f, 1.0001);
-		if (!isinf(cxms_server_wait_ps(&s, &full)))
-			fail_case(i, "finite wait beyond the peak");
+		hold(i, isinf(cxms_server_wait_ps(&s, &full)), "finite wait beyond the peak");
 	}
 }
 
@@ -157,8 +156,7 @@ static void test_wait_has_no_jump(void **state)
 		struct cxms_load a = load_at(&s, f, u), b = load_at(&s, f, u + 1e-9);
 		double wa = cxms_server_wait_ps(&s, &a), wb = cxms_server_wait_ps(&s, &b);
 		/* slope at u 0.9999 is under 1e9 of the scale of waits there */
-		if (u > 1e-4 && fabs(wb - wa) > 1e-3 * wb)
-			fail_case(i, "a jump");
+		hold(i, !(u > 1e-4) || !(fabs(wb - wa) > 1e-3 * wb), "a jump");
 	}
 }
 
@@ -176,8 +174,8 @@ static void test_more_bandwidth_never_waits_longer(void **state)
 		wide.curve_scale *= by;
 		if (cxms_rng_below(&rng, 2))
 			wide.read_cap *= by;
-		if (!(cxms_server_wait_ps(&wide, &l) <= cxms_server_wait_ps(&s, &l)))
-			fail_case(i, "more bandwidth made it slower");
+		hold(i, cxms_server_wait_ps(&wide, &l) <= cxms_server_wait_ps(&s, &l),
+		     "more bandwidth made it slower");
 	}
 }
 

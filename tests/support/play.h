@@ -199,6 +199,20 @@ static inline struct cxms_result *play_replay(int fd, const struct cxms_replay_c
 	"devices:\n  mem0: {type: memdev, upstream: host, latency: " #cxl_ns                       \
 	"ns, bandwidth: unlimited, capacity: 4096GiB}\n"
 
+/* A recording against memory twice as slow, all of it there; closes @fd. */
+static inline struct cxms_result *play_all_far(int fd)
+{
+	static const double splits[] = {0};
+	struct cxms_topo *t = play_topology(PLAY_TOPO(100, 200));
+	const struct cxms_topo *topo = t;
+	const struct cxms_replay_cfg cfg = {
+		.topo = &topo, .n_topo = 1, .split_pct = splits, .n_split = 1, .seed = 1};
+	struct cxms_result *r = play_replay(fd, &cfg);
+	cxms_topo_free(t);
+	close(fd);
+	return r;
+}
+
 /* One line: every wait is for memory, as closed forms have it. */
 #define PLAY_NO_LLC 64
 

@@ -37,7 +37,7 @@ static void test_hidden_part_of_a_wait(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		const double walk[] = {10e3, 10e3, 10e3};
 		struct cxms_wait w;
-		cxms_wait_model(90e3, walk, rows[i].carried, rows[i].loop, rows[i].rob, 0, &w);
+		cxms_wait_model(90e3, walk, rows[i].carried, rows[i].loop, rows[i].rob, NULL, &w);
 		const double uops[] = {rows[i].lo, rows[i].mid, rows[i].hi};
 		print_message("%s\n", rows[i].why);
 		for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
@@ -60,7 +60,7 @@ static void test_walks_by_end(void **state)
 	const double walk[] = {60e3, 40e3, 0};
 	struct cxms_wait w;
 	(void)state;
-	cxms_wait_model(100e3, walk, true, 0, 512, 0, &w);
+	cxms_wait_model(100e3, walk, true, 0, 512, NULL, &w);
 	for (int k = 0; k < CXMS_SPAN_COUNT; k++)
 		assert_true(is(
 			w.per_ps[k] * (100e3 + walk[k]) * cxms_wait_spread((enum cxms_span)k), 1));
@@ -70,18 +70,20 @@ static void test_hidden_part_leaves_a_tenth(void **state)
 {
 	struct cxms_wait w;
 	(void)state;
-	cxms_wait_model(1000, no_walk, false, 60000, 60000, 0, &w);
+	cxms_wait_model(1000, no_walk, false, 60000, 60000, NULL, &w);
 	for (int k = 0; k < CXMS_SPAN_COUNT; k++)
 		assert_true(is(w.per_ps[k] * w.seen_ps[k], 10));
 }
 
 static void test_measured_work_hides_more(void **state)
 {
+	static const double half[] = {UOP_PS / 2, UOP_PS / 2, UOP_PS / 2};
+	static const double thrice[] = {3 * UOP_PS, 3 * UOP_PS, 3 * UOP_PS};
 	struct cxms_wait assumed, faster, slower;
 	(void)state;
-	cxms_wait_model(100e3, no_walk, false, 100, 512, 0, &assumed);
-	cxms_wait_model(100e3, no_walk, false, 100, 512, UOP_PS / 2, &faster);
-	cxms_wait_model(100e3, no_walk, false, 100, 512, 3 * UOP_PS, &slower);
+	cxms_wait_model(100e3, no_walk, false, 100, 512, NULL, &assumed);
+	cxms_wait_model(100e3, no_walk, false, 100, 512, half, &faster);
+	cxms_wait_model(100e3, no_walk, false, 100, 512, thrice, &slower);
 	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
 		/* what runs behind a wait is not seen: less than assumed says nothing */
 		assert_true(is(faster.hidden_ps[k], assumed.hidden_ps[k]));

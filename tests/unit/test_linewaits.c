@@ -63,20 +63,6 @@ static int record(const struct walk *w)
 	return play_write(&p, true);
 }
 
-static struct cxms_result *replay(const struct walk *w)
-{
-	static const double splits[] = {0};
-	struct cxms_topo *t = play_topology(PLAY_TOPO(100, 200));
-	const struct cxms_topo *topo = t;
-	const struct cxms_replay_cfg cfg = {
-		.topo = &topo, .n_topo = 1, .split_pct = splits, .n_split = 1, .seed = 1};
-	int fd = record(w);
-	struct cxms_result *r = play_replay(fd, &cfg);
-	cxms_topo_free(t);
-	close(fd);
-	return r;
-}
-
 static void test_share_that_comes_once_a_line(void **state)
 {
 	static const struct {
@@ -105,7 +91,7 @@ static void test_share_that_comes_once_a_line(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
-		struct cxms_result *r = replay(&rows[i].walk);
+		struct cxms_result *r = play_all_far(record(&rows[i].walk));
 		const struct cxms_site_result *s = &r->basis.site[0];
 		print_message("%s: %.3f (%.3f..%.3f)\n", rows[i].why, s->line_share,
 			      s->line_share_lo, s->line_share_hi);
@@ -124,7 +110,8 @@ static void test_only_waiting_for_lines_grows(void **state)
 	static const unsigned in[3] = {1, 2, 10};
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
-		struct cxms_result *r = replay(&(struct walk){.in = in[i], .turn_ns = 8});
+		struct cxms_result *r =
+			play_all_far(record(&(struct walk){.in = in[i], .turn_ns = 8}));
 		slower[i] = r->split[0].slowdown - 1;
 		lines[i] = (double)r->split[0].target[1].reads;
 		cxms_result_free(r);

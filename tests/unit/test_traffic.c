@@ -37,19 +37,6 @@ static int record(enum cxms_site_kind kind, unsigned flags, bool stream, double 
 	return play_write(&p, true);
 }
 
-static struct cxms_result *replay(int fd)
-{
-	static const double splits[] = {0};
-	struct cxms_topo *t = play_topology(PLAY_TOPO(100, 200));
-	const struct cxms_topo *topo = t;
-	const struct cxms_replay_cfg cfg = {
-		.topo = &topo, .n_topo = 1, .split_pct = splits, .n_split = 1, .seed = 1};
-	struct cxms_result *r = play_replay(fd, &cfg);
-	cxms_topo_free(t);
-	close(fd);
-	return r;
-}
-
 static void test_lines_read_and_written(void **state)
 {
 	static const struct {
@@ -72,7 +59,7 @@ static void test_lines_read_and_written(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
-		struct cxms_result *r = replay(
+		struct cxms_result *r = play_all_far(
 			record(rows[i].kind, rows[i].flags, rows[i].stream, rows[i].turn_ns));
 		const struct cxms_target_result *t = &r->split[0].target[1];
 		double runs = (double)DURATION / rows[i].turn_ns;
@@ -99,7 +86,7 @@ static void test_an_instruction_tells_how_it_is_known(void **state)
 	(void)state;
 	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
 		struct cxms_result *r =
-			replay(record(CXMS_SITE_LOAD, rows[i].flags, rows[i].stream, 20));
+			play_all_far(record(CXMS_SITE_LOAD, rows[i].flags, rows[i].stream, 20));
 		const struct cxms_site_result *s = &r->basis.site[0];
 		assert_int_equal(r->basis.n_site, 1);
 		assert_int_equal(s->how, rows[i].how);
