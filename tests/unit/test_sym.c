@@ -165,8 +165,8 @@ static void test_another_file_and_own_memory_name_no_function(void **state)
 	const uint32_t rx = PROT_READ | PROT_EXEC;
 	struct cxms_file_id other = {.build_id = {1, 2, 3, 4}, .build_id_len = 4};
 	struct cxms_map maps[] = {
-		{.addr = 0x400000, .len = 0x100000, .prot = rx, .path = "/proc/self/exe"},
-		{.addr = 0x900000, .len = 0x1000, .prot = rx, .path = ""},
+		{.addr = 0x400000, .len = 0x10000000, .prot = rx, .path = "/proc/self/exe"},
+		{.addr = 0x20000000, .len = 0x1000, .prot = rx, .path = ""},
 	};
 	const struct cxms_event at = {.pid = 1, .tid = 1};
 	uint64_t off = offset_of(f, (const void *)(uintptr_t)hidden_one);
@@ -183,7 +183,7 @@ static void test_another_file_and_own_memory_name_no_function(void **state)
 	assert_string_equal(told->function, "");
 	assert_string_equal(told->object, "/proc/self/exe");
 	assert_int_equal(told->object_off, off);
-	assert_int_equal(cxms_analyze_site(&f->a, &at, 0x900010, &f->q, &site, NULL), 0);
+	assert_int_equal(cxms_analyze_site(&f->a, &at, 0x20000010, &f->q, &site, NULL), 0);
 	told = &f->q.ev[f->q.len - 1].site;
 	assert_string_equal(told->function, "");
 	assert_string_equal(told->object, "");
