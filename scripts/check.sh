@@ -7,7 +7,7 @@ set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 long=0
 [ "${1-}" = --long ] && long=1
-too_long='prop.prop_coverage|cli.sweep'
+too_long='prop.prop_(coverage|device|xreplay)|cli.sweep'
 [ $long -eq 1 ] && too_long=none
 "$top/scripts/setup.sh" --check
 cd "$top"
