@@ -45,12 +45,13 @@ void cxms_calendar_fini(struct cxms_calendar *c)
 	*c = (struct cxms_calendar){0};
 }
 
-/* A slot that stands for an older time is taken over. */
+/* A slot that stands for an older time is taken over: one behind the latest is, unread, as it is in
+ * no cache. */
 static struct cxms_calendar_slot *slot_at(struct cxms_calendar *c, uint64_t number)
 {
 	struct cxms_calendar_slot *s = &c->slot[number & ((1ull << c->ring_bits) - 1)];
 	uint32_t turn = (uint32_t)(number >> c->ring_bits);
-	if (s->turn != turn)
+	if (number > c->latest || s->turn != turn)
 		*s = (struct cxms_calendar_slot){.turn = turn};
 	return s;
 }

@@ -12,10 +12,19 @@ struct cxms_err;
 
 #define CXMS_XPAGE_NONE UINT32_MAX
 
-/** struct cxms_xslot - @key: space << 52 | page number;  @index1: index + 1; 0 = empty */
+#define CXMS_XPAGES_LEAF 512u /* pages: 2 MiB of small ones */
+
+/** struct cxms_xleaf - neighbours: @index1[i] is the index of the i-th page + 1; 0 = never touched
+ */
+struct cxms_xleaf {
+	uint32_t index1[CXMS_XPAGES_LEAF];
+};
+
+/** struct cxms_xslot - @key: space << 52 | page number / CXMS_XPAGES_LEAF;  @leaf: owned; NULL =
+ * empty */
 struct cxms_xslot {
 	uint64_t key;
-	uint32_t index1;
+	struct cxms_xleaf *leaf;
 };
 
 /** struct cxms_xpages - zeroed = empty; @page[i].heat counts the misses to memory of page i */
@@ -24,7 +33,7 @@ struct cxms_xpages {
 	struct cxms_policy_page *page;
 	size_t n, cap;
 	struct cxms_xslot *slot; /* open addressing */
-	size_t n_slot;		 /* a power of two */
+	size_t n_slot, n_leaf;	 /* slots: a power of two */
 };
 
 void cxms_xpages_fini(struct cxms_xpages *p);
