@@ -64,8 +64,9 @@ void cxms_err_prefix(struct cxms_err *err, const char *fmt, ...)
 	memcpy(old, err->msg, sizeof(old));
 	int n = snprintf(err->msg, sizeof(err->msg), "%s: ", head);
 	size_t at = n < 0 ? 0 : (size_t)n;
-	if (at < sizeof(err->msg))
-		snprintf(err->msg + at, sizeof(err->msg) - at, "%s", old);
+	/* what does not fit is cut */
+	if (at < sizeof(err->msg) && snprintf(err->msg + at, sizeof(err->msg) - at, "%s", old) < 0)
+		err->msg[at] = '\0';
 	scrub(err->msg);
 }
 
