@@ -27,16 +27,20 @@
  *
  * A line body is z (line - the line of the last line body of this thread in this packet, 0 at
  * first): every packet starts anew, and starts with a CXMS_XC_THREAD.
+ *
+ * On its way through the socket a packet is followed, in the same datagram, by the offsets of its
+ * control messages: uint16_t each, from its first byte, in order. They are not part of it.
  */
 #ifndef CXMS_CORE_XSTREAM_H
 #define CXMS_CORE_XSTREAM_H
 
 #include <stdint.h>
 
-#define CXMS_XS_MAGIC	   0x31535843u /* "CXS1" */
-#define CXMS_XS_PACKET_MAX 65536u      /* header included */
-#define CXMS_XS_LINE_SHIFT 6
-#define CXMS_XS_PAGE_SHIFT 12
+#define CXMS_XS_MAGIC	    0x31535843u /* "CXS1" */
+#define CXMS_XS_PACKET_MAX  65536u	/* header included */
+#define CXMS_XS_CONTROL_MIN 3u		/* bytes of a control message at least */
+#define CXMS_XS_LINE_SHIFT  6
+#define CXMS_XS_PAGE_SHIFT  12
 
 struct cxms_xs_head {
 	uint32_t magic;

@@ -17,17 +17,19 @@ extern Int VG_(safe_fd)(Int fd);
 #define HEAD_BYTES sizeof(struct cxms_xs_head)
 /* A thread message: h, type, thread. */
 #define THREAD_BYTES 12u
+#define MAX_CONTROLS (CXMS_XS_PACKET_MAX / CXMS_XS_CONTROL_MIN)
 
 static struct {
 	bool is_socket;
 	int fd; /* -1: packets are dropped */
-	uint32_t image, used;
+	uint32_t image, used, n_control;
 	uint64_t seq, insns;
 	const struct ex_thread *thread; /* that the messages are of; NULL: packet is empty */
 	union {
 		struct cxms_xs_head head;
-		uint8_t byte[CXMS_XS_PACKET_MAX];
+		uint8_t byte[CXMS_XS_PACKET_MAX + MAX_CONTROLS * sizeof(uint16_t)];
 	} packet;
+	uint16_t control[MAX_CONTROLS]; /* offsets of control messages */
 } out = {.fd = -1};
 
 long ex_system_call(long number, long a, long b, long c, long d)
@@ -123,7 +125,7 @@ void ex_out_open(uint32_t image, bool is_fork)
 	out.fd = -1;
 	out.image = image;
 	out.seq = 0;
-	out.used = 0;
+	out.used = out.n_control = 0;
 	out.thread = NULL;
 	if (where) {
 		out.is_socket = where[0] == '@';
@@ -159,6 +161,17 @@ static void write_all(const uint8_t *at, unsigned n)
 	}
 }
 
+/* A reader that left is no fault of the program: it runs on, unseen. */
+static void send_all(void)
+{
+	size_t bytes = out.n_control * sizeof(*out.control);
+
+	VG_(memcpy)(out.packet.byte + out.used, out.control, bytes);
+	if (again(__NR_sendto, out.fd, (long)out.packet.byte, (long)(out.used + bytes),
+		  VKI_MSG_NOSIGNAL) < 0)
+		ex_out_close();
+}
+
 void ex_out_flush(void)
 {
 	if (out.used <= HEAD_BYTES)
@@ -171,11 +184,9 @@ void ex_out_flush(void)
 						.insns = out.insns};
 	if (out.fd >= 0 && !out.is_socket)
 		write_all(out.packet.byte, out.used);
-	/* A reader that left is no fault of the program: it runs on, unseen. */
-	if (out.fd >= 0 && out.is_socket &&
-	    again(__NR_sendto, out.fd, (long)out.packet.byte, out.used, VKI_MSG_NOSIGNAL) < 0)
-		ex_out_close();
-	out.used = 0;
+	if (out.fd >= 0 && out.is_socket)
+		send_all();
+	out.used = out.n_control = 0;
 	out.thread = NULL;
 }
 
@@ -208,6 +219,13 @@ static inline void put_zigzag(int64_t value)
 	put_varint(zigzag(value));
 }
 
+static void put_control(uint8_t type)
+{
+	out.control[out.n_control++] = (uint16_t)out.used;
+	put(0);
+	put(type);
+}
+
 static void put_thread(void)
 {
 	if (out.used == 0) {
@@ -215,8 +233,7 @@ static void put_thread(void)
 		out.insns = ex.count[CXMS_XN_INSNS];
 	}
 	out.thread = ex.thread;
-	put(0);
-	put(CXMS_XC_THREAD);
+	put_control(CXMS_XC_THREAD);
 	put_varint(ex.thread->number);
 }
 
@@ -236,8 +253,7 @@ void ex_begin(unsigned bytes)
 void ex_control(uint8_t type, unsigned bytes)
 {
 	ex_begin(2 + bytes);
-	put(0);
-	put(type);
+	put_control(type);
 }
 
 void ex_byte(uint8_t value)

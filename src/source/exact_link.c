@@ -63,52 +63,58 @@ static int make_room(struct cxms_link *l, struct cxms_err *err)
 	if (cxms_array_grow(&rooms, &l->cap_room, l->n_room + 1, sizeof(*l->room)))
 		return no_memory(err);
 	l->room = rooms;
-	l->room[l->n_room] = malloc(CXMS_XS_PACKET_MAX);
+	l->room[l->n_room] = malloc(CXMS_LINK_BYTES);
 	if (!l->room[l->n_room])
 		return no_memory(err);
 	l->n_room++;
 	return 0;
 }
 
-static int check_packet(const struct cxms_link_conn *c, const uint8_t *data, size_t len,
+/* What came: a packet, and offsets behind it. */
+static int check_packet(const struct cxms_link_conn *c, struct cxms_link_packet *p, size_t n,
 			bool is_cut, struct cxms_err *err)
 {
-	struct cxms_xs_head head;
+	struct cxms_xs_head head = {0};
 	struct cxms_err why = {0};
+	size_t behind;
 
-	if (!is_cut && cxms_packet_head(data, len, &head, &why) == 0 &&
-	    len == sizeof(head) + head.bytes)
-		return 0;
+	if (!is_cut && cxms_packet_head(p->data, n, &head, &why) == 0) {
+		p->len = (uint32_t)sizeof(head) + head.bytes;
+		behind = n - p->len;
+		p->n_control = (uint32_t)(behind / sizeof(uint16_t));
+		if (behind % sizeof(uint16_t) == 0)
+			return 0;
+	}
 	return cxms_fail(err, EBADMSG,
 			 "process %ld under the exact tool sent what is no packet: %s; is the "
 			 "tool of this version of cxlmemsim?",
 			 (long)c->pid, why.msg[0] ? why.msg : "its length is wrong");
 }
 
-/* One packet of @c. *got: 1 there was one, 0 nothing now, -1 the connection ended. */
+/* One packet of @c. *got: the bytes that came, 0 nothing now, -1 the connection ended. */
 static int take_packet(struct cxms_link *l, const struct cxms_link_conn *c, int *got,
 		       struct cxms_err *err)
 {
-	struct iovec iov = {.iov_len = CXMS_XS_PACKET_MAX};
+	struct iovec iov = {.iov_len = CXMS_LINK_BYTES};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct cxms_link_packet *p;
 	int rc = make_room(l, err);
 	ssize_t n;
 
 	if (rc < 0)
 		return rc;
-	iov.iov_base = l->room[l->n_packet];
+	p = &l->packet[l->n_packet];
+	*p = (struct cxms_link_packet){.data = l->room[l->n_packet], .fd = c->fd};
+	iov.iov_base = p->data;
 	do
 		n = recvmsg(c->fd, &msg, MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
-	*got = n > 0 ? 1 : n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? 0 : -1;
+	*got = n > 0 ? (int)n : n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? 0 : -1;
 	if (*got < 1)
 		return 0;
-	rc = check_packet(c, iov.iov_base, (size_t)n, msg.msg_flags & MSG_TRUNC, err);
-	if (rc < 0)
-		return rc;
-	l->packet[l->n_packet++] =
-		(struct cxms_link_packet){.data = iov.iov_base, .len = (uint32_t)n, .fd = c->fd};
-	return 0;
+	rc = check_packet(c, p, (size_t)n, msg.msg_flags & MSG_TRUNC, err);
+	l->n_packet += rc == 0;
+	return rc;
 }
 
 /* The descriptor stays open until the packets are used: its number must not become another's. */
@@ -138,8 +144,7 @@ int cxms_link_drain(struct cxms_link *l, struct cxms_err *err)
 			return cxms_fail_sys(err, errno, "cannot ask the exact tool's socket");
 		while (queued > 0 && got > 0 && !rc) {
 			rc = take_packet(l, &l->conn[i], &got, err);
-			if (!rc && got > 0)
-				queued -= (int)l->packet[l->n_packet - 1].len;
+			queued -= got > 0 ? got : 0;
 		}
 	}
 	return rc;

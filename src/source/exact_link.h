@@ -8,13 +8,19 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "core/xstream.h"
+
 struct cxms_err;
+
+/* A packet, and the offsets of its control messages behind it. */
+#define CXMS_LINK_BYTES (CXMS_XS_PACKET_MAX + CXMS_XS_PACKET_MAX / CXMS_XS_CONTROL_MIN * 2u)
 
 /** struct cxms_link_packet - borrowed until cxms_link_recycle() */
 struct cxms_link_packet {
 	uint8_t *data;
-	uint32_t len; /* as long as its head says */
-	int fd;	      /* where an answer goes */
+	uint32_t len;	    /* as long as its head says */
+	uint32_t n_control; /* uint16_t each, behind the packet */
+	int fd;		    /* where an answer goes */
 };
 
 struct cxms_link_conn {
@@ -34,7 +40,7 @@ struct cxms_link {
 	size_t n_ended, cap_ended;
 	struct cxms_link_packet *packet; /* received, in order of arrival */
 	size_t n_packet, cap_packet;
-	uint8_t **room; /* of CXMS_XS_PACKET_MAX bytes each; the first n_packet are in use */
+	uint8_t **room; /* of CXMS_LINK_BYTES each; the first n_packet are in use */
 	size_t n_room, cap_room;
 };
 

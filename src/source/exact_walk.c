@@ -7,13 +7,12 @@
 #include "base/err.h"
 #include "trace/exact_packet.h"
 
-/* Most messages are runs of blocks: read without the calls of a cursor. */
 struct walk {
 	const uint8_t *p, *end;
 	bool bad, has_code;
 };
 
-static inline uint64_t number(struct walk *w)
+static uint64_t number(struct walk *w)
 {
 	uint64_t v = 0;
 
@@ -28,7 +27,7 @@ static inline uint64_t number(struct walk *w)
 	return 0;
 }
 
-static inline uint8_t byte(struct walk *w)
+static uint8_t byte(struct walk *w)
 {
 	if (w->p < w->end)
 		return *w->p++;
@@ -49,73 +48,6 @@ static const char *text(struct walk *w, size_t *n)
 	*n = (size_t)len;
 	w->p += len;
 	return at;
-}
-
-static void pass_event(struct walk *w)
-{
-	uint8_t kind = byte(w) & CXMS_XE_KIND_MASK, level;
-
-	number(w);
-	switch (kind) {
-	case CXMS_XE_HIT:
-	case CXMS_XE_L2:
-	case CXMS_XE_LLC:
-	case CXMS_XE_MISP:
-	case CXMS_XE_SKIP:
-		return;
-	case CXMS_XE_IF:
-		level = byte(w);
-		if (level != CXMS_XL_MEM)
-			return;
-		break;
-	case CXMS_XE_PF:
-		byte(w);
-		break;
-	case CXMS_XE_WRONG:
-		number(w);
-		byte(w);
-		break;
-	default:
-		w->bad |= kind >= CXMS_XE_KIND_END;
-	}
-	number(w); /* a line, or how far back */
-}
-
-static void pass_run(struct walk *w, uint64_t h)
-{
-	uint64_t n;
-
-	if (h & 1)
-		number(w);
-	n = h & 2 ? number(w) : 0;
-	for (uint64_t i = 0; i < n && !w->bad; i++)
-		pass_event(w);
-}
-
-static void pass_block(struct walk *w)
-{
-	size_t len;
-	uint64_t n;
-
-	number(w);
-	number(w);
-	n = number(w);
-	for (uint64_t i = 0; i < n && !w->bad; i++) {
-		number(w);
-		text(w, &len);
-	}
-	n = number(w);
-	for (uint64_t i = 0; i < n && !w->bad; i++) {
-		number(w);
-		byte(w);
-	}
-	n = number(w);
-	for (uint64_t i = 0; i < n && !w->bad; i++) {
-		number(w);
-		number(w);
-		byte(w);
-	}
-	byte(w);
 }
 
 static void take_hello(struct walk *w, struct cxms_walk_msg *m)
@@ -180,7 +112,6 @@ static bool take_control(struct walk *w, struct cxms_walk_msg *m)
 	switch (m->type) {
 	case CXMS_XC_BLOCK:
 		w->has_code = true;
-		pass_block(w);
 		return false;
 	case CXMS_XC_HELLO:
 		w->has_code = true;
@@ -201,25 +132,27 @@ static bool take_control(struct walk *w, struct cxms_walk_msg *m)
 	return !w->bad && m->type != CXMS_XC_THREAD;
 }
 
-int cxms_walk_packet(const void *data, size_t len,
+int cxms_walk_packet(const void *data, size_t len, size_t n_control,
 		     void (*cb)(void *arg, const struct cxms_xs_head *head,
 				const struct cxms_walk_msg *msg),
 		     void *arg, bool *has_code, struct cxms_err *err)
 {
+	const uint8_t *begin = data, *end = begin + len;
 	struct cxms_xs_head head;
 	struct cxms_walk_msg msg = {0};
-	struct walk w = {.end = (const uint8_t *)data + len};
+	struct walk w = {.p = begin + sizeof(head), .end = end};
 	int rc = cxms_packet_head(data, len, &head, err);
 
 	if (rc < 0)
 		return rc;
-	w.p = (const uint8_t *)data + sizeof(head);
-	while (w.p < w.end && !w.bad) {
-		uint64_t h = number(&w);
+	for (size_t i = 0; i < n_control && !w.bad; i++) {
+		uint16_t at;
 
-		if (h != 0)
-			pass_run(&w, h);
-		else if (take_control(&w, &msg))
+		memcpy(&at, end + i * sizeof(at), sizeof(at));
+		/* never back into what was read */
+		w.bad = at >= len || begin + at < w.p || begin[at] != 0;
+		w.p = begin + at + 1;
+		if (!w.bad && take_control(&w, &msg))
 			cb(arg, &head, &msg);
 	}
 	if (has_code)

@@ -1,4 +1,4 @@
-/* The control messages in a packet of the exact source; everything between them is passed over. */
+/* The control messages in a packet of the exact source, at the offsets that came with it. */
 #ifndef CXMS_SOURCE_EXACT_WALK_H
 #define CXMS_SOURCE_EXACT_WALK_H
 
@@ -23,11 +23,13 @@ struct cxms_walk_msg {
 
 /**
  * cxms_walk_packet() - @cb for each control message of a packet but BLOCK and THREAD, in order
- * @data: a whole packet, head included, as cxms_packet_head() found it right
+ * @data: a whole packet, head included, as cxms_packet_head() found it right; behind its @len bytes
+ *        lie the offsets of its @n_control control messages, uint16_t each
  * @has_code: whether it holds blocks of code, or begins an image; may be NULL
- * Return: 0, or -EBADMSG: a message is cut, or of a kind that is not known
+ * Return: 0, or -EBADMSG: where a message should be is none, it is cut, or of a kind that is not
+ *         known
  */
-int cxms_walk_packet(const void *data, size_t len,
+int cxms_walk_packet(const void *data, size_t len, size_t n_control,
 		     void (*cb)(void *arg, const struct cxms_xs_head *head,
 				const struct cxms_walk_msg *msg),
 		     void *arg, bool *has_code, struct cxms_err *err);

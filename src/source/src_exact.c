@@ -282,7 +282,8 @@ static int queue_packets(struct exact_source *x, struct cxms_err *err)
 		struct cxms_xs_head head;
 		bool has_code = true;
 
-		rc = cxms_walk_packet(p->data, p->len, on_message_live, &a, &has_code, err);
+		rc = cxms_walk_packet(p->data, p->len, p->n_control, on_message_live, &a, &has_code,
+				      err);
 		show(&a, !has_code);
 		memcpy(&head, p->data, sizeof(head));
 		ev.pid = head.pid;

@@ -34,8 +34,9 @@
 
 struct packet {
 	struct cxms_xs_head head;
-	uint8_t body[CXMS_XS_PACKET_MAX];
-	size_t n;
+	uint8_t body[CXMS_XS_PACKET_MAX * 2]; /* and the offsets of its control messages */
+	size_t n, n_control;
+	uint16_t control[64];
 };
 
 static const char *mode = "", *socket_name, *log_dir;
@@ -63,6 +64,7 @@ static void put_text(struct packet *p, const char *text, size_t n)
 
 static void control(struct packet *p, enum cxms_xs_control type)
 {
+	p->control[p->n_control++] = (uint16_t)(sizeof(p->head) + p->n);
 	put(p, 0);
 	put_byte(p, type);
 }
@@ -74,10 +76,12 @@ static void send_packet(struct packet *p, unsigned pid, uint64_t insns)
 					.pid = pid,
 					.seq = seq++,
 					.insns = insns};
+	memcpy(p->body + p->n, p->control, p->n_control * sizeof(*p->control));
+	p->n += p->n_control * sizeof(*p->control);
 	/* the room between head and body has no gap: both are bytes */
 	if (send(out_fd, p, sizeof(p->head) + p->n, MSG_NOSIGNAL) < 0)
 		perror("fake valgrind: send");
-	p->n = 0;
+	p->n = p->n_control = 0;
 }
 
 static void connect_out(void)
@@ -212,7 +216,7 @@ static void second_process(struct packet *p)
 	pid = fork();
 	if (pid == 0) {
 		connect_out();
-		p->n = 0;
+		p->n = p->n_control = 0;
 		hello(p, NULL, 1);
 		counts(p);
 		send_packet(p, (unsigned)getpid(), 20);
@@ -228,7 +232,7 @@ static void orphan(struct packet *p)
 	send_packet(p, (unsigned)getpid(), 10);
 	if (fork() == 0) {
 		connect_out();
-		p->n = 0;
+		p->n = p->n_control = 0;
 		hello(p, NULL, 1);
 		send_packet(p, (unsigned)getpid(), 20);
 		fclose(stdin);
@@ -276,7 +280,7 @@ static void tell(struct packet *p, char **argv)
 	if (strcmp(mode, "badmsg") == 0)
 		control(p, CXMS_XC_PAGE);
 	if (strcmp(mode, "long") == 0)
-		p->n = CXMS_XS_PACKET_MAX;
+		p->n = sizeof(p->body) - sizeof(p->control);
 	send_packet(p, (unsigned)getpid(), 10);
 }
 

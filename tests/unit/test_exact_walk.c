@@ -1,7 +1,8 @@
-/* The control messages in packets of the exact source; what stands between them is passed over. */
+/* The control messages in packets of the exact source, at the offsets that came with them. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,18 +16,36 @@
 #include "base/rng.h"
 #include "source/exact_walk.h"
 
-/* A packet around @raw. */
-static uint8_t *wrap(const void *raw, size_t len, size_t *total)
+#define MESSAGES 6u
+
+struct message {
+	const char *raw;
+	size_t len;
+	bool is_run; /* no control message: nothing tells of it */
+};
+#define M(s)                                                                                       \
+	{                                                                                          \
+		s, sizeof(s) - 1, false                                                            \
+	}
+#define RUN(s)                                                                                     \
+	{                                                                                          \
+		s, sizeof(s) - 1, true                                                             \
+	}
+
+/* A packet around @raw, and offsets behind it. */
+static uint8_t *wrap(const void *raw, size_t len, const uint16_t *at, size_t n)
 {
 	struct cxms_xs_head h = {
 		.magic = CXMS_XS_MAGIC, .bytes = (uint32_t)len, .pid = 77, .image = 2, .seq = 5};
-	uint8_t *p = malloc(sizeof(h) + len); /* no more: one byte too far is noticed */
+	/* no more: one byte too far is noticed */
+	uint8_t *p = malloc(sizeof(h) + len + n * sizeof(*at));
 
 	assert_non_null(p);
 	memcpy(p, &h, sizeof(h));
 	if (len)
 		memcpy(p + sizeof(h), raw, len);
-	*total = sizeof(h) + len;
+	if (n)
+		memcpy(p + sizeof(h) + len, at, n * sizeof(*at));
 	return p;
 }
 
@@ -46,14 +65,31 @@ static void note(void *arg, const struct cxms_xs_head *head, const struct cxms_w
 	cxms_buf_printf(out, "\n");
 }
 
-static int walk(const void *raw, size_t len, struct cxms_buf *out, struct cxms_err *err)
+static int walk(const void *raw, size_t len, const uint16_t *at, size_t n, struct cxms_buf *out,
+		struct cxms_err *err)
 {
-	size_t total;
-	uint8_t *p = wrap(raw, len, &total);
-	int rc = cxms_walk_packet(p, total, note, out, NULL, err);
+	uint8_t *p = wrap(raw, len, at, n);
+	int rc = cxms_walk_packet(p, sizeof(struct cxms_xs_head) + len, n, note, out, NULL, err);
 
 	free(p);
 	return rc;
+}
+
+/* Up to MESSAGES of them, the last of which is cut by @cut bytes. */
+static int walk_messages(const struct message *m, size_t cut, struct cxms_buf *out,
+			 struct cxms_err *err)
+{
+	uint16_t at[MESSAGES];
+	uint8_t raw[300];
+	size_t len = 0, n = 0;
+
+	for (size_t i = 0; i < MESSAGES && m[i].raw; i++) {
+		if (!m[i].is_run)
+			at[n++] = (uint16_t)(sizeof(struct cxms_xs_head) + len);
+		memcpy(raw + len, m[i].raw, m[i].len);
+		len += m[i].len;
+	}
+	return walk(raw, len - cut, at, n, out, err);
 }
 
 #define RAW(s) s, sizeof(s) - 1
@@ -61,27 +97,29 @@ static int walk(const void *raw, size_t len, struct cxms_buf *out, struct cxms_e
 static void test_each_control_message_is_told(void **state)
 {
 	static const struct {
-		const char *raw;
-		size_t len;
+		struct message m[MESSAGES];
 		const char *want;
 	} rows[] = {
-		{RAW("\0\1\1\x4d\x05\0\1\3a\0b"), "1 t0 77 5 0 'a'\n"},
-		{RAW("\0\1\1\x4d\x05\1\x80\2\0"), "1 t0 77 5 1 ''\n"},
-		{RAW("\0\3\7\0\4\x08"), "4 t7 8 0 0 ''\n"},
-		{RAW("\0\3\x80\1\0\5\x81\1"), "5 t128 129 0 0 ''\n"},
-		{RAW("\0\6\1\0\7\2\1\0\x08\3"), "6 t0 1 0 0 ''\n7 t0 2 0 1 ''\n8 t0 3 0 1 ''\n"},
-		{RAW("\0\x09\1\x80\1"), "9 t0 128 0 1 ''\n"},
-		{RAW("\0\x0a\0"), "10 t0 0 0 0 ''\n"},
-		{RAW("\0\x0b\x09\1"), "11 t0 9 0 1 ''\n"},
-		{RAW("\0\x0c\x80\x20\x80\x40\5\2/x"), "12 t0 4096 8192 5 '/x'\n"},
-		{RAW("\0\x0d\1\2"), "13 t0 1 2 0 ''\n"},
-		{RAW("\0\x0e\1\2\3\0\x0f\4\0\x10\5"),
+		{{M("\0\1\1\x4d\x05\0\1\3a\0b")}, "1 t0 77 5 0 'a'\n"},
+		{{M("\0\1\1\x4d\x05\1\x80\2\0")}, "1 t0 77 5 1 ''\n"},
+		{{M("\0\3\7"), M("\0\4\x08")}, "4 t7 8 0 0 ''\n"},
+		{{M("\0\3\x80\1"), M("\0\5\x81\1")}, "5 t128 129 0 0 ''\n"},
+		{{M("\0\6\1"), M("\0\7\2\1"), M("\0\x08\3")},
+		 "6 t0 1 0 0 ''\n7 t0 2 0 1 ''\n8 t0 3 0 1 ''\n"},
+		{{M("\0\x09\1\x80\1")}, "9 t0 128 0 1 ''\n"},
+		{{M("\0\x0a\0")}, "10 t0 0 0 0 ''\n"},
+		{{M("\0\x0b\x09\1")}, "11 t0 9 0 1 ''\n"},
+		{{M("\0\x0c\x80\x20\x80\x40\5\2/x")}, "12 t0 4096 8192 5 '/x'\n"},
+		{{M("\0\x0d\1\2")}, "13 t0 1 2 0 ''\n"},
+		{{M("\0\x0e\1\2\3"), M("\0\x0f\4"), M("\0\x10\5")},
 		 "14 t0 1 2 0 ''\n15 t0 4 2 0 ''\n16 t0 5 2 0 ''\n"},
-		{RAW("\0\x12\4oops\0\x13\6\0\x14\x2a"),
+		{{M("\0\x12\4oops"), M("\0\x13\6"), M("\0\x14\x2a")},
 		 "18 t0 0 0 0 'oops'\n19 t0 6 0 0 ''\n20 t0 42 0 0 ''\n"},
-		{RAW("\0\x11\2\x64\5"), "17 t0 0 0 0 '' insns 100 timed 0\n"},
-		{RAW("\0\x11\x16\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\2\3\4"),
+		{{M("\0\x11\2\x64\5")}, "17 t0 0 0 0 '' insns 100 timed 0\n"},
+		{{M("\0\x11\x16\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\2\3\4")},
 		 "17 t0 0 0 0 '' insns 1 timed 2\n"}, /* more totals than are known */
+		{{M("\0\3\7"), RUN("\4"), M("\0\5\7"), RUN("\6\2\1\0\2\0")},
+		 "5 t7 7 0 0 ''\n"}, /* runs of blocks between them */
 	};
 
 	(void)state;
@@ -89,86 +127,85 @@ static void test_each_control_message_is_told(void **state)
 		struct cxms_buf out = {0};
 		struct cxms_err err = {0};
 
-		if (walk(rows[i].raw, rows[i].len, &out, &err) < 0)
+		if (walk_messages(rows[i].m, 0, &out, &err) < 0)
 			fail_msg("row %zu: %s", i, err.msg);
 		assert_string_equal(cxms_buf_text(&out), rows[i].want);
 		cxms_buf_fini(&out);
 	}
 }
 
-/* A block of code, then runs of it: left at its end, by an exit, and with events of every kind. */
-static const char code[] =
-	"\0\2\1\x80\x20"	     /* block 1 at 0x1000 */
-	"\2\0\3\x48\x8b\x07\0\1\xc3" /* two instructions */
-	"\2\0\x30\1\x30"	     /* two accesses */
-	"\1\0\1\1\4"		     /* an exit, the end */
-	"\4\5\0"		     /* runs: end; exit 0 */
-	"\6\x10"		     /* end, 16 events */
-	"\x40\0\1\0\2\0\x83\0\x80\1\4\0\1\5\0\2\6\0\1\7\1\1"
-	"\x08\0\x42\x80\1\x09\0\5\x0a\0\5\x0b\1\x0c\0\2\x0c\1\4\3\x0d\1\x0e\0\5\4\7"
-	"\0\4\x09"; /* a thread began */
-
-static void test_code_and_events_are_passed_over(void **state)
+static void test_a_message_that_is_cut_is_refused(void **state)
 {
-	struct cxms_buf out = {0};
-	struct cxms_err err = {0};
+	static const struct message rows[][MESSAGES] = {
+		{M("\0\1\1\x4d\x05\0\1\3a\0b")},
+		{M("\0\3\7"), M("\0\4\x88\1")},
+		{M("\0\7\2\1")},
+		{M("\0\x0c\x80\x20\x80\x40\5\2/x")},
+		{M("\0\x0e\1\2\3")},
+		{M("\0\x12\4oops")},
+		{RUN("\4"), M("\0\x11\2\x64\5")},
+	};
 
 	(void)state;
-	if (walk(RAW(code), &out, &err) < 0)
-		fail_msg("%s", err.msg);
-	assert_string_equal(cxms_buf_text(&out), "4 t0 9 0 0 ''\n");
-	cxms_buf_fini(&out);
-}
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		size_t last = 0;
 
-static void test_a_packet_that_is_cut_in_a_message_is_refused(void **state)
-{
-	static const size_t whole[] = {0, 24, 25, 27, 78, sizeof(code) - 1}; /* message borders */
-	size_t n_good = 0;
+		while (last + 1 < MESSAGES && rows[i][last + 1].raw)
+			last++;
+		for (size_t cut = 1; cut <= rows[i][last].len; cut++) {
+			struct cxms_buf out = {0};
+			struct cxms_err err = {0};
 
-	(void)state;
-	for (size_t len = 0; len < sizeof(code); len++) {
-		struct cxms_buf out = {0};
-		struct cxms_err err = {0};
-		int rc = walk(code, len, &out, &err);
-		bool is_whole = false;
-
-		for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++)
-			is_whole |= len == whole[i];
-		n_good += rc == 0;
-		if ((rc == 0) != is_whole)
-			fail_msg("cut at %zu: %d", len, rc);
-		if (rc < 0) {
-			assert_int_equal(rc, -EBADMSG);
+			if (walk_messages(rows[i], cut, &out, &err) != -EBADMSG)
+				fail_msg("row %zu, cut by %zu", i, cut);
 			assert_string_equal(err.msg, "packet 5 of process 77 holds a message that "
 						     "is cut or not known");
+			cxms_buf_fini(&out);
 		}
-		cxms_buf_fini(&out);
 	}
-	assert_int_equal(n_good, sizeof(whole) / sizeof(whole[0]));
 }
 
-static void test_unknown_messages_and_events_are_refused(void **state)
+static void test_unknown_messages_are_refused(void **state)
 {
-	static const struct {
-		const char *raw;
-		size_t len;
-	} rows[] = {
-		{RAW("\0\0")},	 /* control 0 */
-		{RAW("\0\x15")}, /* one past the last */
-		{RAW("\0\xff")},
-		{RAW("\6\1\x0f\0")},					 /* event past the last */
-		{RAW("\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01")},	 /* number too long */
-		{RAW("\0\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\1x")},	 /* text of 2^64-1 bytes */
-		{RAW("\6\xff\xff\xff\xff\xff\xff\xff\xff\xff\1")},	 /* as many events */
-		{RAW("\0\x11\xff\xff\xff\xff\xff\xff\xff\xff\xff\1")},	 /* as many totals */
-		{RAW("\0\2\1\1\xff\xff\xff\xff\xff\xff\xff\xff\xff\1")}, /* as many instructions */
+	static const struct message rows[][MESSAGES] = {
+		{M("\0\0")},   /* control 0 */
+		{M("\0\x15")}, /* one past the last */
+		{M("\0\xff")},
+		{M("\4\3\7")},						 /* a run */
+		{M("\0\3\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01")}, /* number too long */
+		{M("\0\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\1x")},	 /* text of 2^64-1 bytes */
+		{M("\0\x11\xff\xff\xff\xff\xff\xff\xff\xff\xff\1")},	 /* as many totals */
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct cxms_buf out = {0};
 
-		assert_int_equal(walk(rows[i].raw, rows[i].len, &out, NULL), -EBADMSG);
+		if (walk_messages(rows[i], 0, &out, NULL) != -EBADMSG)
+			fail_msg("row %zu", i);
+		cxms_buf_fini(&out);
+	}
+}
+
+static void test_offsets_that_lead_astray_are_refused(void **state)
+{
+	static const char two[] = "\0\3\7\0\5\7"; /* at 32 and 35 */
+	static const struct {
+		uint16_t at[2];
+		int rc;
+	} rows[] = {
+		{{32, 35}, 0},		 {{35, 32}, -EBADMSG}, {{32, 32}, -EBADMSG},
+		{{0, 35}, -EBADMSG},	 {{31, 35}, -EBADMSG}, {{33, 35}, -EBADMSG},
+		{{32, 34}, -EBADMSG},	 {{32, 37}, -EBADMSG}, {{32, 38}, -EBADMSG},
+		{{32, 65535}, -EBADMSG},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct cxms_buf out = {0};
+
+		if (walk(RAW(two), rows[i].at, 2, &out, NULL) != rows[i].rc)
+			fail_msg("row %zu", i);
 		cxms_buf_fini(&out);
 	}
 }
@@ -176,6 +213,7 @@ static void test_unknown_messages_and_events_are_refused(void **state)
 static void test_any_bytes_are_survived(void **state)
 {
 	struct cxms_rng rng;
+	uint16_t at[8];
 	uint8_t raw[300];
 
 	(void)state;
@@ -183,11 +221,14 @@ static void test_any_bytes_are_survived(void **state)
 	for (int i = 0; i < 200000; i++) {
 		struct cxms_buf out = {0};
 		size_t n = (size_t)cxms_rng_below(&rng, sizeof(raw));
+		size_t n_at = (size_t)cxms_rng_below(&rng, 8);
 
 		for (size_t k = 0; k < n; k++)
 			raw[k] = (uint8_t)(cxms_rng_below(&rng, 3) ? cxms_rng_below(&rng, 24)
 								   : cxms_rng_u64(&rng));
-		walk(raw, n, &out, NULL);
+		for (size_t k = 0; k < n_at; k++)
+			at[k] = (uint16_t)(30 + (n + 4) * k / 8 + cxms_rng_below(&rng, 4));
+		walk(raw, n, at, n_at, &out, NULL);
 		cxms_buf_fini(&out);
 	}
 }
@@ -200,19 +241,21 @@ static void test_it_tells_whether_there_is_code(void **state)
 		bool has_code;
 	} rows[] = {
 		{RAW("\0\3\7\4"), false},		 /* a thread, a run */
-		{RAW("\0\3\7\0\x0b\x05\1"), false},	 /* a page */
+		{RAW("\0\x0b\x05\1"), false},		 /* a page */
 		{RAW("\0\2\1\2\1\0\1\x90\0\0\0"), true}, /* a block of one instruction */
 		{RAW("\0\1\1\x4d\x05\0\1\3a\0b"), true}, /* the first message of an image */
 	};
+	static const uint16_t first = sizeof(struct cxms_xs_head);
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct cxms_buf out = {0};
-		size_t total;
-		uint8_t *p = wrap(rows[i].raw, rows[i].len, &total);
+		uint8_t *p = wrap(rows[i].raw, rows[i].len, &first, 1);
 		bool has_code = !rows[i].has_code;
 
-		assert_int_equal(cxms_walk_packet(p, total, note, &out, &has_code, NULL), 0);
+		assert_int_equal(cxms_walk_packet(p, sizeof(struct cxms_xs_head) + rows[i].len, 1,
+						  note, &out, &has_code, NULL),
+				 0);
 		assert_int_equal(has_code, rows[i].has_code);
 		cxms_buf_fini(&out);
 		free(p);
@@ -223,9 +266,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_control_message_is_told),
-		cmocka_unit_test(test_code_and_events_are_passed_over),
-		cmocka_unit_test(test_a_packet_that_is_cut_in_a_message_is_refused),
-		cmocka_unit_test(test_unknown_messages_and_events_are_refused),
+		cmocka_unit_test(test_a_message_that_is_cut_is_refused),
+		cmocka_unit_test(test_unknown_messages_are_refused),
+		cmocka_unit_test(test_offsets_that_lead_astray_are_refused),
 		cmocka_unit_test(test_any_bytes_are_survived),
 		cmocka_unit_test(test_it_tells_whether_there_is_code),
 	};
