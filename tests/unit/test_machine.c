@@ -188,11 +188,12 @@ static void test_damaged_cache_is_ignored_with_a_line(void **state)
 		{"identity: \"", "identity: \"x", "of another machine"},
 		{"ps: 90000, ", "ps: 10000, ", "the staircase falls"},
 		{"huge_walk_ps", "huge_walk", "a step without its walks"},
+		{"walk_high_ps", "walk_high", "a step without the spread of its walks"},
 		{"bytes: 2097152", "bytes: 1048576", "a step twice"},
 		{"bytes: 2097152", "bites: 2097152", "a step without its size"},
 		{"stair:\n", "stair: 4\nx-old:\n", "no list"},
-		{"schema: 3", "schema: 2", "another schema"},
-		{"schema: 3", "schema: {", "no YAML"},
+		{"schema: 4", "schema: 2", "another schema"},
+		{"schema: 4", "schema: {", "no YAML"},
 	};
 	struct cxms_facts f = some_facts();
 	char path[PATH_MAX], text[4096], changed[8192], said[1024];
