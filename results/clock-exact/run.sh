@@ -10,7 +10,7 @@
 # already are left as they are. Environment: ONLY (programs, by space),
 # L1D, L2, LLC (sizes; default: those of the CPU, the LLC by the staircase of latencies), CLOCK_GHZ
 # (default: by a chain of multiplications), ROUNDS (of sampled kernels, default 1: some ten seconds each).
-# Needs a quiet machine, and about half an hour.
+# Needs a quiet machine, and about 40 minutes.
 set -eu
 export LC_ALL=C
 if [ $# -lt 1 ] || [ $# -gt 2 ]; then
@@ -71,17 +71,23 @@ case $(sed -n 's/^cpu family[^:]*: *//p' /proc/cpuinfo | head -n 1)-$(sed -n 's/
 25-AuthenticAMD) core='width: 6, rob: 256, l1d_mshrs: 24, l2_mshrs: 64' l1=32KiB ways=8 l2=512KiB ;; # Zen 3
 *) core='width: 6, rob: 512, l1d_mshrs: 16, l2_mshrs: 48' l1=48KiB ways=12 l2=2MiB ;; # Golden Cove
 esac
-# walk MIB PAGE: what a page walk adds there, in ps; the exact source has one figure per program
+# walk MIB PAGE CACHE: what a page walk adds there, in ps
 walk() {
 	awk -v bytes=$(($1 * 1048576)) -v key="$([ "$2" = 4KiB ] && echo walk_ps || echo huge_walk_ps)" '
 		/bytes:/ { gsub("[{},]", ""); for (i = 1; i < NF; i++) if ($i == key ":") ps = $(i + 1); if ($3 >= bytes) exit }
-		END { print (ps > 1) ? ps : 1 }' "$cache"
+		END { print (ps > 1) ? ps : 1 }' "$3"
+}
+# walks MIB PAGE NAME: the same by every measurement around the sampled runs, 'median lowest highest'. The exact source
+# has one figure per program: walks drift within minutes, and one measurement may fall into a neighbour's burst.
+walks() {
+	for file in "$work/$3"-*/cxlmemsim/machine-*.yaml; do walk "$1" "$2" "$file"; done | sort -n |
+		awk '{ ps[NR] = $1 } END { print ps[int((NR + 1) / 2)], ps[1], ps[NR] }'
 }
 # one figure for all recordings, as it is printed
 facts=(--mem-latency "${mem}ns")
 far=$(awk -v m="$mem" 'BEGIN { printf "%.0f", 2.5 * m }')
 
-# topology FILE LATENCY PAGE MIB: all caches those of this machine
+# topology FILE LATENCY WALK: all caches those of this machine
 topology() {
 	cat >"$1" <<YAML
 schema: 1
@@ -91,7 +97,7 @@ host:
     l1d: {size: ${L1D:-$l1}, ways: $ways, latency: 4cyc}
     l2: {size: ${L2:-$l2}, ways: 16, latency: 14cyc, prefetch: {type: stride, degree: 32, distance: 0}}
     llc: {size: $llc, ways: 16, latency: 50cyc}
-  tlb: {l1: 96, l2: 2048, page: 4KiB, walk: $(walk "$4" "$3")ps} # a host may back huge pages by small ones
+  tlb: {l1: 96, l2: 2048, page: 4KiB, walk: ${3}ps} # a host may back huge pages by small ones
   local: {latency: auto, bandwidth: unlimited}
 devices:
   mem0: {type: memdev, upstream: host, latency: ${2}ns, bandwidth: unlimited, capacity: 4096GiB}
@@ -113,32 +119,36 @@ explain() {
 }
 
 csv=$out/clock-exact.csv
-[ -e "$csv" ] || echo "program,source,local_pct,slowdown,slowdown_lo,slowdown_hi,exact,ratio,inside,within_10_pct,self,self_inside" >"$csv"
+[ -e "$csv" ] || echo "program,source,local_pct,slowdown,slowdown_lo,slowdown_hi,exact,ratio,inside,within_10_pct,self,self_inside,walk_ns,walk_lo_ns,walk_hi_ns" >"$csv"
 programs | while IFS='|' read -r name mib begin sampled exact; do
 	[ -z "${ONLY:-}" ] || [[ " $ONLY " == *" $name "* ]] || continue
 	! grep -q "^$name," "$csv" || continue
-	measure "$name"
-	read -ra words <<<"$exact"
 	page=4KiB there=far.yaml
 	[[ $exact != *huge* ]] || page=2MiB
-	topology far.yaml "$far" $page "$mib"
-	topology self.yaml "$mem" $page "$mib"
-	"$tool" record -q -S exact -t "$there" "${facts[@]}" ${begin:+--roi-begin "$begin"} -o exact.cxlt -- "${words[@]}" >program.txt 2>&1 ||
-		{ echo "clock-exact: $name under exact: $(tail -n 1 program.txt)" >&2 && continue; }
+	measure "$name-0"
 	for source in clock ptrace; do
 		read -ra words <<<"$sampled"
 		"$tool" record -q -S $source "${facts[@]}" --llc-size "$llc" -o $source.cxlt -- "${words[@]}" >program.txt 2>&1 ||
-			{ echo "clock-exact: $name under $source: $(tail -n 1 program.txt)" >&2 && continue; }
+			{ echo "clock-exact: $name under $source: $(tail -n 1 program.txt)" >&2 && continue 2; }
+		measure "$name-$source"
+	done
+	read -r walk_ps walk_lo walk_hi <<<"$(walks "$mib" $page "$name")"
+	topology far.yaml "$far" "$walk_ps"
+	topology self.yaml "$mem" "$walk_ps"
+	read -ra words <<<"$exact"
+	"$tool" record -q -S exact -t "$there" "${facts[@]}" ${begin:+--roi-begin "$begin"} -o exact.cxlt -- "${words[@]}" >program.txt 2>&1 ||
+		{ echo "clock-exact: $name under exact: $(tail -n 1 program.txt)" >&2 && continue; }
+	for source in clock ptrace; do
 		read -r self self_lo self_hi <<<"$(row $source.cxlt self.yaml 0)"
 		for split in 0 50; do
 			read -r x _ _ <<<"$(row exact.cxlt "$there" $split)"
 			read -r s lo hi <<<"$(row $source.cxlt "$there" $split)"
 			awk -v n="$name" -v src=$source -v k=$split -v s="$s" -v lo="$lo" -v hi="$hi" -v x="$x" \
-				-v self="$self" -v sl="$self_lo" -v sh="$self_hi" 'BEGIN {
+				-v self="$self" -v sl="$self_lo" -v sh="$self_hi" -v w="$walk_ps" -v wl="$walk_lo" -v wh="$walk_hi" 'BEGIN {
 				r = s / x
-				printf("%s,%s,%s,%s,%s,%s,%s,%.4f,%s,%s,%s,%s\n", n, src, k, s, lo, hi, x, r,
+				printf("%s,%s,%s,%s,%s,%s,%s,%.4f,%s,%s,%s,%s,%.1f,%.1f,%.1f\n", n, src, k, s, lo, hi, x, r,
 					(x >= lo && x <= hi) ? "yes" : "no", (r >= 0.9 && r <= 1.1) ? "yes" : "no",
-					self, (sl <= 1 && 1 <= sh) ? "yes" : "no") }' >>"$csv"
+					self, (sl <= 1 && 1 <= sh) ? "yes" : "no", w / 1000, wl / 1000, wh / 1000) }' >>"$csv"
 		done
 	done
 done
@@ -150,7 +160,8 @@ state=
 # Sampled sources against the exact one
 
 Slowdowns of the time in user mode with memory at $far ns, all of it on CXL (0 % local) or half, as sampling this machine tells them and
-as the exact source simulates the same program on the same caches. *inside*: the sampled interval holds the exact slowdown. *self*: the slowdown on a CXL device as fast as
+as the exact source simulates the same program on the same caches, with the median of the page walks (*walk*, ns, and the lowest and highest) measured before,
+between and after the sampled runs. *inside*: the sampled interval holds the exact slowdown. *self*: the slowdown on a CXL device as fast as
 local memory, $mem ns, which is 1; *holds 1*: its interval does.
 
 | | |
@@ -161,14 +172,14 @@ local memory, $mem ns, which is 1; *holds 1*: its interval does.
 | machine | memory $mem ns, LLC $llc by its latencies, $ghz GHz |
 | tools | $("$tool" --version | head -n 1), $(valgrind --version) |
 
-| program | source | local | slowdown | interval | exact | ratio | inside | self | holds 1 | why it differs |
-|---|---|---|---|---|---|---|---|---|---|---|
+| program | source | local | slowdown | interval | exact | ratio | inside | self | holds 1 | walk | why it differs |
+|---|---|---|---|---|---|---|---|---|---|---|---|
 MD
-	tail -n +2 "$csv" | while IFS=, read -r name source split s lo hi x ratio inside near self holds; do
+	tail -n +2 "$csv" | while IFS=, read -r name source split s lo hi x ratio inside near self holds walk walk_lo walk_hi; do
 		why=
 		[ "$inside$near$holds" = yesyesyes ] || why=$(explain "$name" "$source")
-		printf '| %s | %s | %s %% | %.3f | %.3f .. %.3f | %.3f | %.3f | %s | %.3f | %s | %s |\n' "$name" "$source" "$split" \
-			"$s" "$lo" "$hi" "$x" "$ratio" "$inside" "$self" "$holds" "$why"
+		printf '| %s | %s | %s %% | %.3f | %.3f .. %.3f | %.3f | %.3f | %s | %.3f | %s | %.0f (%.0f .. %.0f) | %s |\n' "$name" "$source" "$split" \
+			"$s" "$lo" "$hi" "$x" "$ratio" "$inside" "$self" "$holds" "$walk" "$walk_lo" "$walk_hi" "$why"
 	done
 	echo
 	awk -F, 'NR > 1 && $2 == "clock" && $3 == 0 { n++; both += $9 == "yes" && $10 == "yes"; self += $12 == "yes" }

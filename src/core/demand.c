@@ -33,6 +33,14 @@ void cxms_wait_model(double mem_ps, const double walk_ps[CXMS_SPAN_COUNT], bool 
 	}
 }
 
+double cxms_hop_seen_ps(double turn_ps, double share, double mem_ps, double llc_ps)
+{
+	double d = mem_ps - llc_ps, sum = turn_ps + d;
+	double miss = (sum - sqrt(sum * sum - 4 * d * share * turn_ps)) / (2 * d);
+
+	return fmax(mem_ps, turn_ps + (1 - miss) * d);
+}
+
 static double miss_ratio(const struct cxms_runs *in, double share)
 {
 	double hit = (1 - share) * in->seen_ps, miss = share * in->llc_ps;

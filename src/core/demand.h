@@ -59,6 +59,18 @@ void cxms_wait_model(double mem_ps, const double walk_ps[CXMS_SPAN_COUNT], bool 
 		     unsigned loop_insns, unsigned rob, const double uop_ps[CXMS_SPAN_COUNT],
 		     struct cxms_wait *out);
 
+/**
+ * cxms_hop_seen_ps() - L_obs of the hops of a chain that miss, by the time of its turns
+ * @turn_ps: waiting of a turn, one hop, hit or miss
+ * @share:   of that time on memory, 0 .. 1
+ *
+ * Formula: m of the turns miss, and each walks for w: turn = m (L_mem + w) + (1 - m) (L_llc + w),
+ *   share = m (L_mem + w)/turn. With D = L_mem - L_llc: D m^2 - (turn + D) m + share turn = 0,
+ *   L_mem + w = turn + (1 - m) D. No walk measured at another time is needed.
+ * Range:   at least L_mem; falls with @share, to @turn_ps where all is memory
+ */
+double cxms_hop_seen_ps(double turn_ps, double share, double mem_ps, double llc_ps);
+
 /** struct cxms_runs - an instruction whose loop's turns are counted; by nanosecond of its waiting
  */
 struct cxms_runs {

@@ -41,8 +41,13 @@ void cxms_stair_init(struct cxms_stair *s, const struct cxms_facts *facts, uint6
 		if (facts->walk_bytes[i] == 0)
 			continue;
 		s->walk_bytes[s->n_walk] = (double)facts->walk_bytes[i];
-		s->walk_step_ps[0][s->n_walk] = (double)facts->walk_step_ps[0][i];
-		s->walk_step_ps[1][s->n_walk++] = (double)facts->walk_step_ps[1][i];
+		for (int huge = 0; huge < 2; huge++) {
+			s->walk_step_ps[huge][s->n_walk] = (double)facts->walk_step_ps[huge][i];
+			s->walk_high_ps[huge][s->n_walk] =
+				fmax(s->walk_step_ps[huge][s->n_walk],
+				     (double)facts->walk_high_ps[huge][i]);
+		}
+		s->n_walk++;
 	}
 	if (s->n >= 2 || s->llc_bytes > 0)
 		return;
@@ -79,6 +84,13 @@ double cxms_stair_walk_ps(const struct cxms_stair *s, double bytes, bool huge)
 	if (s->n_walk == 0)
 		return huge ? 0 : s->walk_ps;
 	return between_steps(s->walk_bytes, s->walk_step_ps[huge], s->n_walk, bytes);
+}
+
+double cxms_stair_walk_high_ps(const struct cxms_stair *s, double bytes, bool huge)
+{
+	if (s->n_walk == 0)
+		return huge ? 0 : s->walk_ps;
+	return between_steps(s->walk_bytes, s->walk_high_ps[huge], s->n_walk, bytes);
 }
 
 double cxms_stair_miss_ratio(const struct cxms_stair *s, double between_bytes)

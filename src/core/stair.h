@@ -17,6 +17,7 @@ struct cxms_stair {
 	double walk_ps; /* on base pages where no steps of walks were measured */
 	unsigned n_walk;
 	double walk_bytes[CXMS_STAIR_MAX], walk_step_ps[2][CXMS_STAIR_MAX];
+	double walk_high_ps[2][CXMS_STAIR_MAX]; /* upper quartile of the measurements */
 };
 
 /**
@@ -44,6 +45,8 @@ double cxms_stair_miss_ratio(const struct cxms_stair *s, double between_bytes);
  *          the one figure of base pages, none on huge ones
  */
 double cxms_stair_walk_ps(const struct cxms_stair *s, double bytes, bool huge);
+/** cxms_stair_walk_high_ps() - the upper quartile of the same: walks drift with what others do */
+double cxms_stair_walk_high_ps(const struct cxms_stair *s, double bytes, bool huge);
 
 /** cxms_stair_mean_miss() - mean of the miss ratio over from .. to bytes, from <= to */
 double cxms_stair_mean_miss(const struct cxms_stair *s, double from, double to);

@@ -29,6 +29,10 @@
 /* A line in 10 ms loads nothing: longer pauses would only make the clock run away. */
 #define PAUSE_MAX_PS 1e10
 #define ONE_Q16	     65536.0
+/* CPUs are not counted up for so little: times are as exact as samples. */
+#define CPU_ROUNDING 0.02
+/* Blocks until the shares of CPUs and the latencies fit each other. */
+#define SHARE_ROUNDS 4u
 #define ODDS	     2147483648.0 /* 2^31 */
 
 /* Miss registers: a min-heap of the times at which those in use are free again. */
@@ -43,25 +47,44 @@ struct choice {
 	bool prefetched, waited_for;
 };
 
-/* One thread of the epoch. A turn is its lines beside the one waited for, then perhaps a wait. */
-struct source {
+/* One thread of the epoch. A turn is perhaps a line that it waits for in the end, and the others
+ * that it fills meanwhile: a window goes on behind its oldest miss. */
+struct worker {
+	const struct cxms_solve_thread *thread;
+	double turns;		  /* in the epoch */
+	uint64_t own_off_ps;	  /* of off_ps, but for what its CPU does meanwhile */
 	uint64_t off_ps, work_ps; /* means of a turn: not on the CPU or in the kernel; working */
-	uint64_t began_ps;	  /* this turn's time on the CPU; 0 = the first is still to come */
-	uint32_t queued_q16;	  /* waiting for a CPU, of the time on it */
+	uint32_t queued_q16; /* waiting for a CPU that other programs hold, of the time on it */
 	uint64_t walk_ps, mem_ps;
-	uint32_t other_q16; /* lines beside the one waited for: mean of a turn */
-	uint32_t own_q16;   /* share of the turns that end with a wait for a line of their own */
-	uint32_t bare_q16;  /* share that end with a wait whose line was counted elsewhere */
-	uint32_t left;	    /* lines of this turn still to come; 0 = the turn is over */
-	uint64_t slice_ps;  /* mean work before each of them */
-	bool own, bare;	    /* how this turn ends */
-	struct choice next;
-	struct registers demand, all;
+	uint32_t other_q16;   /* lines beside the one waited for: mean of a turn */
+	uint32_t own_q16;     /* share of the turns that end with a wait for a line of their own */
+	uint32_t bare_q16;    /* share that end with a wait whose line was counted elsewhere */
 	const uint32_t *pick; /* [2 * n_target] cumulative, of ODDS: others, demand first */
 	const uint32_t *pick_own, *pick_bare; /* [n_target] */
 	const uint32_t *write_q16;	      /* [n_target] lines written back for one filled */
 	const uint64_t *stall_ps;	      /* [n_target] exposed part of a wait at L_mem */
 	uint64_t *last_ps;		      /* [n_target] latency of the last line */
+};
+
+/*
+ * What asks for lines: a thread with a CPU of its own, or one of the CPUs on which threads of a
+ * program take turns. There each turn is one of theirs, drawn as often as each has turns in its
+ * predicted time: as many of them are at work at any time as there are CPUs.
+ */
+struct source {
+	struct worker *worker; /* whose turn it is */
+	struct worker *first;  /* of those who take turns here */
+	uint32_t *odds;	       /* [n] cumulative, of ODDS */
+	size_t n;
+	double cpus;	   /* that they share; 0 = its own */
+	uint64_t began_ps; /* this turn's time on the CPU; 0 = the first is still to come */
+	uint32_t left;	   /* lines of this turn still to come; 0 = the turn is over */
+	uint64_t slice_ps; /* mean work before each of them */
+	bool own, bare;	   /* how this turn ends */
+	bool opens;	   /* the next line is its first */
+	uint64_t wait_ps;  /* at its end, for its own line; 0: that is still to come, or none */
+	struct choice next;
+	struct registers demand, all;
 	struct cxms_rng rng;
 };
 
@@ -74,6 +97,7 @@ struct due {
 /* What the counted lines of an epoch came to, by target. */
 struct tally {
 	uint64_t reads, latency_ps;
+	uint64_t waits, waited_ps; /* those that a thread waited for, and how long they took */
 	struct cxms_hist hist;
 };
 
@@ -86,11 +110,15 @@ struct cxms_event_loop {
 	uint64_t lines, counted, counted_ps;
 	struct tally *tally;	 /* [target] of this epoch */
 	struct cxms_hist *total; /* [target] */
+	double *waited_ps;	 /* [target] of this epoch */
 	uint32_t exp_q16[QUANTILES];
+	struct worker *worker;
 	struct source *source;
 	struct due *heap;
-	size_t n, cap_source, cap_heap;
-	uint32_t *odds; /* tables of all sources */
+	size_t n_worker, n_register;
+	uint64_t begin_ps; /* of the epoch */
+	size_t n, cap_worker, cap_source, cap_heap;
+	uint32_t *odds; /* tables of all workers, then the odds of each program's */
 	uint64_t *times, *registers;
 	double *part; /* of one source */
 	size_t cap_odds, cap_times, cap_registers, cap_part;
@@ -111,9 +139,10 @@ int cxms_event_loop_new(const struct cxms_fabric *f, uint64_t seed, struct cxms_
 	l->seed = seed;
 	l->tally = calloc(f->n_target, sizeof(*l->tally));
 	l->total = calloc(f->n_target, sizeof(*l->total));
+	l->waited_ps = calloc(f->n_target, sizeof(*l->waited_ps));
 	for (unsigned i = 0; i < QUANTILES; i++)
 		l->exp_q16[i] = (uint32_t)lround(-log((i + 0.5) / QUANTILES) * ONE_Q16);
-	int rc = l->tally && l->total
+	int rc = l->tally && l->total && l->waited_ps
 			 ? cxms_net_new(&cfg, &l->net, err)
 			 : cxms_fail(err, ENOMEM, "out of memory for the event engine");
 	if (rc)
@@ -130,6 +159,8 @@ void cxms_event_loop_free(struct cxms_event_loop *l)
 	cxms_net_free(l->net);
 	free(l->tally);
 	free(l->total);
+	free(l->waited_ps);
+	free(l->worker);
 	free(l->source);
 	free(l->heap);
 	free(l->odds);
@@ -203,29 +234,33 @@ static uint32_t draw(struct source *s, const uint32_t *cumulative, size_t n)
 static void choose(const struct cxms_event_loop *l, struct source *s)
 {
 	size_t n = l->fabric->n_target;
-	s->next = (struct choice){.waited_for = s->own && s->left == 1};
+	s->next = (struct choice){.waited_for = s->own && s->wait_ps == 0};
 	if (s->next.waited_for) {
-		s->next.target = draw(s, s->pick_own, n);
+		s->next.target = draw(s, s->worker->pick_own, n);
 		return;
 	}
-	uint32_t i = draw(s, s->pick, 2 * n);
+	uint32_t i = draw(s, s->worker->pick, 2 * n);
 	s->next.prefetched = i >= n;
 	s->next.target = i % (uint32_t)n;
 }
 
-static uint64_t exposed(const struct source *s, uint32_t target, uint64_t latency_ps)
+/* What a thread waits for a line that took so long. */
+static uint64_t wait_for(struct cxms_event_loop *l, const struct source *s, uint32_t target,
+			 uint64_t latency_ps)
 {
-	uint64_t with = s->stall_ps[target] + latency_ps;
-	return with > s->mem_ps ? with - s->mem_ps : 0;
+	l->tally[target].waits += l->counts;
+	l->tally[target].waited_ps += l->counts ? latency_ps : 0;
+	uint64_t with = s->worker->stall_ps[target] + latency_ps;
+	return with > s->worker->mem_ps ? with - s->worker->mem_ps : 0;
 }
 
 /* A wait whose line was counted elsewhere takes as long as the last one there. */
-static uint64_t end_turn(const struct cxms_event_loop *l, struct source *s, uint64_t at)
+static uint64_t end_turn(struct cxms_event_loop *l, struct source *s, uint64_t at)
 {
 	if (!s->bare)
 		return at;
-	uint32_t t = draw(s, s->pick_bare, l->fabric->n_target);
-	return at + exposed(s, t, s->last_ps[t]);
+	uint32_t t = draw(s, s->worker->pick_bare, l->fabric->n_target);
+	return at + wait_for(l, s, t, s->worker->last_ps[t]);
 }
 
 static uint64_t work_on(const struct cxms_event_loop *l, struct source *s, uint64_t at)
@@ -238,20 +273,26 @@ static uint64_t work_on(const struct cxms_event_loop *l, struct source *s, uint6
 static uint64_t queue_ps(const struct source *s, uint64_t at)
 {
 	uint64_t busy = s->began_ps ? at - s->began_ps : 0;
-	return (busy >> 16) * s->queued_q16 + ((busy & 0xffff) * s->queued_q16 >> 16);
+	return (busy >> 16) * s->worker->queued_q16 +
+	       ((busy & 0xffff) * s->worker->queued_q16 >> 16);
 }
 
-static uint64_t begin_turn(const struct cxms_event_loop *l, struct source *s, uint64_t at)
+static uint64_t begin_turn(struct cxms_event_loop *l, struct source *s, uint64_t at)
 {
-	uint32_t others = (s->other_q16 >> 16) + chance(s, s->other_q16 & 0xffff);
-	s->own = chance(s, s->own_q16);
-	s->bare = !s->own && chance(s, s->bare_q16);
+	at += queue_ps(s, at);
+	if (s->n > 1)
+		s->worker = s->first + draw(s, s->odds, s->n);
+	uint32_t others = (s->worker->other_q16 >> 16) + chance(s, s->worker->other_q16 & 0xffff);
+	s->own = chance(s, s->worker->own_q16);
+	s->bare = !s->own && chance(s, s->worker->bare_q16);
 	s->left = others + s->own;
-	at += queue_ps(s, at) + exponential(l, s, s->off_ps);
+	s->wait_ps = 0;
+	s->opens = true;
+	at += exponential(l, s, s->worker->off_ps);
 	s->began_ps = at;
 	if (s->left == 0)
-		return end_turn(l, s, at + exponential(l, s, s->work_ps));
-	s->slice_ps = s->work_ps / s->left;
+		return end_turn(l, s, at + exponential(l, s, s->worker->work_ps));
+	s->slice_ps = s->worker->work_ps / s->left;
 	return work_on(l, s, at);
 }
 
@@ -259,9 +300,11 @@ static uint64_t fill(struct cxms_event_loop *l, struct source *s, uint32_t t, ui
 {
 	uint64_t dpa = cxms_rng_u64(&s->rng) >> (64 - SPAN_BITS) & ~(uint64_t)(CXMS_LINE_BYTES - 1);
 	uint64_t latency = cxms_net_request(l->net, t, false, dpa, at);
-	if (chance(s, s->write_q16[t]))
+	if (chance(s, s->worker->write_q16[t]))
 		(void)cxms_net_request(l->net, t, true, dpa, at);
-	s->last_ps[t] = latency;
+	if (s->opens)
+		s->worker->last_ps[t] = latency;
+	s->opens = false;
 	l->lines++;
 	if (l->counts) {
 		l->tally[t].reads++;
@@ -285,13 +328,13 @@ static uint64_t step(struct cxms_event_loop *l, struct source *s, uint64_t at)
 		return start; /* others may come first */
 	uint32_t t = s->next.target;
 	uint64_t latency = fill(l, s, t, at);
-	register_take(&s->all, at + latency + s->walk_ps);
+	register_take(&s->all, at + latency + s->worker->walk_ps);
 	if (!s->next.prefetched)
-		register_take(&s->demand, at + latency + s->walk_ps);
+		register_take(&s->demand, at + latency + s->worker->walk_ps);
 	s->left--;
 	if (s->next.waited_for)
-		return at + exposed(s, t, latency);
-	return s->left ? work_on(l, s, at) : end_turn(l, s, at);
+		s->wait_ps = 1 + wait_for(l, s, t, latency);
+	return s->left ? work_on(l, s, at) : end_turn(l, s, at + s->wait_ps - (s->wait_ps > 0));
 }
 
 static bool before(const struct due *a, const struct due *b)
@@ -323,13 +366,99 @@ static void run_lines(struct cxms_event_loop *l, uint64_t more, uint64_t more_ps
 	}
 }
 
-static void run_until_steady(struct cxms_event_loop *l)
+static uint32_t q16(double share)
+{
+	return (uint32_t)llround(fmin(fmax(share, 0), 65535) * ONE_Q16);
+}
+
+static uint64_t pause(double ps, double lines)
+{
+	return (uint64_t)llround(fmin(fmax(ps, 0), PAUSE_MAX_PS * fmax(1, lines)));
+}
+
+/* Means of what was counted. */
+static void set_latencies(struct cxms_event_loop *l, struct cxms_solve *s)
+{
+	for (uint32_t t = 0; t < l->fabric->n_target; t++) {
+		const struct tally *y = &l->tally[t];
+		s->latency_ps[t] = y->reads ? (double)y->latency_ps / (double)y->reads
+					    : l->fabric->target[t].idle_ps;
+		l->waited_ps[t] =
+			y->waits ? (double)y->waited_ps / (double)y->waits : s->latency_ps[t];
+	}
+	s->waited_ps = l->waited_ps;
+}
+
+/* Of the time it waits for a CPU what the program's other threads hold it. */
+static double held_ps(const struct cxms_solve_thread *th)
+{
+	return fmax(0, fmin(th->queued_ps, th->holders_ps));
+}
+
+/* Time of a turn's CPU: on it, and waiting for it while other programs have it. */
+static double busy_ps(const struct cxms_solve_thread *th, double cpu_ps)
+{
+	double queued = th->queued_ps - held_ps(th);
+	return cpu_ps + (th->cpu_ps > 0 ? queued * cpu_ps / th->cpu_ps : 0);
+}
+
+/*
+ * How often each thread has a turn on the CPUs they share, by the times found so far; between two
+ * turns a CPU does what is not asked for here: work of others, or nothing.
+ */
+static void share_turns(struct source *x)
+{
+	double rate = 0, upto = 0, idle = x->cpus;
+	for (size_t i = 0; i < x->n; i++) {
+		const struct worker *w = &x->first[i];
+		double wall = cxms_solve_wall_ps(w->thread);
+		rate += w->turns / wall;
+		idle -= busy_ps(w->thread, w->thread->new_cpu_ps) / wall;
+	}
+	for (size_t i = 0; i < x->n; i++) {
+		struct worker *w = &x->first[i];
+		upto += w->turns / cxms_solve_wall_ps(w->thread);
+		x->odds[i] = (uint32_t)(i + 1 == x->n ? ODDS : fmin(ODDS, upto / rate * ODDS));
+		w->off_ps = w->own_off_ps + pause(idle / rate, 1);
+	}
+}
+
+/* Whether any threads share CPUs. */
+static bool share_cpus(struct cxms_event_loop *l, struct cxms_solve *s)
+{
+	bool any = false;
+	set_latencies(l, s);
+	cxms_solve_times(s);
+	for (size_t i = 0; i < l->n; i++) {
+		struct source *x = &l->source[i];
+		any = any || x->cpus > 0;
+		if (x->cpus > 0 && (i == 0 || x[-1].first != x->first))
+			share_turns(x);
+	}
+	return any;
+}
+
+/* Fills the queues; where threads share CPUs, in rounds, each with the shares that the last tells.
+ */
+static void fill_queues(struct cxms_event_loop *l, struct cxms_solve *s)
 {
 	uint64_t fill_lines = CXMS_EVENT_FILL;
 	for (size_t i = 0; i < l->n; i++)
 		fill_lines += 2 * l->source[i].all.most;
+	bool shared = share_cpus(l, s);
+	for (unsigned r = 0; shared && r < SHARE_ROUNDS; r++) {
+		l->counts = true;
+		run_lines(l, CXMS_EVENT_BLOCK, CXMS_EVENT_BLOCK_PS);
+		share_cpus(l, s);
+		memset(l->tally, 0, l->fabric->n_target * sizeof(*l->tally));
+	}
 	l->counts = false;
 	run_lines(l, fill_lines, CXMS_EVENT_FILL_PS);
+}
+
+static void run_until_steady(struct cxms_event_loop *l, struct cxms_solve *s)
+{
+	fill_queues(l, s);
 	cxms_net_mark(l->net, l->now_ps);
 	l->counts = true;
 	l->counted = l->counted_ps = 0;
@@ -340,17 +469,8 @@ static void run_until_steady(struct cxms_event_loop *l)
 		if (b > 0 && fabs(mean - before_ps) <= CXMS_EVENT_STEADY * mean)
 			break;
 		before_ps = mean;
+		share_cpus(l, s);
 	}
-}
-
-static uint32_t q16(double share)
-{
-	return (uint32_t)llround(fmin(fmax(share, 0), 65535) * ONE_Q16);
-}
-
-static uint64_t pause(double ps, double lines)
-{
-	return (uint64_t)llround(fmin(fmax(ps, 0), PAUSE_MAX_PS * fmax(1, lines)));
 }
 
 /* The sum of @part from 0 to each, as odds. */
@@ -394,39 +514,38 @@ static uint32_t registers_of(double limit)
 	return (uint32_t)lround(fmin(fmax(limit, 1), REGISTERS_MAX));
 }
 
-/* Of the time it waits for a CPU what goes with its time in user mode: queue_ps() gives that back.
- */
-static double queued_in_user(const struct cxms_solve_thread *th)
-{
-	return th->cpu_ps > 0 ? th->queued_ps * (1 - th->kernel_ps / th->cpu_ps) : 0;
-}
-
-/* Tables of a source: 5 n_target odds, 2 n_target times. */
-static void set_source(const struct cxms_event_loop *l, const struct cxms_solve_thread *th,
-		       uint32_t *odds, uint64_t *times, double *part, struct source *s)
+/* Tables of a worker: 5 n_target odds, 2 n_target times. What waits for others' CPUs grows with the
+ * time in user mode: queue_ps() gives that back. */
+static void set_worker(const struct cxms_event_loop *l, const struct cxms_solve_thread *th,
+		       uint32_t *odds, uint64_t *times, double *part, struct worker *w)
 {
 	size_t n = l->fabric->n_target;
 	const struct cxms_demand *d = th->demand;
 	struct mix m = mix_of(d, n, part);
 	double turns = fmax(m.waits, m.lines / TURN_LINES);
-	s->off_ps = pause((th->wall_ps - th->cpu_ps - queued_in_user(th) + th->kernel_ps) / turns,
-			  m.lines / turns);
-	s->queued_q16 = q16(th->cpu_ps > 0 ? th->queued_ps / th->cpu_ps : 0);
-	s->work_ps = pause((th->cpu_ps - th->kernel_ps - m.stall_ps) / turns, m.lines / turns);
-	s->walk_ps = (uint64_t)llround(th->walk_ps);
-	s->mem_ps = (uint64_t)llround(th->mem_ps);
-	s->other_q16 = q16((m.lines - m.own) / turns);
-	s->own_q16 = q16(m.own / turns);
-	s->bare_q16 = turns > m.own ? q16((m.waits - m.own) / (turns - m.own)) : 0;
+	double queued = th->cpu_ps > 0 ? (th->queued_ps - held_ps(th)) / th->cpu_ps : 0;
+	double off = held_ps(th) > 0 ? th->queued_ps - held_ps(th) : th->wall_ps - th->cpu_ps;
+	*w = (struct worker){.thread = th,
+			     .turns = turns,
+			     .queued_q16 = q16(queued),
+			     .walk_ps = (uint64_t)llround(th->walk_ps),
+			     .mem_ps = (uint64_t)llround(th->mem_ps),
+			     .other_q16 = q16((m.lines - m.own) / turns),
+			     .own_q16 = q16(m.own / turns)};
+	w->own_off_ps = pause((off + th->kernel_ps - queued * (th->cpu_ps - th->kernel_ps)) / turns,
+			      m.lines / turns);
+	w->off_ps = w->own_off_ps;
+	w->work_ps = pause((th->cpu_ps - th->kernel_ps - m.stall_ps) / turns, m.lines / turns);
+	w->bare_q16 = turns > m.own ? q16((m.waits - m.own) / (turns - m.own)) : 0;
 	set_odds(part, 2 * n, odds);
 	set_odds(part + 2 * n, n, odds + 2 * n);
 	set_odds(part + 3 * n, n, odds + 3 * n);
-	s->pick = odds;
-	s->pick_own = odds + 2 * n;
-	s->pick_bare = odds + 3 * n;
-	s->write_q16 = odds + 4 * n;
-	s->stall_ps = times;
-	s->last_ps = times + n;
+	w->pick = odds;
+	w->pick_own = odds + 2 * n;
+	w->pick_bare = odds + 3 * n;
+	w->write_q16 = odds + 4 * n;
+	w->stall_ps = times;
+	w->last_ps = times + n;
 	for (size_t t = 0; t < n; t++) {
 		odds[4 * n + t] = d[t].reads > 0 ? q16(d[t].writes / d[t].reads) : 0;
 		times[t] = d[t].waits > 0 ? (uint64_t)llround(d[t].stall_ps / d[t].waits) : 0;
@@ -442,18 +561,27 @@ static double lines_of(const struct cxms_event_loop *l, const struct cxms_solve_
 	return lines;
 }
 
+static uint32_t larger(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
 /* Room for every thread that fills lines. 0 or -ENOMEM */
 static int make_room(struct cxms_event_loop *l, const struct cxms_solve *s)
 {
-	size_t n = l->fabric->n_target, registers = 0, room = s->n_thread + 1;
-	for (size_t i = 0; i < s->n_thread; i++)
-		registers += registers_of(s->thread[i].demand_limit) +
-			     registers_of(s->thread[i].all_limit);
+	size_t n = l->fabric->n_target, room = s->n_thread + 1;
+	uint32_t demand = 0, all = 0;
+	for (size_t i = 0; i < s->n_thread; i++) {
+		demand = larger(demand, registers_of(s->thread[i].demand_limit));
+		all = larger(all, registers_of(s->thread[i].all_limit));
+	}
 	int rc = cxms_array_grow((void **)&l->source, &l->cap_source, room, sizeof(*l->source));
+	if (!rc)
+		rc = cxms_array_grow((void **)&l->worker, &l->cap_worker, room, sizeof(*l->worker));
 	if (!rc)
 		rc = cxms_array_grow((void **)&l->heap, &l->cap_heap, room, sizeof(*l->heap));
 	if (!rc)
-		rc = cxms_array_grow((void **)&l->odds, &l->cap_odds, 5 * n * room,
+		rc = cxms_array_grow((void **)&l->odds, &l->cap_odds, (5 * n + 1) * room,
 				     sizeof(*l->odds));
 	if (!rc)
 		rc = cxms_array_grow((void **)&l->times, &l->cap_times, 2 * n * room,
@@ -461,34 +589,90 @@ static int make_room(struct cxms_event_loop *l, const struct cxms_solve *s)
 	if (!rc)
 		rc = cxms_array_grow((void **)&l->part, &l->cap_part, 4 * n, sizeof(*l->part));
 	if (!rc)
-		rc = cxms_array_grow((void **)&l->registers, &l->cap_registers, registers + 1,
-				     sizeof(*l->registers));
+		rc = cxms_array_grow((void **)&l->registers, &l->cap_registers,
+				     (demand + all) * room, sizeof(*l->registers));
 	return rc;
 }
 
-/* Threads that fill lines, each somewhere in its first turn. */
+/* Who works on one CPU, and what of it. */
+struct crew {
+	struct worker *first;
+	size_t n;
+	uint32_t *odds;
+	double cpus;
+	uint32_t demand, all; /* miss registers */
+};
+
+static void add_worker(struct cxms_event_loop *l, const struct cxms_solve_thread *th,
+		       struct crew *c)
+{
+	size_t n = l->fabric->n_target, i = l->n_worker++;
+	set_worker(l, th, l->odds + 5 * n * i, l->times + 2 * n * i, l->part, &l->worker[i]);
+	c->first = c->n ? c->first : &l->worker[i];
+	c->n++;
+	c->demand = larger(c->demand, registers_of(th->demand_limit));
+	c->all = larger(c->all, registers_of(th->all_limit));
+}
+
+/* Somewhere in its first turn. */
+static void add_source(struct cxms_event_loop *l, const struct crew *c, size_t number)
+{
+	struct source *x = &l->source[l->n];
+	uint64_t *registers = l->registers + l->n_register;
+	*x = (struct source){.worker = c->first,
+			     .first = c->first,
+			     .odds = c->odds,
+			     .n = c->n,
+			     .cpus = c->cpus,
+			     .demand = {.free_ps = registers, .most = c->demand},
+			     .all = {.free_ps = registers + c->demand, .most = c->all}};
+	l->n_register += c->demand + c->all;
+	cxms_rng_init(&x->rng, cxms_hash_u64(l->seed ^ cxms_hash_u64(l->epoch)) + number);
+	uint64_t turn = c->first->off_ps + c->first->work_ps + c->first->mem_ps;
+	l->heap[l->n] =
+		(struct due){l->begin_ps + cxms_rng_below(&x->rng, turn + 1), (uint32_t)l->n};
+	l->n++;
+}
+
+/*
+ * The threads of a program from @i to @end that wait for each other's CPUs. These are as many as
+ * their time fills; one that fills no lines takes its time of them.
+ */
+static void add_crew(struct cxms_event_loop *l, const struct cxms_solve *s, size_t i, size_t end)
+{
+	uint32_t *odds = l->odds + 5 * l->fabric->n_target * (s->n_thread + 1) + l->n_worker;
+	struct crew c = {.odds = odds};
+	double cpus = 0;
+	for (size_t k = i; k < end; k++) {
+		const struct cxms_solve_thread *th = &s->thread[k];
+		if (held_ps(th) <= 0)
+			continue;
+		cpus += busy_ps(th, th->cpu_ps) / th->wall_ps;
+		if (lines_of(l, th) > 0)
+			add_worker(l, th, &c);
+	}
+	c.cpus = fmin((double)c.n, fmax(1, ceil(cpus - CPU_ROUNDING)));
+	for (size_t k = 0; c.n > 0 && k < (size_t)c.cpus; k++)
+		add_source(l, &c, i + k);
+}
+
+/* Threads that fill lines. */
 static void set_sources(struct cxms_event_loop *l, const struct cxms_solve *s)
 {
-	size_t n = l->fabric->n_target;
-	uint64_t *registers = l->registers;
-	uint64_t begin = (l->now_ps / GAP_PS + 2) * GAP_PS;
-	l->n = 0;
-	for (size_t i = 0; i < s->n_thread; i++) {
-		const struct cxms_solve_thread *th = &s->thread[i];
-		struct source *x = &l->source[l->n];
-		if (lines_of(l, th) <= 0)
-			continue;
-		*x = (struct source){.demand = {.most = registers_of(th->demand_limit)},
-				     .all = {.most = registers_of(th->all_limit)}};
-		cxms_rng_init(&x->rng, cxms_hash_u64(l->seed ^ cxms_hash_u64(l->epoch)) + i);
-		set_source(l, th, l->odds + 5 * n * l->n, l->times + 2 * n * l->n, l->part, x);
-		x->demand.free_ps = registers;
-		x->all.free_ps = registers + x->demand.most;
-		registers += x->demand.most + x->all.most;
-		uint64_t turn = x->off_ps + x->work_ps + x->mem_ps;
-		l->heap[l->n] =
-			(struct due){begin + cxms_rng_below(&x->rng, turn + 1), (uint32_t)l->n};
-		l->n++;
+	l->begin_ps = (l->now_ps / GAP_PS + 2) * GAP_PS;
+	l->n = l->n_worker = l->n_register = 0;
+	for (size_t i = 0, end; i < s->n_thread; i = end) {
+		for (end = i; end < s->n_thread; end++)
+			if (s->thread[end].program != s->thread[i].program)
+				break;
+		add_crew(l, s, i, end);
+		for (size_t k = i; k < end; k++) {
+			struct crew alone = {0};
+			if (held_ps(&s->thread[k]) > 0 || lines_of(l, &s->thread[k]) <= 0)
+				continue;
+			add_worker(l, &s->thread[k], &alone);
+			add_source(l, &alone, k);
+		}
 	}
 	for (size_t i = l->n; i-- > 0;)
 		sift(l, i);
@@ -509,6 +693,8 @@ static void take_stock(struct cxms_event_loop *l, struct cxms_solve *s)
 		double lines = 0;
 		s->latency_ps[t] = y->reads ? (double)y->latency_ps / (double)y->reads
 					    : l->fabric->target[t].idle_ps;
+		l->waited_ps[t] =
+			y->waits ? (double)y->waited_ps / (double)y->waits : s->latency_ps[t];
 		s->utilization[t] = cxms_net_utilization(l->net, t, l->now_ps);
 		for (size_t i = 0; i < s->n_thread; i++)
 			lines += s->thread[i].demand[t].reads;
@@ -525,11 +711,14 @@ int cxms_event_loop_epoch(struct cxms_event_loop *l, struct cxms_solve *s, struc
 	if (make_room(l, s))
 		return cxms_fail(err, ENOMEM, "out of memory for the event engine");
 	memset(l->tally, 0, n * sizeof(*l->tally));
+	set_latencies(l, s);
+	cxms_solve_times(s); /* who holds whose CPU */
 	set_sources(l, s);
 	cxms_net_mark(l->net, l->now_ps);
 	if (l->n)
-		run_until_steady(l);
+		run_until_steady(l, s);
 	take_stock(l, s);
+	set_latencies(l, s);
 	cxms_solve_times(s);
 	return 0;
 }

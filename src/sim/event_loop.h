@@ -34,9 +34,11 @@ void cxms_event_loop_free(struct cxms_event_loop *l);
  * @s: in and out as there; wait_ps, residual, start_gap and sweeps are not used
  *
  * Each thread is a closed loop: per exposed wait it works (exponential, of the mean that its time
- * leaves), fills its other lines on the way, each as soon as a miss register is free, and then
- * waits for one line as long as the epoch engine would: S/n + latency - L_mem. Latencies are the
- * means seen; times follow from them by the same formula (cxms_solve_times()). Return: 0 or -ENOMEM
+ * leaves), asking first for the line that it will wait for and then for its others, each as soon as
+ * a miss register is free, and then waits as long as the epoch engine would: S/n + latency - L_mem.
+ * Threads that wait for each other's CPUs take turns on as many as their time fills. Latencies are
+ * the means seen, of all lines and of those waited for; times follow from them by the same formula
+ * (cxms_solve_times()). Return: 0 or -ENOMEM
  */
 int cxms_event_loop_epoch(struct cxms_event_loop *l, struct cxms_solve *s, struct cxms_err *err);
 /** latencies of the reads of a target over all epochs so far, ps, each epoch by its lines */

@@ -170,25 +170,24 @@ struct cxms_grain cxms_grain_of(const double share[CXMS_SPAN_COUNT], const struc
 
 /*
  * Page walks of a group. A stream walks once a page, a use at random within its area each time.
- * Where neither is known an area may be used page by page: no walks at the high end. A chain whose
- * turns are counted tells its hop, and so what of it was not the memory: walks, or other programs.
+ * Where neither is known an area may be used page by page: no walks at the high end, and at the low
+ * end the upper quartile of those measured. A chain whose turns are counted tells its hop, and so
+ * what of it was not the memory in this very run: walks, or other programs.
  */
 static void walks_of(const struct cxms_recording *rec, const struct cxms_evidence *e,
 		     const struct cxms_group *g, bool huge, double walk_ps[CXMS_SPAN_COUNT])
 {
 	const double page = (double)(huge ? rec->facts.huge_bytes : rec->facts.page_bytes);
 	double bytes = (double)cxms_pages_area_bytes(rec->pages, g->area);
-	double walk = cxms_stair_walk_ps(&e->stair, bytes, huge), least = 0;
-	if (g->lines_per_stall_ns > 0) {
-		walk *= page > 0 ? fmin(1, g->bytes_per_line / page) : 1;
-		least = walk;
-	} else if (g->ns_per_turn > 0) {
-		double hop_ps = g->share.mid * g->ns_per_turn * (double)CXMS_PS_PER_NS;
-		least = fmax(0, hop_ps - e->stair.mem_ps);
-	}
-	walk_ps[CXMS_SPAN_LO] = fmax(least, walk);
-	walk_ps[CXMS_SPAN_MID] = g->ns_per_turn > 0 ? least : walk;
-	walk_ps[CXMS_SPAN_HI] = least;
+	double each = 1;
+	if (g->lines_per_stall_ns > 0 && page > 0)
+		each = fmin(1, g->bytes_per_line / page);
+	walk_ps[CXMS_SPAN_LO] = each * cxms_stair_walk_high_ps(&e->stair, bytes, huge);
+	walk_ps[CXMS_SPAN_MID] = each * cxms_stair_walk_ps(&e->stair, bytes, huge);
+	walk_ps[CXMS_SPAN_HI] = g->lines_per_stall_ns > 0 ? walk_ps[CXMS_SPAN_MID] : 0;
+	for (int k = 0; k < CXMS_SPAN_COUNT; k++)
+		if (g->hop_ps[k] > 0)
+			walk_ps[k] = g->hop_ps[k] - e->stair.mem_ps;
 }
 
 /*

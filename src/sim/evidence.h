@@ -33,7 +33,9 @@ struct cxms_group {
 	unsigned walk_step;
 	double at_line[CXMS_SPAN_COUNT];
 	double full[CXMS_SPAN_COUNT]; /* how full the miss registers are while it runs, 0 to 1 */
-	double ns_per_turn; /* stall of a turn of its loop; 0 = not known, or not in each turn */
+	/* of a chain whose turns are counted: L_obs of its hops that miss, by span; 0 = not known
+	 */
+	double hop_ps[CXMS_SPAN_COUNT];
 	double runs_per_stall_ns; /* executions, at most one a turn of its loop; 0 = not known */
 };
 

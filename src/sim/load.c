@@ -85,9 +85,9 @@ static void spread_floating(const struct cxms_recording *rec, const struct cxms_
 			    const struct cxms_evidence *ev, const uint32_t *target_of_page,
 			    const double *floating_ns, double *mix, struct cxms_load_map *m)
 {
-	double walk =
-		cxms_stair_walk_ps(&ev->stair, (double)cxms_pages_total_bytes(rec->pages), false);
-	const double walk_ps[CXMS_SPAN_COUNT] = {walk, walk, 0};
+	double bytes = (double)cxms_pages_total_bytes(rec->pages);
+	const double walk_ps[CXMS_SPAN_COUNT] = {cxms_stair_walk_high_ps(&ev->stair, bytes, false),
+						 cxms_stair_walk_ps(&ev->stair, bytes, false), 0};
 	struct cxms_wait wait;
 	cxms_wait_model(ev->stair.mem_ps, walk_ps, false, 0, (unsigned)CXMS_ASSUMED_UNLOOPED_UOPS,
 			NULL, &wait);

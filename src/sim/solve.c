@@ -125,15 +125,20 @@ double cxms_solve_latency_ps(const struct cxms_solve *s, size_t t)
 	return ps;
 }
 
-static void add_target(const struct cxms_solve_thread *th, size_t t, double latency,
+double cxms_solve_waited_ps(const struct cxms_solve *s, size_t t)
+{
+	return s->waited_ps ? s->waited_ps[t] : s->latency_ps[t];
+}
+
+static void add_target(const struct cxms_solve_thread *th, size_t t, double waited, double latency,
 		       struct sums *sum)
 {
 	const struct cxms_demand *d = &th->demand[t];
 	double fill = latency + th->walk_ps;
-	sum->change += larger(0, d->stall_ps + d->waits * (latency - th->mem_ps)) - d->stall_ps;
+	sum->change += larger(0, d->stall_ps + d->waits * (waited - th->mem_ps)) - d->stall_ps;
 	sum->demand += (d->reads - d->kernel_reads - d->prefetched) * fill;
 	sum->all += (d->reads - d->kernel_reads) * fill;
-	sum->kernel += d->kernel_waits * latency;
+	sum->kernel += d->kernel_waits * waited;
 }
 
 static void set_time(struct cxms_solve_thread *th, const struct sums *sum)
@@ -145,14 +150,38 @@ static void set_time(struct cxms_solve_thread *th, const struct sums *sum)
 	th->bound_ps = th->new_cpu_ps - by_latency;
 }
 
+/* Of the threads from @first on that are one program's; returns the first of the next. */
+static size_t set_holders(struct cxms_solve_thread *thread, size_t first, size_t n)
+{
+	double sum = 0, new_sum = 0;
+	size_t end = first;
+	for (; end < n && thread[end].program == thread[first].program; end++) {
+		sum += thread[end].cpu_ps;
+		new_sum += thread[end].new_cpu_ps;
+	}
+	for (size_t i = first; i < end; i++) {
+		thread[i].holders_ps = sum - thread[i].cpu_ps;
+		thread[i].new_holders_ps = new_sum - thread[i].new_cpu_ps;
+	}
+	return end;
+}
+
+static void set_all_holders(const struct cxms_solve *s)
+{
+	for (size_t i = 0; i < s->n_thread;)
+		i = set_holders(s->thread, i, s->n_thread);
+}
+
 void cxms_solve_times(struct cxms_solve *s)
 {
 	for (size_t i = 0; i < s->n_thread; i++) {
 		struct sums sum = {0};
 		for (size_t t = 0; t < s->fabric->n_target; t++)
-			add_target(&s->thread[i], t, s->latency_ps[t], &sum);
+			add_target(&s->thread[i], t, cxms_solve_waited_ps(s, t), s->latency_ps[t],
+				   &sum);
 		set_time(&s->thread[i], &sum);
 	}
+	set_all_holders(s);
 }
 
 static void update(struct cxms_solve *s)
@@ -164,8 +193,12 @@ static void update(struct cxms_solve *s)
 
 double cxms_solve_wall_ps(const struct cxms_solve_thread *th)
 {
-	double queued = th->cpu_ps > 0 ? th->queued_ps / th->cpu_ps : 0;
-	return th->wall_ps + (1 + queued) * (th->new_cpu_ps - th->cpu_ps);
+	double growth = th->new_cpu_ps - th->cpu_ps;
+	double held = larger(0, th->queued_ps < th->holders_ps ? th->queued_ps : th->holders_ps);
+	double own = th->cpu_ps > 0 ? (th->queued_ps - held) / th->cpu_ps : 0;
+	double others =
+		held > 0 ? held / th->holders_ps * (th->new_holders_ps - th->holders_ps) : 0;
+	return th->wall_ps + (1 + own) * growth + others;
 }
 
 /* Threads a picosecond of wall time, or 0. */
@@ -286,7 +319,8 @@ static void set_rest(struct cxms_solve *s, size_t server)
 			continue;
 		}
 		for (size_t k = 0; k < s->n_thread; k++)
-			add_target(&s->thread[k], t, s->latency_ps[t], &r->rest[k]);
+			add_target(&s->thread[k], t, s->latency_ps[t], s->latency_ps[t],
+				   &r->rest[k]);
 	}
 }
 
@@ -298,9 +332,15 @@ static double asked_at(const struct cxms_solve *s, size_t server, double w)
 	for (size_t k = 0; k < s->n_thread; k++) {
 		struct cxms_solve_thread *th = &s->thread[k];
 		struct sums sum = r->rest[k];
-		for (size_t i = r->first[server]; i < r->first[server + 1]; i++)
-			add_target(th, r->through[i], s->latency_ps[r->through[i]] + w, &sum);
+		for (size_t i = r->first[server]; i < r->first[server + 1]; i++) {
+			double latency = s->latency_ps[r->through[i]] + w;
+			add_target(th, r->through[i], latency, latency, &sum);
+		}
 		set_time(th, &sum);
+	}
+	set_all_holders(s);
+	for (size_t k = 0; k < s->n_thread; k++) {
+		const struct cxms_solve_thread *th = &s->thread[k];
 		double per_s = pace(th);
 		for (size_t i = r->first[server]; i < r->first[server + 1]; i++) {
 			load.read_lines_per_s += th->demand[r->through[i]].reads * per_s;

@@ -3,6 +3,7 @@
 #define CXMS_SIM_SOLVE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct cxms_fabric;
 
@@ -20,7 +21,8 @@ struct cxms_solve_thread {
 	double cpu_ps;	  /* T */
 	double kernel_ps; /* of T, but for kernel_waits: never bounded by user traffic */
 	double wall_ps;	  /* length of the epoch */
-	double queued_ps; /* of it, beside T: waiting for a CPU that a thread of its kind has */
+	double queued_ps; /* of it, beside T: waiting for a CPU */
+	uint32_t program; /* threads of one are neighbours, and hold each other's CPUs */
 	double walk_ps;	  /* mean page walk beside each fill */
 	double mem_ps;	  /* L_mem that the waits were judged with */
 	/* lines the thread can have in flight: on demand, and in all; at least what it was seen to
@@ -30,6 +32,7 @@ struct cxms_solve_thread {
 	double new_cpu_ps; /* out: T' */
 	double bound_ps;   /* out: of T', time beyond the latency term that the miss registers force
 			    */
+	double holders_ps, new_holders_ps; /* out: T and T' of the program's other threads */
 };
 
 struct cxms_solve_room;
@@ -40,8 +43,10 @@ struct cxms_solve {
 	struct cxms_solve_room *room; /* cxms_solve_room_new() of the fabric */
 	size_t n_thread;
 	struct cxms_solve_thread *thread;
-	double *wait_ps;     /* [server] in: starting point; out: solution */
-	double *latency_ps;  /* [target] out: loaded latency */
+	double *wait_ps;    /* [server] in: starting point; out: solution */
+	double *latency_ps; /* [target] out: loaded latency */
+	/* [target] out: of the lines that are waited for; NULL: that of all */
+	const double *waited_ps;
 	double *utilization; /* [target] out: of the busiest server on its path */
 	double residual;     /* out: relative */
 	double start_gap; /* out: relative difference of the solutions from idle and from saturated
@@ -69,13 +74,18 @@ void cxms_solve_room_free(struct cxms_solve_room *r);
 void cxms_solve_epoch(struct cxms_solve *s);
 /**
  * cxms_solve_wall_ps() - length of the epoch for a thread at its new time
- * Formula: wall' = wall - T + T' + queued (T'/T - 1): who has the CPU meanwhile takes as much
- * longer
+ * Formula: wall' = wall - T + T' + held (H'/H - 1) + (queued - held) (T'/T - 1), with H the time of
+ * the program's other threads and held = min(queued, H): who has the CPU meanwhile takes that much
+ * longer, on average; what is beyond their time went to other programs, and comes again as often as
+ * the thread leaves its CPU. The time line has the same rule (timeline.c)
  */
 double cxms_solve_wall_ps(const struct cxms_solve_thread *th);
-/** new_cpu_ps and bound_ps of every thread at the latencies of @s */
+/** the results of every thread at the latencies of @s */
 void cxms_solve_times(struct cxms_solve *s);
 /** latency of target @t at the waits of @s */
 double cxms_solve_latency_ps(const struct cxms_solve *s, size_t t);
+/** latency of target @t that a wait takes; in the event engine a line that comes behind others of
+ * its own thread takes longer than their mean */
+double cxms_solve_waited_ps(const struct cxms_solve *s, size_t t);
 
 #endif

@@ -18,6 +18,7 @@
 struct sums {
 	uint32_t *first; /* [site] the site that stands for all of them */
 	double *stall_ns;
+	double (*memory_ns)[CXMS_SPAN_COUNT]; /* of it, by span */
 };
 
 enum together { BY_INSTRUCTION, BY_LOOP };
@@ -28,7 +29,8 @@ static int sums_init(const struct cxms_recording *rec, enum together how, struct
 	int rc = 0;
 	s->first = calloc(rec->n_site + 1, sizeof(*s->first));
 	s->stall_ns = calloc(rec->n_site + 1, sizeof(*s->stall_ns));
-	if (!s->first || !s->stall_ns)
+	s->memory_ns = calloc(rec->n_site + 1, sizeof(*s->memory_ns));
+	if (!s->first || !s->stall_ns || !s->memory_ns)
 		return -ENOMEM;
 	for (size_t i = 0; i < rec->n_site && !rc; i++) {
 		const struct cxms_rec_site *site = &rec->site[i];
@@ -47,6 +49,15 @@ static void sums_fini(struct sums *s)
 {
 	free(s->first);
 	free(s->stall_ns);
+	free(s->memory_ns);
+}
+
+static void sums_add(struct sums *s, const struct cxms_group *g)
+{
+	uint32_t first = s->first[g->site];
+	s->stall_ns[first] += g->stall_ns;
+	for (int k = 0; k < CXMS_SPAN_COUNT; k++)
+		s->memory_ns[first][k] += g->stall_ns * cxms_group_memory(g, (enum cxms_span)k);
 }
 
 bool cxms_is_carried(const struct cxms_rec_site *site)
@@ -69,6 +80,16 @@ static bool is_hop(const struct cxms_rec_site *site, const struct cxms_turns *tu
 	       !(site->flags & CXMS_SITE_UNEVEN);
 }
 
+/* Areas of an instruction together: the turns do not tell which of them each hop lay in. */
+static void set_hop(struct cxms_evidence *ev, struct cxms_group *g, double stall_ns,
+		    const double memory_ns[CXMS_SPAN_COUNT])
+{
+	double turn_ps = stall_ns / ev->turns[g->site].turns * PS_PER_NS;
+	for (int k = 0; k < CXMS_SPAN_COUNT; k++)
+		g->hop_ps[k] = cxms_hop_seen_ps(turn_ps, fmin(1, memory_ns[k] / stall_ns),
+						ev->stair.mem_ps, ev->stair.llc_ps);
+}
+
 static void set_runs(const struct cxms_recording *rec, const struct sums *by_insn,
 		     struct cxms_evidence *ev)
 {
@@ -78,8 +99,8 @@ static void set_runs(const struct cxms_recording *rec, const struct sums *by_ins
 		double stall = by_insn->stall_ns[by_insn->first[g->site]];
 		if (is_counted(&rec->site[g->site], g, turns) && stall > 0)
 			g->runs_per_stall_ns = turns->turns / stall;
-		if (is_hop(&rec->site[g->site], turns))
-			g->ns_per_turn = stall / turns->turns;
+		if (is_hop(&rec->site[g->site], turns) && stall > 0)
+			set_hop(ev, g, stall, by_insn->memory_ns[by_insn->first[g->site]]);
 	}
 }
 
@@ -93,8 +114,8 @@ static void set_between(const struct cxms_recording *rec, const struct sums *by_
 		ev->between[i].insns = site->loop_insns;
 		if (!turns->found || !site->loop_insns)
 			continue;
-		ev->between[i].work_ns =
-			fmax(0, turns->time_ns - by_loop->stall_ns[by_loop->first[i]]);
+		ev->between[i].work_ns = fmax(
+			0, turns->time_ns - by_loop->memory_ns[by_loop->first[i]][CXMS_SPAN_MID]);
 		if (!(site->flags & CXMS_SITE_LONG))
 			ev->between[i].uop_ps = ev->between[i].work_ns * PS_PER_NS /
 						(turns->turns * site->loop_insns);
@@ -119,10 +140,8 @@ int cxms_traffic_count(const struct cxms_recording *rec, struct cxms_evidence *e
 	if (!rc)
 		rc = sums_init(rec, BY_LOOP, &by_loop);
 	for (size_t i = 0; i < ev->n_group && !rc; i++) {
-		const struct cxms_group *g = &ev->group[i];
-		by_insn.stall_ns[by_insn.first[g->site]] += g->stall_ns;
-		by_loop.stall_ns[by_loop.first[g->site]] +=
-			g->stall_ns * cxms_group_memory(g, CXMS_SPAN_MID);
+		sums_add(&by_insn, &ev->group[i]);
+		sums_add(&by_loop, &ev->group[i]);
 	}
 	if (!rc) {
 		set_runs(rec, &by_insn, ev);

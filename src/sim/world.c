@@ -300,6 +300,7 @@ static void load_epoch(struct scene *s, struct tenant *tn)
 			.kernel_ps = native->kernel_ns * PS_PER_NS,
 			.wall_ps = fmax(epoch_ns, native->cpu_ns) * PS_PER_NS,
 			.queued_ps = native->queued_ns * PS_PER_NS,
+			.program = (uint32_t)tn->in->host,
 			.mem_ps = tn->in->ev->stair.mem_ps * cxms_wait_spread(s->span),
 			.demand = d};
 		memset(d, 0, n_target * sizeof(*d));
@@ -337,7 +338,7 @@ static void attribute(const struct scene *s, const struct tenant *tn,
 	for (size_t t = 0; t < s->fabric->n_host_target; t++) {
 		const struct cxms_demand *d = &th->demand[first + t];
 		const struct cxms_fabric_target *target = &s->fabric->target[first + t];
-		double latency = s->solve.latency_ps[first + t];
+		double latency = cxms_solve_waited_ps(&s->solve, first + t);
 		double stall = stall_ps(th, d, latency), waits = d->waits - d->kernel_waits;
 		stall = fmax(0, stall - d->kernel_waits * latency);
 		cause[CXMS_CAUSE_KERNEL] += d->kernel_waits * (latency - th->mem_ps) / PS_PER_NS;
@@ -371,12 +372,12 @@ static void add_targets(const struct scene *s, const struct tenant *tn,
 		size_t at = tn->in->host * s->fabric->n_host_target + t;
 		const struct cxms_demand *d = &th->demand[at];
 		struct cxms_world_target *w = &tn->world->target[t];
-		double latency = s->solve.latency_ps[at];
+		double waited = cxms_solve_waited_ps(&s->solve, at);
 		w->reads += part * d->reads;
 		w->writes += part * d->writes;
-		w->latency_ps += part * d->reads * latency;
+		w->latency_ps += part * d->reads * s->solve.latency_ps[at];
 		w->utilization += part * d->reads * s->solve.utilization[at];
-		w->stall_ns += part * stall_ps(th, d, latency) / PS_PER_NS;
+		w->stall_ns += part * stall_ps(th, d, waited) / PS_PER_NS;
 		tn->world->exposed_waits += part * (d->waits - d->kernel_waits);
 	}
 }
@@ -480,8 +481,9 @@ static void add_noise(const struct scene *s, struct tenant *tn, size_t thread, d
 	struct cxms_noise_sums sums = {.samples = counted ? th->cpu_ps / PS_PER_NS / map->sample_ns
 							  : 0};
 	for (size_t t = 0; t < s->fabric->n_host_target; t++)
-		cxms_noise_add(th, &th->demand[first + t], s->solve.latency_ps[first + t],
-			       l[t].square_waits, &sums);
+		cxms_noise_add(th, &th->demand[first + t],
+			       cxms_solve_waited_ps(&s->solve, first + t), l[t].square_waits,
+			       &sums);
 	cxms_noise_close(&sums, own_gain(s, tn, thread), part,
 			 &tn->world->noise[s->cell_of[thread]]);
 }

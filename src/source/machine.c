@@ -39,6 +39,11 @@
  */
 #define STEP_NS	  60000000ull
 #define STEP_SETS 3u
+/* Page walks drift for seconds and minutes: rounds some seconds apart, each of so many sets at a
+ * step. */
+#define WALK_ROUNDS   3u
+#define WALK_SETS_MIN 2u
+#define WALK_SETS_MAX 16u
 /* Lines of a page: all, and one of each pair that an adjacent-line prefetcher fetches together. */
 #define PAGE_LINES 64u
 #define PAIR_LINES 32u
@@ -216,6 +221,11 @@ static uint64_t lower(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static uint64_t above(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
 /* The two buffers of a measurement. */
 struct pair {
 	struct cxms_chase *huge, *base;
@@ -242,44 +252,45 @@ static void measure_stair(struct cxms_chase *c, uint64_t bytes, struct cxms_fact
 	}
 }
 
-/*
- * A random chase per step. Both page sizes in turn on the same permutation, so that a busy
- * neighbour strikes both: taken one after the other the difference scattered over 1 .. 20 ns on a
- * shared host, in turn over 11 .. 15. What the walks add follows when the memory's own latency is
- * known.
- */
-static void measure_random(const struct pair *p, struct cxms_facts *f)
-{
-	for (uint32_t i = 0; i < f->n_walk; i++) {
-		uint64_t *base_ps = &f->walk_step_ps[0][i], *huge_ps = &f->walk_step_ps[1][i];
-		uint64_t begin_ns;
+/* The sets of random chases at one step, by page size. */
+struct walk_sets {
+	uint64_t ps[2][WALK_ROUNDS * WALK_SETS_MAX];
+	unsigned n;
+};
 
-		cxms_chase_link(p->base, f->walk_bytes[i], SEED);
-		cxms_chase_link(p->huge, f->walk_bytes[i], SEED);
-		begin_ns = cxms_now_ns();
-		for (unsigned s = 0; s < STEP_SETS || cxms_now_ns() - begin_ns < STEP_NS; s++) {
-			*huge_ps = lower(*huge_ps, cxms_chase_set_ps(p->huge));
-			*base_ps = lower(*base_ps, cxms_chase_set_ps(p->base));
-		}
+/*
+ * One round at a step: a random chase on both page sizes in turn, on the same permutation, so that
+ * a busy neighbour strikes both: taken one after the other the difference scattered over 1 .. 20 ns
+ * on a shared host, in turn over 11 .. 15. What the walks add follows when the memory's own latency
+ * is known.
+ */
+static void measure_step(const struct pair *p, uint64_t bytes, struct walk_sets *w)
+{
+	unsigned least = w->n + WALK_SETS_MIN, most = w->n + WALK_SETS_MAX;
+	uint64_t begin_ns;
+
+	cxms_chase_link(p->base, bytes, SEED);
+	cxms_chase_link(p->huge, bytes, SEED);
+	begin_ns = cxms_now_ns();
+	while (w->n < least || (w->n < most && cxms_now_ns() - begin_ns < STEP_NS)) {
+		w->ps[1][w->n] = cxms_chase_set_ps(p->huge);
+		w->ps[0][w->n++] = cxms_chase_set_ps(p->base);
 	}
 }
 
-static void begin_walks(struct cxms_facts *f)
+static void measure_random(const struct pair *p, const struct cxms_facts *f, struct walk_sets *w)
 {
-	f->n_walk = f->n_stair;
-	for (uint32_t i = 0; i < f->n_walk; i++) {
-		f->walk_bytes[i] = f->stair_bytes[i];
-		f->walk_step_ps[0][i] = f->walk_step_ps[1][i] = UINT64_MAX;
-	}
+	for (uint32_t i = 0; i < f->n_stair; i++)
+		measure_step(p, f->stair_bytes[i], &w[i]);
 }
 
 /*
  * Every second line of the whole buffer by windows: no neighbour that was fetched along is of use.
  * A page's walk is spread over the 32 lines, and the random chase pays it at each: two equations.
  */
-static void measure_memory(const struct pair *p, struct cxms_facts *f)
+static void measure_memory(const struct pair *p, const struct walk_sets *w, struct cxms_facts *f)
 {
-	uint64_t random_ps = f->walk_step_ps[1][f->n_walk - 1], ps;
+	uint64_t random_ps = w[f->n_stair - 1].ps[1][0], ps;
 
 	cxms_chase_link_windows(p->huge, p->bytes, PAIR_LINES, SEED);
 	ps = best_ps(p->huge);
@@ -324,15 +335,32 @@ static void stretch_stair(struct cxms_facts *f)
 	}
 }
 
-/* The random chase without what its lines cost. */
-static void set_walks(struct cxms_facts *f)
+static int by_value(const void *a, const void *b)
 {
-	for (unsigned size = 0; size < 2; size++) {
-		uint64_t *ps = f->walk_step_ps[size];
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
-		for (uint32_t i = 0; i < f->n_walk; i++)
-			ps[i] = ps[i] > f->stair_ps[i] ? ps[i] - f->stair_ps[i] : 0;
-		smooth(ps, f->n_walk);
+	return (x > y) - (x < y);
+}
+
+/*
+ * The random chases without what their lines cost. The median, since a program meets its neighbours
+ * too: what walks take at best is not what it sees. And the upper quartile: a single set may fall
+ * into a moment in which the host took the CPU away.
+ */
+static void set_walks(struct walk_sets *w, struct cxms_facts *f)
+{
+	f->n_walk = f->n_stair;
+	memcpy(f->walk_bytes, f->stair_bytes, sizeof(f->walk_bytes));
+	for (unsigned size = 0; size < 2; size++) {
+		for (uint32_t i = 0; i < f->n_walk; i++) {
+			uint64_t *ps = w[i].ps[size], line_ps = f->stair_ps[i];
+
+			qsort(ps, w[i].n, sizeof(*ps), by_value);
+			f->walk_step_ps[size][i] = above(ps[w[i].n / 2], line_ps);
+			f->walk_high_ps[size][i] = above(ps[w[i].n * 3 / 4], line_ps);
+		}
+		smooth(f->walk_step_ps[size], f->n_walk);
+		smooth(f->walk_high_ps[size], f->n_walk);
 	}
 	f->walk_ps = f->walk_step_ps[0][f->n_walk - 1];
 }
@@ -340,6 +368,7 @@ static void set_walks(struct cxms_facts *f)
 static int measure_now(struct cxms_facts *f, struct cxms_err *err)
 {
 	struct pair p = {.bytes = footprint_bytes()};
+	struct walk_sets w[CXMS_STAIR_MAX] = {0};
 	int rc;
 
 	if (p.bytes < FOOTPRINT_MIN)
@@ -351,14 +380,14 @@ static int measure_now(struct cxms_facts *f, struct cxms_err *err)
 		rc = cxms_chase_new(&p.base, p.bytes, false, err);
 	if (!rc) {
 		measure_stair(p.huge, p.bytes, f);
-		begin_walks(f);
-		measure_random(&p, f);
-		measure_memory(&p, f);
-		measure_random(&p, f); /* seconds later: neighbours drive tables out of the LLC */
+		measure_random(&p, f, w);
+		measure_memory(&p, w, f);
+		for (unsigned r = 1; r < WALK_ROUNDS; r++)
+			measure_random(&p, f, w);
 		smooth(f->stair_ps, f->n_stair);
 		f->llc_latency_ps = llc_latency_ps(f);
 		stretch_stair(f);
-		set_walks(f);
+		set_walks(w, f);
 	}
 	cxms_chase_free(p.huge);
 	cxms_chase_free(p.base);

@@ -26,8 +26,9 @@ void cxms_machine_identify(struct cxms_facts *facts);
  *
  * Where perf_event_open works, what one CPU-clock sample costs is measured as well.
  * Window by window, so that page walks hardly count, and at random per page size, which tells the
- * walks: each over a staircase of footprints, several rounds, minimum of the medians, made
- * monotone. llc_latency_ps is the first step above the L2.
+ * walks: each over a staircase of footprints, made monotone. By windows the minimum of several
+ * medians; of the walks, which drift, the median and the upper quartile of three rounds some
+ * seconds apart. llc_latency_ps is the first step above the L2.
  * Nothing is measured when both latencies are given and no cache is there: no staircase then.
  * Cached under $XDG_CACHE_HOME/cxlmemsim (or ~/.cache) with the machine's identity; a cache that
  * cannot be written is only a log line. Takes about ten seconds without a cache.

@@ -13,7 +13,7 @@
 #include "base/rng.h"
 #include "base/sys.h"
 
-#define CACHE_SCHEMA	   3
+#define CACHE_SCHEMA	   4
 #define DIGITS_MAX	   17
 #define MEM_STEP_BYTES	   (256ull * 1024 * 1024) /* MemTotal differs a little between boots */
 #define LATENCY_MAX_PS	   1000000000ull	  /* 1 ms: nothing slower is memory */
@@ -115,6 +115,10 @@ static void read_stair(const struct cxms_cfg_node *list, struct cxms_facts *f,
 			 errs);
 		read_u64(list->child[i], "huge_walk_ps", 0, LATENCY_MAX_PS, &f->walk_step_ps[1][i],
 			 errs);
+		read_u64(list->child[i], "walk_high_ps", 0, LATENCY_MAX_PS, &f->walk_high_ps[0][i],
+			 errs);
+		read_u64(list->child[i], "huge_walk_high_ps", 0, LATENCY_MAX_PS,
+			 &f->walk_high_ps[1][i], errs);
 	}
 	f->n_stair = f->n_walk = (uint32_t)list->n_child;
 }
@@ -191,9 +195,10 @@ static void print_facts(const struct cxms_facts *f, FILE *fp)
 	for (uint32_t i = 0; i < f->n_stair; i++)
 		fprintf(fp,
 			"  - {bytes: %" PRIu64 ", ps: %" PRIu64 ", walk_ps: %" PRIu64
-			", huge_walk_ps: %" PRIu64 "}\n",
+			", huge_walk_ps: %" PRIu64 ", walk_high_ps: %" PRIu64
+			", huge_walk_high_ps: %" PRIu64 "}\n",
 			f->stair_bytes[i], f->stair_ps[i], f->walk_step_ps[0][i],
-			f->walk_step_ps[1][i]);
+			f->walk_step_ps[1][i], f->walk_high_ps[0][i], f->walk_high_ps[1][i]);
 }
 
 int cxms_machine_cache_save(const struct cxms_facts *facts, struct cxms_err *err)

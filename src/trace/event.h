@@ -304,6 +304,8 @@ struct cxms_facts {
 	/* page walks that a random chase over walk_bytes[i] adds, by page size */
 	uint32_t n_walk;
 	uint64_t walk_bytes[CXMS_STAIR_MAX], walk_step_ps[2][CXMS_STAIR_MAX]; /* base, huge */
+	/* upper quartile of what was measured, of walk_step_ps the median; 0 = not known */
+	uint64_t walk_high_ps[2][CXMS_STAIR_MAX];
 	char source[16];	 /* "clock", "ptrace", ... */
 	char source_reason[256]; /* why this source */
 	uint64_t period_ns;

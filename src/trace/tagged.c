@@ -7,7 +7,15 @@
 #include "base/err.h"
 #include "trace/trace_priv.h"
 
-enum { TAG_ARGV = 1, TAG_SEED = 2, TAG_STAIR = 3, TAG_CACHE = 4, TAG_PREFETCH = 5, TAG_WALK = 6 };
+enum {
+	TAG_ARGV = 1,
+	TAG_SEED = 2,
+	TAG_STAIR = 3,
+	TAG_CACHE = 4,
+	TAG_PREFETCH = 5,
+	TAG_WALK = 6,
+	TAG_WALK_HIGH = 7
+};
 enum { CACHE_BYTES = 14, PREFETCH_BYTES = 13 };
 enum { CACHE_INCLUSIVE = 1, CACHE_PLRU = 2 };
 
@@ -95,7 +103,7 @@ static const struct tagged totals_fields[] = {
  * tags of their own). */
 static_assert(sizeof(struct cxms_exact_cache) == 48, "caches of the exact source changed");
 static_assert(sizeof(struct cxms_exact_cfg) == 1256, "figures of the exact source changed");
-static_assert(sizeof(struct cxms_facts) == 2400, "facts changed");
+static_assert(sizeof(struct cxms_facts) == 2592, "facts changed");
 static_assert(sizeof(struct cxms_totals) == 112, "totals changed");
 
 static void put_bytes(struct cxms_buf *raw, uint32_t tag, const void *p, size_t n)
@@ -264,6 +272,12 @@ int cxms_head_encode(const struct cxms_trace_head *head, struct cxms_buf *raw, s
 		cxms_buf_put_u64(raw, facts->walk_bytes[i]);
 		cxms_buf_put_u64(raw, facts->walk_step_ps[0][i]);
 		cxms_buf_put_u64(raw, facts->walk_step_ps[1][i]);
+		if (!facts->walk_high_ps[0][i] && !facts->walk_high_ps[1][i])
+			continue;
+		cxms_buf_put_varint(raw, TAG_WALK_HIGH);
+		cxms_buf_put_varint(raw, 16);
+		cxms_buf_put_u64(raw, facts->walk_high_ps[0][i]);
+		cxms_buf_put_u64(raw, facts->walk_high_ps[1][i]);
 	}
 	if (put_caches(&facts->exact, raw, err) < 0)
 		return -EINVAL;
@@ -295,6 +309,18 @@ static int get_walk(const uint8_t *p, size_t len, struct cxms_facts *facts)
 	facts->walk_bytes[facts->n_walk] = cxms_cur_u64(&cur);
 	facts->walk_step_ps[0][facts->n_walk] = cxms_cur_u64(&cur);
 	facts->walk_step_ps[1][facts->n_walk++] = cxms_cur_u64(&cur);
+	return 0;
+}
+
+/* Of the walk before it. */
+static int get_walk_high(const uint8_t *p, size_t len, struct cxms_facts *facts)
+{
+	struct cxms_cur cur = {p, p + len, false};
+
+	if (len != 16 || facts->n_walk == 0)
+		return -EBADMSG;
+	facts->walk_high_ps[0][facts->n_walk - 1] = cxms_cur_u64(&cur);
+	facts->walk_high_ps[1][facts->n_walk - 1] = cxms_cur_u64(&cur);
 	return 0;
 }
 
@@ -371,6 +397,8 @@ static int take_head_field(struct cxms_head_store *s, uint64_t tag, const uint8_
 		return cxms_fail(err, EBADMSG, "the latency stair holds a bad value");
 	else if (tag == TAG_WALK && get_walk(p, len, &head->facts) < 0)
 		return cxms_fail(err, EBADMSG, "the page walks hold a bad value");
+	else if (tag == TAG_WALK_HIGH && get_walk_high(p, len, &head->facts) < 0)
+		return cxms_fail(err, EBADMSG, "the spread of page walks holds a bad value");
 	else if (tag == TAG_CACHE && get_cache(p, len, &head->facts.exact) < 0)
 		return cxms_fail(err, EBADMSG, "a cache of the exact source holds a bad value");
 	else if (tag == TAG_PREFETCH && get_prefetch(p, len, &head->facts.exact) < 0)

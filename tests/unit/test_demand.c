@@ -52,6 +52,26 @@ static void test_hidden_part_of_a_wait(void **state)
 	}
 }
 
+/* Whatever share of the hops misses, and however long each walks: the turn tells what a miss took.
+ */
+static void test_a_hop_tells_its_walk(void **state)
+{
+	const double mem = 100e3, llc = 20e3;
+	(void)state;
+	for (double m = 0.1; m < 1.05; m += 0.1)
+		for (double w = mem; w < 1e6; w *= 2) { /* a turn is no shorter than a miss */
+			double turn = m * (mem + w) + (1 - m) * (llc + w);
+			double seen = cxms_hop_seen_ps(turn, m * (mem + w) / turn, mem, llc);
+			assert_true(fabs(seen / (mem + w) - 1) < 1e-9);
+		}
+	for (double turn = 1e3; turn < 1e6; turn *= 1.5)
+		for (double share = 0; share < 1.05; share += 0.25) {
+			double seen = cxms_hop_seen_ps(turn, share, mem, llc);
+			assert_true(seen >= mem && seen <= fmax(mem, turn + mem - llc) + 1e-6);
+		}
+	assert_true(fabs(cxms_hop_seen_ps(250e3, 1, mem, llc) - 250e3) < 1e-6);
+}
+
 static const double no_walk[CXMS_SPAN_COUNT] = {0};
 
 /* The high end walks less, so its waits are shorter and more. */
@@ -173,6 +193,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hidden_part_of_a_wait),
 		cmocka_unit_test(test_walks_by_end),
+		cmocka_unit_test(test_a_hop_tells_its_walk),
 		cmocka_unit_test(test_hidden_part_leaves_a_tenth),
 		cmocka_unit_test(test_measured_work_hides_more),
 		cmocka_unit_test(test_counted_executions_bound_waits_and_lines),

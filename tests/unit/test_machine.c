@@ -131,7 +131,8 @@ static struct cxms_facts some_facts(void)
 				   .stair_ps = {20000, 90000},
 				   .n_walk = 2,
 				   .walk_bytes = {1 << 20, 1 << 21},
-				   .walk_step_ps = {{5000, 30000}, {1000, 20000}}};
+				   .walk_step_ps = {{5000, 30000}, {1000, 20000}},
+				   .walk_high_ps = {{6000, 70000}, {1000, 25000}}};
 }
 
 static void assert_same_figures(const struct cxms_facts *a, const struct cxms_facts *b)
@@ -145,6 +146,7 @@ static void assert_same_figures(const struct cxms_facts *a, const struct cxms_fa
 	assert_int_equal(a->n_walk, b->n_walk);
 	assert_memory_equal(a->walk_bytes, b->walk_bytes, sizeof(a->walk_bytes));
 	assert_memory_equal(a->walk_step_ps, b->walk_step_ps, sizeof(a->walk_step_ps));
+	assert_memory_equal(a->walk_high_ps, b->walk_high_ps, sizeof(a->walk_high_ps));
 }
 
 static void forget(struct cxms_facts *f)
@@ -153,6 +155,7 @@ static void forget(struct cxms_facts *f)
 	f->n_stair = f->n_walk = 0;
 	memset(f->walk_bytes, 0, sizeof(f->walk_bytes));
 	memset(f->walk_step_ps, 0, sizeof(f->walk_step_ps));
+	memset(f->walk_high_ps, 0, sizeof(f->walk_high_ps));
 	memset(f->stair_bytes, 0, sizeof(f->stair_bytes));
 	memset(f->stair_ps, 0, sizeof(f->stair_ps));
 }
@@ -185,11 +188,12 @@ static void test_damaged_cache_is_ignored_with_a_line(void **state)
 		{"identity: \"", "identity: \"x", "of another machine"},
 		{"ps: 90000, ", "ps: 10000, ", "the staircase falls"},
 		{"huge_walk_ps", "huge_walk", "a step without its walks"},
+		{"walk_high_ps", "walk_high", "a step without the spread of its walks"},
 		{"bytes: 2097152", "bytes: 1048576", "a step twice"},
 		{"bytes: 2097152", "bites: 2097152", "a step without its size"},
 		{"stair:\n", "stair: 4\nx-old:\n", "no list"},
-		{"schema: 3", "schema: 2", "another schema"},
-		{"schema: 3", "schema: {", "no YAML"},
+		{"schema: 4", "schema: 2", "another schema"},
+		{"schema: 4", "schema: {", "no YAML"},
 	};
 	struct cxms_facts f = some_facts();
 	char path[PATH_MAX], text[4096], changed[8192], said[1024];
@@ -268,6 +272,9 @@ static void test_measured_once_then_from_the_cache(void **state)
 	}
 	assert_int_equal(a.stair_ps[a.n_stair - 1], a.mem_latency_ps);
 	assert_int_equal(a.n_walk, a.n_stair);
+	for (uint32_t i = 0; i < a.n_walk; i++)
+		for (int huge = 0; huge < 2; huge++)
+			assert_true(a.walk_high_ps[huge][i] >= a.walk_step_ps[huge][i]);
 	assert_int_equal(a.walk_step_ps[0][a.n_walk - 1], a.walk_ps);
 	assert_int_equal(cxms_machine_measure(&b, &cfg, &err), 0);
 	assert_same_figures(&a, &b);

@@ -174,6 +174,59 @@ static void test_threads_that_take_turns_ask_for_what_fewer_would(void **state)
 	}
 }
 
+/*
+ * A thread that waits for memory and one that computes share a CPU: while the one runs the other
+ * waits, so both are there for the sum of their times, whatever the one's have become, and the
+ * device is asked in that time.
+ */
+static void test_who_shares_a_cpu_waits_for_its_holder(void **state)
+{
+	static const double caps[] = {200e6, 1e9, NO_BOUND}, computes[] = {1e9, 50e9, 400e9};
+	(void)state;
+	for (size_t i = 0; i < 9; i++) {
+		const double cap = caps[i / 3], compute = computes[i % 3];
+		struct loop *l = new_loop();
+		loop_pass(l, loop_target(l, CXL_PS), loop_server(l, device(cap, CXL_PS)));
+		struct cxms_solve_thread *a = &l->thread[loop_thread(l, 0, MEM_PS, 0, 1e6, 8e6)],
+					 *b = &l->thread[loop_thread(l, compute, MEM_PS, 0, 0, 0)];
+		a->queued_ps = b->cpu_ps;
+		b->queued_ps = a->cpu_ps;
+		a->wall_ps = b->wall_ps = a->cpu_ps + b->cpu_ps;
+		loop_run(l, MEM_PS, 16);
+		double sum = 1e6 * l->latency[0] + compute; /* a wait for each eight lines */
+		print_message("%g B/s, %g ms of work: %g ms\n", cap, compute / 1e9, sum / 1e9);
+		assert_true(fabs(cxms_solve_wall_ps(a) - sum) < 1e-6 * sum);
+		assert_true(fabs(cxms_solve_wall_ps(b) - sum) < 1e-6 * sum);
+		/* 0.1 %: a device near its cap waits without bound, so it stays below */
+		double floor = 8e6 * LINE / cap * SECOND;
+		assert_true(sum >= 0.999 * floor);
+		assert_true(sum <= fmax(floor, 1e6 * CXL_PS + compute) * 1.5);
+		free(l);
+	}
+}
+
+/* Who waits for longer than the others run waits for other programs: again each time. */
+static void test_a_cpu_that_other_programs_hold_is_waited_for_again(void **state)
+{
+	(void)state;
+	struct loop *l = new_loop();
+	loop_pass(l, loop_target(l, CXL_PS), loop_server(l, device(NO_BOUND, CXL_PS)));
+	struct cxms_solve_thread *a = &l->thread[loop_thread(l, 0, MEM_PS, 0, 1e6, 1e6)],
+				 *b = &l->thread[loop_thread(l, 30e9, MEM_PS, 0, 0, 0)];
+	a->queued_ps = 2 * a->cpu_ps + b->cpu_ps;
+	a->wall_ps = b->wall_ps = a->cpu_ps + a->queued_ps;
+	b->program = 1;
+	loop_run(l, MEM_PS, 16);
+	double factor = CXL_PS / MEM_PS;
+	assert_true(fabs(cxms_solve_wall_ps(a) / (a->wall_ps * factor) - 1) < 1e-9);
+	assert_true(fabs(cxms_solve_wall_ps(b) / b->wall_ps - 1) < 1e-9);
+	b->program = 0;
+	cxms_solve_times(&l->solve);
+	double alone = 3 * a->cpu_ps * factor + b->cpu_ps; /* of the wait the other held its time */
+	assert_true(fabs(cxms_solve_wall_ps(a) / alone - 1) < 1e-9);
+	free(l);
+}
+
 static void test_faster_memory_never_makes_time_negative(void **state)
 {
 	(void)state;
@@ -195,6 +248,8 @@ int main(void)
 		cmocka_unit_test(test_throughput_stays_within_the_asymptotic_bounds),
 		cmocka_unit_test(test_miss_registers_bound_the_time),
 		cmocka_unit_test(test_threads_that_take_turns_ask_for_what_fewer_would),
+		cmocka_unit_test(test_who_shares_a_cpu_waits_for_its_holder),
+		cmocka_unit_test(test_a_cpu_that_other_programs_hold_is_waited_for_again),
 		cmocka_unit_test(test_faster_memory_never_makes_time_negative),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

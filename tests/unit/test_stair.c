@@ -93,6 +93,30 @@ static void test_walks(void **state)
 	assert_true(fabs(cxms_stair_walk_ps(&s, 1e15, false) - 24000) < 1e-9);
 }
 
+/* Upper quartiles are between the steps as well; where none were kept they are the walks. */
+static void test_spread_of_walks(void **state)
+{
+	struct cxms_facts f = facts();
+	struct cxms_stair s;
+	(void)state;
+	f.walk_ps = 24000;
+	cxms_stair_init(&s, &f, 0);
+	assert_true(fabs(cxms_stair_walk_high_ps(&s, MIB, false) - 24000) < 1e-9);
+	assert_true(cxms_stair_walk_high_ps(&s, MIB, true) <= 0);
+	f.n_walk = 3;
+	memcpy(f.walk_bytes, f.stair_bytes, sizeof(f.walk_bytes));
+	memcpy(f.walk_step_ps[0], (const uint64_t[]){0, 8000, 24000}, 24);
+	memcpy(f.walk_step_ps[1], (const uint64_t[]){0, 0, 4000}, 24);
+	memcpy(f.walk_high_ps[0], (const uint64_t[]){0, 10000, 90000}, 24);
+	cxms_stair_init(&s, &f, 0);
+	assert_true(fabs(cxms_stair_walk_high_ps(&s, 32 * MIB, false) - 50000) < 1e-9);
+	assert_true(fabs(cxms_stair_walk_high_ps(&s, 32 * MIB, true) - 2000) < 1e-9);
+	for (double bytes = 1; bytes < 1e12; bytes *= 1.1)
+		for (int huge = 0; huge < 2; huge++)
+			assert_true(cxms_stair_walk_high_ps(&s, bytes, huge) >=
+				    cxms_stair_walk_ps(&s, bytes, huge));
+}
+
 static void test_never_falls(void **state)
 {
 	static const uint64_t ps[][3] = {
@@ -145,6 +169,7 @@ int main(void)
 		cmocka_unit_test(test_capacity_rule),
 		cmocka_unit_test(test_what_the_cache_holds),
 		cmocka_unit_test(test_walks),
+		cmocka_unit_test(test_spread_of_walks),
 		cmocka_unit_test(test_never_falls),
 		cmocka_unit_test(test_unknown_machines_are_assumed),
 	};

@@ -157,6 +157,7 @@ static struct cxms_facts full_facts(void)
 		f.walk_bytes[i] = 4096ull << i;
 		f.walk_step_ps[0][i] = 1000 * i;
 		f.walk_step_ps[1][i] = UINT64_MAX - 7 * i;
+		f.walk_high_ps[i % 2][i] = 3000 * i; /* none of the first step */
 	}
 	memset(f.source_reason, 'r', sizeof(f.source_reason) - 1);
 	memset(f.exact.roi_end, 'e', sizeof(f.exact.roi_end) - 1);
@@ -208,6 +209,7 @@ static void assert_same_facts(const struct cxms_facts *a, const struct cxms_fact
 	assert_int_equal(a->n_walk, b->n_walk);
 	assert_memory_equal(a->walk_bytes, b->walk_bytes, sizeof(a->walk_bytes));
 	assert_memory_equal(a->walk_step_ps, b->walk_step_ps, sizeof(a->walk_step_ps));
+	assert_memory_equal(a->walk_high_ps, b->walk_high_ps, sizeof(a->walk_high_ps));
 	assert_string_equal(a->source, b->source);
 	assert_string_equal(a->source_reason, b->source_reason);
 	assert_int_equal(a->period_ns, b->period_ns);
@@ -720,6 +722,9 @@ static void test_bad_head_content_is_an_error(void **state)
 		 11, "the seed holds a bad value"},
 		{"\x03\x01x", 3, "the latency stair holds a bad value"},
 		{"\x06\x01x", 3, "the page walks hold a bad value"},
+		{"\x07\x10"
+		 "0123456789abcdef",
+		 18, "the spread of page walks holds a bad value"},
 		{"\x13\x05"
 		 "12345",
 		 7, "field n_cpu holds a bad value"},

@@ -11,30 +11,93 @@
 #define DURATION (N * (uint64_t)PERIOD)
 
 /* One instruction of a loop that turns once in @turn_ns, streaming or at random places. */
-static int record(enum cxms_site_kind kind, unsigned flags, bool stream, double turn_ns)
+static void run_loop(struct play *p, enum cxms_site_kind kind, unsigned flags, bool stream,
+		     double turn_ns)
 {
-	struct play p = {0};
 	uint64_t state = 88172645463325252ull;
-	play_fork(&p, PID, PID, 0, 0, 0);
-	play_map(&p, PID, ARRAY, BYTES);
-	uint32_t site = play_site(&p, PID, 0x400100, kind, (uint16_t)flags);
-	p.ev[p.n - 1].site.loop_insns = 25;
-	p.ev[p.n - 1].site.loop_ip = 0x4000f0;
-	p.ev[p.n - 1].site.count_reg = 4;
-	p.ev[p.n - 1].site.step = 8;
-	p.ev[p.n - 1].site.stride = 8;
-	play_area(&p, PID, ARRAY, BYTES, BYTES, BYTES);
+	play_fork(p, PID, PID, 0, 0, 0);
+	play_map(p, PID, ARRAY, BYTES);
+	uint32_t site = play_site(p, PID, 0x400100, kind, (uint16_t)flags);
+	p->ev[p->n - 1].site.loop_insns = 25;
+	p->ev[p->n - 1].site.loop_ip = 0x4000f0;
+	p->ev[p->n - 1].site.count_reg = 4;
+	p->ev[p->n - 1].site.step = 8;
+	p->ev[p->n - 1].site.stride = 8;
+	play_area(p, PID, ARRAY, BYTES, BYTES, BYTES);
 	for (uint64_t i = 0; i < N; i++) {
 		uint64_t time = (i + 1) * PERIOD, turns = (uint64_t)((double)time / turn_ns);
 		state = state * 6364136223846793005ull + 1442695040888963407ull;
 		uint64_t at = stream ? turns * 8 : (state >> 20) % (BYTES / 64) * 64;
-		struct cxms_sample *s = play_sample(&p, PID, PID, time, site, ARRAY + at % BYTES);
+		struct cxms_sample *s = play_sample(p, PID, PID, time, site, ARRAY + at % BYTES);
 		s->flags |= CXMS_SAMPLE_COUNT;
 		s->count = 1000 + 8 * turns;
 	}
-	play_run(&p, PID, PID, 0, DURATION);
-	play_exit(&p, PID, PID, DURATION);
+	play_run(p, PID, PID, 0, DURATION);
+	play_exit(p, PID, PID, DURATION);
+}
+
+static int record(enum cxms_site_kind kind, unsigned flags, bool stream, double turn_ns)
+{
+	struct play p = {0};
+	run_loop(&p, kind, flags, stream, turn_ns);
 	return play_write(&p, true);
+}
+
+/* The same load on a machine whose walks were measured as @walk_ps, at most @high_ps. */
+static struct cxms_result *play_walking(unsigned flags, double turn_ns, uint64_t walk_ps,
+					uint64_t high_ps)
+{
+	const struct cxms_machine_cfg machine = {0};
+	struct cxms_facts facts;
+	struct play p = {0};
+	cxms_machine_synthetic(&facts, &machine);
+	facts.source_caps = CXMS_SRC_FAULTS;
+	facts.period_ns = PERIOD;
+	facts.n_walk = 1;
+	facts.walk_bytes[0] = PLAY_MIB;
+	for (int huge = 0; huge < 2; huge++) {
+		facts.walk_step_ps[huge][0] = walk_ps;
+		facts.walk_high_ps[huge][0] = high_ps;
+	}
+	run_loop(&p, CXMS_SITE_LOAD, flags, false, turn_ns);
+	return play_all_far(play_write_on(&p, true, &facts));
+}
+
+/* A chain whose turns are counted waits once a turn, whatever the walks took when they were
+ * measured: T + turns (L - L_mem). */
+static void test_a_counted_chain_tells_its_walks(void **state)
+{
+	static const uint64_t walk_ps[][2] = {{0, 0}, {150000, 150000}, {20000, 900000}};
+	struct cxms_split_result first;
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(walk_ps); i++) {
+		struct cxms_result *r =
+			play_walking(CXMS_SITE_CARRIED, 250, walk_ps[i][0], walk_ps[i][1]);
+		const struct cxms_split_result *s = &r->split[0];
+		print_message("walks of %g ns: %g (%g .. %g)\n", (double)walk_ps[i][0] / 1e3,
+			      s->slowdown, s->slowdown_lo, s->slowdown_hi);
+		assert_true(fabs((s->slowdown - 1) / (100.0 / 250) - 1) < 0.01);
+		first = i ? first : *s;
+		assert_true(fabs(s->slowdown_lo - first.slowdown_lo) < 1e-9);
+		assert_true(fabs(s->slowdown_hi - first.slowdown_hi) < 1e-9);
+		cxms_result_free(r);
+	}
+}
+
+/* Where no turns are counted the walks count as measured, and their spread enters the low end. */
+static void test_the_spread_of_walks_enters_the_interval(void **state)
+{
+	double lo[2], mid[2];
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct cxms_result *r = play_walking(0, 20, 50000, i ? 400000 : 50000);
+		lo[i] = r->split[0].slowdown_lo;
+		mid[i] = r->split[0].slowdown;
+		cxms_result_free(r);
+	}
+	print_message("%g from %g, with spread from %g\n", mid[0], lo[0], lo[1]);
+	assert_true(fabs(mid[1] / mid[0] - 1) < 1e-9);
+	assert_true(lo[1] < lo[0]);
 }
 
 static void test_lines_read_and_written(void **state)
@@ -102,6 +165,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines_read_and_written),
+		cmocka_unit_test(test_a_counted_chain_tells_its_walks),
+		cmocka_unit_test(test_the_spread_of_walks_enters_the_interval),
 		cmocka_unit_test(test_an_instruction_tells_how_it_is_known),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
