@@ -144,6 +144,7 @@ struct cxms_basis {
 	double cpu_ns, user_ns, kernel_ns, blocked_ns; /* sums over threads */
 	double stall_ns, dram_stall_ns; /* all memory waits; those judged to be memory */
 	double known_addr_ratio;	/* of the memory waits with an address */
+	double unread_ns;		/* in code that could not be read */
 	double mem_latency_ns, walk_ns; /* of the recording machine */
 	double huge_ratio;		/* of touched bytes in huge pages */
 	double observed_ns;   /* L_obs, mean of the waits: memory and page walk; 0 = no waits */
