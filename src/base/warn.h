@@ -80,6 +80,8 @@
 		   "with --source exact")                                                          \
 	X(UNREAD_CODE, "it counts as work, and as waits at the upper end of the interval; import " \
 		       "with the files that ran, by --symfs")                                      \
+	X(READ_LESS, "slowdowns come out too high, as waits for the cache count as memory; give "  \
+		     "--llc-size, or record on a quieter machine")                                 \
 	X(IMPORT_WIDE, "other programs count as parts of this one; leave -a out of perf record")   \
 	X(IMPORT_FREE, "misses overlap as far as the core can hold them: chases come out too "     \
 		       "fast; use source exact, or a trace with code bytes (drmemtrace)")

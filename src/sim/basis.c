@@ -21,6 +21,7 @@
 #define OVERHEAD_RATIO 0.05
 #define UNKNOWN_RATIO  0.25 /* of the memory waits without an address */
 #define UNREAD_RATIO   0.05 /* of the user time */
+#define CONTRADICTION  1.1  /* lines filled over lines read */
 #define FEW_SAMPLES    400u /* one epoch's worth (MODELS: notation) */
 #define SHORT_RUN_NS   200000000u
 #define BLOCKED_RATIO  0.2
@@ -60,6 +61,9 @@ int cxms_basis_fill(const struct cxms_recording *rec, const struct cxms_cells *c
 				   .known_addr_ratio =
 					   ev->wait_ns > 0 ? ev->known_ns / ev->wait_ns : 1,
 				   .unread_ns = ev->unread_ns,
+				   .open_lines = ev->open_lines,
+				   .least_lines = ev->least_lines,
+				   .read_lines = ev->read_lines,
 				   .mem_latency_ns = ev->stair.mem_ps / (double)CXMS_PS_PER_NS,
 				   .walk_ns = (double)rec->facts.walk_ps / (double)CXMS_PS_PER_NS,
 				   .huge_ratio = huge_ratio(rec),
@@ -149,6 +153,12 @@ void cxms_basis_judge(const struct cxms_recording *rec, const struct cxms_basis 
 	if (basis->kernel_ns > CXMS_KERNEL_RATIO * basis->cpu_ns)
 		cxms_warn(out, CXMS_W_KERNEL_TIME, "%.0f %% of the CPU time is in the kernel",
 			  100 * basis->kernel_ns / basis->cpu_ns);
+	if (basis->read_lines > 0 && basis->least_lines > CONTRADICTION * basis->read_lines)
+		cxms_warn(
+			out, CXMS_W_READ_LESS,
+			"the waits stand for %.3g lines at least, but the machine read %.3g lines "
+			"of its memory",
+			basis->least_lines, basis->read_lines);
 	const struct cxms_watch_result *w = &basis->watch;
 	if (w->words && (w->share_lo > w->sampled_hi || w->share_hi < w->sampled_lo))
 		cxms_warn(

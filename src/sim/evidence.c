@@ -14,6 +14,7 @@
 #include "sim/hw_cells.h"
 #include "sim/linewaits.h"
 #include "sim/loops.h"
+#include "sim/open_lines.h"
 #include "sim/recording.h"
 #include "sim/streams.h"
 #include "sim/traffic.h"
@@ -338,7 +339,10 @@ int cxms_evidence_build(const struct cxms_recording *rec, const struct cxms_cell
 		return cxms_fail(err, ENOMEM, "out of memory for the evidence");
 	}
 	judge_floating(rec, out);
-	return 0;
+	rc = cxms_open_lines(rec, cells, out, err);
+	if (rc)
+		cxms_evidence_fini(out);
+	return rc;
 }
 
 void cxms_evidence_fini(struct cxms_evidence *e)
