@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 
 #define READ_CHUNK   65536
 #define NUMBER_MAX   256 /* bytes of a file that holds one number */
+#define SPARE_FILES  64u
 #define TMP_TRIES    64
 #define TMP_NAME_MAX 200 /* of the name kept in the aside name, so that NAME_MAX holds */
 
@@ -162,6 +164,19 @@ static uint64_t clock_ns(clockid_t clock)
 	struct timespec ts = {0};
 	clock_gettime(clock, &ts);
 	return (uint64_t)ts.tv_sec * CXMS_NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+void cxms_allow_files(unsigned more)
+{
+	struct rlimit limit;
+	int free_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	rlim_t need = (rlim_t)(free_fd > 0 ? free_fd : 0) + more + SPARE_FILES;
+	if (free_fd >= 0)
+		close(free_fd);
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= need)
+		return;
+	limit.rlim_cur = limit.rlim_max < need ? limit.rlim_max : need;
+	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 uint64_t cxms_now_ns(void)

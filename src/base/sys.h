@@ -24,6 +24,9 @@ int cxms_file_read(const char *path, size_t max, struct cxms_buf *out, struct cx
 /** cxms_mkdirs() - mkdir -p with mode 0700 for what is missing */
 int cxms_mkdirs(const char *dir, struct cxms_err *err);
 
+/** cxms_allow_files() - room for @more open files, and a few, as far as the hard limit goes */
+void cxms_allow_files(unsigned more);
+
 uint64_t cxms_now_ns(void);	 /* CLOCK_MONOTONIC */
 uint64_t cxms_cpu_self_ns(void); /* CPU time of this process, all its threads */
 

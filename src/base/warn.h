@@ -14,7 +14,8 @@
 	  "bursts may be lost; raise the memlock limit (ulimit -l) or kernel.perf_event_mlock_kb") \
 	X(FEW_SAMPLES, "the interval is wide; run the program longer or lower --period")           \
 	X(UNKNOWN_ADDRESS,                                                                         \
-	  "stalls without an address are spread over the known pages; no remedy for this source")  \
+	  "stalls without an address are spread over the known pages; of perf's recordings, use "  \
+	  "--user-regs")                                                                           \
 	X(STEAL,                                                                                   \
 	  "the host took CPU time away, which is counted as program time; use a quieter machine")  \
 	X(KERNEL_TIME, "first touches and copies on CXL pages are charged by assumed figures; "    \
@@ -31,7 +32,8 @@
 	X(OVERHEAD, "watching slowed the program; raise --period")                                 \
 	X(SHORT_RUN, "the program ran too briefly for a judgement; use a longer input")            \
 	X(NO_FAULTS,                                                                               \
-	  "first touch is known only through samples; use the clock source for the exact order")   \
+	  "first touch is known only through samples, and less memory than there is; use source "  \
+	  "clock, or with perf record -e page-faults/period=1/u -d as well")                       \
 	X(CAPACITY, "the split asks a target to hold more than its capacity; raise capacity or "   \
 		    "change the split")                                                            \
 	X(REGION, "nothing is timed outside the region; check the name with nm, and that the "     \
@@ -75,7 +77,14 @@
 	X(WATCHPOINTS, "the check by watched words rests on fewer of them; end debuggers of the "  \
 		       "program, or raise the memlock limit (ulimit -l)")                          \
 	X(WATCHED, "slowdowns rest on the second and may be misjudged; record longer, or compare " \
-		   "with --source exact")
+		   "with --source exact")                                                          \
+	X(UNREAD_CODE, "it counts as work, and as waits at the upper end of the interval; import " \
+		       "with the files that ran, by --symfs")                                      \
+	X(READ_LESS, "slowdowns come out too high, as waits for the cache count as memory; give "  \
+		     "--llc-size, or record on a quieter machine")                                 \
+	X(IMPORT_WIDE, "other programs count as parts of this one; leave -a out of perf record")   \
+	X(IMPORT_FREE, "misses overlap as far as the core can hold them: chases come out too "     \
+		       "fast; use source exact, or a trace with code bytes (drmemtrace)")
 
 enum cxms_warn_code {
 #define CXMS_WARN_ENUM(code, text) CXMS_W_##code,

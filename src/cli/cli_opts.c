@@ -231,15 +231,15 @@ static int check_later(struct cli *c)
 {
 	const struct cli_opts *o = &c->opt;
 	bool takes_hosts = c->verb->run == cmd_replay || c->verb->run == cmd_sweep;
-	const char *name = o->pid		       ? "--pid"
-			   : o->inject		       ? "--inject"
-			   : o->host.n && !takes_hosts ? "--host"
-			   : o->repeat		       ? "--repeat"
-			   : o->timeline	       ? "--timeline"
-						       : NULL;
-	if (!name)
-		return 0;
-	return cxms_fail(&c->err, EINVAL, "'%s' is not available yet", name);
+	const char *name = o->pid	 ? "--pid"
+			   : o->inject	 ? "--inject"
+			   : o->repeat	 ? "--repeat"
+			   : o->timeline ? "--timeline"
+					 : NULL;
+	if (o->host.n && !takes_hosts)
+		return cxms_fail(&c->err, EINVAL,
+				 "'--host' takes recordings; give it to replay or sweep");
+	return !name ? 0 : cxms_fail(&c->err, EINVAL, "'%s' is not available yet", name);
 }
 
 int cli_parse(struct cli *c, int argc, char **argv, bool *help)

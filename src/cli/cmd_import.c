@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -38,8 +39,16 @@ static int choose_format(struct cli *c, struct cxms_input *in, enum cxms_import_
 	if (format == CXMS_IMPORT_AUTO)
 		format = cxms_import_detect(cxms_input_at(in), n);
 	if (format == CXMS_IMPORT_AUTO)
+		return cxms_fail(
+			&c->err, EINVAL,
+			"'%s' is none of perf.data, text of perf script with the fields that "
+			"cxlmemsim-import(1) names, lackey, drmemtrace or champsim; if it "
+			"is one of them, say which with --format",
+			in->name);
+	if (c->opt.topology.n && !cxms_imp_access_knows(format))
 		return cxms_fail(&c->err, EINVAL,
-				 "'%s' is of no known format; say which with --format", in->name);
+				 "'--topology' is for address traces, whose caches are simulated; "
+				 "leave it out and give it to replay");
 	*out = format;
 	return 0;
 }
@@ -62,6 +71,14 @@ static void say_result(struct cli *c, const char *path, const char *input,
 	cxms_log(&c->log, CXMS_LOG_NORMAL,
 		 "'%s': %" PRIu64 " samples, %" PRIu64 " accesses, %" PRIu64 " lost", path,
 		 t->samples, t->mem_samples, t->lost_samples + t->lost_mem);
+}
+
+static int check_symfs(struct cli *c)
+{
+	struct stat st;
+	if (!c->opt.symfs || (stat(c->opt.symfs, &st) == 0 && S_ISDIR(st.st_mode)))
+		return 0;
+	return cxms_fail(&c->err, EINVAL, "'--symfs': '%s' is no directory", c->opt.symfs);
 }
 
 static int import_timed(struct cli *c, enum cxms_import_format format, struct cxms_input *in,
@@ -148,6 +165,8 @@ int cmd_import(struct cli *c)
 		return cli_usage(c, "import takes one file, or - for standard input, got %d",
 				 c->argc);
 	int rc = cli_out_distinct(c, path, c->argv[0]);
+	if (rc == 0)
+		rc = check_symfs(c);
 	if (rc == 0)
 		rc = open_input(c, &in, &fd);
 	if (rc == 0)

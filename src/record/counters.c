@@ -29,7 +29,7 @@ int cxms_counters_open(struct cxms_counters *c, const char *pcm, struct cxms_log
 static void tell_left(const struct cxms_counters *c, struct cxms_buf *left)
 {
 	if (left->len)
-		cxms_log(c->log, CXMS_LOG_INFO, "not counted:\n%s", cxms_buf_text(left));
+		cxms_log(c->log, CXMS_LOG_INFO, "not counted:%s", cxms_buf_text(left));
 }
 
 static int attach_core(struct cxms_counters *c, bool turns, unsigned taken, pid_t pid,
@@ -51,7 +51,7 @@ static int attach_core(struct cxms_counters *c, bool turns, unsigned taken, pid_
 }
 
 /* Units of the whole machine: a bonus, so never an error. */
-static void attach_uncore(struct cxms_counters *c, bool turns)
+static void attach_uncore(struct cxms_counters *c, bool turns, bool asked)
 {
 	struct cxms_cnt_set set;
 	struct cxms_buf left = {0};
@@ -65,7 +65,8 @@ static void attach_uncore(struct cxms_counters *c, bool turns)
 	if (!rc)
 		c->n_uncore = (uint32_t)set.n;
 	else
-		cxms_log(c->log, CXMS_LOG_INFO, "no uncore counters: %s", why.msg);
+		cxms_log(c->log, asked ? CXMS_LOG_NORMAL : CXMS_LOG_INFO,
+			 "no counters of caches, memory controllers and CXL ports: %s", why.msg);
 	cxms_cnt_set_fini(&set);
 	cxms_buf_fini(&left);
 }
@@ -87,7 +88,7 @@ int cxms_counters_attach(struct cxms_counters *c, enum cxms_counters_mode mode, 
 		cxms_log(c->log, CXMS_LOG_NORMAL,
 			 "no counters of the cores, so stalls are known only between bounds: %s",
 			 why.msg);
-	attach_uncore(c, mode == CXMS_COUNTERS_TURNS);
+	attach_uncore(c, mode == CXMS_COUNTERS_TURNS, asked);
 	return 0;
 }
 

@@ -178,13 +178,14 @@ static int choose_thread(struct cxms_exact_sim *s, uint32_t tid, struct cxms_err
 	return 0;
 }
 
-int cxms_exact_sim_begin(struct cxms_exact_sim *s, const char *name, struct cxms_err *err)
+int cxms_exact_sim_begin(struct cxms_exact_sim *s, uint32_t tid, const char *name,
+			 struct cxms_err *err)
 {
 	struct cxms_buf *b = &s->pack.body;
-	int rc = new_thread(s, PID, err);
+	int rc = new_thread(s, tid, err);
 
 	if (!rc)
-		rc = cxms_exact_pack_begin(&s->pack, PID, BLOCK_BYTES + strlen(name), err);
+		rc = cxms_exact_pack_begin(&s->pack, tid, BLOCK_BYTES + strlen(name), err);
 	if (rc)
 		return rc;
 	cxms_exact_pack_control(&s->pack, CXMS_XC_HELLO);

@@ -51,8 +51,9 @@ struct cxms_exact_sim {
 int cxms_exact_sim_open(struct cxms_exact_sim *s, const struct cxms_exact_cfg *cfg,
 			struct cxms_trace_writer *w, struct cxms_err *err);
 void cxms_exact_sim_close(struct cxms_exact_sim *s);
-/** the process begins; @name for its command line, "" = none */
-int cxms_exact_sim_begin(struct cxms_exact_sim *s, const char *name, struct cxms_err *err);
+/** the process begins with thread @tid; @name for its command line, "" = none */
+int cxms_exact_sim_begin(struct cxms_exact_sim *s, uint32_t tid, const char *name,
+			 struct cxms_err *err);
 /** one instruction, and those before it that the trace left out */
 int cxms_exact_sim_insn(struct cxms_exact_sim *s, const struct cxms_imp_insn *i,
 			struct cxms_err *err);

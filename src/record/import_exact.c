@@ -58,10 +58,13 @@ static int simulate(struct cxms_exact_sim *s, const struct cxms_import_exact_cfg
 {
 	struct cxms_imp_access_reader reader;
 	struct cxms_imp_insn insn;
-	int rc = cxms_exact_sim_begin(s, cfg->no_argv ? "" : cfg->in->name, err);
+	bool more;
+	int rc;
 
 	cxms_imp_access_open(&reader, cfg->format, cfg->in);
-	while (!rc && cxms_imp_access_next(&reader, &insn)) {
+	more = cxms_imp_access_next(&reader, &insn);
+	rc = cxms_exact_sim_begin(s, more ? insn.tid : 1, cfg->no_argv ? "" : cfg->in->name, err);
+	for (; !rc && more; more = cxms_imp_access_next(&reader, &insn)) {
 		rc = cxms_exact_sim_insn(s, &insn, err);
 		if (s->count[CXMS_XN_INSNS] % PROGRESS_EVERY == 0)
 			cxms_log_progress(cfg->log, "importing: %" PRIu64 " instructions",

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/fmt.h"
 #include "base/log.h"
 #include "base/warn.h"
 #include "record/import_run.h"
@@ -38,10 +39,10 @@ static void complete_facts(const struct cxms_record_import_cfg *cfg, struct cxms
 	facts->latency_given = cfg->machine.mem_latency_ps != 0;
 	if (!cfg->machine.mem_latency_ps || !cfg->machine.walk_ps)
 		cxms_warn(cfg->input.warnings, CXMS_W_IMPORT_ASSUMED,
-			  "latencies of the recording machine are assumed: %.0f ns to memory, %.0f "
-			  "ns "
-			  "a page walk",
-			  (double)facts->mem_latency_ps / 1e3, (double)facts->walk_ps / 1e3);
+			  "the recording machine's latencies are assumed: %.0f ns to memory, %.0f "
+			  "ns a page walk; its last-level cache is taken as %s",
+			  (double)facts->mem_latency_ps / 1e3, (double)facts->walk_ps / 1e3,
+			  cxms_fmt_bytes((char[CXMS_FMT_MAX]){0}, facts->llc_bytes));
 }
 
 static int write_all(struct cxms_import *i, struct cxms_trace_writer *w,
@@ -93,8 +94,11 @@ int cxms_record_import(const struct cxms_record_import_cfg *cfg, int fd,
 	res.is_cut = i->is_cut;
 	memcpy(res.where, i->where, sizeof(res.where));
 	if (!res.totals.samples && !res.totals.mem_samples)
-		rc = cxms_fail(err, ENODATA, "'%s' has no samples of use%s%s; record again",
-			       cfg->input.in->name, i->where[0] ? ": " : "", i->where);
+		rc = cxms_fail(
+			err, ENODATA,
+			"'%s' has no samples of use%s%s; see cxlmemsim-import(1) for what to "
+			"record",
+			cfg->input.in->name, i->where[0] ? ": " : "", i->where);
 	else
 		rc = res.is_cut ? cxms_trace_flush(w, err) : cxms_trace_finish(w, &res.totals, err);
 	if (!rc)

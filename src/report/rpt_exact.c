@@ -48,26 +48,32 @@ static void put_timed(const struct cxms_result *r, struct cxms_buf *out)
 {
 	const struct cxms_exact_result *x = &r->xr;
 	char stretches[48] = "";
+	bool import = rpt_is_import(&r->facts);
 	if (x->n_window)
 		snprintf(stretches, sizeof(stretches), ", in %" PRIu64 " stretch%s", x->n_window,
 			 x->n_window == 1 ? "" : "es");
 	rpt_para(out, "source",
-		 "%s: %" PRIu64 " instruction%s, of which %" PRIu64 " (%s %%) were timed%s",
+		 "%s: %" PRIu64 " instruction%s, of which %" PRIu64 " (%s %%) were timed%s%s%s%s",
 		 r->facts.source, COUNT(x->insns), x->timed_insns,
 		 rpt_pct(RPT_FMT, rpt_ratio((double)x->timed_insns, (double)x->insns), 1),
-		 stretches);
+		 stretches, import ? " (" : "", import ? r->facts.source_reason : "",
+		 import ? ")" : "");
 }
 
 void rpt_exact_header(const struct cxms_result *r, struct cxms_buf *out)
 {
 	const struct cxms_exact_result *x = &r->xr;
 	const struct cxms_basis *b = &r->basis;
-	rpt_para(out, "watched", "for %s under Valgrind; this is not the program's own time",
-		 rpt_time_ns(RPT_FMT, (double)x->watch_ns));
+	if (!rpt_is_import(&r->facts))
+		rpt_para(out, "watched",
+			 "for %s under Valgrind; this is not the program's own time",
+			 rpt_time_ns(RPT_FMT, (double)x->watch_ns));
 	rpt_para(out, "memory", "%s touched in %zu page%s",
 		 cxms_fmt_bytes(RPT_FMT, b->footprint_bytes), COUNT(b->n_page));
-	rpt_para(out, "machine", "%s, Linux %s", r->facts.cpu[0] ? r->facts.cpu : "unknown CPU",
-		 r->facts.kernel[0] ? r->facts.kernel : "unknown");
+	if (!rpt_is_import(&r->facts))
+		rpt_para(out, "machine", "%s, Linux %s",
+			 r->facts.cpu[0] ? r->facts.cpu : "unknown CPU",
+			 r->facts.kernel[0] ? r->facts.kernel : "unknown");
 	put_timed(r, out);
 	put_region(r, out);
 	put_misses(r, out);

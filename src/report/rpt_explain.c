@@ -37,8 +37,13 @@ static void put_waits(const struct cxms_basis *b, struct cxms_buf *out)
 	rpt_para(out, "traffic",
 		 "lines filled = executions x share that misses, where a register tells the turns "
 		 "of the loop; the address's own rate, where it moves evenly; one a wait, where it "
-		 "hangs on the last; else anything from S / L_obs to 16 lines in flight (T x 16 / "
-		 "L_obs), and both ends enter the interval");
+		 "hangs on the last; else anything from one a wait (S / L_obs) to %.3g lines in "
+		 "flight (T x %.3g / L_obs)%s, and both ends enter the interval",
+		 b->open_lines, b->open_lines,
+		 b->read_lines > 0 ? " that what was read of this machine's memory allows" : "");
+	if (b->read_lines > 0)
+		rpt_para(out, "counted", "the machine read %.3g lines of its memory meanwhile",
+			 b->read_lines);
 	rpt_para(out, "prediction",
 		 "S_e' = max(0, S_e + n_e (L_e(load) - L_mem)) per target e; loads set L_e, L_e "
 		 "sets the "

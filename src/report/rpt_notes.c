@@ -57,6 +57,11 @@ struct rpt_notes *rpt_notes_of(const struct cxms_result *r)
 	return n;
 }
 
+bool rpt_is_import(const struct cxms_facts *f)
+{
+	return !(f->source_caps & CXMS_SRC_LIVE) && strcmp(f->source, "synth") != 0;
+}
+
 int rpt_exit_status(const struct cxms_totals *t)
 {
 	if (!t->exit_known)

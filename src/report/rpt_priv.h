@@ -36,6 +36,8 @@ void rpt_notes_ignored(struct rpt_notes *n, const struct cxms_ignored *k);
 /** NULL when memory is out; free(3) it */
 struct rpt_notes *rpt_notes_of(const struct cxms_result *r);
 
+/** did another tool record it? Then nothing is known of its end and of what watching cost */
+bool rpt_is_import(const struct cxms_facts *f);
 /** exit code as a shell shows it (128+n for signal n), -1 when unknown */
 int rpt_exit_status(const struct cxms_totals *t);
 /** names of enum cxms_source_cap, in bit order; NULL past the last */

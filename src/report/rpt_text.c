@@ -74,7 +74,10 @@ static void put_program(const struct cxms_result *r, struct cxms_buf *out)
 		cxms_buf_printf(&argv, "(not recorded)");
 	int status = rpt_exit_status(&r->totals);
 	if (status < 0)
-		rpt_para(out, "program", "%s (end not seen)", cxms_buf_text(&argv));
+		rpt_para(out, "program", "%s (%s)", cxms_buf_text(&argv),
+			 rpt_is_import(&r->facts) && r->status != CXMS_STATUS_CUT
+				 ? "exit status not recorded"
+				 : "end not seen");
 	else
 		rpt_para(out, "program", "%s (exit status %d)", cxms_buf_text(&argv), status);
 	cxms_buf_fini(&argv);
@@ -95,6 +98,34 @@ static void put_hosts(const struct cxms_result *r, struct cxms_buf *out)
 	cxms_buf_fini(&names);
 }
 
+static void put_source(const struct cxms_result *r, struct cxms_buf *out)
+{
+	const struct cxms_totals *t = &r->totals;
+	double taken = (double)t->samples + (double)t->lost_samples;
+	char overhead[2 * CXMS_FMT_MAX] = "";
+	if (!rpt_is_import(&r->facts))
+		snprintf(overhead, sizeof(overhead), "; overhead %s %%",
+			 rpt_pct(RPT_FMT, r->overhead_ratio, 1));
+	rpt_para(out, "source",
+		 "%s: %" PRIu64 " samples, one per %s; %" PRIu64 " lost (%s %%)%s%s%s%s",
+		 r->facts.source, t->samples, rpt_time_ns(RPT_FMT, (double)r->facts.period_ns),
+		 t->lost_samples, rpt_pct(RPT_FMT, rpt_ratio((double)t->lost_samples, taken), 1),
+		 overhead, r->facts.source_reason[0] ? " (" : "", r->facts.source_reason,
+		 r->facts.source_reason[0] ? ")" : "");
+}
+
+static void put_memory(const struct cxms_result *r, struct cxms_buf *out)
+{
+	const struct cxms_basis *b = &r->basis;
+	char rss[2 * CXMS_FMT_MAX] = "";
+	if (r->totals.peak_rss_bytes || !rpt_is_import(&r->facts))
+		snprintf(rss, sizeof(rss), ", peak RSS %s",
+			 cxms_fmt_bytes(RPT_FMT, r->totals.peak_rss_bytes));
+	rpt_para(out, "memory", "%s touched in %zu page%s (%s %% in huge pages)%s",
+		 cxms_fmt_bytes(RPT_FMT, b->footprint_bytes), b->n_page, b->n_page == 1 ? "" : "s",
+		 rpt_pct(RPT_FMT, b->huge_ratio, 0), rss);
+}
+
 static void put_header(const struct cxms_result *r, struct cxms_buf *out)
 {
 	const struct cxms_totals *t = &r->totals;
@@ -110,22 +141,13 @@ static void put_header(const struct cxms_result *r, struct cxms_buf *out)
 		 rpt_time_ns(RPT_FMT, (double)t->user_ns),
 		 rpt_time_ns(RPT_FMT, (double)t->system_ns), b->n_thread,
 		 b->n_thread == 1 ? "" : "s", b->n_process, b->n_process == 1 ? "" : "es");
-	rpt_para(out, "memory", "%s touched in %zu page%s (%s %% in huge pages), peak RSS %s",
-		 cxms_fmt_bytes(RPT_FMT, b->footprint_bytes), b->n_page, b->n_page == 1 ? "" : "s",
-		 rpt_pct(RPT_FMT, b->huge_ratio, 0), cxms_fmt_bytes(RPT_FMT, t->peak_rss_bytes));
+	put_memory(r, out);
 	rpt_para(out, "machine", "%s, Linux %s, memory latency %s (%s), page walk %s",
 		 r->facts.cpu[0] ? r->facts.cpu : "unknown CPU",
 		 r->facts.kernel[0] ? r->facts.kernel : "unknown",
 		 rpt_time_ns(RPT_FMT, b->mem_latency_ns), cxms_latency_origin(&r->facts),
 		 rpt_time_ns(RPT_FMT, b->walk_ns));
-	double taken = (double)t->samples + (double)t->lost_samples;
-	rpt_para(out, "source",
-		 "%s: %" PRIu64 " samples, one per %s; %" PRIu64
-		 " lost (%s %%); overhead %s %%%s%s%s",
-		 r->facts.source, t->samples, rpt_time_ns(RPT_FMT, (double)r->facts.period_ns),
-		 t->lost_samples, rpt_pct(RPT_FMT, rpt_ratio((double)t->lost_samples, taken), 1),
-		 rpt_pct(RPT_FMT, r->overhead_ratio, 1), r->facts.source_reason[0] ? " (" : "",
-		 r->facts.source_reason, r->facts.source_reason[0] ? ")" : "");
+	put_source(r, out);
 }
 
 /* "41..63 %" */
@@ -168,7 +190,9 @@ static void put_trust(const struct cxms_result *r, struct cxms_buf *out)
 	};
 	char seen[80];
 	if (r->exact)
-		snprintf(seen, sizeof(seen), "sees every access in user mode");
+		snprintf(seen, sizeof(seen), "%s",
+			 rpt_is_import(&r->facts) ? "takes the trace for every access"
+						  : "sees every access in user mode");
 	else
 		snprintf(seen, sizeof(seen), "%s %% of the memory waits have an address",
 			 rpt_pct(RPT_FMT, r->basis.known_addr_ratio, 0));

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/fmt.h"
 #include "base/units.h"
 #include "sim/cells.h"
 #include "sim/evidence.h"
@@ -19,6 +20,8 @@
 #define STEAL_RATIO    0.01
 #define OVERHEAD_RATIO 0.05
 #define UNKNOWN_RATIO  0.25 /* of the memory waits without an address */
+#define UNREAD_RATIO   0.05 /* of the user time */
+#define CONTRADICTION  1.1  /* lines filled over lines read */
 #define FEW_SAMPLES    400u /* one epoch's worth (MODELS: notation) */
 #define SHORT_RUN_NS   200000000u
 #define BLOCKED_RATIO  0.2
@@ -57,6 +60,10 @@ int cxms_basis_fill(const struct cxms_recording *rec, const struct cxms_cells *c
 	*out = (struct cxms_basis){.stall_ns = ev->wait_ns,
 				   .known_addr_ratio =
 					   ev->wait_ns > 0 ? ev->known_ns / ev->wait_ns : 1,
+				   .unread_ns = ev->unread_ns,
+				   .open_lines = ev->open_lines,
+				   .least_lines = ev->least_lines,
+				   .read_lines = ev->read_lines,
 				   .mem_latency_ns = ev->stair.mem_ps / (double)CXMS_PS_PER_NS,
 				   .walk_ns = (double)rec->facts.walk_ps / (double)CXMS_PS_PER_NS,
 				   .huge_ratio = huge_ratio(rec),
@@ -112,9 +119,10 @@ static void judge_latency(const struct cxms_facts *f, struct cxms_warnings *out)
 		return;
 	if (!(f->source_caps & CXMS_SRC_LIVE))
 		cxms_warn(out, CXMS_W_IMPORT_ASSUMED,
-			  "latencies of the recording machine are assumed: %.0f ns to memory, %.0f "
-			  "ns a page walk",
-			  (double)f->mem_latency_ps / 1e3, (double)f->walk_ps / 1e3);
+			  "the recording machine's latencies are assumed: %.0f ns to memory, %.0f "
+			  "ns a page walk; its last-level cache is taken as %s",
+			  (double)f->mem_latency_ps / 1e3, (double)f->walk_ps / 1e3,
+			  cxms_fmt_bytes((char[CXMS_FMT_MAX]){0}, f->llc_bytes));
 	else if (f->llc_bytes)
 		cxms_warn(out, CXMS_W_LLC_ASSUMED,
 			  "memory and cache are told apart by a chase at the start");
@@ -138,9 +146,19 @@ void cxms_basis_judge(const struct cxms_recording *rec, const struct cxms_basis 
 		cxms_warn(out, CXMS_W_UNKNOWN_ADDRESS,
 			  "%.0f %% of the memory waits have no known address",
 			  100 * (1 - basis->known_addr_ratio));
+	if (basis->unread_ns > UNREAD_RATIO * basis->user_ns)
+		cxms_warn(out, CXMS_W_UNREAD_CODE,
+			  "%.0f %% of the user time is in code that could not be read",
+			  fmin(100, 100 * basis->unread_ns / basis->user_ns));
 	if (basis->kernel_ns > CXMS_KERNEL_RATIO * basis->cpu_ns)
 		cxms_warn(out, CXMS_W_KERNEL_TIME, "%.0f %% of the CPU time is in the kernel",
 			  100 * basis->kernel_ns / basis->cpu_ns);
+	if (basis->read_lines > 0 && basis->least_lines > CONTRADICTION * basis->read_lines)
+		cxms_warn(
+			out, CXMS_W_READ_LESS,
+			"the waits stand for %.3g lines at least, but the machine read %.3g lines "
+			"of its memory",
+			basis->least_lines, basis->read_lines);
 	const struct cxms_watch_result *w = &basis->watch;
 	if (w->words && (w->share_lo > w->sampled_hi || w->share_hi < w->sampled_lo))
 		cxms_warn(

@@ -14,6 +14,7 @@
 #include "sim/hw_cells.h"
 #include "sim/linewaits.h"
 #include "sim/loops.h"
+#include "sim/open_lines.h"
 #include "sim/recording.h"
 #include "sim/streams.h"
 #include "sim/traffic.h"
@@ -71,6 +72,8 @@ static int assign_groups(const struct cxms_recording *rec, struct cxms_evidence 
 		const struct cxms_rec_sample *s = &rec->sample[i];
 		struct cxms_group group = {.site = s->site};
 		e->grain_of_sample[i] = CXMS_NO_GRAIN;
+		if (!rec->hw.cells && cxms_rec_is_unread(rec, s))
+			e->unread_ns += s->weight_ns;
 		if (!is_wait(rec, i, &group.hw))
 			continue;
 		e->wait_ns += s->weight_ns;
@@ -277,7 +280,7 @@ static int find_active(const struct cxms_recording *rec, const struct cxms_cells
 /*
  * Waits whose address is not known are taken to be as much memory as those whose address is. The
  * fewer of all these are, the less do they vouch for: the rest may miss as uses do that go through
- * the largest area.
+ * the largest area. Code that was not read may compute, or wait like them all the time.
  */
 static void judge_floating(const struct cxms_recording *rec, struct cxms_evidence *e)
 {
@@ -297,6 +300,12 @@ static void judge_floating(const struct cxms_recording *rec, struct cxms_evidenc
 		e->floating_share[k] = k == CXMS_SPAN_HI ? fmax(known, all) : all;
 	}
 	e->floating_share[CXMS_SPAN_LO] = 0;
+	/* no address at all: nothing tells how much memory there is */
+	if (bytes <= 0)
+		e->floating_share[CXMS_SPAN_HI] = 1;
+	e->unread_share[CXMS_SPAN_HI] =
+		fmax(e->floating_share[CXMS_SPAN_HI],
+		     cxms_stair_miss_ratio(&e->stair, e->stair.span * bytes));
 }
 
 int cxms_evidence_build(const struct cxms_recording *rec, const struct cxms_cells *cells,
@@ -329,7 +338,10 @@ int cxms_evidence_build(const struct cxms_recording *rec, const struct cxms_cell
 		return cxms_fail(err, ENOMEM, "out of memory for the evidence");
 	}
 	judge_floating(rec, out);
-	return 0;
+	rc = cxms_open_lines(rec, cells, out, err);
+	if (rc)
+		cxms_evidence_fini(out);
+	return rc;
 }
 
 void cxms_evidence_fini(struct cxms_evidence *e)

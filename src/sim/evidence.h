@@ -72,7 +72,12 @@ struct cxms_evidence {
 	double *active_ns;	      /* by cell: time in code that waits for memory */
 	double floating_share[CXMS_SPAN_COUNT]; /* memory share of waits without address: the mean
 						   of the others */
-	double wait_ns, known_ns;		/* all memory waits; those with an address */
+	double unread_share[CXMS_SPAN_COUNT];	/* memory share of time in code that was not read */
+	double open_lines; /* most lines in flight on the recording machine, where nothing else
+			      tells: its miss registers, or what was read of its memory */
+	double least_lines, read_lines; /* filled at one a wait (middle); read; 0 = not counted */
+	double wait_ns, known_ns;	/* all memory waits; those with an address */
+	double unread_ns;		/* in code that was not read */
 	struct cxms_reuse *reuse; /* [CXMS_SPAN_COUNT] of the judgement; NULL = no words watched */
 };
 

@@ -451,7 +451,8 @@ static int allocate(struct derive *d)
  */
 static void find_ahead(struct derive *d)
 {
-	double misses = 0, read = d->rec->hw.dram_read_bytes / CXMS_LINE_BYTES;
+	double misses = 0, read;
+	read = cxms_hw_read_bytes(&d->rec->hw, d->rec->duration_ns) / CXMS_LINE_BYTES;
 	for (size_t i = 0; i < cell_count(d); i++)
 		misses += fmax(0, d->c->cell[i].term[CXMS_TERM_DRAM].lines);
 	if (misses > 0 && read > misses)

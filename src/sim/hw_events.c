@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -12,6 +13,7 @@
 
 #define NAME_MAX_BYTES 128u
 #define LINE_BYTES     64.0
+#define LEAST_SEEN     0.5 /* of the time: less does not tell of the rest */
 
 #define MEMBER(name) ((int)offsetof(struct cxms_counts, name))
 
@@ -47,7 +49,10 @@ static const struct {
 	{"UNC_M_CAS_COUNT:RD", CXMS_HW_DRAM_READ},
 	{"UNC_M_CAS_COUNT_SCH0:RD", CXMS_HW_DRAM_READ},
 	{"UNC_M_CAS_COUNT_SCH1:RD", CXMS_HW_DRAM_READ},
-	{"PCM:DRAM_READ", CXMS_HW_DRAM_READ},
+	{"PCM:DRAM_READ", CXMS_HW_PCM_READ},
+	{"PCM:CXL_READ", CXMS_HW_PCM_READ},
+	{"UNC_CXLCM_RXC_PACK_BUF_INSERTS:MEM_DATA", CXMS_HW_PORT_READ},
+	{"S2M_DRS_MEMDATA", CXMS_HW_DEVICE_READ},
 };
 
 /* "cpu_core/mem_load_retired.l3_miss/u" -> "mem_load_retired:l3_miss": without unit and modifiers.
@@ -119,6 +124,34 @@ int cxms_hw_add_counter(struct cxms_hw *hw, const struct cxms_counter *c)
 	return 0;
 }
 
+/* Units count side by side: time goes on with the first that tells of it. */
+static void add_read(struct cxms_hw_read *r, const struct cxms_event *ev, double bytes)
+{
+	uint64_t length = ev->count.enabled_ns;
+	r->bytes += bytes;
+	if (ev->time_ns <= r->until_ns)
+		return;
+	r->seen_ns += length < ev->time_ns - r->until_ns ? length : ev->time_ns - r->until_ns;
+	r->until_ns = ev->time_ns;
+}
+
+static double whole(const struct cxms_hw_read *r, uint64_t duration_ns)
+{
+	if (r->seen_ns == 0 || (double)r->seen_ns < LEAST_SEEN * (double)duration_ns)
+		return 0;
+	return r->bytes * (double)duration_ns / (double)r->seen_ns;
+}
+
+double cxms_hw_read_bytes(const struct cxms_hw *hw, uint64_t duration_ns)
+{
+	double by[CXMS_READER_COUNT];
+	for (int i = 0; i < CXMS_READER_COUNT; i++)
+		by[i] = whole(&hw->read[i], duration_ns);
+	double cxl = fmax(by[CXMS_READER_PORT], by[CXMS_READER_DEVICE]);
+	double dram = by[CXMS_READER_DRAM];
+	return fmax(dram > 0 ? dram + cxl : 0, by[CXMS_READER_PCM]);
+}
+
 int cxms_hw_add_count(struct cxms_hw *hw, const struct cxms_event *ev, uint32_t thread)
 {
 	const struct cxms_count *c = &ev->count;
@@ -131,8 +164,9 @@ int cxms_hw_add_count(struct cxms_hw *hw, const struct cxms_event *ev, uint32_t 
 	const struct cxms_hw_counter *def = &hw->counter[c->counter];
 	if (hw->n_count == 0 || running < hw->least_running)
 		hw->least_running = running;
-	if (def->role == CXMS_HW_DRAM_READ)
-		hw->dram_read_bytes += def->unit == CXMS_COUNT_BYTES ? value : value * LINE_BYTES;
+	if (def->role <= CXMS_HW_DRAM_READ)
+		add_read(&hw->read[CXMS_HW_DRAM_READ - def->role], ev,
+			 def->unit == CXMS_COUNT_BYTES ? value : value * LINE_BYTES);
 	if (def->role < 0)
 		return 0;
 	if (cxms_array_grow((void **)&hw->count, &hw->cap_count, hw->n_count + 1,

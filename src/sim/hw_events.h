@@ -21,7 +21,26 @@ struct cxms_hw_mem {
 };
 
 /** what a counter is to the models: offset of its member of struct cxms_counts, or one of these */
-enum { CXMS_HW_OTHER = -1, CXMS_HW_DRAM_READ = -2 };
+enum {
+	CXMS_HW_OTHER = -1,
+	/* reads of memory, by who counts them: -2 - enum cxms_hw_reader */
+	CXMS_HW_DRAM_READ = -2,
+	CXMS_HW_PCM_READ = -3,
+	CXMS_HW_PORT_READ = -4,
+	CXMS_HW_DEVICE_READ = -5,
+};
+/* Memory controllers; Intel PCM (DRAM and CXL); the host's CXL ports; CXL devices. */
+enum cxms_hw_reader {
+	CXMS_READER_DRAM,
+	CXMS_READER_PCM,
+	CXMS_READER_PORT,
+	CXMS_READER_DEVICE,
+	CXMS_READER_COUNT
+};
+struct cxms_hw_read {
+	double bytes;
+	uint64_t seen_ns, until_ns; /* time it was counted; end of the last interval */
+};
 
 struct cxms_hw_counter {
 	int role;
@@ -44,7 +63,7 @@ struct cxms_hw {
 	uint64_t lost_mem;
 	double least_running; /* smallest running/enabled of all counts; 1 = none shared a register
 			       */
-	double dram_read_bytes;	     /* of the whole machine; 0 = not counted */
+	struct cxms_hw_read read[CXMS_READER_COUNT]; /* of the whole machine */
 	struct cxms_hw_cells *cells; /* NULL = nothing was sampled in hardware (hw_cells.h) */
 };
 
@@ -63,6 +82,12 @@ int cxms_hw_add_counter(struct cxms_hw *hw, const struct cxms_counter *c);
 /** cxms_hw_add_count() - @thread: CXMS_NO_THREAD for the whole program. 0, -EINVAL (no such
  * counter), -ENOMEM */
 int cxms_hw_add_count(struct cxms_hw *hw, const struct cxms_event *ev, uint32_t thread);
+/**
+ * cxms_hw_read_bytes() - what the machine read of its memory in @duration_ns; 0 = not counted
+ * Counted for half of the time at least, it is scaled to all of it. Of those who count the same
+ * the highest is taken.
+ */
+double cxms_hw_read_bytes(const struct cxms_hw *hw, uint64_t duration_ns);
 /** scale for the accesses that were lost */
 void cxms_hw_finish(struct cxms_hw *hw);
 void cxms_hw_fini(struct cxms_hw *hw);

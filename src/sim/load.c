@@ -81,9 +81,11 @@ static void touched_shares(const struct cxms_recording *rec, const uint32_t *tar
 		share[0] = 1;
 }
 
+/* @share: of floating_ns, by cell, that waits for memory */
 static void spread_floating(const struct cxms_recording *rec, const struct cxms_cells *cells,
 			    const struct cxms_evidence *ev, const uint32_t *target_of_page,
-			    const double *floating_ns, double *mix, struct cxms_load_map *m)
+			    const double share[CXMS_SPAN_COUNT], const double *floating_ns,
+			    double *mix, struct cxms_load_map *m)
 {
 	double bytes = (double)cxms_pages_total_bytes(rec->pages);
 	const double walk_ps[CXMS_SPAN_COUNT] = {cxms_stair_walk_high_ps(&ev->stair, bytes, false),
@@ -91,7 +93,7 @@ static void spread_floating(const struct cxms_recording *rec, const struct cxms_
 	struct cxms_wait wait;
 	cxms_wait_model(ev->stair.mem_ps, walk_ps, false, 0, (unsigned)CXMS_ASSUMED_UNLOOPED_UOPS,
 			NULL, &wait);
-	const struct cxms_grain grain = cxms_grain_of(ev->floating_share, &wait);
+	const struct cxms_grain grain = cxms_grain_of(share, &wait);
 	for (size_t c = 0; c < cells->n; c++) {
 		if (floating_ns[c] <= 0)
 			continue;
@@ -163,10 +165,12 @@ int cxms_load_build(const struct cxms_recording *rec, const struct cxms_cells *c
 		    struct cxms_err *err)
 {
 	double *floating = calloc(cells->n + 1, sizeof(*floating));
+	double *unread = calloc(cells->n + 1, sizeof(*unread));
 	double *mix = calloc(n_target + 1, sizeof(*mix));
 	struct cxms_load_cell *at = calloc(cells->n * n_target + 1, sizeof(*at));
-	if (!floating || !mix || !at) {
+	if (!floating || !unread || !mix || !at) {
 		free(floating);
+		free(unread);
 		free(mix);
 		free(at);
 		return cxms_fail(err, ENOMEM, "out of memory for the demand of the program");
@@ -189,12 +193,17 @@ int cxms_load_build(const struct cxms_recording *rec, const struct cxms_cells *c
 			    ev->grain[g].store || s->flags & CXMS_SAMPLE_WRITE);
 		else if (cxms_rec_is_wait(rec, s))
 			floating[cell] += s->weight_ns * times;
+		else if (ev->unread_ns > 0 && cxms_rec_is_unread(rec, s))
+			unread[cell] += s->weight_ns * times;
 	}
-	spread_floating(rec, cells, ev, target_of_page, floating, mix, out);
+	spread_floating(rec, cells, ev, target_of_page, ev->floating_share, floating, mix, out);
+	if (ev->unread_ns > 0)
+		spread_floating(rec, cells, ev, target_of_page, ev->unread_share, unread, mix, out);
 	add_filling(rec, cells, ev->stair.mem_ps, target_of_page, out);
 	touched_shares(rec, target_of_page, n_target, mix);
 	add_copying(cells, ev->stair.mem_ps, mix, out);
 	free(floating);
+	free(unread);
 	free(mix);
 	return 0;
 }

@@ -525,3 +525,10 @@ bool cxms_rec_is_wait(const struct cxms_recording *rec, const struct cxms_rec_sa
 	uint8_t kind = rec->site[s->site].kind;
 	return kind != CXMS_SITE_NONE && kind != CXMS_SITE_UNDECODED;
 }
+
+bool cxms_rec_is_unread(const struct cxms_recording *rec, const struct cxms_rec_sample *s)
+{
+	return s->site != CXMS_NO_SITE &&
+	       !(s->flags & (CXMS_SAMPLE_KERNEL | CXMS_SAMPLE_AFTER_FAULT)) &&
+	       rec->site[s->site].kind == CXMS_SITE_UNDECODED;
+}

@@ -201,6 +201,15 @@ static int fill_basis(struct replay *r, struct cxms_err *err)
 	return rc;
 }
 
+/* What another tool recorded has no sums: slices and samples tell. */
+static void tell_cpu_time(struct cxms_result *out)
+{
+	if (out->totals.user_ns || out->totals.system_ns)
+		return;
+	out->totals.user_ns = (uint64_t)out->basis.user_ns;
+	out->totals.system_ns = (uint64_t)out->basis.kernel_ns;
+}
+
 static int evaluate(struct replay *r, struct cxms_err *err)
 {
 	int rc = prepare(r, err);
@@ -385,6 +394,7 @@ static int replay_sampled(const struct cxms_host_trace *host, size_t n,
 	}
 	if (!rc) {
 		r.result->basis = r.subject[0].basis;
+		tell_cpu_time(r.result);
 		assume_watches(r.result);
 		assume_filling(r.result);
 		for (size_t k = 0; k < n; k++) {

@@ -144,6 +144,10 @@ struct cxms_basis {
 	double cpu_ns, user_ns, kernel_ns, blocked_ns; /* sums over threads */
 	double stall_ns, dram_stall_ns; /* all memory waits; those judged to be memory */
 	double known_addr_ratio;	/* of the memory waits with an address */
+	double unread_ns;		/* in code that could not be read */
+	double open_lines;		/* most lines in flight where nothing tells the traffic */
+	double least_lines;		/* that the program filled then: one a wait (middle) */
+	double read_lines; /* by whoever, of the recording machine's memory; 0 = not counted */
 	double mem_latency_ns, walk_ns; /* of the recording machine */
 	double huge_ratio;		/* of touched bytes in huge pages */
 	double observed_ns;   /* L_obs, mean of the waits: memory and page walk; 0 = no waits */

@@ -233,7 +233,7 @@ static void cell_demand(const struct scene *s, struct tenant *tn, size_t cell,
 {
 	const struct cxms_load_cell *l = by_target(s, &tn->in->phase[tn->phase], cell);
 	size_t n_target = s->fabric->n_host_target;
-	struct cxms_traffic_in traffic = {.l1d_mshrs = CXMS_ASSUMED_RECORDED_MSHRS,
+	struct cxms_traffic_in traffic = {.l1d_mshrs = tn->in->ev->open_lines,
 					  .active_ps = tn->in->ev->active_ns[cell] * PS_PER_NS};
 	double stall = 0, seen = 0, mid = 0, lines[CXMS_SPAN_COUNT];
 	for (size_t t = 0; t < n_target; t++) {

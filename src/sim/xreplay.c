@@ -407,7 +407,7 @@ static int check_hosts(const struct cxms_replay_cfg *cfg, const struct cxms_exac
 			return cxms_fail(
 				err, EINVAL,
 				"'%s' has %s %s, but the recording was made with %s; record "
-				"again with -t '%s'",
+				"or import again with -t '%s'",
 				cfg->topo[i]->file, d.key, d.b, d.a, cfg->topo[i]->file);
 	}
 	return 0;
@@ -598,6 +598,10 @@ static void warn_of(const struct cxms_replay_cfg *cfg, struct cxms_result *out)
 {
 	if (out->status == CXMS_STATUS_CUT)
 		cxms_warn(&out->warnings, CXMS_W_CUT_TRACE, "the recording is cut");
+	if (!strcmp(out->facts.source, "lackey") || !strcmp(out->facts.source, "champsim"))
+		cxms_warn(&out->warnings, CXMS_W_IMPORT_FREE,
+			  "a trace of %s does not tell which address hangs on which load",
+			  out->facts.source);
 	for (size_t i = 0; i < out->n_split; i++)
 		for (size_t t = 0; t < out->split[i].n_target; t++) {
 			const struct cxms_target_result *to = &out->split[i].target[t];

@@ -327,7 +327,7 @@ int cxms_calib_measure(int slow_node, struct cxms_log *log, struct cxms_buf *csv
 	if (rc)
 		goto out;
 	if (left.len)
-		cxms_log(log, CXMS_LOG_INFO, "not counted:\n%s", cxms_buf_text(&left));
+		cxms_log(log, CXMS_LOG_INFO, "not counted:%s", cxms_buf_text(&left));
 	cxms_buf_printf(csv, "kernel,term,fast_ns,slow_ns,fast_latency_ns,slow_latency_ns");
 	for (size_t i = 0; i < set.n; i++)
 		cxms_buf_printf(csv, ",%s", set.ev[i].name);

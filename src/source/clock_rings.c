@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define RING_FIRST (4u << 20)
@@ -18,7 +17,6 @@
 #define RING_SMALL (128u << 10)	  /* below it bursts are likely to be lost: warn */
 #define SIDE_LEAST (16u << 10)	  /* holds three of the largest mapping records */
 #define WAKE_SHARE 4u /* a ring wakes us at a quarter: three quarters are left for our delay */
-#define SPARE_FDS  64u
 
 /* Mappings and switches are far fewer than samples and faults can be. */
 static size_t ring_bytes(enum cxms_perf_event event, size_t sample_bytes)
@@ -26,18 +24,6 @@ static size_t ring_bytes(enum cxms_perf_event event, size_t sample_bytes)
 	size_t bytes = event == CXMS_PERF_SIDE ? sample_bytes / 4 : sample_bytes;
 
 	return bytes < SIDE_LEAST ? SIDE_LEAST : bytes;
-}
-
-/* The descriptors of all CPUs may be more than the soft limit; the program has forked with its own
- * already. */
-static void raise_fd_limit(unsigned need)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= need)
-		return;
-	limit.rlim_cur = limit.rlim_max < need ? limit.rlim_max : need;
-	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static void close_rings(struct cxms_clock_rings *r)
@@ -189,7 +175,8 @@ int cxms_clock_rings_open(struct cxms_clock_rings *r, pid_t pid, uint64_t period
 	r->ring = calloc(r->cap, sizeof(*r->ring));
 	if (!r->ring)
 		return cxms_fail(err, ENOMEM, "out of memory for rings");
-	raise_fd_limit(2 * r->cap + SPARE_FDS); /* leaders of groups have theirs */
+	/* the program has forked with its own limit already; leaders of groups have theirs */
+	cxms_allow_files(2 * r->cap);
 	rc = open_size(r, pid, period_ns, hw, &tried);
 	while (rc == -ENOBUFS && shrink(r)) {
 		cxms_err_clear(&tried);

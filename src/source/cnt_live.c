@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/sys.h"
 #include "source/perf_open.h"
 
 /* As PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING gives it. */
@@ -76,6 +77,7 @@ int cxms_cnt_live_open(const struct cxms_cnt_event *ev, size_t n, pid_t pid,
 		cxms_cnt_live_free(c);
 		return cxms_fail(err, ENOMEM, "no memory for %zu counters", n);
 	}
+	cxms_allow_files((unsigned)n); /* units of a large machine are hundreds */
 	for (size_t i = 0; i < n && !rc; i++) {
 		struct counter *k = &c->counter[i];
 

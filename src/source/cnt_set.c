@@ -41,7 +41,7 @@ void cxms_cnt_set_fini(struct cxms_cnt_set *s)
 static void leave(struct cxms_buf *left, const char *pmu, const char *name, const char *why)
 {
 	if (left)
-		cxms_buf_printf(left, "%s/%s/: %s\n", pmu, name, why);
+		cxms_buf_printf(left, "\n  %s/%s/: %s", pmu, name, why);
 }
 
 static bool is_for(const struct cxms_cnt_row *row, const char *cpu)
@@ -150,16 +150,15 @@ static int fit(const struct cxms_cnt_box *box, struct chosen *c, struct cxms_cnt
 	       unsigned *n_group, struct cxms_buf *left)
 {
 	struct cxms_cnt_want want[CXMS_CNT_MAX];
-	struct cxms_err why = {0};
 
 	want_of(box, c, false, want);
 	for (size_t n = 1; n <= c->n;) {
-		cxms_err_clear(&why);
-		if (!cxms_cnt_schedule(box, want, n, false, slot, n_group, &why)) {
+		if (!cxms_cnt_schedule(box, want, n, false, slot, n_group, NULL)) {
 			n++;
 			continue;
 		}
-		leave(left, c->pmu->name, c->row[n - 1]->name, why.msg);
+		leave(left, c->pmu->name, c->row[n - 1]->name,
+		      "no register is free for it all the time; --counters turns counts it too");
 		drop(c, n - 1);
 		want_of(box, c, false, want);
 	}

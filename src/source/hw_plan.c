@@ -223,6 +223,12 @@ static int plan_asked(const struct cxms_core_pmus *core, const struct cxms_hw_as
 			return cxms_fail(err, EINVAL, "more than %d events; give fewer to --event",
 					 CXMS_HW_EVENTS_MAX);
 		rc = cxms_event_named(core, 0, name, &found, err);
+		if (!rc && found.pmu.is_shared)
+			rc = cxms_fail(
+				err, EINVAL,
+				"event '%s': PMU '%s' counts for all cores and cannot sample; "
+				"use --counters",
+				name, found.pmu.name);
 		if (rc)
 			return rc;
 		ev = add(out, name, &found, CXMS_MEM_LOAD);

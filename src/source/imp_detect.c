@@ -21,6 +21,9 @@ static const struct packed packed[] = {
 	{"BZh", 3, "bzip2", "bzcat"},
 };
 
+static const char recording[] = "\x89"
+				"CXLT"; /* trace/FORMAT.md */
+
 int cxms_import_check(const char *name, const uint8_t *head, size_t n, struct cxms_err *err)
 {
 	if (!n)
@@ -31,6 +34,9 @@ int cxms_import_check(const char *name, const uint8_t *head, size_t n, struct cx
 					 "'%s' is packed with %s; unpack it first, as in "
 					 "'%s FILE | cxlmemsim import -o OUT -'",
 					 name, packed[i].name, packed[i].unpack);
+	if (n >= sizeof(recording) - 1 && !memcmp(head, recording, sizeof(recording) - 1))
+		return cxms_fail(err, EINVAL, "'%s' is a recording already; give it to replay",
+				 name);
 	return 0;
 }
 

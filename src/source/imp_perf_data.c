@@ -154,12 +154,36 @@ static void begin_watch(struct cxms_import *i)
 			  i->cfg.in->name);
 }
 
+static bool has_registers(const struct perf_import *p)
+{
+	for (size_t e = 0; e < p->roles.n; e++)
+		if (p->roles.role[e] == IMP_ROLE_CLOCK &&
+		    p->file.event[e].attr.sample_type & PERF_SAMPLE_REGS_USER)
+			return true;
+	return false;
+}
+
+/* perf record -a, alone or with other letters behind it */
+static bool is_wide(const struct cxms_perf_file *f)
+{
+	for (size_t w = 0; w < f->info.n_word && strcmp(f->info.word[w], "--") != 0; w++)
+		if (!strncmp(f->info.word[w], "-a", 2) || !strcmp(f->info.word[w], "--all-cpus"))
+			return !f->event[0].attr.enable_on_exec;
+	return false;
+}
+
 static int check_useful(const struct cxms_import *i, struct cxms_err *err)
 {
 	const struct perf_import *p = i->priv;
 
-	if (p->roles.n_of[IMP_ROLE_CLOCK] || p->roles.n_of[IMP_ROLE_MEM])
+	if (p->roles.n_of[IMP_ROLE_MEM] || has_registers(p))
 		return 0;
+	if (p->roles.n_of[IMP_ROLE_CLOCK])
+		return cxms_fail(err, EINVAL,
+				 "the samples of '%s' have no user registers: nothing tells which "
+				 "memory was waited for; record with perf record -e cpu-clock:u "
+				 "--user-regs -d",
+				 i->cfg.in->name);
 	return cxms_fail(err, EINVAL,
 			 "'%s' has no event of use, its first is '%s'; record with perf record -e "
 			 "cpu-clock:u --user-regs, or with perf mem record",
@@ -200,6 +224,9 @@ static int open_import(struct cxms_import *i, struct cxms_err *err)
 	tell_caps(i);
 	tell_argv(i);
 	warn_events(i);
+	if (is_wide(&p->file))
+		cxms_warn(i->cfg.warnings, CXMS_W_IMPORT_WIDE,
+			  "'%s' was recorded of the whole machine", i->cfg.in->name);
 	snprintf(i->facts.source_reason, sizeof(i->facts.source_reason),
 		 "imported from a perf.data file%s%s", p->file.info.host[0] ? " of host " : "",
 		 p->file.info.host);

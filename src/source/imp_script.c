@@ -24,7 +24,8 @@
 struct script {
 	struct cxms_imp_watch watch;
 	uint64_t n_line, n_bad, first_bad;
-	bool has_accesses; /* seen at the beginning; later ones are of no use */
+	uint64_t n_clock, n_regs; /* clock samples in user mode; of these with registers */
+	bool has_accesses;	  /* seen at the beginning; later ones are of no use */
 	bool is_done;
 };
 
@@ -216,6 +217,8 @@ static int on_clock(struct script *s, const struct line *l, const struct sample 
 	r.sample.has_no_regs = !take_regs(in->regs, gpr);
 	r.sample.gpr = r.sample.has_no_regs ? NULL : gpr;
 	r.sample.period_ns = in->has_period ? in->period : 0;
+	s->n_clock += !(in->ip >> 63);
+	s->n_regs += !(in->ip >> 63) && !r.sample.has_no_regs;
 	return cxms_imp_watch_record(&s->watch, CXMS_PERF_SAMPLES, &r, err);
 }
 
@@ -435,7 +438,7 @@ static int open_script(struct cxms_import *i, struct cxms_err *err)
 	return 0;
 }
 
-static void finish(struct cxms_import *i)
+static int finish(struct cxms_import *i, struct cxms_err *err)
 {
 	struct script *s = i->priv;
 	const char *path;
@@ -453,6 +456,13 @@ static void finish(struct cxms_import *i)
 	if (cxms_imp_watch_unread(&s->watch, &path))
 		cxms_warn(i->cfg.warnings, CXMS_W_IMPORT_CODE,
 			  "'%s' is not here, or another than the one that ran", path);
+	if (s->n_clock && !s->n_regs && !s->watch.c.mem_samples)
+		return cxms_fail(err, EINVAL,
+				 "the samples of '%s' have no user registers: nothing tells which "
+				 "memory was waited for; see cxlmemsim-import(1) for the options "
+				 "of perf record and perf script",
+				 i->cfg.in->name);
+	return 0;
 }
 
 static int read_script(struct cxms_import *i, struct cxms_event *buf, size_t cap, size_t *n,
@@ -474,7 +484,7 @@ static int read_script(struct cxms_import *i, struct cxms_event *buf, size_t cap
 			rc = cxms_fail_sys(err, i->cfg.in->error, "cannot read '%s'",
 					   i->cfg.in->name);
 		else
-			finish(i);
+			rc = finish(i, err);
 	}
 	if (rc)
 		return rc;

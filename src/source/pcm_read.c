@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -257,6 +258,7 @@ int cxms_pcm_line(struct cxms_pcm *p, const char *line, struct cxms_pcm_row *row
 int cxms_pcm_open(const char *path, struct cxms_pcm **out, struct cxms_err *err)
 {
 	struct cxms_pcm *p = cxms_pcm_new();
+	struct stat st;
 
 	if (!p)
 		return cxms_fail(err, ENOMEM, "no memory to read '%s'", path);
@@ -266,6 +268,12 @@ int cxms_pcm_open(const char *path, struct cxms_pcm **out, struct cxms_err *err)
 
 		cxms_pcm_free(p);
 		return cxms_fail_sys(err, errnum, "cannot read '%s'", path);
+	}
+	if (fstat(p->fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+		cxms_pcm_free(p);
+		return cxms_fail(err, EISDIR,
+				 "'%s' is a folder; name the file that pcm-memory -csv writes",
+				 path);
 	}
 	*out = p;
 	return 0;

@@ -89,6 +89,10 @@ int cxms_perf_open_in(const struct perf_event_attr *attr, pid_t pid, int cpu, in
 		return fd;
 	if (errno == EACCES || errno == EPERM || errno == ENOSYS)
 		return refused(errno, usable_level(attr, pid), err);
+	if (errno == EMFILE || errno == ENFILE)
+		return cxms_fail(err, errno,
+				 "there is no room for another perf event; raise the "
+				 "limit of open files (ulimit -n)");
 	return cxms_fail_sys(err, errno, "cannot open perf event %" PRIu64 " on CPU %d",
 			     (uint64_t)attr->config, cpu);
 }

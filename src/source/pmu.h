@@ -27,6 +27,7 @@ struct cxms_pmu {
 	unsigned max_precise; /* caps/max_precise; 0 = events are not precise, or it is not said */
 	unsigned n_field;
 	struct cxms_pmu_field field[CXMS_PMU_FIELDS_MAX];
+	bool is_shared;	  /* counts for several cores (uncore): it cannot sample */
 	unsigned n_range; /* 0: on every CPU */
 	struct {
 		unsigned first, last;

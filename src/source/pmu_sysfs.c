@@ -64,8 +64,11 @@ static int load_cpus(struct cxms_pmu *p, struct cxms_buf *text)
 	const char *s;
 	unsigned first, last;
 
-	if (read_text(p->name, "cpus", text) < 0 && read_text(p->name, "cpumask", text) < 0)
-		return 0;
+	if (read_text(p->name, "cpus", text) < 0) {
+		p->is_shared = read_text(p->name, "cpumask", text) >= 0;
+		if (!p->is_shared)
+			return 0;
+	}
 	s = cxms_buf_text(text);
 	while (next_range(&s, UINT16_MAX, &first, &last)) {
 		if (p->n_range == CXMS_PMU_RANGES_MAX)

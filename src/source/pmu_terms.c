@@ -57,9 +57,11 @@ static int put_term(const struct cxms_pmu *p, const char *event, char *term,
 	}
 	f = cxms_pmu_field(p, term);
 	if (!f)
-		return cxms_fail(err, EINVAL,
-				 "event '%s': PMU '%s' of this kernel has no field '%s'", event,
-				 p->name, term);
+		return cxms_fail(
+			err, EINVAL,
+			"event '%s': PMU '%s' of this kernel has no field '%s'; its fields are "
+			"in /sys/bus/event_source/devices/%s/format",
+			event, p->name, term, p->name);
 	if (!spread(v, f->mask, &placed))
 		return cxms_fail(err, ERANGE,
 				 "event '%s': %s=0x%" PRIx64 " does not fit its %d bits in PMU "

@@ -41,11 +41,15 @@ const struct cxms_source_ops *cxms_source_find(const char *name)
 	return NULL;
 }
 
+/* Where this is why, the event does not matter. */
+#define REFUSED "perf_event_open is refused"
+
 int cxms_source_auto(const struct cxms_source_ops **out, char *reason, size_t cap,
 		     struct cxms_err *err)
 {
 	struct cxms_buf why = {0};
 	struct cxms_err e;
+	const char *cause;
 	int rc;
 
 	for (size_t i = 0; i < cxms_source_count(); i++) {
@@ -66,7 +70,11 @@ int cxms_source_auto(const struct cxms_source_ops **out, char *reason, size_t ca
 		}
 		if (rc == -ENODEV) /* nothing that could be made to work here */
 			continue;
-		cxms_buf_printf(&why, "%s%s: %s", why.len ? "; " : "", ops->name, e.msg);
+		cause = strstr(e.msg, REFUSED) ? strstr(e.msg, REFUSED) : e.msg;
+		if (why.len && strstr(cxms_buf_text(&why), cause))
+			cxms_buf_printf(&why, "; %s likewise", ops->name);
+		else
+			cxms_buf_printf(&why, "%s%s: %s", why.len ? "; " : "", ops->name, cause);
 	}
 	rc = cxms_fail(err, ENOTSUP, "no source can watch a program here: %s", cxms_buf_text(&why));
 out:

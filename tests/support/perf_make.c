@@ -10,6 +10,8 @@
  *   mem      sampled loads and stores with latency and level, and two counters
  *   turns    the same, with counters that had a register half of the time
  *   cycles   only an event that is of no use
+ *   noregs   cpu-clock without registers
+ *   wide     the same as clock, by perf record -a
  *   noids    two events that cannot be told apart
  */
 #include <stdio.h>
@@ -118,6 +120,12 @@ static void useless(struct pw *w)
 	begin(w);
 }
 
+static void no_registers(struct pw *w)
+{
+	pw_event(w, PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK, COMMON, STEP, "cpu-clock:u");
+	begin(w);
+}
+
 static void no_ids(struct pw *w)
 {
 	for (int i = 0; i < 2; i++)
@@ -136,6 +144,8 @@ int main(int argc, char **argv)
 		mem_records(&w, kind[0] == 't');
 	else if (!strcmp(kind, "cycles"))
 		useless(&w);
+	else if (!strcmp(kind, "noregs"))
+		no_registers(&w);
 	else if (!strcmp(kind, "noids"))
 		no_ids(&w);
 	else

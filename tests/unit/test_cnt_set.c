@@ -161,7 +161,8 @@ static void test_what_does_not_fit_at_once_is_left_out_by_name(void **state)
 		   "1 4:3c,0 cpu0 cycles\n"
 		   "1 4:c0,0 cpu0 instructions\n");
 	assert_non_null(strstr(cxms_buf_text(&left), "cpu/MEMORY_ACTIVITY.STALLS_L1D_MISS/: "));
-	assert_non_null(strstr(cxms_buf_text(&left), "they share counter 0,1,2,3"));
+	assert_non_null(strstr(cxms_buf_text(&left),
+			       "no register is free for it all the time; --counters turns"));
 	assert_non_null(strstr(cxms_buf_text(&left), "cpu/MEM_LOAD_RETIRED.FB_HIT/: "));
 	cxms_cnt_set_fini(&s);
 	cxms_buf_clear(&left);
@@ -275,7 +276,7 @@ static void test_cxl_devices_count_what_they_say_they_do(void **state)
 	assert_int_equal(cxms_cnt_set_uncore(false, &s, &left, NULL), 0);
 	assert_set(&s, "0 40:1e98002400000001,0 cpu3 cxl_pmu_mem0.0/s2m_drs_memdata/\n");
 	assert_string_equal(cxms_buf_text(&left),
-			    "cxl_pmu_mem0.0/m2s_rwd_memwr/: the device does not count it\n");
+			    "\n  cxl_pmu_mem0.0/m2s_rwd_memwr/: the device does not count it");
 	cxms_cnt_set_fini(&s);
 	cxms_buf_fini(&left);
 }

@@ -370,7 +370,10 @@ static void test_names_of_counters_in_any_spelling(void **state)
 	assert_int_equal(cxms_hw_role("branches"), CXMS_HW_OTHER);
 	assert_int_equal(cxms_hw_role(""), CXMS_HW_OTHER);
 	assert_int_equal(cxms_hw_role("uncore_imc_3/unc_m_cas_count.rd/"), CXMS_HW_DRAM_READ);
-	assert_int_equal(cxms_hw_role("pcm.dram_read"), CXMS_HW_DRAM_READ);
+	assert_int_equal(cxms_hw_role("pcm.dram_read"), CXMS_HW_PCM_READ);
+	assert_int_equal(cxms_hw_role("cxl_pmu_mem0.0/s2m_drs_memdata/"), CXMS_HW_DEVICE_READ);
+	assert_int_equal(cxms_hw_role("uncore_cxlcm_1/UNC_CXLCM_RxC_PACK_BUF_INSERTS.MEM_DATA/"),
+			 CXMS_HW_PORT_READ);
 }
 
 /* Bytes that a memory controller read beyond the misses were fetched ahead. */

@@ -212,6 +212,43 @@ static void test_processes_are_kept_apart(void **state)
 	close(fd);
 }
 
+/* Evidence anew, with so many bytes read in @seen of the run's time. */
+static double open_lines(struct fixture *f, double bytes, double seen)
+{
+	uint64_t ns = (uint64_t)(seen * (double)f->rec.duration_ns);
+	f->rec.hw.read[CXMS_READER_DRAM] =
+		(struct cxms_hw_read){.bytes = bytes * seen, .seen_ns = ns, .until_ns = ns};
+	cxms_evidence_fini(&f->ev);
+	assert_int_equal(cxms_evidence_build(&f->rec, &f->cells, PLAY_NO_LLC, &f->ev, NULL), 0);
+	return f->ev.open_lines;
+}
+
+static void test_what_the_machine_read_bounds_the_lines_in_flight(void **state)
+{
+	(void)state;
+	struct fixture f = {0};
+	load(&f, 0, CXMS_SITE_LOAD, false);
+	assert_true(f.ev.open_lines == CXMS_ASSUMED_RECORDED_MSHRS); /* nothing was counted */
+	assert_true(open_lines(&f, 1e15, 1) == CXMS_ASSUMED_RECORDED_MSHRS);
+	/* in 0.2 s of waits of 100 ns and more, 8 lines at a time are less than 16 million */
+	double lines = 16e6, half = 0;
+	while (open_lines(&f, 64 * lines, 1) > 8)
+		lines /= 2;
+	half = f.ev.open_lines;
+	assert_true(half > 2);
+	/* in proportion, but for a cell of few active samples that fills one line a wait */
+	assert_true(fabs(open_lines(&f, 64 * lines / 2, 1) - half / 2) < 0.01 * half);
+	/* the rate counts, once half of the time was seen */
+	assert_true(fabs(open_lines(&f, 64 * lines, 0.6) - half) < 1e-4);
+	assert_true(open_lines(&f, 64 * lines, 0.4) == CXMS_ASSUMED_RECORDED_MSHRS);
+	/* never fewer lines than one a wait: nothing in flight beside */
+	assert_true(open_lines(&f, 64, 1) < 1);
+	/* a wait of a microsecond and its walk */
+	assert_true(f.ev.read_lines == 1);
+	assert_true(f.ev.least_lines > 0.5 * N * NS / 1000 && f.ev.least_lines < N * NS / 1000);
+	fini(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -220,6 +257,7 @@ int main(void)
 		cmocka_unit_test(test_halves_add_up_to_twice_the_whole),
 		cmocka_unit_test(test_halves_are_fair_and_seeded),
 		cmocka_unit_test(test_processes_are_kept_apart),
+		cmocka_unit_test(test_what_the_machine_read_bounds_the_lines_in_flight),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

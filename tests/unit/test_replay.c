@@ -464,6 +464,93 @@ static void test_interval_covers_the_truth(void **state)
 	cxms_topo_free(topo);
 }
 
+static bool has_warning(const struct cxms_result *r, enum cxms_warn_code code)
+{
+	for (size_t i = 0; i < r->warnings.n; i++)
+		if (r->warnings.list[i].code == code)
+			return true;
+	return false;
+}
+
+/* Half of the samples wait at random in a large array, half are at a site of @kind; *@read: bytes
+ * that memory controllers counted, NULL: none. */
+static struct cxms_result *half_known(enum cxms_site_kind kind, const uint64_t *read)
+{
+	struct cxms_topo *topo = play_topology(TOPOLOGY);
+	const struct cxms_replay_cfg cfg = {.topo = (const struct cxms_topo *const *)&topo,
+					    .n_topo = 1,
+					    .split_pct = ends + 2,
+					    .n_split = 1,
+					    .llc_bytes = PLAY_NO_LLC};
+	const uint64_t n = 4000, step = 200000, bytes = 4096 * PLAY_MIB;
+	struct play p = {.caps = read ? CXMS_SRC_COUNTERS : 0};
+	begin_process(&p, bytes);
+	uint32_t known = play_site(&p, PID, 0x400000, CXMS_SITE_LOAD, 0);
+	uint32_t other = play_site(&p, PID, 0x500000, kind, 0);
+	if (read)
+		play_event(&p, CXMS_EV_COUNTER, 0, 0, 0)->counter = (struct cxms_counter){
+			.scope = CXMS_SCOPE_BOX, .unit = CXMS_COUNT_BYTES, .name = "pcm.dram_read"};
+	for (uint64_t i = 0; i < n; i++) {
+		bool is_known = i % 2 || kind == CXMS_SITE_LOAD;
+		(void)play_sample(&p, PID, PID, (i + 1) * step, i % 2 ? known : other,
+				  is_known ? ARRAY + cxms_hash_u64(i) % bytes : 0);
+	}
+	if (read)
+		play_event(&p, CXMS_EV_COUNT, 0, 0, n * step)->count = (struct cxms_count){
+			.enabled_ns = n * step, .running_ns = n * step, .value = *read};
+	play_run(&p, PID, PID, 0, n * step);
+	play_exit(&p, PID, PID, n * step);
+	int fd = play_write(&p, true);
+	struct cxms_result *r = play_replay(fd, &cfg);
+	close(fd);
+	cxms_topo_free(topo);
+	return r;
+}
+
+/* Code that could not be read is work in the middle, and as bad as it can be at the end. */
+static void test_unread_code_is_work_or_waits_all_the_time(void **state)
+{
+	(void)state;
+	struct cxms_result *work = half_known(CXMS_SITE_NONE, NULL);
+	struct cxms_result *unread = half_known(CXMS_SITE_UNDECODED, NULL);
+	struct cxms_result *wait = half_known(CXMS_SITE_LOAD, NULL);
+	print_message("%g; unread %g .. %g; %g\n", work->split->slowdown, unread->split->slowdown,
+		      unread->split->slowdown_hi, wait->split->slowdown);
+	assert_true(fabs(unread->split->slowdown - work->split->slowdown) < 1e-6);
+	assert_true(unread->split->slowdown_lo <= work->split->slowdown);
+	assert_true(wait->split->slowdown > 1.2 * work->split->slowdown);
+	assert_true(unread->split->slowdown_hi >= wait->split->slowdown);
+	assert_true(has_warning(unread, CXMS_W_UNREAD_CODE));
+	assert_false(has_warning(work, CXMS_W_UNREAD_CODE));
+	assert_false(has_warning(wait, CXMS_W_UNREAD_CODE));
+	cxms_result_free(work);
+	cxms_result_free(unread);
+	cxms_result_free(wait);
+}
+
+/* What was read of the memory bounds the traffic, and tells when waits are too many for it. */
+static void test_reads_that_were_counted_bound_the_traffic(void **state)
+{
+	/* 0.8 s of waits of 120 ns are 6.7 million lines at least, and 16 times that at most */
+	const uint64_t much = 1ull << 40, some = 64 * 20000000ull, little = 64 * 1000000ull;
+	(void)state;
+	struct cxms_result *none = half_known(CXMS_SITE_LOAD, NULL);
+	struct cxms_result *all = half_known(CXMS_SITE_LOAD, &much);
+	struct cxms_result *part = half_known(CXMS_SITE_LOAD, &some);
+	struct cxms_result *few = half_known(CXMS_SITE_LOAD, &little);
+	const uint64_t reads[] = {none->split->target[1].reads, all->split->target[1].reads,
+				  part->split->target[1].reads};
+	assert_int_equal(reads[0], reads[1]);
+	assert_true(reads[2] < reads[1] && reads[2] * 64 <= some);
+	assert_false(has_warning(none, CXMS_W_READ_LESS));
+	assert_false(has_warning(part, CXMS_W_READ_LESS));
+	assert_true(has_warning(few, CXMS_W_READ_LESS));
+	cxms_result_free(none);
+	cxms_result_free(all);
+	cxms_result_free(part);
+	cxms_result_free(few);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -480,6 +567,8 @@ int main(void)
 		cmocka_unit_test(test_unknown_policy_is_named),
 		cmocka_unit_test(test_policy_and_splits_come_from_the_topology),
 		cmocka_unit_test(test_interval_covers_the_truth),
+		cmocka_unit_test(test_unread_code_is_work_or_waits_all_the_time),
+		cmocka_unit_test(test_reads_that_were_counted_bound_the_traffic),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

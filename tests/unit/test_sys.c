@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -296,6 +297,29 @@ static void test_clocks_run_forward(void **state)
 	assert_true(cxms_cpu_self_ns() >= cpu);
 }
 
+static void test_files_are_allowed_up_to_the_hard_limit(void **state)
+{
+	(void)state;
+	struct rlimit before, now, low;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	low = (struct rlimit){.rlim_cur = 32, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	cxms_allow_files(0);
+	getrlimit(RLIMIT_NOFILE, &now);
+	rlim_t spare = now.rlim_cur;
+	assert_true(spare > 32);
+	cxms_allow_files(100);
+	getrlimit(RLIMIT_NOFILE, &now);
+	assert_int_equal(now.rlim_cur, spare + 100);
+	cxms_allow_files(10); /* never taken back */
+	getrlimit(RLIMIT_NOFILE, &now);
+	assert_int_equal(now.rlim_cur, spare + 100);
+	cxms_allow_files(UINT32_MAX);
+	getrlimit(RLIMIT_NOFILE, &now);
+	assert_true(now.rlim_cur == before.rlim_max || now.rlim_cur > UINT32_MAX);
+	setrlimit(RLIMIT_NOFILE, &before);
+}
+
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -314,6 +338,7 @@ int main(void)
 		IN_SCRATCH(test_full_disk_names_the_remedy),
 		IN_SCRATCH(test_pipe_is_written_directly),
 		IN_SCRATCH(test_clocks_run_forward),
+		cmocka_unit_test(test_files_are_allowed_up_to_the_hard_limit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,6 +18,8 @@ printf 'PERFFILExxxxxxxxxxxxx' >old.data
 try old.data
 $PERF_MAKE cycles >cycles.data
 try cycles.data
+$PERF_MAKE noregs >noregs.data
+try noregs.data
 $PERF_MAKE noids >noids.data
 try noids.data
 $PERF_MAKE clock >clock.data
@@ -29,6 +31,11 @@ try nothing.data
 try
 try clock.data clock.data
 try --format nonsense clock.data
+try --topology one.yaml clock.data
+try --symfs nowhere clock.data
+try w.cxlt
+echo 'chase 42/42 100.000400: 200000 cpu-clock:u: 400043' >noregs.txt
+try noregs.txt
 cp clock.data same
 cxlmemsim import -o same same
 echo $?

@@ -1,4 +1,4 @@
-# Counters of five machines, in turns and all the time: which, and what is left out because of which
+# Counters of five machines, in turns and all the time: which, and what is left out for want of
 # registers; then what perf is asked for.
 for m in skx icx spr gnr zen4; do
 	rm -f dump
@@ -6,7 +6,7 @@ for m in skx icx spr gnr zen4; do
 	for mode in turns fit; do
 		CXMS_FSROOT=$MACHINES/$m CXMS_PERF_DRY=1 CXMS_PERF_ATTR_DUMP=dump.$m cxlmemsim record -v -S clock -o r.cxlt \
 			--counters $mode --mem-latency 100ns --walk-latency 20ns -- true 2>&1 |
-			grep -o '^cpu/[^:]*/: \|they share counter [0-9,]*' | sort | uniq -c
+			grep '^  cpu/'
 		echo "$mode:"
 		cxlmemsim trace dump r.cxlt 2>/dev/null | sed -n "s/.* counter id=\([0-9]*\) scope=thread unit=\([a-z]*\) name=/\1 \2 /p"
 		rm -f r.cxlt

@@ -11,6 +11,7 @@ try emr pebs cpu/event=0xd1,fancy=1/
 try emr pebs cpu/event=seven/
 try emr pebs cpu/config=0x100000000000000/
 try emr pebs nopmu/event=1/
+try spr pebs uncore_imc_0/event=5,umask=3/
 try emr pebs cpu/event=1
 try emr pebs ,
 try emr pebs a,b,c
