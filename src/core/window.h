@@ -33,7 +33,8 @@ struct cxms_window_cfg {
 	bool fetch_lines; /* instructions come line by line from the L1I, not from decoded uops */
 	bool store_tso;
 	bool has_l2;
-	uint64_t l1d_ps, l2_ps, llc_ps, walk_ps; /* walk: added by a page walk; 0 = not timed */
+	uint64_t l1i_ps, l1d_ps, l2_ps, llc_ps,
+		walk_ps; /* walk: added by a page walk; 0 = not timed */
 };
 
 enum cxms_xrequest { CXMS_XR_READ, CXMS_XR_OWN, CXMS_XR_PREFETCH, CXMS_XR_FETCH, CXMS_XR_WRITE };

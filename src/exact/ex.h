@@ -317,7 +317,8 @@ void ex_page_forget(uint64_t first, uint64_t last);
 
 /* ex_sys.c */
 void ex_sys_init(void);
-void ex_sys_end(void);
+/** ex_sys_end() - the image ends, by an exec that may yet fail, or with its process. */
+void ex_sys_end(bool is_exec);
 
 /* ex_turn.c */
 void ex_turn_create(ThreadId parent, ThreadId child);

@@ -283,7 +283,7 @@ static void finish(Int status)
 {
 	(void)status;
 	ex_roi_report();
-	ex_sys_end();
+	ex_sys_end(false);
 	if (ex.opt.stats)
 		print_stats();
 	ex_out_close();

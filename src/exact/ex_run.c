@@ -519,7 +519,8 @@ static void wrong_path(struct ex_thread *t, const struct ex_block *b, unsigned e
 	uint64_t next = in->addr + in->len, target = next;
 	bool waits = false;
 
-	if (in->bytes[0] == 0x0f || (in->len > 1 && in->bytes[1] == 0x0f))
+	/* a displacement of four bytes, perhaps behind a prefix */
+	if (in->len >= 6)
 		target += (uint64_t)(int64_t)(int32_t)((uint32_t)in->bytes[in->len - 4] |
 						       (uint32_t)in->bytes[in->len - 3] << 8 |
 						       (uint32_t)in->bytes[in->len - 2] << 16 |

@@ -32,6 +32,7 @@ enum {
 static struct {
 	uint64_t clone_clear; /* of the clone that is being made */
 	uint64_t brk;	      /* 0: not known yet */
+	uint64_t detach;      /* end of the segment that is being detached, or 0 */
 	bool warned_requeue;
 } sys;
 
@@ -183,6 +184,25 @@ static void attached(uint64_t addr)
 		mapped(addr, segment->end - addr + 1, VKI_PROT_READ | VKI_PROT_WRITE, "[shm]");
 }
 
+/* Before the call: what is attached there is known until then. */
+static void detaching(uint64_t addr)
+{
+	const NSegment *segment = VG_(am_find_nsegment)(addr);
+
+	sys.detach = segment && segment->start == addr ? segment->end + 1 : 0;
+}
+
+/* Nobody may read it: neither does the path behind a mispredicted branch, until it is accessed
+ * again. */
+static void protected(uint64_t addr, uint64_t bytes, uint64_t prot)
+{
+	bytes = whole_pages(bytes);
+	if (!bytes || prot & (VKI_PROT_READ | VKI_PROT_WRITE))
+		return;
+	ex_run_forget();
+	ex_page_forget(addr >> CXMS_XS_PAGE_SHIFT, (addr + bytes - 1) >> CXMS_XS_PAGE_SHIFT);
+}
+
 static void moved_brk(uint64_t now)
 {
 	if (sys.brk && now > sys.brk)
@@ -254,9 +274,29 @@ static void put_counts(void)
 		ex_varint(ex.count[i]);
 }
 
-void ex_sys_end(void)
+/* A parent that waited for a child's end goes on after it. */
+static void reaped(uint64_t pid)
+{
+	ex_control(CXMS_XC_RESUME, 16);
+	ex_varint(CXMS_XS_PROCESS | pid);
+	ex_byte(1);
+}
+
+/* The pid that waitid() tells in its siginfo_t; 0: nobody's. */
+static uint64_t told_pid(uint64_t info)
+{
+	const Addr at = info + __builtin_offsetof(vki_siginfo_t, _sifields._sigchld._pid);
+
+	if (!info || !VG_(am_is_valid_for_client)(at, sizeof(Int), VKI_PROT_READ))
+		return 0;
+	return (uint64_t) * (const UInt *)at;
+}
+
+void ex_sys_end(bool is_exec)
 {
 	ex_settle(0);
+	if (!is_exec)
+		wake(CXMS_XS_PROCESS | ex.pid);
 	if (ex.hier.lost)
 		ex_warn("%llu events did not fit and are missing", (ULong)ex.hier.lost);
 	put_counts();
@@ -285,9 +325,12 @@ static void pre_syscall(ThreadId tid, UInt number, UWord *args, UInt n)
 	case __NR_set_tid_address:
 		t->clear = args[0];
 		break;
+	case __NR_shmdt:
+		detaching(args[0]);
+		break;
 	case __NR_execve:
 	case __NR_execveat:
-		ex_sys_end(); /* for good, if it succeeds */
+		ex_sys_end(true); /* for good, if it succeeds */
 		break;
 	default:
 		break;
@@ -322,8 +365,25 @@ static void post_syscall(ThreadId tid, UInt number, UWord *args, UInt n, SysRes 
 	case __NR_mremap:
 		remapped(args[0], args[1], value, args[2]);
 		break;
+	case __NR_mprotect:
+	case __NR_pkey_mprotect:
+		protected
+		(args[0], args[1], args[2]);
+		break;
 	case __NR_shmat:
 		attached(value);
+		break;
+	case __NR_shmdt:
+		if (sys.detach)
+			unmapped(args[0], sys.detach - args[0]);
+		break;
+	case __NR_wait4:
+		if (value > 0)
+			reaped(value);
+		break;
+	case __NR_waitid:
+		if (told_pid(args[2]))
+			reaped(told_pid(args[2]));
 		break;
 	case __NR_brk:
 		moved_brk(value);

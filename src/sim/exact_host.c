@@ -156,7 +156,7 @@ static void compare_cache(struct compare *c, const struct cxms_exact_cache *a,
 	}
 	compare_u64(c, "size", CXMS_UNIT_BYTES, a->size_bytes, b->size_bytes);
 	compare_u64(c, "ways", CXMS_UNIT_COUNT, a->ways, b->ways);
-	if (a->inclusive != b->inclusive)
+	if (a->inclusive != b->inclusive && c->level != level_names[CXMS_EXACT_L1D])
 		tell(c, "inclusive", a->inclusive ? "true" : "false",
 		     b->inclusive ? "true" : "false");
 	if (a->plru != b->plru)

@@ -30,6 +30,7 @@ void cxms_xengine_host(const struct cxms_topo *topo, uint64_t walk_ps, struct cx
 					.fetch_lines = !h->fetch_decoded,
 					.store_tso = h->store_tso,
 					.has_l2 = h->l2.present,
+					.l1i_ps = ps_of(h, h->l1i.latency_cyc),
 					.l1d_ps = ps_of(h, h->l1d.latency_cyc),
 					.l2_ps = ps_of(h, h->l2.latency_cyc),
 					.llc_ps = ps_of(h, h->llc.latency_cyc),
@@ -176,8 +177,18 @@ int cxms_xengine_run(struct cxms_xengine *e, uint32_t space, const struct cxms_x
 	return 0;
 }
 
+/* Where an address of a WAKE means the same to all; the end of a process does in all of its host.
+ */
+uint32_t cxms_xwake_space(uint32_t space, uint64_t addr, size_t n_host)
+{
+	if (addr & CXMS_XS_PROCESS)
+		return n_host ? (uint32_t)(space % n_host) : 0;
+	return space;
+}
+
 static struct cxms_xwake *find_wake(struct cxms_xengine *e, uint32_t space, uint64_t addr)
 {
+	space = cxms_xwake_space(space, addr, e->n_host);
 	for (size_t i = e->n_wake; i-- > 0;)
 		if (e->wake[i].space == space && e->wake[i].addr == addr)
 			return &e->wake[i];
@@ -193,7 +204,8 @@ static int note_wake(struct cxms_xengine *e, uint32_t space, uint64_t addr,
 				    sizeof(*e->wake)) < 0)
 			return cxms_fail(err, ENOMEM, "out of memory for a futex");
 		w = &e->wake[e->n_wake++];
-		*w = (struct cxms_xwake){.space = space, .addr = addr};
+		*w = (struct cxms_xwake){.space = cxms_xwake_space(space, addr, e->n_host),
+					 .addr = addr};
 	}
 	for (unsigned l = 0; l < e->n_lane; l++)
 		w->at_ps[l] = time_of(waker, l);

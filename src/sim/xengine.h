@@ -22,12 +22,16 @@ struct cxms_xthread {
 	uint64_t timed_ps[CXMS_LANES];	 /* at the begin of the open timed stretch */
 };
 
-/** struct cxms_xwake - when a futex was last woken, by lane */
+/** struct cxms_xwake - when a futex was last woken, or a process ended, by lane */
 struct cxms_xwake {
 	uint32_t space;
 	uint64_t addr;
 	uint64_t at_ps[CXMS_LANES];
 };
+
+/** the address space in which an address of a WAKE or RESUME is told from others; @n_host: 0 = one
+ */
+uint32_t cxms_xwake_space(uint32_t space, uint64_t addr, size_t n_host);
 
 /** struct cxms_xstretch - time of one timed stretch, by lane */
 struct cxms_xstretch {

@@ -339,6 +339,7 @@ int cxms_xorder_run(struct cxms_xorder *o, uint32_t space, const struct cxms_xru
 static int note_wake(struct cxms_xorder *o, uint32_t space, uint64_t addr, size_t log,
 		     struct cxms_err *err)
 {
+	space = cxms_xwake_space(space, addr, o->n_host);
 	const struct wake w = {space, addr, log, o->log[log].base + o->log[log].n};
 	for (size_t i = o->n_wake; i-- > 0;)
 		if (o->wake[i].space == space && o->wake[i].addr == addr) {
@@ -354,8 +355,9 @@ static int note_wake(struct cxms_xorder *o, uint32_t space, uint64_t addr, size_
 static void set_after(const struct cxms_xorder *o, uint32_t space, const struct cxms_xcontrol *c,
 		      struct step *s)
 {
+	uint32_t wakes = cxms_xwake_space(space, c->a, o->n_host);
 	for (size_t i = o->n_wake; c->type == CXMS_XC_RESUME && c->flag && i-- > 0;)
-		if (o->wake[i].space == space && o->wake[i].addr == c->a) {
+		if (o->wake[i].space == wakes && o->wake[i].addr == c->a) {
 			s->after_log = o->wake[i].log;
 			s->after_step = o->wake[i].step;
 			return;

@@ -12,26 +12,33 @@
 
 #define EVENTS_AT_ONCE 256
 
-static uint32_t *space_of(struct cxms_xpass *p, uint32_t pid)
+static struct cxms_xspace *process_of(struct cxms_xpass *p, uint32_t pid)
 {
 	for (size_t i = p->n_space; i-- > 0;)
 		if (p->space[i].pid == pid)
-			return &p->space[i].space;
+			return &p->space[i];
 	return NULL;
+}
+
+static const uint32_t *space_of(struct cxms_xpass *p, uint32_t pid)
+{
+	const struct cxms_xspace *x = process_of(p, pid);
+	return x ? &x->space : NULL;
 }
 
 static int note_process(struct cxms_xpass *p, const struct cxms_xcontrol *c, struct cxms_err *err)
 {
-	uint32_t *mine = space_of(p, c->pid), *parent = space_of(p, (uint32_t)c->b);
+	struct cxms_xspace *mine = process_of(p, c->pid);
+	const uint32_t *parent = space_of(p, (uint32_t)c->b);
 	uint32_t space = c->flag && parent ? *parent : p->next_space++;
 	if (mine) {
-		*mine = space;
+		*mine = (struct cxms_xspace){.pid = c->pid, .space = space};
 		return 0;
 	}
 	if (cxms_array_grow((void **)&p->space, &p->cap_space, p->n_space + 1, sizeof(*p->space)) <
 	    0)
 		return cxms_fail(err, ENOMEM, "out of memory for a process");
-	p->space[p->n_space++] = (struct cxms_xspace){c->pid, space};
+	p->space[p->n_space++] = (struct cxms_xspace){.pid = c->pid, .space = space};
 	return 0;
 }
 
@@ -77,16 +84,22 @@ static int tell_run(const struct cxms_xpass *p, uint32_t space, const struct cxm
 	return rc;
 }
 
-static void add_totals(const struct cxms_xcontrol *c, struct cxms_exact_result *xr)
+/* The last totals of an image count. */
+static void add_totals(struct cxms_xspace *x, const struct cxms_xcontrol *c,
+		       struct cxms_exact_result *xr)
 {
-	const uint64_t *n = c->count;
+	uint64_t more[CXMS_XN_COUNT];
 	if (c->n_count < CXMS_XN_COUNT)
 		return;
-	xr->insns += n[CXMS_XN_INSNS];
-	xr->timed_insns += n[CXMS_XN_TIMED_INSNS];
-	xr->roi_entries += n[CXMS_XN_ROI_ENTRIES];
-	xr->roi_exits += n[CXMS_XN_ROI_EXITS];
-	xr->branches += n[CXMS_XN_BRANCH];
+	for (size_t i = 0; i < CXMS_XN_COUNT; i++) {
+		more[i] = c->count[i] - x->count[i];
+		x->count[i] = c->count[i];
+	}
+	xr->insns += more[CXMS_XN_INSNS];
+	xr->timed_insns += more[CXMS_XN_TIMED_INSNS];
+	xr->roi_entries += more[CXMS_XN_ROI_ENTRIES];
+	xr->roi_exits += more[CXMS_XN_ROI_EXITS];
+	xr->branches += more[CXMS_XN_BRANCH];
 }
 
 static int on_control(void *arg, const struct cxms_xcontrol *c, struct cxms_err *err)
@@ -106,7 +119,7 @@ static int on_control(void *arg, const struct cxms_xcontrol *c, struct cxms_err 
 		rc = cxms_xpages_add(p->pages, *space,
 				     c->a << (CXMS_XS_PAGE_SHIFT - CXMS_XS_LINE_SHIFT), &page, err);
 	if (!rc && c->type == CXMS_XC_COUNTS && p->xr)
-		add_totals(c, p->xr);
+		add_totals(process_of(p, c->pid), c, p->xr);
 	p->n_begun += c->type == CXMS_XC_CLONE || (c->type == CXMS_XC_HELLO && c->flag);
 	return rc ? rc : tell_control(p, *space, c, err);
 }

@@ -21,6 +21,7 @@ struct cxms_xread;
  * begins a new one */
 struct cxms_xspace {
 	uint32_t pid, space;
+	uint64_t count[CXMS_XN_COUNT]; /* totals told so far: once more with each exec that fails */
 };
 
 /* Process numbers of Linux are below 2^22; hosts stand above. */

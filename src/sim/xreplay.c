@@ -217,7 +217,7 @@ void cxms_xrow_target(const struct cxms_fabric *f, size_t t, const struct cxms_x
 }
 
 static void set_targets(const struct plan *p, size_t place, struct lane_ref at, double repeat,
-			struct cxms_split_result *out)
+			struct cxms_warnings *warnings, struct cxms_split_result *out)
 {
 	const struct cxms_xlane *x = &at.e->lane[at.lane];
 	uint64_t end = cxms_xengine_end_ps(at.e, at.lane);
@@ -226,6 +226,11 @@ static void set_targets(const struct plan *p, size_t place, struct lane_ref at, 
 		cxms_xrow_target(&p->fabric, t, &x->target[t], repeat, out);
 		out->target[t].bytes = (uint64_t)llround(p->place[place].bytes[t]);
 		out->target[t].utilization_ratio = cxms_net_utilization(x->net, (uint32_t)t, end);
+		double holds = p->fabric.target[t].capacity_bytes;
+		if (p->place[place].bytes[t] > holds)
+			cxms_warn(warnings, CXMS_W_CAPACITY,
+				  "'%s' is asked to hold %.3g GiB of %.3g", out->target[t].name,
+				  p->place[place].bytes[t] / 0x1p30, holds / 0x1p30);
 	}
 }
 
@@ -269,7 +274,7 @@ static int fill_split(const struct plan *p, size_t place, uint32_t topo, double 
 		cxms_warn(warnings, CXMS_W_SELF_CHECK, "%s", why.msg);
 	cxms_xrow_causes(at.e, at.lane, 0, out);
 	set_threads(p, at, out);
-	set_targets(p, place, at, repeat, out);
+	set_targets(p, place, at, repeat, warnings, out);
 	return 0;
 }
 
@@ -409,6 +414,14 @@ static int check_hosts(const struct cxms_replay_cfg *cfg, const struct cxms_exac
 				"'%s' has %s %s, but the recording was made with %s; record "
 				"or import again with -t '%s'",
 				cfg->topo[i]->file, d.key, d.b, d.a, cfg->topo[i]->file);
+		if (recorded->window && host.window > recorded->window)
+			return cxms_fail(
+				err, EINVAL,
+				"'%s' has host.cpu.rob %u, but the recording tells what was in "
+				"flight for a window of %u uops at most; record or import again "
+				"with -t '%s'",
+				cfg->topo[i]->file, host.window, recorded->window,
+				cfg->topo[i]->file);
 	}
 	return 0;
 }
@@ -594,7 +607,7 @@ static void list_assumed(struct cxms_result *out)
 	memcpy(out->assumed, table, sizeof(table));
 }
 
-static void warn_of(const struct cxms_replay_cfg *cfg, struct cxms_result *out)
+static void warn_of(struct cxms_result *out)
 {
 	if (out->status == CXMS_STATUS_CUT)
 		cxms_warn(&out->warnings, CXMS_W_CUT_TRACE, "the recording is cut");
@@ -602,21 +615,10 @@ static void warn_of(const struct cxms_replay_cfg *cfg, struct cxms_result *out)
 		cxms_warn(&out->warnings, CXMS_W_IMPORT_FREE,
 			  "a trace of %s does not tell which address hangs on which load",
 			  out->facts.source);
-	for (size_t i = 0; i < out->n_split; i++)
-		for (size_t t = 0; t < out->split[i].n_target; t++) {
-			const struct cxms_target_result *to = &out->split[i].target[t];
-			uint64_t holds = t == 0 ? cfg->topo[out->split[i].topology]
-							  ->host.local_capacity_bytes
-						: UINT64_MAX;
-			if (to->bytes > holds)
-				cxms_warn(&out->warnings, CXMS_W_CAPACITY,
-					  "'%s' is asked to hold %.3g GiB of %.3g", to->name,
-					  (double)to->bytes / 0x1p30, (double)holds / 0x1p30);
-		}
 }
 
-static void finish(const struct cxms_replay_cfg *cfg, struct cxms_trace_reader *reader,
-		   const struct cxms_xpages *pages, struct cxms_result *out)
+static void finish(struct cxms_trace_reader *reader, const struct cxms_xpages *pages,
+		   struct cxms_result *out)
 {
 	out->totals = *cxms_trace_reader_totals(reader);
 	out->xr.watch_ns = out->totals.duration_ns;
@@ -627,7 +629,7 @@ static void finish(const struct cxms_replay_cfg *cfg, struct cxms_trace_reader *
 	for (size_t i = 0; i < out->n_split; i++)
 		if (out->split[i].self_check_failed)
 			out->status = CXMS_STATUS_SELF_CHECK_FAILED;
-	warn_of(cfg, out);
+	warn_of(out);
 	list_assumed(out);
 }
 
@@ -748,7 +750,7 @@ int cxms_xreplay_run(const struct cxms_replay_cfg *cfg, struct cxms_trace_reader
 	if (!rc)
 		rc = run_passes(&p, err);
 	if (!rc)
-		finish(cfg, reader, pages, out);
+		finish(reader, pages, out);
 	cxms_xpages_fini(&own);
 	return rc;
 }

@@ -178,6 +178,8 @@ struct cxms_region {
 	double weight; /* share of the CXL pages, relative; not stated: the region's capacity */
 };
 
+enum cxms_topo_source { CXMS_TOPO_FOR_SAMPLED, CXMS_TOPO_FOR_EXACT, CXMS_TOPO_SOURCES };
+
 /** struct cxms_assumed - a figure the file did not give; struct cxms_ignored - a key that nothing
  * used */
 struct cxms_assumed {
@@ -187,8 +189,11 @@ struct cxms_assumed {
 struct cxms_ignored {
 	const char *key, *source, *reason;
 };
-
-enum cxms_topo_source { CXMS_TOPO_FOR_SAMPLED, CXMS_TOPO_FOR_EXACT };
+/** struct cxms_stated - a key that the file states
+ * @reason: by source, why sources of this kind do not use it; NULL = they do */
+struct cxms_stated {
+	const char *key, *reason[CXMS_TOPO_SOURCES];
+};
 
 struct cxms_topo {
 	const char *file, *name;
@@ -210,9 +215,8 @@ struct cxms_topo {
 	size_t n_assumed;
 	const struct cxms_assumed *assumed;
 	size_t n_key; /* every model key the file states: see cxms_topo_ignored() */
-	const struct cxms_ignored
-		*stated; /* source and reason NULL where every source uses the key */
-	void *owner;	 /* private storage of all strings and arrays above */
+	const struct cxms_stated *stated;
+	void *owner; /* private storage of all strings and arrays above */
 };
 
 /**

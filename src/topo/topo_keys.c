@@ -109,7 +109,7 @@ static const struct topo_key prefetch_keys[] = {
 const struct topo_table topo_keys_prefetch = TOPO_TABLE(prefetch_keys);
 
 /* size_why: NULL where sampled sources use the size */
-#define CACHE_KEYS(level, size_value, ways_value, cyc_value)                                       \
+#define CACHE_KEYS(level, size_value, ways_value, cyc_value, inclusive_unused)                     \
 	{                                                                                          \
 		{.name = "size",                                                                   \
 		 .kind = TOPO_QTY,                                                                 \
@@ -149,7 +149,8 @@ const struct topo_table topo_keys_prefetch = TOPO_TABLE(prefetch_keys);
 			 .store = TOPO_BOOL,                                                       \
 			 .words = bool_words,                                                      \
 			 .offset = HOST(level.inclusive),                                          \
-			 .unused = ONLY_CACHE},                                                    \
+			 .unused = ONLY_CACHE,                                                     \
+			 .unused_exact = inclusive_unused},                                        \
 			{.name = "replacement",                                                    \
 			 .kind = TOPO_WORD,                                                        \
 			 .store = TOPO_BOOL,                                                       \
@@ -198,10 +199,11 @@ static const struct topo_key l1i_keys[] = {
 	 .offset = HOST(l1i.plru),
 	 .unused = ONLY_CACHE},
 };
-static const struct topo_key l1d_keys[] = CACHE_KEYS(l1d, CXMS_ASSUMED_L1D, 12, 5);
-static const struct topo_key l2_keys[] = CACHE_KEYS(l2, CXMS_ASSUMED_L2, 16, 14);
+static const struct topo_key l1d_keys[] =
+	CACHE_KEYS(l1d, CXMS_ASSUMED_L1D, 12, 5, "no level is nearer to the core");
+static const struct topo_key l2_keys[] = CACHE_KEYS(l2, CXMS_ASSUMED_L2, 16, 14, NULL);
 static const struct topo_key llc_keys[] =
-	CACHE_KEYS(llc, CXMS_ASSUMED_LLC, 15, CXMS_ASSUMED_LLC_CYC);
+	CACHE_KEYS(llc, CXMS_ASSUMED_LLC, 15, CXMS_ASSUMED_LLC_CYC, NULL);
 const struct topo_table topo_keys_l1i = TOPO_TABLE(l1i_keys);
 const struct topo_table topo_keys_l1d = TOPO_TABLE(l1d_keys);
 const struct topo_table topo_keys_l2 = TOPO_TABLE(l2_keys);
@@ -341,7 +343,9 @@ static const struct topo_key device_keys[] = {
 	{.name = "model", .kind = TOPO_OWN},
 	{.name = "tail", .kind = TOPO_OWN},
 	{.name = "logical", .kind = TOPO_OWN},
-	{.name = "extents", .kind = TOPO_OWN},
+	{.name = "extents",
+	 .kind = TOPO_OWN,
+	 .unused_exact = "source exact places all pages at once, as if the capacity never changed"},
 	{.name = "curve", .kind = TOPO_OWN},
 	{.name = "preset", .kind = TOPO_OWN},
 };

@@ -60,6 +60,7 @@ struct topo_key {
 	uint64_t assumed;   /* taken when missing and @reason is set; else the field stays 0 */
 	const char *reason; /* where the assumed figure comes from */
 	const char *unused; /* why sampled sources do not use it; NULL = they do */
+	const char *unused_exact;     /* the same of source exact */
 	const struct topo_table *sub; /* TOPO_OWN: keys below it when it is a map */
 };
 struct topo_table {
@@ -100,7 +101,7 @@ struct topo_owner {
 	bool failed; /* an allocation failed */
 	size_t cap_assumed, cap_stated;
 	struct cxms_assumed *assumed;
-	struct cxms_ignored *stated;
+	struct cxms_stated *stated;
 	const char *prefetch[TOPO_LEVELS];    /* by level, as YAML */
 	const struct cxms_topo_curve **curve; /* read so far */
 	size_t n_curve, cap_curve;

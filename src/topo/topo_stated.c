@@ -4,10 +4,10 @@
 #include "base/cfg.h"
 #include "topo/topo_priv.h"
 
-#define SAMPLED_SOURCES "clock, ptrace"
-#define FREQUENCY	"host.cpu.frequency"
+#define FREQUENCY "host.cpu.frequency"
 
-static void note(struct topo_build *b, const char *path, const char *unused)
+/* @k: NULL = every source uses it */
+static void note(struct topo_build *b, const char *path, const struct topo_key *k)
 {
 	struct topo_owner *own = b->own;
 	void *list = own->stated;
@@ -16,8 +16,10 @@ static void note(struct topo_build *b, const char *path, const char *unused)
 		return;
 	}
 	own->stated = list;
-	own->stated[b->t->n_key++] = (struct cxms_ignored){
-		.key = path, .source = unused ? SAMPLED_SOURCES : NULL, .reason = unused};
+	own->stated[b->t->n_key++] = (struct cxms_stated){
+		.key = path,
+		.reason = {[CXMS_TOPO_FOR_SAMPLED] = k ? k->unused : NULL,
+			   [CXMS_TOPO_FOR_EXACT] = k ? k->unused_exact : NULL}};
 }
 
 /* Some scalar at or below @n is given in cycles. */
@@ -48,7 +50,7 @@ static bool walk(struct topo_build *b, const struct cxms_cfg_node *map,
 			cyc |= walk(b, n, k->sub, key);
 			continue;
 		}
-		note(b, key, k->unused);
+		note(b, key, k);
 		cyc |= !k->unused && is_cyc(n);
 	}
 	return cyc;
@@ -82,11 +84,10 @@ void topo_note_stated(struct topo_build *b, const struct cxms_cfg_node *root)
 	}
 	/* the frequency matters only where it turns cycles of a used key into time */
 	for (size_t i = 0; i < b->t->n_key && !cyc; i++) {
-		struct cxms_ignored *s = &b->own->stated[i];
-		if (strcmp(s->key, FREQUENCY) == 0) {
-			s->source = SAMPLED_SOURCES;
-			s->reason = "no key that these sources use is given in cyc";
-		}
+		struct cxms_stated *s = &b->own->stated[i];
+		if (strcmp(s->key, FREQUENCY) == 0)
+			s->reason[CXMS_TOPO_FOR_SAMPLED] =
+				"no key that these sources use is given in cyc";
 	}
 	for (size_t i = 0; i < b->t->n_assumed && !cyc; i++)
 		if (strcmp(b->own->assumed[i].key, FREQUENCY) == 0)
@@ -96,9 +97,13 @@ void topo_note_stated(struct topo_build *b, const struct cxms_cfg_node *root)
 void cxms_topo_ignored(const struct cxms_topo *t, enum cxms_topo_source source,
 		       void (*cb)(void *arg, const struct cxms_ignored *key), void *arg)
 {
-	if (source != CXMS_TOPO_FOR_SAMPLED)
-		return;
-	for (size_t i = 0; i < t->n_key; i++)
-		if (t->stated[i].reason)
-			cb(arg, &t->stated[i]);
+	static const char *const names[CXMS_TOPO_SOURCES] = {
+		[CXMS_TOPO_FOR_SAMPLED] = "clock, ptrace", [CXMS_TOPO_FOR_EXACT] = "exact"};
+	for (size_t i = 0; i < t->n_key; i++) {
+		const struct cxms_ignored k = {.key = t->stated[i].key,
+					       .source = names[source],
+					       .reason = t->stated[i].reason[source]};
+		if (k.reason)
+			cb(arg, &k);
+	}
 }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -263,6 +264,35 @@ static int strings(void)
 	return area[24][5] != area[32][5];
 }
 
+static __attribute__((noinline, noclone)) uint64_t sum_of(const volatile uint64_t *p, unsigned n)
+{
+	uint64_t sum = 0;
+
+	while (n-- > 0)
+		sum += *p++;
+	return sum;
+}
+
+/* The predictor has learnt that there are words to add; now there are none, nor may they be read.
+ */
+static int unreadable(void)
+{
+	char *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int id = shmget(IPC_PRIVATE, PAGE, IPC_CREAT | 0600);
+	char *shared = id < 0 ? (char *)-1 : shmat(id, NULL, 0);
+	uint64_t sum = 0;
+
+	if (p == MAP_FAILED || shared == (char *)-1)
+		return 77;
+	shmctl(id, IPC_RMID, NULL);
+	for (unsigned i = 0; i < 200; i++)
+		sum += sum_of((uint64_t *)(void *)p, 8) + sum_of((uint64_t *)(void *)shared, 8);
+	if (mprotect(p, 2 * PAGE, PROT_NONE) || shmdt(shared))
+		return 1;
+	sum += sum_of((uint64_t *)(void *)p, 0) + sum_of((uint64_t *)(void *)shared, 0);
+	return sum != 0;
+}
+
 static int nothing(void)
 {
 	return 3;
@@ -279,11 +309,13 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*run)(void);
 	} cases[] = {
-		{"prefetch", prefetch}, {"nt", nt},	      {"gather", gather},
-		{"fault", fault},	{"threads", threads}, {"region", region},
-		{"jit", jit},		{"child", child},     {"signals", signals},
-		{"allocate", allocate}, {"strings", strings}, {"nothing", nothing},
-		{"crash", crash},
+		{"prefetch", prefetch}, {"nt", nt},
+		{"gather", gather},	{"fault", fault},
+		{"threads", threads},	{"region", region},
+		{"jit", jit},		{"child", child},
+		{"signals", signals},	{"allocate", allocate},
+		{"strings", strings},	{"nothing", nothing},
+		{"crash", crash},	{"unreadable", unreadable},
 	};
 
 	self = argv[0];

@@ -55,6 +55,7 @@ done
 run allocate 0 --cxms-alloc=yes
 said allocate
 run signals 0
+run unreadable 0
 run crash 134
 
 # Guarded accesses that do not happen, and futexes, as often as they should be.

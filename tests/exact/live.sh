@@ -56,3 +56,16 @@ same "two topologies" "2 of 2" -t near.yaml -t far.yaml -s 0 -- "$BUILD/workload
 same "half of the pages" "0 of 2" -t near.yaml -t far.yaml -s 0,50 -- "$BUILD/workloads/sort" -s 10
 same "two threads" "0 of 1" -t near.yaml -s 0 -- "$BUILD/workloads/hashjoin" -s 10 -t 2
 same "two processes" "0 of 1" -t near.yaml -s 0 -- sh -c "$BUILD/workloads/sort -s 10; $BUILD/workloads/sort -s 11"
+
+# seconds SCRIPT: predicted, everything local
+seconds() {
+	"$BUILD/cxlmemsim" run -q -S exact --mem-latency 100ns -t near.yaml -s 100 -f csv -o r.csv -- sh -c "$1" >/dev/null
+	awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i } NR == 2 { print $at["time_ns"] / 1e9 }' r.csv
+}
+# Who waits for the end of a child goes on after it; children that nobody waits for run side by side.
+one=$(seconds "$BUILD/workloads/sort -s 14; :")
+after=$(seconds "$BUILD/workloads/sort -s 14; $BUILD/workloads/sort -s 14; :")
+beside=$(seconds "$BUILD/workloads/sort -s 14 & $BUILD/workloads/sort -s 14 & wait")
+awk -v one="$one" -v after="$after" -v beside="$beside" 'BEGIN { exit !(after > 1.7 * one && beside < 1.4 * one) }' ||
+	{ echo "FAILED  one child $one s, one after the other $after s, side by side $beside s" && exit 1; }
+echo "ok      one child after the other, and side by side"

@@ -46,6 +46,7 @@ static void read_packets(const uint8_t *data, size_t size, bool split)
 					    .fetch_lines = split,
 					    .store_tso = !split,
 					    .has_l2 = true,
+					    .l1i_ps = 1000,
 					    .l1d_ps = 1000,
 					    .l2_ps = 5000,
 					    .llc_ps = 15000,

@@ -27,6 +27,7 @@ static const struct cxms_window_cfg host = {.frequency_hz = 2000000000,
 					    .fetch_lines = false,
 					    .store_tso = true,
 					    .has_l2 = true,
+					    .l1i_ps = 2000,
 					    .l1d_ps = 2000,
 					    .l2_ps = 7000,
 					    .llc_ps = 20000};
