@@ -75,6 +75,7 @@ int cli_status_of(int rc)
 	case EFBIG:
 	case ENODATA:
 	case ERANGE:
+	case EDOM:
 		return CLI_USAGE;
 	case ENOTSUP:
 	case ENOSYS:

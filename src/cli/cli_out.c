@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -47,6 +48,31 @@ int cli_out_distinct(struct cli *c, const char *path, const char *input)
 	return cxms_fail(&c->err, EINVAL,
 			 "'%s' would be overwritten, but it is also an input; choose another name",
 			 path);
+}
+
+/* The folder a file is to be in; "" = not to be told. */
+static void folder_of(const char *path, char out[PATH_MAX])
+{
+	const char *slash = strrchr(path, '/');
+	char folder[PATH_MAX] = ".";
+	if (slash && (size_t)(slash - path) + 2 <= sizeof(folder))
+		snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path + 1), path);
+	if (!realpath(folder, out))
+		out[0] = '\0';
+}
+
+int cli_out_apart(struct cli *c, const char *path, const char *other)
+{
+	char a[PATH_MAX], b[PATH_MAX];
+	if (!path || !other)
+		return 0;
+	const char *name = strrchr(path, '/'), *its = strrchr(other, '/');
+	folder_of(path, a);
+	folder_of(other, b);
+	if (strcmp(name ? name + 1 : path, its ? its + 1 : other) == 0 && a[0] && !strcmp(a, b))
+		return cxms_fail(&c->err, EINVAL,
+				 "'%s' would be written twice; choose another name for one", path);
+	return cli_out_distinct(c, path, other);
 }
 
 int cli_out_inputs(struct cli *c, const char *const *recording, size_t n)

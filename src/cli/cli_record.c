@@ -167,8 +167,12 @@ int cli_rec_open(struct cli *c, struct cli_rec *r, const char *path,
 		rc = cli_exact_load(c, topo, n_topo, &r->exact);
 	if (rc == 0 && is_exact && n_topo > 0)
 		rc = cxms_xlive_new(topo[0], &r->live, &c->err);
-	if (rc == 0 && path && c->argc > 0)
+	if (rc == 0 && c->argc > 0)
 		rc = cli_out_distinct(c, path, c->argv[0]);
+	if (rc == 0)
+		rc = cli_out_distinct(c, path, c->opt.pcm);
+	for (size_t i = 0; rc == 0 && i < c->opt.topology.n; i++)
+		rc = cli_out_distinct(c, path, c->opt.topology.v[i]);
 	if (rc < 0)
 		return rc;
 	return path ? cli_rec_target(c, r, path) : open_unnamed(c, r, is_exact);

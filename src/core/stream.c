@@ -17,6 +17,12 @@ static int by_value(const void *pa, const void *pb)
 	return a < b ? -1 : a > b;
 }
 
+static uint64_t apart(uint64_t a, uint64_t b)
+{
+	uint64_t up = b - a;
+	return up > INT64_MAX ? -up : up;
+}
+
 static uint64_t divisor(uint64_t a, uint64_t b)
 {
 	while (b) {
@@ -92,9 +98,8 @@ void cxms_stream_fit(const struct cxms_stream_point *point, size_t n, double max
 	for (size_t i = 0; i + 1 < n; i += pair_step(n))
 		if (is_pair(&point[i], &point[i + 1], max_gap_ns) &&
 		    fabs(rate_of(&point[i], &point[i + 1]) - median) <= NEAR_RATIO * fabs(median))
-			out->stride_bytes = divisor(
-				(uint64_t)llabs((int64_t)(point[i + 1].addr - point[i].addr)),
-				out->stride_bytes);
+			out->stride_bytes =
+				divisor(apart(point[i].addr, point[i + 1].addr), out->stride_bytes);
 	out->bytes_per_ns = median;
 	out->found = true;
 }

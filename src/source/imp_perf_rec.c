@@ -154,8 +154,10 @@ static int on_counts(const struct where *at, const struct cxms_perf_sample *f, s
 			continue;
 		if (!at->roles->counter[found - 1])
 			tell_counter(at, found - 1);
+		/* an inherited counter has one id and a reading of each thread (Linux 6.12) */
+		bool by_thread = at->file->event[found - 1].attr.inherit;
 		rc = cxms_imp_watch_count(at->w, f, &read, at->roles->counter[found - 1] - 1, count,
-					  err);
+					  by_thread, err);
 	}
 	return rc;
 }

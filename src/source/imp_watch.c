@@ -154,14 +154,15 @@ static uint64_t growth(uint64_t now, uint64_t before)
 
 int cxms_imp_watch_count(struct cxms_imp_watch *w, const struct cxms_perf_sample *at,
 			 const struct cxms_perf_read *read, uint32_t counter,
-			 const struct cxms_perf_count *count, struct cxms_err *err)
+			 const struct cxms_perf_count *count, bool by_thread, struct cxms_err *err)
 {
-	struct reading *last = cxms_idmap_get(&w->counts, count->id);
+	uint64_t key = count->id ^ (by_thread ? (uint64_t)at->tid << 40 : 0);
+	struct reading *last = cxms_idmap_get(&w->counts, key);
 	struct cxms_event ev = {.kind = CXMS_EV_COUNT, .pid = at->pid, .tid = at->tid};
 
 	if (!last) {
 		last = calloc(1, sizeof(*last));
-		if (!last || cxms_idmap_put(&w->counts, count->id, last)) {
+		if (!last || cxms_idmap_put(&w->counts, key, last)) {
 			free(last);
 			return cxms_fail(err, ENOMEM, "out of memory for counters");
 		}

@@ -50,11 +50,12 @@ void cxms_imp_watch_lost_accesses(struct cxms_imp_watch *w, uint64_t time_ns, ui
 /**
  * cxms_imp_watch_count() - one counter of what sample @at read of its thread; what it grew by is
  * told
- * @counter: number of its CXMS_EV_COUNTER;  @id: perf's id of this instance of it
+ * @counter: number of its CXMS_EV_COUNTER;  @by_thread: each thread has its own reading under the
+ * id
  */
 int cxms_imp_watch_count(struct cxms_imp_watch *w, const struct cxms_perf_sample *at,
 			 const struct cxms_perf_read *read, uint32_t counter,
-			 const struct cxms_perf_count *count, struct cxms_err *err);
+			 const struct cxms_perf_count *count, bool by_thread, struct cxms_err *err);
 /** no record comes any more */
 void cxms_imp_watch_end(struct cxms_imp_watch *w);
 /** files whose code could not be read though clock samples lie in it; *path: one of them, borrowed

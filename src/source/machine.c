@@ -396,8 +396,11 @@ static int measure_now(struct cxms_facts *f, struct cxms_err *err)
 
 static void apply_given(struct cxms_facts *f, const struct cxms_machine_cfg *cfg)
 {
-	if (cfg->mem_latency_ps)
+	if (cfg->mem_latency_ps) {
 		f->mem_latency_ps = cfg->mem_latency_ps;
+		if (f->n_stair > 0)
+			stretch_stair(f); /* the same share of misses at each size */
+	}
 	if (cfg->walk_ps) {
 		f->walk_ps = cfg->walk_ps;
 		f->n_walk = 0; /* the same for any footprint */

@@ -261,7 +261,8 @@ int cxms_topo_find(const struct cxms_topo *t, const char *name);
 
 /**
  * cxms_topo_ignored() - stated keys that this kind of source does not use, with the reason
- * @cb is called once per key, in file order
+ * @cb is called once per key, in file order; its argument lasts for the call, the strings as the
+ * topology
  */
 void cxms_topo_ignored(const struct cxms_topo *t, enum cxms_topo_source source,
 		       void (*cb)(void *arg, const struct cxms_ignored *key), void *arg);

@@ -16,6 +16,7 @@ watch() {
 # workers_seen NAME: chasing workers (even) wait for memory, computing ones (odd) do not
 workers_seen() {
 	local i tid got
+	[ -n "$(worker_tids "$1.out")" ] || fail "$1: workers" "none told: $(cat "$1.out")"
 	while read -r i tid; do
 		got=$(thread_slowdown "$1.flat" 2 "$tid")
 		if [ $((i % 2)) -eq 0 ]; then
@@ -91,6 +92,7 @@ missing=0
 while read -r i tid; do
 	[ -n "$(thread_slowdown many.flat 2 "$tid")" ] || missing=$((missing + 1))
 done < <(worker_tids many.out)
+[ -n "$(worker_tids many.out)" ] || fail "many: workers" "none told: $(cat many.out)"
 same "many: workers in the result" "$missing missing" "0 missing" "each thread has its own slowdown"
 
 watch brood "$MB" forks --threads 200 --size 1MiB --steps 20000

@@ -278,6 +278,18 @@ static void test_measured_once_then_from_the_cache(void **state)
 	assert_int_equal(a.walk_step_ps[0][a.n_walk - 1], a.walk_ps);
 	assert_int_equal(cxms_machine_measure(&b, &cfg, &err), 0);
 	assert_same_figures(&a, &b);
+
+	/* another latency of memory: as many misses at each size as before */
+	cfg.mem_latency_ps = 2 * a.mem_latency_ps;
+	assert_int_equal(cxms_machine_measure(&b, &cfg, &err), 0);
+	assert_int_equal(b.stair_ps[b.n_stair - 1], cfg.mem_latency_ps);
+	for (uint32_t i = 0; i < a.n_stair && a.mem_latency_ps > a.llc_latency_ps; i++) {
+		double low = (double)a.llc_latency_ps;
+		double before = ((double)a.stair_ps[i] - low) / ((double)a.mem_latency_ps - low);
+		double after = ((double)b.stair_ps[i] - low) / ((double)b.mem_latency_ps - low);
+		if (before >= 0)
+			assert_float_equal(after, before, 1e-3);
+	}
 }
 
 static void test_given_figures_win(void **state)

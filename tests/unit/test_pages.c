@@ -104,6 +104,23 @@ static void test_a_thread_is_no_new_space_and_an_exec_is(void **state)
 	cxms_pages_free(pages);
 }
 
+/* Mappings first, as of what runs already; then threads, each first seen by its record. */
+static void test_what_was_there_before_keeps_its_space(void **state)
+{
+	struct play p = {0};
+	uint32_t last[8];
+	(void)state;
+	play_map(&p, PID, ADDR, 64 * BASE);
+	play_fork(&p, PID, PID, 0, 0, 1);
+	(void)play_sample(&p, PID, PID, 2, 0, ADDR);
+	play_fork(&p, PID, 8, 0, 0, 3);
+	(void)play_sample(&p, PID, 8, 4, 0, ADDR);
+	struct cxms_pages *pages = feed(&p, last);
+	assert_int_equal(last[2], last[4]);
+	assert_int_equal(cxms_pages_count(pages), 1);
+	cxms_pages_free(pages);
+}
+
 /* Two blocks of 2 MiB: in the first @faults base pages fault and @samples others are sampled. */
 static void test_huge_pages_are_recognised(void **state)
 {
@@ -177,6 +194,7 @@ int main(void)
 		cmocka_unit_test(test_first_touch_is_by_fault_then_by_sample),
 		cmocka_unit_test(test_a_child_shares_until_it_faults),
 		cmocka_unit_test(test_a_thread_is_no_new_space_and_an_exec_is),
+		cmocka_unit_test(test_what_was_there_before_keeps_its_space),
 		cmocka_unit_test(test_huge_pages_are_recognised),
 		cmocka_unit_test(test_resident_bytes_count_where_faults_are_unknown),
 		cmocka_unit_test(test_nothing_settles_to_nothing),

@@ -328,7 +328,7 @@ static void test_alternatives_of_the_host(void **state)
 }
 
 struct seen {
-	const struct cxms_ignored *key[64];
+	struct cxms_ignored key[64];
 	size_t n;
 };
 
@@ -336,14 +336,14 @@ static void collect(void *arg, const struct cxms_ignored *key)
 {
 	struct seen *s = arg;
 	assert_true(s->n < 64);
-	s->key[s->n++] = key;
+	s->key[s->n++] = *key;
 }
 
 static const char *ignored(const struct seen *s, const char *key)
 {
 	for (size_t i = 0; i < s->n; i++)
-		if (strcmp(s->key[i]->key, key) == 0)
-			return s->key[i]->reason;
+		if (strcmp(s->key[i].key, key) == 0)
+			return s->key[i].reason;
 	return NULL;
 }
 
@@ -384,11 +384,30 @@ static void test_stated_keys_are_used_or_ignored_with_a_reason(void **state)
 	}
 	assert_string_equal(ignored(&s, "host.tlb.walk"),
 			    "page walks are measured on the recording machine");
-	assert_string_equal(s.key[0]->source, "clock, ptrace");
-	assert_string_equal(s.key[0]->key, "host.cpu.cores"); /* file order */
+	assert_string_equal(s.key[0].source, "clock, ptrace");
+	assert_string_equal(s.key[0].key, "host.cpu.cores"); /* file order */
 	s.n = 0;
 	cxms_topo_ignored(t, CXMS_TOPO_FOR_EXACT, collect, &s);
 	assert_int_equal(s.n, 0);
+	cxms_topo_free(t);
+}
+
+static void test_exact_tells_what_it_does_not_use(void **state)
+{
+	(void)state;
+	struct cxms_topo *t =
+		load("schema: 1\nhost: {caches: {l1d: {size: 48KiB, ways: 12, latency: 5cyc, "
+		     "inclusive: true}}, local: {latency: 107ns}}\ndevices:\n  m: {type: memdev, "
+		     "upstream: host, latency: 200ns, extents: [{at: 0s, add: 64GiB}]}\n");
+	struct seen s = {.n = 0};
+	cxms_topo_ignored(t, CXMS_TOPO_FOR_EXACT, collect, &s);
+	assert_int_equal(s.n, 2);
+	assert_non_null(ignored(&s, "host.caches.l1d.inclusive"));
+	assert_non_null(ignored(&s, "devices.m.extents"));
+	assert_string_equal(s.key[0].source, "exact");
+	s.n = 0;
+	cxms_topo_ignored(t, CXMS_TOPO_FOR_SAMPLED, collect, &s);
+	assert_null(ignored(&s, "devices.m.extents"));
 	cxms_topo_free(t);
 }
 
@@ -700,6 +719,7 @@ int main(void)
 		cmocka_unit_test(test_root_ports_left_open_are_own_ports),
 		cmocka_unit_test(test_alternatives_of_the_host),
 		cmocka_unit_test(test_stated_keys_are_used_or_ignored_with_a_reason),
+		cmocka_unit_test(test_exact_tells_what_it_does_not_use),
 		cmocka_unit_test(test_frequency_without_cycles_in_use_is_ignored),
 		cmocka_unit_test(test_show_loads_back_to_the_same_topology),
 		cmocka_unit_test(test_shipped_topologies_load_with_few_assumptions),
