@@ -87,7 +87,7 @@ overlaps() {
 topology x2.yaml 100ns 200ns
 watch "latency" x2 chase --size 256MiB --pages huge --steps 4000000 || finish
 local_ns=$one_ns
-given=(--mem-latency "${local_ns}ns")
+given=(--mem-latency "${local_ns}ns" --walk-latency 1ps) # a hop walks as well
 topology x2.yaml "${local_ns}ns" "$(calc "2 * $local_ns")ns"
 topology x4.yaml "${local_ns}ns" "$(calc "4 * $local_ns")ns"
 sed 's/bandwidth: unlimited, capacity: 256/bandwidth: {read: 1GB\/s, write: 1GB\/s, total: 1GB\/s}, capacity: 256/' \
