@@ -10,6 +10,8 @@
 #define MIN_FORWARD 0.75 /* share of the pairs */
 #define NEAR_RATIO  0.25 /* of the median */
 #define MIN_NEAR    0.6	 /* share of the pairs */
+/* Of the median: a pair that moved further did not go all the way. */
+#define MOST_RATIO 3.0
 
 static int by_value(const void *pa, const void *pb)
 {
@@ -68,14 +70,36 @@ static size_t sort_rates(const struct cxms_stream_point *point, size_t n, double
 	return pairs;
 }
 
+/*
+ * Bytes passed over time, of the pairs that move with the median and no faster than @most: what the
+ * whole run passes follows from the mean, and on a busy machine that is not the median.
+ */
+static double mean_rate(const struct cxms_stream_point *point, size_t n, double max_gap_ns,
+			double median, double most)
+{
+	double bytes = 0, ns = 0;
+	for (size_t i = 0; i + 1 < n; i += pair_step(n)) {
+		if (!is_pair(&point[i], &point[i + 1], max_gap_ns))
+			continue;
+		double rate = rate_of(&point[i], &point[i + 1]);
+		double dt = (double)(point[i + 1].time_ns - point[i].time_ns);
+		if (rate * median <= 0 || fabs(rate) > most)
+			continue;
+		bytes += rate * dt;
+		ns += dt;
+	}
+	return ns > 0 ? bytes / ns : median;
+}
+
 enum cxms_dense cxms_stream_dense(const struct cxms_stream_point *point, size_t n,
 				  double max_gap_ns, size_t min_pairs, double max_bytes_per_ns,
 				  double *work, double *bytes_per_ns)
 {
 	size_t pairs = sort_rates(point, n, max_gap_ns, work), good = 0;
-	*bytes_per_ns = pairs ? work[pairs / 2] : 0;
+	double median = pairs ? work[pairs / 2] : 0;
+	*bytes_per_ns = mean_rate(point, n, max_gap_ns, median, max_bytes_per_ns);
 	for (size_t i = 0; i < pairs; i++)
-		good += work[i] * *bytes_per_ns > 0 && fabs(work[i]) <= max_bytes_per_ns;
+		good += work[i] * median > 0 && fabs(work[i]) <= max_bytes_per_ns;
 	double forward = pairs ? (double)good / (double)pairs : 1;
 	if (pairs < min_pairs || forward < MIN_FORWARD)
 		return forward > MAX_RANDOM ? CXMS_DENSE_OPEN : CXMS_DENSE_NO;
@@ -100,7 +124,7 @@ void cxms_stream_fit(const struct cxms_stream_point *point, size_t n, double max
 		    fabs(rate_of(&point[i], &point[i + 1]) - median) <= NEAR_RATIO * fabs(median))
 			out->stride_bytes =
 				divisor(apart(point[i].addr, point[i + 1].addr), out->stride_bytes);
-	out->bytes_per_ns = median;
+	out->bytes_per_ns = mean_rate(point, n, max_gap_ns, median, MOST_RATIO * fabs(median));
 	out->found = true;
 }
 

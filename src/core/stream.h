@@ -15,7 +15,7 @@ struct cxms_stream_point {
 /** struct cxms_stream - value; found false: the addresses do not move evenly */
 struct cxms_stream {
 	bool found;
-	double bytes_per_ns;   /* signed; median over neighbouring samples */
+	double bytes_per_ns;   /* signed; bytes over time of neighbouring samples */
 	double spread_ratio;   /* half the interquartile range over the median */
 	uint64_t stride_bytes; /* greatest common divisor of the steps; 0 = one point only */
 };
@@ -41,7 +41,7 @@ enum cxms_dense { CXMS_DENSE_NO, CXMS_DENSE_OPEN, CXMS_DENSE_YES };
  * @min_pairs:  of neighbours that must be there; six where the code vouches for the way, else so
  *              many that no random order does the same
  * @max_bytes_per_ns: of a walk that uses each byte; else as cxms_stream_fit()
- * @bytes_per_ns: out, median rate, signed
+ * @bytes_per_ns: out, bytes over time of those pairs, signed
  *
  * Yes: three in four pairs move in the direction of the median and no faster than allowed. It need
  * not move evenly: of two inputs that are merged now one moves and now the other. No: at most half

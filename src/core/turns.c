@@ -66,27 +66,27 @@ static double agree(const struct cxms_turn_point *point, size_t n, int64_t step,
 void cxms_turns_fit(const struct cxms_turn_point *point, size_t n, int64_t step, double max_gap_ns,
 		    double *work, struct cxms_turns *out)
 {
-	double turns = 0, span_ns = 0;
+	double turns = 0, span_ns = 0, paired_ns = 0, spent_ns = 0, alone_ns = 0;
 	*out = (struct cxms_turns){0};
 	double median = agree(point, n, step, max_gap_ns, work, out);
 	if (median <= 0)
 		return;
 	for (size_t i = 0; i < n; i++) {
-		double spent = point[i].weight_ns;
 		const struct cxms_turn_point *pair = i > 0 ? &point[i - 1] : NULL;
-		if (pair && is_pair(pair, max_gap_ns)) {
-			double rate = rate_of(pair, step);
-			double dt = (double)(pair[1].time_ns - pair[0].time_ns);
-			if (is_near(rate, median)) {
-				turns += rate * dt;
-				span_ns += dt;
-				out->pairs++;
-				spent = fmax(spent, dt);
-			}
+		double rate = pair && is_pair(pair, max_gap_ns) ? rate_of(pair, step) : 0;
+		if (!is_near(rate, median)) {
+			alone_ns += point[i].weight_ns;
+			continue;
 		}
-		out->time_ns += spent;
+		double dt = (double)(pair[1].time_ns - pair[0].time_ns);
+		turns += rate * dt;
+		span_ns += dt;
+		out->pairs++;
+		paired_ns += point[i].weight_ns;
+		spent_ns += fmax(point[i].weight_ns, dt);
 	}
 	out->per_ns = turns / span_ns;
+	out->time_ns = spent_ns + (paired_ns > 0 ? alone_ns * spent_ns / paired_ns : alone_ns);
 	out->turns = out->per_ns * out->time_ns;
 	out->found = true;
 }

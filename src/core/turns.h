@@ -37,7 +37,8 @@ struct cxms_turns {
  * count, six in ten must lie within a factor 1.5 of their median, and these must be four in ten of
  * all: where each sample falls into another run of the loop, half of the pairs count and a third of
  * those are near. Rate: turns over time of those that agree. Time: of each sample its weight, or
- * the time since the last where the two agree (what the loop calls is sampled elsewhere).
+ * the time since the last where the two agree (what the loop calls is sampled elsewhere), and where
+ * they do not, as where the loop began anew, its weight times what the others have for theirs.
  */
 void cxms_turns_fit(const struct cxms_turn_point *point, size_t n, int64_t step, double max_gap_ns,
 		    double *work, struct cxms_turns *out);

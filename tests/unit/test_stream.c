@@ -63,6 +63,40 @@ static void test_rate_of_affine_addresses(void **state)
 	}
 }
 
+/* Other programs slow it down half of the time: what it passes in all follows from both speeds. */
+static void test_two_speeds_have_their_mean(void **state)
+{
+	static const struct {
+		double slow, share; /* against full speed; of the time */
+		bool even;
+	} rows[] = {{0.85, 0.5, true}, {0.5, 0.55, false}, {0.5, 0.45, false}, {0.3, 0.3, true}};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct cxms_stream s = {0};
+		struct cxms_rng rng;
+		double moved = 0, rate;
+		cxms_rng_init(&rng, i);
+		for (size_t k = 0; k < N; k++) {
+			double speed = 8;
+			if (cxms_rng_unit(&rng) < rows[i].share)
+				speed *= rows[i].slow;
+			moved += k ? speed * PERIOD_NS : 0;
+			a[k] = (struct cxms_stream_point){.time_ns = (k + 1) * (uint64_t)PERIOD_NS,
+							  .addr = BASE + (uint64_t)moved / 64 * 64,
+							  .thread = 1};
+		}
+		double want = moved / ((N - 1) * (double)PERIOD_NS);
+		cxms_stream_fit(a, N, GAP_NS, work, &s);
+		assert_int_equal(s.found, rows[i].even);
+		assert_int_equal(cxms_stream_dense(a, N, GAP_NS, 6, 10, work, &rate),
+				 CXMS_DENSE_YES);
+		print_message("%g bytes/ns: %g, dense %g\n", want, s.bytes_per_ns, rate);
+		assert_true(fabs(rate / want - 1) < 0.001);
+		if (s.found)
+			assert_true(fabs(s.bytes_per_ns / want - 1) < 0.001);
+	}
+}
+
 static void test_random_order_is_no_stream(void **state)
 {
 	(void)state;
@@ -189,6 +223,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rate_of_affine_addresses),
+		cmocka_unit_test(test_two_speeds_have_their_mean),
 		cmocka_unit_test(test_random_order_is_no_stream),
 		cmocka_unit_test(test_few_or_distant_samples_are_no_stream),
 		cmocka_unit_test(test_dense_walk_need_not_be_even),

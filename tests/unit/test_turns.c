@@ -115,6 +115,21 @@ static void test_time_in_calls_counts(void **state)
 	assert_true(fabs(t.time_ns / (N * (double)PERIOD_NS) - 1) < 0.01);
 }
 
+/* The same where the loop begins anew every seventh of its own samples: it calls as much then. */
+static void test_time_in_calls_counts_where_it_begins_anew(void **state)
+{
+	struct cxms_turns t;
+	size_t n = 0;
+	(void)state;
+	fill(0.05, 1, 20.5 * PERIOD_NS, 14);
+	for (size_t i = 0; i < N; i += 3)
+		point[n++] = point[i];
+	cxms_turns_fit(point, n, 1, GAP_NS, work, &t);
+	assert_true(t.found);
+	assert_true(fabs(t.per_ns / 0.05 - 1) < 0.03);
+	assert_true(fabs(t.time_ns / (N * (double)PERIOD_NS) - 1) < 0.01);
+}
+
 /* A tracer that comes late now and then: each sample has the time since the one before it. */
 static void test_uneven_gaps_count_once(void **state)
 {
@@ -156,6 +171,7 @@ int main(void)
 		cmocka_unit_test(test_what_does_not_count),
 		cmocka_unit_test(test_threads_are_not_paired),
 		cmocka_unit_test(test_time_in_calls_counts),
+		cmocka_unit_test(test_time_in_calls_counts_where_it_begins_anew),
 		cmocka_unit_test(test_uneven_gaps_count_once),
 		cmocka_unit_test(test_extreme_values_are_survived),
 	};
