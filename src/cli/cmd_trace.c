@@ -66,6 +66,12 @@ static void put_exact(const struct cxms_exact_cfg *x, struct cxms_buf *out)
 		cxms_buf_printf(out, "timed         all instructions\n");
 }
 
+/* Of the machine of an imported recording much may be unknown. */
+static const char *size_of(char buf[CXMS_FMT_MAX], uint64_t bytes)
+{
+	return bytes ? cxms_fmt_bytes(buf, bytes) : "unknown";
+}
+
 static void put_facts(const struct cxms_trace_head *h, struct cxms_buf *out)
 {
 	const struct cxms_facts *f = &h->facts;
@@ -73,18 +79,18 @@ static void put_facts(const struct cxms_trace_head *h, struct cxms_buf *out)
 	for (size_t i = 0; i < h->n_argv; i++)
 		cxms_buf_printf(out, "%s%s", i ? " " : "", h->argv[i]);
 	cxms_buf_printf(out, "%s\n", h->n_argv ? "" : "(not recorded)");
-	cxms_buf_printf(out, "cpu           %s, %" PRIu32 " CPUs, %s\n",
-			f->cpu[0] ? f->cpu : "unknown", f->n_cpu, f->machine);
+	cxms_buf_printf(out, "cpu           %s", f->cpu[0] ? f->cpu : "unknown");
+	if (f->n_cpu)
+		cxms_buf_printf(out, ", %" PRIu32 " CPUs", f->n_cpu);
+	cxms_buf_printf(out, "%s%s\n", f->machine[0] ? ", " : "", f->machine);
 	cxms_buf_printf(out, "kernel        %s\n", f->kernel[0] ? f->kernel : "unknown");
 	cxms_buf_printf(out, "pages         %s, huge %s\n", cxms_fmt_bytes(FMT, f->page_bytes),
 			cxms_fmt_bytes(FMT, f->huge_bytes));
-	cxms_buf_printf(out, "caches        L1D %s, L2 %s, LLC %s\n",
-			cxms_fmt_bytes(FMT, f->l1d_bytes), cxms_fmt_bytes(FMT, f->l2_bytes),
-			cxms_fmt_bytes(FMT, f->llc_bytes));
+	cxms_buf_printf(out, "caches        L1D %s, L2 %s, LLC %s\n", size_of(FMT, f->l1d_bytes),
+			size_of(FMT, f->l2_bytes), size_of(FMT, f->llc_bytes));
 	cxms_buf_printf(out, "memory        %s, latency %s (%s), page walk %s\n",
-			cxms_fmt_bytes(FMT, f->mem_total_bytes),
-			cxms_fmt_time_ps(FMT, f->mem_latency_ps), cxms_latency_origin(f),
-			cxms_fmt_time_ps(FMT, f->walk_ps));
+			size_of(FMT, f->mem_total_bytes), cxms_fmt_time_ps(FMT, f->mem_latency_ps),
+			cxms_latency_origin(f), cxms_fmt_time_ps(FMT, f->walk_ps));
 	cxms_buf_printf(out, "source        %s", f->source);
 	if (!(f->source_caps & CXMS_SRC_EXACT))
 		cxms_buf_printf(out, ", one sample per %" PRIu64 " ns", f->period_ns);
@@ -109,9 +115,11 @@ static void put_totals(const struct cxms_trace_reader *r, struct cxms_buf *out)
 	if (cxms_trace_reader_head(r)->facts.source_caps & CXMS_SRC_MEM)
 		cxms_buf_printf(out, "accesses      %" PRIu64 ", lost %" PRIu64 "\n",
 				t->mem_samples, t->lost_mem);
-	cxms_buf_printf(out, "CPU time      user %" PRIu64 " ns, system %" PRIu64 " ns%s\n",
-			t->user_ns, t->system_ns, exact ? " (under Valgrind)" : "");
-	cxms_buf_printf(out, "peak RSS      %s\n", cxms_fmt_bytes(FMT, t->peak_rss_bytes));
+	if (cut || t->user_ns + t->system_ns + t->peak_rss_bytes) { /* no import tells them */
+		cxms_buf_printf(out, "CPU time      user %" PRIu64 " ns, system %" PRIu64 " ns%s\n",
+				t->user_ns, t->system_ns, exact ? " (under Valgrind)" : "");
+		cxms_buf_printf(out, "peak RSS      %s\n", cxms_fmt_bytes(FMT, t->peak_rss_bytes));
+	}
 	cxms_buf_printf(out,
 			"file          %" PRIu64 " bytes in %" PRIu64 " blocks, %" PRIu64
 			" unpacked\n",

@@ -30,6 +30,8 @@ static void tell_facts(const struct cxms_import_exact_cfg *cfg, struct cxms_fact
 
 	cxms_machine_synthetic(f, &none);
 	f->cpu[0] = '\0';
+	f->n_cpu = 0;
+	f->l1d_bytes = f->l2_bytes = f->llc_bytes = f->mem_total_bytes = 0;
 	snprintf(f->machine, sizeof(f->machine), "x86_64");
 	snprintf(f->source, sizeof(f->source), "%s", name_of(cfg->format));
 	snprintf(f->source_reason, sizeof(f->source_reason),

@@ -31,11 +31,6 @@ static void complete_facts(const struct cxms_record_import_cfg *cfg, struct cxms
 	memcpy(facts->stair_bytes, assumed.stair_bytes, sizeof(facts->stair_bytes));
 	memcpy(facts->stair_ps, assumed.stair_ps, sizeof(facts->stair_ps));
 	facts->llc_bytes = assumed.llc_bytes;
-	facts->l1d_bytes = facts->l1d_bytes ? facts->l1d_bytes : assumed.l1d_bytes;
-	facts->l2_bytes = facts->l2_bytes ? facts->l2_bytes : assumed.l2_bytes;
-	facts->mem_total_bytes =
-		facts->mem_total_bytes ? facts->mem_total_bytes : assumed.mem_total_bytes;
-	facts->n_cpu = facts->n_cpu ? facts->n_cpu : assumed.n_cpu;
 	facts->latency_given = cfg->machine.mem_latency_ps != 0;
 	if (!cfg->machine.mem_latency_ps || !cfg->machine.walk_ps)
 		cxms_warn(cfg->input.warnings, CXMS_W_IMPORT_ASSUMED,

@@ -116,6 +116,12 @@ static struct cxms_json *source(const struct cxms_result *r)
 	set_str(o, "reason", r->facts.source_reason[0] ? r->facts.source_reason : NULL);
 	cxms_json_set(o, "samples", cxms_json_u64(r->totals.samples));
 	cxms_json_set(o, "lost", cxms_json_u64(r->totals.lost_samples));
+	if (r->facts.source_caps & CXMS_SRC_MEM) {
+		cxms_json_set(o, "accesses", cxms_json_u64(r->totals.mem_samples));
+		cxms_json_set(o, "accesses_lost", cxms_json_u64(r->totals.lost_mem));
+	}
+	if (r->totals.throttled)
+		cxms_json_set(o, "throttled", cxms_json_u64(r->totals.throttled));
 	cxms_json_set(o, "overhead_ratio", cxms_json_num(r->overhead_ratio));
 	cxms_json_set(o, "period_ns", cxms_json_u64(r->facts.period_ns));
 	return o;

@@ -139,6 +139,9 @@ static void load_head(struct load *ld, const struct cxms_cfg_node *root)
 	r->facts.period_ns = load_u64(ld, src, "period_ns");
 	r->totals.samples = load_u64(ld, src, "samples");
 	r->totals.lost_samples = load_u64(ld, src, "lost");
+	r->totals.mem_samples = load_u64(ld, src, "accesses");
+	r->totals.lost_mem = load_u64(ld, src, "accesses_lost");
+	r->totals.throttled = load_u64(ld, src, "throttled");
 	for (size_t i = 0; caps && i < caps->n_child; i++)
 		for (unsigned bit = 0; rpt_cap_name(bit); bit++)
 			if (caps->child[i]->type == CXMS_CFG_SCALAR &&

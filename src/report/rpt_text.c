@@ -98,20 +98,35 @@ static void put_hosts(const struct cxms_result *r, struct cxms_buf *out)
 	cxms_buf_fini(&names);
 }
 
+/* "12 samples, one per 200 us; 3 lost (20.0 %)": of the clock, of accesses, or of both. */
+static void put_taken(struct cxms_buf *out, const char *what, uint64_t period_ns, uint64_t got,
+		      uint64_t lost)
+{
+	double taken = (double)got + (double)lost;
+	cxms_buf_printf(out, "%s%" PRIu64 " %s", out->len ? ", " : "", got, what);
+	if (period_ns)
+		cxms_buf_printf(out, ", one per %s", rpt_time_ns(RPT_FMT, (double)period_ns));
+	cxms_buf_printf(out, "; %" PRIu64 " lost (%s %%)", lost,
+			rpt_pct(RPT_FMT, rpt_ratio((double)lost, taken), 1));
+}
+
 static void put_source(const struct cxms_result *r, struct cxms_buf *out)
 {
 	const struct cxms_totals *t = &r->totals;
-	double taken = (double)t->samples + (double)t->lost_samples;
-	char overhead[2 * CXMS_FMT_MAX] = "";
+	bool accesses = r->facts.source_caps & CXMS_SRC_MEM;
+	struct cxms_buf text = {0};
+	if (!accesses || t->samples)
+		put_taken(&text, "samples", r->facts.period_ns, t->samples, t->lost_samples);
+	if (accesses)
+		put_taken(&text, "accesses", 0, t->mem_samples, t->lost_mem);
+	if (t->throttled)
+		cxms_buf_printf(&text, "; throttled %" PRIu64 " times", t->throttled);
 	if (!rpt_is_import(&r->facts))
-		snprintf(overhead, sizeof(overhead), "; overhead %s %%",
-			 rpt_pct(RPT_FMT, r->overhead_ratio, 1));
-	rpt_para(out, "source",
-		 "%s: %" PRIu64 " samples, one per %s; %" PRIu64 " lost (%s %%)%s%s%s%s",
-		 r->facts.source, t->samples, rpt_time_ns(RPT_FMT, (double)r->facts.period_ns),
-		 t->lost_samples, rpt_pct(RPT_FMT, rpt_ratio((double)t->lost_samples, taken), 1),
-		 overhead, r->facts.source_reason[0] ? " (" : "", r->facts.source_reason,
-		 r->facts.source_reason[0] ? ")" : "");
+		cxms_buf_printf(&text, "; overhead %s %%", rpt_pct(RPT_FMT, r->overhead_ratio, 1));
+	if (r->facts.source_reason[0])
+		cxms_buf_printf(&text, " (%s)", r->facts.source_reason);
+	rpt_para(out, "source", "%s: %s", r->facts.source, cxms_buf_text(&text));
+	cxms_buf_fini(&text);
 }
 
 static void put_memory(const struct cxms_result *r, struct cxms_buf *out)

@@ -67,8 +67,9 @@ static int refused(int errnum, long usable, struct cxms_err *err)
 	if (level > usable)
 		return cxms_fail(err, errnum,
 				 "perf_event_open is refused (kernel.perf_event_paranoid is %ld); "
-				 "set it to %ld or lower: sysctl kernel.perf_event_paranoid=%ld",
-				 level, usable, usable);
+				 "set it to %ld or lower: sysctl kernel.perf_event_paranoid=%ld%s",
+				 level, usable, usable,
+				 usable == PARANOID_CPU ? ", or run with CAP_PERFMON" : "");
 	return cxms_fail(err, errnum,
 			 "perf_event_open is refused by a seccomp profile or security module; "
 			 "allow perf_event_open in the container's profile");

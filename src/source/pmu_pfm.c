@@ -7,25 +7,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INACTIVE "LIBPFM_ENCODE_INACTIVE"
 #define WORD_MAX 256u
+#define N_WORD	 2
+
+/* What pfm_initialize() looks at: names of all CPUs are wanted, and none is forced on us. */
+static const struct {
+	const char *name, *value; /* NULL: unset */
+} words[N_WORD] = {{"LIBPFM_ENCODE_INACTIVE", "1"}, {"LIBPFM_FORCE_PMU", NULL}};
+
+static void put_word(const char *name, const char *value)
+{
+	if (value)
+		setenv(name, value, 1);
+	else
+		unsetenv(name);
+}
 
 /* The environment is the watched program's as well: it is as before afterwards. */
 static int begin(void)
 {
-	const char *old = getenv(INACTIVE);
-	char *kept = old ? strdup(old) : NULL;
-	int rc;
+	char *kept[N_WORD] = {NULL};
+	int rc = 0;
 
-	if (old && !kept)
-		return -ENOMEM;
-	setenv(INACTIVE, "1", 1);
-	rc = pfm_initialize() == PFM_SUCCESS ? 0 : -ENOTSUP;
-	if (kept)
-		setenv(INACTIVE, kept, 1);
-	else
-		unsetenv(INACTIVE);
-	free(kept);
+	for (int i = 0; i < N_WORD; i++) {
+		const char *old = getenv(words[i].name);
+
+		kept[i] = old ? strdup(old) : NULL;
+		if (old && !kept[i])
+			rc = -ENOMEM;
+	}
+	for (int i = 0; i < N_WORD && !rc; i++)
+		put_word(words[i].name, words[i].value);
+	if (!rc) {
+		rc = pfm_initialize() == PFM_SUCCESS ? 0 : -ENOTSUP;
+		for (int i = 0; i < N_WORD; i++)
+			put_word(words[i].name, kept[i]);
+	}
+	for (int i = 0; i < N_WORD; i++)
+		free(kept[i]);
 	return rc;
 }
 

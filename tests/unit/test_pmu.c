@@ -249,8 +249,11 @@ static void test_libpfm4_leaves_the_environment_alone(void **state)
 	if (!cxms_pfm_present())
 		skip();
 	unsetenv("LIBPFM_ENCODE_INACTIVE");
+	setenv("LIBPFM_FORCE_PMU", "skx", 1);
 	assert_int_equal(cxms_pfm_encode("spr", "MEM_LOAD_RETIRED.L3_MISS", &code), 0);
 	assert_null(getenv("LIBPFM_ENCODE_INACTIVE"));
+	assert_string_equal(getenv("LIBPFM_FORCE_PMU"), "skx");
+	unsetenv("LIBPFM_FORCE_PMU");
 	assert_int_equal(cxms_pfm_encode("spr", "NO_SUCH", &code), -ENOENT);
 }
 

@@ -15,3 +15,8 @@ cxlmemsim trace dump assumed.cxlt | grep ' site id='
 cxlmemsim trace info assumed.cxlt | grep '^memory'
 cxlmemsim replay -q -t one.yaml -s 100 assumed.cxlt | grep 'memory latency\|IMPORT_ASSUMED'
 cxlmemsim replay -q -t one.yaml -s 100 -f json assumed.cxlt | grep -A3 'IMPORT_ASSUMED\|latency_given'
+# what was taken and lost, of accesses too; and the same read back
+cxlmemsim replay -q -t one.yaml -s 100 -f json -o mem.json mem.cxlt
+cxlmemsim replay -q -t one.yaml -s 100 mem.cxlt | grep -A1 '^source'
+cxlmemsim report mem.json | grep -A1 '^source'
+grep accesses mem.json
