@@ -168,9 +168,8 @@ int cxms_child_find(const char *program, struct cxms_err *err)
 	return 0;
 }
 
-int cxms_child_release(struct cxms_child *c, const char *program, struct cxms_err *err)
+int cxms_child_go(struct cxms_child *c, const char *program, struct cxms_err *err)
 {
-	int errnum = 0;
 	ssize_t n;
 
 	do
@@ -179,11 +178,26 @@ int cxms_child_release(struct cxms_child *c, const char *program, struct cxms_er
 	if (n != 1)
 		return cxms_fail_sys(err, errno, "cannot release '%s'", program);
 	close_fd(&c->hold_fd);
+	return 0;
+}
+
+int cxms_child_told(struct cxms_child *c, const char *program, struct cxms_err *err)
+{
+	int errnum = 0;
+	ssize_t n;
+
 	do
 		n = read(c->errno_fd, &errnum, sizeof(errnum));
 	while (n < 0 && errno == EINTR);
 	close_fd(&c->errno_fd);
 	return n == (ssize_t)sizeof(errnum) ? exec_failed(errnum, program, err) : 0;
+}
+
+int cxms_child_release(struct cxms_child *c, const char *program, struct cxms_err *err)
+{
+	int rc = cxms_child_go(c, program, err);
+
+	return rc ? rc : cxms_child_told(c, program, err);
 }
 
 void cxms_child_forward_signals(struct cxms_child *c)
@@ -213,11 +227,13 @@ static void reap(struct cxms_child *c)
 
 	kill(c->pid, SIGKILL);
 	do {
-		got = wait4(c->pid, &c->status, __WALL, &c->usage);
-		/* A traced child that was exiting already drops the signal and stops once more. */
-		if (got == c->pid && WIFSTOPPED(c->status))
-			ptrace(PTRACE_CONT, c->pid, NULL, NULL);
-	} while ((got < 0 && errno == EINTR) || (got == c->pid && WIFSTOPPED(c->status)));
+		got = wait4(-1, &c->status, __WALL | __WNOTHREAD, &c->usage);
+		/* Traced threads that were exiting already drop the signal and stop once more; the
+		 * end of the first is told when the others are gone. */
+		if (got > 0 && WIFSTOPPED(c->status))
+			ptrace(PTRACE_CONT, got, NULL, NULL);
+	} while ((got < 0 && errno == EINTR) || (got > 0 && got != c->pid) ||
+		 (got == c->pid && WIFSTOPPED(c->status)));
 	c->ended = true;
 }
 

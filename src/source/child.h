@@ -39,7 +39,11 @@ int cxms_child_start_env(struct cxms_child *c, char *const *argv, char *const *e
  * Return: 0, or the errors of cxms_child_release() with the same words
  */
 int cxms_child_find(const char *program, struct cxms_err *err);
-/** release; waits until exec succeeded or failed: -ENOENT, -EACCES, -ENOEXEC name the program */
+/** cxms_child_go() - the child goes on to exec; cxms_child_told() waits as cxms_child_release()
+ * does, at c->errno_fd */
+int cxms_child_go(struct cxms_child *c, const char *program, struct cxms_err *err);
+int cxms_child_told(struct cxms_child *c, const char *program, struct cxms_err *err);
+/** both; waits until exec succeeded or failed: -ENOENT, -EACCES, -ENOEXEC name the program */
 int cxms_child_release(struct cxms_child *c, const char *program, struct cxms_err *err);
 /** pass on what arrived on signal_fd; never blocks */
 void cxms_child_forward_signals(struct cxms_child *c);

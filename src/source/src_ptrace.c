@@ -146,17 +146,44 @@ static int ptrace_open(struct cxms_source *s, struct cxms_err *err)
 	return rc;
 }
 
+static void drain(int fd)
+{
+	struct signalfd_siginfo si;
+
+	while (read(fd, &si, sizeof(si)) > 0)
+		;
+}
+
+/* Until the program has begun, or could not: a signal stops what is traced before that too. */
+static void wait_for_exec(struct ptrace_source *p)
+{
+	struct pollfd fds[2] = {{.fd = p->child.errno_fd, .events = POLLIN},
+				{.fd = p->chld_fd, .events = POLLIN}};
+
+	while (poll(fds, 2, -1) >= 0 || errno == EINTR) {
+		if (fds[0].revents)
+			return;
+		drain(p->chld_fd);
+		pt_collect(p);
+	}
+}
+
 static int ptrace_start(struct cxms_source *s, struct cxms_err *err)
 {
 	struct ptrace_source *p = s->priv;
 	uint32_t pid = (uint32_t)p->child.pid;
+	int rc;
 
 	cxms_meter_begin(&p->meter);
 	p->base_ns = p->last_tick_ns = cxms_now_ns();
 	p->tick_ns = p->base_ns + p->period_ns;
 	if (!pt_adopt(p, pid, pid, NULL))
 		return cxms_fail(err, ENOMEM, "out of memory for tasks");
-	return cxms_child_release(&p->child, s->cfg.argv[0], err);
+	rc = cxms_child_go(&p->child, s->cfg.argv[0], err);
+	if (rc)
+		return rc;
+	wait_for_exec(p);
+	return cxms_child_told(&p->child, s->cfg.argv[0], err);
 }
 
 /* Threads of one process that run: how many, and asked to stop when their time has come. */
@@ -272,7 +299,6 @@ static void wait_for_stops(struct ptrace_source *p)
 	struct pollfd fds[] = {{.fd = p->child.signal_fd, .events = POLLIN},
 			       {.fd = p->chld_fd, .events = POLLIN}};
 	uint64_t now_ns = cxms_now_ns();
-	struct signalfd_siginfo si;
 	struct timespec left = {0};
 
 	if (p->tick_ns > now_ns) {
@@ -281,8 +307,7 @@ static void wait_for_stops(struct ptrace_source *p)
 	}
 	if (ppoll(fds, 2, &left, NULL) <= 0)
 		return;
-	while (read(p->chld_fd, &si, sizeof(si)) > 0)
-		;
+	drain(p->chld_fd);
 	if (fds[0].revents)
 		cxms_child_forward_signals(&p->child);
 }
