@@ -47,8 +47,9 @@ static void warn_lines(const struct cxms_import_exact_cfg *cfg,
 	if (r->n_bad)
 		cxms_warn(cfg->warnings, CXMS_W_IMPORT_EVENT,
 			  "%" PRIu64
-			  " lines of '%s' are not of format %s, the first is line %" PRIu64,
-			  r->n_bad, cfg->in->name, name_of(cfg->format), r->first_bad);
+			  " line%s of '%s' %s not of format %s, the first is line %" PRIu64,
+			  r->n_bad, r->n_bad == 1 ? "" : "s", cfg->in->name,
+			  r->n_bad == 1 ? "is" : "are", name_of(cfg->format), r->first_bad);
 	else if (r->n_dropped)
 		cxms_warn(cfg->warnings, CXMS_W_IMPORT_EVENT,
 			  "%" PRIu64 " accesses in '%s' are beyond %u of one instruction",

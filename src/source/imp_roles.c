@@ -49,7 +49,8 @@ static int check(const struct imp_roles *r, const struct cxms_perf_file *f, stru
 					 "'%s' has samples without thread or time; record with "
 					 "perf record -T",
 					 f->in->name);
-		if (r->n > 1 && (!at.is_known || memcmp(&at, &r->id_at, sizeof(at)) != 0))
+		if (r->n > 1 && (!at.is_known || at.sample != r->id_at.sample ||
+				 at.trailer != r->id_at.trailer))
 			return cxms_fail(err, EINVAL,
 					 "'%s' has several events whose samples cannot be told "
 					 "apart; record with --sample-identifier",

@@ -448,8 +448,9 @@ static int finish(struct cxms_import *i, struct cxms_err *err)
 	if (s->n_bad)
 		cxms_warn(i->cfg.warnings, CXMS_W_IMPORT_EVENT,
 			  "%" PRIu64
-			  " lines of '%s' are no samples of use, the first is line %" PRIu64,
-			  s->n_bad, i->cfg.in->name, s->first_bad);
+			  " line%s of '%s' %s of no use as samples, the first is line %" PRIu64,
+			  s->n_bad, s->n_bad == 1 ? "" : "s", i->cfg.in->name,
+			  s->n_bad == 1 ? "is" : "are", s->first_bad);
 	if (s->watch.c.gap_ns)
 		cxms_warn(i->cfg.warnings, CXMS_W_IMPORT_SWITCHES, "'%s' has no context switches",
 			  i->cfg.in->name);
