@@ -10,6 +10,20 @@
 
 struct ex_state ex;
 
+/* Valgrind reads which line of source each instruction is of, and how to unwind stacks, of each
+ * file that is mapped. Nobody asks here, and it takes longer than many programs run; symbols are
+ * read. */
+void __wrap_vgModuleLocal_read_debuginfo_dwarf3(void);
+void __wrap_vgModuleLocal_read_callframe_info_dwarf3(void);
+
+void __wrap_vgModuleLocal_read_debuginfo_dwarf3(void)
+{
+}
+
+void __wrap_vgModuleLocal_read_callframe_info_dwarf3(void)
+{
+}
+
 /* ---- options ---- */
 
 /* Reads a number and what must follow it; NULL if either is not there. */

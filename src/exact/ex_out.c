@@ -13,6 +13,13 @@
 
 /* Valgrind keeps the descriptors of tools out of the program's way; not in the tool headers. */
 extern Int VG_(safe_fd)(Int fd);
+extern Int VG_(setsockopt)(Int fd, Int level, Int option, void *value, Int bytes);
+
+/* The reader packs 1 MiB at a time, and does not read meanwhile: as much waits in the socket, or as
+ * much as the system grants. */
+#define SOCKET_BYTES (1 << 20)
+#define SOL_SOCKET   1
+#define SO_SNDBUF    7
 
 #define HEAD_BYTES sizeof(struct cxms_xs_head)
 /* A thread message: h, type, thread. */
@@ -63,6 +70,7 @@ static int open_socket(const HChar *name)
 		HChar path[108];
 	} address = {.family = VKI_AF_UNIX};
 	unsigned len = (unsigned)VG_(strlen)(name);
+	Int room = SOCKET_BYTES;
 	long fd, rc;
 
 	if (len + 1 > sizeof(address.path))
@@ -72,6 +80,7 @@ static int open_socket(const HChar *name)
 			    5 /* SOCK_SEQPACKET */ | 02000000 /* CLOEXEC */, 0, 0);
 	if (fd < 0)
 		return -1;
+	VG_(setsockopt)((Int)fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	rc = again(__NR_connect, fd, (long)&address, (long)(sizeof(uint16_t) + 1 + len), 0);
 	if (rc < 0) {
 		VG_(close)((Int)fd);
