@@ -36,6 +36,8 @@ struct cxms_group {
 	/* of a chain whose turns are counted: L_obs of its hops that miss, by span; 0 = not known
 	 */
 	double hop_ps[CXMS_SPAN_COUNT];
+	bool hop_sure; /* no other chain of its loop overlaps with it, and it is no less than a miss
+			*/
 	double runs_per_stall_ns; /* executions, at most one a turn of its loop; 0 = not known */
 };
 

@@ -12,6 +12,8 @@
 #define PS_PER_NS ((double)CXMS_PS_PER_NS)
 /* Loops are not longer (their instructions are a 16-bit number in recordings). */
 #define MAX_INSNS 65535.0
+/* Of its loop's waiting: the rest may be other chains, which overlap with it. */
+#define MOSTLY_ALONE 0.9
 
 /* Sums over sites that belong together: one instruction behind several sampled addresses, a loop.
  */
@@ -91,7 +93,7 @@ static void set_hop(struct cxms_evidence *ev, struct cxms_group *g, double stall
 }
 
 static void set_runs(const struct cxms_recording *rec, const struct sums *by_insn,
-		     struct cxms_evidence *ev)
+		     const struct sums *by_loop, struct cxms_evidence *ev)
 {
 	for (size_t i = 0; i < ev->n_group; i++) {
 		struct cxms_group *g = &ev->group[i];
@@ -99,8 +101,12 @@ static void set_runs(const struct cxms_recording *rec, const struct sums *by_ins
 		double stall = by_insn->stall_ns[by_insn->first[g->site]];
 		if (is_counted(&rec->site[g->site], g, turns) && stall > 0)
 			g->runs_per_stall_ns = turns->turns / stall;
-		if (is_hop(&rec->site[g->site], turns) && stall > 0)
-			set_hop(ev, g, stall, by_insn->memory_ns[by_insn->first[g->site]]);
+		if (!is_hop(&rec->site[g->site], turns) || stall <= 0)
+			continue;
+		double all_ns = by_loop->stall_ns[by_loop->first[g->site]];
+		set_hop(ev, g, stall, by_insn->memory_ns[by_insn->first[g->site]]);
+		g->hop_sure = stall >= MOSTLY_ALONE * all_ns &&
+			      g->hop_ps[CXMS_SPAN_MID] > ev->stair.mem_ps;
 	}
 }
 
@@ -144,7 +150,7 @@ int cxms_traffic_count(const struct cxms_recording *rec, struct cxms_evidence *e
 		sums_add(&by_loop, &ev->group[i]);
 	}
 	if (!rc) {
-		set_runs(rec, &by_insn, ev);
+		set_runs(rec, &by_insn, &by_loop, ev);
 		set_between(rec, &by_loop, ev);
 	}
 	sums_fini(&by_insn);
