@@ -44,7 +44,6 @@ static void set_figures(struct cxms_window *w)
 	/* a first-level access less the address generation of a load; the line then feeds the next
 	 * cycle */
 	w->fetch_bubble = w->l1d > 2 * CXMS_TICKS ? w->l1d - 2 * CXMS_TICKS : 0;
-	w->fetch_loss = (int32_t)(c->width - 1) * CXMS_TICKS / (2 * (int32_t)c->width);
 	for (int i = 0; i < CXMS_UC_COUNT; i++) {
 		const struct cxms_uop_cost *u = cxms_uop_cost((enum cxms_uop_class)i, c->split);
 		bool loads = i == CXMS_UC_LOAD || i == CXMS_UC_PREFETCH;

@@ -2,6 +2,7 @@
 #ifndef CXMS_CORE_WINDOW_PRIV_H
 #define CXMS_CORE_WINDOW_PRIV_H
 
+#include "core/fetch.h"
 #include "core/window.h"
 
 #define CXMS_TICKS	   32
@@ -58,6 +59,13 @@ struct cxms_wait_book {
 	struct cxms_lanes last, cycle[CXMS_WAIT_NOTES];
 };
 
+/* What a block that ran lately takes to fetch. */
+#define CXMS_FETCH_MEMOS 1024
+struct cxms_fetch_memo {
+	const struct cxms_block *block;
+	struct cxms_fetch_cost cost;
+};
+
 struct cxms_fill {
 	struct cxms_lanes done;
 	uint64_t line;
@@ -71,7 +79,7 @@ struct cxms_window {
 	unsigned n_lane;
 	/* figures of cfg in ticks */
 	int32_t l1d, l2, llc, walk, step;
-	int32_t fetch_bubble, fetch_loss; /* of a line; of a group that ends early */
+	int32_t fetch_bubble;		  /* until the next line of instructions is there */
 	uint64_t tick_ps_q20;		  /* picoseconds of a tick, 20 fractional bits */
 	int32_t latency[CXMS_UC_COUNT];	  /* of a class; loads: of the first level */
 	int32_t unit_step[CXMS_UC_COUNT]; /* between two starts; 0 = as many as the width allows */
@@ -91,7 +99,9 @@ struct cxms_window {
 	struct cxms_lanes store_ready[CXMS_STORE_RING], fetched[CXMS_ASSUMED_FETCH_QUEUE];
 	struct cxms_fill fill[CXMS_FILL_RING];
 	uint64_t n_store, n_fill, n_uop;
-	uint64_t next_addr; /* where the block that ran last would go on */
+	uint64_t next_addr;    /* where the block that ran last would go on */
+	int32_t fetch_rest_q8; /* what its last group lacks */
+	struct cxms_fetch_memo fetch_memo[CXMS_FETCH_MEMOS];
 	uint64_t string_addr,
 		string_bytes; /* rep instruction, and what it moved since its last uops */
 	struct cxms_mshr l1_mshr[CXMS_LANES], l2_mshr[CXMS_LANES];
