@@ -81,6 +81,7 @@ static void reset_clocks(struct cxms_window *w)
 		w->fetched[i] = all(CXMS_TICK_LONG_AGO);
 	for (unsigned i = 0; i < CXMS_FILL_RING; i++)
 		w->fill[i].done = all(CXMS_TICK_LONG_AGO);
+	w->block_from = w->block_to = all(CXMS_TICK_LONG_AGO);
 	for (unsigned l = 0; l < CXMS_LANES; l++) {
 		w->l1_mshr[l].limit = w->cfg.l1d_mshrs;
 		w->l2_mshr[l].limit = w->cfg.l2_mshrs;
@@ -189,6 +190,8 @@ static void move_base(struct cxms_window *w, unsigned l)
 	shift_ring(w->fetched, CXMS_ASSUMED_FETCH_QUEUE, l, by);
 	for (int i = 0; i < CXMS_FILL_RING; i++)
 		shift(&w->fill[i].done.v[l], by);
+	shift(&w->block_from.v[l], by);
+	shift(&w->block_to.v[l], by);
 	shift_mshr(&w->l1_mshr[l], by);
 	shift_mshr(&w->l2_mshr[l], by);
 	for (int i = 0; i < CXMS_WAIT_BOOKS; i++) {

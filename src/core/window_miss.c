@@ -125,6 +125,7 @@ static struct cxms_fill *new_fill(struct cxms_window *w, uint64_t line, uint8_t 
 	struct cxms_fill *f = &w->fill[w->n_fill++ & (CXMS_FILL_RING - 1)];
 	f->line = line;
 	f->from = from;
+	memset(&f->joined, 0, sizeof(f->joined));
 	return f;
 }
 

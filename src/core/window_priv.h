@@ -19,6 +19,11 @@
 #define CXMS_MSHR_MAX	   1280 /* requests; beyond it the first to end are forgotten */
 #define CXMS_MSHR_SPARE	   256	/* entries that are over before the others move down */
 
+/* Where uops are split: accesses that a miss register of the first level holds; with so many that
+ * level takes no more of any kind before the line has come (gem5 v24.0: tgts_per_mshr of the
+ * reference's machine, and src/mem/cache/base.cc). */
+#define CXMS_MSHR_JOIN 16
+
 /* Cycles from dispatch to the earliest issue: the scheduler's own stages. */
 #define CXMS_ASSUMED_ISSUE_CYC 2
 /* Cycles from completion to retirement, and from there to the reuse of the entry. */
@@ -67,7 +72,7 @@ struct cxms_fetch_memo {
 };
 
 struct cxms_fill {
-	struct cxms_lanes done;
+	struct cxms_lanes done, joined; /* joined: accesses that wait for it beside the first */
 	uint64_t line;
 	uint8_t from;
 };
@@ -105,6 +110,8 @@ struct cxms_window {
 	uint64_t string_addr,
 		string_bytes; /* rep instruction, and what it moved since its last uops */
 	struct cxms_mshr l1_mshr[CXMS_LANES], l2_mshr[CXMS_LANES];
+	/* the first level takes nobody within, where uops are split */
+	struct cxms_lanes block_from, block_to;
 	/* who waits to issue: how many sorted ones, cycle before which they have left; -1 = a lane
 	 * in use */
 	struct cxms_lanes waiting, cursor, used;

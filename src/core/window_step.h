@@ -172,8 +172,38 @@ CXMS_STEP void rare_event(struct cxms_window *w, const struct cxms_xevent *e,
 	*done = d.all;
 }
 
+/* The first level takes nobody from @from to @to, in the lanes of @where. One that touches the last
+ * such time makes it longer. */
+CXMS_STEP void block(struct cxms_window *w, cxms_v8 where, cxms_v8 from, cxms_v8 to)
+{
+	cxms_v8 apart = from > w->block_to.all;
+	w->block_from.all = choose(where, choose(apart, from, earlier(w->block_from.all, from)),
+				   w->block_from.all);
+	w->block_to.all = choose(where, later(w->block_to.all, to), w->block_to.all);
+}
+
+/* When the first level takes an access of @at. */
+CXMS_STEP cxms_v8 taken(const struct cxms_window *w, cxms_v8 at)
+{
+	if (!w->cfg.split)
+		return at;
+	cxms_v8 waits = (at >= w->block_from.all) & (at < w->block_to.all);
+	return choose(waits, w->block_to.all, at);
+}
+
+/* One more access waits for a fill. */
+CXMS_STEP void join(struct cxms_window *w, struct cxms_fill *f, cxms_v8 asked)
+{
+	cxms_v8 waits = asked < f->done.all;
+	f->joined.all -= waits;
+	cxms_v8 full = waits & (f->joined.all >= CXMS_MSHR_JOIN - 1);
+	if (any(full))
+		block(w, full, asked, f->done.all);
+}
+
 /* A hit on what is in flight, or on what was just stored: false = look closer. */
-CXMS_STEP bool common_event(struct cxms_window *w, const struct cxms_xevent *e, cxms_v8 *done)
+CXMS_STEP bool common_event(struct cxms_window *w, const struct cxms_xevent *e, cxms_v8 asked,
+			    cxms_v8 *done)
 {
 	if (e->flags || w->cfg.without)
 		return false;
@@ -184,10 +214,12 @@ CXMS_STEP bool common_event(struct cxms_window *w, const struct cxms_xevent *e, 
 	}
 	if (e->kind != CXMS_XE_USE || e->back > w->n_fill || e->back > CXMS_FILL_RING)
 		return false;
-	cxms_v8 there = w->fill[(w->n_fill - e->back) % CXMS_FILL_RING].done.all;
-	if (any(there == CXMS_TICK_NEVER))
+	struct cxms_fill *f = &w->fill[(w->n_fill - e->back) % CXMS_FILL_RING];
+	if (any(f->done.all == CXMS_TICK_NEVER))
 		return false;
-	*done = later(*done, there);
+	if (w->cfg.split)
+		join(w, f, asked);
+	*done = later(*done, f->done.all);
 	w->counts.uses++;
 	return true;
 }
@@ -210,7 +242,7 @@ CXMS_STEP void access_events(struct cxms_window *w, struct step *s, const struct
 		/* a line written back stands right behind what drove it out */
 		if (e->index > access && e->kind != CXMS_XE_WB)
 			break;
-		if (!common_event(w, e, done))
+		if (!common_event(w, e, asked, done))
 			rare_event(w, e, kind, &asked, done);
 	}
 }
@@ -246,7 +278,7 @@ CXMS_STEP void attribute(struct cxms_window *w, const struct step *s, cxms_v8 co
 CXMS_STEP void drain_store(struct cxms_window *w, struct step *s, const struct cxms_xrun *run,
 			   const struct cxms_uop *u, bool events)
 {
-	cxms_v8 asked = s->retire + CXMS_TICKS, done = asked;
+	cxms_v8 asked = taken(w, s->retire + CXMS_TICKS), done = asked;
 	if (events && u->access >= 0)
 		access_events(w, s, run, (uint32_t)u->access, CXMS_XR_OWN, asked, &done);
 	if (w->cfg.store_tso)
@@ -267,6 +299,8 @@ CXMS_STEP cxms_v8 step_class(struct cxms_window *w, struct step *s, const struct
 {
 	dispatch(w, s, u, class, fetched);
 	cxms_v8 start = start_of(w, s, u, class);
+	if (class == CXMS_UC_LOAD)
+		start = taken(w, start);
 	cxms_v8 done = start + w->latency[class], without_miss = done;
 	if (events)
 		w->dispatch.all = s->dispatch;
