@@ -6,6 +6,7 @@
 /* Functions and loops begin at multiples of 16 bytes (gcc -falign-functions, x86-64). */
 #define PLACE_BYTES 16u
 #define PLACES	    4u
+#define MOST_Q8	    (INT32_MAX / 2)
 
 /* One place while its code is fetched. */
 struct place {
@@ -57,16 +58,16 @@ void cxms_fetch_cost(const struct cxms_block *b, uint32_t width, int32_t cycle, 
 			fetch(&p, from, &b->fetch[i], from != behind);
 			behind = from + b->fetch[i].len;
 		}
-		int64_t full = (int64_t)p.cycles * cycle + (int64_t)p.bubbles * bubble;
-		int64_t own_q8 = (full << 8) + ((int64_t)p.group * cycle << 8) / width;
-		int64_t end_q8 =
-			((int64_t)(p.cycles + (p.group > 0)) * cycle + (int64_t)p.bubbles * bubble)
-			<< 8;
-		least = end_q8 < least ? end_q8 : least;
-		most = end_q8 > most ? end_q8 : most;
-		out->rest_q8 += (int32_t)(end_q8 - own_q8) / (int32_t)PLACES;
+		int64_t q8 = ((int64_t)p.cycles * cycle + (int64_t)p.bubbles * bubble) << 8;
+		int64_t part_q8 = ((int64_t)p.group * cycle << 8) / width;
+		int64_t rest_q8 = p.group > 0 ? ((int64_t)cycle << 8) - part_q8 : 0;
+		q8 += part_q8 + rest_q8;
+		least = q8 < least ? q8 : least;
+		most = q8 > most ? q8 : most;
+		out->rest_q8 += (int32_t)(rest_q8 / PLACES);
 	}
-	out->own_q8 = (int32_t)((least + most) / 2) - out->rest_q8;
+	int64_t middle = (least + most) / 2 - out->rest_q8;
+	out->own_q8 = (int32_t)(middle < MOST_Q8 ? middle : MOST_Q8);
 }
 
 int32_t cxms_fetch_apart_q8(uint64_t a, uint64_t b)

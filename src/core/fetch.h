@@ -3,8 +3,9 @@
  *
  * A cycle delivers a group of as many uops as the core is wide, until a taken branch or the end of
  * the line. The next line comes an access of the first level later; an instruction that lies in two
- * lines is begun in one group and ends in the next. Where the lines of a loop begin is the linker's
- * choice, at multiples of 16 bytes: costs are means over those places.
+ * lines is begun in one group and ends in the next (gem5 v24.0, src/cpu/o3/fetch.cc). Where the
+ * lines of a loop begin is the linker's choice, at multiples of 16 bytes: a block costs the middle
+ * between the best and the worst of those places, so that no place is far off.
  */
 #ifndef CXMS_CORE_FETCH_H
 #define CXMS_CORE_FETCH_H

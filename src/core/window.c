@@ -44,6 +44,11 @@ static void set_figures(struct cxms_window *w)
 	/* a first-level access less the address generation of a load; the line then feeds the next
 	 * cycle */
 	w->fetch_bubble = w->l1d > 2 * CXMS_TICKS ? w->l1d - 2 * CXMS_TICKS : 0;
+	if (w->fetch_bubble > CXMS_FETCH_BUBBLE_MAX)
+		w->fetch_bubble = CXMS_FETCH_BUBBLE_MAX;
+	w->walks = c->split && !(c->without & CXMS_WP_WALK);
+	w->holds = c->split && !(c->without & CXMS_WP_HOLD);
+	w->joins = c->split && !(c->without & CXMS_WP_JOIN);
 	for (int i = 0; i < CXMS_UC_COUNT; i++) {
 		const struct cxms_uop_cost *u = cxms_uop_cost((enum cxms_uop_class)i, c->split);
 		bool loads = i == CXMS_UC_LOAD || i == CXMS_UC_PREFETCH;

@@ -481,7 +481,7 @@ static void redirect(struct cxms_window *w, const struct cxms_lanes *done)
 		w->cfg.fetch_lines ? CXMS_ASSUMED_REDIRECT_CYC : CXMS_ASSUMED_REDIRECT_DECODED_CYC;
 	for (unsigned l = 0; l < w->n_lane; l++) {
 		int32_t more = cyc * CXMS_TICKS;
-		if (w->cfg.split)
+		if (w->walks)
 			more = later_of(more, squash_ticks(w, l, done->v[l]) -
 						      CXMS_ASSUMED_FRONT_CYC * CXMS_TICKS);
 		w->fetch.v[l] = later_of(w->fetch.v[l], done->v[l] + more);

@@ -64,6 +64,9 @@ struct cxms_wait_book {
 	struct cxms_lanes last, cycle[CXMS_WAIT_NOTES];
 };
 
+/* Ticks, whatever a topology says of the first level: 256ths of them stay in range. */
+#define CXMS_FETCH_BUBBLE_MAX (1024 * CXMS_TICKS)
+
 /* What a block that ran lately takes to fetch. */
 #define CXMS_FETCH_MEMOS 1024
 struct cxms_fetch_memo {
@@ -88,6 +91,7 @@ struct cxms_window {
 	uint64_t tick_ps_q20;		  /* picoseconds of a tick, 20 fractional bits */
 	int32_t latency[CXMS_UC_COUNT];	  /* of a class; loads: of the first level */
 	int32_t unit_step[CXMS_UC_COUNT]; /* between two starts; 0 = as many as the width allows */
+	bool walks, holds, joins;	  /* enum cxms_window_part, of a core that splits uops */
 	/* what dispatch takes for each of the next uops: a cycle for as many as the width */
 	struct cxms_lanes *width_step;
 	uint32_t width_at;

@@ -154,7 +154,7 @@ CXMS_STEP cxms_v8 start_of(struct cxms_window *w, const struct step *s, const st
 	}
 	if (u->flags & CXMS_UF_LOCKED)
 		ready = later(ready, w->drained.all);
-	if (class == CXMS_UC_LOAD && w->cfg.split)
+	if (class == CXMS_UC_LOAD && w->holds)
 		return ready;
 	cxms_v8 waits = (ready > earliest) & w->used.all;
 	if (any(waits))
@@ -185,7 +185,7 @@ CXMS_STEP void block(struct cxms_window *w, cxms_v8 where, cxms_v8 from, cxms_v8
 /* When the first level takes an access of @at. */
 CXMS_STEP cxms_v8 taken(const struct cxms_window *w, cxms_v8 at)
 {
-	if (!w->cfg.split)
+	if (!w->joins)
 		return at;
 	cxms_v8 waits = (at >= w->block_from.all) & (at < w->block_to.all);
 	return choose(waits, w->block_to.all, at);
@@ -205,7 +205,7 @@ CXMS_STEP void join(struct cxms_window *w, struct cxms_fill *f, cxms_v8 asked)
 CXMS_STEP bool common_event(struct cxms_window *w, const struct cxms_xevent *e, cxms_v8 asked,
 			    cxms_v8 *done)
 {
-	if (e->flags || w->cfg.without)
+	if (e->flags || w->cfg.without & (CXMS_WP_IN_FLIGHT | CXMS_WP_FORWARD))
 		return false;
 	if (e->kind == CXMS_XE_FWD && e->back <= w->n_store && e->back <= CXMS_STORE_RING) {
 		*done = later(*done, w->store_ready[(w->n_store - e->back) % CXMS_STORE_RING].all);
@@ -217,7 +217,7 @@ CXMS_STEP bool common_event(struct cxms_window *w, const struct cxms_xevent *e, 
 	struct cxms_fill *f = &w->fill[(w->n_fill - e->back) % CXMS_FILL_RING];
 	if (any(f->done.all == CXMS_TICK_NEVER))
 		return false;
-	if (w->cfg.split)
+	if (w->joins)
 		join(w, f, asked);
 	*done = later(*done, f->done.all);
 	w->counts.uses++;
@@ -312,7 +312,7 @@ CXMS_STEP cxms_v8 step_class(struct cxms_window *w, struct step *s, const struct
 	} else if (class == CXMS_UC_STORE) {
 		w->store_ready[w->n_store % CXMS_STORE_RING].all = done;
 	}
-	if (class == CXMS_UC_LOAD && w->cfg.split)
+	if (class == CXMS_UC_LOAD && w->holds)
 		wait_to_issue(w, s, done, w->used.all);
 	w->slot[u->dst[0]].all = done;
 	w->slot[u->dst[1]].all = done;
