@@ -70,6 +70,21 @@ static const struct variant variants[] = {
 	 .what_hardware_does = "An operation starts when its operands are there: the next address "
 			       "of a chase is known when the line has come.",
 	 .without = CXMS_WP_DEPENDENCES},
+	{.name = "rob walk",
+	 .what_hardware_does =
+		 "Where uops are split, what ran behind a mispredicted branch leaves the "
+		 "reorder buffer at twice the width, and dispatch waits for it.",
+	 .without = CXMS_WP_WALK},
+	{.name = "held scheduler",
+	 .what_hardware_does =
+		 "Where uops are split, a load keeps its scheduler entry until its data "
+		 "has come.",
+	 .without = CXMS_WP_HOLD},
+	{.name = "waiters",
+	 .what_hardware_does =
+		 "Where uops are split, a miss register has room for sixteen accesses; "
+		 "full, it closes the first level until its line has come.",
+	 .without = CXMS_WP_JOIN},
 	{.name = "rob",
 	 .what_hardware_does = "The reorder buffer holds so many uops: behind a load that waits it "
 			       "fills, and dispatch stops.",
@@ -110,7 +125,7 @@ static const struct variant variants[] = {
 	 .has_no_writes = true},
 	{.name = "all these",
 	 .what_hardware_does = "All of the above left out, except cracking and write-backs.",
-	 .without = (CXMS_WP_DEPENDENCES << 1) - 1,
+	 .without = CXMS_WP_END - 1,
 	 .is_decoded = true,
 	 .has_no_numbers = true},
 };

@@ -617,16 +617,14 @@ static void trigger(struct cxms_hier *h, struct cxms_hier_req *req, struct cxms_
 void cxms_hier_prefetch(struct cxms_hier *h, struct cxms_hier_req *req, enum cxms_hier_level level)
 {
 	struct cxms_hier_core *core = &h->core[req->core];
-	/* Below the first level only lines are asked for. */
-	uint64_t line_address = req->line << CXMS_CACHE_LINE_SHIFT;
 
 	if (cxms_prefetch_any(&core->pf_l1d))
 		trigger(h, req, &core->pf_l1d, req->address, CXMS_HIER_L1);
 	if (level > CXMS_HIER_L1 && cxms_prefetch_any(&core->pf_l2))
-		trigger(h, req, &core->pf_l2, line_address, CXMS_HIER_L2);
+		trigger(h, req, &core->pf_l2, req->address, CXMS_HIER_L2);
 	if ((level > CXMS_HIER_L2 || (level > CXMS_HIER_L1 && !h->has_l2)) &&
 	    cxms_prefetch_any(&h->pf_llc))
-		trigger(h, req, &h->pf_llc, line_address, CXMS_HIER_LLC);
+		trigger(h, req, &h->pf_llc, req->address, CXMS_HIER_LLC);
 }
 
 enum cxms_hier_level cxms_hier_fetch(struct cxms_hier *h, uint32_t core, uint64_t line)

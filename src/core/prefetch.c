@@ -42,7 +42,9 @@ static struct cxms_prefetch_entry *lookup(struct cxms_prefetch *p, uint64_t pc, 
 	return oldest;
 }
 
-/* The step to prefetch with, or 0 while unsure. */
+/* The step to prefetch with, or 0 while unsure. It is the last one, even where it differs from the
+ * one that is trusted, as of a stream that leaves a row of a matrix (gem5 v24.0,
+ * src/mem/cache/prefetch/stride.cc). */
 static int64_t learn(struct cxms_prefetch_entry *e, uint64_t address)
 {
 	int64_t stride = (int64_t)(address - e->last);
@@ -60,11 +62,11 @@ static int64_t learn(struct cxms_prefetch_entry *e, uint64_t address)
 	}
 	if (e->confidence < CONFIDENCE_MIN)
 		return 0;
-	if (e->stride > 0 && e->stride < LINE_BYTES)
+	if (stride >= 0 && stride < LINE_BYTES)
 		return LINE_BYTES;
-	if (e->stride < 0 && e->stride > -LINE_BYTES)
+	if (stride < 0 && stride > -LINE_BYTES)
 		return -LINE_BYTES;
-	return e->stride;
+	return stride;
 }
 
 /* The lines at address + (skip + 1 .. skip + degree) * step, up to the page's border. If the last

@@ -351,17 +351,31 @@ static int fill_tables(const struct cxms_code_block *c, const uint32_t *end_of_i
 	return 0;
 }
 
-static void measure_code(const struct cxms_code_block *c, struct cxms_block *out)
+static unsigned entries_of(const struct work *w, uint32_t from, uint32_t to)
 {
-	out->addr = out->end_addr = c->insn[0].addr;
+	unsigned n = 0;
+	for (uint32_t i = from; i < to; i++)
+		n += w->uop[i].rob;
+	return n;
+}
+
+static int measure_code(const struct cxms_code_block *c, const struct work *w,
+			const uint32_t *end_of_insn, struct cxms_block *out)
+{
+	out->addr = c->insn[0].addr;
+	out->fetch = calloc(c->n_insn, sizeof(*out->fetch));
+	if (!out->fetch)
+		return -ENOMEM;
 	for (size_t i = 0; i < c->n_insn; i++) {
-		uint64_t from = out->end_addr, to = c->insn[i].addr;
-		uint64_t bytes = to > from ? to - from : from - to;
-		out->n_jump += bytes > 0;
-		out->jump_bytes += (uint32_t)(bytes < CXMS_LINE_BYTES ? bytes : CXMS_LINE_BYTES);
+		unsigned n = entries_of(w, i ? end_of_insn[i - 1] : 0, end_of_insn[i]);
+		out->fetch[i] =
+			(struct cxms_fetch_insn){.at = (int32_t)(c->insn[i].addr - out->addr),
+						 .len = c->insn[i].len,
+						 .n_uop = (uint8_t)(n < UINT8_MAX ? n : UINT8_MAX)};
 		out->n_bytes += c->insn[i].len;
-		out->end_addr = to + c->insn[i].len;
+		out->end_addr = c->insn[i].addr + c->insn[i].len;
 	}
+	return 0;
 }
 
 int cxms_uops_block(struct cxms_uops *u, const struct cxms_code_block *code, struct cxms_block *out,
@@ -380,13 +394,14 @@ int cxms_uops_block(struct cxms_uops *u, const struct cxms_code_block *code, str
 			rc = add_segments(code, end_of_insn, &b);
 		if (!rc && !w.failed)
 			rc = fill_tables(code, end_of_insn, &b);
+		if (!rc && !w.failed)
+			rc = measure_code(code, &w, end_of_insn, &b);
 	}
 	b.uop = w.uop;
 	if (rc || w.failed || !end_of_insn) {
 		cxms_block_fini(&b);
 		rc = cxms_fail(err, ENOMEM, "out of memory");
 	} else {
-		measure_code(code, &b);
 		b.n_insn = (uint32_t)code->n_insn;
 		b.n_uop = (uint32_t)w.n;
 		b.n_access = (uint32_t)code->n_access;
@@ -401,6 +416,7 @@ void cxms_block_fini(struct cxms_block *b)
 {
 	free(b->uop);
 	free(b->segment);
+	free(b->fetch);
 	free(b->exit_uops);
 	free(b->exit_insns);
 	*b = (struct cxms_block){0};

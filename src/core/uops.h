@@ -77,6 +77,12 @@ struct cxms_segment {
 	uint16_t line_at; /* number of the line in the block (CXMS_XE_IF) */
 };
 
+/** struct cxms_fetch_insn - what the front end sees of an instruction */
+struct cxms_fetch_insn {
+	int32_t at; /* bytes behind the block's address */
+	uint8_t len, n_uop;
+};
+
 /** struct cxms_code_insn - one instruction as the stream gives it; bytes borrowed */
 struct cxms_code_insn {
 	uint64_t addr;
@@ -104,12 +110,12 @@ struct cxms_code_block {
 /** struct cxms_block - a block taken apart; read-only afterwards */
 struct cxms_block {
 	uint64_t addr;
-	uint64_t end_addr;	     /* behind the last instruction */
-	uint32_t n_bytes;	     /* of code */
-	uint32_t n_jump, jump_bytes; /* jumps inside: how many, their lengths cut at a line */
+	uint64_t end_addr; /* behind the last instruction */
+	uint32_t n_bytes;  /* of code */
 	uint32_t n_insn, n_uop, n_access, n_exit, n_segment;
 	struct cxms_uop *uop;
 	struct cxms_segment *segment;
+	struct cxms_fetch_insn *fetch; /* n_insn */
 	uint32_t *exit_uops;	/* by exit: uops executed when it is left there; [n_exit] = all */
 	uint16_t *exit_insns;	/* the same in instructions */
 	uint32_t string_bytes;	/* nothing but rounds of one rep movs or rep stos: their bytes, else

@@ -227,12 +227,20 @@ static unsigned split_extra(const cs_insn *in, const struct cxms_insn *out)
 	return is_move(in) && out->n_store == 0 ? 0 : 1;
 }
 
+/* A value made wider: an operation behind the load; a byte is taken out of its register first. */
+static bool is_extension(const cs_insn *in)
+{
+	return in->id == X86_INS_MOVZX || in->id == X86_INS_MOVSX || in->id == X86_INS_MOVSXD;
+}
+
 static unsigned operation_count(const cs_insn *in, const struct cxms_insn *out, bool split)
 {
 	const char *name = in->mnemonic;
 	bool memory = out->n_load + out->n_store > 0;
 	if (in_group(in, X86_GRP_CALL) || in_group(in, X86_GRP_RET))
 		return 1;
+	if (split && (is_extension(in) || in->id == X86_INS_POP))
+		return memory || in->detail->x86.operands[1].size > 1 ? 1 : 2;
 	if (out->prefetch || (memory && is_move(in)))
 		return 0;
 	if (starts(name, "imul") || (starts(name, "mul") && !is_vector(in)))
@@ -342,7 +350,7 @@ bool cxms_insn_read(csh cs, cs_insn *tmp, const struct cxms_code_insn *code,
 	out->locked = x->prefix[0] == X86_PREFIX_LOCK ||
 		      (tmp->id == X86_INS_XCHG && out->n_store > 0) || tmp->id == X86_INS_MFENCE;
 	read_registers(cs, tmp, n > 0, out);
-	if (is_zero_idiom(tmp))
+	if (!split && is_zero_idiom(tmp))
 		out->data.n = 0;
 	if (split && n == 0 && out->out.n > 0 && is_vector_copy(tmp))
 		put(&out->data, out->out.slot[0]);
@@ -353,8 +361,11 @@ bool cxms_insn_read(csh cs, cs_insn *tmp, const struct cxms_code_insn *code,
 	if (out->string_move && x->prefix[0] == X86_PREFIX_REP)
 		out->string_bytes = x->operands[0].size;
 	out->n_split_extra = split ? split_extra(tmp, out) : 0;
-	/* a product is moved out of the multiplier by a uop of its own */
-	out->result_at = split && out->class == CXMS_UC_MUL && out->n_op > 1;
+	/* a product is moved out of the multiplier by a uop of its own; a byte made wider, or set
+	 * by a condition, takes two steps */
+	out->result_at =
+		split && out->n_op > 1 &&
+		(out->class == CXMS_UC_MUL || is_extension(tmp) || starts(tmp->mnemonic, "set"));
 	out->rob_op = out->n_op;
 	/* renamed away: register moves, nops and zeroing take an entry but no unit */
 	if (tmp->id == X86_INS_NOP)

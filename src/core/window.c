@@ -45,7 +45,11 @@ static void set_figures(struct cxms_window *w)
 	 * cycle */
 	int32_t l1i = cxms_window_ticks(w, c->l1i_ps);
 	w->fetch_bubble = l1i > 2 * CXMS_TICKS ? l1i - 2 * CXMS_TICKS : 0;
-	w->fetch_loss = (int32_t)(c->width - 1) * CXMS_TICKS / (2 * (int32_t)c->width);
+	if (w->fetch_bubble > CXMS_FETCH_BUBBLE_MAX)
+		w->fetch_bubble = CXMS_FETCH_BUBBLE_MAX;
+	w->walks = c->split && !(c->without & CXMS_WP_WALK);
+	w->holds = c->split && !(c->without & CXMS_WP_HOLD);
+	w->joins = c->split && !(c->without & CXMS_WP_JOIN);
 	for (int i = 0; i < CXMS_UC_COUNT; i++) {
 		const struct cxms_uop_cost *u = cxms_uop_cost((enum cxms_uop_class)i, c->split);
 		bool loads = i == CXMS_UC_LOAD || i == CXMS_UC_PREFETCH;
@@ -83,6 +87,7 @@ static void reset_clocks(struct cxms_window *w)
 		w->fetched[i] = all(CXMS_TICK_LONG_AGO);
 	for (unsigned i = 0; i < CXMS_FILL_RING; i++)
 		w->fill[i].done = all(CXMS_TICK_LONG_AGO);
+	w->block_from = w->block_to = all(CXMS_TICK_LONG_AGO);
 	for (unsigned l = 0; l < CXMS_LANES; l++) {
 		w->l1_mshr[l].limit = w->cfg.l1d_mshrs;
 		w->l2_mshr[l].limit = w->cfg.l2_mshrs;
@@ -191,6 +196,8 @@ static void move_base(struct cxms_window *w, unsigned l)
 	shift_ring(w->fetched, CXMS_ASSUMED_FETCH_QUEUE, l, by);
 	for (int i = 0; i < CXMS_FILL_RING; i++)
 		shift(&w->fill[i].done.v[l], by);
+	shift(&w->block_from.v[l], by);
+	shift(&w->block_to.v[l], by);
 	shift_mshr(&w->l1_mshr[l], by);
 	shift_mshr(&w->l2_mshr[l], by);
 	for (int i = 0; i < CXMS_WAIT_BOOKS; i++) {

@@ -22,6 +22,10 @@ enum cxms_window_part {
 	CXMS_WP_FORWARD = 1u << 3,     /* a load waits for the store it reads */
 	CXMS_WP_UNITS = 1u << 4,       /* so many of a class start in a cycle */
 	CXMS_WP_DEPENDENCES = 1u << 5, /* operands through registers */
+	CXMS_WP_WALK = 1u << 6,	       /* the reorder buffer is walked behind a branch */
+	CXMS_WP_HOLD = 1u << 7,	       /* loads hold the scheduler until they are done */
+	CXMS_WP_JOIN = 1u << 8,	       /* accesses that wait for a line are bounded */
+	CXMS_WP_END = 1u << 9
 };
 
 /** struct cxms_window_cfg - the core; latencies are load to use, idle */

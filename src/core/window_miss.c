@@ -8,6 +8,9 @@
 #define CXMS_ASSUMED_REDIRECT_CYC 2
 /* The same, plus the way to dispatch, of a core that has decoded uops at hand. */
 #define CXMS_ASSUMED_REDIRECT_DECODED_CYC 12
+/* Where uops are split, those behind a mispredicted branch leave the reorder buffer one by one, as
+ * many in a cycle as twice the width (tests/data/gem5: squash width 16 of an eight-wide core). */
+#define CXMS_SQUASH_WIDTHS 2
 /* A first-level TLB miss that hits the second: cycles added. */
 #define CXMS_ASSUMED_TLB2_CYC 7
 
@@ -122,6 +125,7 @@ static struct cxms_fill *new_fill(struct cxms_window *w, uint64_t line, uint8_t 
 	struct cxms_fill *f = &w->fill[w->n_fill++ & (CXMS_FILL_RING - 1)];
 	f->line = line;
 	f->from = from;
+	memset(&f->joined, 0, sizeof(f->joined));
 	return f;
 }
 
@@ -457,13 +461,31 @@ void cxms_window_fetch_misses(struct cxms_window *w, const struct cxms_xrun *run
 	}
 }
 
+/*
+ * Ticks from the branch's completion until dispatch goes on where the reorder buffer is walked: as
+ * many cycles as what came behind the branch fills, and two of signals.
+ */
+static int32_t squash_ticks(const struct cxms_window *w, unsigned l, int32_t done)
+{
+	int64_t room = (int64_t)w->cfg.rob * CXMS_TICKS;
+	int64_t behind = (int64_t)(done - w->dispatch.v[l]) * w->cfg.width;
+	int64_t walked = behind < room ? behind : room;
+	return 2 * CXMS_TICKS +
+	       (int32_t)(walked > 0 ? walked / (CXMS_SQUASH_WIDTHS * w->cfg.width) : 0);
+}
+
 /* The predictor was wrong: fetch goes on where the branch says, once it is done. */
 static void redirect(struct cxms_window *w, const struct cxms_lanes *done)
 {
 	int32_t cyc =
 		w->cfg.fetch_lines ? CXMS_ASSUMED_REDIRECT_CYC : CXMS_ASSUMED_REDIRECT_DECODED_CYC;
-	for (unsigned l = 0; l < w->n_lane; l++)
-		w->fetch.v[l] = later_of(w->fetch.v[l], done->v[l] + cyc * CXMS_TICKS);
+	for (unsigned l = 0; l < w->n_lane; l++) {
+		int32_t more = cyc * CXMS_TICKS;
+		if (w->walks)
+			more = later_of(more, squash_ticks(w, l, done->v[l]) -
+						      CXMS_ASSUMED_FRONT_CYC * CXMS_TICKS);
+		w->fetch.v[l] = later_of(w->fetch.v[l], done->v[l] + more);
+	}
 	w->counts.mispredicts++;
 }
 

@@ -2,6 +2,7 @@
 #ifndef CXMS_CORE_WINDOW_PRIV_H
 #define CXMS_CORE_WINDOW_PRIV_H
 
+#include "core/fetch.h"
 #include "core/window.h"
 
 #define CXMS_TICKS	   32
@@ -17,6 +18,11 @@
 #define CXMS_STORE_RING	   256
 #define CXMS_MSHR_MAX	   1280 /* requests; beyond it the first to end are forgotten */
 #define CXMS_MSHR_SPARE	   256	/* entries that are over before the others move down */
+
+/* Where uops are split: accesses that a miss register of the first level holds; with so many that
+ * level takes no more of any kind before the line has come (gem5 v24.0: tgts_per_mshr of the
+ * reference's machine, and src/mem/cache/base.cc). */
+#define CXMS_MSHR_JOIN 16
 
 /* Cycles from dispatch to the earliest issue: the scheduler's own stages. */
 #define CXMS_ASSUMED_ISSUE_CYC 2
@@ -58,8 +64,18 @@ struct cxms_wait_book {
 	struct cxms_lanes last, cycle[CXMS_WAIT_NOTES];
 };
 
+/* Ticks, whatever a topology says of the first level: 256ths of them stay in range. */
+#define CXMS_FETCH_BUBBLE_MAX (1024 * CXMS_TICKS)
+
+/* What a block that ran lately takes to fetch. */
+#define CXMS_FETCH_MEMOS 1024
+struct cxms_fetch_memo {
+	const struct cxms_block *block;
+	struct cxms_fetch_cost cost;
+};
+
 struct cxms_fill {
-	struct cxms_lanes done;
+	struct cxms_lanes done, joined; /* joined: accesses that wait for it beside the first */
 	uint64_t line;
 	uint8_t from;
 };
@@ -71,10 +87,11 @@ struct cxms_window {
 	unsigned n_lane;
 	/* figures of cfg in ticks */
 	int32_t l1d, l2, llc, walk, step;
-	int32_t fetch_bubble, fetch_loss; /* of a line; of a group that ends early */
+	int32_t fetch_bubble;		  /* until the next line of instructions is there */
 	uint64_t tick_ps_q20;		  /* picoseconds of a tick, 20 fractional bits */
 	int32_t latency[CXMS_UC_COUNT];	  /* of a class; loads: of the first level */
 	int32_t unit_step[CXMS_UC_COUNT]; /* between two starts; 0 = as many as the width allows */
+	bool walks, holds, joins;	  /* enum cxms_window_part, of a core that splits uops */
 	/* what dispatch takes for each of the next uops: a cycle for as many as the width */
 	struct cxms_lanes *width_step;
 	uint32_t width_at;
@@ -91,10 +108,14 @@ struct cxms_window {
 	struct cxms_lanes store_ready[CXMS_STORE_RING], fetched[CXMS_ASSUMED_FETCH_QUEUE];
 	struct cxms_fill fill[CXMS_FILL_RING];
 	uint64_t n_store, n_fill, n_uop;
-	uint64_t next_addr; /* where the block that ran last would go on */
+	uint64_t next_addr;    /* where the block that ran last would go on */
+	int32_t fetch_rest_q8; /* what its last group lacks */
+	struct cxms_fetch_memo fetch_memo[CXMS_FETCH_MEMOS];
 	uint64_t string_addr,
 		string_bytes; /* rep instruction, and what it moved since its last uops */
 	struct cxms_mshr l1_mshr[CXMS_LANES], l2_mshr[CXMS_LANES];
+	/* the first level takes nobody within, where uops are split */
+	struct cxms_lanes block_from, block_to;
 	/* who waits to issue: how many sorted ones, cycle before which they have left; -1 = a lane
 	 * in use */
 	struct cxms_lanes waiting, cursor, used;

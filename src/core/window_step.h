@@ -154,6 +154,8 @@ CXMS_STEP cxms_v8 start_of(struct cxms_window *w, const struct step *s, const st
 	}
 	if (u->flags & CXMS_UF_LOCKED)
 		ready = later(ready, w->drained.all);
+	if (class == CXMS_UC_LOAD && w->holds)
+		return ready;
 	cxms_v8 waits = (ready > earliest) & w->used.all;
 	if (any(waits))
 		wait_to_issue(w, s, ready, waits);
@@ -170,10 +172,40 @@ CXMS_STEP void rare_event(struct cxms_window *w, const struct cxms_xevent *e,
 	*done = d.all;
 }
 
-/* A hit on what is in flight, or on what was just stored: false = look closer. */
-CXMS_STEP bool common_event(struct cxms_window *w, const struct cxms_xevent *e, cxms_v8 *done)
+/* The first level takes nobody from @from to @to, in the lanes of @where. One that touches the last
+ * such time makes it longer. */
+CXMS_STEP void block(struct cxms_window *w, cxms_v8 where, cxms_v8 from, cxms_v8 to)
 {
-	if (e->flags || w->cfg.without)
+	cxms_v8 apart = from > w->block_to.all;
+	w->block_from.all = choose(where, choose(apart, from, earlier(w->block_from.all, from)),
+				   w->block_from.all);
+	w->block_to.all = choose(where, later(w->block_to.all, to), w->block_to.all);
+}
+
+/* When the first level takes an access of @at. */
+CXMS_STEP cxms_v8 taken(const struct cxms_window *w, cxms_v8 at)
+{
+	if (!w->joins)
+		return at;
+	cxms_v8 waits = (at >= w->block_from.all) & (at < w->block_to.all);
+	return choose(waits, w->block_to.all, at);
+}
+
+/* One more access waits for a fill. */
+CXMS_STEP void join(struct cxms_window *w, struct cxms_fill *f, cxms_v8 asked)
+{
+	cxms_v8 waits = asked < f->done.all;
+	f->joined.all -= waits;
+	cxms_v8 full = waits & (f->joined.all >= CXMS_MSHR_JOIN - 1);
+	if (any(full))
+		block(w, full, asked, f->done.all);
+}
+
+/* A hit on what is in flight, or on what was just stored: false = look closer. */
+CXMS_STEP bool common_event(struct cxms_window *w, const struct cxms_xevent *e, cxms_v8 asked,
+			    cxms_v8 *done)
+{
+	if (e->flags || w->cfg.without & (CXMS_WP_IN_FLIGHT | CXMS_WP_FORWARD))
 		return false;
 	if (e->kind == CXMS_XE_FWD && e->back <= w->n_store && e->back <= CXMS_STORE_RING) {
 		*done = later(*done, w->store_ready[(w->n_store - e->back) % CXMS_STORE_RING].all);
@@ -182,10 +214,12 @@ CXMS_STEP bool common_event(struct cxms_window *w, const struct cxms_xevent *e, 
 	}
 	if (e->kind != CXMS_XE_USE || e->back > w->n_fill || e->back > CXMS_FILL_RING)
 		return false;
-	cxms_v8 there = w->fill[(w->n_fill - e->back) % CXMS_FILL_RING].done.all;
-	if (any(there == CXMS_TICK_NEVER))
+	struct cxms_fill *f = &w->fill[(w->n_fill - e->back) % CXMS_FILL_RING];
+	if (any(f->done.all == CXMS_TICK_NEVER))
 		return false;
-	*done = later(*done, there);
+	if (w->joins)
+		join(w, f, asked);
+	*done = later(*done, f->done.all);
 	w->counts.uses++;
 	return true;
 }
@@ -208,7 +242,7 @@ CXMS_STEP void access_events(struct cxms_window *w, struct step *s, const struct
 		/* a line written back stands right behind what drove it out */
 		if (e->index > access && e->kind != CXMS_XE_WB)
 			break;
-		if (!common_event(w, e, done))
+		if (!common_event(w, e, asked, done))
 			rare_event(w, e, kind, &asked, done);
 	}
 }
@@ -244,7 +278,7 @@ CXMS_STEP void attribute(struct cxms_window *w, const struct step *s, cxms_v8 co
 CXMS_STEP void drain_store(struct cxms_window *w, struct step *s, const struct cxms_xrun *run,
 			   const struct cxms_uop *u, bool events)
 {
-	cxms_v8 asked = s->retire + CXMS_TICKS, done = asked;
+	cxms_v8 asked = taken(w, s->retire + CXMS_TICKS), done = asked;
 	if (events && u->access >= 0)
 		access_events(w, s, run, (uint32_t)u->access, CXMS_XR_OWN, asked, &done);
 	if (w->cfg.store_tso)
@@ -265,6 +299,8 @@ CXMS_STEP cxms_v8 step_class(struct cxms_window *w, struct step *s, const struct
 {
 	dispatch(w, s, u, class, fetched);
 	cxms_v8 start = start_of(w, s, u, class);
+	if (class == CXMS_UC_LOAD)
+		start = taken(w, start);
 	cxms_v8 done = start + w->latency[class], without_miss = done;
 	if (events)
 		w->dispatch.all = s->dispatch;
@@ -276,6 +312,8 @@ CXMS_STEP cxms_v8 step_class(struct cxms_window *w, struct step *s, const struct
 	} else if (class == CXMS_UC_STORE) {
 		w->store_ready[w->n_store % CXMS_STORE_RING].all = done;
 	}
+	if (class == CXMS_UC_LOAD && w->holds)
+		wait_to_issue(w, s, done, w->used.all);
 	w->slot[u->dst[0]].all = done;
 	w->slot[u->dst[1]].all = done;
 	cxms_v8 could = retire(w, s, u, done);
@@ -324,47 +362,38 @@ CXMS_STEP void after_uop(struct cxms_window *w, struct step *s, const struct cxm
 	}
 }
 
-/* Ticks of @n taken branches. The target's line is another with a probability of bytes / 64; its
- * address is known a cycle later than that of the next line. */
-CXMS_STEP int32_t jump_cost(const struct cxms_window *w, uint32_t n, uint32_t bytes)
+CXMS_STEP const struct cxms_fetch_cost *fetch_cost(struct cxms_window *w,
+						   const struct cxms_block *b)
 {
-	return (int32_t)n * w->fetch_loss +
-	       (int32_t)bytes * (w->fetch_bubble + CXMS_TICKS) / (int32_t)CXMS_LINE_BYTES;
+	struct cxms_fetch_memo *m = &w->fetch_memo[(b->addr ^ b->addr >> 10) % CXMS_FETCH_MEMOS];
+	if (m->block != b) {
+		m->block = b;
+		cxms_fetch_cost(b, w->cfg.width, CXMS_TICKS, w->fetch_bubble, &m->cost);
+	}
+	return &m->cost;
 }
 
-/*
- * Where a block begins in the fetch stream. Lines are fetched one after another, each for the
- * latency of the L1I beyond the cycle that hides it; the last group of a line and of a taken branch
- * is half empty on average. Where the lines of a loop happen to begin is the linker's choice, so
- * the costs are those of an average placement: what a byte costs is a 64th of a line.
- */
-CXMS_STEP void begin_block(struct cxms_window *w, const struct cxms_block *b)
+/* Where a block begins in the fetch stream: behind a taken branch in a new group, in another line
+ * when that is there. Returns 256ths of ticks that a uop of it takes. */
+CXMS_STEP int32_t begin_block(struct cxms_window *w, const struct cxms_xrun *run)
 {
-	uint64_t from = w->next_addr, to = b->addr;
-	w->next_addr = b->end_addr;
+	const struct cxms_block *b = run->block;
+	const struct cxms_fetch_insn *last = &b->fetch[b->exit_insns[run->exit] - 1];
+	uint64_t from = w->next_addr;
+	w->next_addr = b->addr + (uint64_t)(int64_t)last->at + last->len;
 	if (!w->cfg.fetch_lines)
-		return;
+		return 0;
+	const struct cxms_fetch_cost *cost = fetch_cost(w, b);
+	int32_t apart_q8 = cxms_fetch_apart_q8(from - 1, b->addr), q8 = apart_q8 * w->fetch_bubble;
+	q8 += b->addr != from ? w->fetch_rest_q8 : apart_q8 * w->fetch_rest_q8 / 256;
 	if (w->n_uop >= CXMS_ASSUMED_FETCH_QUEUE)
 		w->fetch.all =
 			later(w->fetch.all, w->fetched[w->n_uop % CXMS_ASSUMED_FETCH_QUEUE].all -
 						    CXMS_ASSUMED_FRONT_CYC * CXMS_TICKS);
-	if (to == from)
-		return;
-	uint64_t bytes = to > from ? to - from : from - to;
-	if (bytes > CXMS_LINE_BYTES)
-		bytes = CXMS_LINE_BYTES;
-	w->fetch.all += jump_cost(w, 1, (uint32_t)bytes);
-}
-
-/* Ticks of fetch a uop of this block takes. */
-CXMS_STEP int32_t fetch_step_q8(const struct cxms_window *w, const struct cxms_block *b)
-{
-	if (!w->cfg.fetch_lines)
-		return 0;
-	int32_t lines =
-		(w->fetch_bubble + w->fetch_loss) * (int32_t)b->n_bytes / (int32_t)CXMS_LINE_BYTES +
-		jump_cost(w, b->n_jump, b->jump_bytes);
-	return (CXMS_TICKS << 8) / (int32_t)w->cfg.width + (lines << 8) / (int32_t)b->n_uop;
+	w->fetch.all += q8 >> 8;
+	/* where a block is left half-way, half a group is lost */
+	w->fetch_rest_q8 = run->exit == b->n_exit ? cost->rest_q8 : (CXMS_TICKS / 2) << 8;
+	return cost->own_q8 / (int32_t)b->n_uop;
 }
 
 /* @events, @lines: the run has some; instructions are fetched line by line. Constants. */
@@ -438,10 +467,9 @@ CXMS_STEP void run_block(struct cxms_window *w, const struct cxms_xrun *run)
 		w->n_store = store;
 		return;
 	}
-	begin_block(w, b);
+	int32_t step_q8 = begin_block(w, run);
 	if (run->n_event > 0)
 		cxms_window_fetch_misses(w, run);
-	int32_t step_q8 = fetch_step_q8(w, b);
 	if (run->n_event > 0 && w->cfg.fetch_lines)
 		step_block(w, run, end, step_q8, true, true);
 	else if (run->n_event > 0)

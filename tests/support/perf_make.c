@@ -11,7 +11,6 @@
  *   turns    the same, with counters that had a register half of the time
  *   cycles   only an event that is of no use
  *   noregs   cpu-clock without registers
- *   wide     the same as clock, by perf record -a
  *   noids    two events that cannot be told apart
  */
 #include <stdio.h>

@@ -639,6 +639,29 @@ static void test_prefetches_are_numbered_and_used(void **state)
 	host_fini(&o);
 }
 
+/* What an instruction asked for, not the line: 96 bytes a step are no even number of lines. */
+static void test_strides_below_the_first_level_are_in_bytes(void **state)
+{
+	struct cxms_hier_cfg cfg = small;
+	struct cxms_hier_res res;
+	struct host o;
+
+	(void)state;
+	cfg.pf_l2.stride_degree = 2;
+	host_init(&o, &cfg);
+	for (uint64_t at = 4096; at <= 4096 + 2 * 96; at += 96) {
+		struct cxms_hier_req req = {.line = at / 64, .address = at, .pc = 1, .fill = 0};
+
+		o.h->n_effect = 0;
+		cxms_hier_data(o.h, &req, &res);
+		cxms_hier_prefetch(o.h, &req, res.level);
+	}
+	assert_int_equal(o.h->n_effect, 2);
+	assert_int_equal(o.h->effect[0].line, (4096 + 3 * 96) / 64);
+	assert_int_equal(o.h->effect[1].line, (4096 + 4 * 96) / 64);
+	host_fini(&o);
+}
+
 static void test_flush_and_forget(void **state)
 {
 	struct cxms_hier_req req = {.line = 9, .fill = CXMS_CACHE_NO_FILL, .store = true};
@@ -707,6 +730,7 @@ int main(void)
 		cmocka_unit_test(test_floor_and_warming_hide_fills),
 		cmocka_unit_test(test_a_software_prefetch_waits_for_its_use),
 		cmocka_unit_test(test_prefetches_are_numbered_and_used),
+		cmocka_unit_test(test_strides_below_the_first_level_are_in_bytes),
 		cmocka_unit_test(test_flush_and_forget),
 		cmocka_unit_test(test_instructions_share_the_lower_levels),
 		cmocka_unit_test(test_lower_levels_may_be_indexed_by_something_else),

@@ -67,7 +67,11 @@ static void test_entries_by_cracking_rule(void **state)
 		{4, {0x66, 0x0f, 0xef, 0xc9}, 0, {{0}}, 2, 1, "pxor xmm1, xmm1: two halves"},
 		{1, {0x90}, 0, {{0}}, 1, 1, "nop"},
 		{1, {0x53}, 1, {STORE}, 2, 1, "push rbx: store, stack pointer"},
-		{1, {0x5b}, 1, {LOAD}, 2, 1, "pop rbx"},
+		{1, {0x5b}, 1, {LOAD}, 3, 1, "pop rbx: load, stack pointer, move"},
+		{3, {0x0f, 0xb6, 0xd2}, 0, {{0}}, 2, 1, "movzx edx, dl: taken out, made wider"},
+		{3, {0x0f, 0xb6, 0x10}, 1, {LOAD}, 2, 1, "movzx edx, byte [rax]"},
+		{3, {0x48, 0x63, 0xd0}, 0, {{0}}, 1, 1, "movsxd rdx, eax"},
+		{3, {0x48, 0x63, 0x10}, 1, {LOAD}, 2, 1, "movsxd rdx, [rax]"},
 		{1, {0x06}, 0, {{0}}, 1, 1, "no instruction in 64-bit code"},
 	};
 	(void)state;
@@ -130,16 +134,21 @@ static void test_registers_carry_values(void **state)
 
 	in = (struct cxms_code_insn){0x1000, 1, pop};
 	b = taken_apart(true, &in, 1, &load, 1);
-	assert_int_equal(b.uop[0].dst[0], CXMS_SLOT_GPR + 3);
+	assert_int_equal(b.n_uop, 3);
+	assert_true(reads(&b.uop[1], b.uop[0].dst[0]));
+	assert_int_equal(b.uop[1].dst[0], CXMS_SLOT_GPR + 3);
 	/* the stack pointer must not wait for the load */
-	assert_int_not_equal(b.uop[0].dst[1], CXMS_SLOT_GPR + 4);
-	assert_int_equal(b.uop[1].dst[0], CXMS_SLOT_GPR + 4);
+	assert_int_equal(b.uop[2].dst[0], CXMS_SLOT_GPR + 4);
+	assert_true(reads(&b.uop[2], CXMS_SLOT_GPR + 4));
 	cxms_block_fini(&b);
 
-	in = (struct cxms_code_insn){0x1000, 2, zero};
-	b = taken_apart(false, &in, 1, NULL, 0);
-	assert_false(reads(&b.uop[0], CXMS_SLOT_GPR + 2));
-	cxms_block_fini(&b);
+	/* what zeroes a register waits for nothing, if the core knows it */
+	for (int split = 0; split < 2; split++) {
+		in = (struct cxms_code_insn){0x1000, 2, zero};
+		b = taken_apart(split, &in, 1, NULL, 0);
+		assert_int_equal(reads(&b.uop[0], CXMS_SLOT_GPR + 2), split);
+		cxms_block_fini(&b);
+	}
 
 	in = (struct cxms_code_insn){0x1000, 3, part};
 	b = taken_apart(false, &in, 1, NULL, 0);
@@ -151,6 +160,23 @@ static void test_registers_carry_values(void **state)
 	b = taken_apart(true, &in, 1, NULL, 0);
 	assert_true(reads(&b.uop[b.n_uop - 1], CXMS_SLOT_FLAGS));
 	cxms_block_fini(&b);
+}
+
+/* In two steps, the second of which gives the register. */
+static void test_a_byte_made_wider_or_set_takes_two_steps_when_split(void **state)
+{
+	static const uint8_t code[][3] = {{0x0f, 0xb6, 0xd2},  /* movzx edx, dl */
+					  {0x0f, 0x94, 0xc2}}; /* sete dl */
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct cxms_code_insn in = {0x1000, 3, code[i]};
+		struct cxms_block b = taken_apart(true, &in, 1, NULL, 0);
+		assert_int_equal(b.n_uop, 2);
+		assert_int_not_equal(b.uop[0].dst[0], CXMS_SLOT_GPR + 2);
+		assert_true(reads(&b.uop[1], b.uop[0].dst[0]));
+		assert_int_equal(b.uop[1].dst[0], CXMS_SLOT_GPR + 2);
+		cxms_block_fini(&b);
+	}
 }
 
 /* Copies of vector registers are renamed away, or made half by half onto what was there. */
@@ -235,6 +261,7 @@ int main(void)
 		cmocka_unit_test(test_entries_by_cracking_rule),
 		cmocka_unit_test(test_every_access_has_its_uop),
 		cmocka_unit_test(test_registers_carry_values),
+		cmocka_unit_test(test_a_byte_made_wider_or_set_takes_two_steps_when_split),
 		cmocka_unit_test(test_vector_copies_wait_for_their_target_when_split),
 		cmocka_unit_test(test_compare_and_branch_share_an_entry),
 		cmocka_unit_test(test_lines_of_instructions),

@@ -311,6 +311,91 @@ static void test_a_mispredicted_branch_waits_for_its_miss(void **state)
 	cxms_block_fini(&b);
 }
 
+static double redirected_cyc(const struct cxms_window_cfg *cfg, const struct cxms_block *b)
+{
+	const struct cxms_xevent e[] = {{.kind = CXMS_XE_MEM, .line = 3},
+					{.kind = CXMS_XE_MISP, .index = 0}};
+	return steady_cyc(cfg, b, e, 2, 1);
+}
+
+/*
+ * Where uops are split, what was dispatched behind a mispredicted branch leaves the reorder buffer
+ * at twice the width. A branch that waits for memory has it full: rob / (2 width) cycles; the
+ * refill of a front end of 6 cycles runs beside them.
+ */
+static void test_what_ran_behind_a_branch_is_walked_when_split(void **state)
+{
+	static const uint8_t bytes[] = {0x48, 0x3b, 0x19, 0x75, 0x00};
+	const uint8_t len[] = {3, 2};
+	struct cxms_code_access load = {0, CXMS_XA_LOAD, 3};
+	struct cxms_code_exit exit = {1, 1, CXMS_XX_COND};
+	struct cxms_block b = code_of(bytes, len, 2, &load, 1, &exit, 1);
+	struct cxms_window_cfg small = host, large = host;
+	(void)state;
+	small.split = large.split = small.fetch_lines = large.fetch_lines = true;
+	small.rob = 32;
+	large.rob = 512;
+	double walk = redirected_cyc(&large, &b) - redirected_cyc(&small, &b);
+	assert_true(fabs(walk - (512.0 / 8 - 4)) < 2); /* 32 are walked while fetch refills */
+	small.split = large.split = false;
+	assert_true(fabs(redirected_cyc(&large, &b) - redirected_cyc(&small, &b)) < 1);
+	cxms_block_fini(&b);
+}
+
+/*
+ * Where uops are split, loads hold an entry of the scheduler until their data is there: misses that
+ * nothing depends on are as many as the scheduler has entries. Else only their registers bound
+ * them.
+ */
+static void test_loads_hold_the_scheduler_when_split(void **state)
+{
+	const uint8_t len[] = {3};
+	struct cxms_code_access load = {0, CXMS_XA_LOAD, 3};
+	struct cxms_block b = code_of(gather, len, 1, &load, 1, NULL, 0);
+	struct cxms_window_cfg c = host;
+	(void)state;
+	c.scheduler = 5;
+	double fused = steady_cyc(&c, &b, &from_memory, 1, 1);
+	c.split = true;
+	double split = steady_cyc(&c, &b, &from_memory, 1, 1);
+	assert_true(fabs(fused / (300.0 / 8) - 1) < 0.03);
+	assert_true(fabs(split / (300.0 / 5) - 1) < 0.05);
+	cxms_block_fini(&b);
+}
+
+/* A line of @words words read one after another, the first of which misses; each line by itself. */
+static double line_cyc(bool split, uint32_t words)
+{
+	const uint8_t len[] = {3};
+	struct cxms_code_access load = {0, CXMS_XA_LOAD, 3};
+	struct cxms_block b = code_of(gather, len, 1, &load, 1, NULL, 0);
+	const struct cxms_xevent use = {.kind = CXMS_XE_USE, .back = 1};
+	struct cxms_window_cfg c = host;
+	c.split = split;
+	c.scheduler = 128;
+	struct cxms_window *w = window_of(&c, 2);
+	for (unsigned line = 0; line < 200; line++)
+		for (uint32_t i = 0; i < words; i++)
+			run(w, &b, i == 0 ? &from_memory : &use, 1);
+	double out = time_cyc(w, 1) / 200;
+	cxms_window_free(w);
+	cxms_block_fini(&b);
+	return out;
+}
+
+/*
+ * A queue of 64 loads spans four lines of 16 words. Where uops are split the sixteenth access that
+ * waits for a line closes the first level until it has come: lines come one by one. With 15 words
+ * they overlap as in other cores.
+ */
+static void test_sixteen_waiters_close_the_first_level_when_split(void **state)
+{
+	(void)state;
+	assert_true(line_cyc(false, 16) < 300 / 3.5);
+	assert_true(line_cyc(true, 16) > 300 && line_cyc(true, 16) < 315);
+	assert_true(line_cyc(true, 15) < 300 / 3.5);
+}
+
 /* Stores leave behind retirement: rare ones cost nothing, many wait for the miss registers. */
 static void test_stores_hide_until_the_queue_is_full(void **state)
 {
@@ -573,6 +658,9 @@ int main(void)
 		cmocka_unit_test(test_a_prefetch_in_time_hides_memory),
 		cmocka_unit_test(test_a_store_carries_a_value_to_its_load),
 		cmocka_unit_test(test_a_mispredicted_branch_waits_for_its_miss),
+		cmocka_unit_test(test_what_ran_behind_a_branch_is_walked_when_split),
+		cmocka_unit_test(test_loads_hold_the_scheduler_when_split),
+		cmocka_unit_test(test_sixteen_waiters_close_the_first_level_when_split),
 		cmocka_unit_test(test_stores_hide_until_the_queue_is_full),
 		cmocka_unit_test(test_strings_move_in_pieces),
 		cmocka_unit_test(test_lanes_stand_alone_and_grow_with_latency),
