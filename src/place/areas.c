@@ -88,6 +88,11 @@ int cxms_areas_space(struct cxms_areas *a, uint32_t pid, uint32_t *space, struct
 	return 0;
 }
 
+bool cxms_areas_knows(struct cxms_areas *a, uint32_t pid)
+{
+	return current_space(a, pid) != CXMS_NO_SPACE;
+}
+
 int cxms_areas_fork(struct cxms_areas *a, uint32_t pid, uint32_t parent_pid, struct cxms_err *err)
 {
 	uint32_t parent, child;

@@ -2,6 +2,7 @@
 #ifndef CXMS_PLACE_AREAS_H
 #define CXMS_PLACE_AREAS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,8 @@ int cxms_areas_new(struct cxms_areas **out, struct cxms_err *err);
 void cxms_areas_free(struct cxms_areas *a);
 /** cxms_areas_space() - the space @pid runs in now; made when new. 0 or -ENOMEM */
 int cxms_areas_space(struct cxms_areas *a, uint32_t pid, uint32_t *space, struct cxms_err *err);
+/** @pid has a space */
+bool cxms_areas_knows(struct cxms_areas *a, uint32_t pid);
 /** a new space for @pid with the parent's mappings; the parent stays reachable by
  * cxms_areas_parent() */
 int cxms_areas_fork(struct cxms_areas *a, uint32_t pid, uint32_t parent_pid, struct cxms_err *err);

@@ -195,7 +195,6 @@ static int on_area(struct cxms_pages *p, const struct cxms_event *ev, struct cxm
 
 int cxms_pages_event(struct cxms_pages *p, const struct cxms_event *ev, struct cxms_err *err)
 {
-	uint32_t space;
 	p->last = CXMS_NO_PAGE;
 	switch (ev->kind) {
 	case CXMS_EV_SAMPLE:
@@ -208,9 +207,10 @@ int cxms_pages_event(struct cxms_pages *p, const struct cxms_event *ev, struct c
 		return on_map(p, ev, err);
 	case CXMS_EV_FORK:
 		if (ev->fork.parent_pid == ev->pid)
-			return 0;	      /* a thread: the same space */
-		if (ev->fork.parent_pid == 0) /* was there before: mappings may be known */
-			return cxms_areas_space(p->areas, ev->pid, &space, err);
+			return 0; /* a thread: the same space */
+		/* was there before, and its mappings were told first */
+		if (ev->fork.parent_pid == 0 && cxms_areas_knows(p->areas, ev->pid))
+			return 0;
 		return cxms_areas_fork(p->areas, ev->pid, ev->fork.parent_pid, err);
 	case CXMS_EV_EXEC:
 		return cxms_areas_exec(p->areas, ev->pid, err);
