@@ -43,11 +43,6 @@ static double uses_of(const struct cxms_reuse *r, double stall_ns, double miss)
 	return stall_ns * (double)CXMS_PS_PER_NS / (miss * s->mem_ps + (1 - miss) * s->llc_ps);
 }
 
-static double time_share(const struct cxms_stair *s, double miss)
-{
-	return miss * s->mem_ps / (miss * s->mem_ps + (1 - miss) * s->llc_ps);
-}
-
 static double misses_at(const struct cxms_reuse *r, double lines)
 {
 	return cxms_stair_miss_ratio(r->stair, lines * CXMS_LINE_BYTES / r->scale);
@@ -210,6 +205,6 @@ double cxms_reuse_memory_share(const struct cxms_reuse *r, double stall_ns, doub
 		uses = uses_of(r, stall_ns, miss[0]);
 	}
 	miss[1] = look_up(r->by_uses[1], uses);
-	return random_ratio * time_share(r->stair, miss[0]) +
-	       (1 - random_ratio) * time_share(r->stair, miss[1]);
+	return random_ratio * cxms_stair_time_share(r->stair, miss[0]) +
+	       (1 - random_ratio) * cxms_stair_time_share(r->stair, miss[1]);
 }

@@ -103,6 +103,11 @@ double cxms_stair_miss_ratio(const struct cxms_stair *s, double between_bytes)
 	return fmin(1, fmax(0, miss));
 }
 
+double cxms_stair_time_share(const struct cxms_stair *s, double miss)
+{
+	return miss * s->mem_ps / (miss * s->mem_ps + (1 - miss) * s->llc_ps);
+}
+
 double cxms_stair_mean_miss(const struct cxms_stair *s, double from, double to)
 {
 	if (to <= from)

@@ -37,6 +37,8 @@ void cxms_stair_init(struct cxms_stair *s, const struct cxms_facts *facts, uint6
  * Range:   0 .. 1, rising with @between_bytes
  */
 double cxms_stair_miss_ratio(const struct cxms_stair *s, double between_bytes);
+/** share of the time of such uses that is memory's: m L_mem/(m L_mem + (1 - m) L_llc); m: 0 .. 1 */
+double cxms_stair_time_share(const struct cxms_stair *s, double miss);
 
 /**
  * cxms_stair_walk_ps() - what page walks add to a use at random within @bytes

@@ -94,7 +94,7 @@ static double differ(const struct moments *m, double z)
 
 static double share_of(double mean, double q, const struct cxms_stair *s)
 {
-	double alike = mean * s->mem_ps / (mean * s->mem_ps + (1 - mean) * s->llc_ps);
+	double alike = cxms_stair_time_share(s, mean);
 	return q * mean + (1 - q) * alike;
 }
 

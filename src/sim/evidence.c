@@ -297,17 +297,18 @@ static void judge_floating(const struct cxms_recording *rec, struct cxms_evidenc
 	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
 		double span = k == CXMS_SPAN_HI ? e->stair.span : 1;
 		double known = e->known_ns > 0 ? fmin(1, sum[k] / e->known_ns) : 0;
-		double all = vouched * known +
-			     (1 - vouched) * cxms_stair_miss_ratio(&e->stair, span * bytes);
+		double miss = cxms_stair_miss_ratio(&e->stair, span * bytes);
+		double all =
+			vouched * known + (1 - vouched) * cxms_stair_time_share(&e->stair, miss);
 		e->floating_share[k] = k == CXMS_SPAN_HI ? fmax(known, all) : all;
 	}
 	e->floating_share[CXMS_SPAN_LO] = 0;
 	/* no address at all: nothing tells how much memory there is */
 	if (bytes <= 0)
 		e->floating_share[CXMS_SPAN_HI] = 1;
+	double miss = cxms_stair_miss_ratio(&e->stair, e->stair.span * bytes);
 	e->unread_share[CXMS_SPAN_HI] =
-		fmax(e->floating_share[CXMS_SPAN_HI],
-		     cxms_stair_miss_ratio(&e->stair, e->stair.span * bytes));
+		fmax(e->floating_share[CXMS_SPAN_HI], cxms_stair_time_share(&e->stair, miss));
 }
 
 int cxms_evidence_build(const struct cxms_recording *rec, const struct cxms_cells *cells,
