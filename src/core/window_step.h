@@ -154,6 +154,8 @@ CXMS_STEP cxms_v8 start_of(struct cxms_window *w, const struct step *s, const st
 	}
 	if (u->flags & CXMS_UF_LOCKED)
 		ready = later(ready, w->drained.all);
+	if (u->flags & CXMS_UF_OLDEST)
+		ready = later(ready, s->retire);
 	if (class == CXMS_UC_LOAD && w->holds)
 		return ready;
 	cxms_v8 waits = (ready > earliest) & w->used.all;
