@@ -98,26 +98,46 @@ static void ask_memory(struct cxms_window *w, unsigned l, uint64_t line, enum cx
 			  cxms_window_ps(w, (uint64_t)(ticks > 0 ? ticks : 0)), &w->reply[l]);
 }
 
-/* A request of the first level that goes to @level: when it is done. */
+static bool is_beyond_l2(const struct cxms_window *w, uint8_t level)
+{
+	return w->cfg.has_l2 && level > CXMS_XL_L2;
+}
+
+/* Earliest time from @at on at which a request of the first level has the registers that it needs
+ * on its way to @level. */
+static int32_t registers_free(struct cxms_window *w, unsigned l, uint8_t level, int32_t at)
+{
+	int32_t t = mshr_free(&w->l1_mshr[l], at);
+	return is_beyond_l2(w, level) ? mshr_free(&w->l2_mshr[l], t) : t;
+}
+
+/* A request that begins at @t: when it is done. Asks memory if it goes there. */
+static int32_t latency_from(struct cxms_window *w, unsigned l, uint8_t level, uint64_t line,
+			    enum cxms_xrequest kind, int32_t t)
+{
+	if (level <= CXMS_XL_L2)
+		return t + w->l2;
+	if (level == CXMS_XL_LLC)
+		return t + w->llc;
+	ask_memory(w, l, line, kind, t);
+	return t + cxms_window_ticks(w, w->reply[l].latency_ps);
+}
+
+/* A request of the first level that begins at @t and goes to @level: when it is done. */
+static int32_t miss_from(struct cxms_window *w, unsigned l, uint8_t level, uint64_t line,
+			 enum cxms_xrequest kind, int32_t t)
+{
+	int32_t done = latency_from(w, l, level, line, kind, t);
+	mshr_take(&w->l1_mshr[l], t, done, w->dispatch.v[l]);
+	if (is_beyond_l2(w, level))
+		mshr_take(&w->l2_mshr[l], t, done, w->dispatch.v[l]);
+	return done;
+}
+
 static int32_t miss(struct cxms_window *w, unsigned l, uint8_t level, uint64_t line,
 		    enum cxms_xrequest kind, int32_t at)
 {
-	int32_t t = mshr_free(&w->l1_mshr[l], at), done;
-	bool beyond = w->cfg.has_l2 && level != CXMS_XL_L2;
-	if (beyond)
-		t = mshr_free(&w->l2_mshr[l], t);
-	if (level == CXMS_XL_L2) {
-		done = t + w->l2;
-	} else if (level == CXMS_XL_LLC) {
-		done = t + w->llc;
-	} else {
-		ask_memory(w, l, line, kind, t);
-		done = t + cxms_window_ticks(w, w->reply[l].latency_ps);
-	}
-	mshr_take(&w->l1_mshr[l], t, done, w->dispatch.v[l]);
-	if (beyond)
-		mshr_take(&w->l2_mshr[l], t, done, w->dispatch.v[l]);
-	return done;
+	return miss_from(w, l, level, line, kind, registers_free(w, l, level, at));
 }
 
 static struct cxms_fill *new_fill(struct cxms_window *w, uint64_t line, uint8_t from)
@@ -148,18 +168,26 @@ static int32_t fill_done(struct cxms_window *w, unsigned l, struct cxms_fill *f,
 	return f->done.v[l];
 }
 
+/*
+ * A prefetch takes the registers of each level that it crosses. One for which none comes free
+ * within the range of times never begins: where prefetches that nobody uses are asked for faster
+ * than memory brings them, more and more of them wait.
+ */
 static int32_t prefetch_lane(struct cxms_window *w, unsigned l, const struct cxms_xevent *e,
 			     int32_t asked)
 {
-	struct cxms_mshr *m = e->into == CXMS_XL_L1 ? &w->l1_mshr[l] : &w->l2_mshr[l];
+	bool first = e->into == CXMS_XL_L1, second = !first || is_beyond_l2(w, e->from);
 	struct cxms_xreply kept = w->reply[l];
-	int32_t t = mshr_free(m, asked), done = t + (e->from == CXMS_XL_LLC ? w->llc : w->l2);
-	if (e->from == CXMS_XL_MEM) {
-		ask_memory(w, l, e->line, CXMS_XR_PREFETCH, t);
-		done = t + cxms_window_ticks(w, w->reply[l].latency_ps);
-		w->reply[l] = kept;
-	}
-	mshr_take(m, t, done, w->dispatch.v[l]);
+	int32_t t = first ? mshr_free(&w->l1_mshr[l], asked) : asked;
+	t = second ? mshr_free(&w->l2_mshr[l], t) : t;
+	if (t - w->dispatch.v[l] > CXMS_TICK_LONG)
+		return CXMS_TICK_NEVER;
+	int32_t done = latency_from(w, l, e->from, e->line, CXMS_XR_PREFETCH, t);
+	w->reply[l] = kept;
+	if (first)
+		mshr_take(&w->l1_mshr[l], t, done, w->dispatch.v[l]);
+	if (second)
+		mshr_take(&w->l2_mshr[l], t, done, w->dispatch.v[l]);
 	return done;
 }
 
@@ -192,11 +220,13 @@ static void data_event(struct cxms_window *w, const struct cxms_xevent *e, enum 
 		w->counts.l2_misses += level != CXMS_XL_L2;
 		w->counts.llc_misses += level == CXMS_XL_MEM;
 		for (unsigned l = 0; l < w->n_lane; l++) {
-			int32_t t = miss(w, l, level, e->line, kind, at->v[l]);
+			int32_t begin = registers_free(w, l, level, at->v[l]);
+			int32_t t = miss_from(w, l, level, e->line, kind, begin);
 			int32_t there = before ? fill_done(w, l, before, kind, at->v[l]) : t;
 			t = there > t ? there : t;
 			f->done.v[l] = t;
 			done->v[l] = t > done->v[l] ? t : done->v[l];
+			w->begun.v[l] = later_of(w->begun.v[l], begin);
 		}
 		w->missed |= level == CXMS_XL_MEM;
 	} else if (before) {
@@ -256,6 +286,9 @@ void cxms_window_event(struct cxms_window *w, const struct cxms_xevent *e, enum 
 		break;
 	case CXMS_XE_FWD:
 		forward(w, e, done);
+		break;
+	case CXMS_XE_SKIP:
+		w->skipped = true;
 		break;
 	default:
 		data_event(w, e, kind, asked, done);
@@ -456,7 +489,8 @@ void cxms_window_fetch_misses(struct cxms_window *w, const struct cxms_xrun *run
 				ask_memory(w, l, e->line, CXMS_XR_FETCH, now);
 				more = cxms_window_ticks(w, w->reply[l].latency_ps);
 			}
-			w->fetch.v[l] = now + more;
+			/* where one run fetches so much that it passes the range, time is lost */
+			w->fetch.v[l] = now < 4 * CXMS_TICK_LONG ? now + more : now;
 		}
 	}
 }
@@ -500,11 +534,15 @@ static int64_t mispredicted_at(const struct cxms_xrun *run, uint32_t uops)
 	return -1;
 }
 
+/* A load of the wrong path that has a register before the branch is done; else it is gone. */
 static int32_t wrong_miss(struct cxms_window *w, unsigned l, const struct cxms_xevent *e,
-			  int32_t at)
+			  int32_t at, int32_t branch_done)
 {
 	struct cxms_xreply kept = w->reply[l];
-	int32_t done = miss(w, l, e->from, e->line, CXMS_XR_READ, at);
+	int32_t t = registers_free(w, l, e->from, at);
+	if (t >= branch_done)
+		return CXMS_TICK_NEVER;
+	int32_t done = miss_from(w, l, e->from, e->line, CXMS_XR_READ, t);
 	w->reply[l] = kept;
 	return done;
 }
@@ -522,7 +560,7 @@ static void wrong_fill(struct cxms_window *w, const struct cxms_xevent *e,
 		if (e->kind == CXMS_XE_PF)
 			f->done.v[l] = prefetch_lane(w, l, e, began ? at->v[l] : branch_done->v[l]);
 		else if (began)
-			f->done.v[l] = wrong_miss(w, l, e, at->v[l]);
+			f->done.v[l] = wrong_miss(w, l, e, at->v[l], branch_done->v[l]);
 		else
 			f->done.v[l] = CXMS_TICK_NEVER;
 	}

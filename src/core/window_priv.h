@@ -130,7 +130,8 @@ struct cxms_window {
 	struct cxms_window_counts counts;
 	/* the access being timed */
 	struct cxms_xreply reply[CXMS_LANES];
-	bool missed;
+	struct cxms_lanes begun; /* when the last of its misses had its registers */
+	bool missed, skipped;
 };
 
 /* window_run.c, window_run_avx2.c: the same steps with two sets of instructions. */

@@ -249,6 +249,18 @@ CXMS_STEP void access_events(struct cxms_window *w, struct step *s, const struct
 	}
 }
 
+/* Nobody waits for its line, but it is not done before it has the registers to ask for it. */
+CXMS_STEP cxms_v8 software_prefetch(struct cxms_window *w, struct step *s,
+				    const struct cxms_xrun *run, uint32_t access, cxms_v8 start,
+				    cxms_v8 done)
+{
+	cxms_v8 there = done;
+	w->begun.all = start;
+	access_events(w, s, run, access, CXMS_XR_PREFETCH, start, &there);
+	w->missed = false;
+	return later(done, w->begun.all);
+}
+
 /* Returns when it could have retired but for @done. */
 CXMS_STEP cxms_v8 retire(struct cxms_window *w, struct step *s, const struct cxms_uop *u,
 			 cxms_v8 done)
@@ -281,6 +293,8 @@ CXMS_STEP void drain_store(struct cxms_window *w, struct step *s, const struct c
 			   const struct cxms_uop *u, bool events)
 {
 	cxms_v8 asked = taken(w, s->retire + CXMS_TICKS), done = asked;
+	if (events)
+		w->skipped = false;
 	if (events && u->access >= 0)
 		access_events(w, s, run, (uint32_t)u->access, CXMS_XR_OWN, asked, &done);
 	if (w->cfg.store_tso)
@@ -288,7 +302,8 @@ CXMS_STEP void drain_store(struct cxms_window *w, struct step *s, const struct c
 	w->drained.all = later(w->drained.all, done);
 	w->store_queue[s->store_queue].all = done;
 	next_entry(&s->store_queue, w->n_store_queue);
-	w->n_store++;
+	/* one that did not happen has no number, nor had it for who wrote the stream */
+	w->n_store += !(events && w->skipped);
 	w->counts.stores++;
 	if (events)
 		w->missed = false;
@@ -306,11 +321,11 @@ CXMS_STEP cxms_v8 step_class(struct cxms_window *w, struct step *s, const struct
 	cxms_v8 done = start + w->latency[class], without_miss = done;
 	if (events)
 		w->dispatch.all = s->dispatch;
-	if (events && (class == CXMS_UC_LOAD || class == CXMS_UC_PREFETCH) && u->access >= 0)
+	if (events && class == CXMS_UC_LOAD && u->access >= 0)
 		access_events(w, s, run, (uint32_t)u->access, CXMS_XR_READ, start, &done);
 	if (class == CXMS_UC_PREFETCH) {
-		done = without_miss;
-		w->missed = false;
+		if (events && u->access >= 0)
+			done = software_prefetch(w, s, run, (uint32_t)u->access, start, done);
 	} else if (class == CXMS_UC_STORE) {
 		w->store_ready[w->n_store % CXMS_STORE_RING].all = done;
 	}

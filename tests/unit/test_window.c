@@ -281,6 +281,130 @@ static void test_a_prefetch_in_time_hides_memory(void **state)
 	cxms_block_fini(&touch);
 }
 
+/* A software prefetch needs a miss register like a load: a loop of them takes as long. */
+static void test_software_prefetches_share_the_miss_registers(void **state)
+{
+	static const uint8_t bytes[] = {0x0f, 0x18, 0x09}; /* prefetcht0 [rcx] */
+	const uint8_t len[] = {3};
+	struct cxms_code_access access = {0, CXMS_XA_PREFETCH, 0};
+	struct cxms_block b = code_of(bytes, len, 1, &access, 1, NULL, 0);
+	const struct cxms_xmemory slow = {NULL, request_slow};
+	struct cxms_window_cfg cfg = host;
+	struct cxms_window *w = NULL;
+	(void)state;
+	for (cfg.l1d_mshrs = 1; cfg.l1d_mshrs <= 16; cfg.l1d_mshrs *= 2) {
+		double got = steady_cyc(&cfg, &b, &from_memory, 1, 1);
+		double want = 300.0 / cfg.l1d_mshrs; /* Little */
+		if (fabs(got / want - 1) > 0.01)
+			fail_msg("%u registers: %g cycles a miss, expected %g", cfg.l1d_mshrs, got,
+				 want);
+	}
+	/* far beyond the range of times, if they only lined up */
+	assert_int_equal(cxms_window_new(&host, 1, &slow, &w, NULL), 0);
+	for (int k = 0; k < 2000; k++)
+		run(w, &b, &from_memory, 1);
+	/* the last ones are still on their way */
+	assert_true(fabs(time_cyc(w, 0) * CYC_PS / (2000.0 / 8 * SLOW_PS) - 1) < 0.01);
+	cxms_window_free(w);
+	cxms_block_fini(&b);
+}
+
+/* A line for the L1D from behind the L2 passes both levels' registers. */
+static void test_prefetches_take_the_registers_of_each_level(void **state)
+{
+	const uint8_t len[] = {3};
+	struct cxms_code_access load = {0, CXMS_XA_LOAD, 3};
+	struct cxms_block b = code_of(gather, len, 1, &load, 1, NULL, 0);
+	struct cxms_window_cfg cfg = host;
+	const struct cxms_xevent e[] = {
+		{.kind = CXMS_XE_USE, .back = 32},
+		{.kind = CXMS_XE_PF, .into = CXMS_XL_L1, .from = CXMS_XL_MEM, .line = 5}};
+	(void)state;
+	cfg.l1d_mshrs = 16;
+	for (cfg.l2_mshrs = 2; cfg.l2_mshrs <= 32; cfg.l2_mshrs *= 2) {
+		double got = steady_cyc(&cfg, &b, e, 2, 1);
+		double want = 300.0 / fmin(cfg.l1d_mshrs, cfg.l2_mshrs); /* Little */
+		if (fabs(got / want - 1) > 0.01)
+			fail_msg("%u registers: %g cycles a line, expected %g", cfg.l2_mshrs, got,
+				 want);
+	}
+	cxms_block_fini(&b);
+}
+
+/* Prefetches that nobody uses hold up nobody, however many wait; a line of theirs that is used
+ * after all comes then. */
+static void test_prefetches_that_pile_up_stay_within_the_range(void **state)
+{
+	const uint8_t len[] = {3};
+	struct cxms_code_access load = {0, CXMS_XA_LOAD, 3};
+	struct cxms_block b = code_of(chase, len, 1, &load, 1, NULL, 0);
+	const struct cxms_xmemory slow = {NULL, request_slow};
+	const struct cxms_xevent ahead = {
+		.kind = CXMS_XE_PF, .into = CXMS_XL_L2, .from = CXMS_XL_MEM, .line = 5};
+	const struct cxms_xevent use = {.kind = CXMS_XE_L2USE, .back = 1};
+	struct cxms_window *w = NULL;
+	(void)state;
+	assert_int_equal(cxms_window_new(&host, 1, &slow, &w, NULL), 0);
+	for (int k = 0; k < 5000; k++)
+		run(w, &b, &ahead, 1);
+	assert_true(time_cyc(w, 0) < 5000 * 4 + 20);
+	run(w, &b, &use, 1);
+	assert_true(time_cyc(w, 0) * CYC_PS >= SLOW_PS);
+	cxms_window_free(w);
+	cxms_block_fini(&b);
+}
+
+/* Behind a wrong branch as many loads begin as there are registers until it is done. */
+static void test_the_wrong_path_shares_the_miss_registers(void **state)
+{
+	/* cmp rbx,[rcx]; jne */
+	static const uint8_t bytes[] = {0x48, 0x3b, 0x19, 0x75, 0x00};
+	const uint8_t len[] = {3, 2};
+	struct cxms_code_access load = {0, CXMS_XA_LOAD, 3};
+	struct cxms_code_exit exit = {1, 1, CXMS_XX_COND};
+	struct cxms_xevent e[22] = {{.kind = CXMS_XE_MEM, .line = 3},
+				    {.kind = CXMS_XE_MISP, .index = 0}};
+	struct cxms_block b = code_of(bytes, len, 2, &load, 1, &exit, 1);
+	(void)state;
+	for (unsigned i = 2; i < 22; i++)
+		e[i] = (struct cxms_xevent){
+			.kind = CXMS_XE_WRONG, .from = CXMS_XL_MEM, .back = i, .line = i};
+	for (uint32_t registers = 2; registers <= 16; registers *= 2) {
+		struct cxms_window_cfg cfg = host;
+		unsigned calls = 0;
+		const struct cxms_xmemory memory = {&calls, request};
+		struct cxms_window *w = NULL;
+		cfg.l1d_mshrs = registers;
+		assert_int_equal(cxms_window_new(&cfg, 1, &memory, &w, NULL), 0);
+		run(w, &b, e, 22);
+		/* the load itself has one of them, and leaves it when the branch is all but done */
+		assert_in_range(calls, registers, registers + 1);
+		cxms_window_free(w);
+	}
+	cxms_block_fini(&b);
+}
+
+/* A store under a mask that did not happen is no store to who counts back. */
+static void test_stores_that_did_not_happen_have_no_number(void **state)
+{
+	/* mov rax,[rax]; mov [rdx],rax; mov [rcx],rbx, which does not happen; mov rax,[rdx] */
+	static const uint8_t bytes[] = {0x48, 0x8b, 0x00, 0x48, 0x89, 0x02,
+					0x48, 0x89, 0x19, 0x48, 0x8b, 0x02};
+	const uint8_t len[] = {3, 3, 3, 3};
+	struct cxms_code_access a[] = {{0, CXMS_XA_LOAD, 3},
+				       {1, CXMS_XA_STORE, 3},
+				       {2, CXMS_XA_STORE, 3},
+				       {3, CXMS_XA_LOAD, 3}};
+	const struct cxms_xevent e[] = {{.kind = CXMS_XE_MEM, .line = 9},
+					{.kind = CXMS_XE_SKIP, .index = 2},
+					{.kind = CXMS_XE_FWD, .index = 3, .back = 1}};
+	struct cxms_block b = code_of(bytes, len, 4, a, 4, NULL, 0);
+	(void)state;
+	double got = steady_cyc(&host, &b, e, 3, 0);
+	assert_true(got >= 200 && got <= 210);
+	cxms_block_fini(&b);
+}
+
 static void test_a_store_carries_a_value_to_its_load(void **state)
 {
 	/* mov rax,[rax]; mov [rdx],rax; mov rax,[rdx]: the second load reads what was stored */
@@ -740,6 +864,11 @@ int main(void)
 		cmocka_unit_test(test_additions_take_their_latency),
 		cmocka_unit_test(test_the_reorder_buffer_spans_misses),
 		cmocka_unit_test(test_a_prefetch_in_time_hides_memory),
+		cmocka_unit_test(test_software_prefetches_share_the_miss_registers),
+		cmocka_unit_test(test_prefetches_take_the_registers_of_each_level),
+		cmocka_unit_test(test_prefetches_that_pile_up_stay_within_the_range),
+		cmocka_unit_test(test_the_wrong_path_shares_the_miss_registers),
+		cmocka_unit_test(test_stores_that_did_not_happen_have_no_number),
 		cmocka_unit_test(test_a_store_carries_a_value_to_its_load),
 		cmocka_unit_test(test_a_mispredicted_branch_waits_for_its_miss),
 		cmocka_unit_test(test_what_ran_behind_a_branch_is_walked_when_split),
