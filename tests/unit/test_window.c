@@ -854,6 +854,137 @@ static void test_a_thread_that_slept_goes_on_later(void **state)
 	cxms_block_fini(&b);
 }
 
+/* Half of a latency is queues, a quarter switches; a write waits in queues alone. */
+static void request_parts(void *arg, unsigned lane, uint64_t line, enum cxms_xrequest kind,
+			  uint64_t at_ps, struct cxms_xreply *out)
+{
+	request(arg, lane, line, kind, at_ps, out);
+	out->queue_ps = out->latency_ps / 2;
+	out->switch_ps = out->latency_ps / 4;
+}
+
+/* Whoever asks for a line first, and whatever has to wait for it: where latency makes a program
+ * slower, the time is memory's. */
+static void test_what_grows_with_latency_is_memory(void **state)
+{
+	/* mov rbx,[rcx] | mov [rcx],rbx | prefetcht0 [rcx] | mov [rcx],rbx; mfence | movnti */
+	static const struct {
+		uint8_t n_insn, len[2], bytes[7], access;
+		size_t n_event;
+		struct cxms_xevent event[2];
+		bool in_queues;
+		const char *why;
+	} rows[] = {
+		{1,
+		 {3},
+		 {0x48, 0x8b, 0x19},
+		 CXMS_XA_LOAD,
+		 1,
+		 {{.kind = CXMS_XE_MEM}},
+		 false,
+		 "a load that misses"},
+		{1,
+		 {3},
+		 {0x48, 0x8b, 0x19},
+		 CXMS_XA_LOAD,
+		 2,
+		 {{.kind = CXMS_XE_USE, .back = 8},
+		  {.kind = CXMS_XE_PF, .into = CXMS_XL_L1, .from = CXMS_XL_MEM}},
+		 false,
+		 "a load of what was prefetched into the L1D"},
+		{1,
+		 {3},
+		 {0x48, 0x8b, 0x19},
+		 CXMS_XA_LOAD,
+		 2,
+		 {{.kind = CXMS_XE_L2USE, .back = 15},
+		  {.kind = CXMS_XE_PF, .into = CXMS_XL_L2, .from = CXMS_XL_MEM}},
+		 false,
+		 "a load of what was prefetched into the L2"},
+		{1,
+		 {3},
+		 {0x48, 0x89, 0x19},
+		 CXMS_XA_STORE,
+		 1,
+		 {{.kind = CXMS_XE_MEM}},
+		 false,
+		 "stores that fill their queue"},
+		{2,
+		 {3, 3},
+		 {0x48, 0x89, 0x19, 0x0f, 0xae, 0xf0},
+		 CXMS_XA_STORE,
+		 1,
+		 {{.kind = CXMS_XE_MEM}},
+		 false,
+		 "a fence behind a store"},
+		{1,
+		 {3},
+		 {0x0f, 0x18, 0x09},
+		 CXMS_XA_PREFETCH,
+		 1,
+		 {{.kind = CXMS_XE_MEM}},
+		 false,
+		 "software prefetches"},
+		{1,
+		 {4},
+		 {0x48, 0x0f, 0xc3, 0x19},
+		 CXMS_XA_NT_STORE,
+		 1,
+		 {{.kind = CXMS_XE_NT}},
+		 true,
+		 "non-temporal stores"},
+	};
+	const struct cxms_xmemory memory = {NULL, request_parts};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct cxms_code_access a = {0, rows[i].access, 3};
+		struct cxms_block b =
+			code_of(rows[i].bytes, rows[i].len, rows[i].n_insn, &a, 1, NULL, 0);
+		struct cxms_window *w = NULL;
+		assert_int_equal(cxms_window_new(&host, 4, &memory, &w, NULL), 0);
+		for (int k = 0; k < 5000; k++)
+			run(w, &b, rows[i].event, rows[i].n_event);
+		for (unsigned l = 1; l < 4; l++) {
+			struct cxms_window_lane o;
+			cxms_window_lane(w, l, &o);
+			double all = (double)(o.cxl_ps + o.queue_ps + o.switch_ps);
+			/* a few cycles of each miss are the core's */
+			if (o.local_ps > 0 || all > (double)o.time_ps ||
+			    all < 0.93 * (double)o.time_ps)
+				fail_msg("%s, lane %u: %g of %g ps are memory's", rows[i].why, l,
+					 all, (double)o.time_ps);
+			double queue = rows[i].in_queues ? 1 : 0.5;
+			assert_true(fabs((double)o.queue_ps / all - queue) < 0.01);
+			assert_true(fabs((double)o.switch_ps / all - (1 - queue) / 2) < 0.01);
+		}
+		cxms_window_free(w);
+		cxms_block_fini(&b);
+	}
+}
+
+/* Stores that miss nothing but the L1D wait for no memory, whatever came before. */
+static void test_stores_to_the_l2_do_not_wait_for_memory(void **state)
+{
+	static const uint8_t store[] = {0x48, 0x89, 0x19}; /* mov [rcx], rbx */
+	const uint8_t len[] = {3};
+	struct cxms_code_access access = {0, CXMS_XA_STORE, 3};
+	struct cxms_block b = code_of(store, len, 1, &access, 1, NULL, 0);
+	struct cxms_window *w = window_of(&host, 2);
+	struct cxms_window_lane before, after;
+	(void)state;
+	run(w, &b, &from_memory, 1);
+	for (int k = 0; k < 1000; k++)
+		run(w, &b, &from_l2, 1);
+	cxms_window_lane(w, 1, &before);
+	for (int k = 0; k < 1000; k++)
+		run(w, &b, &from_l2, 1);
+	cxms_window_lane(w, 1, &after);
+	assert_true(after.time_ps > before.time_ps + 500 * (uint64_t)CYC_PS);
+	assert_int_equal(after.cxl_ps, before.cxl_ps);
+	cxms_window_free(w);
+	cxms_block_fini(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -885,6 +1016,8 @@ int main(void)
 		cmocka_unit_test(test_long_runs_keep_their_pace),
 		cmocka_unit_test(test_long_waits_of_branches_count_once),
 		cmocka_unit_test(test_a_thread_that_slept_goes_on_later),
+		cmocka_unit_test(test_what_grows_with_latency_is_memory),
+		cmocka_unit_test(test_stores_to_the_l2_do_not_wait_for_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
