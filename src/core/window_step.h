@@ -88,8 +88,9 @@ CXMS_STEP void next_entry(uint32_t *at, uint32_t n)
 /* Not before @room, which a store gives. */
 CXMS_STEP cxms_v8 wait_for_stores(struct step *s, cxms_v8 at, cxms_v8 room, uint32_t origin)
 {
-	s->late = room - at;
 	s->late_origin = origin;
+	if (origin)
+		s->late = room - at;
 	return later(at, room);
 }
 
@@ -150,6 +151,17 @@ CXMS_STEP void wait_to_issue(struct cxms_window *w, const struct step *s, cxms_v
 	}
 }
 
+/* Fences and locked operations. */
+CXMS_STEP cxms_v8 wait_in_order(struct cxms_window *w, struct step *s, const struct cxms_uop *u,
+				cxms_v8 ready)
+{
+	if (u->flags & CXMS_UF_OLDEST)
+		ready = later(ready, s->retire);
+	if (u->flags & CXMS_UF_LOCKED)
+		ready = wait_for_stores(s, ready, w->drained.all, w->drained_origin);
+	return ready;
+}
+
 /* When it starts: operands, then the units of its class, which take so many in dispatch order. */
 CXMS_STEP cxms_v8 start_of(struct cxms_window *w, struct step *s, const struct cxms_uop *u,
 			   enum cxms_uop_class class)
@@ -163,10 +175,8 @@ CXMS_STEP cxms_v8 start_of(struct cxms_window *w, struct step *s, const struct c
 		w->unit[class].all = later(w->unit[class].all + w->unit_step[class], earliest);
 		ready = later(ready, w->unit[class].all);
 	}
-	if (u->flags & CXMS_UF_OLDEST)
-		ready = later(ready, s->retire);
-	if (u->flags & CXMS_UF_LOCKED)
-		ready = wait_for_stores(s, ready, w->drained.all, w->drained_origin);
+	if (u->flags & (CXMS_UF_OLDEST | CXMS_UF_LOCKED))
+		ready = wait_in_order(w, s, u, ready);
 	if (class == CXMS_UC_LOAD && w->holds)
 		return ready;
 	cxms_v8 waits = (ready > earliest) & w->used.all;
@@ -310,6 +320,8 @@ CXMS_STEP void attribute(struct cxms_window *w, const struct step *s, cxms_v8 co
 CXMS_STEP void attribute_late(struct cxms_window *w, const struct step *s, cxms_v8 could,
 			      cxms_v8 without_miss)
 {
+	if (!any(s->late > 0))
+		return;
 	cxms_v8 at = without_miss + CXMS_ASSUMED_RETIRE_CYC * CXMS_TICKS;
 	const struct cxms_lanes to = {.all = later(could, at)},
 				from = {.all = later(could, at - later(s->late, all(0)))};
@@ -325,9 +337,10 @@ CXMS_STEP void drain_store(struct cxms_window *w, struct step *s, const struct c
 		w->skipped = false;
 	if (events && u->access >= 0)
 		access_events(w, s, run, (uint32_t)u->access, CXMS_XR_OWN, asked, &done);
-	w->drained_origin = events && w->waited		 ? w->waited
-			    : any(w->drained.all > done) ? w->drained_origin
-							 : 0;
+	if (events && w->waited)
+		w->drained_origin = w->waited;
+	else if (w->drained_origin && !any(w->drained.all > done))
+		w->drained_origin = 0;
 	w->store_origin[s->store_queue] = w->drained_origin;
 	if (w->cfg.store_tso)
 		done = later(done, w->drained.all);
@@ -368,8 +381,7 @@ CXMS_STEP cxms_v8 step_class(struct cxms_window *w, struct step *s, const struct
 	w->slot[u->dst[0]].all = done;
 	w->slot[u->dst[1]].all = done;
 	cxms_v8 could = retire(w, s, u, done);
-	if ((class == CXMS_UC_STORE || u->flags & CXMS_UF_LOCKED) && s->late_origin &&
-	    any(s->late > 0))
+	if ((class == CXMS_UC_STORE || u->flags & CXMS_UF_LOCKED) && s->late_origin)
 		attribute_late(w, s, could, without_miss);
 	if (events && (class == CXMS_UC_LOAD || class == CXMS_UC_PREFETCH) && w->waited)
 		attribute(w, s, could, without_miss);
