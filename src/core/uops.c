@@ -114,11 +114,23 @@ static void copy_sources(struct cxms_uop *o, const struct cxms_slots *from, size
 		o->src[at++] = from->slot[i];
 }
 
-/* Results of an instruction go out through @o; more than two through further uops of no cost. */
+/* Results of an instruction go out through @o, the first two of them. */
 static void write_results(struct cxms_uop *o, const struct cxms_slots *to)
 {
 	for (size_t i = 0; i < to->n && i < 2; i++)
 		o->dst[i] = to->slot[i];
+}
+
+/* The others come from the first, through further uops that take no entry. */
+static void add_further_results(struct work *w, const struct cxms_slots *to)
+{
+	for (size_t i = 2; i < to->n; i += 2) {
+		struct cxms_uop *o = add(w, CXMS_UC_INT, 0);
+		o->src[0] = to->slot[0];
+		o->dst[0] = to->slot[i];
+		if (i + 1 < to->n)
+			o->dst[1] = to->slot[i + 1];
+	}
 }
 
 static void add_loads(struct work *w, bool shares)
@@ -136,9 +148,9 @@ static void add_loads(struct work *w, bool shares)
 			if (part > 0)
 				o->class = CXMS_UC_INT;
 			else if (!prefetch)
-				o->dst[0] = (uint8_t)(CXMS_SLOT_TEMP + (i < 4 ? i : 3));
+				o->dst[0] = (uint8_t)(CXMS_SLOT_TEMP + i);
 			if (in->locked)
-				o->flags |= CXMS_UF_LOCKED;
+				o->flags |= CXMS_UF_LOCKED | CXMS_UF_OLDEST;
 		}
 	}
 }
@@ -151,15 +163,43 @@ static void retarget_load(struct work *w, size_t first)
 	write_results(&w->uop[first], &w->insn.out);
 }
 
+/*
+ * Several loads become fewer until one uop can read them beside @others sources: a gather of eight
+ * has four such uops, as on Skylake (uops.info, VPGATHERDD ymm: twelve, eight of them loads).
+ * Returns how many are left.
+ */
+static size_t join_loads(struct work *w, size_t others)
+{
+	size_t n = w->insn.n_load;
+	while (n > 1 && n + others > 3) {
+		struct cxms_uop *o = add(w, CXMS_UC_INT, 1);
+		o->src[0] = o->dst[0] = CXMS_SLOT_TEMP;
+		o->src[1] = (uint8_t)(CXMS_SLOT_TEMP + --n);
+		if (n > 1)
+			o->src[2] = (uint8_t)(CXMS_SLOT_TEMP + --n);
+	}
+	return n;
+}
+
+/* mfence, lfence: an operation without data that loads wait for. */
+static void set_fence(const struct cxms_insn *in, struct cxms_uop *o)
+{
+	if (in->n_load + in->n_store > 0 || !(in->locked || in->load_fence))
+		return;
+	o->flags |= CXMS_UF_OLDEST | (in->locked ? CXMS_UF_LOCKED : 0);
+	o->dst[0] = CXMS_SLOT_FENCE;
+}
+
 static void add_operation(struct work *w, bool stores)
 {
 	const struct cxms_insn *in = &w->insn;
 	unsigned n = in->n_op * in->parts;
+	size_t n_load = in->n_load > 2 ? join_loads(w, in->data.n) : in->n_load;
 	for (unsigned i = 0; i < n; i++) {
 		struct cxms_uop *o = add(w, i == 0 ? in->class : CXMS_UC_INT,
 					 w->u->split || i < in->rob_op ? 1 : 0);
 		size_t at = 0;
-		for (size_t l = 0; l < in->n_load && l < 2; l++)
+		for (size_t l = 0; l < n_load; l++)
 			o->src[at++] = (uint8_t)(CXMS_SLOT_TEMP + l);
 		copy_sources(o, &in->data, at);
 		if (i < in->result_at)
@@ -171,7 +211,9 @@ static void add_operation(struct work *w, bool stores)
 		write_results(o, &in->out);
 		if (stores) /* what is stored comes from the operation */
 			o->dst[o->dst[0] == CXMS_SLOT_TRASH ? 0 : 1] = CXMS_SLOT_TEMP + 7;
+		set_fence(in, o);
 	}
+	add_further_results(w, &in->out);
 }
 
 static void add_stores(struct work *w, bool from_operation)
@@ -218,7 +260,9 @@ static void crack_string_move(struct work *w)
 	struct cxms_uop *o = add(w, CXMS_UC_INT, 1);
 	copy_sources(o, &w->insn.addr, 0);
 	write_results(o, &w->insn.out);
-	o->flags |= CXMS_UF_LAST;
+	add_further_results(w, &w->insn.out);
+	if (!w->failed)
+		w->uop[w->n - 1].flags |= CXMS_UF_LAST;
 }
 
 static void crack(struct work *w)

@@ -18,7 +18,8 @@ enum cxms_slot {
 	CXMS_SLOT_VEC = CXMS_SLOT_FLAGS + 1,  /* 32; xmm, ymm, zmm are one */
 	CXMS_SLOT_MASK = CXMS_SLOT_VEC + 32,  /* 8 */
 	CXMS_SLOT_X87 = CXMS_SLOT_MASK + 8,   /* the stack as a whole, and MMX */
-	CXMS_SLOT_FENCE = CXMS_SLOT_X87 + 1,  /* loads wait for it; locked operations write it */
+	CXMS_SLOT_FENCE =
+		CXMS_SLOT_X87 + 1, /* loads wait for it; locked operations, fences write it */
 	CXMS_SLOT_TEMP = CXMS_SLOT_FENCE + 1, /* 8 */
 	CXMS_SLOT_TRASH = CXMS_SLOT_TEMP + 8, /* written, never read */
 	CXMS_SLOT_COUNT
@@ -57,6 +58,7 @@ const struct cxms_uop_cost *cxms_uop_cost(enum cxms_uop_class class, bool split)
 enum cxms_uop_flag {
 	CXMS_UF_LOCKED = 1u << 0, /* waits for all older stores, and later loads wait for it */
 	CXMS_UF_LAST = 1u << 1,	  /* last of its instruction */
+	CXMS_UF_OLDEST = 1u << 2, /* waits until all before it have retired */
 };
 
 struct cxms_uop {

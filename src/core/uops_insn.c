@@ -349,6 +349,7 @@ bool cxms_insn_read(csh cs, cs_insn *tmp, const struct cxms_code_insn *code,
 	out->moves_stack = changes_stack(tmp);
 	out->locked = x->prefix[0] == X86_PREFIX_LOCK ||
 		      (tmp->id == X86_INS_XCHG && out->n_store > 0) || tmp->id == X86_INS_MFENCE;
+	out->load_fence = tmp->id == X86_INS_LFENCE;
 	read_registers(cs, tmp, n > 0, out);
 	if (!split && is_zero_idiom(tmp))
 		out->data.n = 0;

@@ -26,7 +26,9 @@ struct cxms_insn {
 	unsigned n_split_extra; /* split: uops for immediates and branch targets */
 	unsigned parts;		/* split: vector halves */
 	unsigned string_bytes;	/* of movs or stos with rep: what one round takes; else 0 */
-	bool moves_stack, locked, prefetch, string_move; /* movs, stos */
+	bool moves_stack, prefetch, string_move; /* movs, stos */
+	bool locked;				 /* mfence too */
+	bool load_fence;			 /* lfence */
 };
 
 /**

@@ -126,8 +126,9 @@ int cxms_window_new(const struct cxms_window_cfg *cfg, unsigned n_lane,
 	w->rob = new_ring(cfg->rob, &w->n_rob);
 	w->load_queue = new_ring(cfg->load_queue, &w->n_load_queue);
 	w->store_queue = new_ring(cfg->store_queue, &w->n_store_queue);
+	w->store_origin = calloc(w->n_store_queue, sizeof(*w->store_origin));
 	w->width_step = new_ring(cfg->width, &n_width);
-	if (!w->rob || !w->load_queue || !w->store_queue || !w->width_step) {
+	if (!w->rob || !w->load_queue || !w->store_queue || !w->store_origin || !w->width_step) {
 		cxms_window_free(w);
 		return cxms_fail(err, ENOMEM, "out of memory");
 	}
@@ -150,6 +151,7 @@ void cxms_window_free(struct cxms_window *w)
 	free(w->rob);
 	free(w->load_queue);
 	free(w->store_queue);
+	free(w->store_origin);
 	free(w->width_step);
 	free(w);
 }

@@ -57,7 +57,8 @@ struct cxms_xmemory {
 };
 
 /** struct cxms_window_lane - what a lane took; picoseconds. Stalls: time by which retirement waited
- * for a load of the cause, each lane's sum <= time_ps */
+ * for a line from memory of that cause, whoever asked for it first, or for room in the store queue
+ * that a store to such a line held; each lane's sum <= time_ps */
 struct cxms_window_lane {
 	uint64_t time_ps;
 	uint64_t local_ps, cxl_ps, queue_ps, switch_ps;

@@ -98,26 +98,42 @@ static void ask_memory(struct cxms_window *w, unsigned l, uint64_t line, enum cx
 			  cxms_window_ps(w, (uint64_t)(ticks > 0 ? ticks : 0)), &w->reply[l]);
 }
 
-/* A request of the first level that goes to @level: when it is done. */
-static int32_t miss(struct cxms_window *w, unsigned l, uint8_t level, uint64_t line,
-		    enum cxms_xrequest kind, int32_t at)
+static bool is_beyond_l2(const struct cxms_window *w, uint8_t level)
 {
-	int32_t t = mshr_free(&w->l1_mshr[l], at), done;
-	bool beyond = w->cfg.has_l2 && level != CXMS_XL_L2;
-	if (beyond)
-		t = mshr_free(&w->l2_mshr[l], t);
-	if (level == CXMS_XL_L2) {
-		done = t + w->l2;
-	} else if (level == CXMS_XL_LLC) {
-		done = t + w->llc;
-	} else {
-		ask_memory(w, l, line, kind, t);
-		done = t + cxms_window_ticks(w, w->reply[l].latency_ps);
-	}
-	mshr_take(&w->l1_mshr[l], t, done, w->dispatch.v[l]);
-	if (beyond)
-		mshr_take(&w->l2_mshr[l], t, done, w->dispatch.v[l]);
-	return done;
+	return w->cfg.has_l2 && level > CXMS_XL_L2;
+}
+
+/* Earliest time from @at on at which a request of the first level has the registers that it needs
+ * on its way to @level. */
+static int32_t registers_free(struct cxms_window *w, unsigned l, uint8_t level, int32_t at)
+{
+	int32_t t = mshr_free(&w->l1_mshr[l], at);
+	return is_beyond_l2(w, level) ? mshr_free(&w->l2_mshr[l], t) : t;
+}
+
+static uint32_t new_origin(struct cxms_window *w)
+{
+	w->n_origin += w->n_origin == UINT32_MAX ? 2 : 1; /* 0 is none */
+	w->origin[w->n_origin & (CXMS_FILL_RING - 1)] = (struct cxms_origin){0};
+	return w->n_origin;
+}
+
+/* NULL if it is long ago. */
+static struct cxms_origin *origin_of(struct cxms_window *w, uint32_t number)
+{
+	if (number == 0 || w->n_origin - number >= CXMS_FILL_RING)
+		return NULL;
+	return &w->origin[number & (CXMS_FILL_RING - 1)];
+}
+
+/* Parts of a whole, with 32 bits: 4 ms, or more in coarser steps. */
+static void set_origin(struct cxms_origin *o, unsigned l, const struct cxms_xreply *r)
+{
+	unsigned shift = r->latency_ps > UINT32_MAX ? 16 : 0;
+	o->latency_ps[l] = (uint32_t)(r->latency_ps >> shift);
+	o->queue_ps[l] = (uint32_t)(r->queue_ps >> shift);
+	o->switch_ps[l] = (uint32_t)(r->switch_ps >> shift);
+	o->is_cxl[l] = r->target != 0;
 }
 
 static struct cxms_fill *new_fill(struct cxms_window *w, uint64_t line, uint8_t from)
@@ -126,7 +142,34 @@ static struct cxms_fill *new_fill(struct cxms_window *w, uint64_t line, uint8_t 
 	f->line = line;
 	f->from = from;
 	memset(&f->joined, 0, sizeof(f->joined));
+	f->origin = from == CXMS_XL_MEM ? new_origin(w) : 0;
 	return f;
+}
+
+/* A fill that begins at @t: when it is done. Asks memory if it comes from there. */
+static int32_t latency_from(struct cxms_window *w, unsigned l, const struct cxms_fill *f,
+			    enum cxms_xrequest kind, int32_t t)
+{
+	if (f->from <= CXMS_XL_L2)
+		return t + w->l2;
+	if (f->from == CXMS_XL_LLC)
+		return t + w->llc;
+	ask_memory(w, l, f->line, kind, t);
+	struct cxms_origin *o = origin_of(w, f->origin);
+	if (o)
+		set_origin(o, l, &w->reply[l]);
+	return t + cxms_window_ticks(w, w->reply[l].latency_ps);
+}
+
+/* The same of one into the first level, with the registers that it takes. */
+static int32_t miss_from(struct cxms_window *w, unsigned l, const struct cxms_fill *f,
+			 enum cxms_xrequest kind, int32_t t)
+{
+	int32_t done = latency_from(w, l, f, kind, t);
+	mshr_take(&w->l1_mshr[l], t, done, w->dispatch.v[l]);
+	if (is_beyond_l2(w, f->from))
+		mshr_take(&w->l2_mshr[l], t, done, w->dispatch.v[l]);
+	return done;
 }
 
 static struct cxms_fill *fill_back(struct cxms_window *w, uint32_t back)
@@ -142,24 +185,32 @@ static int32_t fill_done(struct cxms_window *w, unsigned l, struct cxms_fill *f,
 {
 	struct cxms_xreply kept = w->reply[l];
 	if (f->done.v[l] == CXMS_TICK_NEVER) {
-		f->done.v[l] = miss(w, l, f->from, f->line, kind, at);
+		f->done.v[l] = miss_from(w, l, f, kind, registers_free(w, l, f->from, at));
 		w->reply[l] = kept;
 	}
 	return f->done.v[l];
 }
 
-static int32_t prefetch_lane(struct cxms_window *w, unsigned l, const struct cxms_xevent *e,
-			     int32_t asked)
+/*
+ * A prefetch takes the registers of each level that it crosses. One for which none comes free
+ * within the range of times never begins: where prefetches that nobody uses are asked for faster
+ * than memory brings them, more and more of them wait.
+ */
+static int32_t prefetch_lane(struct cxms_window *w, unsigned l, const struct cxms_fill *f,
+			     uint8_t into, int32_t asked)
 {
-	struct cxms_mshr *m = e->into == CXMS_XL_L1 ? &w->l1_mshr[l] : &w->l2_mshr[l];
+	bool first = into == CXMS_XL_L1, second = !first || is_beyond_l2(w, f->from);
 	struct cxms_xreply kept = w->reply[l];
-	int32_t t = mshr_free(m, asked), done = t + (e->from == CXMS_XL_LLC ? w->llc : w->l2);
-	if (e->from == CXMS_XL_MEM) {
-		ask_memory(w, l, e->line, CXMS_XR_PREFETCH, t);
-		done = t + cxms_window_ticks(w, w->reply[l].latency_ps);
-		w->reply[l] = kept;
-	}
-	mshr_take(m, t, done, w->dispatch.v[l]);
+	int32_t t = first ? mshr_free(&w->l1_mshr[l], asked) : asked;
+	t = second ? mshr_free(&w->l2_mshr[l], t) : t;
+	if (t - w->dispatch.v[l] > CXMS_TICK_LONG)
+		return CXMS_TICK_NEVER;
+	int32_t done = latency_from(w, l, f, CXMS_XR_PREFETCH, t);
+	w->reply[l] = kept;
+	if (first)
+		mshr_take(&w->l1_mshr[l], t, done, w->dispatch.v[l]);
+	if (second)
+		mshr_take(&w->l2_mshr[l], t, done, w->dispatch.v[l]);
 	return done;
 }
 
@@ -169,7 +220,12 @@ static void prefetch(struct cxms_window *w, const struct cxms_xevent *e,
 	struct cxms_fill *f = new_fill(w, e->line, e->from);
 	w->counts.prefetches++;
 	for (unsigned l = 0; l < w->n_lane; l++)
-		f->done.v[l] = prefetch_lane(w, l, e, asked->v[l]);
+		f->done.v[l] = prefetch_lane(w, l, f, e->into, asked->v[l]);
+}
+
+static void waits_for(struct cxms_window *w, const struct cxms_fill *f)
+{
+	w->waited = f->origin ? f->origin : w->waited;
 }
 
 /* The access missed, or hit what is in flight: done is moved accordingly. */
@@ -192,14 +248,20 @@ static void data_event(struct cxms_window *w, const struct cxms_xevent *e, enum 
 		w->counts.l2_misses += level != CXMS_XL_L2;
 		w->counts.llc_misses += level == CXMS_XL_MEM;
 		for (unsigned l = 0; l < w->n_lane; l++) {
-			int32_t t = miss(w, l, level, e->line, kind, at->v[l]);
+			int32_t begin = registers_free(w, l, level, at->v[l]);
+			int32_t t = miss_from(w, l, f, kind, begin);
 			int32_t there = before ? fill_done(w, l, before, kind, at->v[l]) : t;
 			t = there > t ? there : t;
 			f->done.v[l] = t;
 			done->v[l] = t > done->v[l] ? t : done->v[l];
+			w->begun.v[l] = later_of(w->begun.v[l], begin);
 		}
 		w->missed |= level == CXMS_XL_MEM;
+		if (before)
+			f->origin = before->origin;
+		waits_for(w, f);
 	} else if (before) {
+		waits_for(w, before);
 		for (unsigned l = 0; l < w->n_lane; l++) {
 			int32_t there = fill_done(w, l, before, kind, at->v[l]);
 			done->v[l] = there > done->v[l] ? there : done->v[l];
@@ -212,13 +274,23 @@ static void data_event(struct cxms_window *w, const struct cxms_xevent *e, enum 
 static void write_back(struct cxms_window *w, const struct cxms_xevent *e,
 		       const struct cxms_lanes *at, struct cxms_lanes *done)
 {
+	struct cxms_origin *o = NULL;
 	w->counts.writebacks++;
+	if (done) {
+		w->waited = new_origin(w);
+		o = origin_of(w, w->waited);
+	}
 	for (unsigned l = 0; l < w->n_lane; l++) {
 		struct cxms_xreply kept = w->reply[l];
 		ask_memory(w, l, e->line, CXMS_XR_WRITE, at->v[l]);
 		int32_t taken = at->v[l] + cxms_window_ticks(w, w->reply[l].queue_ps);
 		if (done && taken > done->v[l])
 			done->v[l] = taken;
+		if (o) { /* waits in queues only */
+			w->reply[l].latency_ps = w->reply[l].queue_ps;
+			w->reply[l].switch_ps = 0;
+			set_origin(o, l, &w->reply[l]);
+		}
 		w->reply[l] = kept;
 	}
 }
@@ -256,6 +328,9 @@ void cxms_window_event(struct cxms_window *w, const struct cxms_xevent *e, enum 
 		break;
 	case CXMS_XE_FWD:
 		forward(w, e, done);
+		break;
+	case CXMS_XE_SKIP:
+		w->skipped = true;
 		break;
 	default:
 		data_event(w, e, kind, asked, done);
@@ -420,6 +495,19 @@ static uint64_t share_of(uint64_t ps, uint64_t part, uint64_t whole)
 	return (uint64_t)(p / whole);
 }
 
+/* Time by which retirement waited for a request of which queues and switches took that much. */
+static void add_stall(struct cxms_window *w, unsigned l, uint64_t ps, const struct cxms_xreply *r)
+{
+	uint64_t queue = share_of(ps, r->queue_ps, r->latency_ps);
+	uint64_t at_switch = share_of(ps, r->switch_ps, r->latency_ps);
+	w->queue[l] += r->target ? queue : 0;
+	w->at_switch[l] += at_switch;
+	if (r->target)
+		w->cxl[l] += ps - queue - at_switch;
+	else
+		w->local[l] += ps;
+}
+
 /* Retirement waited for this load: by how much, and for what. */
 void cxms_window_attribute(struct cxms_window *w, const struct cxms_lanes *could)
 {
@@ -429,16 +517,22 @@ void cxms_window_attribute(struct cxms_window *w, const struct cxms_lanes *could
 		if (stall <= 0 || r->latency_ps == 0)
 			continue;
 		uint64_t ps = cxms_window_ps(w, (uint64_t)stall);
-		if (ps > r->latency_ps)
-			ps = r->latency_ps;
-		uint64_t queue = share_of(ps, r->queue_ps, r->latency_ps);
-		uint64_t at_switch = share_of(ps, r->switch_ps, r->latency_ps);
-		w->queue[l] += r->target ? queue : 0;
-		w->at_switch[l] += at_switch;
-		if (r->target)
-			w->cxl[l] += ps - queue - at_switch;
-		else
-			w->local[l] += ps;
+		add_stall(w, l, ps < r->latency_ps ? ps : r->latency_ps, r);
+	}
+}
+
+void cxms_window_attribute_to(struct cxms_window *w, uint32_t origin, const struct cxms_lanes *from,
+			      const struct cxms_lanes *to)
+{
+	const struct cxms_origin *o = origin_of(w, origin);
+	for (unsigned l = 0; o && l < w->n_lane; l++) {
+		int64_t stall = (int64_t)to->v[l] - from->v[l];
+		const struct cxms_xreply r = {.latency_ps = o->latency_ps[l],
+					      .queue_ps = o->queue_ps[l],
+					      .switch_ps = o->switch_ps[l],
+					      .target = o->is_cxl[l]};
+		if (stall > 0 && r.latency_ps > 0)
+			add_stall(w, l, cxms_window_ps(w, (uint64_t)stall), &r);
 	}
 }
 
@@ -456,7 +550,8 @@ void cxms_window_fetch_misses(struct cxms_window *w, const struct cxms_xrun *run
 				ask_memory(w, l, e->line, CXMS_XR_FETCH, now);
 				more = cxms_window_ticks(w, w->reply[l].latency_ps);
 			}
-			w->fetch.v[l] = now + more;
+			/* where one run fetches so much that it passes the range, time is lost */
+			w->fetch.v[l] = now < 4 * CXMS_TICK_LONG ? now + more : now;
 		}
 	}
 }
@@ -500,11 +595,15 @@ static int64_t mispredicted_at(const struct cxms_xrun *run, uint32_t uops)
 	return -1;
 }
 
-static int32_t wrong_miss(struct cxms_window *w, unsigned l, const struct cxms_xevent *e,
-			  int32_t at)
+/* A load of the wrong path that has a register before the branch is done; else it is gone. */
+static int32_t wrong_miss(struct cxms_window *w, unsigned l, const struct cxms_fill *f, int32_t at,
+			  int32_t branch_done)
 {
 	struct cxms_xreply kept = w->reply[l];
-	int32_t done = miss(w, l, e->from, e->line, CXMS_XR_READ, at);
+	int32_t t = registers_free(w, l, f->from, at);
+	if (t >= branch_done)
+		return CXMS_TICK_NEVER;
+	int32_t done = miss_from(w, l, f, CXMS_XR_READ, t);
 	w->reply[l] = kept;
 	return done;
 }
@@ -520,9 +619,10 @@ static void wrong_fill(struct cxms_window *w, const struct cxms_xevent *e,
 	for (unsigned l = 0; l < w->n_lane; l++) {
 		bool began = at->v[l] < branch_done->v[l] && !(w->cfg.without & CXMS_WP_WRONG_PATH);
 		if (e->kind == CXMS_XE_PF)
-			f->done.v[l] = prefetch_lane(w, l, e, began ? at->v[l] : branch_done->v[l]);
+			f->done.v[l] = prefetch_lane(w, l, f, e->into,
+						     began ? at->v[l] : branch_done->v[l]);
 		else if (began)
-			f->done.v[l] = wrong_miss(w, l, e, at->v[l]);
+			f->done.v[l] = wrong_miss(w, l, f, at->v[l], branch_done->v[l]);
 		else
 			f->done.v[l] = CXMS_TICK_NEVER;
 	}

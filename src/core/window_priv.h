@@ -77,7 +77,14 @@ struct cxms_fetch_memo {
 struct cxms_fill {
 	struct cxms_lanes done, joined; /* joined: accesses that wait for it beside the first */
 	uint64_t line;
+	uint32_t origin; /* number; 0 = no request to memory */
 	uint8_t from;
+};
+
+/* What a request to memory took in each lane, for who waits for it: parts of a whole. */
+struct cxms_origin {
+	uint32_t latency_ps[CXMS_LANES], queue_ps[CXMS_LANES], switch_ps[CXMS_LANES];
+	bool is_cxl[CXMS_LANES];
 };
 
 struct cxms_window {
@@ -102,11 +109,14 @@ struct cxms_window {
 	struct cxms_lanes unit[CXMS_UC_COUNT];
 	/* rings: what is written next replaces the entry that must be free for it */
 	struct cxms_lanes *rob, *load_queue, *store_queue;
-	uint32_t n_rob, n_load_queue, n_store_queue;	/* entries */
+	uint32_t *store_origin;			     /* of what holds an entry of the store queue */
+	uint32_t n_rob, n_load_queue, n_store_queue; /* entries */
 	uint32_t rob_at, load_queue_at, store_queue_at; /* next */
 	/* rings by number */
 	struct cxms_lanes store_ready[CXMS_STORE_RING], fetched[CXMS_ASSUMED_FETCH_QUEUE];
 	struct cxms_fill fill[CXMS_FILL_RING];
+	struct cxms_origin origin[CXMS_FILL_RING];
+	uint32_t n_origin;
 	uint64_t n_store, n_fill, n_uop;
 	uint64_t next_addr;    /* where the block that ran last would go on */
 	int32_t fetch_rest_q8; /* what its last group lacks */
@@ -130,7 +140,10 @@ struct cxms_window {
 	struct cxms_window_counts counts;
 	/* the access being timed */
 	struct cxms_xreply reply[CXMS_LANES];
-	bool missed;
+	struct cxms_lanes begun; /* when the last of its misses had its registers */
+	bool missed, skipped;
+	uint32_t waited;	 /* number of the origin that it waits for, 0 = none */
+	uint32_t drained_origin; /* of the last store that waited */
 };
 
 /* window_run.c, window_run_avx2.c: the same steps with two sets of instructions. */
@@ -154,6 +167,9 @@ void cxms_window_end_branch(struct cxms_window *w, const struct cxms_xrun *run, 
 			    const struct cxms_lanes *done);
 /** retirement waited for this load: by how much more than @could, and for what */
 void cxms_window_attribute(struct cxms_window *w, const struct cxms_lanes *could);
+/** retirement waited from @from to @to for what @origin brings or takes */
+void cxms_window_attribute_to(struct cxms_window *w, uint32_t origin, const struct cxms_lanes *from,
+			      const struct cxms_lanes *to);
 /** some uops have begun to wait: can the scheduler be full before as many have again? */
 void cxms_window_look(struct cxms_window *w);
 /** sorted uops up to now are forgotten, to make room in the ring */

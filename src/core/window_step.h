@@ -75,12 +75,23 @@ struct step {
 	cxms_v8 dispatch, retire;		      /* of the last uop */
 	uint32_t width, rob, load_queue, store_queue; /* next entries */
 	size_t event;				      /* next */
+	cxms_v8 late;				      /* by how much stores held up the uop */
+	uint32_t late_origin;			      /* and which of them */
 	bool branches;				      /* a branch of the run was mispredicted */
 };
 
 CXMS_STEP void next_entry(uint32_t *at, uint32_t n)
 {
 	*at = *at + 1 == n ? 0 : *at + 1;
+}
+
+/* Not before @room, which a store gives. */
+CXMS_STEP cxms_v8 wait_for_stores(struct step *s, cxms_v8 at, cxms_v8 room, uint32_t origin)
+{
+	s->late_origin = origin;
+	if (origin)
+		s->late = room - at;
+	return later(at, room);
 }
 
 /* @fetched: when the front end has it, where lines are fetched; else whenever there is room. */
@@ -96,7 +107,8 @@ CXMS_STEP void dispatch(struct cxms_window *w, struct step *s, const struct cxms
 	if (class == CXMS_UC_LOAD)
 		d = later(d, w->load_queue[s->load_queue].all);
 	else if (class == CXMS_UC_STORE)
-		d = later(d, w->store_queue[s->store_queue].all);
+		d = wait_for_stores(s, d, w->store_queue[s->store_queue].all,
+				    w->store_origin[s->store_queue]);
 	s->dispatch = d;
 }
 
@@ -139,8 +151,19 @@ CXMS_STEP void wait_to_issue(struct cxms_window *w, const struct step *s, cxms_v
 	}
 }
 
+/* Fences and locked operations. */
+CXMS_STEP cxms_v8 wait_in_order(struct cxms_window *w, struct step *s, const struct cxms_uop *u,
+				cxms_v8 ready)
+{
+	if (u->flags & CXMS_UF_OLDEST)
+		ready = later(ready, s->retire);
+	if (u->flags & CXMS_UF_LOCKED)
+		ready = wait_for_stores(s, ready, w->drained.all, w->drained_origin);
+	return ready;
+}
+
 /* When it starts: operands, then the units of its class, which take so many in dispatch order. */
-CXMS_STEP cxms_v8 start_of(struct cxms_window *w, const struct step *s, const struct cxms_uop *u,
+CXMS_STEP cxms_v8 start_of(struct cxms_window *w, struct step *s, const struct cxms_uop *u,
 			   enum cxms_uop_class class)
 {
 	cxms_v8 earliest = s->dispatch + CXMS_ASSUMED_ISSUE_CYC * CXMS_TICKS;
@@ -152,8 +175,8 @@ CXMS_STEP cxms_v8 start_of(struct cxms_window *w, const struct step *s, const st
 		w->unit[class].all = later(w->unit[class].all + w->unit_step[class], earliest);
 		ready = later(ready, w->unit[class].all);
 	}
-	if (u->flags & CXMS_UF_LOCKED)
-		ready = later(ready, w->drained.all);
+	if (u->flags & (CXMS_UF_OLDEST | CXMS_UF_LOCKED))
+		ready = wait_in_order(w, s, u, ready);
 	if (class == CXMS_UC_LOAD && w->holds)
 		return ready;
 	cxms_v8 waits = (ready > earliest) & w->used.all;
@@ -219,6 +242,7 @@ CXMS_STEP bool common_event(struct cxms_window *w, const struct cxms_xevent *e, 
 		return false;
 	if (w->joins)
 		join(w, f, asked);
+	w->waited = f->origin ? f->origin : w->waited;
 	*done = later(*done, f->done.all);
 	w->counts.uses++;
 	return true;
@@ -247,6 +271,18 @@ CXMS_STEP void access_events(struct cxms_window *w, struct step *s, const struct
 	}
 }
 
+/* Nobody waits for its line, but it is not done before it has the registers to ask for it. */
+CXMS_STEP cxms_v8 software_prefetch(struct cxms_window *w, struct step *s,
+				    const struct cxms_xrun *run, uint32_t access, cxms_v8 start,
+				    cxms_v8 done)
+{
+	cxms_v8 there = done;
+	w->begun.all = start;
+	access_events(w, s, run, access, CXMS_XR_PREFETCH, start, &there);
+	w->missed = false; /* it is its registers that it waits for */
+	return later(done, w->begun.all);
+}
+
 /* Returns when it could have retired but for @done. */
 CXMS_STEP cxms_v8 retire(struct cxms_window *w, struct step *s, const struct cxms_uop *u,
 			 cxms_v8 done)
@@ -269,9 +305,27 @@ CXMS_STEP void attribute(struct cxms_window *w, const struct step *s, cxms_v8 co
 {
 	const struct cxms_lanes c = {
 		.all = later(could, without_miss + CXMS_ASSUMED_RETIRE_CYC * CXMS_TICKS)};
-	w->retire.all = s->retire;
-	cxms_window_attribute(w, &c);
+	if (any(s->retire > c.all)) {
+		w->retire.all = s->retire;
+		if (w->missed)
+			cxms_window_attribute(w, &c);
+		else
+			cxms_window_attribute_to(w, w->waited, &c, &w->retire);
+	}
 	w->missed = false;
+	w->waited = 0;
+}
+
+/* Retirement waited because stores before it were not done. */
+CXMS_STEP void attribute_late(struct cxms_window *w, const struct step *s, cxms_v8 could,
+			      cxms_v8 without_miss)
+{
+	if (!any(s->late > 0))
+		return;
+	cxms_v8 at = without_miss + CXMS_ASSUMED_RETIRE_CYC * CXMS_TICKS;
+	const struct cxms_lanes to = {.all = later(could, at)},
+				from = {.all = later(could, at - later(s->late, all(0)))};
+	cxms_window_attribute_to(w, s->late_origin, &from, &to);
 }
 
 /* A store leaves to the first level after it retired, in order; ownership is asked for at once. */
@@ -279,17 +333,27 @@ CXMS_STEP void drain_store(struct cxms_window *w, struct step *s, const struct c
 			   const struct cxms_uop *u, bool events)
 {
 	cxms_v8 asked = taken(w, s->retire + CXMS_TICKS), done = asked;
+	if (events)
+		w->skipped = false;
 	if (events && u->access >= 0)
 		access_events(w, s, run, (uint32_t)u->access, CXMS_XR_OWN, asked, &done);
+	if (events && w->waited)
+		w->drained_origin = w->waited;
+	else if (w->drained_origin && !any(w->drained.all > done))
+		w->drained_origin = 0;
+	w->store_origin[s->store_queue] = w->drained_origin;
 	if (w->cfg.store_tso)
 		done = later(done, w->drained.all);
 	w->drained.all = later(w->drained.all, done);
 	w->store_queue[s->store_queue].all = done;
 	next_entry(&s->store_queue, w->n_store_queue);
-	w->n_store++;
+	/* one that did not happen has no number, nor had it for who wrote the stream */
+	w->n_store += !(events && w->skipped);
 	w->counts.stores++;
-	if (events)
+	if (events) {
 		w->missed = false;
+		w->waited = 0;
+	}
 }
 
 /* @class: of the uop; a constant where it matters. */
@@ -304,11 +368,11 @@ CXMS_STEP cxms_v8 step_class(struct cxms_window *w, struct step *s, const struct
 	cxms_v8 done = start + w->latency[class], without_miss = done;
 	if (events)
 		w->dispatch.all = s->dispatch;
-	if (events && (class == CXMS_UC_LOAD || class == CXMS_UC_PREFETCH) && u->access >= 0)
+	if (events && class == CXMS_UC_LOAD && u->access >= 0)
 		access_events(w, s, run, (uint32_t)u->access, CXMS_XR_READ, start, &done);
 	if (class == CXMS_UC_PREFETCH) {
-		done = without_miss;
-		w->missed = false;
+		if (events && u->access >= 0)
+			done = software_prefetch(w, s, run, (uint32_t)u->access, start, done);
 	} else if (class == CXMS_UC_STORE) {
 		w->store_ready[w->n_store % CXMS_STORE_RING].all = done;
 	}
@@ -317,9 +381,11 @@ CXMS_STEP cxms_v8 step_class(struct cxms_window *w, struct step *s, const struct
 	w->slot[u->dst[0]].all = done;
 	w->slot[u->dst[1]].all = done;
 	cxms_v8 could = retire(w, s, u, done);
+	if ((class == CXMS_UC_STORE || u->flags & CXMS_UF_LOCKED) && s->late_origin)
+		attribute_late(w, s, could, without_miss);
+	if (events && (class == CXMS_UC_LOAD || class == CXMS_UC_PREFETCH) && w->waited)
+		attribute(w, s, could, without_miss);
 	if (class == CXMS_UC_LOAD) {
-		if (events && w->missed)
-			attribute(w, s, could, without_miss);
 		w->load_queue[s->load_queue].all = s->retire;
 		next_entry(&s->load_queue, w->n_load_queue);
 		w->counts.loads++;
@@ -425,6 +491,7 @@ CXMS_STEP void step_block(struct cxms_window *w, const struct cxms_xrun *run, ui
 		cxms_v8 rest = s.dispatch;
 		access_events(w, &s, run, UINT32_MAX, CXMS_XR_READ, s.dispatch, &rest);
 		w->missed = false;
+		w->waited = 0;
 	}
 	w->retire.all = s.retire;
 	w->width_at = s.width;

@@ -66,7 +66,9 @@ enum cxms_xs_event {
 			       (enum cxms_xs_level), line. Fill */
 	CXMS_XE_WB = 9,	    /* a dirty line left the LLC to memory, because of the access or the
 			       instruction line with this index; line */
-	CXMS_XE_NT = 10,    /* non-temporal store past the caches; line */
+	CXMS_XE_NT = 10,    /* non-temporal store past the caches, the first of those that are put
+			       together in one write of the line; line. An access of two lines
+			       may have two. (Older tools told each store.) */
 	CXMS_XE_MISP = 11,  /* index = exit number (n_exit = the end of the block): the predictor
 			       was wrong about it; no body */
 	CXMS_XE_IF = 12,    /* index = number of the instruction line in the block: missed L1I; b

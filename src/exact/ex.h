@@ -110,6 +110,7 @@ struct ex_line {
  * @addr:    where one jumps to get there; the code lies elsewhere if Valgrind redirects
  * @id:      its number in the stream; 0 = not sent yet
  * @mark:    enum ex_mark: its first instruction is the entry of a function of interest
+ * @fences:  it has a fence or a locked operation, which ends what non-temporal stores left open
  * @sibling: the next block of the same translation, or the next prefix made of it by a fault
  */
 struct ex_block {
@@ -117,6 +118,7 @@ struct ex_block {
 	uint32_t id;
 	uint16_t n_insn, n_access, n_exit, n_line;
 	uint8_t mark, alloc;
+	bool fences;
 	struct ex_access *access;
 	struct ex_part *part; /* n_exit + 1 */
 	struct ex_line *line;
@@ -129,7 +131,18 @@ struct ex_block {
 struct ex_granule {
 	uint32_t granule, store;
 };
-#define EX_GRANULES	2048u
+#define EX_GRANULES 2048u
+/* Lines of non-temporal stores that a thread has open: they are put together in the line fill
+ * buffers, 10 to 16 of them in cores of the last ten years, which loads use too. */
+#define EX_ASSUMED_NT_OPEN 10u
+
+/**
+ * struct ex_nt_line - a line that non-temporal stores are filling
+ * @bytes: a bit for each that they wrote, 0: there is no such line;  @used: by the thread's clock
+ */
+struct ex_nt_line {
+	uint64_t line, bytes, used;
+};
 #define EX_FORWARD_BACK 128u /* stores */
 
 /* A page of 4 KiB that was touched, and its entry in the TLB's first level as far as it is known.
@@ -173,6 +186,8 @@ struct ex_thread {
 	uint64_t line, line_packet;
 	uint64_t clear, waits_on;
 	struct ex_call call;
+	struct ex_nt_line nt[EX_ASSUMED_NT_OPEN];
+	uint64_t nt_clock;
 	uint64_t store_insn[EX_FORWARD_BACK];
 	struct ex_granule granule[EX_GRANULES];
 };
@@ -183,8 +198,11 @@ struct ex_event {
 	uint16_t behind; /* WRONG: instructions */
 	uint8_t kind, byte;
 };
-/* A message of this many events fits in a packet: 17 bytes each at most. */
-#define EX_EVENTS 3800u
+/* A message of this many events fits in a packet: 17 bytes each at most. What accesses cause finds
+ * room up to a limit; behind it there is room for the events of the accesses and exits themselves.
+ */
+#define EX_EVENTS	3800u
+#define EX_EVENTS_LIMIT (EX_EVENTS - 6 * EX_BLOCK_ACCESSES)
 
 struct ex_options {
 	const HChar *out, *roi_begin, *roi_end, *cold_at;

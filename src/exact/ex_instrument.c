@@ -156,6 +156,7 @@ struct ex_block *ex_block_prefix(struct ex_block *b, unsigned n_insn)
 	p = VG_(calloc)("cxms.block", 1, sizeof(*p));
 	make_body(p, n_insn, n_access, n_exit, lines_of(b->insn, n_insn, NULL));
 	p->addr = b->addr;
+	p->fences = b->fences;
 	VG_(memcpy)(p->insn, b->insn, n_insn * sizeof(*p->insn));
 	VG_(memcpy)(p->access, b->access, n_access * sizeof(*p->access));
 	VG_(memcpy)(p->part, b->part, n_exit * sizeof(*p->part));
@@ -458,7 +459,11 @@ static void accesses(struct builder *b, const IRStmt *s)
 		guarded_load(b, s->Ist.LoadG.details);
 		break;
 	case Ist_CAS:
+		b->block->fences = true;
 		compare_and_swap(b, s->Ist.CAS.details);
+		break;
+	case Ist_MBE:
+		b->block->fences = true;
 		break;
 	case Ist_Dirty:
 		dirty(b, s->Ist.Dirty.details);

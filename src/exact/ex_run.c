@@ -15,6 +15,8 @@
 /* Without a TLB the program's addresses are all on one page, number 0. */
 #define NO_TLB_SHIFT 63
 
+#define EX_LINE_BYTES (1u << CXMS_XS_LINE_SHIFT)
+
 static struct {
 	unsigned page_shift;
 } run;
@@ -74,13 +76,20 @@ ALWAYS_INLINE void note(unsigned kind, unsigned index, uint64_t value, unsigned 
 						   .byte = (uint8_t)byte};
 }
 
-/* What an access caused goes behind it. Room is kept for one event of each access and exit. */
+/* Whether all that one access makes prefetchers bring has room: each line has a number, so none is
+ * left out. */
+static inline bool has_room(void)
+{
+	return ex.n_event + CXMS_HIER_EFFECTS <= EX_EVENTS_LIMIT;
+}
+
+/* What an access caused goes behind it. Only lines written back may find no room. */
 static void note_effects(unsigned index, unsigned flags)
 {
 	for (unsigned i = 0; i < ex.hier.n_effect; i++) {
 		const struct cxms_hier_effect *e = &ex.hier.effect[i];
 
-		if (ex.n_event >= EX_EVENTS - 6 * EX_BLOCK_ACCESSES) {
+		if (ex.n_event >= EX_EVENTS_LIMIT) {
 			ex.hier.lost++;
 			continue;
 		}
@@ -192,15 +201,64 @@ static unsigned translate_all(struct ex_thread *t, uint64_t address, unsigned la
 	return flags & CXMS_XE_WALK ? CXMS_XE_WALK : flags;
 }
 
-static void past_caches(unsigned index, uint64_t line, uint64_t last_line, unsigned flags,
-			bool timed)
+/* Bytes [@first, @last] of a line as bits. */
+static uint64_t bytes_of(uint64_t first, uint64_t last)
 {
+	return (UINT64_MAX >> (63 - (last - first))) << first;
+}
+
+/* Non-temporal stores to one line are put together and leave as one write, which is told of the
+ * first of them. Return: whether this is the first. */
+static bool opens_line(struct ex_thread *t, uint64_t line, uint64_t bytes)
+{
+	struct ex_nt_line *n = NULL, *oldest = t->nt;
+	bool is_first;
+
+	for (unsigned i = 0; i < EX_ASSUMED_NT_OPEN; i++) {
+		if (t->nt[i].bytes && t->nt[i].line == line)
+			n = &t->nt[i];
+		if (t->nt[i].used < oldest->used)
+			oldest = &t->nt[i];
+	}
+	is_first = !n;
+	if (is_first) {
+		n = oldest;
+		*n = (struct ex_nt_line){.line = line};
+	}
+	n->used = ++t->nt_clock;
+	n->bytes |= bytes;
+	if (n->bytes == UINT64_MAX) /* full: it leaves, and the place is free */
+		*n = (struct ex_nt_line){0};
+	return is_first;
+}
+
+static void close_lines(struct ex_thread *t)
+{
+	VG_(memset)(t->nt, 0, sizeof(t->nt));
+}
+
+/* A store past the caches of bytes [@address, @end]. */
+static void past_caches(struct ex_thread *t, unsigned index, uint64_t address, uint64_t end,
+			unsigned flags, bool timed)
+{
+	bool is_told = false;
+
 	ex.hier.n_effect = 0;
-	for (uint64_t l = line; l <= last_line; l++)
-		cxms_hier_flush(&ex.hier, l);
+	for (uint64_t at = address; at <= end; at = (at | (EX_LINE_BYTES - 1)) + 1) {
+		uint64_t line = at >> CXMS_XS_LINE_SHIFT, last = at | (EX_LINE_BYTES - 1);
+		uint64_t bytes =
+			bytes_of(at % EX_LINE_BYTES, (last < end ? last : end) % EX_LINE_BYTES);
+
+		cxms_hier_flush(&ex.hier, line);
+		if (!opens_line(t, line, bytes) || !timed)
+			continue;
+		note(CXMS_XE_NT | (is_told ? 0 : flags), index, line, 0);
+		is_told = true;
+	}
 	if (!timed)
 		return;
-	note(CXMS_XE_NT | flags, index, line, 0);
+	if (flags && !is_told)
+		note(CXMS_XE_HIT | flags, index, 0, 0);
 	note_effects(index, 0);
 }
 
@@ -225,7 +283,7 @@ static void skip(const struct ex_access *a, unsigned index, bool timed)
 static inline void after_access(struct ex_thread *t, struct cxms_hier_req *req, uint64_t last_line,
 				enum cxms_hier_level level, unsigned index, bool timed)
 {
-	if (ex.hier.has_prefetch)
+	if (ex.hier.has_prefetch && has_room())
 		for (; req->line <= last_line; req->line++) {
 			cxms_hier_prefetch(&ex.hier, req, level);
 			req->address = (req->line + 1) << CXMS_XS_LINE_SHIFT;
@@ -294,7 +352,7 @@ NEVER_INLINE bool slow_access(struct ex_thread *t, const struct ex_block *b, uns
 		if (!req.idle)
 			ex_page_touch(page, is_store);
 	if (a->kind == CXMS_XA_NT_STORE) {
-		past_caches(index, req.line, last_line, flags, timed);
+		past_caches(t, index, address, address + a->last, flags, timed);
 		return true;
 	}
 	ex.hier.n_effect = 0;
@@ -490,7 +548,7 @@ enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64
 		cxms_cache_touch(l1, set, slot);
 		return CXMS_HIER_L1;
 	}
-	if (ex.n_event >= EX_EVENTS - 6 * EX_BLOCK_ACCESSES)
+	if (ex.n_event >= EX_EVENTS_LIMIT)
 		return CXMS_HIER_MEM;
 	ex.hier.n_effect = 0;
 	cxms_hier_data(&ex.hier, &req, &res);
@@ -502,7 +560,7 @@ enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64
 							   .behind = (uint16_t)insns};
 		req.fill = ++t->fills;
 	}
-	if (ex.hier.has_prefetch && res.level > CXMS_HIER_L1)
+	if (ex.hier.has_prefetch && res.level > CXMS_HIER_L1 && has_room())
 		cxms_hier_prefetch(&ex.hier, &req, res.level);
 	if (timed) {
 		t->fills = req.fill;
@@ -646,6 +704,8 @@ void ex_settle(uint64_t next)
 		account(b, ex.slot, (unsigned)left, next, true);
 	else
 		account(b, ex.slot, (unsigned)left, next, false);
+	if (EX_UNLIKELY(b->fences))
+		close_lines(ex.thread);
 }
 
 VG_REGPARM(2) void ex_enter(char *guest, struct ex_block *b)

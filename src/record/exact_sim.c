@@ -12,7 +12,7 @@
 #define RUN_BLOCK_SHIFT 2u
 /* Room for what one access may cause, so that its own events always fit. */
 #define EVENTS_RESERVE 64u
-#define EVENT_BYTES    24u /* at most, of one */
+#define EVENT_BYTES    17u /* at most, of one */
 #define BLOCK_BYTES    2048u
 /* Where work stands that the trace left out: no program has code there. An instruction of x86-64
  * programs is about four bytes long. */
@@ -238,7 +238,14 @@ static void note(struct cxms_exact_sim *s, unsigned kind, unsigned index, uint64
 		};
 }
 
-/* What an access caused goes behind it. */
+/* Whether all that one access makes prefetchers bring has room: each line has a number, so none is
+ * left out. */
+static bool has_room(const struct cxms_exact_sim *s)
+{
+	return s->n_event + CXMS_HIER_EFFECTS + EVENTS_RESERVE <= CXMS_EXACT_EVENTS_MAX;
+}
+
+/* What an access caused goes behind it. Only lines written back may find no room. */
 static void note_effects(struct cxms_exact_sim *s, unsigned index)
 {
 	for (unsigned i = 0; i < s->hier.n_effect; i++) {
@@ -320,7 +327,7 @@ static void serve(struct cxms_exact_sim *s, struct cxms_hier_req *req, uint64_t 
 {
 	struct cxms_hier_res worst = {0};
 	uint64_t first = req->line, worst_line = first;
-	bool is_filled = false;
+	bool is_filled = false, prefetches = s->hier.has_prefetch && has_room(s);
 
 	for (; req->line <= last_line; req->line++) {
 		struct cxms_hier_res res;
@@ -337,7 +344,7 @@ static void serve(struct cxms_exact_sim *s, struct cxms_hier_req *req, uint64_t 
 	note_access(s, index, worst_line, &worst, flags);
 	s->now->fills += is_filled;
 	req->fill = s->now->fills;
-	for (req->line = first; s->hier.has_prefetch && req->line <= last_line; req->line++) {
+	for (req->line = first; prefetches && req->line <= last_line; req->line++) {
 		cxms_hier_prefetch(&s->hier, req, worst.level);
 		req->address = (req->line + 1) << CXMS_XS_LINE_SHIFT;
 	}

@@ -15,7 +15,8 @@
 #include "source/imp_access.h"
 #include "trace/exact_cfg.h"
 
-#define CXMS_EXACT_EVENTS_MAX 4096u
+/* Of an instruction: a message of so many fits in a packet. */
+#define CXMS_EXACT_EVENTS_MAX 3400u
 #define CXMS_EXACT_GAPS	      8u
 
 struct cxms_exact_event {

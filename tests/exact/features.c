@@ -84,6 +84,68 @@ static int nt(void)
 	return 0;
 }
 
+static void store_8(char *p)
+{
+	__asm__ volatile("movnti %1, (%0)" : : "r"(p), "r"(5L) : "memory");
+}
+
+static __attribute__((noinline)) void fence(void)
+{
+	__asm__ volatile("sfence" : : : "memory");
+}
+
+static void told(const char *p)
+{
+	printf("nt line %lx\n", line_of(p));
+}
+
+/* Non-temporal stores to one line are one write, until it is full, a fence comes, or too many are
+ * open; one across two lines is two. */
+static int combine(void)
+{
+	char *p = area[40], *q = area[41];
+
+	for (unsigned line = 0; line < 4; line++) /* full: once each round */
+		for (unsigned round = 0; round < 2; round++)
+			told(p + 64 * line);
+	for (unsigned round = 0; round < 2; round++) /* parted by a fence */
+		told(p + 64 * 4);
+	told(p + 64 * 5);
+	told(p + 64 * 6);
+	for (unsigned line = 0; line < 16; line++) /* the first makes room for the last */
+		told(q + 64 * line);
+	told(q);
+	fflush(stdout);
+	for (unsigned line = 0; line < 4; line++)
+		for (unsigned at = 0; at < 2 * 64; at += 8)
+			store_8(p + 64 * line + at % 64);
+	store_8(p + 64 * 4);
+	fence();
+	store_8(p + 64 * 4 + 8);
+	store_8(p + 64 * 5 + 60);
+	fence();
+	for (unsigned line = 0; line < 16; line++)
+		store_8(q + 64 * line);
+	store_8(q + 8);
+	return 0;
+}
+
+/* A block whose loads make prefetchers bring more lines than its message has room for. */
+static int crowd(void)
+{
+	int sum = 0;
+
+	__asm__ volatile(".set offset, 0\n\t"
+			 ".rept 56\n\t"
+			 "add offset(%1), %0\n\t"
+			 ".set offset, offset + 4096\n\t"
+			 ".endr"
+			 : "+r"(sum)
+			 : "r"(area[0])
+			 : "memory");
+	return sum;
+}
+
 __attribute__((target("avx2"))) static int masked(void)
 {
 	const __m256i mask = _mm256_setr_epi32(-1, 0, -1, 0, -1, 0, -1, 0);
@@ -315,7 +377,8 @@ int main(int argc, char **argv)
 		{"jit", jit},		{"child", child},
 		{"signals", signals},	{"allocate", allocate},
 		{"strings", strings},	{"nothing", nothing},
-		{"crash", crash},	{"unreadable", unreadable},
+		{"crash", crash},	{"combine", combine},
+		{"crowd", crowd},	{"unreadable", unreadable},
 	};
 
 	self = argv[0];

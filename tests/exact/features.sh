@@ -46,7 +46,7 @@ said() {
 	echo "$1: $(wc -l <want.txt) things found"
 }
 
-for case in prefetch nt gather fault threads region jit child strings; do
+for case in prefetch nt combine gather fault threads region jit child strings; do
 	status=0
 	run $case $status
 	[ -s want.txt ] || { echo "$case: skipped, not on this machine" && continue; }
@@ -64,6 +64,16 @@ skips=$(grep -o ' skip ' stream.txt | wc -l)
 [ ! -s want.txt ] || [ "$skips" -ge "$(grep -c skip want.txt)" ] || fail "gather: $skips skips"
 run threads 0
 [ "$(grep -c '^wake ' stream.txt)" -ge 3 ] || fail "threads: ends of threads wake nobody"
+
+# A write of each line that non-temporal stores put together, and no more.
+run combine 0
+writes=$(grep -oE ' nt [0-9]+ line ' stream.txt | wc -l)
+[ "$writes" -eq "$(wc -l <want.txt)" ] || fail "combine: $writes writes, not $(wc -l <want.txt)"
+# Lines that are brought have numbers, so none of them may be missing.
+run crowd 0 --cxms-pf-l1d=next-line:32:0 --cxms-pf-l2=next-line:32:32
+most=$(awk '{ n = gsub(/ pf /, "&"); if (n > m) m = n } END { print m + 0 }' stream.txt)
+[ "$most" -ge 1900 ] || fail "crowd: $most prefetches at once, too few"
+! grep -q "^warn .*did not fit" stream.txt || fail "crowd: $(grep "^warn .*did not fit" stream.txt)"
 
 # Regions by name; the two markers of one address.
 run nothing 3 --cxms-roi-begin=nothing

@@ -179,6 +179,44 @@ static void test_a_byte_made_wider_or_set_takes_two_steps_when_split(void **stat
 	}
 }
 
+static bool writes(const struct cxms_block *b, uint8_t slot)
+{
+	for (uint32_t i = 0; i < b->n_uop; i++)
+		if (b->uop[i].dst[0] == slot || b->uop[i].dst[1] == slot)
+			return true;
+	return false;
+}
+
+/* No result is lost, however many there are; the last uop of the instruction ends it. */
+static void test_every_result_is_written(void **state)
+{
+	static const struct {
+		uint8_t len, bytes[4];
+		uint8_t want[3];
+		const char *why;
+	} rows[] = {
+		{3, {0x48, 0xf7, 0xe1}, {1, 3, CXMS_SLOT_FLAGS}, "mul rcx: rax, rdx, flags"},
+		{3, {0x48, 0xf7, 0xf1}, {1, 3, CXMS_SLOT_FLAGS}, "div rcx"},
+		{2, {0x0f, 0xa2}, {1, 2, 4}, "cpuid: rax, rcx, rbx"},
+		{3, {0x48, 0x01, 0xc8}, {1, 1, CXMS_SLOT_FLAGS}, "add rax, rcx"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		for (int split = 0; split < 2; split++) {
+			struct cxms_code_insn in = {0x1000, rows[i].len, rows[i].bytes};
+			struct cxms_block b = taken_apart(split, &in, 1, NULL, 0);
+			for (int k = 0; k < 3; k++)
+				if (!writes(&b, rows[i].want[k]))
+					fail_msg("%s: slot %u is not written", rows[i].why,
+						 rows[i].want[k]);
+			for (uint32_t k = 0; k < b.n_uop; k++)
+				assert_int_equal(!!(b.uop[k].flags & CXMS_UF_LAST),
+						 k + 1 == b.n_uop);
+			cxms_block_fini(&b);
+		}
+	}
+}
+
 /* Copies of vector registers are renamed away, or made half by half onto what was there. */
 static void test_vector_copies_wait_for_their_target_when_split(void **state)
 {
@@ -262,6 +300,7 @@ int main(void)
 		cmocka_unit_test(test_every_access_has_its_uop),
 		cmocka_unit_test(test_registers_carry_values),
 		cmocka_unit_test(test_a_byte_made_wider_or_set_takes_two_steps_when_split),
+		cmocka_unit_test(test_every_result_is_written),
 		cmocka_unit_test(test_vector_copies_wait_for_their_target_when_split),
 		cmocka_unit_test(test_compare_and_branch_share_an_entry),
 		cmocka_unit_test(test_lines_of_instructions),

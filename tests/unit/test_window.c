@@ -53,9 +53,9 @@ static void request_slow(void *arg, unsigned lane, uint64_t line, enum cxms_xreq
 	out->latency_ps = SLOW_PS;
 }
 
-static struct cxms_block code_of(const uint8_t *bytes, const uint8_t *len, size_t n,
-				 struct cxms_code_access *access, size_t n_access,
-				 struct cxms_code_exit *exit, size_t n_exit)
+static struct cxms_block code_by_rule(bool split, const uint8_t *bytes, const uint8_t *len,
+				      size_t n, struct cxms_code_access *access, size_t n_access,
+				      struct cxms_code_exit *exit, size_t n_exit)
 {
 	struct cxms_code_insn insn[64];
 	struct cxms_uops *u = NULL;
@@ -72,10 +72,17 @@ static struct cxms_block code_of(const uint8_t *bytes, const uint8_t *len, size_
 					     .insn = insn,
 					     .access = access,
 					     .exit = exit};
-	assert_int_equal(cxms_uops_new(true, &u, NULL), 0);
+	assert_int_equal(cxms_uops_new(split, &u, NULL), 0);
 	assert_int_equal(cxms_uops_block(u, &code, &b, NULL), 0);
 	cxms_uops_free(u);
 	return b;
+}
+
+static struct cxms_block code_of(const uint8_t *bytes, const uint8_t *len, size_t n,
+				 struct cxms_code_access *access, size_t n_access,
+				 struct cxms_code_exit *exit, size_t n_exit)
+{
+	return code_by_rule(true, bytes, len, n, access, n_access, exit, n_exit);
 }
 
 static struct cxms_window *window_of(const struct cxms_window_cfg *cfg, unsigned lanes)
@@ -275,6 +282,130 @@ static void test_a_prefetch_in_time_hides_memory(void **state)
 	cxms_block_fini(&touch);
 }
 
+/* A software prefetch needs a miss register like a load: a loop of them takes as long. */
+static void test_software_prefetches_share_the_miss_registers(void **state)
+{
+	static const uint8_t bytes[] = {0x0f, 0x18, 0x09}; /* prefetcht0 [rcx] */
+	const uint8_t len[] = {3};
+	struct cxms_code_access access = {0, CXMS_XA_PREFETCH, 0};
+	struct cxms_block b = code_of(bytes, len, 1, &access, 1, NULL, 0);
+	const struct cxms_xmemory slow = {NULL, request_slow};
+	struct cxms_window_cfg cfg = host;
+	struct cxms_window *w = NULL;
+	(void)state;
+	for (cfg.l1d_mshrs = 1; cfg.l1d_mshrs <= 16; cfg.l1d_mshrs *= 2) {
+		double got = steady_cyc(&cfg, &b, &from_memory, 1, 1);
+		double want = 300.0 / cfg.l1d_mshrs; /* Little */
+		if (fabs(got / want - 1) > 0.01)
+			fail_msg("%u registers: %g cycles a miss, expected %g", cfg.l1d_mshrs, got,
+				 want);
+	}
+	/* far beyond the range of times, if they only lined up */
+	assert_int_equal(cxms_window_new(&host, 1, &slow, &w, NULL), 0);
+	for (int k = 0; k < 2000; k++)
+		run(w, &b, &from_memory, 1);
+	/* the last ones are still on their way */
+	assert_true(fabs(time_cyc(w, 0) * CYC_PS / (2000.0 / 8 * SLOW_PS) - 1) < 0.01);
+	cxms_window_free(w);
+	cxms_block_fini(&b);
+}
+
+/* A line for the L1D from behind the L2 passes both levels' registers. */
+static void test_prefetches_take_the_registers_of_each_level(void **state)
+{
+	const uint8_t len[] = {3};
+	struct cxms_code_access load = {0, CXMS_XA_LOAD, 3};
+	struct cxms_block b = code_of(gather, len, 1, &load, 1, NULL, 0);
+	struct cxms_window_cfg cfg = host;
+	const struct cxms_xevent e[] = {
+		{.kind = CXMS_XE_USE, .back = 32},
+		{.kind = CXMS_XE_PF, .into = CXMS_XL_L1, .from = CXMS_XL_MEM, .line = 5}};
+	(void)state;
+	cfg.l1d_mshrs = 16;
+	for (cfg.l2_mshrs = 2; cfg.l2_mshrs <= 32; cfg.l2_mshrs *= 2) {
+		double got = steady_cyc(&cfg, &b, e, 2, 1);
+		double want = 300.0 / fmin(cfg.l1d_mshrs, cfg.l2_mshrs); /* Little */
+		if (fabs(got / want - 1) > 0.01)
+			fail_msg("%u registers: %g cycles a line, expected %g", cfg.l2_mshrs, got,
+				 want);
+	}
+	cxms_block_fini(&b);
+}
+
+/* Prefetches that nobody uses hold up nobody, however many wait; a line of theirs that is used
+ * after all comes then. */
+static void test_prefetches_that_pile_up_stay_within_the_range(void **state)
+{
+	const uint8_t len[] = {3};
+	struct cxms_code_access load = {0, CXMS_XA_LOAD, 3};
+	struct cxms_block b = code_of(chase, len, 1, &load, 1, NULL, 0);
+	const struct cxms_xmemory slow = {NULL, request_slow};
+	const struct cxms_xevent ahead = {
+		.kind = CXMS_XE_PF, .into = CXMS_XL_L2, .from = CXMS_XL_MEM, .line = 5};
+	const struct cxms_xevent use = {.kind = CXMS_XE_L2USE, .back = 1};
+	struct cxms_window *w = NULL;
+	(void)state;
+	assert_int_equal(cxms_window_new(&host, 1, &slow, &w, NULL), 0);
+	for (int k = 0; k < 5000; k++)
+		run(w, &b, &ahead, 1);
+	assert_true(time_cyc(w, 0) < 5000 * 4 + 20);
+	run(w, &b, &use, 1);
+	assert_true(time_cyc(w, 0) * CYC_PS >= SLOW_PS);
+	cxms_window_free(w);
+	cxms_block_fini(&b);
+}
+
+/* Behind a wrong branch as many loads begin as there are registers until it is done. */
+static void test_the_wrong_path_shares_the_miss_registers(void **state)
+{
+	/* cmp rbx,[rcx]; jne */
+	static const uint8_t bytes[] = {0x48, 0x3b, 0x19, 0x75, 0x00};
+	const uint8_t len[] = {3, 2};
+	struct cxms_code_access load = {0, CXMS_XA_LOAD, 3};
+	struct cxms_code_exit exit = {1, 1, CXMS_XX_COND};
+	struct cxms_xevent e[22] = {{.kind = CXMS_XE_MEM, .line = 3},
+				    {.kind = CXMS_XE_MISP, .index = 0}};
+	struct cxms_block b = code_of(bytes, len, 2, &load, 1, &exit, 1);
+	(void)state;
+	for (unsigned i = 2; i < 22; i++)
+		e[i] = (struct cxms_xevent){
+			.kind = CXMS_XE_WRONG, .from = CXMS_XL_MEM, .back = i, .line = i};
+	for (uint32_t registers = 2; registers <= 16; registers *= 2) {
+		struct cxms_window_cfg cfg = host;
+		unsigned calls = 0;
+		const struct cxms_xmemory memory = {&calls, request};
+		struct cxms_window *w = NULL;
+		cfg.l1d_mshrs = registers;
+		assert_int_equal(cxms_window_new(&cfg, 1, &memory, &w, NULL), 0);
+		run(w, &b, e, 22);
+		/* the load itself has one of them, and leaves it when the branch is all but done */
+		assert_in_range(calls, registers, registers + 1);
+		cxms_window_free(w);
+	}
+	cxms_block_fini(&b);
+}
+
+/* A store under a mask that did not happen is no store to who counts back. */
+static void test_stores_that_did_not_happen_have_no_number(void **state)
+{
+	/* mov rax,[rax]; mov [rdx],rax; mov [rcx],rbx, which does not happen; mov rax,[rdx] */
+	static const uint8_t bytes[] = {0x48, 0x8b, 0x00, 0x48, 0x89, 0x02,
+					0x48, 0x89, 0x19, 0x48, 0x8b, 0x02};
+	const uint8_t len[] = {3, 3, 3, 3};
+	struct cxms_code_access a[] = {{0, CXMS_XA_LOAD, 3},
+				       {1, CXMS_XA_STORE, 3},
+				       {2, CXMS_XA_STORE, 3},
+				       {3, CXMS_XA_LOAD, 3}};
+	const struct cxms_xevent e[] = {{.kind = CXMS_XE_MEM, .line = 9},
+					{.kind = CXMS_XE_SKIP, .index = 2},
+					{.kind = CXMS_XE_FWD, .index = 3, .back = 1}};
+	struct cxms_block b = code_of(bytes, len, 4, a, 4, NULL, 0);
+	(void)state;
+	double got = steady_cyc(&host, &b, e, 3, 0);
+	assert_true(got >= 200 && got <= 210);
+	cxms_block_fini(&b);
+}
+
 static void test_a_store_carries_a_value_to_its_load(void **state)
 {
 	/* mov rax,[rax]; mov [rdx],rax; mov rax,[rdx]: the second load reads what was stored */
@@ -416,6 +547,84 @@ static void test_stores_hide_until_the_queue_is_full(void **state)
 	cxms_window_free(w);
 	cxms_block_fini(&s);
 	cxms_block_fini(&work);
+}
+
+/* Two misses to memory with a fence between: one after the other where the fence orders them, else
+ * as many at a time as there are miss registers. */
+static void test_fences_part_what_they_order(void **state)
+{
+	/* mov [rcx], rbx or mov rbx, [rcx]; fence; mov rbx, [rcx] */
+	static const struct {
+		uint8_t fence;
+		bool stores;
+		double want_cyc;
+		const char *why;
+	} rows[] = {
+		{0xf0, true, 400, "mfence: the load waits for the store"},
+		{0xf0, false, 200, "mfence: for the load, and the next round's first goes with it"},
+		{0xe8, false, 200, "lfence: the same"},
+		{0xe8, true, 200, "lfence: not for the store"},
+		{0xf8, true, 400.0 / 8, "sfence: for nothing"},
+		{0xf8, false, 400.0 / 8, "sfence: for nothing"},
+	};
+	const uint8_t len[] = {3, 3, 3};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const uint8_t first = rows[i].stores ? 0x89 : 0x8b;
+		const uint8_t bytes[] = {0x48,		first, 0x19, 0x0f, 0xae,
+					 rows[i].fence, 0x48,  0x8b, 0x19};
+		struct cxms_code_access a[] = {
+			{0, rows[i].stores ? CXMS_XA_STORE : CXMS_XA_LOAD, 3},
+			{2, CXMS_XA_LOAD, 3}};
+		const struct cxms_xevent e[] = {{.kind = CXMS_XE_MEM, .line = 9},
+						{.kind = CXMS_XE_MEM, .index = 1, .line = 10}};
+		struct cxms_block b = code_of(bytes, len, 3, a, 2, NULL, 0);
+		double got = steady_cyc(&host, &b, e, 2, 0);
+		/* each miss has some cycles of the pipeline before and behind it: under 15; a
+		 * load may begin when registers are free that stores before it take later */
+		if (got < 0.8 * rows[i].want_cyc || got > 1.02 * rows[i].want_cyc + 30)
+			fail_msg("%s: %g cycles a round, expected %g", rows[i].why, got,
+				 rows[i].want_cyc);
+		cxms_block_fini(&b);
+	}
+}
+
+/* A locked operation begins when all before it is done: a miss, whatever register it goes to. */
+static void test_locked_operations_wait_for_older_misses(void **state)
+{
+	/* mov rbx, [rcx]; lock add [rdx], rax */
+	static const uint8_t bytes[] = {0x48, 0x8b, 0x19, 0xf0, 0x48, 0x01, 0x02};
+	const uint8_t len[] = {3, 4};
+	struct cxms_code_access a[] = {
+		{0, CXMS_XA_LOAD, 3}, {1, CXMS_XA_LOAD, 3}, {1, CXMS_XA_STORE, 3}};
+	struct cxms_block b = code_of(bytes, len, 2, a, 3, NULL, 0);
+	double got = steady_cyc(&host, &b, &from_memory, 1, 0);
+	(void)state;
+	assert_true(got >= 200 && got < 230);
+	cxms_block_fini(&b);
+}
+
+/* Whichever element of a gather misses, who reads the result waits for it. */
+static void test_a_gather_waits_for_all_its_elements(void **state)
+{
+	/* vpgatherdd ymm0, [rax + 4 ymm1], ymm2; vmovd eax, xmm0 */
+	static const uint8_t bytes[] = {0xc4, 0xe2, 0x6d, 0x90, 0x04, 0x88, 0xc5, 0xf9, 0x7e, 0xc0};
+	const uint8_t len[] = {6, 4};
+	struct cxms_code_access a[8];
+	(void)state;
+	for (int i = 0; i < 8; i++)
+		a[i] = (struct cxms_code_access){0, CXMS_XA_LOAD, 2};
+	for (int split = 0; split < 2; split++) {
+		struct cxms_block b = code_by_rule(split, bytes, len, 2, a, 8, NULL, 0);
+		for (uint32_t i = 0; i < 8; i++) {
+			const struct cxms_xevent e = {.kind = CXMS_XE_MEM, .index = i, .line = 9};
+			double got = steady_cyc(&host, &b, &e, 1, 0);
+			/* and the uops that join and move it */
+			if (got < 200 || got > 220)
+				fail_msg("element %u misses: %g cycles a round", i, got);
+		}
+		cxms_block_fini(&b);
+	}
 }
 
 /* Bytes or words, a rep instruction moves its pieces; what compares goes element by element. */
@@ -646,6 +855,137 @@ static void test_a_thread_that_slept_goes_on_later(void **state)
 	cxms_block_fini(&b);
 }
 
+/* Half of a latency is queues, a quarter switches; a write waits in queues alone. */
+static void request_parts(void *arg, unsigned lane, uint64_t line, enum cxms_xrequest kind,
+			  uint64_t at_ps, struct cxms_xreply *out)
+{
+	request(arg, lane, line, kind, at_ps, out);
+	out->queue_ps = out->latency_ps / 2;
+	out->switch_ps = out->latency_ps / 4;
+}
+
+/* Whoever asks for a line first, and whatever has to wait for it: where latency makes a program
+ * slower, the time is memory's. */
+static void test_what_grows_with_latency_is_memory(void **state)
+{
+	/* mov rbx,[rcx] | mov [rcx],rbx | prefetcht0 [rcx] | mov [rcx],rbx; mfence | movnti */
+	static const struct {
+		uint8_t n_insn, len[2], bytes[7], access;
+		size_t n_event;
+		struct cxms_xevent event[2];
+		bool in_queues;
+		const char *why;
+	} rows[] = {
+		{1,
+		 {3},
+		 {0x48, 0x8b, 0x19},
+		 CXMS_XA_LOAD,
+		 1,
+		 {{.kind = CXMS_XE_MEM}},
+		 false,
+		 "a load that misses"},
+		{1,
+		 {3},
+		 {0x48, 0x8b, 0x19},
+		 CXMS_XA_LOAD,
+		 2,
+		 {{.kind = CXMS_XE_USE, .back = 8},
+		  {.kind = CXMS_XE_PF, .into = CXMS_XL_L1, .from = CXMS_XL_MEM}},
+		 false,
+		 "a load of what was prefetched into the L1D"},
+		{1,
+		 {3},
+		 {0x48, 0x8b, 0x19},
+		 CXMS_XA_LOAD,
+		 2,
+		 {{.kind = CXMS_XE_L2USE, .back = 15},
+		  {.kind = CXMS_XE_PF, .into = CXMS_XL_L2, .from = CXMS_XL_MEM}},
+		 false,
+		 "a load of what was prefetched into the L2"},
+		{1,
+		 {3},
+		 {0x48, 0x89, 0x19},
+		 CXMS_XA_STORE,
+		 1,
+		 {{.kind = CXMS_XE_MEM}},
+		 false,
+		 "stores that fill their queue"},
+		{2,
+		 {3, 3},
+		 {0x48, 0x89, 0x19, 0x0f, 0xae, 0xf0},
+		 CXMS_XA_STORE,
+		 1,
+		 {{.kind = CXMS_XE_MEM}},
+		 false,
+		 "a fence behind a store"},
+		{1,
+		 {3},
+		 {0x0f, 0x18, 0x09},
+		 CXMS_XA_PREFETCH,
+		 1,
+		 {{.kind = CXMS_XE_MEM}},
+		 false,
+		 "software prefetches"},
+		{1,
+		 {4},
+		 {0x48, 0x0f, 0xc3, 0x19},
+		 CXMS_XA_NT_STORE,
+		 1,
+		 {{.kind = CXMS_XE_NT}},
+		 true,
+		 "non-temporal stores"},
+	};
+	const struct cxms_xmemory memory = {NULL, request_parts};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct cxms_code_access a = {0, rows[i].access, 3};
+		struct cxms_block b =
+			code_of(rows[i].bytes, rows[i].len, rows[i].n_insn, &a, 1, NULL, 0);
+		struct cxms_window *w = NULL;
+		assert_int_equal(cxms_window_new(&host, 4, &memory, &w, NULL), 0);
+		for (int k = 0; k < 5000; k++)
+			run(w, &b, rows[i].event, rows[i].n_event);
+		for (unsigned l = 1; l < 4; l++) {
+			struct cxms_window_lane o;
+			cxms_window_lane(w, l, &o);
+			double all = (double)(o.cxl_ps + o.queue_ps + o.switch_ps);
+			/* a few cycles of each miss are the core's */
+			if (o.local_ps > 0 || all > (double)o.time_ps ||
+			    all < 0.93 * (double)o.time_ps)
+				fail_msg("%s, lane %u: %g of %g ps are memory's", rows[i].why, l,
+					 all, (double)o.time_ps);
+			double queue = rows[i].in_queues ? 1 : 0.5;
+			assert_true(fabs((double)o.queue_ps / all - queue) < 0.01);
+			assert_true(fabs((double)o.switch_ps / all - (1 - queue) / 2) < 0.01);
+		}
+		cxms_window_free(w);
+		cxms_block_fini(&b);
+	}
+}
+
+/* Stores that miss nothing but the L1D wait for no memory, whatever came before. */
+static void test_stores_to_the_l2_do_not_wait_for_memory(void **state)
+{
+	static const uint8_t store[] = {0x48, 0x89, 0x19}; /* mov [rcx], rbx */
+	const uint8_t len[] = {3};
+	struct cxms_code_access access = {0, CXMS_XA_STORE, 3};
+	struct cxms_block b = code_of(store, len, 1, &access, 1, NULL, 0);
+	struct cxms_window *w = window_of(&host, 2);
+	struct cxms_window_lane before, after;
+	(void)state;
+	run(w, &b, &from_memory, 1);
+	for (int k = 0; k < 1000; k++)
+		run(w, &b, &from_l2, 1);
+	cxms_window_lane(w, 1, &before);
+	for (int k = 0; k < 1000; k++)
+		run(w, &b, &from_l2, 1);
+	cxms_window_lane(w, 1, &after);
+	assert_true(after.time_ps > before.time_ps + 500 * (uint64_t)CYC_PS);
+	assert_int_equal(after.cxl_ps, before.cxl_ps);
+	cxms_window_free(w);
+	cxms_block_fini(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -656,12 +996,20 @@ int main(void)
 		cmocka_unit_test(test_additions_take_their_latency),
 		cmocka_unit_test(test_the_reorder_buffer_spans_misses),
 		cmocka_unit_test(test_a_prefetch_in_time_hides_memory),
+		cmocka_unit_test(test_software_prefetches_share_the_miss_registers),
+		cmocka_unit_test(test_prefetches_take_the_registers_of_each_level),
+		cmocka_unit_test(test_prefetches_that_pile_up_stay_within_the_range),
+		cmocka_unit_test(test_the_wrong_path_shares_the_miss_registers),
+		cmocka_unit_test(test_stores_that_did_not_happen_have_no_number),
 		cmocka_unit_test(test_a_store_carries_a_value_to_its_load),
 		cmocka_unit_test(test_a_mispredicted_branch_waits_for_its_miss),
 		cmocka_unit_test(test_what_ran_behind_a_branch_is_walked_when_split),
 		cmocka_unit_test(test_loads_hold_the_scheduler_when_split),
 		cmocka_unit_test(test_sixteen_waiters_close_the_first_level_when_split),
 		cmocka_unit_test(test_stores_hide_until_the_queue_is_full),
+		cmocka_unit_test(test_fences_part_what_they_order),
+		cmocka_unit_test(test_locked_operations_wait_for_older_misses),
+		cmocka_unit_test(test_a_gather_waits_for_all_its_elements),
 		cmocka_unit_test(test_strings_move_in_pieces),
 		cmocka_unit_test(test_lanes_stand_alone_and_grow_with_latency),
 		cmocka_unit_test(test_the_scheduler_bounds_what_waits),
@@ -669,6 +1017,8 @@ int main(void)
 		cmocka_unit_test(test_long_runs_keep_their_pace),
 		cmocka_unit_test(test_long_waits_of_branches_count_once),
 		cmocka_unit_test(test_a_thread_that_slept_goes_on_later),
+		cmocka_unit_test(test_what_grows_with_latency_is_memory),
+		cmocka_unit_test(test_stores_to_the_l2_do_not_wait_for_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
