@@ -88,8 +88,8 @@ enum cxms_xs_event {
 
 enum cxms_xs_level { CXMS_XL_L1 = 1, CXMS_XL_L2 = 2, CXMS_XL_LLC = 3, CXMS_XL_MEM = 4 };
 
-/* In place of the address of a RESUME or WAKE, with its pid: a process that ended, and whose end
- * another one waited for. */
+/* In place of the address of a RESUME, with its pid: a process that ended, which its parent waited
+ * for. */
 #define CXMS_XS_PROCESS (UINT64_C(1) << 48)
 
 enum cxms_xs_control {

@@ -335,8 +335,7 @@ void ex_page_forget(uint64_t first, uint64_t last);
 
 /* ex_sys.c */
 void ex_sys_init(void);
-/** ex_sys_end() - the image ends, by an exec that may yet fail, or with its process. */
-void ex_sys_end(bool is_exec);
+void ex_sys_end(void);
 
 /* ex_turn.c */
 void ex_turn_create(ThreadId parent, ThreadId child);

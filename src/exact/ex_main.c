@@ -297,7 +297,7 @@ static void finish(Int status)
 {
 	(void)status;
 	ex_roi_report();
-	ex_sys_end(false);
+	ex_sys_end();
 	if (ex.opt.stats)
 		print_stats();
 	ex_out_close();

@@ -292,11 +292,9 @@ static uint64_t told_pid(uint64_t info)
 	return (uint64_t) * (const UInt *)at;
 }
 
-void ex_sys_end(bool is_exec)
+void ex_sys_end(void)
 {
 	ex_settle(0);
-	if (!is_exec)
-		wake(CXMS_XS_PROCESS | ex.pid);
 	if (ex.hier.lost)
 		ex_warn("%llu events did not fit and are missing", (ULong)ex.hier.lost);
 	put_counts();
@@ -330,7 +328,7 @@ static void pre_syscall(ThreadId tid, UInt number, UWord *args, UInt n)
 		break;
 	case __NR_execve:
 	case __NR_execveat:
-		ex_sys_end(true); /* for good, if it succeeds */
+		ex_sys_end(); /* for good, if it succeeds */
 		break;
 	default:
 		break;

@@ -22,6 +22,9 @@ struct cxms_xthread {
 	uint64_t timed_ps[CXMS_LANES];	 /* at the begin of the open timed stretch */
 };
 
+/* Process numbers of Linux are below 2^22; hosts stand above. */
+#define CXMS_XHOST_SHIFT 24
+
 /** struct cxms_xwake - when a futex was last woken, or a process ended, by lane */
 struct cxms_xwake {
 	uint32_t space;

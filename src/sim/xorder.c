@@ -406,6 +406,23 @@ static int begin_clone(struct cxms_xorder *o, uint32_t space, const struct cxms_
 	return 0;
 }
 
+/* The totals of an image end it: by then its process may have ended, which wakes its parent. */
+static int end_process(struct cxms_xorder *o, uint32_t space, const struct cxms_xcontrol *c,
+		       struct cxms_err *err)
+{
+	struct log *l = log_of(o, c->pid, c->tid);
+	const uint32_t pid = c->pid & ((1u << CXMS_XHOST_SHIFT) - 1);
+	struct step s = {.type = CXMS_XC_WAKE, .a = CXMS_XS_PROCESS | pid};
+	if (!l)
+		return cxms_fail(err, ENOMEM, "out of memory for a thread");
+	s.event = l->base_event + l->n_event;
+	l->space = space;
+	l->image = c->image;
+	int rc = add_step(o, l, &s, err);
+	l->last = CXMS_XC_EXIT;
+	return rc ? rc : note_wake(o, space, s.a, (size_t)(l - o->log), err);
+}
+
 int cxms_xorder_control(struct cxms_xorder *o, uint32_t space, const struct cxms_xcontrol *c,
 			struct cxms_err *err)
 {
@@ -414,6 +431,8 @@ int cxms_xorder_control(struct cxms_xorder *o, uint32_t space, const struct cxms
 		return o->n_host ? 0 : timed(o, space, c, err);
 	if (c->type == CXMS_XC_COUNTS || (c->type == CXMS_XC_HELLO && !c->flag))
 		end_image(o, c->pid);
+	if (c->type == CXMS_XC_COUNTS)
+		return end_process(o, space, c, err);
 	struct log *l = log_of(o, c->pid, c->tid);
 	struct step s = {.type = (uint8_t)c->type, .flag = c->flag, .a = c->a, .b = c->b};
 	if (!l)

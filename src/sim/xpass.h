@@ -24,9 +24,6 @@ struct cxms_xspace {
 	uint64_t count[CXMS_XN_COUNT]; /* totals told so far: once more with each exec that fails */
 };
 
-/* Process numbers of Linux are below 2^22; hosts stand above. */
-#define CXMS_XHOST_SHIFT 24
-
 /** struct cxms_xpass - zeroed to begin; what is pointed at is borrowed */
 struct cxms_xpass {
 	struct cxms_xpages *pages;

@@ -59,13 +59,15 @@ static int on_run(void *arg, const struct cxms_xrun *run, struct cxms_err *err)
 static int on_control(void *arg, const struct cxms_xcontrol *c, struct cxms_err *err)
 {
 	bool has_pids = c->type == CXMS_XC_HELLO;
+	bool of_process = c->type == CXMS_XC_RESUME && c->a & CXMS_XS_PROCESS;
+	uint64_t a = of_process ? number_of(arg, (uint32_t)(c->a & ~CXMS_XS_PROCESS)) : c->a;
 	(void)err;
 	if (c->type == CXMS_XC_THREAD)
 		return 0; /* stands at the begin of every packet */
 	printf("%u.%" PRIu32 " thread %" PRIu32 " control %d", number_of(arg, c->pid), c->image,
 	       c->tid, (int)c->type);
 	if (!has_pids)
-		printf(" %" PRIx64 " %" PRIx64, c->a, c->b);
+		printf(" %" PRIx64 " %" PRIx64, a, c->b);
 	printf(" %u '%.*s'", c->flag, (int)c->n_text, c->text ? (const char *)c->text : "");
 	for (size_t i = 0; i < c->n_count; i++)
 		printf(" %" PRIu64, c->count[i]);
