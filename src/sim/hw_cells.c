@@ -102,6 +102,11 @@ static void find_whole(struct derive *d)
 	}
 	if (n >= WHOLE_LATENCIES)
 		d->whole.latency_ps = sum / (double)n * 1e12 / d->whole.hz;
+	/* an import that knows no idle latency: what its loads waited, walks included */
+	if (rec->facts.mem_latency_ps == 0 && d->whole.latency_ps > 0) {
+		rec->facts.mem_latency_ps = (uint64_t)llround(d->whole.latency_ps);
+		rec->facts.walk_ps = 0;
+	}
 	cxms_stair_init(&stair, &rec->facts, 0);
 	d->whole.mem_ps = stair.mem_ps;
 	d->whole.llc_ps = stair.llc_ps;
