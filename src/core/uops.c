@@ -321,8 +321,6 @@ static void set_string(const struct cxms_code_block *c, unsigned bytes, struct c
 {
 	out->string_bytes = bytes * (uint32_t)c->n_insn;
 	out->string_rounds = CXMS_STRING_PIECE / bytes;
-	for (size_t i = 0; i < c->n_access; i++)
-		out->string_stores += c->access[i].kind == CXMS_XA_STORE;
 }
 
 static void crack_all(struct work *w, const struct cxms_code_block *c, uint32_t *end_of_insn,
@@ -379,19 +377,30 @@ static int add_segments(const struct cxms_code_block *c, const uint32_t *end_of_
 	return 0;
 }
 
+static uint16_t stores_of(const struct cxms_code_block *c, size_t n_access)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < n_access; i++)
+		n += c->access[i].kind == CXMS_XA_STORE || c->access[i].kind == CXMS_XA_NT_STORE;
+	return (uint16_t)n;
+}
+
 static int fill_tables(const struct cxms_code_block *c, const uint32_t *end_of_insn,
 		       struct cxms_block *out)
 {
 	out->exit_uops = calloc(c->n_exit + 1, sizeof(*out->exit_uops));
 	out->exit_insns = calloc(c->n_exit + 1, sizeof(*out->exit_insns));
-	if (!out->exit_uops || !out->exit_insns)
+	out->exit_stores = calloc(c->n_exit + 1, sizeof(*out->exit_stores));
+	if (!out->exit_uops || !out->exit_insns || !out->exit_stores)
 		return -ENOMEM;
 	for (size_t i = 0; i < c->n_exit; i++) {
 		out->exit_uops[i] = end_of_insn[c->exit[i].insn];
 		out->exit_insns[i] = (uint16_t)(c->exit[i].insn + 1);
+		out->exit_stores[i] = stores_of(c, c->exit[i].n_access);
 	}
 	out->exit_uops[c->n_exit] = end_of_insn[c->n_insn - 1];
 	out->exit_insns[c->n_exit] = (uint16_t)c->n_insn;
+	out->exit_stores[c->n_exit] = stores_of(c, c->n_access);
 	return 0;
 }
 
@@ -463,5 +472,6 @@ void cxms_block_fini(struct cxms_block *b)
 	free(b->fetch);
 	free(b->exit_uops);
 	free(b->exit_insns);
+	free(b->exit_stores);
 	*b = (struct cxms_block){0};
 }

@@ -120,11 +120,11 @@ struct cxms_block {
 	struct cxms_fetch_insn *fetch; /* n_insn */
 	uint32_t *exit_uops;	/* by exit: uops executed when it is left there; [n_exit] = all */
 	uint16_t *exit_insns;	/* the same in instructions */
+	uint16_t *exit_stores;	/* the same in stores */
 	uint32_t string_bytes;	/* nothing but rounds of one rep movs or rep stos: their bytes, else
 				   0 */
 	uint32_t string_rounds; /* of a piece: the first has uops, the others' accesses are its own
 				 */
-	uint32_t string_stores; /* of all rounds */
 	uint32_t n_undecoded;	/* instructions the decoder does not know: one uop each, no data */
 };
 

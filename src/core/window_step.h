@@ -528,7 +528,7 @@ CXMS_STEP void run_block(struct cxms_window *w, const struct cxms_xrun *run)
 {
 	const struct cxms_block *b = run->block;
 	uint32_t end = b->exit_uops[run->exit];
-	uint64_t store = w->n_store + b->string_stores;
+	uint64_t store = w->n_store + b->exit_stores[run->exit];
 	if (within_piece(w, run)) {
 		w->counts.insns += b->exit_insns[run->exit];
 		w->n_store = store;
@@ -549,7 +549,7 @@ CXMS_STEP void run_block(struct cxms_window *w, const struct cxms_xrun *run)
 	w->counts.insns += b->exit_insns[run->exit];
 	w->counts.uops += end;
 	w->counts.undecoded += b->n_undecoded;
-	if (b->string_stores > 0)
+	if (b->string_bytes > 0)
 		w->n_store = store;
 	if (any(w->retire.all > CXMS_TICK_LONG))
 		cxms_window_bound(w);

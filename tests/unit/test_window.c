@@ -664,6 +664,38 @@ static void test_strings_move_in_pieces(void **state)
 	}
 }
 
+/* A string ends with a round that stores nothing: who counts stores back does not count it. */
+static void test_the_end_of_a_string_is_no_store(void **state)
+{
+	/* mov rbx,[rbx]; mov [rdx],rbx | rep stosb | mov rbx,[rdx] */
+	static const uint8_t before[] = {0x48, 0x8b, 0x1b, 0x48, 0x89, 0x1a},
+			     string[] = {0xf3, 0xaa}, after[] = {0x48, 0x8b, 0x1a};
+	static const uint8_t len[] = {3, 3}, two[] = {2};
+	struct cxms_code_access a[] = {{0, CXMS_XA_LOAD, 3}, {1, CXMS_XA_STORE, 3}},
+				store = {0, CXMS_XA_STORE, 0};
+	struct cxms_code_exit end = {0, 0, CXMS_XX_OTHER};
+	const struct cxms_xevent from_string = {.kind = CXMS_XE_FWD, .back = 41};
+	struct cxms_block b = code_of(before, len, 2, a, 2, NULL, 0),
+			  s = code_of(string, two, 1, &store, 1, &end, 1),
+			  l = code_of(after, len, 1, a, 1, NULL, 0);
+	const struct cxms_xrun left = {.block = &s, .exit = 0};
+	struct cxms_window *w = window_of(&host, 1);
+	(void)state;
+	for (int k = 0; k < 100; k++) {
+		run(w, &b, &from_memory, 1);
+		for (int round = 0; round < 40; round++)
+			run(w, &s, NULL, 0);
+		cxms_window_run(w, &left);
+		run(w, &l, &from_string, 1);
+	}
+	/* the value goes through memory, a store and a load in each turn */
+	assert_true(time_cyc(w, 0) >= 100 * 200);
+	cxms_window_free(w);
+	cxms_block_fini(&b);
+	cxms_block_fini(&s);
+	cxms_block_fini(&l);
+}
+
 static struct cxms_xevent random_event(struct cxms_rng *r)
 {
 	static const uint8_t kinds[] = {CXMS_XE_MEM, CXMS_XE_MEM,   CXMS_XE_LLC,    CXMS_XE_L2,
@@ -1011,6 +1043,7 @@ int main(void)
 		cmocka_unit_test(test_locked_operations_wait_for_older_misses),
 		cmocka_unit_test(test_a_gather_waits_for_all_its_elements),
 		cmocka_unit_test(test_strings_move_in_pieces),
+		cmocka_unit_test(test_the_end_of_a_string_is_no_store),
 		cmocka_unit_test(test_lanes_stand_alone_and_grow_with_latency),
 		cmocka_unit_test(test_the_scheduler_bounds_what_waits),
 		cmocka_unit_test(test_both_sets_of_instructions_give_the_same_times),
