@@ -165,6 +165,7 @@ void ex_time_restart(void)
 			continue;
 		t->floor = t->fills;
 		t->stores += EX_FORWARD_BACK + 1;
+		VG_(memset)(t->nt, 0, sizeof(t->nt));
 	}
 }
 
