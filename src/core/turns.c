@@ -17,10 +17,11 @@ static int by_value(const void *pa, const void *pb)
 	return a < b ? -1 : a > b;
 }
 
+/* A thread that slept in between called for it, and so has begun the loop anew. */
 static bool is_pair(const struct cxms_turn_point *p, double max_gap_ns)
 {
-	return p[0].thread == p[1].thread && p[1].time_ns > p[0].time_ns &&
-	       (double)(p[1].time_ns - p[0].time_ns) <= max_gap_ns;
+	return p[0].thread == p[1].thread && p[0].sleeps == p[1].sleeps &&
+	       p[1].time_ns > p[0].time_ns && (double)(p[1].time_ns - p[0].time_ns) <= max_gap_ns;
 }
 
 /* Turns a nanosecond between a point and the next; 0: not the same run of the loop. */

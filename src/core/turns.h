@@ -11,6 +11,7 @@ struct cxms_turn_point {
 	uint64_t time_ns, count; /* CPU time of the thread; the register */
 	double weight_ns;	 /* CPU time the sample stands for */
 	uint32_t thread;
+	uint32_t sleeps; /* of the thread before: pairs lie between two of them */
 };
 
 /** struct cxms_turns - value; found false: the register does not tell */

@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,7 +28,7 @@ static void put_waits(const struct cxms_basis *b, struct cxms_buf *out)
 		 "range over the largest area measured, %.0f %% of the touched bytes on base "
 		 "pages; a stream walks once a page); the walk stays local",
 		 rpt_time_ns(RPT_FMT, b->mem_latency_ns),
-		 rpt_time_ns(RPT_FMT, b->observed_ns > 0 ? b->observed_ns - b->mem_latency_ns : 0),
+		 rpt_time_ns(RPT_FMT, fmax(0, b->observed_ns - b->mem_latency_ns)),
 		 rpt_time_ns(RPT_FMT, b->walk_ns), 100 * (1 - b->huge_ratio));
 	rpt_para(out, "exposed",
 		 "n_e = S_e / (L_obs - h) = %.3g waits in all; h, the part hidden behind older "

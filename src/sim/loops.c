@@ -73,7 +73,8 @@ static int gather_points(struct search *s)
 				(struct cxms_turn_point){.time_ns = order.cpu_ns[i],
 							 .count = from->count,
 							 .weight_ns = from->weight_ns,
-							 .thread = from->thread};
+							 .thread = from->thread,
+							 .sleeps = order.sleeps[i]};
 	}
 	if (rec->n_sample)
 		s->max_gap_ns = MAX_GAP_PERIODS * weight / (double)rec->n_sample;

@@ -469,6 +469,7 @@ struct walk {
 	uint32_t thread;
 	size_t at;
 	double before_ns; /* on CPU before slice @at; with weights of their own, up to the sample */
+	uint32_t sleeps;  /* slices before @at at whose end it left the CPU by itself */
 };
 
 static uint64_t cpu_time(const struct cxms_recording *rec, const struct cxms_rec_sample *s,
@@ -476,7 +477,7 @@ static uint64_t cpu_time(const struct cxms_recording *rec, const struct cxms_rec
 {
 	size_t end = w->first[s->thread + 1];
 	if (s->thread != w->thread)
-		*w = (struct walk){w->first, w->slice, s->thread, w->first[s->thread], 0};
+		*w = (struct walk){w->first, w->slice, s->thread, w->first[s->thread], 0, 0};
 	if (rec->own_weights)
 		return (uint64_t)(w->before_ns += s->weight_ns);
 	if (w->first[s->thread] == end)
@@ -486,6 +487,7 @@ static uint64_t cpu_time(const struct cxms_recording *rec, const struct cxms_rec
 		if (r->start_ns + r->dur_ns > s->time_ns)
 			break;
 		w->before_ns += (double)r->dur_ns;
+		w->sleeps += !r->preempted;
 	}
 	uint64_t start = w->at < end ? rec->run[w->slice[w->at]].start_ns : s->time_ns;
 	return (uint64_t)w->before_ns + (start < s->time_ns ? s->time_ns - start : 0);
@@ -496,15 +498,18 @@ int cxms_rec_order_init(const struct cxms_recording *rec, struct cxms_rec_order 
 	size_t *first = malloc((rec->n_thread + 2) * sizeof(*first));
 	uint32_t *slice = malloc((rec->n_run + 1) * sizeof(*slice));
 	*out = (struct cxms_rec_order){.sample = malloc((rec->n_sample + 1) * sizeof(*out->sample)),
-				       .cpu_ns =
-					       malloc((rec->n_sample + 1) * sizeof(*out->cpu_ns))};
-	int rc = first && slice && out->sample && out->cpu_ns ? 0 : -ENOMEM;
+				       .cpu_ns = malloc((rec->n_sample + 1) * sizeof(*out->cpu_ns)),
+				       .sleeps =
+					       malloc((rec->n_sample + 1) * sizeof(*out->sleeps))};
+	int rc = first && slice && out->sample && out->cpu_ns && out->sleeps ? 0 : -ENOMEM;
 	if (!rc) {
 		order_samples(rec, first, out->sample);
 		order_slices(rec, first, slice);
 		struct walk w = {.first = first, .slice = slice, .thread = CXMS_NO_THREAD};
-		for (size_t i = 0; i < rec->n_sample; i++)
+		for (size_t i = 0; i < rec->n_sample; i++) {
 			out->cpu_ns[i] = cpu_time(rec, &rec->sample[out->sample[i]], &w);
+			out->sleeps[i] = w.sleeps;
+		}
 	}
 	free(first);
 	free(slice);
@@ -515,6 +520,7 @@ void cxms_rec_order_fini(struct cxms_rec_order *o)
 {
 	free(o->sample);
 	free(o->cpu_ns);
+	free(o->sleeps);
 	*o = (struct cxms_rec_order){0};
 }
 

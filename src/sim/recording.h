@@ -96,6 +96,7 @@ struct cxms_rec_order {
 	uint32_t *sample; /* numbers of samples */
 	uint64_t *cpu_ns; /* time their thread had been on CPU: by its slices, or by weights that
 			     are the samples' own; the time of day where neither tells */
+	uint32_t *sleeps; /* how often it had left the CPU by itself, as far as slices tell */
 };
 /** 0 or -ENOMEM; always cxms_rec_order_fini() */
 int cxms_rec_order_init(const struct cxms_recording *rec, struct cxms_rec_order *out);

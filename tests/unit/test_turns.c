@@ -101,6 +101,27 @@ static void test_threads_are_not_paired(void **state)
 	assert_false(t.found);
 }
 
+/* Work that lasts for a little less than the period, then sleep: samples meet each piece a little
+ * further on, which looks like a slow loop. */
+static void test_who_slept_began_anew(void **state)
+{
+	struct cxms_turns t;
+	(void)state;
+	fill(0.05, 1, 0.9 * PERIOD_NS, 7);
+	for (size_t i = 0; i < N; i++)
+		point[i].sleeps = (uint32_t)((double)point[i].time_ns / (0.9 * PERIOD_NS));
+	cxms_turns_fit(point, N, 1, GAP_NS, work, &t);
+	assert_false(t.found);
+
+	/* sleeps that are rare leave enough pairs */
+	fill(0.05, 1, 10.0 * PERIOD_NS, 7);
+	for (size_t i = 0; i < N; i++)
+		point[i].sleeps = (uint32_t)((double)point[i].time_ns / (10.0 * PERIOD_NS));
+	cxms_turns_fit(point, N, 1, GAP_NS, work, &t);
+	assert_true(t.found);
+	assert_true(fabs(t.per_ns / 0.05 - 1) < 0.01);
+}
+
 static void test_time_in_calls_counts(void **state)
 {
 	struct cxms_turns t;
@@ -170,6 +191,7 @@ int main(void)
 		cmocka_unit_test(test_rate_of_a_counted_loop),
 		cmocka_unit_test(test_what_does_not_count),
 		cmocka_unit_test(test_threads_are_not_paired),
+		cmocka_unit_test(test_who_slept_began_anew),
 		cmocka_unit_test(test_time_in_calls_counts),
 		cmocka_unit_test(test_time_in_calls_counts_where_it_begins_anew),
 		cmocka_unit_test(test_uneven_gaps_count_once),
