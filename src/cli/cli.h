@@ -191,6 +191,8 @@ int cli_exact_load(struct cli *c, const struct cxms_topo *const *topo, size_t n_
 /** can @path be written, and is it none of the files read? 0 or -errno with c->err */
 int cli_out_check(struct cli *c, const char *option, const char *path);
 int cli_out_distinct(struct cli *c, const char *path, const char *input);
+/** cli_out_topologies() - the same against every topology given */
+int cli_out_topologies(struct cli *c, const char *path);
 /** cli_out_apart() - -EINVAL when two outputs are one file, there or not yet; NULL = none */
 int cli_out_apart(struct cli *c, const char *path, const char *other);
 /** both, of --output when given against @n recordings and the topologies */

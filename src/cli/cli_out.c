@@ -75,6 +75,14 @@ int cli_out_apart(struct cli *c, const char *path, const char *other)
 	return cli_out_distinct(c, path, other);
 }
 
+int cli_out_topologies(struct cli *c, const char *path)
+{
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < c->opt.topology.n; i++)
+		rc = cli_out_distinct(c, path, c->opt.topology.v[i]);
+	return rc;
+}
+
 int cli_out_inputs(struct cli *c, const char *const *recording, size_t n)
 {
 	const struct cli_opts *o = &c->opt;
@@ -83,9 +91,7 @@ int cli_out_inputs(struct cli *c, const char *const *recording, size_t n)
 	int rc = cli_out_check(c, "--output", o->output);
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		rc = cli_out_distinct(c, o->output, recording[i]);
-	for (size_t i = 0; rc == 0 && i < o->topology.n; i++)
-		rc = cli_out_distinct(c, o->output, o->topology.v[i]);
-	return rc;
+	return rc ? rc : cli_out_topologies(c, o->output);
 }
 
 int cli_out_put(struct cli *c, struct cxms_buf *text, FILE *fp)

@@ -171,8 +171,8 @@ int cli_rec_open(struct cli *c, struct cli_rec *r, const char *path,
 		rc = cli_out_distinct(c, path, c->argv[0]);
 	if (rc == 0)
 		rc = cli_out_distinct(c, path, c->opt.pcm);
-	for (size_t i = 0; rc == 0 && i < c->opt.topology.n; i++)
-		rc = cli_out_distinct(c, path, c->opt.topology.v[i]);
+	if (rc == 0)
+		rc = cli_out_topologies(c, path);
 	if (rc < 0)
 		return rc;
 	return path ? cli_rec_target(c, r, path) : open_unnamed(c, r, is_exact);

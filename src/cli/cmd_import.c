@@ -165,8 +165,8 @@ int cmd_import(struct cli *c)
 		return cli_usage(c, "import takes one file, or - for standard input, got %d",
 				 c->argc);
 	int rc = cli_out_distinct(c, path, c->argv[0]);
-	for (size_t i = 0; rc == 0 && i < c->opt.topology.n; i++)
-		rc = cli_out_distinct(c, path, c->opt.topology.v[i]);
+	if (rc == 0)
+		rc = cli_out_topologies(c, path);
 	if (rc == 0)
 		rc = check_symfs(c);
 	if (rc == 0)

@@ -22,11 +22,10 @@ static int check_outputs(struct cli *c)
 		return cxms_fail(&c->err, EINVAL, "'--output' and '--stdout' exclude each other");
 	if (o->output)
 		rc = cli_out_check(c, "--output", o->output);
-	for (size_t i = 0; rc == 0 && i < o->topology.n; i++) {
-		rc = cli_out_distinct(c, o->output, o->topology.v[i]);
-		if (rc == 0)
-			rc = cli_out_distinct(c, o->save, o->topology.v[i]);
-	}
+	if (rc == 0)
+		rc = cli_out_topologies(c, o->output);
+	if (rc == 0)
+		rc = cli_out_topologies(c, o->save);
 	if (rc == 0 && c->argc > 0)
 		rc = cli_out_distinct(c, o->output, c->argv[0]);
 	if (rc == 0)

@@ -194,7 +194,7 @@ static void detaching(uint64_t addr)
 
 /* Nobody may read it: neither does the path behind a mispredicted branch, until it is accessed
  * again. */
-static void protected(uint64_t addr, uint64_t bytes, uint64_t prot)
+static void reprotected(uint64_t addr, uint64_t bytes, uint64_t prot)
 {
 	bytes = whole_pages(bytes);
 	if (!bytes || prot & (VKI_PROT_READ | VKI_PROT_WRITE))
@@ -277,6 +277,8 @@ static void put_counts(void)
 /* A parent that waited for a child's end goes on after it. */
 static void reaped(uint64_t pid)
 {
+	if (!pid)
+		return;
 	ex_control(CXMS_XC_RESUME, 16);
 	ex_varint(CXMS_XS_PROCESS | pid);
 	ex_byte(1);
@@ -285,11 +287,11 @@ static void reaped(uint64_t pid)
 /* The pid that waitid() tells in its siginfo_t; 0: nobody's. */
 static uint64_t told_pid(uint64_t info)
 {
-	const Addr at = info + __builtin_offsetof(vki_siginfo_t, _sifields._sigchld._pid);
+	const vki_siginfo_t *told = (const vki_siginfo_t *)(Addr)info;
 
-	if (!info || !VG_(am_is_valid_for_client)(at, sizeof(Int), VKI_PROT_READ))
+	if (!told || !VG_(am_is_valid_for_client)(info, sizeof(*told), VKI_PROT_READ))
 		return 0;
-	return (uint64_t) * (const UInt *)at;
+	return (uint64_t)told->_sifields._sigchld._pid;
 }
 
 void ex_sys_end(void)
@@ -365,8 +367,7 @@ static void post_syscall(ThreadId tid, UInt number, UWord *args, UInt n, SysRes 
 		break;
 	case __NR_mprotect:
 	case __NR_pkey_mprotect:
-		protected
-		(args[0], args[1], args[2]);
+		reprotected(args[0], args[1], args[2]);
 		break;
 	case __NR_shmat:
 		attached(value);
@@ -376,12 +377,10 @@ static void post_syscall(ThreadId tid, UInt number, UWord *args, UInt n, SysRes 
 			unmapped(args[0], sys.detach - args[0]);
 		break;
 	case __NR_wait4:
-		if (value > 0)
-			reaped(value);
+		reaped(value);
 		break;
 	case __NR_waitid:
-		if (told_pid(args[2]))
-			reaped(told_pid(args[2]));
+		reaped(told_pid(args[2]));
 		break;
 	case __NR_brk:
 		moved_brk(value);

@@ -286,7 +286,7 @@ static int find_active(const struct cxms_recording *rec, const struct cxms_cells
  */
 static void judge_floating(const struct cxms_recording *rec, struct cxms_evidence *e)
 {
-	double sum[CXMS_SPAN_COUNT] = {0}, bytes = 0;
+	double sum[CXMS_SPAN_COUNT] = {0}, bytes = 0, rest = 0;
 	double vouched = e->wait_ns > 0 ? e->known_ns / e->wait_ns : 1;
 	for (uint32_t a = 0; a < cxms_pages_area_count(rec->pages); a++)
 		bytes = fmax(bytes, (double)cxms_pages_area_bytes(rec->pages, a));
@@ -298,17 +298,16 @@ static void judge_floating(const struct cxms_recording *rec, struct cxms_evidenc
 		double span = k == CXMS_SPAN_HI ? e->stair.span : 1;
 		double known = e->known_ns > 0 ? fmin(1, sum[k] / e->known_ns) : 0;
 		double miss = cxms_stair_miss_ratio(&e->stair, span * bytes);
-		double all =
-			vouched * known + (1 - vouched) * cxms_stair_time_share(&e->stair, miss);
+		rest = cxms_stair_time_share(&e->stair, miss);
+		double all = vouched * known + (1 - vouched) * rest;
 		e->floating_share[k] = k == CXMS_SPAN_HI ? fmax(known, all) : all;
 	}
 	e->floating_share[CXMS_SPAN_LO] = 0;
 	/* no address at all: nothing tells how much memory there is */
 	if (bytes <= 0)
 		e->floating_share[CXMS_SPAN_HI] = 1;
-	double miss = cxms_stair_miss_ratio(&e->stair, e->stair.span * bytes);
-	e->unread_share[CXMS_SPAN_HI] =
-		fmax(e->floating_share[CXMS_SPAN_HI], cxms_stair_time_share(&e->stair, miss));
+	/* the last span is the high end */
+	e->unread_share[CXMS_SPAN_HI] = fmax(e->floating_share[CXMS_SPAN_HI], rest);
 }
 
 int cxms_evidence_build(const struct cxms_recording *rec, const struct cxms_cells *cells,

@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/rng.h"
+#include "base/units.h"
 #include "core/window.h"
 #include "core/window_priv.h"
 
@@ -470,6 +471,30 @@ static void test_what_ran_behind_a_branch_is_walked_when_split(void **state)
 	assert_true(fabs(walk - (512.0 / 8 - 4)) < 2); /* 32 are walked while fetch refills */
 	small.split = large.split = false;
 	assert_true(fabs(redirected_cyc(&large, &b) - redirected_cyc(&small, &b)) < 1);
+	cxms_block_fini(&b);
+}
+
+/* A loop over 128 bytes meets two or three lines a turn, each for the L1I's latency less what hides
+ * it: 14 cycles more of one are 14 more of the other. */
+static void test_lines_come_with_the_latency_of_the_l1i(void **state)
+{
+	enum { INSNS = 16, BYTES = 8 };
+	static const uint8_t nop[BYTES] = {0x0f, 0x1f, 0x84};
+	uint8_t bytes[INSNS * BYTES], len[INSNS];
+	struct cxms_window_cfg near = host, far = host;
+	(void)state;
+	for (size_t i = 0; i < INSNS; i++) {
+		memcpy(bytes + i * BYTES, nop, BYTES);
+		len[i] = BYTES;
+	}
+	struct cxms_block b = code_of(bytes, len, INSNS, NULL, 0, NULL, 0);
+	near.fetch_lines = far.fetch_lines = true;
+	far.l1i_ps = near.l1i_ps + 14 * CXMS_PS_PER_S / host.frequency_hz;
+	double more = steady_cyc(&far, &b, NULL, 0, 0) - steady_cyc(&near, &b, NULL, 0, 0);
+	print_message("%g cycles more a turn\n", more);
+	assert_true(more > 14 * 2 - 1 && more < 14 * 3 + 1);
+	near.fetch_lines = far.fetch_lines = false;
+	assert_true(steady_cyc(&far, &b, NULL, 0, 0) <= steady_cyc(&near, &b, NULL, 0, 0));
 	cxms_block_fini(&b);
 }
 
@@ -1036,6 +1061,7 @@ int main(void)
 		cmocka_unit_test(test_a_store_carries_a_value_to_its_load),
 		cmocka_unit_test(test_a_mispredicted_branch_waits_for_its_miss),
 		cmocka_unit_test(test_what_ran_behind_a_branch_is_walked_when_split),
+		cmocka_unit_test(test_lines_come_with_the_latency_of_the_l1i),
 		cmocka_unit_test(test_loads_hold_the_scheduler_when_split),
 		cmocka_unit_test(test_sixteen_waiters_close_the_first_level_when_split),
 		cmocka_unit_test(test_stores_hide_until_the_queue_is_full),
