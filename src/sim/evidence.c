@@ -11,6 +11,7 @@
 #include "core/reuse.h"
 #include "place/pagemap.h"
 #include "sim/cells.h"
+#include "sim/company.h"
 #include "sim/hw_cells.h"
 #include "sim/linewaits.h"
 #include "sim/loops.h"
@@ -335,6 +336,8 @@ int cxms_evidence_build(const struct cxms_recording *rec, const struct cxms_cell
 		rc = cxms_traffic_count(rec, out);
 	if (!rc)
 		rc = set_waits(rec, out);
+	if (!rc)
+		rc = cxms_company_find(rec, out);
 	if (rc) {
 		cxms_evidence_fini(out);
 		return cxms_fail(err, ENOMEM, "out of memory for the evidence");
@@ -355,6 +358,8 @@ void cxms_evidence_fini(struct cxms_evidence *e)
 	free(e->between);
 	free(e->block_of_site);
 	free(e->active_ns);
+	free(e->company);
+	free(e->company_of_group);
 	free(e->reuse);
 	*e = (struct cxms_evidence){0};
 }

@@ -13,6 +13,7 @@
 #include "core/turns.h"
 
 struct cxms_cells;
+struct cxms_company;
 struct cxms_err;
 struct cxms_recording;
 struct cxms_reuse;
@@ -80,6 +81,9 @@ struct cxms_evidence {
 	double least_lines, read_lines; /* filled at one a wait (middle); read; 0 = not counted */
 	double wait_ns, known_ns;	/* all memory waits; those with an address */
 	double unread_ns;		/* in code that was not read */
+	size_t n_company;
+	struct cxms_company *company; /* [n_company] loops whose loads are counted (company.h) */
+	uint32_t *company_of_group;   /* [group] CXMS_NO_GRAIN: none */
 	struct cxms_reuse *reuse; /* [CXMS_SPAN_COUNT] of the judgement; NULL = no words watched */
 };
 

@@ -551,3 +551,17 @@ void cxms_fabric_fini(struct cxms_fabric *f)
 	free(f->curve);
 	*f = (struct cxms_fabric){0};
 }
+
+void cxms_fabric_place_ps(const struct cxms_fabric *f, size_t host, double *out)
+{
+	const struct cxms_fabric_target *target = &f->target[host * f->n_host_target];
+	for (size_t t = 0; t < f->n_host_target; t++)
+		out[t] = target[t].idle_ps;
+	for (size_t r = 0; r < f->n_region; r++) {
+		const struct cxms_fabric_region *region = &f->region[r];
+		double sum = 0;
+		for (size_t i = 0; i < region->n_target; i++)
+			sum += target[region->target[i]].idle_ps;
+		out[f->n_host_target + r] = sum / (double)region->n_target;
+	}
+}

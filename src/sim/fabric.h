@@ -90,6 +90,9 @@ int cxms_fabric_build(const struct cxms_topo *topo, double mem_latency_ps, struc
 int cxms_fabric_build_hosts(const struct cxms_topo *topo, const double *mem_latency_ps,
 			    size_t n_host, struct cxms_fabric *out, struct cxms_err *err);
 void cxms_fabric_fini(struct cxms_fabric *f);
+/** cxms_fabric_place_ps() - idle latency of each place of @host: n_host_target + n_region of @out
+ */
+void cxms_fabric_place_ps(const struct cxms_fabric *f, size_t host, double *out);
 /** cxms_fabric_bank() - kind and timings of a memory of model bank; caps are the caller's */
 void cxms_fabric_bank(const struct cxms_memory *m, struct cxms_device_cfg *out);
 /** does the way to a target lead through a server? */

@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "core/kernel.h"
 #include "sim/cells.h"
+#include "sim/company.h"
 #include "sim/evidence.h"
 #include "sim/recording.h"
 
@@ -20,26 +21,40 @@ enum cxms_half cxms_sample_half(size_t sample, uint64_t seed)
 									 : CXMS_HALF_B;
 }
 
-/* @each_ns: of the weight that one sample has */
-static void add(struct cxms_load_cell *c, const struct cxms_grain *g, double weight_ns,
-		double each_ns, bool store)
+/* @each_ns: of the weight that one sample has; @part: of the waits, by span */
+static void add_waits(struct cxms_load_cell *c, const struct cxms_grain *g, double weight_ns,
+		      double each_ns, const double part[CXMS_SPAN_COUNT])
 {
-	double waits = g->waits[CXMS_SPAN_MID];
+	double waits = part[CXMS_SPAN_MID] * g->waits[CXMS_SPAN_MID];
 	c->square_waits += weight_ns * waits * each_ns * waits;
 	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
-		c->stall_ps[k] += weight_ns * g->stall_ps[k];
-		c->waits[k] += weight_ns * g->waits[k];
+		c->stall_ps[k] += weight_ns * part[k] * g->stall_ps[k];
+		c->waits[k] += weight_ns * part[k] * g->waits[k];
+		if (g->known)
+			c->known_waits[k] += weight_ns * part[k] * g->waits[k];
 	}
+	c->seen_ps += weight_ns * part[CXMS_SPAN_MID] * g->seen_ps;
+}
+
+static void add_lines(struct cxms_load_cell *c, const struct cxms_grain *g, double weight_ns,
+		      bool store)
+{
 	for (int k = 0; k < CXMS_SPAN_COUNT && g->known; k++) {
-		c->known_waits[k] += weight_ns * g->waits[k];
 		c->known_lines[k] += weight_ns * g->lines[k];
 		c->prefetched[k] += weight_ns * (g->prefetched ? g->lines[k] : g->ahead[k]);
 		if (store)
 			c->written[k] += weight_ns * g->written[k];
 	}
-	c->seen_ps += weight_ns * g->seen_ps;
 	if (store && !g->known)
 		c->store_waits += weight_ns * g->waits[CXMS_SPAN_MID];
+}
+
+static void add(struct cxms_load_cell *c, const struct cxms_grain *g, double weight_ns,
+		double each_ns, bool store)
+{
+	static const double whole[CXMS_SPAN_COUNT] = {1, 1, 1};
+	add_waits(c, g, weight_ns, each_ns, whole);
+	add_lines(c, g, weight_ns, store);
 }
 
 /* Mix of targets by stall (middle): of one cell, a thread's cells, or all. */
@@ -159,53 +174,122 @@ static void add_copying(const struct cxms_cells *cells, double mem_ps, const dou
 	}
 }
 
-int cxms_load_build(const struct cxms_recording *rec, const struct cxms_cells *cells,
-		    const struct cxms_evidence *ev, const uint32_t *target_of_page, size_t n_target,
-		    enum cxms_half half, uint64_t seed, struct cxms_load_map *out,
-		    struct cxms_err *err)
+/* One call of cxms_load_build(), and what it needs meanwhile. */
+struct build {
+	const struct cxms_recording *rec;
+	const struct cxms_cells *cells;
+	const struct cxms_evidence *ev;
+	const uint32_t *target_of_page;
+	size_t n_target;
+	struct cxms_meeting meeting;
+	double *floating_ns, *unread_ns; /* by cell: waits without address; code not read */
+	double *mix;			 /* [target] */
+	struct cxms_load_map *map;
+};
+
+static int build_init(struct build *b)
 {
-	double *floating = calloc(cells->n + 1, sizeof(*floating));
-	double *unread = calloc(cells->n + 1, sizeof(*unread));
-	double *mix = calloc(n_target + 1, sizeof(*mix));
-	struct cxms_load_cell *at = calloc(cells->n * n_target + 1, sizeof(*at));
-	if (!floating || !unread || !mix || !at) {
-		free(floating);
-		free(unread);
-		free(mix);
-		free(at);
-		return cxms_fail(err, ENOMEM, "out of memory for the demand of the program");
+	b->floating_ns = calloc(b->cells->n + 1, sizeof(*b->floating_ns));
+	b->unread_ns = calloc(b->cells->n + 1, sizeof(*b->unread_ns));
+	b->mix = calloc(b->n_target + 1, sizeof(*b->mix));
+	return b->floating_ns && b->unread_ns && b->mix ? 0 : -ENOMEM;
+}
+
+static void build_fini(struct build *b)
+{
+	free(b->floating_ns);
+	free(b->unread_ns);
+	free(b->mix);
+	cxms_meeting_fini(&b->meeting);
+}
+
+/* Its lines come from where its page lies; it waits for them, or for slower ones in flight. */
+static void add_sample(const struct build *b, const struct cxms_rec_sample *s, size_t cell,
+		       uint32_t g, double weight_ns)
+{
+	const struct cxms_grain *grain = &b->ev->grain[g];
+	uint32_t company = b->ev->company_of_group[g / 2], own = b->target_of_page[s->page];
+	struct cxms_load_cell *at = &b->map->at[cell * b->n_target];
+	bool store = grain->store || s->flags & CXMS_SAMPLE_WRITE;
+	if (company == CXMS_NO_GRAIN) {
+		add(&at[own], grain, weight_ns, weight_ns, store);
+		return;
 	}
-	free(out->at);
+	add_lines(&at[own], grain, weight_ns, store);
+	for (uint32_t t = 0; t < b->n_target; t++) {
+		double part[CXMS_SPAN_COUNT], most = 0;
+		for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
+			part[k] =
+				cxms_meeting_part(&b->meeting, company, own, t, (enum cxms_span)k);
+			most = fmax(most, part[k]);
+		}
+		if (most > 0)
+			add_waits(&at[t], grain, weight_ns, weight_ns, part);
+	}
+}
+
+static void add_samples(const struct build *b, enum cxms_half half, uint64_t seed)
+{
 	double times = half == CXMS_HALF_ALL ? 1 : 2;
-	*out = (struct cxms_load_map){.n_target = n_target,
-				      .sample_ns = times * mean_weight(rec),
-				      .whole = half == CXMS_HALF_ALL,
-				      .at = at};
-	for (size_t i = 0; i < rec->n_sample; i++) {
-		const struct cxms_rec_sample *s = &rec->sample[i];
+	for (size_t i = 0; i < b->rec->n_sample; i++) {
+		const struct cxms_rec_sample *s = &b->rec->sample[i];
 		if (half != CXMS_HALF_ALL && cxms_sample_half(i, seed) != half)
 			continue;
-		size_t cell = cells->cell_of_sample[i];
-		uint32_t g = ev->grain_of_sample[i];
+		size_t cell = b->cells->cell_of_sample[i];
+		uint32_t g = b->ev->grain_of_sample[i];
 		if (g != CXMS_NO_GRAIN)
-			add(&at[cell * n_target + target_of_page[s->page]], &ev->grain[g],
-			    s->weight_ns * times, s->weight_ns * times,
-			    ev->grain[g].store || s->flags & CXMS_SAMPLE_WRITE);
-		else if (cxms_rec_is_wait(rec, s))
-			floating[cell] += s->weight_ns * times;
-		else if (ev->unread_ns > 0 && cxms_rec_is_unread(rec, s))
-			unread[cell] += s->weight_ns * times;
+			add_sample(b, s, cell, g, s->weight_ns * times);
+		else if (cxms_rec_is_wait(b->rec, s))
+			b->floating_ns[cell] += s->weight_ns * times;
+		else if (b->ev->unread_ns > 0 && cxms_rec_is_unread(b->rec, s))
+			b->unread_ns[cell] += s->weight_ns * times;
 	}
-	spread_floating(rec, cells, ev, target_of_page, ev->floating_share, floating, mix, out);
+}
+
+static void add_others(const struct build *b)
+{
+	const struct cxms_evidence *ev = b->ev;
+	spread_floating(b->rec, b->cells, ev, b->target_of_page, ev->floating_share, b->floating_ns,
+			b->mix, b->map);
 	if (ev->unread_ns > 0)
-		spread_floating(rec, cells, ev, target_of_page, ev->unread_share, unread, mix, out);
-	add_filling(rec, cells, ev->stair.mem_ps, target_of_page, out);
-	touched_shares(rec, target_of_page, n_target, mix);
-	add_copying(cells, ev->stair.mem_ps, mix, out);
-	free(floating);
-	free(unread);
-	free(mix);
-	return 0;
+		spread_floating(b->rec, b->cells, ev, b->target_of_page, ev->unread_share,
+				b->unread_ns, b->mix, b->map);
+	add_filling(b->rec, b->cells, ev->stair.mem_ps, b->target_of_page, b->map);
+	touched_shares(b->rec, b->target_of_page, b->n_target, b->mix);
+	add_copying(b->cells, ev->stair.mem_ps, b->mix, b->map);
+}
+
+int cxms_load_build(const struct cxms_recording *rec, const struct cxms_cells *cells,
+		    const struct cxms_evidence *ev, const uint32_t *target_of_page,
+		    const double *place_ps, size_t n_target, enum cxms_half half, uint64_t seed,
+		    struct cxms_load_map *out, struct cxms_err *err)
+{
+	struct build b = {.rec = rec,
+			  .cells = cells,
+			  .ev = ev,
+			  .target_of_page = target_of_page,
+			  .n_target = n_target,
+			  .map = out};
+	struct cxms_load_cell *at = calloc(cells->n * n_target + 1, sizeof(*at));
+	int rc = at ? build_init(&b) : -ENOMEM;
+	if (!rc)
+		rc = cxms_meeting_build(rec, ev, target_of_page, place_ps, n_target, half, seed,
+					&b.meeting);
+	if (!rc) {
+		double times = half == CXMS_HALF_ALL ? 1 : 2;
+		free(out->at);
+		*out = (struct cxms_load_map){.n_target = n_target,
+					      .sample_ns = times * mean_weight(rec),
+					      .whole = half == CXMS_HALF_ALL,
+					      .at = at};
+		add_samples(&b, half, seed);
+		add_others(&b);
+	} else {
+		free(at);
+		rc = cxms_fail(err, ENOMEM, "out of memory for the demand of the program");
+	}
+	build_fini(&b);
+	return rc;
 }
 
 void cxms_load_fini(struct cxms_load_map *m)

@@ -46,15 +46,17 @@ enum cxms_half cxms_sample_half(size_t sample, uint64_t seed);
 /**
  * cxms_load_build() - add up the samples
  * @target_of_page: final page -> target, or any other number of a place below @n_target
+ * @place_ps: [n_target] idle latency of each: of lines in flight together the slowest is waited for
+ * (company.h)
  * Waits without an address follow the cell's known ones, else the thread's, else everybody's, else
  * the touched bytes. Kernel time: pages touched first are filled where they lie; a share of the
  * rest copies from and to user pages, each place as far as it holds touched bytes (core/kernel.h).
  * @out: reused when it has the room; 0 or -ENOMEM
  */
 int cxms_load_build(const struct cxms_recording *rec, const struct cxms_cells *cells,
-		    const struct cxms_evidence *ev, const uint32_t *target_of_page, size_t n_target,
-		    enum cxms_half half, uint64_t seed, struct cxms_load_map *out,
-		    struct cxms_err *err);
+		    const struct cxms_evidence *ev, const uint32_t *target_of_page,
+		    const double *place_ps, size_t n_target, enum cxms_half half, uint64_t seed,
+		    struct cxms_load_map *out, struct cxms_err *err);
 void cxms_load_fini(struct cxms_load_map *m);
 
 #endif

@@ -20,6 +20,7 @@ struct entry {
 	enum cxms_half half;
 	uint64_t hash;
 	uint32_t *target_of_page;
+	double *place_ps; /* [n_target of the map] */
 	size_t users;
 	enum { MAKING, MADE, FAILED } state;
 	uint64_t bytes, turn; /* turn: of the last use */
@@ -58,6 +59,7 @@ static void drop(struct cxms_loads *l, struct entry *e)
 	l->bytes -= e->bytes;
 	cxms_load_fini(&e->map);
 	free(e->target_of_page);
+	free(e->place_ps);
 	free(e);
 }
 
@@ -86,7 +88,8 @@ static struct entry *find(const struct cxms_loads *l, const struct entry *like)
 		if (e->hash == like->hash && e->view == like->view && e->half == like->half &&
 		    e->map.n_target == like->map.n_target &&
 		    !memcmp(e->target_of_page, like->target_of_page,
-			    like->view->n_page * sizeof(*e->target_of_page)))
+			    like->view->n_page * sizeof(*e->target_of_page)) &&
+		    !memcmp(e->place_ps, like->place_ps, like->map.n_target * sizeof(*e->place_ps)))
 			return e;
 	return NULL;
 }
@@ -110,14 +113,18 @@ static struct entry *add(struct cxms_loads *l, const struct entry *like)
 	size_t n = like->view->n_page + 1;
 	struct entry *e = malloc(sizeof(*e));
 	uint32_t *target = malloc(n * sizeof(*target));
-	if (!e || !target) {
+	double *place_ps = malloc((like->map.n_target + 1) * sizeof(*place_ps));
+	if (!e || !target || !place_ps) {
 		free(e);
 		free(target);
+		free(place_ps);
 		return NULL;
 	}
 	*e = *like;
 	e->target_of_page = target;
+	e->place_ps = place_ps;
 	memcpy(target, like->target_of_page, (n - 1) * sizeof(*target));
+	memcpy(place_ps, like->place_ps, like->map.n_target * sizeof(*place_ps));
 	e->bytes = sizeof(*e) + n * sizeof(*target) +
 		   l->cells->n * e->map.n_target * sizeof(*e->map.at);
 	e->next = l->first;
@@ -139,8 +146,8 @@ static void make(struct cxms_loads *l, struct entry *e)
 {
 	struct cxms_load_map map = {0};
 	pthread_mutex_unlock(&l->lock);
-	int rc = cxms_load_build(l->rec, l->cells, e->view->ev, e->target_of_page, e->map.n_target,
-				 e->half, l->seed, &map, NULL);
+	int rc = cxms_load_build(l->rec, l->cells, e->view->ev, e->target_of_page, e->place_ps,
+				 e->map.n_target, e->half, l->seed, &map, NULL);
 	pthread_mutex_lock(&l->lock);
 	e->state = rc ? FAILED : MADE;
 	if (!rc)
@@ -149,14 +156,15 @@ static void make(struct cxms_loads *l, struct entry *e)
 }
 
 int cxms_loads_get(struct cxms_loads *l, const struct cxms_view *view,
-		   const uint32_t *target_of_page, size_t n_target, enum cxms_half half,
-		   const struct cxms_load_map **out, struct cxms_err *err)
+		   const uint32_t *target_of_page, const double *place_ps, size_t n_target,
+		   enum cxms_half half, const struct cxms_load_map **out, struct cxms_err *err)
 {
 	const struct entry like = {.map.n_target = n_target,
 				   .view = view,
 				   .half = half,
 				   .hash = hash_of(target_of_page, view->n_page),
-				   .target_of_page = (uint32_t *)target_of_page};
+				   .target_of_page = (uint32_t *)target_of_page,
+				   .place_ps = (double *)place_ps};
 	pthread_mutex_lock(&l->lock);
 	struct entry *e = find(l, &like);
 	bool mine = !e;

@@ -60,7 +60,8 @@ int cxms_open_lines(const struct cxms_recording *rec, const struct cxms_cells *c
 	uint32_t *local = calloc(cxms_pages_count(rec->pages) + 1, sizeof(*local));
 	if (!local)
 		return cxms_fail(err, ENOMEM, "out of memory for the evidence");
-	int rc = cxms_load_build(rec, cells, ev, local, 1, CXMS_HALF_ALL, 0, &map, err);
+	int rc = cxms_load_build(rec, cells, ev, local, &ev->stair.mem_ps, 1, CXMS_HALF_ALL, 0,
+				 &map, err);
 	if (!rc) {
 		ev->open_lines = find(cells, ev, &map, read);
 		ev->least_lines = most_lines(cells, ev, &map, 0);

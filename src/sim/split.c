@@ -37,7 +37,15 @@ void cxms_stage_fini(struct cxms_stage *s)
 static int get_load(const struct cxms_stage *s, const uint32_t *place_of_page, size_t n_place,
 		    enum cxms_half half, const struct cxms_load_map **out, struct cxms_err *err)
 {
-	return cxms_loads_get(s->loads, s->view, place_of_page, n_place, half, out, err);
+	const struct cxms_fabric *f = s->fabric;
+	double *place_ps = calloc(f->n_host_target + f->n_region, sizeof(*place_ps));
+	if (!place_ps)
+		return cxms_fail(err, ENOMEM, "out of memory for the demand of the program");
+	cxms_fabric_place_ps(f, s->host, place_ps);
+	int rc =
+		cxms_loads_get(s->loads, s->view, place_of_page, place_ps, n_place, half, out, err);
+	free(place_ps);
+	return rc;
 }
 
 static struct cxms_world_in world_of(const struct cxms_stage *s,

@@ -158,10 +158,11 @@ int cxms_traffic_count(const struct cxms_recording *rec, struct cxms_evidence *e
 	return rc;
 }
 
-/* Turns that the window holds at once; of a turn with calls or inner loops by its time. */
-static double window_turns(const struct cxms_rec_site *site, const struct cxms_evidence *ev,
-			   const struct cxms_group *g, unsigned rob)
+/* Of a turn with calls or inner loops by its time. */
+double cxms_traffic_window_turns(const struct cxms_recording *rec, const struct cxms_evidence *ev,
+				 const struct cxms_group *g, unsigned rob)
 {
+	const struct cxms_rec_site *site = &rec->site[g->site];
 	const struct cxms_turns *turns = &ev->turns[g->site];
 	double held = (double)rob / fmax(1, site->loop_insns);
 	double held_ns = rob * CXMS_ASSUMED_CPI_MAX * 1e9 / CXMS_ASSUMED_CLOCK_HZ;
@@ -183,7 +184,7 @@ static void bound_by_runs(const struct cxms_recording *rec, const struct cxms_ev
 			       .share = {g->share.lo, g->share.mid, g->share.hi},
 			       .seen_ps = seen_ps,
 			       .llc_ps = ev->stair.llc_ps * seen_ps / ev->stair.mem_ps,
-			       .window_turns = window_turns(site, ev, g, rob),
+			       .window_turns = cxms_traffic_window_turns(rec, ev, g, rob),
 			       .most_lines = CXMS_MOST_L1D_MSHRS * turns->time_ns * PS_PER_NS /
 					     (seen_ps * stall_ns),
 			       .uneven = site->flags & CXMS_SITE_UNEVEN,

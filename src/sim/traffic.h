@@ -17,6 +17,9 @@ bool cxms_is_carried(const struct cxms_rec_site *site);
  * After the turns, the streams and the memory shares. 0 or -ENOMEM
  */
 int cxms_traffic_count(const struct cxms_recording *rec, struct cxms_evidence *ev);
+/** cxms_traffic_window_turns() - turns of a counted loop that a window of @rob entries holds */
+double cxms_traffic_window_turns(const struct cxms_recording *rec, const struct cxms_evidence *ev,
+				 const struct cxms_group *g, unsigned rob);
 /**
  * cxms_traffic_of() - known lines of a grain whose waits are set, and bounds on those waits
  * A loop-carried wait is one line; a stream's lines follow from its rate, and are fetched ahead; of
