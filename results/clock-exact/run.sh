@@ -67,9 +67,9 @@ llc=${LLC:-$(awk -v mem="$mem" '
 	/bytes:/ { gsub("[{},]", ""); if ($5 / 1000 < (low + mem) / 2) size = $3 }
 	END { printf "%dKiB", size / 1024 }' "$cache")}
 case $(sed -n 's/^cpu family[^:]*: *//p' /proc/cpuinfo | head -n 1)-$(sed -n 's/^vendor_id[^:]*: *//p' /proc/cpuinfo | head -n 1) in
-26-AuthenticAMD) core='width: 8, rob: 448, l1d_mshrs: 24, l2_mshrs: 64' l1=48KiB ways=12 l2=1MiB ;; # Zen 5
-25-AuthenticAMD) core='width: 6, rob: 256, l1d_mshrs: 24, l2_mshrs: 64' l1=32KiB ways=8 l2=512KiB ;; # Zen 3
-*) core='width: 6, rob: 512, l1d_mshrs: 16, l2_mshrs: 48' l1=48KiB ways=12 l2=2MiB ;; # Golden Cove
+26-AuthenticAMD) core='width: 8, rob: 448, l1d_mshrs: 24, l2_mshrs: 64' l1=48KiB ways=12 l2=1MiB walkers=6 ;; # Zen 5
+25-AuthenticAMD) core='width: 6, rob: 256, l1d_mshrs: 24, l2_mshrs: 64' l1=32KiB ways=8 l2=512KiB walkers=6 ;; # Zen 3
+*) core='width: 6, rob: 512, l1d_mshrs: 16, l2_mshrs: 48' l1=48KiB ways=12 l2=2MiB walkers=4 ;; # Golden Cove
 esac
 # walk MIB PAGE CACHE: what a page walk adds there, in ps
 walk() {
@@ -97,7 +97,7 @@ host:
     l1d: {size: ${L1D:-$l1}, ways: $ways, latency: 4cyc}
     l2: {size: ${L2:-$l2}, ways: 16, latency: 14cyc, prefetch: {type: stride, degree: 32, distance: 0}}
     llc: {size: $llc, ways: 16, latency: 50cyc}
-  tlb: {l1: 96, l2: 2048, page: 4KiB, walk: ${3}ps} # a host may back huge pages by small ones
+  tlb: {l1: 96, l2: 2048, page: 4KiB, walk: ${3}ps, walkers: $walkers} # a host may back huge pages by small ones
   local: {latency: auto, bandwidth: unlimited}
 devices:
   mem0: {type: memdev, upstream: host, latency: ${2}ns, bandwidth: unlimited, capacity: 4096GiB}

@@ -91,6 +91,7 @@ static void reset_clocks(struct cxms_window *w)
 	for (unsigned l = 0; l < CXMS_LANES; l++) {
 		w->l1_mshr[l].limit = w->cfg.l1d_mshrs;
 		w->l2_mshr[l].limit = w->cfg.l2_mshrs;
+		w->walker[l].limit = w->cfg.walkers;
 		w->used.v[l] = l < w->n_lane ? -1 : 0;
 	}
 }
@@ -202,6 +203,7 @@ static void move_base(struct cxms_window *w, unsigned l)
 	shift(&w->block_to.v[l], by);
 	shift_mshr(&w->l1_mshr[l], by);
 	shift_mshr(&w->l2_mshr[l], by);
+	shift_mshr(&w->walker[l], by);
 	for (int i = 0; i < CXMS_WAIT_BOOKS; i++) {
 		shift(&w->book[i].last.v[l], by / CXMS_TICKS);
 		shift_ring(w->book[i].cycle, CXMS_WAIT_NOTES, l, by / CXMS_TICKS);

@@ -306,16 +306,32 @@ static void forward(struct cxms_window *w, const struct cxms_xevent *e, struct c
 		done->v[l] = later_of(done->v[l], ready->v[l]);
 }
 
+/* A page that the second TLB does not have either waits for a walker. */
+static void walk(struct cxms_window *w, struct cxms_lanes *asked, struct cxms_lanes *done)
+{
+	w->counts.walks++;
+	for (unsigned l = 0; w->walk > 0 && l < w->n_lane; l++) {
+		int32_t begin = mshr_free(&w->walker[l], asked->v[l]);
+		int32_t more = begin - asked->v[l] + w->walk;
+		mshr_take(&w->walker[l], begin, begin + w->walk, w->dispatch.v[l]);
+		asked->v[l] += more;
+		done->v[l] += more;
+	}
+}
+
+static void second_tlb(struct cxms_lanes *asked, struct cxms_lanes *done)
+{
+	asked->all += CXMS_ASSUMED_TLB2_CYC * CXMS_TICKS;
+	done->all += CXMS_ASSUMED_TLB2_CYC * CXMS_TICKS;
+}
+
 void cxms_window_event(struct cxms_window *w, const struct cxms_xevent *e, enum cxms_xrequest kind,
 		       struct cxms_lanes *asked, struct cxms_lanes *done)
 {
-	if (e->flags) {
-		bool walk = e->flags & CXMS_XE_WALK;
-		int32_t more = walk ? w->walk : CXMS_ASSUMED_TLB2_CYC * CXMS_TICKS;
-		w->counts.walks += walk;
-		asked->all += more;
-		done->all += more;
-	}
+	if (e->flags & CXMS_XE_WALK)
+		walk(w, asked, done);
+	else if (e->flags)
+		second_tlb(asked, done);
 	switch (e->kind) {
 	case CXMS_XE_PF:
 		prefetch(w, e, asked);

@@ -42,8 +42,8 @@ struct cxms_lanes {
 	};
 };
 
-/* A level's miss registers: requests that are not yet over. Begins and ends are sorted each by
- * itself: how many are in flight at a time is all that matters. */
+/* A level's miss registers, or page walkers: requests that are not yet over. Begins and ends are
+ * sorted each by itself: how many are in flight at a time is all that matters. */
 struct cxms_mshr {
 	uint32_t limit, first, n;
 	int32_t full_from, full_to; /* no register is free within */
@@ -123,7 +123,7 @@ struct cxms_window {
 	struct cxms_fetch_memo fetch_memo[CXMS_FETCH_MEMOS];
 	uint64_t string_addr,
 		string_bytes; /* rep instruction, and what it moved since its last uops */
-	struct cxms_mshr l1_mshr[CXMS_LANES], l2_mshr[CXMS_LANES];
+	struct cxms_mshr l1_mshr[CXMS_LANES], l2_mshr[CXMS_LANES], walker[CXMS_LANES];
 	/* the first level takes nobody within, where uops are split */
 	struct cxms_lanes block_from, block_to;
 	/* who waits to issue: how many sorted ones, cycle before which they have left; -1 = a lane

@@ -26,6 +26,7 @@ void cxms_xengine_host(const struct cxms_topo *topo, uint64_t walk_ps, struct cx
 					.store_queue = h->store_queue,
 					.l1d_mshrs = h->l1d_mshrs,
 					.l2_mshrs = h->l2_mshrs,
+					.walkers = h->walkers,
 					.split = !h->uops_fused,
 					.fetch_lines = !h->fetch_decoded,
 					.store_tso = h->store_tso,

@@ -158,6 +158,7 @@ struct cxms_host {
 	enum cxms_page_kind tlb_page; /* not said: as recorded; the exact source takes 4 KiB */
 	bool walk_given;
 	uint64_t walk_ps;
+	uint32_t walkers;	 /* page walks at a time */
 	bool local_latency_auto; /* `latency: auto`: the recording machine's measured latency */
 	uint64_t local_latency_ps;
 	struct cxms_bw local_bw;

@@ -33,6 +33,7 @@
 #define CXMS_ASSUMED_LLC_CYC  111	    /* 37 ns, the L3 hit of Intel's TMA metrics, at 3 GHz */
 #define CXMS_ASSUMED_TLB_L1   96	    /* entries, 4 KiB pages */
 #define CXMS_ASSUMED_TLB_L2   2048	    /* entries */
+#define CXMS_ASSUMED_WALKERS  4		    /* page walks at a time, Golden Cove; two before it */
 /* ps, load round trip: one hop of an XConn Gen 5 switch; published figures span 70 to 270 ns */
 #define CXMS_ASSUMED_SWITCH_PS (90 * CXMS_PS_PER_NS)
 
@@ -229,6 +230,7 @@ static const struct topo_key tlb_keys[] = {
 	 .max = 10 * PS_PER_US,
 	 .offset = HOST(walk_ps),
 	 .unused = ONLY_WALK},
+	COUNT("walkers", HOST(walkers), 1, 64, CXMS_ASSUMED_WALKERS, ONLY_CORE),
 };
 const struct topo_table topo_keys_tlb = TOPO_TABLE(tlb_keys);
 

@@ -54,7 +54,7 @@ static const char design[] =
 	"degree: 8}}\n"
 	"    llc: {size: 22MiB, ways: 11, latency: 70cyc, inclusive: true, replacement: lru, "
 	"prefetch: [stride, {type: next-line, degree: 2, distance: 5}]}\n"
-	"  tlb: {l1: 64, l2: 1536, page: 2MiB, walk: 24ns}\n"
+	"  tlb: {l1: 64, l2: 1536, page: 2MiB, walk: 24ns, walkers: 2}\n"
 	"  local: {latency: 107ns, bandwidth: {read: 220GB/s, write: 120GB/s, total: 240GB/s}, "
 	"capacity: 64GiB}\n"
 	"devices:\n"
@@ -108,6 +108,7 @@ static void test_every_host_key_is_read(void **state)
 	assert_int_equal(h->tlb_l2, 1536);
 	assert_int_equal(h->tlb_page, CXMS_PAGE_2M);
 	assert_int_equal(h->walk_ps, 24000);
+	assert_int_equal(h->walkers, 2);
 	assert_false(h->local_latency_auto);
 	assert_int_equal(h->local_latency_ps, 107000);
 	assert_int_equal(h->local_bw.read, 220000000000);
@@ -268,6 +269,7 @@ static void test_what_is_missing_is_assumed_and_named(void **state)
 		{"host.caches.llc.latency", "111cyc"},
 		{"host.tlb.l2", "2048"},
 		{"host.tlb.page", "4KiB"},
+		{"host.tlb.walkers", "4"},
 		{"host.cpu.fetch", "decoded"},
 		{"host.cpu.scheduler", "219"},
 		{"host.caches.l1i.size", "32KiB"},
@@ -357,7 +359,7 @@ static void test_stated_keys_are_used_or_ignored_with_a_reason(void **state)
 		"host.caches.llc.ways",	  "host.tlb.page",	  "host.tlb.walk",
 		"host.caches.l2.latency", "host.cpu.fetch",	  "host.cpu.rob",
 		"host.cpu.scheduler",	  "host.caches.l1i.ways", "host.caches.llc.replacement",
-		"host.caches.llc.size",
+		"host.caches.llc.size",	  "host.tlb.walkers",
 	};
 	static const char *const used[] = {
 		"host.cpu.l1d_mshrs",

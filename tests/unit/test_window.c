@@ -25,6 +25,7 @@ static const struct cxms_window_cfg host = {.frequency_hz = 2000000000,
 					    .store_queue = 32,
 					    .l1d_mshrs = 8,
 					    .l2_mshrs = 24,
+					    .walkers = 4,
 					    .fetch_lines = false,
 					    .store_tso = true,
 					    .has_l2 = true,
@@ -174,6 +175,63 @@ static void test_independent_misses_share_the_miss_registers(void **state)
 	cfg.l1d_mshrs = 16;
 	cfg.l2_mshrs = 4;
 	assert_true(fabs(steady_cyc(&cfg, &b, &from_memory, 1, 1) / 75 - 1) < 0.01);
+	cxms_block_fini(&b);
+}
+
+/* Each load on a page of its own: a walk of 400 cycles, 300 to memory. */
+static void test_page_walks_share_the_walkers(void **state)
+{
+	const struct cxms_xevent walked = {.kind = CXMS_XE_MEM, .flags = CXMS_XE_WALK, .line = 77};
+	const uint8_t len[] = {3};
+	struct cxms_code_access load = {0, CXMS_XA_LOAD, 3};
+	struct cxms_block b = code_of(gather, len, 1, &load, 1, NULL, 0);
+	struct cxms_block hop = code_of(chase, len, 1, &load, 1, NULL, 0);
+	struct cxms_window_cfg cfg = host;
+	(void)state;
+	cfg.l1d_mshrs = cfg.l2_mshrs = 64;
+	cfg.walk_ps = 200000;
+	for (cfg.walkers = 1; cfg.walkers <= 16; cfg.walkers *= 2) {
+		double got = steady_cyc(&cfg, &b, &walked, 1, 1);
+		double want = 400.0 / cfg.walkers; /* Little */
+		if (fabs(got / want - 1) > 0.01)
+			fail_msg("%u walkers: %g cycles a load, expected %g", cfg.walkers, got,
+				 want);
+		/* one walk after the other finds one free */
+		assert_true(fabs(steady_cyc(&cfg, &hop, &walked, 1, 1) - 700) <= 1.0 / 32);
+	}
+	/* more than the load queue holds: the queue is the bound, and some cycles to enter it */
+	cfg.walkers = 64;
+	double got = steady_cyc(&cfg, &b, &walked, 1, 1);
+	assert_true(got >= 700.0 / 64 && got < 725.0 / 64);
+	/* what finds its page in a TLB passes by those that wait for a walker */
+	cfg.walkers = 1;
+	cfg.load_queue = 128;
+	struct cxms_window *w = window_of(&cfg, 2);
+	for (int i = 0; i < 2000; i++)
+		run(w, &b, i % 2 ? &from_memory : &walked, 1);
+	got = time_cyc(w, 1) / 1000;
+	assert_true(fabs(got / 400 - 1) < 0.01);
+	cxms_window_free(w);
+	cxms_block_fini(&b);
+	cxms_block_fini(&hop);
+}
+
+/* Stores translate at the same walkers as loads, and lanes do so each by itself. */
+static void test_stores_walk_too(void **state)
+{
+	static const uint8_t bytes[] = {0x48, 0x89, 0x19}; /* mov [rcx], rbx */
+	const struct cxms_xevent walked = {.kind = CXMS_XE_LLC, .flags = CXMS_XE_WALK};
+	const uint8_t len[] = {3};
+	struct cxms_code_access store = {0, CXMS_XA_STORE, 0};
+	struct cxms_block b = code_of(bytes, len, 1, &store, 1, NULL, 0);
+	struct cxms_window_cfg cfg = host;
+	(void)state;
+	cfg.walk_ps = 200000;
+	for (cfg.walkers = 1; cfg.walkers <= 8; cfg.walkers *= 2)
+		for (unsigned lane = 0; lane < 2; lane++) {
+			double got = steady_cyc(&cfg, &b, &walked, 1, lane);
+			assert_true(fabs(got * cfg.walkers / 400 - 1) < 0.01);
+		}
 	cxms_block_fini(&b);
 }
 
@@ -1048,6 +1106,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_dependent_loads_take_the_latency_each),
 		cmocka_unit_test(test_independent_misses_share_the_miss_registers),
+		cmocka_unit_test(test_page_walks_share_the_walkers),
+		cmocka_unit_test(test_stores_walk_too),
 		cmocka_unit_test(test_the_load_queue_bounds_what_is_in_flight),
 		cmocka_unit_test(test_work_runs_at_the_width),
 		cmocka_unit_test(test_additions_take_their_latency),
