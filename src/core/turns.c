@@ -10,6 +10,19 @@
 #define MAX_RATE_HZ	6e9 /* a turn takes a cycle at least; clocks end below 6 GHz */
 #define NS_PER_S	1e9
 #define MAX_RATE_PER_NS (MAX_RATE_HZ / NS_PER_S)
+/* The tenth at either end of the places may be chance as well. */
+#define PLACE_TAIL 0.05
+/* Below the middle of the places and above it lies as much of a run; of 100 the error of the ratio
+ * is 15 %. Where runs have from half to one and a half times as many turns it is 0.66. */
+#define MIN_EVEN 0.8
+/* Neighbours that are looked at together: of k values spread evenly over M the span is M (k - 1) /
+ * (k + 1) on average. All places span more than so many times that where runs begin anywhere. */
+#define NEIGHBOURS     16u
+#define MAX_SPREAD     1.25
+#define MIN_NEST_PAIRS 100u
+#define MIN_WHOLE      0.9		  /* of the places: by whole steps from the first */
+#define GOLDEN_RATIO   0.6180339887498949 /* multiples fill an interval evenly */
+#define MAX_ROW	       9e15		  /* of a register; exact in a double */
 
 static int by_value(const void *pa, const void *pb)
 {
@@ -90,4 +103,141 @@ void cxms_turns_fit(const struct cxms_turn_point *point, size_t n, int64_t step,
 	out->time_ns = spent_ns + (paired_ns > 0 ? alone_ns * spent_ns / paired_ns : alone_ns);
 	out->turns = out->per_ns * out->time_ns;
 	out->found = true;
+}
+
+/* Samples of an inner loop, neighbours by the register of the loop around it. */
+struct nest {
+	const struct cxms_turn_point *point; /* count: the outer register */
+	size_t n;
+	int64_t outer_step, step;
+	double max_gap_ns, per_ns; /* of the outer loop */
+	int64_t row;		   /* what the inner register moves in an outer turn */
+	double *work;		   /* for CXMS_TURNS_MAX_PAIRS */
+};
+
+static bool is_nest_pair(const struct nest *o, size_t i)
+{
+	const struct cxms_turn_point *p = &o->point[i];
+	return is_pair(p, o->max_gap_ns) && is_near(rate_of(p, o->outer_step), o->per_ns);
+}
+
+static size_t stride_of(const struct nest *o)
+{
+	return o->n / CXMS_TURNS_MAX_PAIRS + 1;
+}
+
+/* Over all pairs together, as places of neighbours hang together; by whole steps, as a row has
+ * whole elements. */
+static void find_row(struct nest *o)
+{
+	double inner = 0, outer = 0;
+	for (size_t i = 0; i + 1 < o->n; i++) {
+		const struct cxms_turn_point *p = &o->point[i];
+		if (!is_nest_pair(o, i))
+			continue;
+		inner += (double)(int64_t)(p[1].outer - p[0].outer);
+		outer += (double)((int64_t)(p[1].count - p[0].count) / o->outer_step);
+	}
+	double row = outer > 0 ? round(inner / outer / (double)o->step) * (double)o->step : 0;
+	o->row = fabs(row) < MAX_ROW ? (int64_t)row : 0;
+}
+
+/* The inner register, as if each outer turn began at the same value. */
+static uint64_t level_of(const struct nest *o, size_t i)
+{
+	return o->point[i].outer -
+	       (uint64_t)((int64_t)o->point[i].count / o->outer_step) * (uint64_t)o->row;
+}
+
+/* Inner turns from where @level is; a turn is spread evenly over its length. */
+static double place_of(const struct nest *o, size_t i, uint64_t level)
+{
+	double whole;
+	return (double)(int64_t)(level_of(o, i) - level) / (double)o->step +
+	       modf((double)i * GOLDEN_RATIO, &whole);
+}
+
+static bool is_whole(const struct nest *o, size_t i, uint64_t level)
+{
+	int64_t from = (int64_t)(level_of(o, i) - level);
+	return from == INT64_MIN || from % o->step == 0;
+}
+
+/* Turns of a run by how far apart some neighbours lie, in the median: their runs begin alike. */
+static double turns_by_neighbours(const struct nest *o, uint64_t level)
+{
+	size_t n = 0, whole = 0, spans = 0;
+	double low = 0, high = 0;
+	for (size_t i = 0; i + 1 < o->n; i += stride_of(o)) {
+		if (!is_nest_pair(o, i))
+			continue;
+		double place = place_of(o, i, level);
+		low = n % NEIGHBOURS ? fmin(low, place) : place;
+		high = n % NEIGHBOURS ? fmax(high, place) : place;
+		whole += is_whole(o, i, level);
+		if (++n % NEIGHBOURS == 0)
+			o->work[spans++] = high - low;
+	}
+	if (n < MIN_NEST_PAIRS || (double)whole < MIN_WHOLE * (double)n)
+		return 0;
+	qsort(o->work, spans, sizeof(*o->work), by_value);
+	return o->work[spans / 2] * (NEIGHBOURS + 1) / (NEIGHBOURS - 1);
+}
+
+/* The same by where the places lie, 0 where these are not spread evenly. */
+static double turns_by_places(const struct nest *o, uint64_t level)
+{
+	size_t n = 0;
+	for (size_t i = 0; i + 1 < o->n; i += stride_of(o))
+		if (is_nest_pair(o, i))
+			o->work[n++] = place_of(o, i, level);
+	qsort(o->work, n, sizeof(*o->work), by_value);
+	double low = o->work[(size_t)(PLACE_TAIL * (double)n)], middle = o->work[n / 2];
+	double high = o->work[(size_t)((1 - PLACE_TAIL) * (double)n)];
+	bool even =
+		fmin(middle - low, high - middle) >= MIN_EVEN * fmax(middle - low, high - middle);
+	return even ? (high - low) / (1 - 2 * PLACE_TAIL) : 0;
+}
+
+/* Turns of the inner loop in one of the outer, 0 where they are not always as many. */
+static double inner_turns(struct nest *o)
+{
+	size_t first = 0;
+	find_row(o);
+	while (first + 1 < o->n && !is_nest_pair(o, first))
+		first++;
+	uint64_t level = level_of(o, first);
+	double near = turns_by_neighbours(o, level);
+	double turns = near > 0 ? turns_by_places(o, level) : 0;
+	return turns <= MAX_SPREAD * near ? turns : 0;
+}
+
+static void swap_counts(struct cxms_turn_point *point, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint64_t count = point[i].count;
+		point[i].count = point[i].outer;
+		point[i].outer = count;
+	}
+}
+
+void cxms_turns_fit_nested(struct cxms_turn_point *point, size_t n, int64_t step,
+			   int64_t outer_step, double max_gap_ns, double *work,
+			   struct cxms_turns *out)
+{
+	swap_counts(point, n);
+	cxms_turns_fit(point, n, outer_step, max_gap_ns, work, out);
+	struct nest o = {.point = point,
+			 .n = n,
+			 .outer_step = outer_step,
+			 .step = step,
+			 .max_gap_ns = max_gap_ns,
+			 .per_ns = out->per_ns,
+			 .work = work};
+	double inner = out->found ? inner_turns(&o) : 0;
+	swap_counts(point, n);
+	out->per_ns *= inner;
+	out->turns *= inner;
+	if (inner <= 0 || out->per_ns > MAX_RATE_PER_NS)
+		*out = (struct cxms_turns){0};
 }

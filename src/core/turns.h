@@ -9,6 +9,7 @@
 /** struct cxms_turn_point - one sample in the loop */
 struct cxms_turn_point {
 	uint64_t time_ns, count; /* CPU time of the thread; the register */
+	uint64_t outer;		 /* that of the loop around it; 0 without one */
 	double weight_ns;	 /* CPU time the sample stands for */
 	uint32_t thread;
 	uint32_t sleeps; /* of the thread before: pairs lie between two of them */
@@ -43,5 +44,21 @@ struct cxms_turns {
  */
 void cxms_turns_fit(const struct cxms_turn_point *point, size_t n, int64_t step, double max_gap_ns,
 		    double *work, struct cxms_turns *out);
+
+/**
+ * cxms_turns_fit_nested() - the same of an inner loop too short to be met twice in one run of it
+ * @point:      as above; restored at the end
+ * @outer_step: of the register of the loop around it, whose turns are counted as above
+ *
+ * In a turn of the outer loop the inner register moves by S, 0 where it begins anew: over all pairs
+ * that agree, in whole steps. Less that, where samples fall on any turn alike and each run has M,
+ * it is spread evenly over M steps: M from the span of its 5th to 95th percentile. Found where the
+ * median lies in the middle (where M varies it lies below: samples see each run up to its own end)
+ * and where neighbours span as much as all (else runs begin anywhere). Rate: M turns in each outer
+ * turn.
+ */
+void cxms_turns_fit_nested(struct cxms_turn_point *point, size_t n, int64_t step,
+			   int64_t outer_step, double max_gap_ns, double *work,
+			   struct cxms_turns *out);
 
 #endif

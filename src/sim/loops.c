@@ -16,7 +16,7 @@ struct search {
 	size_t n_loop;
 	size_t *first; /* n_loop + 2: of the points of a loop */
 	struct cxms_turn_point *point;
-	int64_t *step; /* [loop] */
+	int64_t *step, *outer_step; /* [loop] */
 	struct cxms_turns *turns;
 	double *work, max_gap_ns;
 };
@@ -36,6 +36,7 @@ static int number_loops(struct search *s)
 		if (loop == CXMS_NO_PAGE) {
 			loop = (uint32_t)s->n_loop;
 			rc = cxms_pagemap_put(&map, site->pid, site->loop_ip, loop);
+			s->outer_step[s->n_loop] = site->outer_step;
 			s->step[s->n_loop++] = site->step;
 		}
 		s->loop_of_site[i] = loop;
@@ -72,6 +73,7 @@ static int gather_points(struct search *s)
 			s->point[s->first[loop + 1]++] =
 				(struct cxms_turn_point){.time_ns = order.cpu_ns[i],
 							 .count = from->count,
+							 .outer = from->outer,
 							 .weight_ns = from->weight_ns,
 							 .thread = from->thread,
 							 .sleeps = order.sleeps[i]};
@@ -87,12 +89,29 @@ static int search_init(struct search *s)
 	const struct cxms_recording *rec = s->rec;
 	s->loop_of_site = malloc((rec->n_site + 1) * sizeof(*s->loop_of_site));
 	s->step = malloc((rec->n_site + 1) * sizeof(*s->step));
+	s->outer_step = malloc((rec->n_site + 1) * sizeof(*s->outer_step));
 	s->first = calloc(rec->n_site + 2, sizeof(*s->first));
 	s->point = malloc((rec->n_sample + 1) * sizeof(*s->point));
 	s->work = malloc(CXMS_TURNS_MAX_PAIRS * sizeof(*s->work));
 	s->turns = calloc(rec->n_site + 1, sizeof(*s->turns));
-	return s->loop_of_site && s->step && s->first && s->point && s->work && s->turns ? 0
-											 : -ENOMEM;
+	return s->loop_of_site && s->step && s->outer_step && s->first && s->point && s->work &&
+			       s->turns
+		       ? 0
+		       : -ENOMEM;
+}
+
+/* By the register of the loop around it, where many of its runs lie between two samples; else by
+ * its own. That alone would count the gap from row to row as turns. */
+static void count_turns(struct search *s, size_t loop)
+{
+	struct cxms_turn_point *point = s->point + s->first[loop];
+	size_t n = s->first[loop + 1] - s->first[loop];
+	struct cxms_turns *out = &s->turns[loop];
+	if (s->outer_step[loop])
+		cxms_turns_fit_nested(point, n, s->step[loop], s->outer_step[loop], s->max_gap_ns,
+				      s->work, out);
+	if (!out->found)
+		cxms_turns_fit(point, n, s->step[loop], s->max_gap_ns, s->work, out);
 }
 
 int cxms_turns_find(const struct cxms_recording *rec, struct cxms_turns **out)
@@ -105,13 +124,13 @@ int cxms_turns_find(const struct cxms_recording *rec, struct cxms_turns **out)
 	if (!rc)
 		rc = gather_points(&s);
 	for (size_t l = 0; l < s.n_loop && !rc; l++)
-		cxms_turns_fit(s.point + s.first[l], s.first[l + 1] - s.first[l], s.step[l],
-			       s.max_gap_ns, s.work, &s.turns[l]);
+		count_turns(&s, l);
 	for (size_t i = 0; i < rec->n_site && !rc; i++)
 		if (s.loop_of_site[i] != NO_LOOP)
 			of_site[i] = s.turns[s.loop_of_site[i]];
 	free(s.loop_of_site);
 	free(s.step);
+	free(s.outer_step);
 	free(s.first);
 	free(s.point);
 	free(s.work);

@@ -88,6 +88,7 @@ static int on_sample(struct loader *l, const struct cxms_event *ev, uint32_t thr
 		.cpu = ev->sample.cpu,
 		.weight_ns = ev->sample.weight_ns,
 		.count = ev->sample.count,
+		.outer = ev->sample.outer,
 	};
 	return count_cpu(l, ev->sample.cpu, 1, 0);
 }
@@ -160,6 +161,8 @@ static int on_site(struct loader *l, const struct cxms_event *ev)
 					       .access_bytes = ev->site.access_bytes,
 					       .disp = ev->site.disp,
 					       .step = ev->site.step,
+					       .outer_reg = ev->site.outer_reg,
+					       .outer_step = ev->site.outer_step,
 					       .function_off = ev->site.function_off,
 					       .object_off = ev->site.object_off,
 					       .function = keep_name(rec, ev->site.function),

@@ -44,6 +44,7 @@ struct cxms_rec_sample {
 	uint16_t flags, cpu;
 	double weight_ns;
 	uint64_t count; /* of the site's counting register, with CXMS_SAMPLE_COUNT */
+	uint64_t outer; /* and of the loop around its loop, with CXMS_SAMPLE_OUTER */
 };
 /** struct cxms_rec_watch - as struct cxms_watch, set at set_ns */
 struct cxms_rec_watch {
@@ -56,9 +57,9 @@ struct cxms_rec_site {
 	uint32_t pid;
 	uint16_t flags, loop_insns;
 	uint8_t kind;
-	uint8_t count_reg, base, index, scale, turn_lines,
-		access_bytes; /* as in struct cxms_site */
-	int64_t disp, step, stride;
+	uint8_t count_reg, base, index, scale, turn_lines, access_bytes,
+		outer_reg; /* as in struct cxms_site */
+	int64_t disp, step, stride, outer_step;
 	uint32_t function_off, object_off;
 	size_t function, object; /* in names */
 };

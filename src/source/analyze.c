@@ -108,7 +108,8 @@ static struct cxms_site_ref *unread_site(struct cxms_analyzer *a, uint64_t ip, b
 		return NULL;
 	ref->site.ip = ip;
 	ref->site.kind = CXMS_SITE_UNDECODED;
-	ref->site.base = ref->site.index = ref->site.count_reg = -1;
+	ref->site.base = ref->site.index = -1;
+	ref->site.count_reg = ref->site.outer_reg = -1;
 	if (cxms_idmap_put(&a->unread, ip, ref)) {
 		free(ref);
 		return NULL;
@@ -143,6 +144,8 @@ static int tell_site(struct cxms_analyzer *a, const struct cxms_look *look,
 		.disp = site->disp,
 		.loop_ip = site->loop_ip,
 		.step = site->step,
+		.outer_reg = (uint8_t)(site->outer_reg + 1),
+		.outer_step = site->outer_step,
 		.function = "",
 		.object = "",
 	};
@@ -191,6 +194,19 @@ static int check_address(struct cxms_analyzer *a, struct cxms_space *s,
 	return 0;
 }
 
+static void add_counts(const struct cxms_code_site *site, const struct cxms_regs *regs,
+		       struct cxms_sample *s)
+{
+	if (site->count_reg >= 0) {
+		s->flags |= CXMS_SAMPLE_COUNT;
+		s->count = regs->gpr[site->count_reg];
+	}
+	if (site->outer_reg >= 0) {
+		s->flags |= CXMS_SAMPLE_OUTER;
+		s->outer = regs->gpr[site->outer_reg];
+	}
+}
+
 static int resolve(struct cxms_analyzer *a, const struct cxms_look *look, struct cxms_event *ev,
 		   struct cxms_evq *out, struct cxms_err *err)
 {
@@ -215,10 +231,8 @@ static int resolve(struct cxms_analyzer *a, const struct cxms_look *look, struct
 	ev->sample.site = ref->id;
 	if (look->fault_ip && (look->fault_ip == regs.ip || look->fault_ip == ref->site.ip))
 		ev->sample.flags |= CXMS_SAMPLE_AFTER_FAULT;
-	if (!look->is_foreign && !look->has_no_regs && ref->site.count_reg >= 0) {
-		ev->sample.flags |= CXMS_SAMPLE_COUNT;
-		ev->sample.count = regs.gpr[ref->site.count_reg];
-	}
+	if (!look->is_foreign && !look->has_no_regs)
+		add_counts(&ref->site, &regs, &ev->sample);
 	if (ref->site.segment == 4 && !a->maps.is_offline)
 		find_tls(look, &regs);
 	want_dst = ref->site.string_dst && (!ref->site.string_src || ref->write_next);

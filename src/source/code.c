@@ -334,7 +334,8 @@ static struct cxms_code_site site_none(uint64_t ip, enum cxms_site_kind kind)
 				       .base = -1,
 				       .index = -1,
 				       .scale = 1,
-				       .count_reg = -1};
+				       .count_reg = -1,
+				       .outer_reg = -1};
 }
 
 static bool is_memory(const struct cxms_code_site *s)

@@ -66,6 +66,8 @@ struct cxms_code_site {
 	int64_t stride;	    /* with AFFINE: bytes the address moves in a turn */
 	int8_t count_reg;   /* enum cxms_reg that goes up by step in each of its turns, or -1 */
 	int64_t step;
+	int8_t outer_reg; /* the same of the loop around that */
+	int64_t outer_step;
 };
 
 /**

@@ -61,20 +61,21 @@ unsigned cxms_loop_length(struct cxms_code *c, uint64_t first, uint64_t last, ui
 	return 0;
 }
 
-struct cxms_loop cxms_loop_around(struct cxms_code *c, uint64_t addr)
+/* The shortest loop that begins at @begin or before, ends at @end or behind, and runs @addr. */
+static struct cxms_loop loop_over(struct cxms_code *c, uint64_t begin, uint64_t end, uint64_t addr)
 {
 	struct cxms_loop best = {.n = 0};
 	uint64_t limit = CXMS_LOOP_BYTES;
 	struct cxms_step in;
 
-	for (uint64_t at = addr; at - addr < limit && cxms_code_step_at(c, at, &in); at += in.len) {
+	for (uint64_t at = end; at - begin < limit && cxms_code_step_at(c, at, &in); at += in.len) {
 		uint64_t target = at + in.len + (uint64_t)(int64_t)in.rel;
 		unsigned n;
 
 		if (in.flow != CXMS_FLOW_JCC && in.flow != CXMS_FLOW_LOOP &&
 		    in.flow != CXMS_FLOW_JMP)
 			continue;
-		if (target > addr || at - target >= limit)
+		if (target > begin || at - target >= limit)
 			continue;
 		n = cxms_loop_length(c, target, at, addr);
 		if (!n)
@@ -83,6 +84,21 @@ struct cxms_loop cxms_loop_around(struct cxms_code *c, uint64_t addr)
 		limit = at - target;
 	}
 	return best;
+}
+
+struct cxms_loop cxms_loop_around(struct cxms_code *c, uint64_t addr)
+{
+	return loop_over(c, addr, addr, addr);
+}
+
+/* The shortest loop that has @inner and more before it. */
+static struct cxms_loop loop_outside(struct cxms_code *c, const struct cxms_loop *inner)
+{
+	struct cxms_step in;
+
+	if (!cxms_code_step_at(c, inner->last, &in))
+		return (struct cxms_loop){.n = 0};
+	return loop_over(c, inner->first - 1, inner->last + in.len, inner->first);
 }
 
 static uint32_t after_call(uint32_t tainted)
@@ -208,7 +224,8 @@ static void note_turn(const struct cxms_x86_info *info, bool is_even, struct tur
 	t->addresses |= info->site.index >= 0 ? 1u << info->site.index : 0;
 }
 
-static void pick_counter(const struct turn *t, struct cxms_code_site *s)
+/* -1: none */
+static int8_t pick_counter(const struct turn *t)
 {
 	int best = -1;
 
@@ -222,8 +239,7 @@ static void pick_counter(const struct turn *t, struct cxms_code_site *s)
 		    (is_address == was_address && llabs(t->step[r]) > llabs(t->step[best])))
 			best = r;
 	}
-	s->count_reg = (int8_t)best;
-	s->step = best >= 0 ? t->step[best] : 0;
+	return (int8_t)best;
 }
 
 /* The address moves evenly when all its registers do, those that a turn leaves alone included. */
@@ -280,8 +296,33 @@ static void describe_turn(struct cxms_code *c, const struct cxms_loop *l, const 
 	}
 	for (; blocks && s->kind != CXMS_SITE_NONE; blocks &= blocks - 1)
 		s->turn_lines++;
-	pick_counter(&t, s);
+	s->count_reg = pick_counter(&t);
+	s->step = s->count_reg >= 0 ? t.step[s->count_reg] : 0;
 	find_stride(&t, s);
+}
+
+/* A register that counts the turns of the loop around @inner. */
+static void describe_outer(struct cxms_code *c, const struct cxms_loop *inner,
+			   struct cxms_code_site *s)
+{
+	const struct cxms_loop l = loop_outside(c, inner);
+	struct uneven u;
+	struct turn t = {.spoilt = 0};
+	struct cxms_step in;
+
+	if (!l.n || l.n > COUNTED_MAX)
+		return;
+	find_uneven(c, &l, &u);
+	if (u.has_call)
+		t.spoilt = UINT32_MAX & ~after_call(UINT32_MAX);
+	for (uint64_t at = l.first; at <= l.last && cxms_code_step_at(c, at, &in); at += in.len) {
+		struct cxms_x86_info info;
+
+		if (cxms_code_x86_at(c, at, &info))
+			note_turn(&info, !uneven_get(&u, at), &t);
+	}
+	s->outer_reg = pick_counter(&t);
+	s->outer_step = s->outer_reg >= 0 ? t.step[s->outer_reg] : 0;
 }
 
 void cxms_loop_describe(struct cxms_code *c, const struct cxms_loop *l, struct cxms_code_site *s)
@@ -298,6 +339,8 @@ void cxms_loop_describe(struct cxms_code *c, const struct cxms_loop *l, struct c
 		s->flags |= CXMS_SITE_LONG;
 	if (uneven_get(&u, s->ip))
 		s->flags |= CXMS_SITE_UNEVEN;
-	if (l->n <= COUNTED_MAX)
+	if (l->n <= COUNTED_MAX) {
 		describe_turn(c, l, &u, s);
+		describe_outer(c, l, s);
+	}
 }

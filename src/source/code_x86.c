@@ -432,9 +432,13 @@ bool cxms_x86_decode(struct cxms_x86 *x, const uint8_t *p, size_t n, uint64_t ad
 	uint64_t at = addr;
 	bool is_known;
 
-	*out = (struct cxms_x86_info){
-		.site = {.ip = addr, .base = -1, .index = -1, .scale = 1, .count_reg = -1},
-		.added = -1};
+	*out = (struct cxms_x86_info){.site = {.ip = addr,
+					       .base = -1,
+					       .index = -1,
+					       .scale = 1,
+					       .count_reg = -1,
+					       .outer_reg = -1},
+				      .added = -1};
 	if (!n || !cxms_insn_decode(p, n, &shape)) {
 		s->kind = CXMS_SITE_UNDECODED;
 		return false;

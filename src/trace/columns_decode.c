@@ -16,7 +16,8 @@ struct column_state {
 
 struct decoder {
 	struct column_state state[CXMS_EV_KIND_END][CXMS_COLUMNS_MAX];
-	uint64_t site_addr[CXMS_SITE_SLOTS], site_count[CXMS_SITE_SLOTS];
+	uint64_t site_addr[CXMS_SITE_SLOTS], site_count[CXMS_SITE_SLOTS],
+		site_outer[CXMS_SITE_SLOTS];
 	const uint8_t *kinds;
 };
 
@@ -181,6 +182,9 @@ static bool decode_column(struct decoder *d, unsigned kind, size_t position, str
 		return true;
 	case CXMS_CODE_SITE_COUNT:
 		get_by_site(s, c, CXMS_SAMPLE_COUNT, d->site_count, ev, order, n);
+		return true;
+	case CXMS_CODE_SITE_OUTER:
+		get_by_site(s, c, CXMS_SAMPLE_OUTER, d->site_outer, ev, order, n);
 		return true;
 	case CXMS_CODE_BUILD_ID:
 		return get_build_ids(s, ev, order, n);

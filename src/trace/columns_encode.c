@@ -132,6 +132,9 @@ static int encode_column(struct cxms_buf *column, const struct run *r, unsigned 
 	case CXMS_CODE_SITE_COUNT:
 		end = put_by_site(r, column->data, CXMS_SAMPLE_COUNT, &seen);
 		break;
+	case CXMS_CODE_SITE_OUTER:
+		end = put_by_site(r, column->data, CXMS_SAMPLE_OUTER, &seen);
+		break;
 	case CXMS_CODE_BUILD_ID:
 		end = put_build_id(r, column->data, &seen);
 		break;

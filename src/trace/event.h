@@ -40,6 +40,7 @@ enum cxms_sample_flag {
 	CXMS_SAMPLE_WRITE =
 		1u << 3, /* of a read-write pair this sample stands for the write side */
 	CXMS_SAMPLE_COUNT = 1u << 4, /* count holds the counting register of its site's loop */
+	CXMS_SAMPLE_OUTER = 1u << 5, /* outer holds that of the loop around that */
 };
 
 /* How a site reaches memory; taken from the decoded instruction. */
@@ -74,6 +75,7 @@ struct cxms_sample {
 	uint16_t flags;	    /* enum cxms_sample_flag */
 	uint16_t cpu;
 	uint64_t count; /* value of the site's counting register; valid with CXMS_SAMPLE_COUNT */
+	uint64_t outer; /* of its outer one; valid with CXMS_SAMPLE_OUTER */
 };
 struct cxms_fault {
 	uint64_t addr, ip;
@@ -129,11 +131,13 @@ struct cxms_site {
 	uint8_t base, index; /* of the operand's address: disp + base + index x scale */
 	uint8_t scale;
 	uint8_t turn_lines;   /* lines that a turn reaches by these registers; 0 = not known */
+	uint8_t outer_reg;    /* as count_reg, of the loop around the loop */
 	uint32_t object_off;  /* of ip in object */
 	int64_t disp;	      /* with neither base nor index the address itself */
 	uint64_t loop_ip;     /* where the loop begins: its name; 0 = none known */
 	int64_t stride;	      /* bytes, with CXMS_SITE_AFFINE; 0 = the same address each time */
 	int64_t step;	      /* of count_reg in a turn, not 0; 0 without one */
+	int64_t outer_step;   /* of outer_reg */
 	const char *function; /* around ip, as the linker names it; "" = not known; borrowed */
 	const char *object;   /* path of the file ip was mapped from; "" = none; borrowed */
 };

@@ -12,6 +12,7 @@ static const struct bit_name sample_bits[] = {
 	{CXMS_SAMPLE_AFTER_FAULT, "after-fault"},
 	{CXMS_SAMPLE_WRITE, "write"},
 	{CXMS_SAMPLE_COUNT, "count"},
+	{CXMS_SAMPLE_OUTER, "outer"},
 };
 static const struct bit_name site_bits[] = {
 	{CXMS_SITE_SELF, "self"},	{CXMS_SITE_CARRIED, "carried"},
@@ -96,6 +97,8 @@ static void put_sample(const struct cxms_sample *s, struct cxms_buf *out)
 	put_u64(out, "cpu", s->cpu);
 	if (s->flags & CXMS_SAMPLE_COUNT)
 		put_u64(out, "count", s->count);
+	if (s->flags & CXMS_SAMPLE_OUTER)
+		put_u64(out, "outer", s->outer);
 	PUT_BITS(out, s->flags, sample_bits);
 }
 
@@ -139,6 +142,13 @@ void cxms_operand_print(const struct cxms_site *s, struct cxms_buf *out)
 	cxms_buf_put_u8(out, ')');
 }
 
+static void put_register(struct cxms_buf *out, const char *name, unsigned reg, int64_t step)
+{
+	cxms_buf_printf(out, " %s=", name);
+	cxms_reg_print(reg, out);
+	cxms_buf_printf(out, "%+lld", (long long)step);
+}
+
 static void put_loop(const struct cxms_site *s, struct cxms_buf *out)
 {
 	if (s->base || s->index) {
@@ -147,11 +157,10 @@ static void put_loop(const struct cxms_site *s, struct cxms_buf *out)
 	}
 	if (s->loop_ip)
 		put_hex(out, "loop_ip", s->loop_ip);
-	if (!s->count_reg)
-		return;
-	cxms_buf_printf(out, " count=");
-	cxms_reg_print(s->count_reg, out);
-	cxms_buf_printf(out, "%+lld", (long long)s->step);
+	if (s->count_reg)
+		put_register(out, "count", s->count_reg, s->step);
+	if (s->outer_reg)
+		put_register(out, "outer", s->outer_reg, s->outer_step);
 }
 
 static void put_site(const struct cxms_site *s, struct cxms_buf *out)

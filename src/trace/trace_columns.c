@@ -25,9 +25,10 @@ static const struct cxms_column common[] = {
 	FIELD(tid, DELTA, 0),
 };
 static const struct cxms_column sample[] = {
-	FIELD(sample.flags, PLAIN, 0),	  FIELD(sample.site, SITE_REF, 0),
-	FIELD(sample.addr, SITE_ADDR, 0), FIELD(sample.weight_ns, DELTA, 0),
-	FIELD(sample.cpu, PLAIN, 0),	  FIELD(sample.count, SITE_COUNT, 0),
+	FIELD(sample.flags, PLAIN, 0),	    FIELD(sample.site, SITE_REF, 0),
+	FIELD(sample.addr, SITE_ADDR, 0),   FIELD(sample.weight_ns, DELTA, 0),
+	FIELD(sample.cpu, PLAIN, 0),	    FIELD(sample.count, SITE_COUNT, 0),
+	FIELD(sample.outer, SITE_OUTER, 0),
 };
 static const struct cxms_column fault[] = {
 	FIELD(fault.addr, DELTA, 0),
@@ -77,6 +78,8 @@ static const struct cxms_column site[] = {
 	FIELD(site.object_off, DELTA, 0),
 	BYTES(site.function, STRING),
 	BYTES(site.object, STRING),
+	FIELD(site.outer_reg, PLAIN, 0),
+	FIELD(site.outer_step, DELTA, 0),
 };
 static const struct cxms_column lost[] = {
 	FIELD(lost.count, PLAIN, 0),

@@ -81,6 +81,7 @@ enum cxms_coding {
 	CXMS_CODE_SITE_ADDR,  /* address of a sample, against the previous one of the same site slot
 			       */
 	CXMS_CODE_SITE_COUNT, /* as SITE_ADDR, of the counting register: slots of its own */
+	CXMS_CODE_SITE_OUTER, /* and of the outer one */
 	CXMS_CODE_STRING,     /* counted bytes without NUL */
 	CXMS_CODE_BUILD_ID,   /* counted bytes, at most CXMS_BUILD_ID_MAX */
 };
@@ -93,7 +94,7 @@ struct cxms_column {
 	uint8_t coding;	 /* enum cxms_coding */
 	uint32_t max;	 /* largest legal value; 0 = all values of the type */
 };
-#define CXMS_COLUMNS_MAX 20 /* of one kind; at most 31 (cxms_column_id) */
+#define CXMS_COLUMNS_MAX 21 /* of one kind; at most 31 (cxms_column_id) */
 
 /** struct cxms_strings - the string columns of one kind, in file order */
 struct cxms_strings {

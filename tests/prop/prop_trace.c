@@ -23,16 +23,16 @@
  * A field added to an event must be generated and compared here. The positional initialisers of
  * gen_*() stop compiling then (-Wmissing-field-initializers), and so do these where the size moves.
  */
-_Static_assert(sizeof(struct cxms_event) == 104,
+_Static_assert(sizeof(struct cxms_event) == 112,
 	       "add the new field to gen_event() and same_event()");
-_Static_assert(sizeof(struct cxms_sample) == 32, "add the new field");
+_Static_assert(sizeof(struct cxms_sample) == 40, "add the new field");
 _Static_assert(sizeof(struct cxms_fault) == 16, "add the new field");
 _Static_assert(sizeof(struct cxms_run) == 16, "add the new field");
 _Static_assert(sizeof(struct cxms_fork) == 8, "add the new field");
 _Static_assert(sizeof(struct cxms_exec) == 8, "add the new field");
 _Static_assert(sizeof(struct cxms_map) == 64, "add the new field");
 _Static_assert(sizeof(struct cxms_area) == 32, "add the new field");
-_Static_assert(sizeof(struct cxms_site) == 80, "add the new field");
+_Static_assert(sizeof(struct cxms_site) == 88, "add the new field");
 _Static_assert(sizeof(struct cxms_lost) == 16, "add the new field");
 _Static_assert(sizeof(struct cxms_exact) == 16, "add the new field");
 _Static_assert(sizeof(struct cxms_mem) == 40, "add the new field");
@@ -116,6 +116,8 @@ static struct cxms_site gen_site(struct cxms_rng *rng)
 		.loop_ip = any64(rng),
 		.stride = (int64_t)any64(rng),
 		.step = (int64_t)any64(rng),
+		.outer_reg = any8(rng),
+		.outer_step = (int64_t)any64(rng),
 		.function = any_text(rng),
 		.object = any_text(rng),
 	};
@@ -189,8 +191,8 @@ static struct cxms_event gen_event(struct cxms_rng *rng, uint8_t kind)
 	ev.time_ns = any64(rng);
 	switch (kind) {
 	case CXMS_EV_SAMPLE:
-		ev.sample = (struct cxms_sample){any64(rng), any32(rng), any32(rng),
-						 any16(rng), any16(rng), any64(rng)};
+		ev.sample = (struct cxms_sample){any64(rng), any32(rng), any32(rng), any16(rng),
+						 any16(rng), any64(rng), any64(rng)};
 		break;
 	case CXMS_EV_FAULT:
 		ev.fault = (struct cxms_fault){any64(rng), any64(rng)};
@@ -255,9 +257,10 @@ static bool same_site(const struct cxms_site *a, const struct cxms_site *b)
 	       a->loop_insns == b->loop_insns && a->count_reg == b->count_reg &&
 	       a->base == b->base && a->index == b->index && a->scale == b->scale &&
 	       a->turn_lines == b->turn_lines && a->disp == b->disp && a->loop_ip == b->loop_ip &&
-	       a->step == b->step && a->stride == b->stride && a->function_off == b->function_off &&
-	       a->object_off == b->object_off && strcmp(a->function, b->function) == 0 &&
-	       strcmp(a->object, b->object) == 0;
+	       a->step == b->step && a->outer_reg == b->outer_reg &&
+	       a->outer_step == b->outer_step && a->stride == b->stride &&
+	       a->function_off == b->function_off && a->object_off == b->object_off &&
+	       strcmp(a->function, b->function) == 0 && strcmp(a->object, b->object) == 0;
 }
 
 static bool same_mem(const struct cxms_mem *a, const struct cxms_mem *b)
@@ -283,7 +286,7 @@ static bool same_event(const struct cxms_event *a, const struct cxms_event *b)
 		return a->sample.addr == b->sample.addr && a->sample.site == b->sample.site &&
 		       a->sample.weight_ns == b->sample.weight_ns &&
 		       a->sample.flags == b->sample.flags && a->sample.cpu == b->sample.cpu &&
-		       a->sample.count == b->sample.count;
+		       a->sample.count == b->sample.count && a->sample.outer == b->sample.outer;
 	case CXMS_EV_FAULT:
 		return a->fault.addr == b->fault.addr && a->fault.ip == b->fault.ip;
 	case CXMS_EV_RUN:

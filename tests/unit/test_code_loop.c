@@ -189,10 +189,53 @@ static void test_all_sites_of_a_loop_count_alike(void **state)
 	cxms_code_free(c);
 }
 
+static void test_the_counting_register_of_the_loop_around(void **state)
+{
+	static const struct {
+		const char *hex;
+		int reg;
+		int64_t step;
+		const char *why;
+	} forms[] = {
+		/* 1: mov (%rdi,%rcx,8),%rdx; 3: mov (%rsi,%rdx,8),%r9; add $2,%rbx; test; jne 3b;
+		 * add $1,%rcx; cmp; jne 1b */
+		{"48 8b 14 cf [ 4c 8b 0c d6 | 48 83 c3 02 4d 85 c9 75 f3 48 83 c1 01 4c 39 c1 75 "
+		 "e6 c3",
+		 CXMS_REG_CX, 1, "the index of the outer loop"},
+		/* 1: xor %ebx,%ebx; 3: mov (%rsi,%rbx,8),%r9; add $1,%rbx; cmp %r8,%rbx; jne 3b;
+		 * lea 64(%rsi),%rsi; cmp %rdi,%rsi; jne 1b */
+		{"31 db [ 4c 8b 0c de | 48 83 c3 01 4c 39 c3 75 f3 48 8d 76 40 48 39 fe 75 e8 c3",
+		 CXMS_REG_SI, 64, "the row"},
+		/* the same, but the row moves in the inner loop, too */
+		{"31 db [ 4c 8b 0c de | 48 83 c3 01 48 83 c6 08 4c 39 c3 75 ef 48 8d 76 40 48 39 "
+		 "fe 75 e4 c3",
+		 NONE, 0, "what both move counts neither's turns"},
+		/* 1: mov (%rdi,%rax,8),%rdx; add $1,%rax; cmp %r8,%rax; jne 1b */
+		{"[ 48 8b 14 c7 | 48 83 c0 01 4c 39 c0 75 f3 c3", NONE, 0, "no loop around it"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		struct cxms_code *c = NULL;
+		uint64_t loop = 0, ip = 0;
+		struct image m;
+
+		assert_int_equal(cxms_code_new(&c, NULL), 0);
+		assemble(&m, forms[i].hex, &loop, &ip);
+		const struct cxms_code_site *s = cxms_code_site_at(c, ip, image_read, &m);
+		print_message("%s: register %d step %ld\n", forms[i].why, s->outer_reg,
+			      (long)s->outer_step);
+		assert_int_equal(s->loop_ip, loop);
+		assert_int_equal(s->outer_reg, forms[i].reg);
+		assert_int_equal(s->outer_step, forms[i].step);
+		cxms_code_free(c);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_counting_register_of_a_loop),
+		cmocka_unit_test(test_the_counting_register_of_the_loop_around),
 		cmocka_unit_test(test_lines_of_a_turn),
 		cmocka_unit_test(test_all_sites_of_a_loop_count_alike),
 	};

@@ -36,6 +36,27 @@ static void run_loop(struct play *p, enum cxms_site_kind kind, unsigned flags, b
 	play_exit(p, PID, PID, DURATION);
 }
 
+/* The loop begins anew after every @trips turns, and the loop around it counts those runs. */
+static void nest(struct play *p, uint64_t trips, double turn_ns)
+{
+	uint64_t state = 88172645463325252ull, turns;
+	for (size_t i = 0; i < p->n; i++) {
+		struct cxms_event *ev = &p->ev[i];
+		if (ev->kind == CXMS_EV_SITE) {
+			ev->site.outer_reg = 5;
+			ev->site.outer_step = 1;
+		} else if (ev->kind == CXMS_EV_SAMPLE) {
+			state = state * 6364136223846793005ull + 1442695040888963407ull;
+			ev->time_ns -=
+				(state >> 33) % (PERIOD / 20); /* places in a run are drawn anew */
+			turns = (uint64_t)((double)ev->time_ns / turn_ns);
+			ev->sample.flags |= CXMS_SAMPLE_OUTER;
+			ev->sample.count = 1000 + 8 * (turns % trips);
+			ev->sample.outer = turns / trips;
+		}
+	}
+}
+
 static int record(enum cxms_site_kind kind, unsigned flags, bool stream, double turn_ns)
 {
 	struct play p = {0};
@@ -44,8 +65,8 @@ static int record(enum cxms_site_kind kind, unsigned flags, bool stream, double 
 }
 
 /* The same load on a machine whose walks were measured as @walk_ps, at most @high_ps. */
-static struct cxms_result *play_walking(unsigned flags, double turn_ns, uint64_t walk_ps,
-					uint64_t high_ps)
+static struct cxms_result *play_walking_nested(unsigned flags, double turn_ns, uint64_t walk_ps,
+					       uint64_t high_ps, uint64_t trips)
 {
 	const struct cxms_machine_cfg machine = {0};
 	struct cxms_facts facts;
@@ -60,7 +81,15 @@ static struct cxms_result *play_walking(unsigned flags, double turn_ns, uint64_t
 		facts.walk_high_ps[huge][0] = high_ps;
 	}
 	run_loop(&p, CXMS_SITE_LOAD, flags, false, turn_ns);
+	if (trips)
+		nest(&p, trips, turn_ns);
 	return play_all_far(play_write_on(&p, true, &facts));
+}
+
+static struct cxms_result *play_walking(unsigned flags, double turn_ns, uint64_t walk_ps,
+					uint64_t high_ps)
+{
+	return play_walking_nested(flags, turn_ns, walk_ps, high_ps, 0);
 }
 
 /* A chain whose turns are counted waits once a turn, whatever the walks took when they were
@@ -82,6 +111,26 @@ static void test_a_counted_chain_tells_its_walks(void **state)
 		assert_true(fabs(s->slowdown_hi - first.slowdown_hi) < 1e-9);
 		cxms_result_free(r);
 	}
+}
+
+/* The same in an inner loop whose runs are over long before the next sample. */
+static void test_a_chain_in_an_inner_loop_is_counted(void **state)
+{
+	static const uint64_t trips[] = {3, 40, 290};
+	struct cxms_result *plain = play_walking(CXMS_SITE_CARRIED, 250, 20000, 900000);
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(trips); i++) {
+		struct cxms_result *r =
+			play_walking_nested(CXMS_SITE_CARRIED, 250, 20000, 900000, trips[i]);
+		const struct cxms_split_result *s = &r->split[0];
+		print_message("%llu turns: %g (%g .. %g)\n", (unsigned long long)trips[i],
+			      s->slowdown, s->slowdown_lo, s->slowdown_hi);
+		/* three errors of the turns of a run, each 0.34/sqrt(2000) */
+		assert_true(fabs((s->slowdown - 1) / (100.0 / 250) - 1) < 0.03);
+		assert_true(fabs(s->slowdown_lo / plain->split[0].slowdown_lo - 1) < 0.03);
+		cxms_result_free(r);
+	}
+	cxms_result_free(plain);
 }
 
 /* A hop shorter than a miss is one of several chains that overlap, or hits in part: it is not known
@@ -182,6 +231,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines_read_and_written),
 		cmocka_unit_test(test_a_counted_chain_tells_its_walks),
+		cmocka_unit_test(test_a_chain_in_an_inner_loop_is_counted),
 		cmocka_unit_test(test_a_short_hop_does_not_tell_its_walks),
 		cmocka_unit_test(test_the_spread_of_walks_enters_the_interval),
 		cmocka_unit_test(test_an_instruction_tells_how_it_is_known),

@@ -170,6 +170,112 @@ static void test_uneven_gaps_count_once(void **state)
 	assert_true(fabs(t.turns / ((double)time / 20) - 1) < 0.01);
 }
 
+/* An inner loop of @trips turns in each turn of the outer one, which takes @outer_ns in all; both
+ * begin at 1000. @row: what the inner register moves on in an outer turn; @vary: a run has from
+ * (1 - vary) to (1 + vary) times as many turns, drawn anew each time. */
+static void fill_nested(unsigned trips, double outer_ns, int64_t step, int64_t row, double vary,
+			uint64_t seed)
+{
+	struct cxms_rng rng;
+	cxms_rng_init(&rng, seed);
+	uint64_t time = 0;
+	for (size_t i = 0; i < N; i++) {
+		time += PERIOD_NS - 2000 + cxms_rng_below(&rng, 4000);
+		double turns = (double)time / outer_ns, into = turns - floor(turns);
+		double length = trips;
+		/* who falls on a run falls on longer ones more often */
+		do
+			length = trips * (1 + vary * (2 * cxms_rng_unit(&rng) - 1));
+		while (cxms_rng_unit(&rng) * (1 + vary) * trips > length);
+		int64_t inner = (int64_t)(into * length);
+		uint64_t outer = (uint64_t)turns;
+		point[i] = (struct cxms_turn_point){.time_ns = time,
+						    .count = 1000 + outer * (uint64_t)row +
+							     (uint64_t)(inner * step),
+						    .outer = 1000 + outer * 8,
+						    .weight_ns = PERIOD_NS,
+						    .thread = 1};
+	}
+}
+
+static void test_an_inner_loop_by_the_one_around_it(void **state)
+{
+	static const struct {
+		unsigned trips;
+		double outer_ns;
+		int64_t step, row;
+		const char *why;
+	} rows[] = {
+		{2, 40, 1, 0, "two turns"},
+		{5, 55, 8, 0, "a pointer that begins anew"},
+		{100, 300, 1, 0, "an index that begins anew"},
+		{100, 300, 8, 4096, "a pointer, in the next row"},
+		{100, 300, -8, 4096 + 8, "backwards, rows further apart"},
+		{1000, 3000, 64, 0, "by lines"},
+		{10000, 12000, 8, -65536, "a run of 12 us, rows upwards"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct cxms_turns t;
+		double want = rows[i].trips / rows[i].outer_ns;
+		fill_nested(rows[i].trips, rows[i].outer_ns, rows[i].step, rows[i].row, 0, i);
+		cxms_turns_fit(point, N, rows[i].step, GAP_NS, work, &t);
+		/* by itself it tells nothing, or how fast rows go by */
+		assert_true(!t.found || rows[i].row);
+		cxms_turns_fit_nested(point, N, rows[i].step, 8, GAP_NS, work, &t);
+		print_message("%s: %.4g of %.4g\n", rows[i].why, t.per_ns, want);
+		assert_true(t.found);
+		/* three errors of the span of N places: 0.34/sqrt(3000) = 0.6 % each */
+		assert_true(fabs(t.per_ns / want - 1) < 0.02);
+		assert_true(fabs(t.turns / (t.per_ns * N * (double)PERIOD_NS) - 1) < 0.01);
+	}
+}
+
+static void test_inner_loops_that_tell_no_rate(void **state)
+{
+	struct cxms_turns t;
+	struct cxms_rng rng;
+	(void)state;
+	/* a run has now few turns and now many: how many on average is not seen */
+	for (int i = 0; i < 3; i++) {
+		static const double vary[] = {0.5, 0.8, 1};
+		fill_nested(100, 300, 1, 0, vary[i], 1);
+		cxms_turns_fit_nested(point, N, 1, 8, GAP_NS, work, &t);
+		assert_false(t.found);
+	}
+	/* a tenth more or less does little */
+	fill_nested(100, 300, 1, 0, 0.1, 2);
+	cxms_turns_fit_nested(point, N, 1, 8, GAP_NS, work, &t);
+	assert_true(t.found && fabs(t.per_ns * 3 - 1) < 0.06);
+	/* begins anywhere each time */
+	cxms_rng_init(&rng, 3);
+	fill_nested(100, 300, 8, 0, 0, 3);
+	for (size_t i = 0; i < N; i++)
+		point[i].count += 8 * (cxms_rng_u64(&rng) >> 40);
+	cxms_turns_fit_nested(point, N, 8, 8, GAP_NS, work, &t);
+	assert_false(t.found);
+	/* three places in turn, where a loop around both begins anew */
+	fill_nested(100, 300, 8, 0, 0, 7);
+	for (size_t i = 0; i < N; i++)
+		point[i].count += i / 20 % 3 * 800;
+	cxms_turns_fit_nested(point, N, 8, 8, GAP_NS, work, &t);
+	assert_false(t.found);
+	/* steps that are no whole ones */
+	fill_nested(100, 300, 8, 0, 0, 4);
+	cxms_turns_fit_nested(point, N, 24, 8, GAP_NS, work, &t);
+	assert_false(t.found);
+	/* the outer register tells nothing either */
+	fill_nested(100, 300, 8, 0, 0, 5);
+	for (size_t i = 0; i < N; i++)
+		point[i].outer = cxms_rng_u64(&rng);
+	cxms_turns_fit_nested(point, N, 8, 8, GAP_NS, work, &t);
+	assert_false(t.found);
+	/* too few */
+	fill_nested(100, 300, 8, 0, 0, 6);
+	cxms_turns_fit_nested(point, 60, 8, 8, GAP_NS, work, &t);
+	assert_false(t.found);
+}
+
 static void test_extreme_values_are_survived(void **state)
 {
 	static const uint64_t values[] = {0, UINT64_MAX, 1ull << 63, (1ull << 63) - 1};
@@ -179,8 +285,10 @@ static void test_extreme_values_are_survived(void **state)
 	fill(0.05, 1, 1e12, 13);
 	for (size_t s = 0; s < 4; s++) {
 		for (size_t i = 0; i < N; i++)
-			point[i].count = values[(i * 7 + s) % 4];
+			point[i].outer = point[i].count = values[(i * 7 + s) % 4];
 		cxms_turns_fit(point, N, steps[s], GAP_NS, work, &t);
+		assert_true(!t.found || t.per_ns > 0);
+		cxms_turns_fit_nested(point, N, steps[s], steps[3 - s], GAP_NS, work, &t);
 		assert_true(!t.found || t.per_ns > 0);
 	}
 }
@@ -195,6 +303,8 @@ int main(void)
 		cmocka_unit_test(test_time_in_calls_counts),
 		cmocka_unit_test(test_time_in_calls_counts_where_it_begins_anew),
 		cmocka_unit_test(test_uneven_gaps_count_once),
+		cmocka_unit_test(test_an_inner_loop_by_the_one_around_it),
+		cmocka_unit_test(test_inner_loops_that_tell_no_rate),
 		cmocka_unit_test(test_extreme_values_are_survived),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
