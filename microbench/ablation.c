@@ -85,6 +85,24 @@ static const struct variant variants[] = {
 		 "Where uops are split, a miss register has room for sixteen accesses; "
 		 "full, it closes the first level until its line has come.",
 	 .without = CXMS_WP_JOIN},
+	{.name = "one store",
+	 .what_hardware_does =
+		 "Where uops are split and stores are in strict order, the next begins when the "
+		 "one before has its line (no core of these points is so).",
+	 .without = CXMS_WP_ONE_STORE},
+	{.name = "full",
+	 .what_hardware_does = "Where uops are split, a first level without a free miss register "
+			       "takes no hits either.",
+	 .without = CXMS_WP_FULL},
+	{.name = "reserve",
+	 .what_hardware_does =
+		 "Where uops are split, prefetches leave two registers of the L2 to misses.",
+	 .without = CXMS_WP_RESERVE},
+	{.name = "store sets",
+	 .what_hardware_does =
+		 "Where uops are split, a load that ran before a store it meets is run again, and "
+		 "waits from then on for the last store that such a load met.",
+	 .without = CXMS_WP_SETS},
 	{.name = "rob",
 	 .what_hardware_does = "The reorder buffer holds so many uops: behind a load that waits it "
 			       "fills, and dispatch stops.",

@@ -36,13 +36,15 @@ static const struct cxms_uop_cost costs[CXMS_UC_COUNT] = {
 };
 
 /*
- * Cores that split are those of a cycle-level simulator: floating point of any kind takes one cycle
- * in four units, two multipliers (gem5 v24.0, src/cpu/o3/FuncUnitConfig.py; its x86 vector
- * operations are of the SIMD classes); the rest as above.
+ * Cores that split are those of a cycle-level simulator: six units for integers and branches,
+ * floating point of any kind takes one cycle in four units, two multipliers (gem5 v24.0,
+ * src/cpu/o3/FuncUnitConfig.py; its x86 vector operations are of the SIMD classes). A division is a
+ * loop of one-cycle steps in the multipliers, of which each gives the next bit of the quotient that
+ * is set: 16 (assumed) of 64 bits, and three more. The rest as above.
  */
 static const struct cxms_uop_cost split_costs[CXMS_UC_COUNT] = {
-	[CXMS_UC_INT] = {1, 0},	   [CXMS_UC_BRANCH] = {1, 128}, [CXMS_UC_MUL] = {3, 128},
-	[CXMS_UC_DIV] = {14, 8},   [CXMS_UC_FADD] = {1, 255},	[CXMS_UC_FMUL] = {1, 255},
+	[CXMS_UC_INT] = {1, 384},  [CXMS_UC_BRANCH] = {1, 384}, [CXMS_UC_MUL] = {3, 128},
+	[CXMS_UC_DIV] = {20, 7},   [CXMS_UC_FADD] = {1, 255},	[CXMS_UC_FMUL] = {1, 255},
 	[CXMS_UC_FMA] = {1, 255},  [CXMS_UC_FDIV] = {1, 255},	[CXMS_UC_FSQRT] = {1, 255},
 	[CXMS_UC_LOAD] = {0, 192}, [CXMS_UC_STORE] = {1, 128},	[CXMS_UC_PREFETCH] = {0, 192},
 };
@@ -88,6 +90,7 @@ struct work {
 	struct cxms_uop *uop;
 	size_t n, cap;
 	bool failed;
+	bool carry_apart; /* cxms_insn_split_flags() */
 	uint16_t insn_at;
 	struct cxms_insn insn;
 	struct cxms_uop spare; /* written when memory is out */
@@ -336,6 +339,8 @@ static void crack_all(struct work *w, const struct cxms_code_block *c, uint32_t 
 				    n ? &c->access[access] : NULL, n, (int16_t)access, w->u->split,
 				    &w->insn))
 			out->n_undecoded++;
+		else if (w->u->split)
+			cxms_insn_split_flags(w->u->insn, &w->insn, &w->carry_apart);
 		if (i == 0 && w->insn.string_bytes > 0 && rounds_only(c))
 			set_string(c, w->insn.string_bytes, out);
 		if (!w->u->split && i > 0)

@@ -14,7 +14,7 @@ struct cxms_err;
 enum cxms_slot {
 	CXMS_SLOT_NONE = 0,
 	CXMS_SLOT_GPR = 1,		      /* 16 */
-	CXMS_SLOT_FLAGS = CXMS_SLOT_GPR + 16, /* all of them together */
+	CXMS_SLOT_FLAGS = CXMS_SLOT_GPR + 16, /* all of them together; but see CXMS_SLOT_CARRY */
 	CXMS_SLOT_VEC = CXMS_SLOT_FLAGS + 1,  /* 32; xmm, ymm, zmm are one */
 	CXMS_SLOT_MASK = CXMS_SLOT_VEC + 32,  /* 8 */
 	CXMS_SLOT_X87 = CXMS_SLOT_MASK + 8,   /* the stack as a whole, and MMX */
@@ -22,6 +22,8 @@ enum cxms_slot {
 		CXMS_SLOT_X87 + 1, /* loads wait for it; locked operations, fences write it */
 	CXMS_SLOT_TEMP = CXMS_SLOT_FENCE + 1, /* 8 */
 	CXMS_SLOT_TRASH = CXMS_SLOT_TEMP + 8, /* written, never read */
+	/* carry and overflow, where uops are split, of an instruction that sets no other flag */
+	CXMS_SLOT_CARRY = CXMS_SLOT_TRASH + 1,
 	CXMS_SLOT_COUNT
 };
 
@@ -42,8 +44,8 @@ enum cxms_uop_class {
 	CXMS_UC_COUNT
 };
 struct cxms_uop_cost {
-	uint8_t latency_cyc; /* result ready after that; loads: on top of the cache */
-	uint8_t per_64_cyc;  /* as many start in 64 cycles at most; 0 = as the width allows */
+	uint16_t latency_cyc; /* result ready after that; loads: on top of the cache */
+	uint16_t per_64_cyc;  /* as many start in 64 cycles at most; 0 = as the width allows */
 };
 /** latency and throughput of a class; @split: in a core that cracks by that rule */
 const struct cxms_uop_cost *cxms_uop_cost(enum cxms_uop_class class, bool split);

@@ -233,6 +233,16 @@ static bool is_extension(const cs_insn *in)
 	return in->id == X86_INS_MOVZX || in->id == X86_INS_MOVSX || in->id == X86_INS_MOVSXD;
 }
 
+/* Five uops, and five for each four steps of the loop; a signed one makes its operands positive
+ * first and gives the signs back (gem5 v24.0,
+ * insts/general_purpose/arithmetic/multiply_and_divide.py). Assumed: the quotient has half the
+ * bits, of which half are set. */
+static unsigned split_division(const cs_insn *in)
+{
+	unsigned steps = in->detail->x86.operands[0].size * 2;
+	return 5 + (steps + 1) / 4 * 5 + (in->id == X86_INS_IDIV ? 17 : 0);
+}
+
 static unsigned operation_count(const cs_insn *in, const struct cxms_insn *out, bool split)
 {
 	const char *name = in->mnemonic;
@@ -246,7 +256,7 @@ static unsigned operation_count(const cs_insn *in, const struct cxms_insn *out, 
 	if (starts(name, "imul") || (starts(name, "mul") && !is_vector(in)))
 		return split ? 3 : starts(name, "mul") ? 2 : 1;
 	if (starts(name, "idiv") || (starts(name, "div") && !is_vector(in)))
-		return split ? 12 : 4;
+		return split ? split_division(in) : 4;
 	if (starts(name, "set") && split)
 		return 2;
 	if (starts(name, "xchg") || starts(name, "cmpxchg") || starts(name, "xadd"))
@@ -304,6 +314,57 @@ static bool is_vector_copy(const cs_insn *in)
 	       (starts(name, "movap") || starts(name, "movup") || starts(name, "movdq"));
 }
 
+/* One of a list of mnemonics, each followed by a space. */
+static bool is_one_of(const cs_insn *in, const char *list)
+{
+	size_t len = strlen(in->mnemonic);
+	for (const char *at = list; (at = strstr(at, in->mnemonic)); at += len)
+		if ((at == list || at[-1] == ' ') && at[len] == ' ')
+			return true;
+	return false;
+}
+
+static void drop(struct cxms_slots *s, uint8_t slot)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < s->n; i++)
+		if (s->slot[i] != slot)
+			s->slot[kept++] = s->slot[i];
+	s->n = kept;
+}
+
+/*
+ * Two registers hold the flags that matter: carry and overflow, and the others. An instruction that
+ * sets a part of one waits for what was there; one that looks at a condition, for both (gem5 v24.0,
+ * src/arch/x86/isa/operands.isa, and insts/ for which flags each sets; its issues 1168, 1682).
+ * Shifts leave the auxiliary carry alone, increments the carry; products and rotations set only
+ * carry and overflow.
+ */
+void cxms_insn_split_flags(const cs_insn *tmp, struct cxms_insn *in, bool *carry_apart)
+{
+	bool reads = holds(&in->data, CXMS_SLOT_FLAGS), writes = holds(&in->out, CXMS_SLOT_FLAGS);
+	if (*carry_apart && reads)
+		put(&in->data, CXMS_SLOT_CARRY);
+	if (is_one_of(tmp, "sal shl shr sar shld shrd inc dec comisd comiss ucomisd ucomiss "))
+		put(&in->data, CXMS_SLOT_FLAGS);
+	if (is_one_of(tmp, "div idiv ")) {
+		drop(&in->out, CXMS_SLOT_FLAGS);
+	} else if (is_one_of(tmp, "mul imul rol ror bt bts btr btc ")) {
+		drop(&in->out, CXMS_SLOT_FLAGS);
+		put(&in->out, CXMS_SLOT_CARRY);
+		*carry_apart = true;
+	} else if (writes) {
+		*carry_apart = false;
+	}
+}
+
+/* Waits, where uops are split, for what its target held though none of it stays. Of an address the
+ * same (gem5 v24.0, src/arch/x86/isa/microops/ldstop.isa; its issue 1682). */
+static bool keeps_target(const cs_insn *in)
+{
+	return is_vector_copy(in) || in->id == X86_INS_LEA;
+}
+
 static void sort_accesses(const struct cxms_code_access *access, size_t n, int16_t first,
 			  struct cxms_insn *out)
 {
@@ -353,7 +414,7 @@ bool cxms_insn_read(csh cs, cs_insn *tmp, const struct cxms_code_insn *code,
 	read_registers(cs, tmp, n > 0, out);
 	if (!split && is_zero_idiom(tmp))
 		out->data.n = 0;
-	if (split && n == 0 && out->out.n > 0 && is_vector_copy(tmp))
+	if (split && n == 0 && out->out.n > 0 && keeps_target(tmp))
 		put(&out->data, out->out.slot[0]);
 	out->class = class_of(tmp);
 	out->parts = vector_parts(tmp, split);

@@ -39,6 +39,11 @@ struct cxms_insn {
 bool cxms_insn_read(csh cs, cs_insn *tmp, const struct cxms_code_insn *code,
 		    const struct cxms_code_access *access, size_t n, int16_t first, bool split,
 		    struct cxms_insn *out);
+/**
+ * cxms_insn_split_flags() - flags of a split core: what @in waits for, and sets, beside its data
+ * @carry_apart: whether carry and overflow were set by themselves since all were; updated
+ */
+void cxms_insn_split_flags(const cs_insn *tmp, struct cxms_insn *in, bool *carry_apart);
 /** a conditional branch right after a compare or test shares its entry (macro-fusion) */
 void cxms_insn_fuse(struct cxms_insn *branch, const struct cxms_code_insn *before);
 

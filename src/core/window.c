@@ -50,6 +50,11 @@ static void set_figures(struct cxms_window *w)
 	w->walks = c->split && !(c->without & CXMS_WP_WALK);
 	w->holds = c->split && !(c->without & CXMS_WP_HOLD);
 	w->joins = c->split && !(c->without & CXMS_WP_JOIN);
+	w->one_store = c->split && c->store_tso && !(c->without & CXMS_WP_ONE_STORE);
+	w->closes = c->split && !(c->without & CXMS_WP_FULL);
+	w->learns = c->split && !(c->without & (CXMS_WP_SETS | CXMS_WP_FORWARD));
+	if (c->split && !(c->without & CXMS_WP_RESERVE) && c->l2_mshrs > CXMS_MSHR_RESERVE)
+		w->l2_reserve = CXMS_MSHR_RESERVE;
 	for (int i = 0; i < CXMS_UC_COUNT; i++) {
 		const struct cxms_uop_cost *u = cxms_uop_cost((enum cxms_uop_class)i, c->split);
 		bool loads = i == CXMS_UC_LOAD || i == CXMS_UC_PREFETCH;
@@ -88,6 +93,8 @@ static void reset_clocks(struct cxms_window *w)
 	for (unsigned i = 0; i < CXMS_FILL_RING; i++)
 		w->fill[i].done = all(CXMS_TICK_LONG_AGO);
 	w->block_from = w->block_to = all(CXMS_TICK_LONG_AGO);
+	for (unsigned i = 0; i < CXMS_SETS; i++)
+		w->sets.last[i] = all(CXMS_TICK_LONG_AGO);
 	for (unsigned l = 0; l < CXMS_LANES; l++) {
 		w->l1_mshr[l].limit = w->cfg.l1d_mshrs;
 		w->l2_mshr[l].limit = w->cfg.l2_mshrs;
@@ -196,6 +203,7 @@ static void move_base(struct cxms_window *w, unsigned l)
 	shift_ring(w->load_queue, w->n_load_queue, l, by);
 	shift_ring(w->store_queue, w->n_store_queue, l, by);
 	shift_ring(w->store_ready, CXMS_STORE_RING, l, by);
+	shift_ring(w->sets.last, CXMS_SETS, l, by);
 	shift_ring(w->fetched, CXMS_ASSUMED_FETCH_QUEUE, l, by);
 	for (int i = 0; i < CXMS_FILL_RING; i++)
 		shift(&w->fill[i].done.v[l], by);

@@ -25,7 +25,11 @@ enum cxms_window_part {
 	CXMS_WP_WALK = 1u << 6,	       /* the reorder buffer is walked behind a branch */
 	CXMS_WP_HOLD = 1u << 7,	       /* loads hold the scheduler until they are done */
 	CXMS_WP_JOIN = 1u << 8,	       /* accesses that wait for a line are bounded */
-	CXMS_WP_END = 1u << 9
+	CXMS_WP_ONE_STORE = 1u << 9,   /* stores in strict order leave one by one */
+	CXMS_WP_FULL = 1u << 10,       /* without a miss register the first level takes nobody */
+	CXMS_WP_RESERVE = 1u << 11,    /* prefetches leave registers of the L2 to misses */
+	CXMS_WP_SETS = 1u << 12,       /* loads that ran before a store they read learn to wait */
+	CXMS_WP_END = 1u << 13
 };
 
 /** struct cxms_window_cfg - the core; latencies are load to use, idle */

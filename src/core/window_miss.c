@@ -4,8 +4,10 @@
 
 #include "core/window_priv.h"
 
-/* Cycles from a branch's completion to the first new fetch, where lines are fetched. */
-#define CXMS_ASSUMED_REDIRECT_CYC 2
+/* Cycles from a branch's completion to the first new fetch, where lines are fetched: to the commit
+ * stage, from there to fetch, and the one in which fetch is told (gem5 v24.0,
+ * src/cpu/o3/BaseO3CPU.py: iewToCommitDelay, commitToFetchDelay). */
+#define CXMS_REDIRECT_CYC 3
 /* The same, plus the way to dispatch, of a core that has decoded uops at hand. */
 #define CXMS_ASSUMED_REDIRECT_DECODED_CYC 12
 /* Where uops are split, those behind a mispredicted branch leave the reorder buffer one by one, as
@@ -32,6 +34,25 @@ static uint32_t count_until(const int32_t *v, uint32_t n, int32_t t)
 	return low;
 }
 
+/* Earliest time from @t on at which fewer than @limit registers are taken. */
+static int32_t below(const struct cxms_mshr *m, uint32_t limit, int32_t t)
+{
+	if (m->n < limit)
+		return t;
+	const int32_t *start = m->start + m->first, *end = m->end + m->first;
+	uint32_t s = start[m->n - 1] <= t ? m->n : count_until(start, m->n, t), over;
+	if (s < limit || end[s - limit] <= t)
+		return t;
+	/* so many have to be over; others may have begun by then */
+	do {
+		over = s - limit + 1;
+		t = end[over - 1];
+		while (s < m->n && start[s] <= t)
+			s++;
+	} while (s - over >= limit);
+	return t;
+}
+
 /*
  * Earliest time from @t on at which a register is free. Requests are not served in program order:
  * one that waits for an operand holds no register before it begins. Requests only come in, so what
@@ -44,21 +65,13 @@ static int32_t mshr_free(struct cxms_mshr *m, int32_t t)
 	bool inside = t >= m->full_from && t < m->full_to;
 	if (inside)
 		t = m->full_to;
-	const int32_t *start = m->start + m->first, *end = m->end + m->first;
-	uint32_t s = start[m->n - 1] <= t ? m->n : count_until(start, m->n, t), over;
-	if (s < m->limit || end[s - m->limit] <= t)
+	int32_t free = below(m, m->limit, t);
+	if (free == t)
 		return t;
 	if (!inside)
 		m->full_from = t;
-	/* so many have to be over; others may have begun by then */
-	do {
-		over = s - m->limit + 1;
-		t = end[over - 1];
-		while (s < m->n && start[s] <= t)
-			s++;
-	} while (s - over >= m->limit);
-	m->full_to = t;
-	return t;
+	m->full_to = free;
+	return free;
 }
 
 /* Most are later than all before. */
@@ -161,12 +174,29 @@ static int32_t latency_from(struct cxms_window *w, unsigned l, const struct cxms
 	return t + cxms_window_ticks(w, w->reply[l].latency_ps);
 }
 
+/* A request that began at @t may have taken the last register of the first level, which then takes
+ * nobody, hits neither, until one is free (gem5 v24.0, src/mem/cache/base.hh: Blocked_NoMSHRs).
+ * Such times that touch are one. */
+static void close_when_full(struct cxms_window *w, unsigned l, int32_t t)
+{
+	const struct cxms_mshr *m = &w->l1_mshr[l];
+	if (!w->closes || m->n < m->limit)
+		return;
+	int32_t to = below(m, m->limit, t), *from = &w->block_from.v[l];
+	if (to == t)
+		return;
+	if (t > w->block_to.v[l] || t < *from)
+		*from = t;
+	w->block_to.v[l] = later_of(w->block_to.v[l], to);
+}
+
 /* The same of one into the first level, with the registers that it takes. */
 static int32_t miss_from(struct cxms_window *w, unsigned l, const struct cxms_fill *f,
 			 enum cxms_xrequest kind, int32_t t)
 {
 	int32_t done = latency_from(w, l, f, kind, t);
 	mshr_take(&w->l1_mshr[l], t, done, w->dispatch.v[l]);
+	close_when_full(w, l, t);
 	if (is_beyond_l2(w, f->from))
 		mshr_take(&w->l2_mshr[l], t, done, w->dispatch.v[l]);
 	return done;
@@ -202,7 +232,8 @@ static int32_t prefetch_lane(struct cxms_window *w, unsigned l, const struct cxm
 	bool first = into == CXMS_XL_L1, second = !first || is_beyond_l2(w, f->from);
 	struct cxms_xreply kept = w->reply[l];
 	int32_t t = first ? mshr_free(&w->l1_mshr[l], asked) : asked;
-	t = second ? mshr_free(&w->l2_mshr[l], t) : t;
+	if (second)
+		t = below(&w->l2_mshr[l], w->cfg.l2_mshrs - w->l2_reserve, t);
 	if (t - w->dispatch.v[l] > CXMS_TICK_LONG)
 		return CXMS_TICK_NEVER;
 	int32_t done = latency_from(w, l, f, CXMS_XR_PREFETCH, t);
@@ -295,15 +326,69 @@ static void write_back(struct cxms_window *w, const struct cxms_xevent *e,
 	}
 }
 
-/* The load reads what a recent store wrote. */
-static void forward(struct cxms_window *w, const struct cxms_xevent *e, struct cxms_lanes *done)
+/*
+ * Ticks from the branch's completion until dispatch goes on where the reorder buffer is walked: as
+ * many cycles as what came behind the branch fills, and two of signals.
+ */
+static int32_t squash_ticks(const struct cxms_window *w, unsigned l, int32_t done)
 {
-	w->counts.forwards++;
+	int64_t room = (int64_t)w->cfg.rob * CXMS_TICKS;
+	int64_t behind = (int64_t)(done - w->dispatch.v[l]) * w->cfg.width;
+	int64_t walked = behind < room ? behind : room;
+	return 2 * CXMS_TICKS +
+	       (int32_t)(walked > 0 ? walked / (CXMS_SQUASH_WIDTHS * w->cfg.width) : 0);
+}
+
+/* Fetch goes on, in the lanes of @where, when what ran in error is gone: that is known at @done. */
+static void refetch(struct cxms_window *w, const struct cxms_lanes *where,
+		    const struct cxms_lanes *done)
+{
+	int32_t cyc = w->cfg.fetch_lines ? CXMS_REDIRECT_CYC : CXMS_ASSUMED_REDIRECT_DECODED_CYC;
+	for (unsigned l = 0; l < w->n_lane; l++) {
+		int32_t more = cyc * CXMS_TICKS;
+		if (!where->v[l])
+			continue;
+		if (w->walks)
+			more = later_of(more, squash_ticks(w, l, done->v[l]) -
+						      CXMS_ASSUMED_FRONT_CYC * CXMS_TICKS);
+		/* where the block would have begun for what follows to come then */
+		w->fetch.v[l] = later_of(w->fetch.v[l], done->v[l] + more - w->fetch_into);
+	}
+}
+
+/* A load ran before a store it meets, in the lanes of @early: when the store is executed at @store,
+ * it and what follows it are fetched again. */
+static void ran_too_early(struct cxms_window *w, uint64_t store_pc, const struct cxms_lanes *early,
+			  const struct cxms_lanes *store, struct cxms_lanes *done)
+{
+	int32_t again = w->l1d + CXMS_TICKS * (CXMS_REDIRECT_CYC + CXMS_ASSUMED_FRONT_CYC +
+					       CXMS_ASSUMED_ISSUE_CYC);
+	refetch(w, early, store);
+	for (unsigned l = 0; l < w->n_lane; l++)
+		if (early->v[l])
+			done->v[l] = later_of(done->v[l], store->v[l] + again);
+	cxms_window_met(w, w->pc, store_pc, early);
+}
+
+/* The load reads what a recent store wrote, or @near it: a core that learns which loads and stores
+ * meet looks at 16 bytes (gem5 v24.0, src/cpu/o3/BaseO3CPU.py: LSQDepCheckShift). */
+static void forward(struct cxms_window *w, const struct cxms_xevent *e, bool near,
+		    const struct cxms_lanes *asked, struct cxms_lanes *done)
+{
+	w->counts.forwards += !near;
 	if (e->back > w->n_store || e->back > CXMS_STORE_RING || w->cfg.without & CXMS_WP_FORWARD)
 		return;
-	const struct cxms_lanes *ready = &w->store_ready[(w->n_store - e->back) % CXMS_STORE_RING];
-	for (unsigned l = 0; l < w->n_lane; l++)
-		done->v[l] = later_of(done->v[l], ready->v[l]);
+	uint32_t at = (uint32_t)((w->n_store - e->back) % CXMS_STORE_RING);
+	struct cxms_lanes ready = w->store_ready[at], early = {0};
+	bool any = false;
+	for (unsigned l = 0; l < w->n_lane; l++) {
+		early.v[l] = w->learns && asked->v[l] + CXMS_TICKS < ready.v[l] ? -1 : 0;
+		any |= early.v[l];
+		if (!near)
+			done->v[l] = later_of(done->v[l], ready.v[l]);
+	}
+	if (any)
+		ran_too_early(w, w->store_pc[at], &early, &ready, done);
 }
 
 /* A page that the second TLB does not have either waits for a walker. */
@@ -343,7 +428,10 @@ void cxms_window_event(struct cxms_window *w, const struct cxms_xevent *e, enum 
 		write_back(w, e, asked, done);
 		break;
 	case CXMS_XE_FWD:
-		forward(w, e, done);
+		forward(w, e, false, asked, done);
+		break;
+	case CXMS_XE_NEAR:
+		forward(w, e, true, asked, done);
 		break;
 	case CXMS_XE_SKIP:
 		w->skipped = true;
@@ -572,31 +660,10 @@ void cxms_window_fetch_misses(struct cxms_window *w, const struct cxms_xrun *run
 	}
 }
 
-/*
- * Ticks from the branch's completion until dispatch goes on where the reorder buffer is walked: as
- * many cycles as what came behind the branch fills, and two of signals.
- */
-static int32_t squash_ticks(const struct cxms_window *w, unsigned l, int32_t done)
-{
-	int64_t room = (int64_t)w->cfg.rob * CXMS_TICKS;
-	int64_t behind = (int64_t)(done - w->dispatch.v[l]) * w->cfg.width;
-	int64_t walked = behind < room ? behind : room;
-	return 2 * CXMS_TICKS +
-	       (int32_t)(walked > 0 ? walked / (CXMS_SQUASH_WIDTHS * w->cfg.width) : 0);
-}
-
 /* The predictor was wrong: fetch goes on where the branch says, once it is done. */
 static void redirect(struct cxms_window *w, const struct cxms_lanes *done)
 {
-	int32_t cyc =
-		w->cfg.fetch_lines ? CXMS_ASSUMED_REDIRECT_CYC : CXMS_ASSUMED_REDIRECT_DECODED_CYC;
-	for (unsigned l = 0; l < w->n_lane; l++) {
-		int32_t more = cyc * CXMS_TICKS;
-		if (w->walks)
-			more = later_of(more, squash_ticks(w, l, done->v[l]) -
-						      CXMS_ASSUMED_FRONT_CYC * CXMS_TICKS);
-		w->fetch.v[l] = later_of(w->fetch.v[l], done->v[l] + more);
-	}
+	refetch(w, &w->used, done);
 	w->counts.mispredicts++;
 }
 

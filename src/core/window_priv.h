@@ -23,6 +23,9 @@
  * level takes no more of any kind before the line has come (gem5 v24.0: tgts_per_mshr of the
  * reference's machine, and src/mem/cache/base.cc). */
 #define CXMS_MSHR_JOIN 16
+/* Where uops are split: registers of the L2 that no prefetch takes: one is reserved, and one more
+ * has to be free (gem5 v24.0: demand_mshr_reserve, src/mem/cache/mshr_queue.hh). */
+#define CXMS_MSHR_RESERVE 2
 
 /* Cycles from dispatch to the earliest issue: the scheduler's own stages. */
 #define CXMS_ASSUMED_ISSUE_CYC 2
@@ -67,6 +70,21 @@ struct cxms_wait_book {
 /* Ticks, whatever a topology says of the first level: 256ths of them stay in range. */
 #define CXMS_FETCH_BUBBLE_MAX (1024 * CXMS_TICKS)
 
+/*
+ * Loads and stores that are known to meet, by instruction: those of a set wait for its last store.
+ * All is forgotten after so many stores (sizes: gem5 v24.0, src/cpu/o3/BaseO3CPU.py; the time:
+ * tests/data/gem5, and mem_dep_unit.cc, which does not count loads).
+ */
+#define CXMS_SETS      1024
+#define CXMS_SETS_KEPT 1000
+struct cxms_store_sets {
+	bool used;
+	uint64_t term; /* of so many stores, in which something was learnt */
+	uint16_t set[CXMS_SETS];
+	struct cxms_lanes known[CXMS_SETS]; /* -1: in that lane the instruction is of its set */
+	struct cxms_lanes last[CXMS_SETS];  /* of a set: when its last store is executed */
+};
+
 /* What a block that ran lately takes to fetch. */
 #define CXMS_FETCH_MEMOS 1024
 struct cxms_fetch_memo {
@@ -98,7 +116,9 @@ struct cxms_window {
 	uint64_t tick_ps_q20;		  /* picoseconds of a tick, 20 fractional bits */
 	int32_t latency[CXMS_UC_COUNT];	  /* of a class; loads: of the first level */
 	int32_t unit_step[CXMS_UC_COUNT]; /* between two starts; 0 = as many as the width allows */
-	bool walks, holds, joins;	  /* enum cxms_window_part, of a core that splits uops */
+	/* enum cxms_window_part, of a core that splits uops */
+	bool walks, holds, joins, one_store, closes, learns;
+	uint32_t l2_reserve;
 	/* what dispatch takes for each of the next uops: a cycle for as many as the width */
 	struct cxms_lanes *width_step;
 	uint32_t width_at;
@@ -114,12 +134,14 @@ struct cxms_window {
 	uint32_t rob_at, load_queue_at, store_queue_at; /* next */
 	/* rings by number */
 	struct cxms_lanes store_ready[CXMS_STORE_RING], fetched[CXMS_ASSUMED_FETCH_QUEUE];
+	uint64_t store_pc[CXMS_STORE_RING];
 	struct cxms_fill fill[CXMS_FILL_RING];
 	struct cxms_origin origin[CXMS_FILL_RING];
 	uint32_t n_origin;
 	uint64_t n_store, n_fill, n_uop;
 	uint64_t next_addr;    /* where the block that ran last would go on */
 	int32_t fetch_rest_q8; /* what its last group lacks */
+	int32_t fetch_into;    /* from the block's begin until its uop at hand was fetched */
 	struct cxms_fetch_memo fetch_memo[CXMS_FETCH_MEMOS];
 	uint64_t string_addr,
 		string_bytes; /* rep instruction, and what it moved since its last uops */
@@ -135,12 +157,14 @@ struct cxms_window {
 	uint32_t n_book; /* full ones, first in book_at; the next is being written */
 	uint32_t n_note; /* waiting uops since the last look */
 	bool sorts;	 /* the scheduler may be full: each uop is sorted at once */
+	struct cxms_store_sets sets;
 	/* sums */
 	uint64_t local[CXMS_LANES], cxl[CXMS_LANES], queue[CXMS_LANES], at_switch[CXMS_LANES];
 	struct cxms_window_counts counts;
 	/* the access being timed */
 	struct cxms_xreply reply[CXMS_LANES];
 	struct cxms_lanes begun; /* when the last of its misses had its registers */
+	uint64_t pc;		 /* of its instruction */
 	bool missed, skipped;
 	uint32_t waited;	 /* number of the origin that it waits for, 0 = none */
 	uint32_t drained_origin; /* of the last store that waited */
@@ -176,5 +200,14 @@ void cxms_window_look(struct cxms_window *w);
 void cxms_window_forget(struct cxms_window *w);
 /** schedulers that are full: dispatch waits until one that waits has issued */
 void cxms_window_leave(struct cxms_window *w);
+
+/* window_sets.c */
+/** a load or store of a set waits for the set's last store: *ready is moved */
+void cxms_window_held(struct cxms_window *w, uint64_t pc, struct cxms_lanes *ready);
+/** a store of a set is executed at @done */
+void cxms_window_set_store(struct cxms_window *w, uint64_t pc, const struct cxms_lanes *done);
+/** a load at @load ran before the store at @store that it meets, in the lanes of @where */
+void cxms_window_met(struct cxms_window *w, uint64_t load, uint64_t store,
+		     const struct cxms_lanes *where);
 
 #endif

@@ -171,9 +171,11 @@ CXMS_STEP cxms_v8 start_of(struct cxms_window *w, struct step *s, const struct c
 			      later(w->slot[u->src[2]].all, earliest));
 	if (w->cfg.without & CXMS_WP_DEPENDENCES)
 		ready = earliest;
-	if (w->unit_step[class]) {
-		w->unit[class].all = later(w->unit[class].all + w->unit_step[class], earliest);
-		ready = later(ready, w->unit[class].all);
+	/* branches are of the integer units where uops are split */
+	unsigned unit = class == CXMS_UC_BRANCH && w->cfg.split ? CXMS_UC_INT : class;
+	if (w->unit_step[unit]) {
+		w->unit[unit].all = later(w->unit[unit].all + w->unit_step[unit], earliest);
+		ready = later(ready, w->unit[unit].all);
 	}
 	if (u->flags & (CXMS_UF_OLDEST | CXMS_UF_LOCKED))
 		ready = wait_in_order(w, s, u, ready);
@@ -208,7 +210,7 @@ CXMS_STEP void block(struct cxms_window *w, cxms_v8 where, cxms_v8 from, cxms_v8
 /* When the first level takes an access of @at. */
 CXMS_STEP cxms_v8 taken(const struct cxms_window *w, cxms_v8 at)
 {
-	if (!w->joins)
+	if (!w->joins && !w->closes)
 		return at;
 	cxms_v8 waits = (at >= w->block_from.all) & (at < w->block_to.all);
 	return choose(waits, w->block_to.all, at);
@@ -224,14 +226,27 @@ CXMS_STEP void join(struct cxms_window *w, struct cxms_fill *f, cxms_v8 asked)
 		block(w, full, asked, f->done.all);
 }
 
+/* The lanes in which a load at @asked ran before a store that is executed at @ready. */
+CXMS_STEP cxms_v8 ran_before(const struct cxms_window *w, cxms_v8 asked, cxms_v8 ready)
+{
+	return (asked + CXMS_TICKS < ready) & w->used.all;
+}
+
 /* A hit on what is in flight, or on what was just stored: false = look closer. */
 CXMS_STEP bool common_event(struct cxms_window *w, const struct cxms_xevent *e, cxms_v8 asked,
 			    cxms_v8 *done)
 {
 	if (e->flags || w->cfg.without & (CXMS_WP_IN_FLIGHT | CXMS_WP_FORWARD))
 		return false;
-	if (e->kind == CXMS_XE_FWD && e->back <= w->n_store && e->back <= CXMS_STORE_RING) {
-		*done = later(*done, w->store_ready[(w->n_store - e->back) % CXMS_STORE_RING].all);
+	bool near = e->kind == CXMS_XE_NEAR;
+	if ((near || e->kind == CXMS_XE_FWD) && e->back <= w->n_store &&
+	    e->back <= CXMS_STORE_RING) {
+		cxms_v8 ready = w->store_ready[(w->n_store - e->back) % CXMS_STORE_RING].all;
+		if (w->learns && any(ran_before(w, asked, ready)))
+			return false;
+		if (near)
+			return true;
+		*done = later(*done, ready);
 		w->counts.forwards++;
 		return true;
 	}
@@ -328,11 +343,18 @@ CXMS_STEP void attribute_late(struct cxms_window *w, const struct step *s, cxms_
 	cxms_window_attribute_to(w, s->late_origin, &from, &to);
 }
 
-/* A store leaves to the first level after it retired, in order; ownership is asked for at once. */
+/* A store leaves to the first level after it retired, in order; ownership is asked for at once, or
+ * where stores leave one by one, when the one before has its line. */
 CXMS_STEP void drain_store(struct cxms_window *w, struct step *s, const struct cxms_xrun *run,
 			   const struct cxms_uop *u, bool events)
 {
-	cxms_v8 asked = taken(w, s->retire + CXMS_TICKS), done = asked;
+	cxms_v8 asked = s->retire + CXMS_TICKS;
+	if (w->one_store)
+		asked = later(asked, w->drained.all);
+	asked = taken(w, asked);
+	cxms_v8 done = asked;
+	if (w->one_store) /* the answer comes a cycle before a load could use it */
+		done += w->l1d - CXMS_TICKS;
 	if (events)
 		w->skipped = false;
 	if (events && u->access >= 0)
@@ -356,6 +378,29 @@ CXMS_STEP void drain_store(struct cxms_window *w, struct step *s, const struct c
 	}
 }
 
+CXMS_STEP uint64_t pc_of(const struct cxms_xrun *run, const struct cxms_uop *u)
+{
+	return run->block->addr + (uint64_t)(int64_t)run->block->fetch[u->insn].at;
+}
+
+/* When a load or store that could start at @start does, if a store set may hold it. */
+CXMS_STEP cxms_v8 held_by_set(struct cxms_window *w, const struct cxms_xrun *run,
+			      const struct cxms_uop *u, cxms_v8 start)
+{
+	struct cxms_lanes ready = {.all = start};
+	cxms_window_held(w, pc_of(run, u), &ready);
+	return ready.all;
+}
+
+CXMS_STEP void store_of_set(struct cxms_window *w, const struct cxms_xrun *run,
+			    const struct cxms_uop *u, cxms_v8 done)
+{
+	const struct cxms_lanes at = {.all = done};
+	w->store_pc[w->n_store % CXMS_STORE_RING] = pc_of(run, u);
+	if (w->sets.used)
+		cxms_window_set_store(w, pc_of(run, u), &at);
+}
+
 /* @class: of the uop; a constant where it matters. */
 CXMS_STEP cxms_v8 step_class(struct cxms_window *w, struct step *s, const struct cxms_xrun *run,
 			     const struct cxms_uop *u, enum cxms_uop_class class, cxms_v8 fetched,
@@ -363,11 +408,16 @@ CXMS_STEP cxms_v8 step_class(struct cxms_window *w, struct step *s, const struct
 {
 	dispatch(w, s, u, class, fetched);
 	cxms_v8 start = start_of(w, s, u, class);
+	if ((class == CXMS_UC_LOAD || class == CXMS_UC_STORE) && w->sets.used)
+		start = held_by_set(w, run, u, start);
 	if (class == CXMS_UC_LOAD)
 		start = taken(w, start);
 	cxms_v8 done = start + w->latency[class], without_miss = done;
-	if (events)
+	if (events) {
 		w->dispatch.all = s->dispatch;
+		if (class == CXMS_UC_LOAD)
+			w->pc = pc_of(run, u);
+	}
 	if (events && class == CXMS_UC_LOAD && u->access >= 0)
 		access_events(w, s, run, (uint32_t)u->access, CXMS_XR_READ, start, &done);
 	if (class == CXMS_UC_PREFETCH) {
@@ -375,6 +425,8 @@ CXMS_STEP cxms_v8 step_class(struct cxms_window *w, struct step *s, const struct
 			done = software_prefetch(w, s, run, (uint32_t)u->access, start, done);
 	} else if (class == CXMS_UC_STORE) {
 		w->store_ready[w->n_store % CXMS_STORE_RING].all = done;
+		if (w->learns)
+			store_of_set(w, run, u, done);
 	}
 	if (class == CXMS_UC_LOAD && w->holds)
 		wait_to_issue(w, s, done, w->used.all);
@@ -479,6 +531,8 @@ CXMS_STEP void step_block(struct cxms_window *w, const struct cxms_xrun *run, ui
 		if (lines)
 			fetched +=
 				CXMS_ASSUMED_FRONT_CYC * CXMS_TICKS + ((int32_t)i * step_q8 >> 8);
+		if (events && lines)
+			w->fetch_into = (int32_t)(i + 1) * step_q8 >> 8;
 		cxms_v8 done = step_uop(w, &s, run, &run->block->uop[i], fetched, events);
 		if (lines)
 			w->fetched[(w->n_uop + i) % CXMS_ASSUMED_FETCH_QUEUE].all = s.dispatch;

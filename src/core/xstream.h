@@ -78,6 +78,8 @@ enum cxms_xs_event {
 			       wrong path loaded a line the first level lacked; v instructions
 			       behind the branch, b level that had it (enum cxms_xs_level), line.
 			       Fill, if the branch took that long */
+	CXMS_XE_NEAR = 15,  /* a load of 16 aligned bytes of which a recent store wrote others: v
+			       stores back, as FWD, which tells more where both would stand */
 	CXMS_XE_KIND_END
 };
 #define CXMS_XE_KIND_MASK 0x1fu

@@ -386,23 +386,34 @@ static inline bool in_flight(struct ex_thread *t, struct cxms_cache *l1, size_t 
 	return false;
 }
 
-/* A load of what a recent store wrote. */
+/* The most recent store to granule @g, as far as it is more recent than @nearest stores back. */
+ALWAYS_INLINE uint32_t store_of(const struct ex_thread *t, uint64_t g, uint32_t nearest)
+{
+	const struct ex_granule *e = &t->granule[g % EX_GRANULES];
+	uint32_t back = t->stores - e->store;
+
+	return EX_UNLIKELY(e->granule == (uint32_t)g && back < nearest) ? back : nearest;
+}
+
+/* A load of what a recent store wrote, or of what lies beside it in 16 bytes. */
 ALWAYS_INLINE void forward(struct ex_thread *t, unsigned index, uint64_t address, unsigned last,
 			   uint64_t now)
 {
-	uint64_t g = address >> 3, end = (address + last) >> 3;
+	uint64_t g = address >> 3, end = (address + last) >> 3, first = g;
 	uint32_t nearest = EX_FORWARD_BACK + 1;
+	unsigned kind = CXMS_XE_FWD;
 
-	do {
-		const struct ex_granule *e = &t->granule[g % EX_GRANULES];
-		uint32_t back = t->stores - e->store;
-
-		if (EX_UNLIKELY(e->granule == (uint32_t)g && back < nearest))
-			nearest = back;
-	} while (EX_UNLIKELY(++g <= end));
+	do
+		nearest = store_of(t, g, nearest);
+	while (EX_UNLIKELY(++g <= end));
+	if (EX_LIKELY(nearest > EX_FORWARD_BACK)) {
+		kind = CXMS_XE_NEAR;
+		nearest = store_of(t, first & ~UINT64_C(1), nearest);
+		nearest = store_of(t, end | 1, nearest);
+	}
 	if (EX_UNLIKELY(nearest <= EX_FORWARD_BACK) &&
 	    now - t->store_insn[(t->stores - nearest) % EX_FORWARD_BACK] <= ex.opt.hier.window)
-		note(CXMS_XE_FWD, index, nearest, 0);
+		note(kind, index, nearest, 0);
 }
 
 ALWAYS_INLINE void stored(struct ex_thread *t, uint64_t address, unsigned last, uint64_t now)

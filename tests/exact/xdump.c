@@ -268,7 +268,7 @@ static void define_block(struct image *m)
 
 static const char *const event_name[CXMS_XE_KIND_END] = {
 	"hit", "l2", "llc", "mem",  "use", "l2use", "llcuse", "fwd",
-	"pf",  "wb", "nt",  "misp", "if",  "skip",  "wrong",
+	"pf",  "wb", "nt",  "misp", "if",  "skip",  "wrong",  "near",
 };
 
 /* What may stand at which index, and in which order: instruction lines, accesses, branches and what
@@ -317,6 +317,7 @@ static void event_body(struct image *m, const struct block *b, unsigned kind, ui
 		say(" back %" PRIu64, v);
 		break;
 	case CXMS_XE_FWD:
+	case CXMS_XE_NEAR:
 		v = varint();
 		check_back(v, stores < FORWARD_LIMIT ? stores : FORWARD_LIMIT);
 		if (b->access[index].kind != CXMS_XA_LOAD)

@@ -1,0 +1,132 @@
+/*
+ * bounds CASE N: N steps of a loop whose time has bounds that can be worked out: see bounds.sh.
+ * Memory is fresh, so each line misses all caches and each value is 0: what is added to an address
+ * makes it wait and moves it nowhere.
+ */
+#include "common.h"
+
+#define AREA   (256u << 20)
+#define STRIDE 4160 /* bytes: a line further on the next page */
+
+static char *area;
+
+static inline u64 *at(u64 i)
+{
+	return (u64 *)(area + i * STRIDE % AREA);
+}
+
+/* Chains, each of which goes on when its line has come; of three, or as many as registers hold. */
+static NOINLINE void chains3(u64 n)
+{
+	u64 a = 0, b = 0, c = 0;
+	for (u64 i = 0; i < 3 * n; i += 3) {
+		a = *at(a + i);
+		b = *at(b + i + 1);
+		c = *at(c + i + 2);
+	}
+	KEEP(a);
+	KEEP(b);
+	KEEP(c);
+}
+
+/* Twenty loads of which none waits for another; each round waits for the one before. */
+static NOINLINE void rounds20(u64 n)
+{
+	u64 wait = 0;
+	for (u64 i = 0; i < n; i++) {
+		u64 sum = 0;
+		for (u64 k = 0; k < 20; k++)
+			sum += *at(wait + i * 20 + k);
+		wait = sum;
+	}
+	KEEP(wait);
+}
+
+/* Loads that nothing waits for, 64 moves apart. */
+static NOINLINE void apart(u64 n)
+{
+	for (u64 i = 0; i < n; i++) {
+		u64 v = *at(i);
+		KEEP(v);
+		__asm__ volatile(".rept 64\n\tmov %%rsp, %%rdx\n\t.endr" ::: "rdx");
+	}
+}
+
+static NOINLINE void stores(u64 n)
+{
+	for (u64 i = 0; i < n; i++)
+		*at(i) = i;
+}
+
+/* Each adds to a line of its own. */
+static NOINLINE void updates(u64 n)
+{
+	for (u64 i = 0; i < n; i++)
+		*at(i) += i;
+}
+
+/* The same, and after every sixteenth the one before once more. */
+static NOINLINE void meetings(u64 n)
+{
+	for (u64 i = 0; i < n; i++)
+		*at(i - (i % 16 == 15)) += i;
+}
+
+/* The other half of the 16 bytes instead: no value passes, but the simulator looks no closer. */
+static NOINLINE void neighbours(u64 n)
+{
+	for (u64 i = 0; i < n; i++)
+		at(i - (i % 16 == 15))[i % 16 == 15] += i;
+}
+
+/* Whether a branch is taken is a matter of chance, and is known when a line has come. */
+static NOINLINE void branches(u64 n)
+{
+	u64 x = 1, sum = 0;
+	for (u64 i = 0; i < n; i++) {
+		x = LCG(x);
+		if ((*at(i) + (x >> 40)) & 1)
+			__asm__ volatile("add $3, %0" : "+r"(sum));
+		else
+			__asm__ volatile("xor $5, %0" : "+r"(sum));
+	}
+	KEEP(sum);
+}
+
+static NOINLINE u64 depth(u64 n)
+{
+	u64 v = n ? depth(n - 1) + 1 : 0;
+	KEEP(v);
+	return v;
+}
+
+/* Calls and returns ten deep: no miss, whatever memory takes. */
+static NOINLINE void calls(u64 n)
+{
+	while (n--)
+		(void)depth(10);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		void (*run)(u64);
+	} cases[] = {
+		{"chains3", chains3},	{"rounds20", rounds20},	    {"apart", apart},
+		{"stores", stores},	{"updates", updates},	    {"meetings", meetings},
+		{"branches", branches}, {"neighbours", neighbours}, {"calls", calls},
+	};
+	u64 n = arg(argc, argv, 2, 1000);
+	area = big_alloc(AREA);
+	for (size_t i = 0; argc > 1 && i < sizeof(cases) / sizeof(*cases); i++)
+		if (!strcmp(argv[1], cases[i].name)) {
+			calls(2);
+			MARK_ROI_BEGIN();
+			cases[i].run(n);
+			MARK_ROI_END();
+			return 0;
+		}
+	fputs("bounds: no such case\n", stderr);
+	return 2;
+}

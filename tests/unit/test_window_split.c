@@ -1,0 +1,257 @@
+/* What a window does only where uops are split: stores that leave one by one, a first level that is
+ * closed, loads that learn to wait for stores. Against closed forms. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the four above first */
+#include <cmocka.h>
+
+#include "base/units.h"
+#include "core/window.h"
+
+#define CYC_PS	500.0 /* 2 GHz */
+#define FAR_CYC 200.0 /* 100 ns */
+#define L1D_CYC 4.0
+#define N_MSHR	8
+#define AT_ONCE 30.0 /* cycles: a miss when eight are in flight, and a little */
+#define KEPT	1000 /* stores after which store sets are forgotten */
+
+static const struct cxms_window_cfg host = {.frequency_hz = 2000000000,
+					    .width = 4,
+					    .rob = 224,
+					    .scheduler = 200,
+					    .load_queue = 64,
+					    .store_queue = 32,
+					    .l1d_mshrs = N_MSHR,
+					    .l2_mshrs = 24,
+					    .split = true,
+					    .has_l2 = true,
+					    .l1i_ps = 2000,
+					    .l1d_ps = 2000,
+					    .l2_ps = 7000,
+					    .llc_ps = 20000};
+
+static const struct cxms_xevent from_memory = {.kind = CXMS_XE_MEM, .line = 77};
+
+static void request(void *arg, unsigned lane, uint64_t line, enum cxms_xrequest kind,
+		    uint64_t at_ps, struct cxms_xreply *out)
+{
+	(void)arg;
+	(void)lane;
+	(void)line;
+	(void)kind;
+	(void)at_ps;
+	*out = (struct cxms_xreply){.latency_ps = 100000};
+}
+
+static struct cxms_window *window_of(const struct cxms_window_cfg *cfg)
+{
+	const struct cxms_xmemory memory = {NULL, request};
+	struct cxms_window *w = NULL;
+	assert_int_equal(cxms_window_new(cfg, 1, &memory, &w, NULL), 0);
+	return w;
+}
+
+struct insn {
+	uint8_t len, bytes[5];
+	bool loads, stores;
+};
+
+static struct cxms_block code_of(const struct insn *in, size_t n)
+{
+	struct cxms_code_insn insn[64];
+	struct cxms_code_access access[64];
+	struct cxms_uops *u = NULL;
+	struct cxms_block b = {0};
+	struct cxms_code_block code = {.n_insn = n, .insn = insn, .access = access};
+	uint64_t addr = 0x1000;
+	for (size_t i = 0; i < n; i++) {
+		insn[i] = (struct cxms_code_insn){addr, in[i].len, in[i].bytes};
+		addr += in[i].len;
+		if (in[i].loads)
+			access[code.n_access++] =
+				(struct cxms_code_access){(uint16_t)i, CXMS_XA_LOAD, 3};
+		if (in[i].stores)
+			access[code.n_access++] =
+				(struct cxms_code_access){(uint16_t)i, CXMS_XA_STORE, 3};
+	}
+	assert_int_equal(cxms_uops_new(true, &u, NULL), 0);
+	assert_int_equal(cxms_uops_block(u, &code, &b, NULL), 0);
+	cxms_uops_free(u);
+	return b;
+}
+
+static void run(struct cxms_window *w, const struct cxms_block *b, const struct cxms_xevent *e,
+		size_t n)
+{
+	const struct cxms_xrun r = {.block = b, .exit = b->n_exit, .n_event = n, .event = e};
+	cxms_window_run(w, &r);
+}
+
+static double time_cyc(const struct cxms_window *w)
+{
+	struct cxms_window_lane l;
+	cxms_window_lane(w, 0, &l);
+	return (double)l.time_ps / CYC_PS;
+}
+
+/* Cycles that @n further runs take each. */
+static double each_cyc(struct cxms_window *w, const struct cxms_block *b,
+		       const struct cxms_xevent *e, size_t n_event, unsigned n)
+{
+	double before = time_cyc(w);
+	for (unsigned i = 0; i < n; i++)
+		run(w, b, e, n_event);
+	return (time_cyc(w) - before) / n;
+}
+
+static double steady_cyc(const struct cxms_window_cfg *cfg, const struct cxms_block *b,
+			 const struct cxms_xevent *e, size_t n)
+{
+	struct cxms_window *w = window_of(cfg);
+	(void)each_cyc(w, b, e, n, 1000);
+	double out = each_cyc(w, b, e, n, 1000);
+	cxms_window_free(w);
+	return out;
+}
+
+static const struct insn store = {.len = 3, .bytes = {0x48, 0x89, 0x19}, .stores = true};
+
+/* In strict order the next store begins when the one before has its line; else misses overlap. */
+static void test_stores_in_strict_order_leave_one_by_one(void **state)
+{
+	struct cxms_block b = code_of(&store, 1);
+	struct cxms_window_cfg c = host;
+	(void)state;
+	double overlapping = steady_cyc(&c, &b, &from_memory, 1);
+	assert_true(overlapping >= FAR_CYC / N_MSHR && overlapping < AT_ONCE);
+	c.store_tso = true;
+	double alone = steady_cyc(&c, &b, &from_memory, 1);
+	assert_true(alone >= FAR_CYC && alone < FAR_CYC + 10);
+	/* hits too: the answer takes an access less the cycle of its issue */
+	double hits = steady_cyc(&c, &b, NULL, 0);
+	assert_true(hits >= L1D_CYC - 1 && hits < L1D_CYC + 1);
+	c.without = CXMS_WP_ONE_STORE;
+	assert_true(steady_cyc(&c, &b, &from_memory, 1) < AT_ONCE);
+	/* fused uops are those of hardware, which asks for ownership early */
+	c.without = 0;
+	c.split = false;
+	assert_true(steady_cyc(&c, &b, &from_memory, 1) < AT_ONCE);
+	cxms_block_fini(&b);
+}
+
+/* Misses take all registers; a hit behind them, and 40 products that need it, wait for the first.
+ */
+static void test_a_full_first_level_takes_no_hits(void **state)
+{
+	static const struct insn miss = {.len = 3, .bytes = {0x48, 0x8b, 0x19}, .loads = true};
+	static const struct insn hit = {.len = 3, .bytes = {0x48, 0x8b, 0x02}, .loads = true};
+	static const struct insn mul = {.len = 4, .bytes = {0x48, 0x0f, 0xaf, 0xc0}};
+	struct insn in[41] = {hit};
+	(void)state;
+	for (int i = 1; i < 41; i++)
+		in[i] = mul;
+	struct cxms_block far = code_of(&miss, 1), work = code_of(in, 41);
+	for (unsigned n = N_MSHR - 1; n <= N_MSHR; n++) {
+		struct cxms_window *w = window_of(&host);
+		for (unsigned i = 0; i < n; i++)
+			run(w, &far, &from_memory, 1);
+		run(w, &work, NULL, 0);
+		double got = time_cyc(w), products = 40 * 4;
+		if (n < N_MSHR)
+			assert_true(got >= FAR_CYC && got < FAR_CYC + 40);
+		else
+			assert_true(got >= FAR_CYC + products && got < FAR_CYC + products + 40);
+		cxms_window_free(w);
+	}
+	cxms_block_fini(&far);
+	cxms_block_fini(&work);
+}
+
+/* Four registers at the L2, and more prefetches than that: a miss finds one. */
+static void test_prefetches_leave_registers_to_misses(void **state)
+{
+	static const struct insn load = {.len = 3, .bytes = {0x48, 0x8b, 0x19}, .loads = true};
+	struct cxms_xevent e[7] = {from_memory};
+	struct cxms_window_cfg c = host;
+	struct cxms_block b = code_of(&load, 1);
+	(void)state;
+	for (unsigned i = 1; i < 7; i++)
+		e[i] = (struct cxms_xevent){.kind = CXMS_XE_PF,
+					    .line = 77 + i,
+					    .into = CXMS_XL_L2,
+					    .from = CXMS_XL_MEM};
+	c.l2_mshrs = 4;
+	for (int part = 0; part < 2; part++) {
+		c.without = part ? CXMS_WP_RESERVE : 0;
+		struct cxms_window *w = window_of(&c);
+		run(w, &b, e, 7);
+		run(w, &b, &from_memory, 1);
+		double got = time_cyc(w), want = part ? 2 * FAR_CYC : FAR_CYC;
+		assert_true(got >= want && got < want + 20);
+		cxms_window_free(w);
+	}
+	cxms_block_fini(&b);
+}
+
+/* A load that ran before the store it reads waits from then on for the last store of that
+ * instruction, whatever either's address: independent updates come one by one, until all is
+ * forgotten. */
+static void test_loads_learn_to_wait_for_stores(void **state)
+{
+	static const struct insn update[] = {
+		{.len = 3, .bytes = {0x48, 0x8b, 0x19}, .loads = true},
+		{.len = 3, .bytes = {0x48, 0x89, 0x19}, .stores = true},
+	};
+	struct cxms_block b = code_of(update, 2);
+	(void)state;
+	for (int kind = 0; kind < 3; kind++) {
+		struct cxms_xevent e[2] = {from_memory,
+					   {.kind = kind ? CXMS_XE_NEAR : CXMS_XE_FWD, .back = 1}};
+		struct cxms_window_cfg c = host;
+		c.without = kind == 2 ? CXMS_WP_SETS : 0;
+		struct cxms_window *w = window_of(&c);
+		assert_true(each_cyc(w, &b, &from_memory, 1, 100) < AT_ONCE);
+		run(w, &b, e, 2);
+		double learnt = each_cyc(w, &b, &from_memory, 1, 300);
+		if (kind == 2)
+			assert_true(learnt < AT_ONCE);
+		else
+			assert_true(learnt >= FAR_CYC && learnt < FAR_CYC + 10);
+		(void)each_cyc(w, &b, &from_memory, 1, KEPT);
+		assert_true(each_cyc(w, &b, &from_memory, 1, KEPT) < AT_ONCE);
+		cxms_window_free(w);
+	}
+	cxms_block_fini(&b);
+}
+
+/* What the store has when the load could begin teaches nothing: they are in order anyway. */
+static void test_loads_after_their_store_learn_nothing(void **state)
+{
+	/* mov [rcx], rbx; mov rbx, [rcx] behind it by ten products of the address */
+	struct insn in[12] = {store};
+	struct cxms_xevent e = {.kind = CXMS_XE_FWD, .index = 1, .back = 1};
+	(void)state;
+	for (int i = 1; i < 11; i++)
+		in[i] = (struct insn){.len = 4, .bytes = {0x48, 0x0f, 0xaf, 0xd2}};
+	in[11] = (struct insn){.len = 3, .bytes = {0x48, 0x8b, 0x02}, .loads = true};
+	struct cxms_block b = code_of(in, 12);
+	struct cxms_window_cfg c = host;
+	double with = steady_cyc(&c, &b, &e, 1);
+	c.without = CXMS_WP_SETS;
+	assert_true(with == steady_cyc(&c, &b, &e, 1));
+	cxms_block_fini(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_stores_in_strict_order_leave_one_by_one),
+		cmocka_unit_test(test_a_full_first_level_takes_no_hits),
+		cmocka_unit_test(test_prefetches_leave_registers_to_misses),
+		cmocka_unit_test(test_loads_learn_to_wait_for_stores),
+		cmocka_unit_test(test_loads_after_their_store_learn_nothing),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
