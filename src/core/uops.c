@@ -36,17 +36,18 @@ static const struct cxms_uop_cost costs[CXMS_UC_COUNT] = {
 };
 
 /*
- * Cores that split are those of a cycle-level simulator: six units for integers and branches,
- * floating point of any kind takes one cycle in four units, two multipliers (gem5 v24.0,
- * src/cpu/o3/FuncUnitConfig.py; its x86 vector operations are of the SIMD classes). A division is a
- * loop of one-cycle steps in the multipliers, of which each gives the next bit of the quotient that
- * is set: 16 (assumed) of 64 bits, and three more. The rest as above.
+ * Cores that split are those of a cycle-level simulator: six units for integers and branches, which
+ * bound what a block takes to fetch (window_step.h); floating point of any kind takes one cycle in
+ * four units, two multipliers (gem5 v24.0, src/cpu/o3/FuncUnitConfig.py; its x86 vector operations
+ * are of the SIMD classes). A division is a loop of one-cycle steps in the multipliers, of which
+ * each gives the next bit of the quotient that is set: 16 (assumed) of 64 bits, and three more. The
+ * rest as above.
  */
 static const struct cxms_uop_cost split_costs[CXMS_UC_COUNT] = {
-	[CXMS_UC_INT] = {1, 384},  [CXMS_UC_BRANCH] = {1, 384}, [CXMS_UC_MUL] = {3, 128},
-	[CXMS_UC_DIV] = {20, 7},   [CXMS_UC_FADD] = {1, 255},	[CXMS_UC_FMUL] = {1, 255},
-	[CXMS_UC_FMA] = {1, 255},  [CXMS_UC_FDIV] = {1, 255},	[CXMS_UC_FSQRT] = {1, 255},
-	[CXMS_UC_LOAD] = {0, 192}, [CXMS_UC_STORE] = {1, 128},	[CXMS_UC_PREFETCH] = {0, 192},
+	[CXMS_UC_INT] = {1, 0},	   [CXMS_UC_BRANCH] = {1, 0},  [CXMS_UC_MUL] = {3, 128},
+	[CXMS_UC_DIV] = {20, 7},   [CXMS_UC_FADD] = {1, 255},  [CXMS_UC_FMUL] = {1, 255},
+	[CXMS_UC_FMA] = {1, 255},  [CXMS_UC_FDIV] = {1, 255},  [CXMS_UC_FSQRT] = {1, 255},
+	[CXMS_UC_LOAD] = {0, 192}, [CXMS_UC_STORE] = {1, 128}, [CXMS_UC_PREFETCH] = {0, 192},
 };
 
 const struct cxms_uop_cost *cxms_uop_cost(enum cxms_uop_class class, bool split)

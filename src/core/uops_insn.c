@@ -213,18 +213,22 @@ static bool is_shift(const cs_insn *in)
 	return !in->detail->x86.opcode[1] && (op == 0xc0 || op == 0xc1 || (op & 0xfc) == 0xd0);
 }
 
-/* Uops for immediate operands and branch targets, where each is its own. */
+/* Uops for immediate operands, branch targets, and the instruction pointer that an address is
+ * relative to, where each is its own. */
 static unsigned split_extra(const cs_insn *in, const struct cxms_insn *out)
 {
 	const cs_x86 *x = &in->detail->x86;
+	unsigned relative = is_memory_register(x, X86_REG_RIP);
 	if (in_group(in, X86_GRP_CALL))
-		return has_immediate(x) ? 2 : 1; /* target, return address */
+		return has_immediate(x) ? 2 : 1 + relative; /* target, return address */
 	if (in_group(in, X86_GRP_JUMP))
-		return has_immediate(x) ? 2 : 0; /* instruction pointer, displacement */
+		return has_immediate(x) ? 2 : relative; /* instruction pointer, displacement */
+	if (in->id == X86_INS_NOT)			/* all ones */
+		return 1 + relative;
 	if (!has_immediate(x) || is_shift(in) || is_vector(in))
-		return 0;
+		return relative;
 	/* an immediate moved to a register is the operation itself */
-	return is_move(in) && out->n_store == 0 ? 0 : 1;
+	return relative + (is_move(in) && out->n_store == 0 ? 0 : 1);
 }
 
 /* A value made wider: an operation behind the load; a byte is taken out of its register first. */

@@ -27,6 +27,9 @@
  * has to be free (gem5 v24.0: demand_mshr_reserve, src/mem/cache/mshr_queue.hh). */
 #define CXMS_MSHR_RESERVE 2
 
+/* Where uops are split (gem5 v24.0, src/cpu/o3/FuncUnitConfig.py: IntALU). */
+#define CXMS_INTEGER_UNITS 6
+
 /* Cycles from dispatch to the earliest issue: the scheduler's own stages. */
 #define CXMS_ASSUMED_ISSUE_CYC 2
 /* Cycles from completion to retirement, and from there to the reuse of the entry. */

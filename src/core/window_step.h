@@ -171,11 +171,9 @@ CXMS_STEP cxms_v8 start_of(struct cxms_window *w, struct step *s, const struct c
 			      later(w->slot[u->src[2]].all, earliest));
 	if (w->cfg.without & CXMS_WP_DEPENDENCES)
 		ready = earliest;
-	/* branches are of the integer units where uops are split */
-	unsigned unit = class == CXMS_UC_BRANCH && w->cfg.split ? CXMS_UC_INT : class;
-	if (w->unit_step[unit]) {
-		w->unit[unit].all = later(w->unit[unit].all + w->unit_step[unit], earliest);
-		ready = later(ready, w->unit[unit].all);
+	if (w->unit_step[class]) {
+		w->unit[class].all = later(w->unit[class].all + w->unit_step[class], earliest);
+		ready = later(ready, w->unit[class].all);
 	}
 	if (u->flags & (CXMS_UF_OLDEST | CXMS_UF_LOCKED))
 		ready = wait_in_order(w, s, u, ready);
@@ -480,6 +478,15 @@ CXMS_STEP void after_uop(struct cxms_window *w, struct step *s, const struct cxm
 	}
 }
 
+/* 256ths of ticks that the integer units take for a block, branches among it. */
+CXMS_STEP int32_t integers_q8(const struct cxms_block *b)
+{
+	int32_t n = 0;
+	for (uint32_t i = 0; i < b->n_uop; i++)
+		n += b->uop[i].class <= CXMS_UC_BRANCH && b->uop[i].rob > 0;
+	return n * (CXMS_TICKS << 8) / CXMS_INTEGER_UNITS;
+}
+
 CXMS_STEP const struct cxms_fetch_cost *fetch_cost(struct cxms_window *w,
 						   const struct cxms_block *b)
 {
@@ -487,6 +494,10 @@ CXMS_STEP const struct cxms_fetch_cost *fetch_cost(struct cxms_window *w,
 	if (m->block != b) {
 		m->block = b;
 		cxms_fetch_cost(b, w->cfg.width, CXMS_TICKS, w->fetch_bubble, &m->cost);
+		/* what cannot run faster need not come faster */
+		int32_t units = integers_q8(b) - m->cost.rest_q8;
+		if (w->cfg.split && !(w->cfg.without & CXMS_WP_UNITS) && m->cost.own_q8 < units)
+			m->cost.own_q8 = units;
 	}
 	return &m->cost;
 }

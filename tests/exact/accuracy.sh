@@ -9,8 +9,8 @@
 set -eu
 export LC_ALL=C TZ=UTC
 
-MEAN_PCT=5
-EACH_PCT=15
+MEAN_PCT=3
+EACH_PCT=13
 HOP_PCT=2
 UOPS_PCT=1
 
@@ -20,7 +20,7 @@ chase_k1/stride/rob224     latency
 copy/stride/rob224         prefetch, write-backs, bandwidth
 gather/off/rob224          miss registers of the L1D
 bsearch/off/rob224         mispredicted branches and what runs behind them
-mixed_p32/stride/rob224    branches that wait for memory
+mixed_p32/stride/rob224    false dependences, branches that wait for memory
 fstream16/stride/rob224    units and copies of vector registers
 scatter200/stride/rob224   store queue
 dep100_2m5/stride/rob512   reorder buffer, load queue

@@ -72,6 +72,10 @@ static void test_entries_by_cracking_rule(void **state)
 		{3, {0x0f, 0xb6, 0x10}, 1, {LOAD}, 2, 1, "movzx edx, byte [rax]"},
 		{3, {0x48, 0x63, 0xd0}, 0, {{0}}, 1, 1, "movsxd rdx, eax"},
 		{3, {0x48, 0x63, 0x10}, 1, {LOAD}, 2, 1, "movsxd rdx, [rax]"},
+		{7, {0x48, 0x8b, 0x05, 1, 0, 0, 0}, 1, {LOAD}, 2, 1, "mov rax, [rip + 1]: pointer"},
+		{3, {0x48, 0xf7, 0xd1}, 0, {{0}}, 2, 1, "not rcx: all ones"},
+		{3, {0x48, 0xf7, 0xf1}, 0, {{0}}, 25, 4, "div rcx: a loop of steps"},
+		{2, {0xf7, 0xf1}, 0, {{0}}, 15, 4, "div ecx"},
 		{1, {0x06}, 0, {{0}}, 1, 1, "no instruction in 64-bit code"},
 	};
 	(void)state;

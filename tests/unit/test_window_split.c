@@ -244,6 +244,26 @@ static void test_loads_after_their_store_learn_nothing(void **state)
 	cxms_block_fini(&b);
 }
 
+/* Of 24 moves in a loop, eight a cycle could come, but only six have a unit. */
+static void test_integers_have_six_units(void **state)
+{
+	struct insn in[24];
+	struct cxms_window_cfg c = host;
+	(void)state;
+	for (int i = 0; i < 24; i++)
+		in[i] = (struct insn){.len = 2, .bytes = {0x89, 0xe2}}; /* mov edx, esp */
+	struct cxms_block b = code_of(in, 24);
+	c.width = 8;
+	c.fetch_lines = true;
+	c.l1i_ps = 1000;
+	double with = steady_cyc(&c, &b, NULL, 0);
+	/* ticks are a 32nd of a cycle */
+	assert_true(with >= 24 / 6.0 - 1 / 32.0 && with < 24 / 6.0 + 0.1);
+	c.without = CXMS_WP_UNITS;
+	assert_true(steady_cyc(&c, &b, NULL, 0) < 24 / 8.0 + 0.1);
+	cxms_block_fini(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -252,6 +272,7 @@ int main(void)
 		cmocka_unit_test(test_prefetches_leave_registers_to_misses),
 		cmocka_unit_test(test_loads_learn_to_wait_for_stores),
 		cmocka_unit_test(test_loads_after_their_store_learn_nothing),
+		cmocka_unit_test(test_integers_have_six_units),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
