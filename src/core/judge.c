@@ -26,6 +26,8 @@
 #define MIN_WAIT_RATIO 1e-3
 /* Pairs of a group's own taken for granted, on lines that the others wait for as well. */
 #define SHARED_PRIOR 3.0
+/* Of a sample: as long as no run is. */
+#define MAX_WEIGHT_NS 1e18
 /* A stream takes more than this of its area's waits: the others need no room of their own. */
 #define MOSTLY 0.95
 
@@ -78,14 +80,21 @@ static int work_init(struct work *w, const struct cxms_judge *in)
 	if (!w->first || !w->order || !w->line || !w->scratch || !w->window || !w->area ||
 	    !w->group)
 		return -ENOMEM;
+	double first_ns = 0;
 	uint64_t end_ns = 0;
 	w->begin_ns = UINT64_MAX;
 	for (size_t i = 0; i < n; i++) {
-		w->begin_ns =
-			in->sample[i].time_ns < w->begin_ns ? in->sample[i].time_ns : w->begin_ns;
-		end_ns = in->sample[i].time_ns > end_ns ? in->sample[i].time_ns : end_ns;
+		const struct cxms_judge_sample *s = &in->sample[i];
+		if (s->time_ns < w->begin_ns) {
+			w->begin_ns = s->time_ns;
+			first_ns = s->weight_ns;
+		}
+		end_ns = s->time_ns > end_ns ? s->time_ns : end_ns;
 	}
+	/* the first stands for time before it: a single one would be all waiting, in no time */
 	w->span_ns = n > 0 ? end_ns - w->begin_ns + 1 : 0;
+	if ((double)w->span_ns < first_ns)
+		w->span_ns = (uint64_t)fmin(ceil(first_ns), MAX_WEIGHT_NS);
 	return 0;
 }
 

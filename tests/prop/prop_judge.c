@@ -506,11 +506,52 @@ static void test_known_programs(void **state)
 	}
 }
 
+/* One wait or a few, on an area that fits the cache: it could not but hit; on a large one it could
+ * not but miss, as it touched all of that and came back to nothing. However long each stands for.
+ */
+static void test_few_waits(void **state)
+{
+	static const double weight_ns[] = {1e3, 1e6, 7e6, 1e9};
+	struct cxms_stair stair;
+	const struct cxms_facts facts = {.mem_latency_ps = (uint64_t)(MEM_NS * 1e3),
+					 .llc_latency_ps = (uint64_t)(LLC_NS * 1e3)};
+	(void)state;
+	cxms_stair_init(&stair, &facts, (uint64_t)(CACHE_LINES * LINE));
+	for (size_t w = 0; w < sizeof(weight_ns) / sizeof(weight_ns[0]); w++)
+		for (unsigned n = 1; n <= 3; n++)
+			for (int walk = 0; walk < 2; walk++)
+				for (int large = 0; large < 2; large++) {
+					double touched = LINE * (large ? 64 * CACHE_LINES : 64);
+					struct cxms_judge_sample s[3];
+					struct cxms_judge_group g = {.is_walk = walk};
+					for (unsigned i = 0; i < n; i++)
+						s[i] = (struct cxms_judge_sample){
+							.line = 1000 + i,
+							.time_ns = 5000000000 + i * 1000000,
+							.weight_ns = weight_ns[w]};
+					assert_int_equal(cxms_judge(&(struct cxms_judge){
+								 .stair = &stair,
+								 .sample = s,
+								 .n_sample = n,
+								 .group = &g,
+								 .n_group = 1,
+								 .touched_bytes = &touched,
+								 .n_area = 1,
+								 .window_ns = WINDOW_NS}),
+							 0);
+					print_message("%u of %g ns, %s: %.3f (%.3f .. %.3f)\n", n,
+						      weight_ns[w], large ? "large" : "small",
+						      g.share.mid, g.share.lo, g.share.hi);
+					assert_true(large ? g.share.mid > 0.9 : g.share.mid < 0.01);
+				}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random_programs),
 		cmocka_unit_test(test_known_programs),
+		cmocka_unit_test(test_few_waits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
