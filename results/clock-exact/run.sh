@@ -67,7 +67,7 @@ llc=${LLC:-$(awk -v mem="$mem" '
 	/bytes:/ { gsub("[{},]", ""); if ($5 / 1000 < (low + mem) / 2) size = $3 }
 	END { printf "%dKiB", size / 1024 }' "$cache")}
 case $(sed -n 's/^cpu family[^:]*: *//p' /proc/cpuinfo | head -n 1)-$(sed -n 's/^vendor_id[^:]*: *//p' /proc/cpuinfo | head -n 1) in
-26-AuthenticAMD) core='width: 8, rob: 448, l1d_mshrs: 24, l2_mshrs: 64' l1=48KiB ways=12 l2=1MiB walkers=6 ;; # Zen 5
+26-AuthenticAMD) core='width: 8, rob: 448, l1d_mshrs: 24, l2_mshrs: 64' l1=48KiB ways=12 l2=1MiB walkers=16 ;; # Zen 5
 25-AuthenticAMD) core='width: 6, rob: 256, l1d_mshrs: 24, l2_mshrs: 64' l1=32KiB ways=8 l2=512KiB walkers=6 ;; # Zen 3
 *) core='width: 6, rob: 512, l1d_mshrs: 16, l2_mshrs: 48' l1=48KiB ways=12 l2=2MiB walkers=4 ;; # Golden Cove
 esac

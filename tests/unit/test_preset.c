@@ -131,7 +131,7 @@ static void assert_sane_host(const char *name, const struct cxms_host *h)
 	assert_within(name, "scheduler", cxms_topo_scheduler(h), 48, h->rob);
 	assert_within(name, "l1d mshrs", h->l1d_mshrs, 8, 64);
 	assert_within(name, "l2 mshrs", h->l2_mshrs, h->l1d_mshrs, 128);
-	assert_within(name, "walkers", h->walkers, 1, 8);
+	assert_within(name, "walkers", h->walkers, 1, 16);
 	assert_within(name, "l1d", h->l1d.size_bytes, 32 << 10, 128 << 10);
 	assert_within(name, "l2", h->l2.size_bytes, 4 * h->l1d.size_bytes, 4 << 20);
 	assert_within(name, "llc", h->llc.size_bytes, 4 * h->l2.size_bytes, 1ull << 30);
