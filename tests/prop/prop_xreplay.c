@@ -12,11 +12,12 @@
 #include "sim/exact_host.h"
 #include "sim/xreplay.h"
 
-#define HOST                                                                                       \
+#define HOST_OF(tlb)                                                                               \
 	"schema: 1\nhost:\n  cpu: {frequency: 2GHz, cores: 4, width: 4, uops: split, "             \
 	"store_order: tso, rob: 128, load_queue: 64, store_queue: 32, l1d_mshrs: 8, l2_mshrs: "    \
 	"24}\n  caches: {l1d: {size: 32KiB, ways: 8, latency: 4cyc}, l2: {size: 1MiB, ways: 16, "  \
-	"latency: 14cyc}, llc: {size: 2MiB, ways: 16, latency: 40cyc}}\n  tlb: none\n"
+	"latency: 14cyc}, llc: {size: 2MiB, ways: 16, latency: 40cyc}}\n  tlb: " tlb "\n"
+#define HOST	  HOST_OF("none")
 #define LOCAL(bw) "  local: {latency: 100ns, bandwidth: " bw "}\n"
 #define MEMDEV(latency, bw)                                                                        \
 	"devices:\n  mem0: {type: memdev, upstream: host, latency: " latency ", bandwidth: " bw    \
@@ -106,12 +107,12 @@ static void begin(struct stream *s)
 	block(s, WORK, "\x90", -1);
 }
 
-static void run(struct stream *s, uint64_t id, bool misses, uint64_t line)
+static void run_flagged(struct stream *s, uint64_t id, bool misses, uint64_t line, uint8_t flags)
 {
 	cxms_buf_put_varint(&s->packet, id << 2 | (misses ? 2 : 0));
 	if (misses) {
 		cxms_buf_put_varint(&s->packet, 1);
-		cxms_buf_put_u8(&s->packet, CXMS_XE_MEM);
+		cxms_buf_put_u8(&s->packet, CXMS_XE_MEM | flags);
 		cxms_buf_put_varint(&s->packet, 0);
 		cxms_buf_put_svarint(&s->packet, (int64_t)(line - s->line));
 		s->line = line;
@@ -120,10 +121,15 @@ static void run(struct stream *s, uint64_t id, bool misses, uint64_t line)
 		flush(s);
 }
 
-static void start(struct stream *s, int *fd)
+static void run(struct stream *s, uint64_t id, bool misses, uint64_t line)
+{
+	run_flagged(s, id, misses, line, 0);
+}
+
+static void start_on(struct stream *s, int *fd, const char *yaml)
 {
 	struct cxms_trace_head head = {.seed = 1};
-	struct cxms_topo *t = play_topology(HOST LOCAL("unlimited") MEMDEV("200ns", "unlimited"));
+	struct cxms_topo *t = play_topology(yaml);
 	*s = (struct stream){0};
 	*fd = play_fd();
 	head.facts.source_caps = CXMS_SRC_EXACT | CXMS_SRC_LIVE;
@@ -131,6 +137,11 @@ static void start(struct stream *s, int *fd)
 	assert_int_equal(cxms_trace_writer_new(*fd, &head, &s->writer, NULL), 0);
 	cxms_topo_free(t);
 	begin(s);
+}
+
+static void start(struct stream *s, int *fd)
+{
+	start_on(s, fd, HOST LOCAL("unlimited") MEMDEV("200ns", "unlimited"));
 }
 
 static void finish(struct stream *s)
@@ -255,6 +266,43 @@ static void test_a_chain_costs_the_latency_of_its_pages(void **state)
 	double far = time_of(fd, HOST LOCAL("unlimited") MEMDEV("300ns", "unlimited"), 0);
 	assert_true(fabs(local / (3000 * 100.0) - 1) < 0.001);
 	assert_true(fabs(far / (3000 * 300.0) - 1) < 0.001);
+	close(fd);
+}
+
+/* Independent loads, each on a page of its own, go at the pace of the walkers, whatever the
+ * memory's latency; more of them are never slower. */
+static void test_walkers_bound_time(void **state)
+{
+#define WALKED(n)                                                                                  \
+	HOST_OF("{l1: 64, l2: 1024, page: 4KiB, walk: 300ns, walkers: " n "}") LOCAL("unlimited")
+	static const struct {
+		const char *near, *far;
+		double walkers;
+	} rows[] = {
+		{WALKED("1") MEMDEV("200ns", "unlimited"), WALKED("1") MEMDEV("400ns", "unlimited"),
+		 1},
+		{WALKED("2") MEMDEV("200ns", "unlimited"), WALKED("2") MEMDEV("400ns", "unlimited"),
+		 2},
+		{WALKED("4") MEMDEV("200ns", "unlimited"), WALKED("4") MEMDEV("400ns", "unlimited"),
+		 4},
+	};
+	enum { N = 3000 };
+	double last = INFINITY;
+	struct stream s;
+	int fd;
+	(void)state;
+	start_on(&s, &fd, rows[0].near);
+	for (uint64_t i = 0; i < N; i++)
+		run_flagged(&s, GATHER, true, 0x40000 + 64 * i, CXMS_XE_WALK);
+	finish(&s);
+	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
+		double near = time_of(fd, rows[i].near, 0), far = time_of(fd, rows[i].far, 0);
+		/* the last line comes 200 ns, a few walks' worth, behind its walk */
+		assert_true(fabs(near * rows[i].walkers / (300.0 * N) - 1) < 0.01);
+		assert_true(fabs(far / near - 1) < 0.01);
+		assert_true(near < last);
+		last = near;
+	}
 	close(fd);
 }
 
@@ -633,6 +681,7 @@ int main(void)
 		cmocka_unit_test(test_all_local_is_exactly_one_and_sums_hold),
 		cmocka_unit_test(test_worse_memory_is_never_faster),
 		cmocka_unit_test(test_a_chain_costs_the_latency_of_its_pages),
+		cmocka_unit_test(test_walkers_bound_time),
 		cmocka_unit_test(test_bandwidth_bounds_time),
 		cmocka_unit_test(test_who_waits_comes_after_its_waker),
 		cmocka_unit_test(test_threads_share_what_a_device_passes),
