@@ -17,6 +17,7 @@
 struct span {
 	uint64_t start, end;
 	uint32_t area;
+	enum cxms_area_kind kind;
 };
 
 struct space {
@@ -175,8 +176,16 @@ static int cut_out(struct space *s, uint64_t start, uint64_t end, size_t *at)
 	return 0;
 }
 
+/* The span may stand for a mapping of this kind; it learns its own where it has none. */
+static bool takes(struct span *v, enum cxms_area_kind kind)
+{
+	if (v->kind == CXMS_AREA_ANY)
+		v->kind = kind;
+	return kind == CXMS_AREA_ANY || v->kind == kind;
+}
+
 int cxms_areas_map(struct cxms_areas *a, uint32_t space, uint64_t addr, uint64_t len,
-		   struct cxms_err *err)
+		   enum cxms_area_kind kind, struct cxms_err *err)
 {
 	struct space *s = &a->space[space];
 	uint64_t end = addr + len;
@@ -185,16 +194,19 @@ int cxms_areas_map(struct cxms_areas *a, uint32_t space, uint64_t addr, uint64_t
 	size_t i = first_after(s, addr);
 	bool one = i < s->n && s->span[i].start < end && s->span[i].start >= addr &&
 		   s->span[i].end <= end && (i + 1 == s->n || s->span[i + 1].start >= end);
-	if (one) {
+	if (one && takes(&s->span[i], kind)) {
 		s->span[i].start = addr;
 		s->span[i].end = end;
 		return 0;
 	}
-	if (i < s->n && s->span[i].start <= addr && s->span[i].end >= end)
+	if (i < s->n && s->span[i].start <= addr && s->span[i].end >= end &&
+	    takes(&s->span[i], kind))
 		return 0; /* inside a known area: a look at a part, or a change of protection */
+	if (i < s->n && s->span[i].start < end && kind == CXMS_AREA_ANY)
+		return 0; /* a look at neighbours */
 	int rc = cut_out(s, addr, end, &i);
 	if (!rc)
-		rc = insert_span(s, i, (struct span){addr, end, a->n_area});
+		rc = insert_span(s, i, (struct span){addr, end, a->n_area, kind});
 	if (rc)
 		return cxms_fail(err, ENOMEM, "out of memory");
 	a->n_area++;
@@ -216,10 +228,31 @@ int cxms_areas_find(struct cxms_areas *a, uint32_t space, uint64_t addr, uint32_
 		start = s->span[i - 1].end;
 	if (i < s->n && s->span[i].start < end)
 		end = s->span[i].start;
-	if (insert_span(s, i, (struct span){start, end, a->n_area}))
+	if (insert_span(s, i, (struct span){start, end, a->n_area, CXMS_AREA_ANY}))
 		return -ENOMEM;
 	*area = a->n_area++;
 	return 0;
+}
+
+enum cxms_area_kind cxms_areas_kind(const struct cxms_areas *a, uint32_t space, uint64_t addr)
+{
+	const struct space *s = &a->space[space];
+	size_t i = first_after(s, addr);
+	return i < s->n && s->span[i].start <= addr ? s->span[i].kind : CXMS_AREA_ANY;
+}
+
+bool cxms_areas_next(const struct cxms_areas *a, uint32_t space, uint64_t addr, uint64_t end,
+		     struct cxms_area_span *out)
+{
+	const struct space *s = &a->space[space];
+	size_t i = first_after(s, addr);
+	if (addr >= end || i == s->n || s->span[i].start >= end)
+		return false;
+	const struct span *v = &s->span[i];
+	*out = (struct cxms_area_span){.start = v->start > addr ? v->start : addr,
+				       .end = v->end < end ? v->end : end,
+				       .area = v->area};
+	return true;
 }
 
 size_t cxms_areas_count(const struct cxms_areas *a)

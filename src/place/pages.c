@@ -13,6 +13,7 @@
 #include "base/rng.h"
 #include "place/areas.h"
 #include "place/pagemap.h"
+#include "place/resident.h"
 
 /* A huge block shows one fault; more faulted base pages than this and it was filled page by page.
  */
@@ -30,21 +31,14 @@ struct provisional {
 	bool faulted;
 };
 
-struct look {
-	uint32_t space, area;
-	uint64_t addr, end, resident, huge;
-};
-
 struct cxms_pages {
 	uint64_t base, huge;
 	struct cxms_areas *areas;
 	struct cxms_pagemap map; /* (space, base page number) -> provisional index */
 	struct provisional *prov;
 	size_t n_prov, cap_prov;
-	struct look *look;
+	struct cxms_look *look;
 	size_t n_look, cap_look;
-	bool *of_file; /* [area] maps a file; areas beyond n_of_file do not */
-	size_t n_of_file, cap_of_file;
 	bool saw_fault;
 	uint32_t last;
 	struct cxms_page *page;
@@ -81,7 +75,6 @@ void cxms_pages_free(struct cxms_pages *p)
 	cxms_pagemap_fini(&p->map);
 	free(p->prov);
 	free(p->look);
-	free(p->of_file);
 	free(p->page);
 	free(p->remap);
 	free(p->area_bytes);
@@ -118,11 +111,6 @@ static uint32_t find_inherited(const struct cxms_pages *p, uint32_t space, uint6
 	return CXMS_NO_PAGE;
 }
 
-static bool is_of_file(const struct cxms_pages *p, uint32_t area)
-{
-	return area < p->n_of_file && p->of_file[area];
-}
-
 static int on_fault(struct cxms_pages *p, const struct cxms_event *ev, struct cxms_err *err)
 {
 	uint32_t space;
@@ -135,7 +123,7 @@ static int on_fault(struct cxms_pages *p, const struct cxms_event *ev, struct cx
 		p->prov[index].faulted = true;
 	else
 		rc = add_provisional(p, space, ev->fault.addr, true, &index, err);
-	if (!rc && !is_of_file(p, p->prov[index].area))
+	if (!rc && cxms_areas_kind(p->areas, space, ev->fault.addr) != CXMS_AREA_FILE)
 		p->last = index;
 	return rc;
 }
@@ -154,21 +142,25 @@ static int on_sample(struct cxms_pages *p, const struct cxms_event *ev, struct c
 	return add_provisional(p, space, ev->sample.addr, false, &p->last, err);
 }
 
+/* Memory that the kernel shows by a path: shared, of a file system in memory, or of huge pages. */
+static bool is_memory(const char *path)
+{
+	static const char *const of_memory[] = {
+		"/dev/zero", "/dev/shm/", "/memfd:", "/SYSV", "/anon_hugepage", "/dev/hugepages/"};
+	for (size_t i = 0; i < sizeof(of_memory) / sizeof(of_memory[0]); i++)
+		if (strncmp(path, of_memory[i], strlen(of_memory[i])) == 0)
+			return true;
+	return path[0] != '/';
+}
+
 static int on_map(struct cxms_pages *p, const struct cxms_event *ev, struct cxms_err *err)
 {
-	uint32_t space, area;
+	uint32_t space;
 	int rc = cxms_areas_space(p->areas, ev->pid, &space, err);
-	if (!rc)
-		rc = cxms_areas_map(p->areas, space, ev->map.addr, ev->map.len, err);
-	if (rc || ev->map.len == 0)
-		return rc;
-	if (cxms_areas_find(p->areas, space, ev->map.addr, &area) ||
-	    cxms_array_grow((void **)&p->of_file, &p->cap_of_file, area + 1u, sizeof(*p->of_file)))
-		return cxms_fail(err, ENOMEM, "out of memory");
-	while (p->n_of_file <= area)
-		p->of_file[p->n_of_file++] = false;
-	p->of_file[area] = ev->map.path && ev->map.path[0] == '/';
-	return 0;
+	bool memory = !ev->map.path || is_memory(ev->map.path);
+	return rc ? rc
+		  : cxms_areas_map(p->areas, space, ev->map.addr, ev->map.len,
+				   memory ? CXMS_AREA_MEMORY : CXMS_AREA_FILE, err);
 }
 
 static int on_area(struct cxms_pages *p, const struct cxms_event *ev, struct cxms_err *err)
@@ -177,19 +169,19 @@ static int on_area(struct cxms_pages *p, const struct cxms_event *ev, struct cxm
 	int rc = cxms_areas_space(p->areas, ev->pid, &space, err);
 	if (rc)
 		return rc;
-	rc = cxms_areas_map(p->areas, space, ev->area.addr, ev->area.len, err);
+	rc = cxms_areas_map(p->areas, space, ev->area.addr, ev->area.len, CXMS_AREA_ANY, err);
 	if (rc)
 		return rc;
-	uint32_t area;
-	if (cxms_array_grow((void **)&p->look, &p->cap_look, p->n_look + 1, sizeof(*p->look)) ||
-	    cxms_areas_find(p->areas, space, ev->area.addr, &area))
+	uint64_t end = ev->area.addr + ev->area.len;
+	if (end <= ev->area.addr) /* empty, or beyond the end of the address space */
+		return 0;
+	if (cxms_array_grow((void **)&p->look, &p->cap_look, p->n_look + 1, sizeof(*p->look)))
 		return cxms_fail(err, ENOMEM, "out of memory");
-	p->look[p->n_look++] = (struct look){.space = space,
-					     .area = area,
-					     .addr = ev->area.addr,
-					     .end = ev->area.addr + ev->area.len,
-					     .resident = ev->area.resident_bytes,
-					     .huge = ev->area.huge_bytes};
+	p->look[p->n_look++] = (struct cxms_look){.space = space,
+						  .addr = ev->area.addr,
+						  .end = end,
+						  .resident = ev->area.resident_bytes,
+						  .huge = ev->area.huge_bytes};
 	return 0;
 }
 
@@ -234,7 +226,7 @@ struct block {
 static bool block_is_huge(const struct cxms_pages *p, const struct block *b)
 {
 	for (size_t i = p->n_look; i-- > 0;) {
-		const struct look *l = &p->look[i];
+		const struct cxms_look *l = &p->look[i];
 		if (l->space != b->space || b->addr < l->addr || b->addr + p->huge > l->end)
 			continue;
 		if (l->huge == 0)
@@ -295,15 +287,22 @@ static void settle_page(struct cxms_pages *p, size_t i, bool huge, uint32_t *fir
 }
 
 /* A source without page faults knows only sampled pages; what was resident tells the true size. */
-static void count_resident(struct cxms_pages *p)
+static int count_resident(struct cxms_pages *p)
 {
-	for (size_t i = 0; i < p->n_look; i++) {
-		uint64_t *bytes = &p->area_bytes[p->look[i].area];
-		if (p->look[i].resident > *bytes) {
-			p->total_bytes += p->look[i].resident - *bytes;
-			*bytes = p->look[i].resident;
-		}
+	const struct cxms_resident in = {.areas = p->areas,
+					 .look = p->look,
+					 .n_look = p->n_look,
+					 .page = p->page,
+					 .n_page = p->n_page,
+					 .n_area = p->n_area};
+	uint64_t *unseen = calloc(p->n_area + 1, sizeof(*unseen));
+	int rc = unseen ? cxms_resident_unseen(&in, unseen) : -ENOMEM;
+	for (size_t a = 0; a < p->n_area && !rc; a++) {
+		p->area_bytes[a] += unseen[a];
+		p->total_bytes += unseen[a];
 	}
+	free(unseen);
+	return rc;
 }
 
 int cxms_pages_settle(struct cxms_pages *p, const uint32_t **remap, size_t *n_provisional,
@@ -333,7 +332,11 @@ int cxms_pages_settle(struct cxms_pages *p, const uint32_t **remap, size_t *n_pr
 		uint32_t b = cxms_pagemap_get(&map, p->prov[i].space, p->prov[i].addr / p->huge);
 		settle_page(p, i, huge[b], &first[b]);
 	}
-	count_resident(p);
+	rc = count_resident(p);
+	if (rc) {
+		cxms_fail(err, ENOMEM, "out of memory for %zu pages", p->n_prov);
+		goto out;
+	}
 	*remap = p->remap;
 	*n_provisional = p->n_prov;
 out:

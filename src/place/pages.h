@@ -45,7 +45,7 @@ int cxms_pages_settle(struct cxms_pages *p, const uint32_t **remap, size_t *n_pr
 size_t cxms_pages_count(const struct cxms_pages *p);
 const struct cxms_page *cxms_pages_at(const struct cxms_pages *p, uint32_t index);
 size_t cxms_pages_area_count(const struct cxms_pages *p);
-/** touched bytes of an area: its pages, or what was seen resident when that is more */
+/** touched bytes of an area: its pages, and what was seen resident beyond those looked at */
 uint64_t cxms_pages_area_bytes(const struct cxms_pages *p, uint32_t area);
 uint64_t cxms_pages_total_bytes(const struct cxms_pages *p);
 

@@ -94,7 +94,8 @@ static void test_areas_follow_a_naive_model(void **state)
 			if (cxms_rng_below(&rng, 3)) {
 				naive_map(row, from, to, (uint32_t)cxms_areas_count(a));
 				assert_int_equal(cxms_areas_map(a, space[pid], FIRST + from * UNIT,
-								(to - from) * UNIT, NULL),
+								(to - from) * UNIT,
+								CXMS_AREA_MEMORY, NULL),
 						 0);
 			}
 			uint32_t area;

@@ -27,7 +27,7 @@ static uint32_t find(struct cxms_areas *a, uint32_t space, uint64_t addr)
 
 static void map(struct cxms_areas *a, uint32_t space, uint64_t addr, uint64_t len)
 {
-	assert_int_equal(cxms_areas_map(a, space, addr, len, NULL), 0);
+	assert_int_equal(cxms_areas_map(a, space, addr, len, CXMS_AREA_MEMORY, NULL), 0);
 }
 
 static int setup(void **state)
@@ -65,6 +65,63 @@ static void test_a_part_of_an_area_is_that_area(void **state)
 	map(a, s, 0x12000, 4 * KIB);
 	assert_int_equal(find(a, s, 0x12000), area);
 	assert_int_equal(find(a, s, 0x1ffff), area);
+}
+
+static void map_kind(struct cxms_areas *a, uint32_t space, uint64_t addr, uint64_t len,
+		     enum cxms_area_kind kind)
+{
+	assert_int_equal(cxms_areas_map(a, space, addr, len, kind, NULL), 0);
+}
+
+/* A loader maps a whole library, then its segments and zeroed memory over parts of it. */
+static void test_a_part_of_another_kind_is_an_area_of_its_own(void **state)
+{
+	struct cxms_areas *a = *state;
+	uint32_t s = space_of(a, 1);
+	map_kind(a, s, 0x10000, 0x8000, CXMS_AREA_FILE);
+	map_kind(a, s, 0x12000, 0x2000, CXMS_AREA_FILE);
+	uint32_t library = find(a, s, 0x10000);
+	assert_int_equal(find(a, s, 0x12000), library);
+	map_kind(a, s, 0x16000, 0x1000, CXMS_AREA_MEMORY);
+	uint32_t zeroed = find(a, s, 0x16000);
+	assert_true(zeroed != library);
+	assert_int_equal(find(a, s, 0x15fff), library);
+	assert_int_equal(find(a, s, 0x17000), library);
+	assert_int_equal(cxms_areas_kind(a, s, 0x16fff), CXMS_AREA_MEMORY);
+	assert_int_equal(cxms_areas_kind(a, s, 0x15fff), CXMS_AREA_FILE);
+	assert_int_equal(cxms_areas_kind(a, s, 0x18000), CXMS_AREA_ANY);
+	map_kind(a, s, 0x16000, 0x1000, CXMS_AREA_ANY); /* a look */
+	assert_int_equal(find(a, s, 0x16000), zeroed);
+	map_kind(a, s, 0x16000, 0x1000, CXMS_AREA_FILE); /* in place of all of it */
+	assert_true(find(a, s, 0x16000) != zeroed);
+	assert_int_equal(cxms_areas_kind(a, s, 0x16000), CXMS_AREA_FILE);
+}
+
+static void test_a_look_cuts_nothing(void **state)
+{
+	struct cxms_areas *a = *state;
+	uint32_t s = space_of(a, 1);
+	map(a, s, 0x10000, 0x4000);
+	map(a, s, 0x14000, 0x4000);
+	uint32_t left = find(a, s, 0x10000), right = find(a, s, 0x14000);
+	map_kind(a, s, 0x10000, 0x8000, CXMS_AREA_ANY);
+	map_kind(a, s, 0x12000, 0x4000, CXMS_AREA_ANY);
+	map_kind(a, s, 0xf000, 0x4000, CXMS_AREA_ANY);
+	assert_int_equal(find(a, s, 0x13fff), left);
+	assert_int_equal(find(a, s, 0x17fff), right);
+	assert_int_equal(cxms_areas_count(a), 2);
+	map_kind(a, s, 0x20000, 0x1000, CXMS_AREA_ANY); /* nothing known there */
+	assert_int_equal(cxms_areas_count(a), 3);
+}
+
+static void test_an_area_learns_its_kind(void **state)
+{
+	struct cxms_areas *a = *state;
+	uint32_t s = space_of(a, 1), area = find(a, s, 5 * GIB + 0x10000);
+	assert_int_equal(cxms_areas_kind(a, s, 5 * GIB), CXMS_AREA_ANY);
+	map_kind(a, s, 5 * GIB, 0x20000, CXMS_AREA_FILE);
+	assert_int_equal(find(a, s, 5 * GIB), area);
+	assert_int_equal(cxms_areas_kind(a, s, 5 * GIB), CXMS_AREA_FILE);
 }
 
 static void test_an_overlap_is_cut(void **state)
@@ -157,6 +214,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH(test_a_heap_that_grows_stays_one_area),
 		WITH(test_a_part_of_an_area_is_that_area),
+		WITH(test_a_part_of_another_kind_is_an_area_of_its_own),
+		WITH(test_a_look_cuts_nothing),
+		WITH(test_an_area_learns_its_kind),
 		WITH(test_an_overlap_is_cut),
 		WITH(test_empty_and_overflowing_mappings_are_ignored),
 		WITH(test_unmapped_addresses_share_an_area_by_the_gigabyte),

@@ -176,6 +176,92 @@ static void test_resident_bytes_count_where_faults_are_unknown(void **state)
 	cxms_pages_free(pages);
 }
 
+/* Two mappings side by side are one to the kernel: what faulted in them is known already. */
+static void test_a_look_at_neighbours_counts_nothing_twice(void **state)
+{
+	(void)state;
+	for (int faults = 0; faults < 2; faults++) {
+		struct play p = {0};
+		uint32_t last[64];
+		play_map(&p, PID, ADDR, 2 * PLAY_MIB);
+		play_map(&p, PID, ADDR + 2 * PLAY_MIB, 2 * PLAY_MIB);
+		for (unsigned i = 0; i < 8 && faults; i++)
+			play_fault(&p, PID, 1, ADDR + i * 128 * BASE);
+		play_area(&p, PID, ADDR, 4 * PLAY_MIB, faults ? 8 * BASE : 3 * PLAY_MIB, 0);
+		(void)play_sample(&p, PID, PID, 2, 0, ADDR + 9);
+		(void)play_sample(&p, PID, PID, 2, 0, ADDR + 2 * PLAY_MIB + 9);
+		play_fork(&p, 8, 8, PID, PID, 3);
+		play_area(&p, 8, ADDR, 4 * PLAY_MIB, faults ? 8 * BASE : 3 * PLAY_MIB, 0);
+		size_t n = p.n;
+		struct cxms_pages *pages = feed(&p, last);
+		assert_int_equal(cxms_pages_area_count(pages), 2);
+		assert_int_equal(cxms_pages_total_bytes(pages), faults ? 8 * BASE : 3 * PLAY_MIB);
+		uint32_t a = last[n - 4], b = last[n - 3];
+		assert_true(cxms_pages_at(pages, a)->area != cxms_pages_at(pages, b)->area);
+		cxms_pages_free(pages);
+	}
+}
+
+/* Mappings grow downwards: each look shows one more of them, as one with those before. */
+static void test_a_place_is_counted_once_however_it_grew(void **state)
+{
+	enum { N = 4 };
+	struct play p = {0};
+	uint32_t last[16];
+	uint64_t top = ADDR + 64 * PLAY_MIB;
+	(void)state;
+	for (unsigned i = 1; i <= N; i++) {
+		play_map(&p, PID, top - i * 8 * PLAY_MIB, 8 * PLAY_MIB);
+		play_area(&p, PID, top - i * 8 * PLAY_MIB, i * 8 * PLAY_MIB, i * 6 * PLAY_MIB, 0);
+	}
+	play_map(&p, PID, ADDR, 4 * PLAY_MIB); /* apart from them */
+	play_area(&p, PID, ADDR, 4 * PLAY_MIB, 3 * PLAY_MIB, 0);
+	struct cxms_pages *pages = feed(&p, last);
+	assert_int_equal(cxms_pages_area_count(pages), N + 1);
+	for (uint32_t i = 0; i < N; i++)
+		assert_int_equal(cxms_pages_area_bytes(pages, i), 6 * PLAY_MIB);
+	assert_int_equal(cxms_pages_area_bytes(pages, N), 3 * PLAY_MIB);
+	assert_int_equal(cxms_pages_total_bytes(pages), (6 * N + 3) * PLAY_MIB);
+	cxms_pages_free(pages);
+}
+
+/* Pages of a file are in the page cache, or come there: only what is memory is filled by a fault.
+ */
+static void test_faults_fill_memory_whatever_its_path(void **state)
+{
+	static const struct {
+		const char *path;
+		bool filled;
+	} rows[] = {
+		{"", true},
+		{"[heap]", true},
+		{"/usr/lib/libx.so", false},
+		{"/dev/zero (deleted)", true}, /* shared and anonymous */
+		{"/dev/shm/x", true},
+		{"/memfd:x (deleted)", true},
+		{"/SYSV00000000 (deleted)", true},
+		{"/anon_hugepage (deleted)", true},
+		{"/data/memfd", false},
+	};
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
+		struct play p = {0};
+		uint32_t last[8];
+		play_map(&p, PID, ADDR, HUGE);
+		p.ev[0].map.path = rows[i].path;
+		play_fault(&p, PID, 1, ADDR + BASE);
+		play_map(&p, PID, ADDR + 4 * BASE, BASE); /* zeroed memory behind its data */
+		play_fault(&p, PID, 2, ADDR + 4 * BASE);
+		play_fault(&p, PID, 3, ADDR + 2 * BASE);
+		struct cxms_pages *pages = feed(&p, last);
+		print_message("%s\n", rows[i].path);
+		assert_int_equal(last[1] != CXMS_NO_PAGE, rows[i].filled);
+		assert_true(last[3] != CXMS_NO_PAGE);
+		assert_int_equal(last[4] != CXMS_NO_PAGE, rows[i].filled);
+		cxms_pages_free(pages);
+	}
+}
+
 static void test_nothing_settles_to_nothing(void **state)
 {
 	struct play p = {0};
@@ -197,6 +283,9 @@ int main(void)
 		cmocka_unit_test(test_what_was_there_before_keeps_its_space),
 		cmocka_unit_test(test_huge_pages_are_recognised),
 		cmocka_unit_test(test_resident_bytes_count_where_faults_are_unknown),
+		cmocka_unit_test(test_a_look_at_neighbours_counts_nothing_twice),
+		cmocka_unit_test(test_a_place_is_counted_once_however_it_grew),
+		cmocka_unit_test(test_faults_fill_memory_whatever_its_path),
 		cmocka_unit_test(test_nothing_settles_to_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
