@@ -39,18 +39,19 @@ static double mean_weight(const struct cxms_view *v)
 	return sum > 0 ? square / sum : 0;
 }
 
-/* Pages of the target, in pages of its buffer, and the spread of their counts. */
+/* Pages of the target, those unseen with a count of 0, and the spread of their counts. */
 struct spread {
-	double n, mean, variance; /* by byte of a page of the buffer */
+	double n, mean, variance;
 };
 
-static struct spread spread_of(const struct cxms_fabric *f, const struct cxms_view *v,
-			       const uint32_t *place, size_t target, double weight)
+static struct spread spread_of(const struct cxms_fabric *f, const struct cxms_misses_host *h,
+			       size_t target, double weight)
 {
+	const struct cxms_view *v = h->view;
 	struct spread s = {0};
 	double square = 0;
 	for (size_t i = 0; i < v->n_page; i++) {
-		if (share_on(f, place[i], target) <= 0)
+		if (share_on(f, h->place_of_page[i], target) <= 0)
 			continue;
 		double count = count_of(v, i, weight);
 		s.n++;
@@ -59,6 +60,7 @@ static struct spread spread_of(const struct cxms_fabric *f, const struct cxms_vi
 	}
 	if (s.n < 1)
 		return s;
+	s.n *= h->scale;
 	s.mean /= s.n;
 	s.variance = square / s.n - s.mean * s.mean;
 	return s;
@@ -78,23 +80,31 @@ static double rate_of(const struct spread *s, double count)
 	return (count + k) / (1 + k / s->mean);
 }
 
-/* Pages of one host on the target by the expected rate of each, a second of its time. */
+/* Pages of one host on the target by the expected rate of each, a second of its time; the unseen
+ * ones as one class. */
 static size_t add_classes(const struct cxms_fabric *f, const struct cxms_misses_host *h,
 			  const struct cxms_fabric_target *miss, struct cxms_paged_class *out)
 {
 	const struct cxms_view *v = h->view;
 	double weight = mean_weight(v), per_s = h->time_ns > 0 ? weight / h->time_ns : 0;
-	struct spread s = spread_of(f, v, h->place_of_page, miss->miss_of, weight);
+	struct spread s = spread_of(f, h, miss->miss_of, weight);
+	double seen_pages = 0, unseen_rate = 0;
 	size_t n = 0;
 	for (size_t i = 0; i < v->n_page; i++) {
 		double share = share_on(f, h->place_of_page[i], miss->miss_of);
 		/* the buffer's pages may be smaller than the page, or larger */
 		double pages = share * (double)v->page[0][i].bytes / miss->page_bytes;
-		if (share > 0)
-			out[n++] = (struct cxms_paged_class){
-				.rate = per_s * share * rate_of(&s, count_of(v, i, weight)) / pages,
-				.pages = pages};
+		if (share <= 0)
+			continue;
+		out[n++] = (struct cxms_paged_class){
+			.rate = per_s * share * rate_of(&s, count_of(v, i, weight)) / pages,
+			.pages = pages};
+		seen_pages += pages;
+		unseen_rate += per_s * share * rate_of(&s, 0);
 	}
+	if (h->scale > 1 && n > 0)
+		out[n++] = (struct cxms_paged_class){.rate = unseen_rate / seen_pages,
+						     .pages = (h->scale - 1) * seen_pages};
 	return n;
 }
 
@@ -136,7 +146,7 @@ int cxms_misses_of(const struct cxms_fabric *f, const struct cxms_misses_host *h
 {
 	size_t n_page = 0;
 	for (size_t k = 0; k < n; k++)
-		n_page += host[k].view->n_page;
+		n_page += host[k].view->n_page + 1;
 	struct buffer b = {.class = calloc(n_page + 1, sizeof(*b.class)),
 			   .hit = calloc(n_page + 1, sizeof(*b.hit))};
 	int rc = b.class && b.hit ? 0

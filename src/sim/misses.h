@@ -14,6 +14,7 @@ struct cxms_misses_host {
 	const struct cxms_view *view;
 	const uint32_t *place_of_page; /* where its pages lie */
 	double time_ns;		       /* that its samples stand for */
+	double scale; /* touched bytes for one of those that a page is known of, >= 1 */
 };
 
 /**
@@ -23,9 +24,10 @@ struct cxms_misses_host {
  *
  * Rates of pages are those of the samples, drawn towards the mean of all pages on the target by how
  * much of their spread is chance (Poisson counts, rates gamma distributed: empirical Bayes); so a
- * few samples do not make a page hot. Formula: mem/paged.h, of an LRU buffer, over the pages of all
- * hosts, at the rates they were recorded with: who asks more often keeps more of it.
- * Return: 0 or -ENOMEM
+ * few samples do not make a page hot. Pages that no sample or fault named count as pages without a
+ * sample, placed in the same proportion. Formula: mem/paged.h, of an LRU buffer, over the pages of
+ * all hosts, at the rates they were recorded with: who asks more often keeps more of it. Return: 0
+ * or -ENOMEM
  */
 int cxms_misses_of(const struct cxms_fabric *f, const struct cxms_misses_host *host, size_t n,
 		   size_t self, double *out, struct cxms_err *err);

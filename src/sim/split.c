@@ -341,7 +341,8 @@ static struct cxms_misses_host user_of(const struct part *p, int half, double at
 {
 	return (struct cxms_misses_host){.view = p->stage->view,
 					 .place_of_page = placed_at(p, half, at_ns),
-					 .time_ns = (double)p->stage->rec->duration_ns};
+					 .time_ns = (double)p->stage->rec->duration_ns,
+					 .scale = known_scale(p->stage)};
 }
 
 /* What @self of @n programs misses in the page buffers, in each phase of its own. */
