@@ -55,10 +55,9 @@ static struct cxms_server capped(const struct cxms_bw *bw, double idle_ps)
 				    .shape = CXMS_SHAPE_MD1};
 }
 
+/* 0 where none is stated. */
 static double link_rate(const struct cxms_link *l)
 {
-	if (l->gen == 0)
-		return INFINITY;
 	return cxms_link_usable_bytes_per_s(l->gen, l->width, l->flit != CXMS_FLIT_68B,
 					    l->encoding);
 }
@@ -83,14 +82,17 @@ static bool shares_port(const struct cxms_topo *t, size_t dev)
 	return false;
 }
 
-/* A port that several devices name is as wide as the widest of their links. */
+/* A port that several devices name is as wide as the widest of their links; where none states one,
+ * nothing bounds it. */
 static struct cxms_server link_server(const struct cxms_topo *t, size_t dev)
 {
 	const struct cxms_dev *d = &t->dev[dev];
-	struct cxms_server s = {.kind = CXMS_SERVER_LINK, .dir_bytes_per_s = link_rate(&d->link)};
-	for (size_t i = dev + 1; i < t->n_dev; i++)
+	struct cxms_server s = {.kind = CXMS_SERVER_LINK};
+	for (size_t i = dev; i < t->n_dev; i++)
 		if (carrier(t, i) == dev)
 			s.dir_bytes_per_s = fmax(s.dir_bytes_per_s, link_rate(&t->dev[i].link));
+	if (s.dir_bytes_per_s <= 0)
+		s.dir_bytes_per_s = INFINITY;
 	/* a curve was measured through the device's own link and holds its wait already */
 	if (d->type == CXMS_DEV_MEMDEV && d->memory.model == CXMS_MODEL_CURVE &&
 	    !shares_port(t, dev))
@@ -453,9 +455,12 @@ static int build_regions(const struct plan *p)
 			return -ENOMEM;
 		for (size_t i = 0; i < from->n_target; i++) {
 			to->target[to->n_target++] = target_of(t, from->target[i]);
-			for (size_t h = 0; h < f->n_host; h++)
-				f->target[h * f->n_host_target + to->target[i]].cxl_share =
-					to->share / (double)from->n_target;
+			for (size_t h = 0; h < f->n_host; h++) {
+				struct cxms_fabric_target *target =
+					&f->target[h * f->n_host_target + to->target[i]];
+				target->cxl_share = to->share / (double)from->n_target;
+				target->region = r;
+			}
 		}
 	}
 	return 0;

@@ -25,6 +25,7 @@ struct cxms_fabric_target {
 	size_t *server;	       /* indices into cxms_fabric.server, from the device up */
 	double capacity_bytes; /* INFINITY when not stated */
 	double cxl_share; /* of the bytes on CXL: what its region and weight give it; local: 0 */
+	size_t region;	  /* that it belongs to; local: none, 0 */
 	/* behind those shown: requests to target @miss_of that its page buffer lacks; else 0 */
 	size_t miss_of;
 	double page_bytes, buffer_bytes;

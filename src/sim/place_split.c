@@ -126,15 +126,18 @@ int cxms_place_split(const struct cxms_policy_ops *policy, const struct cxms_pol
 }
 
 uint32_t cxms_place_target(const struct cxms_fabric *f, const struct cxms_placement *p, size_t page,
-			   uint64_t line)
+			   uint64_t line, uint64_t *dpa)
 {
 	uint32_t place = p->place_of_page[page];
 	struct cxms_decoded at = {0};
-	if (place < f->n_host_target)
-		return place;
-	const struct cxms_fabric_region *r = &f->region[place - f->n_host_target];
+	if (place == 0)
+		return 0;
+	size_t region =
+		place < f->n_host_target ? f->target[place].region : place - f->n_host_target;
+	const struct cxms_fabric_region *r = &f->region[region];
 	uint64_t offset = p->frame_of_page[page] + line * CXMS_LINE_BYTES;
 	cxms_decode(&r->decoder, r->decoder.base + offset % r->decoder.size, &at);
+	*dpa = at.dpa;
 	return (uint32_t)r->target[at.way];
 }
 

@@ -47,9 +47,13 @@ void cxms_deal_page(struct cxms_deal *d, size_t page, double bytes);
 int cxms_place_split(const struct cxms_policy_ops *policy, const struct cxms_policy_page *page,
 		     size_t n_page, double local_pct, uint64_t seed, const struct cxms_fabric *f,
 		     struct cxms_placement *out, struct cxms_err *err);
-/** cxms_place_target() - target of a host that holds a line of a page; @line: number in the page */
+/**
+ * cxms_place_target() - target of a host that holds a line of a page
+ * @line: number in the page
+ * @dpa:  device address of the line, by the decoder of its region; untouched for local memory
+ */
 uint32_t cxms_place_target(const struct cxms_fabric *f, const struct cxms_placement *p, size_t page,
-			   uint64_t line);
+			   uint64_t line, uint64_t *dpa);
 void cxms_placement_fini(struct cxms_placement *p);
 /** what policies see of each page, heat 0; array of count + 1, caller frees; NULL: out of memory */
 struct cxms_policy_page *cxms_policy_pages_new(const struct cxms_pages *pages);

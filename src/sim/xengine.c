@@ -48,6 +48,12 @@ static struct cxms_xthread *find_thread(const struct cxms_xengine *e, uint32_t p
 	return NULL;
 }
 
+/* Frames of local memory go to pages in the order of first touch. */
+static uint64_t own_frame(const struct cxms_xengine *e, uint64_t line, unsigned shift)
+{
+	return ((uint64_t)e->page << shift) | (line << CXMS_XS_LINE_SHIFT & ((1ull << shift) - 1));
+}
+
 /* Of several hosts: pages, placement and targets are those of the program's own. */
 static void host_request(struct cxms_xengine *e, uint64_t line, enum cxms_xrequest kind,
 			 uint64_t at_ps, struct cxms_xreply *out)
@@ -60,12 +66,13 @@ static void host_request(struct cxms_xengine *e, uint64_t line, enum cxms_xreque
 		e->page_line = line;
 		e->page = cxms_xpages_find(host->pages, e->space / (uint32_t)e->n_host, line);
 	}
+	uint64_t dpa = own_frame(e, line, shift);
 	if (e->page < host->pages->n)
 		target = cxms_place_target(e->fabric, host->place, e->page,
-					   line & ((1ull << (shift - CXMS_XS_LINE_SHIFT)) - 1));
+					   line & ((1ull << (shift - CXMS_XS_LINE_SHIFT)) - 1),
+					   &dpa);
 	/* frames of a device go to the hosts in turn */
-	uint64_t dpa = ((uint64_t)e->page * e->n_host + h) << shift |
-		       (line << CXMS_XS_LINE_SHIFT & ((1ull << shift) - 1));
+	dpa = ((dpa >> shift) * e->n_host + h) << shift | (dpa & ((1ull << shift) - 1));
 	cxms_xlane_request(&e->lane[0], e->fabric, first + target, kind, dpa, at_ps, out);
 	out->target = target;
 }
@@ -84,13 +91,11 @@ static void request(void *arg, unsigned lane, uint64_t line, enum cxms_xrequest 
 		e->page_line = line;
 		e->page = cxms_xpages_find(e->pages, e->space, line);
 	}
+	uint64_t dpa = own_frame(e, line, e->pages->shift);
 	if (x->place && e->page < x->n_page)
 		target = cxms_place_target(
 			e->fabric, x->place, e->page,
-			line & ((1ull << (e->pages->shift - CXMS_XS_LINE_SHIFT)) - 1));
-	/* frames of a device go to pages in the order of first touch */
-	uint64_t dpa = ((uint64_t)e->page << e->pages->shift) |
-		       (line << CXMS_XS_LINE_SHIFT & ((1ull << e->pages->shift) - 1));
+			line & ((1ull << (e->pages->shift - CXMS_XS_LINE_SHIFT)) - 1), &dpa);
 	cxms_xlane_request(x, e->fabric, target, kind, dpa, at_ps, out);
 }
 

@@ -108,6 +108,34 @@ static void test_a_root_port_is_shared_by_name(void **state)
 	cxms_topo_free(topo);
 }
 
+/* Who states no link adds none to a port, whichever device comes first. */
+static void test_a_device_without_link_does_not_widen_its_port(void **state)
+{
+	static const char *const with = "link: {gen: 5, width: 8}, ";
+	(void)state;
+	for (int k = 0; k < 3; k++) {
+		struct cxms_topo *topo;
+		struct cxms_fabric f;
+		char yaml[1024];
+		snprintf(yaml, sizeof(yaml),
+			 HEAD LOCAL
+			 "devices:\n  a: {type: memdev, upstream: host, root_port: 0, %slatency: "
+			 "250ns, capacity: 1GiB}\n  b: {type: memdev, upstream: host, root_port: "
+			 "0, %slatency: 250ns, capacity: 1GiB}\n",
+			 k == 0 ? with : "", k == 1 ? with : "");
+		build(yaml, &topo, &f);
+		size_t port = f.target[1].server[1];
+		assert_int_equal(f.target[2].server[1], port);
+		if (k < 2)
+			assert_true(is(f.server[port].dir_bytes_per_s,
+				       cxms_link_usable_bytes_per_s(5, 8, 0, true)));
+		else
+			assert_true(isinf(f.server[port].dir_bytes_per_s));
+		cxms_fabric_fini(&f);
+		cxms_topo_free(topo);
+	}
+}
+
 /* CXL pages are dealt in turn, whatever the policy leaves to them. */
 static void test_pages_are_dealt_over_the_region(void **state)
 {
@@ -133,6 +161,11 @@ static void test_pages_are_dealt_over_the_region(void **state)
 	assert_int_equal(p.place_of_page[999], 0);
 	assert_int_equal(p.place_of_page[1000], 3); /* c first, as the region says */
 	assert_int_equal(p.place_of_page[1001], 1);
+	for (size_t i = 1000; i < N; i++) { /* the third page on c is its third */
+		uint64_t dpa = 1;
+		assert_int_equal(cxms_place_target(&f, &p, i, 5, &dpa), p.place_of_page[i]);
+		assert_int_equal(dpa, (i - 1000) / 3 * 4096 + 5 * 64);
+	}
 	cxms_placement_fini(&p);
 	assert_int_equal(cxms_place_split(&cxms_policy_first_touch, page, 0, 25, 1, &f, &p, NULL),
 			 0);
@@ -205,16 +238,22 @@ static void test_a_small_granularity_spreads_each_page(void **state)
 		for (size_t t = 1; t <= 2; t++)
 			assert_true(is(p.bytes[t], N / 4 * (double)rows[i].bytes));
 		unsigned lines = (unsigned)(rows[i].bytes / 64), on[3] = {0};
-		for (size_t k = 0; k < N; k++)
+		for (size_t k = 0; k < N; k++) {
+			uint32_t before = 0;
 			for (unsigned line = 0; line < lines; line++) {
-				uint32_t t = cxms_place_target(&f, &p, k, line);
+				uint64_t dpa = 0;
+				uint32_t t = cxms_place_target(&f, &p, k, line, &dpa);
+				/* each device is filled line by line, without a gap */
+				assert_int_equal(dpa, t ? 64 * on[t] : 0);
 				on[t]++;
 				assert_int_equal(t == 0, k < N / 2);
 				if (line % rows[i].run)
-					assert_int_equal(t, cxms_place_target(&f, &p, k, line - 1));
+					assert_int_equal(t, before);
 				else if (line && t)
-					assert_true(t != cxms_place_target(&f, &p, k, line - 1));
+					assert_true(t != before);
+				before = t;
 			}
+		}
 		assert_int_equal(on[1], on[2]);
 		assert_int_equal(on[0], on[1] + on[2]);
 		cxms_placement_fini(&p);
@@ -429,6 +468,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_paths_and_latencies),
 		cmocka_unit_test(test_a_root_port_is_shared_by_name),
+		cmocka_unit_test(test_a_device_without_link_does_not_widen_its_port),
 		cmocka_unit_test(test_pages_are_dealt_over_the_region),
 		cmocka_unit_test(test_regions_share_pages_by_weight),
 		cmocka_unit_test(test_a_small_granularity_spreads_each_page),
