@@ -108,6 +108,18 @@ static uint64_t serve(struct cxms_calendar_slot *s, uint64_t slot_ps, uint64_t f
 	return rest - take;
 }
 
+uint64_t cxms_calendar_backlog_ps(struct cxms_calendar *c, uint64_t at_ps)
+{
+	uint64_t number = at_ps >> c->slot_bits, from = at_ps & (c->slot_ps - 1);
+	if (!c->slot || number < c->first)
+		return 0;
+	uint64_t open = next_open(c, number);
+	const struct cxms_calendar_slot *s = slot_at(c, open);
+	if (open != number)
+		return (open << c->slot_bits) + (s->begin_ps ? 0 : s->end_ps) - at_ps;
+	return s->begin_ps <= from && from < s->end_ps ? s->end_ps - from : 0;
+}
+
 static void note_latest(struct cxms_calendar *c, uint64_t number)
 {
 	uint64_t ring = 1ull << c->ring_bits;

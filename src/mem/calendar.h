@@ -52,7 +52,10 @@ void cxms_calendar_fini(struct cxms_calendar *c);
  * Return: how long it waited, ps; never more is served in a slot than fits.
  */
 uint64_t cxms_calendar_take(struct cxms_calendar *c, uint64_t at_ps, uint32_t bytes);
-/** the same for a service of @service_ps, which may be longer than a slot */
+/** how long from @at_ps until there is room, ps; 0 where nothing bounds it, or for what lies too
+ * far back */
+uint64_t cxms_calendar_backlog_ps(struct cxms_calendar *c, uint64_t at_ps);
+/** cxms_calendar_take() for a service of @service_ps, which may be longer than a slot */
 uint64_t cxms_calendar_take_ps(struct cxms_calendar *c, uint64_t at_ps, uint64_t service_ps);
 
 #endif

@@ -25,7 +25,7 @@ struct page {
 
 struct paged {
 	uint64_t n_page, used, mask, hits, page_ps;
-	uint64_t latest_ps; /* end of the last page written back */
+	uint64_t latest_ps; /* end of the last page that the medium passed */
 	uint32_t n_fetch, turn;
 	struct cxms_calendar pass; /* pages of the medium or network, both ways */
 	struct cxms_calendar *fetch;
@@ -138,6 +138,15 @@ static uint32_t make_room(struct paged *s, bool *written_back)
 	return oldest;
 }
 
+/* The next page passes the medium. Return: when it begins. */
+static uint64_t pass(struct paged *s, uint64_t at_ps)
+{
+	uint64_t begin = at_ps + cxms_calendar_take_ps(&s->pass, at_ps, s->page_ps);
+	if (begin + s->page_ps > s->latest_ps)
+		s->latest_ps = begin + s->page_ps;
+	return begin;
+}
+
 /* When a page that is fetched now is there. Fetches of one length end in the order they began, so
  * taking the `depth` of them in turn is a queue with as many servers. */
 static uint64_t fetch(struct cxms_device *d, uint64_t at_ps)
@@ -145,14 +154,8 @@ static uint64_t fetch(struct cxms_device *d, uint64_t at_ps)
 	struct paged *s = d->state;
 	s->turn = s->turn + 1 < s->n_fetch ? s->turn + 1 : 0;
 	at_ps += cxms_calendar_take_ps(&s->fetch[s->turn], at_ps, d->cfg.fetch_ps);
-	at_ps += cxms_calendar_take_ps(&s->pass, at_ps, s->page_ps);
-	return at_ps + d->cfg.fetch_ps + d->cfg.fault_ps; /* the core's, not the medium's */
-}
-
-static void put_out(struct paged *s, uint64_t at_ps)
-{
-	uint64_t end = at_ps + cxms_calendar_take_ps(&s->pass, at_ps, s->page_ps) + s->page_ps;
-	s->latest_ps = end > s->latest_ps ? end : s->latest_ps;
+	/* the fault is the core's, not the medium's */
+	return pass(s, at_ps) + d->cfg.fetch_ps + d->cfg.fault_ps;
 }
 
 static uint64_t miss(struct cxms_device *d, uint64_t number, bool write, uint64_t at_ps)
@@ -162,7 +165,7 @@ static uint64_t miss(struct cxms_device *d, uint64_t number, bool write, uint64_
 	uint32_t i = make_room(s, &write_back), *bucket = bucket_of(s, number);
 	uint64_t ready = fetch(d, at_ps);
 	if (write_back) /* behind the fetch: nobody waits for it */
-		put_out(s, at_ps);
+		(void)pass(s, at_ps);
 	s->page[i] = (struct page){.number = number,
 				   .asked_ps = at_ps,
 				   .ready_ps = ready,

@@ -11,6 +11,9 @@
 struct cxms_curve;
 struct cxms_err;
 
+/* Requests that the input queue of a device holds: CXL-DMSim, Table III. */
+#define CXMS_DEVICE_QUEUE_LINES 48u
+
 enum cxms_device_kind {
 	CXMS_DEVICE_TYPICAL, /* shape of measured devices over the bandwidth of the last slots */
 	CXMS_DEVICE_FIXED,   /* bandwidth caps only */
@@ -48,8 +51,9 @@ int cxms_device_new(const struct cxms_device_cfg *cfg, struct cxms_device **out,
 void cxms_device_free(struct cxms_device *d);
 /**
  * cxms_device_request() - one line
- * What it adds is the longer of the kind's own time and of the wait at the caps. Kinds:
- * TYPICAL, CURVE: the closed form of server.h at the load of the last eight buckets of time.
+ * What it adds is the longer of the kind's own time and of the wait at the caps. Nobody may wait
+ * for writes, so a read waits before a device whose queue is full of them, and the other way round.
+ * Kinds: TYPICAL, CURVE: the closed form of server.h at the load of the last eight buckets of time.
  * QUEUE: the wait at a channel. BANK: against a request whose bank holds another row (closed pages:
  * none), with refresh, bank and bus. PAGED: 0 for a page in the buffer.
  * @dpa: device address, bytes

@@ -67,8 +67,9 @@ struct route {
 	struct step *down, *up;
 	size_t n_down, n_up;
 	struct memory *memory;
-	uint64_t idle_ps; /* without the tail */
-	uint64_t early;	  /* requests done before their idle latency */
+	struct memory *behind; /* of what a page buffer lacks: its device; else NULL */
+	uint64_t idle_ps;      /* without the tail */
+	uint64_t early;	       /* requests done before their idle latency */
 };
 
 enum part { UP, DOWN, READ_CAP, WRITE_CAP, TOTAL_CAP, PARTS };
@@ -146,11 +147,10 @@ static void add_caps(struct limit *l, struct step *to, size_t *n)
 		add_step(&l[p], cap_bytes[p], NULL, to, n);
 }
 
-/* The fabric's includes the mean of the device's tail, which the device adds one by one; what a
- * page buffer lacks is no device and has none. */
+/* The fabric's includes the mean of the device's tail, which the device adds one by one. */
 static uint64_t idle_of(const struct cxms_fabric_target *t)
 {
-	return (uint64_t)llround(t->idle_ps - (t->page_bytes > 0 ? 0 : t->tail_ps));
+	return (uint64_t)llround(t->idle_ps - t->tail_ps);
 }
 
 /* The servers of a target are listed from the device up; a request comes from above. */
@@ -160,6 +160,8 @@ static void build_route(struct cxms_net *n, const struct cxms_fabric_target *t, 
 	const struct cxms_fabric *f = n->fabric;
 	r->idle_ps = idle_of(t);
 	r->memory = &n->memory[t->server[0]];
+	if (t->page_bytes > 0)
+		r->behind = &n->memory[t->server[1]];
 	r->down = room;
 	for (size_t i = t->n_server; i-- > 1;) {
 		size_t s = t->server[i];
@@ -310,6 +312,15 @@ static inline uint64_t pass(const struct step *s, enum way way, uint64_t at_ps)
 	return at_ps + wait;
 }
 
+/* Return: what the device adds. */
+static inline uint64_t ask(struct memory *m, enum way way, uint64_t dpa, uint64_t at_ps)
+{
+	uint64_t added = cxms_device_request(m->device, way == WRITE, dpa, at_ps);
+	m->asked[way]++;
+	m->told_ps += added;
+	return added;
+}
+
 uint64_t cxms_net_request(struct cxms_net *n, uint32_t target, bool write, uint64_t dpa,
 			  uint64_t at_ps)
 {
@@ -332,11 +343,10 @@ uint64_t cxms_net_request(struct cxms_net *n, uint32_t target, bool write, uint6
 	at = enter(&m->queue, at);
 	if (in)
 		leave(in, at);
-	uint64_t added = cxms_device_request(m->device, write, dpa, at);
-	m->asked[way]++;
-	m->told_ps += added;
-	at += added;
+	at += ask(m, way, dpa, at);
 	leave(&m->queue, at);
+	if (r->behind) /* the page is in the buffer now, which passes the line as any other */
+		at += ask(r->behind, way, dpa, at);
 	at += r->idle_ps;
 	for (size_t i = 0; i < r->n_up; i++)
 		at = pass(&r->up[i], way, at);

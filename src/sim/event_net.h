@@ -9,12 +9,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mem/device.h"
+
 struct cxms_err;
 struct cxms_fabric;
 
 /* Requests that the input queue of a link, and of a device, holds: CXL-DMSim, Table III. */
 #define CXMS_NET_LINK_CREDITS	128u
-#define CXMS_NET_DEVICE_CREDITS 48u
+#define CXMS_NET_DEVICE_CREDITS CXMS_DEVICE_QUEUE_LINES
 
 /** struct cxms_net_cfg - what a network is made of */
 struct cxms_net_cfg {

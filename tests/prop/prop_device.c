@@ -314,6 +314,33 @@ static void test_closed_loads_settle_at_the_fixed_point(void **state)
 		}
 }
 
+/* Each customer reads a line and has one written that nobody waits for: what writes cannot pass,
+ * reads do not ask for. */
+static void test_writes_nobody_waits_for_bound_the_reads(void **state)
+{
+	enum { N = 256, REQUESTS = 60000 };
+	(void)state;
+	for (int k = 0; k < 4; k++)
+		for (double cap = 1e9; cap < 1e10; cap *= 3) {
+			struct cxms_device_cfg c = kind(k);
+			c.write_cap = cap;
+			struct cxms_device *d = make(&c);
+			struct closed x = {N, calloc(N, sizeof(uint64_t))};
+			for (size_t i = 0; i < N; i++)
+				x.next[i] = 1000000 + i;
+			for (size_t i = 0; i < REQUESTS; i++) {
+				uint64_t at = x.next[0], dpa = cxms_hash_u64(i) & 0xfffffffc0;
+				x.next[0] = at + 250000 + cxms_device_request(d, false, dpa, at);
+				(void)cxms_device_request(d, true, dpa, at);
+				sift_down(&x);
+			}
+			/* 1 %: the queue is empty at the begin */
+			near_pct(REQUESTS * 64.0 / (double)x.next[0] * 1e12, cap, 1, names[k], cap);
+			free(x.next);
+			cxms_device_free(d);
+		}
+}
+
 /*
  * Machine repairman, exponential services and thinking: mean-value analysis is exact (Reiser and
  * Lavenberg, JACM 1980).
@@ -517,6 +544,7 @@ int main(void)
 		cmocka_unit_test(test_littles_law_for_every_kind),
 		cmocka_unit_test(test_closed_loads_settle_at_the_fixed_point),
 		cmocka_unit_test(test_order_hardly_matters_to_any_kind),
+		cmocka_unit_test(test_writes_nobody_waits_for_bound_the_reads),
 		cmocka_unit_test(test_repairman_as_mean_value_analysis),
 		cmocka_unit_test(test_credits_as_mm1k),
 		cmocka_unit_test(test_no_kind_passes_more_than_it_can),
