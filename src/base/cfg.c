@@ -22,7 +22,8 @@ struct cxms_cfg *cxms_cfg_new(const char *file, const void *data, size_t len)
 		free(cfg);
 		return NULL;
 	}
-	cxms_sha256_hex(data, len, cfg->sha256);
+	cxms_sha256_hex(data, len, cfg->file_sha256);
+	memcpy(cfg->sha256, cfg->file_sha256, sizeof(cfg->sha256));
 	return cfg;
 }
 

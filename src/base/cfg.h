@@ -43,7 +43,7 @@ int cxms_cfg_load_yaml_mem(const char *name, const void *data, size_t len, struc
 void cxms_cfg_free(struct cxms_cfg *cfg);
 const struct cxms_cfg_node *cxms_cfg_root(const struct cxms_cfg *cfg);
 const char *cxms_cfg_file(const struct cxms_cfg *cfg);
-/** sha256 of the file's bytes in lower-case hex, 64 characters */
+/** sha256 of the file's bytes in lower-case hex, 64 characters; after cxms_cfg_vary() another */
 const char *cxms_cfg_sha256(const struct cxms_cfg *cfg);
 /** child of a map by key, NULL when absent or not a map */
 const struct cxms_cfg_node *cxms_cfg_get(const struct cxms_cfg_node *map, const char *key);
@@ -56,6 +56,12 @@ const struct cxms_cfg_node *cxms_cfg_get(const struct cxms_cfg_node *map, const 
  */
 int cxms_cfg_set(struct cxms_cfg *cfg, const char *path, struct cxms_cfg *value,
 		 struct cxms_err *err);
+
+/**
+ * cxms_cfg_vary() - the tree is a variant of its file: another sha256
+ * It becomes that of the text "A B", A the file's and B that of @how, which tells all that was set.
+ */
+void cxms_cfg_vary(struct cxms_cfg *cfg, const char *how);
 
 /** struct cxms_cfg_errors - collects every error of a file, in order, "file:line:col: what" per
  * line */

@@ -13,6 +13,7 @@
 
 struct cxms_cfg {
 	char *file;
+	char file_sha256[CXMS_SHA256_HEX_MAX]; /* of the bytes read */
 	char sha256[CXMS_SHA256_HEX_MAX];
 	struct cxms_cfg_node *root;
 	struct cxms_cfg_node **node; /* all of them, for freeing */

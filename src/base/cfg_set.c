@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,6 +112,14 @@ static int hang(struct cxms_cfg_node *in, struct cxms_cfg_node **there, const st
 		return append(in, value);
 	*there = value;
 	return 0;
+}
+
+void cxms_cfg_vary(struct cxms_cfg *cfg, const char *how)
+{
+	char both[2 * CXMS_SHA256_HEX_MAX], hex[CXMS_SHA256_HEX_MAX];
+	cxms_sha256_hex(how, strlen(how), hex);
+	snprintf(both, sizeof(both), "%s %s", cfg->file_sha256, hex);
+	cxms_sha256_hex(both, strlen(both), cfg->sha256);
 }
 
 int cxms_cfg_set(struct cxms_cfg *cfg, const char *path, struct cxms_cfg *value,

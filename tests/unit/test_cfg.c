@@ -80,6 +80,24 @@ static void test_sha256_is_of_the_bytes(void **state)
 	free(million);
 }
 
+static void test_a_variant_has_a_sha256_of_its_own(void **state)
+{
+	(void)state;
+	static const char *const how[] = {"a=1\n", "a=2\n", "a=1\n"};
+	char seen[4][65];
+	struct cxms_cfg *cfg = load("abc");
+	snprintf(seen[3], sizeof(seen[3]), "%s", cxms_cfg_sha256(cfg));
+	for (size_t i = 0; i < 3; i++) {
+		cxms_cfg_vary(cfg, how[i]);
+		snprintf(seen[i], sizeof(seen[i]), "%s", cxms_cfg_sha256(cfg));
+		assert_int_equal(strlen(seen[i]), 64);
+		assert_string_not_equal(seen[i], seen[3]);
+	}
+	assert_string_not_equal(seen[0], seen[1]);
+	assert_string_equal(seen[0], seen[2]); /* whatever it was before */
+	cxms_cfg_free(cfg);
+}
+
 static void test_json_and_aliases(void **state)
 {
 	(void)state;
@@ -424,6 +442,7 @@ int main(void)
 		cmocka_unit_test(test_set_refuses),
 		cmocka_unit_test(test_tree_and_positions),
 		cmocka_unit_test(test_sha256_is_of_the_bytes),
+		cmocka_unit_test(test_a_variant_has_a_sha256_of_its_own),
 		cmocka_unit_test(test_json_and_aliases),
 		cmocka_unit_test(test_bad_files_are_refused_with_a_position),
 		cmocka_unit_test(test_limits_from_both_sides),
