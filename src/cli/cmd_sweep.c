@@ -77,15 +77,16 @@ static void count_unused(void *arg, const struct cxms_ignored *k)
 	u->reason = k->reason;
 }
 
-static int check_used(const struct cxms_trace_reader *reader, const struct cxms_topo *t,
+static int check_used(const struct cxms_host_trace *host, const struct cxms_topo *t,
 		      const char *key, struct cxms_err *err)
 {
-	const struct cxms_facts *facts = &cxms_trace_reader_head(reader)->facts;
+	const struct cxms_facts *facts = &cxms_trace_reader_head(host->reader)->facts;
 	bool exact = facts->source_caps & CXMS_SRC_EXACT;
 	struct uses u = {.key = key};
 	for (size_t i = 0; i < t->n_key; i++)
 		u.stated += below(t->stated[i].key, key) || below(key, t->stated[i].key);
-	cxms_topo_ignored(t, exact ? CXMS_TOPO_FOR_EXACT : CXMS_TOPO_FOR_SAMPLED, count_unused, &u);
+	cxms_topo_ignored(t, exact ? CXMS_TOPO_FOR_EXACT : CXMS_TOPO_FOR_SAMPLED,
+			  host->name != NULL, count_unused, &u);
 	if (below(key, "placement.splits") || below(key, "placement.policy") ||
 	    strcmp(key, "placement") == 0)
 		return cxms_fail(err, EINVAL, "'--set %s' is not swept; use --splits and --policy",
@@ -105,18 +106,23 @@ static int build_point(struct job *j, struct cxms_cfg *base, size_t point, struc
 		       struct cxms_err *err)
 {
 	const struct sweep *s = &j->sweep;
+	struct cxms_buf how = {0};
 	int rc = 0;
 	for (size_t i = 0; i < s->n_axis && !rc; i++) {
 		const struct sweep_axis *a = &s->axis[i];
-		rc = cxms_cfg_set(base, a->key, a->cfg[sweep_at(s, point, i)], err);
+		size_t at = sweep_at(s, point, i);
+		cxms_buf_printf(&how, "%s=%s\n", a->key, a->value[at]);
+		rc = cxms_cfg_set(base, a->key, a->cfg[at], err);
 		if (rc)
 			cxms_err_prefix(err, "--set");
 	}
+	cxms_cfg_vary(base, cxms_buf_text(&how));
+	cxms_buf_fini(&how);
 	if (!rc)
 		rc = cxms_topo_from_cfg(base, out, err);
 	for (size_t i = 0; i < s->n_axis && point == 0 && !rc; i++) {
 		for (size_t k = 0; k < j->play.n && !rc; k++)
-			rc = check_used(j->play.host[k].reader, *out, s->axis[i].key, err);
+			rc = check_used(&j->play.host[k], *out, s->axis[i].key, err);
 		if (rc)
 			cxms_topo_free(*out);
 	}

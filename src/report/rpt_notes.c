@@ -52,7 +52,7 @@ struct rpt_notes *rpt_notes_of(const struct cxms_result *r)
 				rpt_notes_assumed(n, &r->topo[t]->assumed[i]);
 		cxms_topo_ignored(r->topo[t],
 				  r->exact ? CXMS_TOPO_FOR_EXACT : CXMS_TOPO_FOR_SAMPLED,
-				  on_ignored, n);
+				  r->has_hosts, on_ignored, n);
 	}
 	return n;
 }

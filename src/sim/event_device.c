@@ -61,7 +61,7 @@ void cxms_event_device(const struct cxms_net_cfg *cfg, size_t server, struct cxm
 					.total_cap = s->total_cap,
 					.idle_ps = s->idle_ps,
 					.seed = cxms_hash_u64(cfg->seed) + server};
-	set_shape(s, cfg->caps_only, out);
+	set_shape(s, cfg->caps_only && !(m && m->stated), out);
 	if (!m)
 		return;
 	if (m->model == CXMS_MODEL_BANK)

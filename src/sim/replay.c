@@ -252,7 +252,7 @@ static void add_ignored(void *arg, const struct cxms_ignored *key)
 }
 
 static int judge_topologies(const struct cxms_replay_cfg *cfg, enum cxms_topo_source source,
-			    struct cxms_warnings *out, struct cxms_err *err)
+			    bool hosts, struct cxms_warnings *out, struct cxms_err *err)
 {
 	bool exact = source == CXMS_TOPO_FOR_EXACT;
 	struct key_set assumed = {0}, ignored = {0};
@@ -260,7 +260,7 @@ static int judge_topologies(const struct cxms_replay_cfg *cfg, enum cxms_topo_so
 		for (size_t k = 0; k < cfg->topo[i]->n_assumed; k++)
 			if (exact || !cfg->topo[i]->assumed[k].exact_only)
 				add_key(&assumed, cfg->topo[i]->assumed[k].key);
-		cxms_topo_ignored(cfg->topo[i], source, add_ignored, &ignored);
+		cxms_topo_ignored(cfg->topo[i], source, hosts, add_ignored, &ignored);
 	}
 	if (ignored.n)
 		cxms_warn(out, CXMS_W_IGNORED_KEYS, "%zu topology keys were not used", ignored.n);
@@ -390,7 +390,9 @@ static int replay_sampled(const struct cxms_host_trace *host, size_t n,
 		cxms_basis_assumed(r.result);
 		assume_moves(r.result);
 		cxms_hw_assumed(&r.subject[0].rec, r.result);
-		rc = judge_topologies(cfg, CXMS_TOPO_FOR_SAMPLED, &r.result->warnings, err);
+		r.result->has_hosts = host[0].name != NULL;
+		rc = judge_topologies(cfg, CXMS_TOPO_FOR_SAMPLED, r.result->has_hosts,
+				      &r.result->warnings, err);
 	}
 	if (!rc) {
 		r.result->basis = r.subject[0].basis;
@@ -425,8 +427,10 @@ static int replay_exact(const struct cxms_host_trace *host, size_t n,
 	else
 		rc = cxms_xreplay_run(cfg, host->reader, r, err);
 	cxms_log_progress_end(cfg->log);
-	if (!rc)
-		rc = judge_topologies(cfg, CXMS_TOPO_FOR_EXACT, &r->warnings, err);
+	if (!rc) {
+		r->has_hosts = host[0].name != NULL;
+		rc = judge_topologies(cfg, CXMS_TOPO_FOR_EXACT, r->has_hosts, &r->warnings, err);
+	}
 	if (!rc) {
 		if (r->status == CXMS_STATUS_CUT)
 			cxms_warn(&r->warnings, CXMS_W_CUT_TRACE, "the recording is cut");

@@ -183,6 +183,7 @@ struct cxms_axes {
 
 struct cxms_result {
 	enum cxms_status status;
+	bool has_hosts; /* the recordings are those of named hosts */
 	struct cxms_facts facts;
 	struct cxms_totals totals;
 	size_t n_argv;

@@ -34,7 +34,7 @@ struct cxms_bw {
 
 /* How memory answers under load. */
 enum cxms_model {
-	CXMS_MODEL_TYPICAL, /* not stated: idle latency, and the shape of measured devices */
+	CXMS_MODEL_TYPICAL, /* idle latency, and the shape of measured devices */
 	CXMS_MODEL_FIXED,   /* idle latency; a request waits for the bandwidth only */
 	CXMS_MODEL_QUEUE,   /* channels in parallel, time lost between reads and writes */
 	CXMS_MODEL_BANK,    /* channels of banks with an open row each, refresh */
@@ -74,6 +74,7 @@ struct cxms_topo_curve {
 /** struct cxms_memory - the model of a memdev or of local DRAM; fields of other models are 0 */
 struct cxms_memory {
 	enum cxms_model model;
+	bool stated; /* false: nobody chose the model, so source exact takes FIXED for TYPICAL */
 	const struct cxms_topo_curve *curve;
 	bool curve_absolute;	/* bandwidth axis as measured, not as a share of the capacity */
 	uint32_t channels;	/* QUEUE, BANK */
@@ -191,9 +192,10 @@ struct cxms_ignored {
 	const char *key, *source, *reason;
 };
 /** struct cxms_stated - a key that the file states
- * @reason: by source, why sources of this kind do not use it; NULL = they do */
+ * @reason: by source, why sources of this kind do not use it; NULL = they do
+ * @alone: why a run without named hosts does not use it; NULL = it does */
 struct cxms_stated {
-	const char *key, *reason[CXMS_TOPO_SOURCES];
+	const char *key, *reason[CXMS_TOPO_SOURCES], *alone;
 };
 
 struct cxms_topo {
@@ -262,10 +264,11 @@ int cxms_topo_find(const struct cxms_topo *t, const char *name);
 
 /**
  * cxms_topo_ignored() - stated keys that this kind of source does not use, with the reason
+ * @hosts: the run names its hosts
  * @cb is called once per key, in file order; its argument lasts for the call, the strings as the
  * topology
  */
-void cxms_topo_ignored(const struct cxms_topo *t, enum cxms_topo_source source,
+void cxms_topo_ignored(const struct cxms_topo *t, enum cxms_topo_source source, bool hosts,
 		       void (*cb)(void *arg, const struct cxms_ignored *key), void *arg);
 
 #endif

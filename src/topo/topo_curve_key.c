@@ -138,6 +138,7 @@ void topo_read_curve(struct topo_build *b, const struct cxms_cfg_node *map, cons
 		return;
 	m->curve = load_curve(b, at, name);
 	m->model = CXMS_MODEL_CURVE;
+	m->stated = true;
 	if (m->curve && m->curve->assumed)
 		topo_assume(b, path, "curve", m->curve->name, m->curve->assumed);
 }

@@ -84,6 +84,7 @@ static void read_model_keys(struct topo_build *b, const struct cxms_cfg_node *n,
 	if (!path || (map && !topo_is_map(b, map, model->keys)))
 		return;
 	m->model = model->model;
+	m->stated = true;
 	topo_read_keys(b, map, model->keys, path, m);
 	const struct topo_key *channels = topo_find_key(model->keys, "channels");
 	if (channels)

@@ -61,6 +61,7 @@ struct topo_key {
 	const char *reason; /* where the assumed figure comes from */
 	const char *unused; /* why sampled sources do not use it; NULL = they do */
 	const char *unused_exact;     /* the same of source exact */
+	const char *unused_alone;     /* the same of runs that name no hosts */
 	const struct topo_table *sub; /* TOPO_OWN: keys below it when it is a map */
 };
 struct topo_table {

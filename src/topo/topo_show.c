@@ -167,7 +167,7 @@ static void put_model(const struct cxms_topo *t, struct cxms_buf *out, const cha
 	while (model->model != m->model)
 		model++;
 	snprintf(below, sizeof(below), "%s.model", path);
-	cxms_buf_printf(out, "%smodel:", indent);
+	cxms_buf_printf(out, "%s%smodel:", indent, m->stated ? "" : "# ");
 	if (model->keys->n == 1) {
 		cxms_buf_printf(out, " %s\n", model->word);
 		return;

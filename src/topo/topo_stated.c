@@ -16,10 +16,11 @@ static void note(struct topo_build *b, const char *path, const struct topo_key *
 		return;
 	}
 	own->stated = list;
-	own->stated[b->t->n_key++] = (struct cxms_stated){
-		.key = path,
-		.reason = {[CXMS_TOPO_FOR_SAMPLED] = k ? k->unused : NULL,
-			   [CXMS_TOPO_FOR_EXACT] = k ? k->unused_exact : NULL}};
+	own->stated[b->t->n_key++] =
+		(struct cxms_stated){.key = path,
+				     .reason = {[CXMS_TOPO_FOR_SAMPLED] = k ? k->unused : NULL,
+						[CXMS_TOPO_FOR_EXACT] = k ? k->unused_exact : NULL},
+				     .alone = k ? k->unused_alone : NULL};
 }
 
 /* Some scalar at or below @n is given in cycles. */
@@ -94,15 +95,17 @@ void topo_note_stated(struct topo_build *b, const struct cxms_cfg_node *root)
 			b->own->assumed[i].exact_only = true;
 }
 
-void cxms_topo_ignored(const struct cxms_topo *t, enum cxms_topo_source source,
+void cxms_topo_ignored(const struct cxms_topo *t, enum cxms_topo_source source, bool hosts,
 		       void (*cb)(void *arg, const struct cxms_ignored *key), void *arg)
 {
 	static const char *const names[CXMS_TOPO_SOURCES] = {
 		[CXMS_TOPO_FOR_SAMPLED] = "clock, ptrace", [CXMS_TOPO_FOR_EXACT] = "exact"};
 	for (size_t i = 0; i < t->n_key; i++) {
-		const struct cxms_ignored k = {.key = t->stated[i].key,
-					       .source = names[source],
-					       .reason = t->stated[i].reason[source]};
+		const struct cxms_stated *s = &t->stated[i];
+		struct cxms_ignored k = {
+			.key = s->key, .source = names[source], .reason = s->reason[source]};
+		if (!k.reason && !hosts)
+			k.reason = s->alone;
 		if (k.reason)
 			cb(arg, &k);
 	}

@@ -374,7 +374,7 @@ static void test_stated_keys_are_used_or_ignored_with_a_reason(void **state)
 	};
 	struct cxms_topo *t = load(design);
 	struct seen s = {.n = 0};
-	cxms_topo_ignored(t, CXMS_TOPO_FOR_SAMPLED, collect, &s);
+	cxms_topo_ignored(t, CXMS_TOPO_FOR_SAMPLED, true, collect, &s);
 	for (size_t i = 0; i < sizeof(unused) / sizeof(unused[0]); i++)
 		assert_non_null(ignored(&s, unused[i]));
 	for (size_t i = 0; i < sizeof(used) / sizeof(used[0]); i++) {
@@ -389,7 +389,7 @@ static void test_stated_keys_are_used_or_ignored_with_a_reason(void **state)
 	assert_string_equal(s.key[0].source, "clock, ptrace");
 	assert_string_equal(s.key[0].key, "host.cpu.cores"); /* file order */
 	s.n = 0;
-	cxms_topo_ignored(t, CXMS_TOPO_FOR_EXACT, collect, &s);
+	cxms_topo_ignored(t, CXMS_TOPO_FOR_EXACT, true, collect, &s);
 	assert_int_equal(s.n, 0);
 	cxms_topo_free(t);
 }
@@ -402,14 +402,31 @@ static void test_exact_tells_what_it_does_not_use(void **state)
 		     "inclusive: true}}, local: {latency: 107ns}}\ndevices:\n  m: {type: memdev, "
 		     "upstream: host, latency: 200ns, extents: [{at: 0s, add: 64GiB}]}\n");
 	struct seen s = {.n = 0};
-	cxms_topo_ignored(t, CXMS_TOPO_FOR_EXACT, collect, &s);
+	cxms_topo_ignored(t, CXMS_TOPO_FOR_EXACT, true, collect, &s);
 	assert_int_equal(s.n, 2);
 	assert_non_null(ignored(&s, "host.caches.l1d.inclusive"));
 	assert_non_null(ignored(&s, "devices.m.extents"));
 	assert_string_equal(s.key[0].source, "exact");
 	s.n = 0;
-	cxms_topo_ignored(t, CXMS_TOPO_FOR_SAMPLED, collect, &s);
+	cxms_topo_ignored(t, CXMS_TOPO_FOR_SAMPLED, true, collect, &s);
 	assert_null(ignored(&s, "devices.m.extents"));
+	cxms_topo_free(t);
+}
+
+static void test_shares_of_hosts_need_hosts(void **state)
+{
+	(void)state;
+	struct cxms_topo *t =
+		load("schema: 1\nhost: {local: {latency: 107ns}}\ndevices:\n  m: {type: memdev, "
+		     "upstream: host, latency: 200ns, capacity: 2GiB, logical: [{host: a, "
+		     "capacity: 1GiB}]}\n");
+	for (int source = 0; source < CXMS_TOPO_SOURCES; source++) {
+		struct seen alone = {.n = 0}, named = {.n = 0};
+		cxms_topo_ignored(t, (enum cxms_topo_source)source, false, collect, &alone);
+		cxms_topo_ignored(t, (enum cxms_topo_source)source, true, collect, &named);
+		assert_non_null(ignored(&alone, "devices.m.logical"));
+		assert_null(ignored(&named, "devices.m.logical"));
+	}
 	cxms_topo_free(t);
 }
 
@@ -420,7 +437,7 @@ static void test_frequency_without_cycles_in_use_is_ignored(void **state)
 				   "48KiB, ways: 12, latency: 5cyc}}, local: {latency: 107ns}}\n"
 				   "devices:\n" MEM(0));
 	struct seen s = {.n = 0};
-	cxms_topo_ignored(t, CXMS_TOPO_FOR_SAMPLED, collect, &s);
+	cxms_topo_ignored(t, CXMS_TOPO_FOR_SAMPLED, true, collect, &s);
 	assert_non_null(ignored(&s, "host.cpu.frequency"));
 	cxms_topo_free(t);
 }
@@ -722,6 +739,7 @@ int main(void)
 		cmocka_unit_test(test_alternatives_of_the_host),
 		cmocka_unit_test(test_stated_keys_are_used_or_ignored_with_a_reason),
 		cmocka_unit_test(test_exact_tells_what_it_does_not_use),
+		cmocka_unit_test(test_shares_of_hosts_need_hosts),
 		cmocka_unit_test(test_frequency_without_cycles_in_use_is_ignored),
 		cmocka_unit_test(test_show_loads_back_to_the_same_topology),
 		cmocka_unit_test(test_shipped_topologies_load_with_few_assumptions),

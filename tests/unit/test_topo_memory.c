@@ -303,7 +303,7 @@ static void test_models_are_used_by_every_source(void **state)
 	(void)state;
 	struct cxms_topo *t =
 		load("", ", bandwidth: 30GB/s, model: {type: queue, turnaround: 16cyc}");
-	cxms_topo_ignored(t, CXMS_TOPO_FOR_SAMPLED, not_frequency, NULL);
+	cxms_topo_ignored(t, CXMS_TOPO_FOR_SAMPLED, true, not_frequency, NULL);
 	cxms_topo_free(t);
 }
 
