@@ -106,11 +106,12 @@ END {
 		printf "\n\n" >data
 		split(order[i], part, SUBSEP)
 		text = part[1] (n_file > 1 ? ", " part[2] : "")
-		gsub(/["\\]/, "", text)
+		gsub(/["\\`]/, "", text)
 		print text >titles
 	}
+	gsub(/["\\`]/, "", key)
 	print key (words || base == "" ? "" : " (" base ")") >axis
-	for (i = 0; i < n_value && words; i++) { gsub(/["\\]/, "", label[i]); print label[i] >axis }
+	for (i = 0; i < n_value && words; i++) { gsub(/["\\`]/, "", label[i]); print label[i] >axis }
 }' "$csv" >"$work/fault" || die "'$csv': $(cat "$work/fault")"
 
 {

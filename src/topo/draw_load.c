@@ -16,6 +16,7 @@
 #define MAX_BYTES_PER_S 1e18 /* more than any fabric has */
 #define MAX_WAIT_NS	1e12
 #define MAX_ROWS	65536u
+#define SAME_PCT	1e-4 /* results have six digits of a split */
 
 /* A result while one row of it is looked for and read. */
 struct reader {
@@ -117,7 +118,7 @@ static const struct cxms_cfg_node *find_row(struct reader *r, const struct cxms_
 		if (strcmp(text_of(row, "topology"), index) != 0 || !has_loads(row))
 			continue;
 		any = true;
-		bool wanted = isnan(split_pct) ? pct < least : fabs(pct - split_pct) < 1e-6;
+		bool wanted = isnan(split_pct) ? pct < least : fabs(pct - split_pct) < SAME_PCT;
 		if (!wanted || (best && !isnan(split_pct)))
 			continue;
 		best = row;

@@ -102,8 +102,10 @@ static void add_more(struct box *b, struct cxms_buf *more)
 {
 	const char *at = cxms_buf_text(more);
 	while (*at && b->n_line < MAX_LINES) {
-		int len = (int)strcspn(at, "\n");
-		snprintf(next_line(b), MAX_CHARS, "%.*s", len, at);
+		int len = (int)strcspn(at, "\n"), cut = len < MAX_CHARS ? len : MAX_CHARS - 1;
+		while (cut < len && cut > 0 && ((unsigned char)at[cut] & 0xc0) == 0x80)
+			cut--; /* not within a letter of UTF-8 */
+		snprintf(next_line(b), MAX_CHARS, "%.*s", cut, at);
 		at += len + (at[len] != '\0');
 	}
 	cxms_buf_fini(more);

@@ -107,6 +107,10 @@ static bool read_extent(struct topo_build *b, const struct cxms_cfg_node *n,
 	if (!at)
 		cxms_cfg_error(&b->errs, n, false, "an extent lacks the key 'at'");
 	ok = at && cxms_cfg_quantity(at, k->unit, b->hz, k->min, k->max, &ps, &b->errs);
+	if (ok && ps % CXMS_PS_PER_NS) {
+		cxms_cfg_error(&b->errs, at, false, "'at' must be whole nanoseconds, such as 10ms");
+		ok = false;
+	}
 	extent->at_ns = ps / CXMS_PS_PER_NS;
 	ok &= !host || topo_read_ident(b, host, &extent->host);
 	return read_change(b, n, extent) && ok;

@@ -112,6 +112,23 @@ static void test_figures_come_to_their_devices(void **state)
 	cxms_topo_free(t);
 }
 
+/* Results give six digits of a split, topologies and people any number. */
+static void test_a_split_is_found_by_its_digits(void **state)
+{
+	(void)state;
+	struct cxms_topo *t = topology();
+	struct cxms_draw_load *load;
+	struct cxms_err err = {0};
+	char rows[4096];
+	snprintf(rows, sizeof(rows),
+		 ROW("1", "58.8235", "", "%s") "," ROW("1", "58.8245", "", "%s"), servers, servers);
+	assert_int_equal(read_rows(t, t->sha256, rows, 1000.0 / 17, &load, &err), 0);
+	assert_non_null(strstr(load->title, "58.8235 %"));
+	free(load);
+	assert_int_equal(read_rows(t, t->sha256, rows, 58.824, &load, &err), -EINVAL);
+	cxms_topo_free(t);
+}
+
 static char *draw(const struct cxms_topo *t, const struct cxms_draw_load *load,
 		  enum cxms_draw_format format)
 {
@@ -325,6 +342,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_figures_come_to_their_devices),
+		cmocka_unit_test(test_a_split_is_found_by_its_digits),
 		cmocka_unit_test(test_pictures_show_loads_and_mark_the_busiest),
 		cmocka_unit_test(test_pictures_tell_models_presets_and_regions),
 		cmocka_unit_test(test_the_row_is_chosen_by_topology_and_split),
