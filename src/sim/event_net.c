@@ -298,12 +298,21 @@ static inline void leave(struct queue *q, uint64_t at_ps)
 	q->next = q->next + 1 == q->size ? 0 : q->next + 1;
 }
 
+/* Until the queue before a cap of the other kind has room: nobody may wait for what fills it. */
+static uint64_t held_ps(struct limit *l, uint64_t at_ps)
+{
+	uint64_t queue = (CXMS_DEVICE_QUEUE_LINES * CXMS_LINE_BYTES * l->ps_per_byte_q16) >> 16;
+	uint64_t free_ps = l->is_fifo ? l->fifo.free_ps
+				      : at_ps + cxms_calendar_backlog_ps(&l->calendar, at_ps);
+	return free_ps > at_ps + queue ? free_ps - at_ps - queue : 0;
+}
+
 static inline uint64_t pass(const struct step *s, enum way way, uint64_t at_ps)
 {
 	struct limit *l = s->limit;
 	uint32_t bytes = s->bytes[way];
 	if (bytes == 0)
-		return at_ps;
+		return at_ps + held_ps(l, at_ps);
 	uint64_t wait = l->is_fifo ? cxms_fifo_take(&l->fifo, at_ps, s->fifo_ps[way], bytes)
 				   : cxms_calendar_take(&l->calendar, at_ps, bytes);
 	l->asked++;

@@ -183,6 +183,16 @@ static double less(double slowdown, double bias)
 	return slowdown < 1 ? slowdown - bias : fmax(1, slowdown - bias);
 }
 
+/* No run is over before its busiest server has passed what it was asked to. */
+static double least_slowdown(const struct cxms_stage *s, const struct cxms_world *w,
+			     const struct cxms_world *base)
+{
+	double busy_ns = 0, base_ns = base->time_ns[CXMS_SPAN_MID][s->cfg->blocked];
+	for (size_t v = 0; v < s->fabric->n_server; v++)
+		busy_ns = fmax(busy_ns, fmax(w->server[v].busy_ns[0], w->server[v].busy_ns[1]));
+	return base_ns > 0 ? busy_ns / base_ns : 0;
+}
+
 /*
  * Less the bias of its maxima; the error is the standard deviation that chance in the samples
  * leaves.
@@ -200,7 +210,7 @@ static int resample(const struct cxms_stage *s, const struct cxms_world *w,
 	int rc = cxms_bootstrap_run(&in, &found, err);
 	if (rc)
 		return rc;
-	slow->mid = less(slow->mid, found.bias);
+	slow->mid = fmax(less(slow->mid, found.bias), fmin(slow->mid, least_slowdown(s, w, base)));
 	slow->lo = less(slow->lo, found.bias);
 	slow->hi = less(slow->hi, found.bias);
 	*error = found.sd;

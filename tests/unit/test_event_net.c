@@ -297,6 +297,40 @@ static void test_what_a_buffer_lacks_passes_the_device(void **state)
 	scene_fini(&s);
 }
 
+/* Each read has a line written that nobody waits for: a cap of writes bounds both. */
+static void test_a_cap_of_writes_holds_up_reads(void **state)
+{
+	static const char *const rows[] = {
+		HOST "  sw: {type: switch, upstream: host, latency: 90ns, bandwidth: {write: "
+		     "2GB/s}}\n  a: {type: memdev, upstream: sw, latency: 200ns, capacity: 1GiB, "
+		     "bandwidth: unlimited}\n",
+		"schema: 1\nhost:\n  local: {latency: 100ns, bandwidth: unlimited}\n  bridge: "
+		"{bandwidth: {write: 2GB/s}}\ndevices:\n  a: {type: memdev, upstream: host, "
+		"latency: 200ns, capacity: 1GiB, bandwidth: unlimited}\n"};
+	enum { N = 64, REQUESTS = 20000 };
+	(void)state;
+	fault = NONE;
+	for (int k = 0; k < 4; k++) {
+		struct scene s;
+		uint64_t next[N] = {0};
+		bool ordered = k % 2;
+		scene_of(&s, rows[k / 2], ordered ? CXMS_NET_LINK_CREDITS : 0,
+			 ordered ? CXMS_NET_DEVICE_CREDITS : 0);
+		for (unsigned i = 0; i < REQUESTS; i++) {
+			unsigned first = 0;
+			for (unsigned c = 1; c < N; c++)
+				first = next[c] < next[first] ? c : first;
+			uint64_t at = next[first];
+			next[first] += cxms_net_request(s.net, 1, false, 0, at);
+			(void)cxms_net_request(s.net, 1, true, 0, at);
+		}
+		double rate = REQUESTS * 64.0 / (double)next[0] * 1e12;
+		assert_true(rate > 0.98 * 2e9 && rate < 1.02 * 2e9); /* begin and end */
+		assert_int_equal(cxms_net_check(s.net, NULL), 0);
+		scene_fini(&s);
+	}
+}
+
 /* A page that takes longer to pass than a fetch is within the medium's capacity all the same. */
 static void test_a_slow_medium_is_not_above_its_capacity(void **state)
 {
@@ -481,6 +515,7 @@ int main(void)
 		cmocka_unit_test(test_idle_time_costs_nothing),
 		cmocka_unit_test(test_a_saturated_path_gives_its_tightest_server),
 		cmocka_unit_test(test_what_a_buffer_lacks_passes_the_device),
+		cmocka_unit_test(test_a_cap_of_writes_holds_up_reads),
 		cmocka_unit_test(test_a_slow_medium_is_not_above_its_capacity),
 		cmocka_unit_test(test_a_stated_model_is_that_of_any_source),
 		cmocka_unit_test(test_share_follows_outstanding),

@@ -293,6 +293,37 @@ static double first_touch_slowdown(bool upper_first, double local_pct)
 	return slowdown;
 }
 
+/* Many threads, few samples of each: the bias of the last one is taken off, but a full device
+ * passes no more than it can, so how long the program was watched makes no difference. */
+static void test_a_full_device_bounds_the_time(void **state)
+{
+	static const double all_cxl = 0;
+	static const char *const duration[] = {"40ms", "400ms"};
+	struct cxms_topo *topo = play_topology(
+		"schema: 1\nhost: {local: {latency: 107ns, bandwidth: 200GB/s}}\ndevices:\n  mem0: "
+		"{type: memdev, upstream: host, latency: 250ns, capacity: 64GiB, bandwidth: {read: "
+		"26GB/s, write: 1GB/s}}\n");
+	double slowdown[2];
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		char pattern[200];
+		snprintf(pattern, sizeof(pattern),
+			 "{threads: 16, stall: 0.8, stores: 0.5, access: random, page: 2MiB, "
+			 "footprint: 256MiB, duration: %s}",
+			 duration[i]);
+		struct cxms_result *r = play(pattern, 3, topo, NULL, &all_cxl, 1);
+		const struct cxms_split_result *s = &r->split[0];
+		assert_int_equal(r->status, CXMS_STATUS_COMPLETE);
+		assert_true(s->target[1].write_bytes_per_s < 1.005e9); /* lines are whole */
+		slowdown[i] = s->slowdown;
+		cxms_result_free(r);
+	}
+	print_message("slowdown %g, watched for ten times as long %g\n", slowdown[0], slowdown[1]);
+	/* of 3200 samples in all the traffic is known to 2 % */
+	assert_true(fabs(slowdown[0] / slowdown[1] - 1) < 0.03);
+	cxms_topo_free(topo);
+}
+
 static void test_first_touch_order_is_honoured(void **state)
 {
 	(void)state;
@@ -562,6 +593,7 @@ int main(void)
 		cmocka_unit_test(test_one_loop_half_cached_few_samples),
 		cmocka_unit_test(test_a_hot_line_is_cached_however_many_samples_it_has),
 		cmocka_unit_test(test_hot_pages_of_a_uniform_chase_are_no_better_than_any),
+		cmocka_unit_test(test_a_full_device_bounds_the_time),
 		cmocka_unit_test(test_first_touch_order_is_honoured),
 		cmocka_unit_test(test_odd_recordings_are_survived),
 		cmocka_unit_test(test_unknown_policy_is_named),
