@@ -540,8 +540,8 @@ ALWAYS_INLINE void access_one(struct ex_thread *t, const struct level *l1, const
 		stored(t, address, a->last, t->insns + a->insn);
 }
 
-enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64_t pc,
-				   unsigned branch, unsigned insns, bool timed)
+NEVER_INLINE enum cxms_hier_level wrong_miss(struct ex_thread *t, uint64_t address, uint64_t pc,
+					     unsigned branch, unsigned insns, bool timed)
 {
 	struct cxms_hier_req req = {.line = address >> CXMS_XS_LINE_SHIFT,
 				    .address = address,
@@ -551,14 +551,8 @@ enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64
 				    .floor = t->floor,
 				    .thread = t->number,
 				    .core = t->core_number};
-	struct cxms_cache *l1 = &t->caches->l1d;
-	size_t set = cxms_cache_set(l1, req.line), slot = cxms_cache_find(l1, set, req.line);
 	struct cxms_hier_res res;
 
-	if (slot != CXMS_CACHE_NO_SLOT && !(l1->tag[slot] & CXMS_TAG_UNUSED)) {
-		cxms_cache_touch(l1, set, slot);
-		return CXMS_HIER_L1;
-	}
 	if (ex.n_event >= EX_EVENTS_LIMIT)
 		return CXMS_HIER_MEM;
 	ex.hier.n_effect = 0;
@@ -578,6 +572,19 @@ enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64
 		note_effects(branch, CXMS_XE_BEHIND);
 	}
 	return res.level;
+}
+
+enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64_t pc,
+				   unsigned branch, unsigned insns, bool timed)
+{
+	struct cxms_cache *l1 = &t->caches->l1d;
+	uint64_t line = address >> CXMS_XS_LINE_SHIFT;
+	size_t set = cxms_cache_set(l1, line), slot = cxms_cache_find(l1, set, line);
+
+	if (EX_UNLIKELY(slot == CXMS_CACHE_NO_SLOT || l1->tag[slot] & CXMS_TAG_UNUSED))
+		return wrong_miss(t, address, pc, branch, insns, timed);
+	cxms_cache_touch(l1, set, slot);
+	return CXMS_HIER_L1;
 }
 
 /* The predictor was wrong about the last branch of a block: what it chose instead is walked. */
