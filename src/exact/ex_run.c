@@ -8,6 +8,7 @@
 #include "pub_tool_aspacemgr.h"
 #include "pub_tool_libcassert.h"
 #include "pub_tool_vki.h"
+#include "pub_tool_vkiscnums.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #define NEVER_INLINE  static __attribute__((noinline))
@@ -21,29 +22,46 @@ static struct {
 	unsigned page_shift;
 } run;
 
-static void *memory, **tlb_memory;
+#define HUGE_BYTES    (UINT64_C(2) << 20)
+#define MADV_HUGEPAGE 14
+
+static char *memory;
+
+/* Memory that is accessed all over: in huge pages, if the system has them. */
+static char *huge_alloc(size_t bytes)
+{
+	Addr at = (Addr)VG_(am_shadow_alloc)(bytes + HUGE_BYTES);
+
+	tl_assert(at);
+	at = (at + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES;
+	ex_system_call(__NR_madvise, (long)at, (long)bytes, MADV_HUGEPAGE, 0);
+	return (char *)at;
+}
+
+static size_t tlb_bytes(void)
+{
+	return ex.opt.has_tlb ? cxms_tlb_bytes(&ex.opt.tlb) : 0;
+}
 
 void ex_run_cold(void)
 {
+	char *tlb = memory + cxms_hier_bytes(&ex.opt.hier);
+
 	ex_run_forget();
 	cxms_hier_init(&ex.hier, &ex.opt.hier, memory);
 	for (uint32_t i = 0; i < ex.opt.hier.cores; i++) {
 		cxms_bpred_init(&ex.core[i].bpred);
 		ex.core[i].tlb.last = 0;
 		if (ex.opt.has_tlb)
-			cxms_tlb_init(&ex.core[i].tlb, &ex.opt.tlb, tlb_memory[i]);
+			cxms_tlb_init(&ex.core[i].tlb, &ex.opt.tlb, tlb + i * tlb_bytes());
 	}
 }
 
 void ex_run_init(void)
 {
 	uint32_t cores = ex.opt.hier.cores;
-	size_t tlb = ex.opt.has_tlb ? cxms_tlb_bytes(&ex.opt.tlb) : 0;
 
-	memory = VG_(am_shadow_alloc)(cxms_hier_bytes(&ex.opt.hier));
-	tlb_memory = VG_(calloc)("cxms.tlb", cores, sizeof(*tlb_memory));
-	for (uint32_t i = 0; tlb && i < cores; i++)
-		tlb_memory[i] = VG_(malloc)("cxms.tlb.entries", tlb);
+	memory = huge_alloc(cxms_hier_bytes(&ex.opt.hier) + cores * tlb_bytes());
 	ex.core = VG_(calloc)("cxms.core", cores, sizeof(*ex.core));
 	run.page_shift = ex.opt.has_tlb ? ex.opt.tlb.page_shift : NO_TLB_SHIFT;
 	ex_run_cold();
