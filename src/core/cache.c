@@ -500,8 +500,6 @@ static enum cxms_hier_level below_l1(struct cxms_hier *h, const struct cxms_hier
 	struct cxms_cache *l2 = &h->core[req->core].l2;
 	struct spot in_l2 = {0}, in_llc;
 
-	if (h->below_l2)
-		cxms_cache_expect(&h->llc, cxms_cache_set(&h->llc, req->line));
 	if (h->has_l2 && look_up(l2, req->line, &in_l2)) {
 		h->below_l2 = false;
 		claim(h, l2, &in_l2, req, res);

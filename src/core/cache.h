@@ -240,7 +240,7 @@ struct cxms_hier_core {
  * struct cxms_hier - the caches of a host
  * @active:    cores that any access has used: [0, @active) are searched for copies
  * @effect:    what the accesses since the caller last set @n_effect = 0 caused, in order
- * @below_l2:  the last line that was not in an L1D was not in the L2 either
+ * @below_l2:  the last line that was not in an L1D was not in the L2 either; false without an L2
  * @lost:      effects that found no room in @effect (only write-backs: prefetches are not made)
  * @writeback: dirty lines that went to memory;  @prefetched: lines brought by prefetchers
  */
@@ -283,6 +283,18 @@ struct cxms_hier_res {
 bool cxms_hier_check(const struct cxms_hier_cfg *cfg);
 size_t cxms_hier_bytes(const struct cxms_hier_cfg *cfg);
 void cxms_hier_init(struct cxms_hier *h, const struct cxms_hier_cfg *cfg, void *mem);
+
+/**
+ * cxms_hier_expect() - @line, which is not in the L1D, will be asked for: has the processor fetch
+ * its sets below, unless the last such line was in the L2, whose sets are mostly at hand
+ */
+static inline void cxms_hier_expect(const struct cxms_hier *h, uint32_t core, uint64_t line)
+{
+	if (!h->below_l2)
+		return;
+	cxms_cache_expect(&h->llc, cxms_cache_set(&h->llc, line));
+	cxms_cache_expect(&h->core[core].l2, cxms_cache_set(&h->core[core].l2, line));
+}
 
 /**
  * cxms_hier_data() - a load or store of one line: looks up, fills, evicts, invalidates other cores'
