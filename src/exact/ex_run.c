@@ -723,7 +723,14 @@ NEVER_INLINE struct ex_block *cut_short(struct ex_block *b, uint64_t progress, u
 	return ex_block_prefix(b, at);
 }
 
-void ex_settle(uint64_t next)
+/* While not timed; apart from the other, which is not to be slowed down by it. */
+NEVER_INLINE void account_warming(struct ex_block *b, const uint64_t *slot, unsigned left,
+				  uint64_t next)
+{
+	account(b, slot, left, next, false);
+}
+
+ALWAYS_INLINE void settle(uint64_t next)
 {
 	struct ex_block *b = ex.pending;
 	uint64_t left;
@@ -738,12 +745,17 @@ void ex_settle(uint64_t next)
 			return;
 		left = b->n_exit;
 	}
-	if (ex.timed)
+	if (EX_LIKELY(ex.timed))
 		account(b, ex.slot, (unsigned)left, next, true);
 	else
-		account(b, ex.slot, (unsigned)left, next, false);
+		account_warming(b, ex.slot, (unsigned)left, next);
 	if (EX_UNLIKELY(b->fences))
 		close_lines(ex.thread);
+}
+
+void ex_settle(uint64_t next)
+{
+	settle(next);
 }
 
 VG_REGPARM(2) void ex_enter(char *guest, struct ex_block *b)
@@ -751,7 +763,7 @@ VG_REGPARM(2) void ex_enter(char *guest, struct ex_block *b)
 	uint64_t *slot = (uint64_t *)(guest + EX_SLOTS_OFFSET);
 
 	ex.slot = slot;
-	ex_settle(b->addr);
+	settle(b->addr);
 	if (EX_UNLIKELY(ex.thread->call.returns_to == b->addr))
 		ex_alloc_return(guest);
 	if (EX_UNLIKELY(b->mark)) {
