@@ -8,6 +8,7 @@
 #include "pub_tool_aspacemgr.h"
 #include "pub_tool_libcassert.h"
 #include "pub_tool_vki.h"
+#include "pub_tool_vkiscnums.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #define NEVER_INLINE  static __attribute__((noinline))
@@ -21,29 +22,46 @@ static struct {
 	unsigned page_shift;
 } run;
 
-static void *memory, **tlb_memory;
+#define HUGE_BYTES    (UINT64_C(2) << 20)
+#define MADV_HUGEPAGE 14
+
+static char *memory;
+
+/* Memory that is accessed all over: in huge pages, if the system has them. */
+static char *huge_alloc(size_t bytes)
+{
+	Addr at = (Addr)VG_(am_shadow_alloc)(bytes + HUGE_BYTES);
+
+	tl_assert(at);
+	at = (at + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES;
+	ex_system_call(__NR_madvise, (long)at, (long)bytes, MADV_HUGEPAGE, 0);
+	return (char *)at;
+}
+
+static size_t tlb_bytes(void)
+{
+	return ex.opt.has_tlb ? cxms_tlb_bytes(&ex.opt.tlb) : 0;
+}
 
 void ex_run_cold(void)
 {
+	char *tlb = memory + cxms_hier_bytes(&ex.opt.hier);
+
 	ex_run_forget();
 	cxms_hier_init(&ex.hier, &ex.opt.hier, memory);
 	for (uint32_t i = 0; i < ex.opt.hier.cores; i++) {
 		cxms_bpred_init(&ex.core[i].bpred);
 		ex.core[i].tlb.last = 0;
 		if (ex.opt.has_tlb)
-			cxms_tlb_init(&ex.core[i].tlb, &ex.opt.tlb, tlb_memory[i]);
+			cxms_tlb_init(&ex.core[i].tlb, &ex.opt.tlb, tlb + i * tlb_bytes());
 	}
 }
 
 void ex_run_init(void)
 {
 	uint32_t cores = ex.opt.hier.cores;
-	size_t tlb = ex.opt.has_tlb ? cxms_tlb_bytes(&ex.opt.tlb) : 0;
 
-	memory = VG_(am_shadow_alloc)(cxms_hier_bytes(&ex.opt.hier));
-	tlb_memory = VG_(calloc)("cxms.tlb", cores, sizeof(*tlb_memory));
-	for (uint32_t i = 0; tlb && i < cores; i++)
-		tlb_memory[i] = VG_(malloc)("cxms.tlb.entries", tlb);
+	memory = huge_alloc(cxms_hier_bytes(&ex.opt.hier) + cores * tlb_bytes());
 	ex.core = VG_(calloc)("cxms.core", cores, sizeof(*ex.core));
 	run.page_shift = ex.opt.has_tlb ? ex.opt.tlb.page_shift : NO_TLB_SHIFT;
 	ex_run_cold();
@@ -375,7 +393,7 @@ static inline bool in_flight(struct ex_thread *t, struct cxms_cache *l1, size_t 
 	const struct cxms_cache_mark *mark = &l1->mark[slot];
 	uint32_t back = (uint32_t)t->fills - mark->fill;
 
-	if (timed && l1->owner[slot] != (uint16_t)t->number)
+	if (timed && *cxms_cache_owner(l1, slot) != (uint16_t)t->number)
 		return false;
 	if (EX_LIKELY(timed && (uint32_t)(mark->fresh - (uint32_t)now) <= ex.opt.hier.window &&
 		      back - 1 < t->fills - t->floor)) {
@@ -465,6 +483,8 @@ NEVER_INLINE void other_access(struct ex_thread *t, const struct ex_block *b, un
 
 	if ((l1->tag[slot] | CXMS_TAG_FLAGS) != (line << CXMS_TAG_SHIFT | CXMS_TAG_FLAGS))
 		slot = cxms_cache_find(l1, set, line);
+	if (slot == CXMS_CACHE_NO_SLOT)
+		cxms_hier_expect(&ex.hier, t->core_number, line);
 	tag = slot == CXMS_CACHE_NO_SLOT ? CXMS_TAG_DIRTY : l1->tag[slot];
 	if (EX_UNLIKELY(tag & CXMS_TAG_UNUSED || !((tag | a->ignore) & CXMS_TAG_DIRTY))) {
 		slow_access(t, b, index, address, timed);
@@ -510,7 +530,7 @@ ALWAYS_INLINE size_t recent_slot(const struct level *l, uint64_t line)
 {
 	size_t set = (size_t)(l->mask ? line & l->mask : line % l->sets) << l->shift;
 
-	return set + l->recent[set << 1];
+	return set + l->recent[set << CXMS_ORDER_SHIFT];
 }
 
 ALWAYS_INLINE void access_one(struct ex_thread *t, const struct level *l1, const struct ex_block *b,
@@ -540,8 +560,8 @@ ALWAYS_INLINE void access_one(struct ex_thread *t, const struct level *l1, const
 		stored(t, address, a->last, t->insns + a->insn);
 }
 
-enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64_t pc,
-				   unsigned branch, unsigned insns, bool timed)
+NEVER_INLINE enum cxms_hier_level wrong_miss(struct ex_thread *t, uint64_t address, uint64_t pc,
+					     unsigned branch, unsigned insns, bool timed)
 {
 	struct cxms_hier_req req = {.line = address >> CXMS_XS_LINE_SHIFT,
 				    .address = address,
@@ -551,14 +571,8 @@ enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64
 				    .floor = t->floor,
 				    .thread = t->number,
 				    .core = t->core_number};
-	struct cxms_cache *l1 = &t->caches->l1d;
-	size_t set = cxms_cache_set(l1, req.line), slot = cxms_cache_find(l1, set, req.line);
 	struct cxms_hier_res res;
 
-	if (slot != CXMS_CACHE_NO_SLOT && !(l1->tag[slot] & CXMS_TAG_UNUSED)) {
-		cxms_cache_touch(l1, set, slot);
-		return CXMS_HIER_L1;
-	}
 	if (ex.n_event >= EX_EVENTS_LIMIT)
 		return CXMS_HIER_MEM;
 	ex.hier.n_effect = 0;
@@ -578,6 +592,19 @@ enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64
 		note_effects(branch, CXMS_XE_BEHIND);
 	}
 	return res.level;
+}
+
+enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64_t pc,
+				   unsigned branch, unsigned insns, bool timed)
+{
+	struct cxms_cache *l1 = &t->caches->l1d;
+	uint64_t line = address >> CXMS_XS_LINE_SHIFT;
+	size_t set = cxms_cache_set(l1, line), slot = cxms_cache_find(l1, set, line);
+
+	if (EX_UNLIKELY(slot == CXMS_CACHE_NO_SLOT || l1->tag[slot] & CXMS_TAG_UNUSED))
+		return wrong_miss(t, address, pc, branch, insns, timed);
+	cxms_cache_touch(l1, set, slot);
+	return CXMS_HIER_L1;
 }
 
 /* The predictor was wrong about the last branch of a block: what it chose instead is walked. */
@@ -666,7 +693,7 @@ ALWAYS_INLINE void account(struct ex_block *b, const uint64_t *slot, unsigned le
 	for (unsigned i = 0; i < part->lines; i++) {
 		size_t set = b->line[i].slot;
 
-		if (EX_UNLIKELY(l1i->tag[set + recent[set << 1]] != b->line[i].tag))
+		if (EX_UNLIKELY(l1i->tag[set + recent[set << CXMS_ORDER_SHIFT]] != b->line[i].tag))
 			fetch_miss(t, i, b->line[i].tag >> CXMS_TAG_SHIFT, timed);
 	}
 	for (unsigned i = 0; i < part->accesses; i++)
@@ -696,7 +723,14 @@ NEVER_INLINE struct ex_block *cut_short(struct ex_block *b, uint64_t progress, u
 	return ex_block_prefix(b, at);
 }
 
-void ex_settle(uint64_t next)
+/* While not timed; apart from the other, which is not to be slowed down by it. */
+NEVER_INLINE void account_warming(struct ex_block *b, const uint64_t *slot, unsigned left,
+				  uint64_t next)
+{
+	account(b, slot, left, next, false);
+}
+
+ALWAYS_INLINE void settle(uint64_t next)
 {
 	struct ex_block *b = ex.pending;
 	uint64_t left;
@@ -711,12 +745,17 @@ void ex_settle(uint64_t next)
 			return;
 		left = b->n_exit;
 	}
-	if (ex.timed)
+	if (EX_LIKELY(ex.timed))
 		account(b, ex.slot, (unsigned)left, next, true);
 	else
-		account(b, ex.slot, (unsigned)left, next, false);
+		account_warming(b, ex.slot, (unsigned)left, next);
 	if (EX_UNLIKELY(b->fences))
 		close_lines(ex.thread);
+}
+
+void ex_settle(uint64_t next)
+{
+	settle(next);
 }
 
 VG_REGPARM(2) void ex_enter(char *guest, struct ex_block *b)
@@ -724,7 +763,7 @@ VG_REGPARM(2) void ex_enter(char *guest, struct ex_block *b)
 	uint64_t *slot = (uint64_t *)(guest + EX_SLOTS_OFFSET);
 
 	ex.slot = slot;
-	ex_settle(b->addr);
+	settle(b->addr);
 	if (EX_UNLIKELY(ex.thread->call.returns_to == b->addr))
 		ex_alloc_return(guest);
 	if (EX_UNLIKELY(b->mark)) {

@@ -17,19 +17,36 @@
  * behind one that does: the reorder buffer also holds what is older. */
 #define SHORT_WALK 16u
 #define LONG_WALK  64u
-/* Decoded instructions that are kept, by address. */
-#define KEPT 4096u
+/* Decoded stretches that are kept, by address, and instructions of each at most. */
+#define KEPT	1024u
+#define STRETCH 16u
 
-static struct ex_op kept[KEPT];
+/**
+ * struct stretch - straight code: up to a branch, to what is not followed or known, or to STRETCH
+ * @pc:    0: none;  @end: behind it
+ * @insns: instructions;  @n_op: those that do something
+ */
+struct stretch {
+	uint64_t pc, end;
+	unsigned insns, n_op;
+	struct ex_op op[STRETCH];
+};
+
+static struct stretch kept[KEPT];
 static bool any_kept;
 
+/**
+ * struct walk - where a walk is
+ * @known:  a bit for each register;  @next: where it goes on behind this stretch
+ * @branch: exit number
+ * @budget: it ends when this many instructions were walked
+ */
 struct walk {
 	uint64_t value[REGISTERS];
-	uint32_t known; /* by register */
-	uint64_t pc;
+	uint64_t next;
 	struct ex_thread *t;
-	unsigned branch; /* exit number */
-	unsigned insns;
+	uint32_t known;
+	unsigned branch, insns, budget;
 	bool timed;
 };
 
@@ -54,12 +71,18 @@ static void set(struct walk *w, unsigned r, bool known, uint64_t v, unsigned siz
 	w->known |= 1u << r;
 }
 
-static bool is_readable(uint64_t address, unsigned bytes)
+/* Pages of front are known. */
+static inline bool is_known(const struct ex_core *core, uint64_t page)
+{
+	return EX_LIKELY(core->front[page % EX_FRONT].page == page) || ex_page_known(page);
+}
+
+static inline bool is_readable(const struct walk *w, uint64_t address, unsigned bytes)
 {
 	uint64_t first = address >> CXMS_XS_PAGE_SHIFT;
 	uint64_t last = (address + bytes - 1) >> CXMS_XS_PAGE_SHIFT;
 
-	return ex_page_known(first) && (first == last || ex_page_known(last));
+	return is_known(w->t->core, first) && (first == last || is_known(w->t->core, last));
 }
 
 static bool address_of(const struct walk *w, const struct ex_op *op, uint64_t *address)
@@ -78,14 +101,15 @@ static bool address_of(const struct walk *w, const struct ex_op *op, uint64_t *a
 	return true;
 }
 
-/* A load of the wrong path. Return: whether its value is there in time to be used. */
-static bool load(struct walk *w, uint64_t address, unsigned size, uint64_t *value)
+/* A load of the wrong path, by @op. Return: whether its value is there in time to be used. */
+static bool load(struct walk *w, const struct ex_op *op, uint64_t address, unsigned size,
+		 uint64_t *value)
 {
 	enum cxms_hier_level level;
 
-	if (!is_readable(address, size))
+	if (!is_readable(w, address, size))
 		return false;
-	level = ex_wrong_load(w->t, address, w->pc, w->branch, w->insns, w->timed);
+	level = ex_wrong_load(w->t, address, op->pc, w->branch, w->insns, w->timed);
 	if (level > CXMS_HIER_L2 || size < 4)
 		return false;
 	*value = 0;
@@ -105,7 +129,7 @@ static bool read_rm(struct walk *w, const struct ex_op *op, uint64_t *value)
 		*value = w->value[op->rm];
 		return knows(w, op->rm);
 	}
-	return address_of(w, op, &address) && load(w, address, op->size, value);
+	return address_of(w, op, &address) && load(w, op, address, op->size, value);
 }
 
 /* add, or, adc, sbb, and, sub, xor, cmp by number; adc and sbb need flags, which are not kept. */
@@ -181,10 +205,10 @@ static void shift(struct walk *w, const struct ex_op *op)
 }
 
 /* Groups F6/F7 (not, neg, mul, div, test) and FE/FF (inc, dec). */
-static void unary(struct walk *w, const struct ex_op *op, bool is_f7)
+static void unary(struct walk *w, const struct ex_op *op)
 {
 	uint64_t v = 0;
-	bool known = read_rm(w, op, &v);
+	bool known = read_rm(w, op, &v), is_f7 = op->kind == EX_OP_F7;
 
 	if (is_f7 && op->what >= 4) {
 		forget(w, 0);
@@ -198,7 +222,7 @@ static void unary(struct walk *w, const struct ex_op *op, bool is_f7)
 static void pop(struct walk *w, const struct ex_op *op)
 {
 	uint64_t v = 0;
-	bool known = knows(w, SP) && load(w, w->value[SP], 8, &v);
+	bool known = knows(w, SP) && load(w, op, w->value[SP], 8, &v);
 
 	set(w, op->reg, known, v, 8);
 	set(w, SP, knows(w, SP), w->value[SP] + 8, 8);
@@ -211,7 +235,7 @@ static void extend(struct walk *w, const struct ex_op *op)
 	uint64_t v = w->value[op->rm], address, ignored;
 
 	if (op->is_memory && address_of(w, op, &address))
-		load(w, address, word ? 2 : 1, &ignored);
+		load(w, op, address, word ? 2 : 1, &ignored);
 	if (is_signed)
 		v = word ? (uint64_t)(int64_t)(int16_t)v : (uint64_t)(int64_t)(int8_t)v;
 	else
@@ -219,127 +243,182 @@ static void extend(struct walk *w, const struct ex_op *op)
 	set(w, op->reg, known, v, op->size);
 }
 
-/* Moves and what resembles them: a result that is a value. */
-static void moves(struct walk *w, const struct ex_op *op)
+static void load_register(struct walk *w, const struct ex_op *op)
 {
 	uint64_t v = 0;
-	bool known;
+	bool known = read_rm(w, op, &v);
 
-	switch (op->kind) {
-	case EX_OP_LOAD:
-		known = read_rm(w, op, &v);
-		set(w, op->reg, known, v, op->size);
-		break;
-	case EX_OP_MOVE:
-		set(w, op->rm, knows(w, op->reg), w->value[op->reg], op->size);
-		break;
-	case EX_OP_LOAD_SIGNED:
-		known = read_rm(w, op, &v);
-		set(w, op->reg, known, (uint64_t)(int64_t)(int32_t)v, op->result);
-		break;
-	case EX_OP_LEA:
-		known = address_of(w, op, &v);
-		set(w, op->reg, known, v, op->size);
-		break;
-	case EX_OP_SET:
-		set(w, op->rm, true, op->immediate, op->size);
-		break;
-	case EX_OP_MULTIPLY:
-		known = read_rm(w, op, &v) && knows(w, op->reg);
-		set(w, op->reg, known, v * w->value[op->reg], op->size);
-		break;
-	default:
-		extend(w, op);
-		break;
-	}
+	set(w, op->reg, known, v, op->size);
 }
 
-/* Return: false if the walk ends here. */
-static bool execute(struct walk *w, const struct ex_op *op)
+static void load_signed(struct walk *w, const struct ex_op *op)
+{
+	uint64_t v = 0;
+	bool known = read_rm(w, op, &v);
+
+	set(w, op->reg, known, (uint64_t)(int64_t)(int32_t)v, op->result);
+}
+
+static void move(struct walk *w, const struct ex_op *op)
+{
+	set(w, op->rm, knows(w, op->reg), w->value[op->reg], op->size);
+}
+
+static void lea(struct walk *w, const struct ex_op *op)
+{
+	uint64_t v = 0;
+	bool known = address_of(w, op, &v);
+
+	set(w, op->reg, known, v, op->size);
+}
+
+static void set_constant(struct walk *w, const struct ex_op *op)
+{
+	set(w, op->rm, true, op->immediate, op->size);
+}
+
+static void multiply(struct walk *w, const struct ex_op *op)
+{
+	uint64_t v = 0;
+	bool known = read_rm(w, op, &v) && knows(w, op->reg);
+
+	set(w, op->reg, known, v * w->value[op->reg], op->size);
+}
+
+static void read_only(struct walk *w, const struct ex_op *op)
 {
 	uint64_t v = 0;
 
+	read_rm(w, op, &v);
+}
+
+static void forget_register(struct walk *w, const struct ex_op *op)
+{
+	forget(w, op->reg);
+}
+
+static void read_and_forget(struct walk *w, const struct ex_op *op)
+{
+	read_only(w, op);
+	forget(w, op->reg);
+}
+
+static void end(struct walk *w, const struct ex_op *op)
+{
+	(void)op;
+	w->budget = 0;
+}
+
+static void push(struct walk *w, const struct ex_op *op)
+{
+	if (knows(w, SP))
+		w->value[SP] -= 8;
+	else
+		end(w, op);
+}
+
+static void branch(struct walk *w, const struct ex_op *op)
+{
+	if (cxms_bpred_peek(&w->t->core->bpred, cxms_bpred_hash(op->pc)))
+		w->next = op->immediate;
+}
+
+static void jump(struct walk *w, const struct ex_op *op)
+{
+	w->next = op->immediate;
+}
+
+static void (*const follow[EX_OP_KINDS])(struct walk *w, const struct ex_op *op) = {
+	[EX_OP_END] = end,
+	[EX_OP_TWO] = two_operands,
+	[EX_OP_IMMEDIATE] = with_immediate,
+	[EX_OP_SHIFT] = shift,
+	[EX_OP_F7] = unary,
+	[EX_OP_FF] = unary,
+	[EX_OP_PUSH] = push,
+	[EX_OP_POP] = pop,
+	[EX_OP_READ] = read_only,
+	[EX_OP_READ_FORGET] = read_and_forget,
+	[EX_OP_FORGET] = forget_register,
+	[EX_OP_LOAD] = load_register,
+	[EX_OP_MOVE] = move,
+	[EX_OP_LOAD_SIGNED] = load_signed,
+	[EX_OP_LEA] = lea,
+	[EX_OP_SET] = set_constant,
+	[EX_OP_MULTIPLY] = multiply,
+	[EX_OP_EXTEND] = extend,
+	[EX_OP_BRANCH] = branch,
+	[EX_OP_JUMP] = jump,
+};
+
+/* Flags are not kept: what only sets them does nothing, unless it loads. */
+static bool does_something(const struct ex_op *op)
+{
 	switch (op->kind) {
-	case EX_OP_END:
-		return false;
 	case EX_OP_NOTHING:
-		break;
-	case EX_OP_TWO:
-		two_operands(w, op);
-		break;
-	case EX_OP_IMMEDIATE:
-		with_immediate(w, op);
-		break;
-	case EX_OP_SHIFT:
-		shift(w, op);
-		break;
-	case EX_OP_F7:
-	case EX_OP_FF:
-		unary(w, op, op->kind == EX_OP_F7);
-		break;
-	case EX_OP_PUSH:
-		set(w, SP, knows(w, SP), w->value[SP] - 8, 8);
-		if (!knows(w, SP))
-			return false;
-		break;
-	case EX_OP_POP:
-		pop(w, op);
-		break;
-	case EX_OP_READ:
-		read_rm(w, op, &v);
-		break;
-	case EX_OP_READ_FORGET:
-		read_rm(w, op, &v);
-		forget(w, op->reg);
-		break;
-	case EX_OP_FORGET:
-		forget(w, op->reg);
-		break;
-	default:
-		moves(w, op);
-		break;
-	}
-	return true;
-}
-
-static const struct ex_op *decoded(uint64_t pc)
-{
-	struct ex_op *op = &kept[(pc ^ pc >> 12) % KEPT];
-
-	if (EX_LIKELY(op->pc == pc))
-		return op;
-	if (!is_readable(pc, EX_LONGEST))
-		return NULL;
-	ex_wrong_decode(op, pc);
-	any_kept = true;
-	return op;
-}
-
-static bool step(struct walk *w)
-{
-	const struct ex_op *op = decoded(w->pc);
-
-	if (!op)
 		return false;
-	if (op->kind == EX_OP_BRANCH) {
-		bool taken = cxms_bpred_peek(&w->t->core->bpred, cxms_bpred_hash(w->pc));
-
-		w->pc = taken ? op->immediate : w->pc + op->len;
-	} else if (op->kind == EX_OP_JUMP) {
-		w->pc = op->immediate;
-	} else {
-		if (!execute(w, op))
-			return false;
-		w->pc += op->len;
+	case EX_OP_TWO:
+	case EX_OP_IMMEDIATE:
+		return op->is_memory || op->what != 7;
+	case EX_OP_READ:
+		return op->is_memory;
+	default:
+		return true;
 	}
-	w->insns++;
-	return true;
+}
+
+static void decode(const struct walk *w, struct stretch *s, uint64_t pc)
+{
+	bool goes_on = true;
+
+	s->pc = s->end = pc;
+	s->insns = s->n_op = 0;
+	while (goes_on && s->insns < STRETCH && is_readable(w, s->end, EX_LONGEST)) {
+		struct ex_op *op = &s->op[s->n_op];
+
+		ex_wrong_decode(op, s->end);
+		op->at = (uint8_t)s->insns++;
+		s->end += op->len;
+		s->n_op += does_something(op);
+		goes_on =
+			op->kind != EX_OP_END && op->kind != EX_OP_BRANCH && op->kind != EX_OP_JUMP;
+	}
+	any_kept = true;
+}
+
+/* The stretch that begins at @pc; NULL if nothing is known to be there. */
+static const struct stretch *stretch_at(const struct walk *w, uint64_t pc)
+{
+	struct stretch *s = &kept[(pc ^ pc >> 10) % KEPT];
+
+	if (EX_UNLIKELY(s->pc != pc))
+		decode(w, s, pc);
+	if (EX_LIKELY(s->insns))
+		return s;
+	s->pc = 0;
+	return NULL;
+}
+
+static void walk_stretch(struct walk *w, const struct stretch *s)
+{
+	unsigned before = w->insns;
+
+	w->next = s->end;
+	for (unsigned i = 0; i < s->n_op; i++) {
+		const struct ex_op *op = &s->op[i];
+
+		w->insns = before + op->at;
+		if (w->insns >= w->budget)
+			return;
+		follow[op->kind](w, op);
+	}
+	w->insns = before + s->insns;
 }
 
 void ex_wrong_forget(void)
 {
 	for (unsigned i = 0; i < KEPT && any_kept; i++)
-		kept[i].pc = 0;
+		kept[i].pc = kept[i].insns = 0;
 	any_kept = false;
 }
 
@@ -347,16 +426,17 @@ void ex_wrong_path(struct ex_thread *t, const char *guest, unsigned branch_numbe
 		   bool waits, bool timed)
 {
 	const VexGuestAMD64State *g = (const VexGuestAMD64State *)guest;
-	unsigned budget = waits ? LONG_WALK : SHORT_WALK;
+	const struct stretch *s;
 	struct walk w; /* all of it is set below: the compiler would clear it with a slow call */
 
 	w.known = (1u << REGISTERS) - 1;
-	w.pc = to;
+	w.next = to;
 	w.t = t;
 	w.branch = branch_number;
 	w.insns = 0;
+	w.budget = waits ? LONG_WALK : SHORT_WALK;
 	w.timed = timed;
 	__builtin_memcpy(w.value, &g->guest_RAX, sizeof(w.value));
-	while (w.insns < budget && step(&w))
-		;
+	while (w.insns < w.budget && (s = stretch_at(&w, w.next)))
+		walk_stretch(&w, s);
 }

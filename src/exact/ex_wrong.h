@@ -30,19 +30,20 @@ enum ex_op_kind {
 	EX_OP_MULTIPLY, /* reg times rm to reg */
 	EX_OP_EXTEND,	/* @what: 1 = of 16 bits, 2 = signed */
 	EX_OP_BRANCH,	/* conditional; immediate = target */
-	EX_OP_JUMP
+	EX_OP_JUMP,
+	EX_OP_KINDS
 };
 
 /**
  * struct ex_op - one instruction
+ * @at:     instructions before it in its stretch
  * @size:   of its operands, bytes;  @result: of what LOAD_SIGNED writes
  * @base, @index: registers of the address, or EX_NO_REGISTER
  * @displacement: of the address; with what is relative to the instruction added in
  */
 struct ex_op {
-	uint64_t pc; /* 0: none */
-	uint64_t displacement, immediate;
-	uint8_t kind, what, len, size, result;
+	uint64_t pc, displacement, immediate;
+	uint8_t kind, what, len, size, result, at;
 	uint8_t reg, rm, base, index, scale_shift;
 	bool is_memory, to_rm, by_cl, low_byte;
 };
