@@ -17,7 +17,7 @@ static double apart(double a, double b)
 
 static void keep(double *worst, double found)
 {
-	if (!(found <= *worst)) /* not a number is the worst */
+	if (!isnan(*worst) && !(found <= *worst)) /* not a number is the worst, and stays */
 		*worst = found;
 }
 

@@ -123,6 +123,10 @@ static void test_lost_lines_and_no_numbers_are_found(void **state)
 	all = (struct cxms_check){0};
 	cxms_check_join(&c, &all);
 	assert_tells(&all, "Little");
+	/* and stays so, whatever comes behind it */
+	c = (struct cxms_check){0};
+	cxms_check_join(&c, &all);
+	assert_tells(&all, "Little");
 }
 
 int main(void)
