@@ -34,6 +34,8 @@
 /* Blocks until the shares of CPUs and the latencies fit each other. */
 #define SHARE_ROUNDS 4u
 #define ODDS	     2147483648.0 /* 2^31 */
+/* Tables of odds of a worker: struct worker, pick to write_q16. */
+#define ODDS_PER_TARGET 6u
 
 /* Miss registers: a min-heap of the times at which those in use are free again. */
 struct registers {
@@ -41,10 +43,11 @@ struct registers {
 	uint32_t n, most;
 };
 
-/* Which line comes next. */
+/* Which line comes next. One that is only written was stored past the caches, or is more than what
+ * was filled there: it takes no miss register. */
 struct choice {
 	uint32_t target;
-	bool prefetched, waited_for;
+	bool prefetched, waited_for, written;
 };
 
 /* One thread of the epoch. A turn is perhaps a line that it waits for in the end, and the others
@@ -56,10 +59,11 @@ struct worker {
 	uint64_t off_ps, work_ps; /* means of a turn: not on the CPU or in the kernel; working */
 	uint32_t queued_q16; /* waiting for a CPU that other programs hold, of the time on it */
 	uint64_t walk_ps, mem_ps;
-	uint32_t other_q16;   /* lines beside the one waited for: mean of a turn */
-	uint32_t own_q16;     /* share of the turns that end with a wait for a line of their own */
-	uint32_t bare_q16;    /* share that end with a wait whose line was counted elsewhere */
-	const uint32_t *pick; /* [2 * n_target] cumulative, of ODDS: others, demand first */
+	uint32_t other_q16; /* lines beside the one waited for: mean of a turn */
+	uint32_t own_q16;   /* share of the turns that end with a wait for a line of their own */
+	uint32_t bare_q16;  /* share that end with a wait whose line was counted elsewhere */
+	/* [3 * n_target] cumulative, of ODDS: others, on demand, ahead, only written */
+	const uint32_t *pick;
 	const uint32_t *pick_own, *pick_bare; /* [n_target] */
 	const uint32_t *write_q16;	      /* [n_target] lines written back for one filled */
 	const uint64_t *stall_ps;	      /* [n_target] exposed part of a wait at L_mem */
@@ -239,8 +243,9 @@ static void choose(const struct cxms_event_loop *l, struct source *s)
 		s->next.target = draw(s, s->worker->pick_own, n);
 		return;
 	}
-	uint32_t i = draw(s, s->worker->pick, 2 * n);
-	s->next.prefetched = i >= n;
+	uint32_t i = draw(s, s->worker->pick, 3 * n);
+	s->next.prefetched = i >= n && i < 2 * n;
+	s->next.written = i >= 2 * n;
 	s->next.target = i % (uint32_t)n;
 }
 
@@ -296,20 +301,23 @@ static uint64_t begin_turn(struct cxms_event_loop *l, struct source *s, uint64_t
 	return work_on(l, s, at);
 }
 
-static uint64_t fill(struct cxms_event_loop *l, struct source *s, uint32_t t, uint64_t at)
+static uint64_t ask(struct cxms_event_loop *l, struct source *s, uint32_t t, uint64_t at)
 {
 	uint64_t dpa = cxms_rng_u64(&s->rng) >> (64 - SPAN_BITS) & ~(uint64_t)(CXMS_LINE_BYTES - 1);
-	uint64_t latency = cxms_net_request(l->net, t, false, dpa, at);
-	if (chance(s, s->worker->write_q16[t]))
+	bool reads = !s->next.written;
+	uint64_t latency = cxms_net_request(l->net, t, !reads, dpa, at);
+	if (reads && chance(s, s->worker->write_q16[t]))
 		(void)cxms_net_request(l->net, t, true, dpa, at);
 	if (s->opens)
 		s->worker->last_ps[t] = latency;
 	s->opens = false;
 	l->lines++;
-	if (l->counts) {
+	if (l->counts && reads) {
 		l->tally[t].reads++;
 		l->tally[t].latency_ps += latency;
 		cxms_hist_add(&l->tally[t].hist, latency);
+	}
+	if (l->counts) {
 		l->counted++;
 		l->counted_ps += latency;
 	}
@@ -321,15 +329,17 @@ static uint64_t step(struct cxms_event_loop *l, struct source *s, uint64_t at)
 {
 	if (s->left == 0)
 		return begin_turn(l, s, at);
-	uint64_t start = register_free(&s->all, at);
-	if (!s->next.prefetched)
+	bool all = !s->next.written, demand = all && !s->next.prefetched;
+	uint64_t start = all ? register_free(&s->all, at) : at;
+	if (demand)
 		start = register_free(&s->demand, start);
 	if (start > at)
 		return start; /* others may come first */
 	uint32_t t = s->next.target;
-	uint64_t latency = fill(l, s, t, at);
-	register_take(&s->all, at + latency + s->worker->walk_ps);
-	if (!s->next.prefetched)
+	uint64_t latency = ask(l, s, t, at);
+	if (all)
+		register_take(&s->all, at + latency + s->worker->walk_ps);
+	if (demand)
 		register_take(&s->demand, at + latency + s->worker->walk_ps);
 	s->left--;
 	if (s->next.waited_for)
@@ -490,7 +500,14 @@ struct mix {
 	double lines, waits, own, stall_ps;
 };
 
-/* @part: lines beside those waited for, on demand and ahead; those waited for; other waits */
+/* Beside those written back for a line filled. */
+static double written_only(const struct cxms_demand *d)
+{
+	return fmax(0, d->writes - d->reads);
+}
+
+/* @part: lines beside those waited for, on demand, ahead, and only written; those waited for; other
+ * waits */
 static struct mix mix_of(const struct cxms_demand *d, size_t n, double *part)
 {
 	struct mix m = {0};
@@ -499,9 +516,10 @@ static struct mix mix_of(const struct cxms_demand *d, size_t n, double *part)
 		double own = fmin(d[t].waits, d[t].reads - ahead);
 		part[t] = d[t].reads - ahead - own;
 		part[n + t] = ahead;
-		part[2 * n + t] = own;
-		part[3 * n + t] = d[t].waits - own;
-		m.lines += d[t].reads;
+		part[2 * n + t] = written_only(&d[t]);
+		part[3 * n + t] = own;
+		part[4 * n + t] = d[t].waits - own;
+		m.lines += d[t].reads + written_only(&d[t]);
 		m.waits += d[t].waits;
 		m.own += own;
 		m.stall_ps += d[t].stall_ps;
@@ -514,8 +532,8 @@ static uint32_t registers_of(double limit)
 	return (uint32_t)lround(fmin(fmax(limit, 1), REGISTERS_MAX));
 }
 
-/* Tables of a worker: 5 n_target odds, 2 n_target times. What waits for others' CPUs grows with the
- * time in user mode: queue_ps() gives that back. */
+/* Tables of a worker: ODDS_PER_TARGET n_target odds, 2 n_target times. What waits for others' CPUs
+ * grows with the time in user mode: queue_ps() gives that back. */
 static void set_worker(const struct cxms_event_loop *l, const struct cxms_solve_thread *th,
 		       uint32_t *odds, uint64_t *times, double *part, struct worker *w)
 {
@@ -537,17 +555,17 @@ static void set_worker(const struct cxms_event_loop *l, const struct cxms_solve_
 	w->off_ps = w->own_off_ps;
 	w->work_ps = pause((th->cpu_ps - th->kernel_ps - m.stall_ps) / turns, m.lines / turns);
 	w->bare_q16 = turns > m.own ? q16((m.waits - m.own) / (turns - m.own)) : 0;
-	set_odds(part, 2 * n, odds);
-	set_odds(part + 2 * n, n, odds + 2 * n);
+	set_odds(part, 3 * n, odds);
 	set_odds(part + 3 * n, n, odds + 3 * n);
+	set_odds(part + 4 * n, n, odds + 4 * n);
 	w->pick = odds;
-	w->pick_own = odds + 2 * n;
-	w->pick_bare = odds + 3 * n;
-	w->write_q16 = odds + 4 * n;
+	w->pick_own = odds + 3 * n;
+	w->pick_bare = odds + 4 * n;
+	w->write_q16 = odds + 5 * n;
 	w->stall_ps = times;
 	w->last_ps = times + n;
 	for (size_t t = 0; t < n; t++) {
-		odds[4 * n + t] = d[t].reads > 0 ? q16(d[t].writes / d[t].reads) : 0;
+		odds[5 * n + t] = d[t].reads > 0 ? q16(d[t].writes / d[t].reads) : 0;
 		times[t] = d[t].waits > 0 ? (uint64_t)llround(d[t].stall_ps / d[t].waits) : 0;
 		times[n + t] = (uint64_t)l->fabric->target[t].idle_ps;
 	}
@@ -557,7 +575,7 @@ static double lines_of(const struct cxms_event_loop *l, const struct cxms_solve_
 {
 	double lines = 0;
 	for (size_t t = 0; t < l->fabric->n_target; t++)
-		lines += th->demand[t].reads;
+		lines += th->demand[t].reads + written_only(&th->demand[t]);
 	return lines;
 }
 
@@ -581,13 +599,13 @@ static int make_room(struct cxms_event_loop *l, const struct cxms_solve *s)
 	if (!rc)
 		rc = cxms_array_grow((void **)&l->heap, &l->cap_heap, room, sizeof(*l->heap));
 	if (!rc)
-		rc = cxms_array_grow((void **)&l->odds, &l->cap_odds, (5 * n + 1) * room,
-				     sizeof(*l->odds));
+		rc = cxms_array_grow((void **)&l->odds, &l->cap_odds,
+				     (ODDS_PER_TARGET * n + 1) * room, sizeof(*l->odds));
 	if (!rc)
 		rc = cxms_array_grow((void **)&l->times, &l->cap_times, 2 * n * room,
 				     sizeof(*l->times));
 	if (!rc)
-		rc = cxms_array_grow((void **)&l->part, &l->cap_part, 4 * n, sizeof(*l->part));
+		rc = cxms_array_grow((void **)&l->part, &l->cap_part, 5 * n, sizeof(*l->part));
 	if (!rc)
 		rc = cxms_array_grow((void **)&l->registers, &l->cap_registers,
 				     (demand + all) * room, sizeof(*l->registers));
@@ -607,7 +625,8 @@ static void add_worker(struct cxms_event_loop *l, const struct cxms_solve_thread
 		       struct crew *c)
 {
 	size_t n = l->fabric->n_target, i = l->n_worker++;
-	set_worker(l, th, l->odds + 5 * n * i, l->times + 2 * n * i, l->part, &l->worker[i]);
+	set_worker(l, th, l->odds + ODDS_PER_TARGET * n * i, l->times + 2 * n * i, l->part,
+		   &l->worker[i]);
 	c->first = c->n ? c->first : &l->worker[i];
 	c->n++;
 	c->demand = larger(c->demand, registers_of(th->demand_limit));
@@ -640,7 +659,8 @@ static void add_source(struct cxms_event_loop *l, const struct crew *c, size_t n
  */
 static void add_crew(struct cxms_event_loop *l, const struct cxms_solve *s, size_t i, size_t end)
 {
-	uint32_t *odds = l->odds + 5 * l->fabric->n_target * (s->n_thread + 1) + l->n_worker;
+	uint32_t *odds =
+		l->odds + ODDS_PER_TARGET * l->fabric->n_target * (s->n_thread + 1) + l->n_worker;
 	struct crew c = {.odds = odds};
 	double cpus = 0;
 	for (size_t k = i; k < end; k++) {

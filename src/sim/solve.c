@@ -39,7 +39,7 @@ struct cxms_solve_room {
 	struct secant *secant;	/* [server] */
 	double *kept;		/* [server] waits to come back to */
 	bool *bounded;		/* [server] waits at some load */
-	size_t n_active;	/* servers that can wait in this epoch: bounded, and read from */
+	size_t n_active;	/* servers that can wait in this epoch: bounded, and waited for */
 	size_t *active;
 	struct sums *rest; /* [thread] of the targets that do not pass the server in work */
 };
@@ -239,13 +239,16 @@ static double asked_ps(const struct cxms_solve *s, size_t server, const struct c
 	return cxms_server_wait_ps(&s->fabric->server[server], load);
 }
 
-static bool is_read(const struct cxms_solve *s, size_t server)
+/* Does its wait change any thread's time? Stores past the caches wait, and read nothing. */
+static bool is_felt(const struct cxms_solve *s, size_t server)
 {
 	const struct cxms_solve_room *r = s->room;
 	for (size_t i = r->first[server]; i < r->first[server + 1]; i++)
-		for (size_t k = 0; k < s->n_thread; k++)
-			if (s->thread[k].demand[r->through[i]].reads > 0)
+		for (size_t k = 0; k < s->n_thread; k++) {
+			const struct cxms_demand *d = &s->thread[k].demand[r->through[i]];
+			if (d->reads > 0 || d->waits > 0)
 				return true;
+		}
 	return false;
 }
 
@@ -255,7 +258,7 @@ static void list_active(struct cxms_solve *s)
 	struct cxms_solve_room *r = s->room;
 	r->n_active = 0;
 	for (size_t v = 0; v < s->fabric->n_server; v++) {
-		if (r->bounded[v] && is_read(s, v))
+		if (r->bounded[v] && is_felt(s, v))
 			r->active[r->n_active++] = v;
 		else
 			s->wait_ps[v] = 0;

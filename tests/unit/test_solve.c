@@ -240,6 +240,30 @@ static void test_faster_memory_never_makes_time_negative(void **state)
 	free(l);
 }
 
+/*
+ * Stores past the caches read nothing, and wait for their device all the same: it never passes more
+ * than it can, and its wait is that of the load.
+ */
+static void test_what_is_only_written_waits_too(void **state)
+{
+	static const double caps[] = {1e9, 5e9, 50e9, NO_BOUND};
+	(void)state;
+	for (size_t c = 0; c < sizeof(caps) / sizeof(*caps); c++) {
+		struct loop *l = new_loop();
+		loop_pass(l, loop_target(l, CXL_PS), loop_server(l, device(caps[c], CXL_PS)));
+		size_t i = loop_thread(l, 0, MEM_PS, 0, 1e6, 0);
+		l->demand[i][0].writes = 32e6;
+		loop_run(l, MEM_PS, 16);
+		struct cxms_load load = loop_load(l, 0);
+		double u = load.write_lines_per_s * LINE / caps[c];
+		double wait = cxms_server_wait_ps(&l->server[0], &load);
+		assert_true(u < 1 && (u > 0.9 || caps[c] > 5e9));
+		assert_true(fabs(l->wait[0] - wait) < 1e-4 * (CXL_PS + wait));
+		assert_true(fabs(l->utilization[0] - u) < 1e-9);
+		free(l);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +275,7 @@ int main(void)
 		cmocka_unit_test(test_who_shares_a_cpu_waits_for_its_holder),
 		cmocka_unit_test(test_a_cpu_that_other_programs_hold_is_waited_for_again),
 		cmocka_unit_test(test_faster_memory_never_makes_time_negative),
+		cmocka_unit_test(test_what_is_only_written_waits_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
