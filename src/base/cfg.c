@@ -23,12 +23,14 @@ struct cxms_cfg *cxms_cfg_new(const char *file, const void *data, size_t len)
 		return NULL;
 	}
 	cxms_sha256_hex(data, len, cfg->sha256);
+	cfg->most =
+		(struct cxms_cfg_limits){CXMS_CFG_MAX_BYTES, CXMS_CFG_MAX_NODES, CXMS_CFG_MAX_TEXT};
 	return cfg;
 }
 
 int cxms_cfg_new_node(struct cxms_cfg *cfg, enum cxms_cfg_type type, struct cxms_cfg_node **out)
 {
-	if (cfg->n_node >= CXMS_CFG_MAX_NODES)
+	if (cfg->n_node >= cfg->most.nodes)
 		return -EFBIG;
 	void *list = cfg->node;
 	if (cxms_array_grow(&list, &cfg->cap_node, cfg->n_node + 1, sizeof(*cfg->node)) < 0)
@@ -46,7 +48,7 @@ int cxms_cfg_new_node(struct cxms_cfg *cfg, enum cxms_cfg_type type, struct cxms
 
 int cxms_cfg_new_text(struct cxms_cfg *cfg, const char *text, size_t len, const char **out)
 {
-	if (len > CXMS_CFG_MAX_TEXT - cfg->text_bytes)
+	if (len > cfg->most.text - cfg->text_bytes)
 		return -EFBIG;
 	char *copy = strndup(text, len);
 	if (!copy)

@@ -37,7 +37,9 @@ struct cxms_cfg; /* one loaded file; owns its nodes */
  * Return: 0, -ENOENT, -EACCES, -EINVAL, -EFBIG, -ENOMEM. Owner: caller frees with cxms_cfg_free()
  */
 int cxms_cfg_load_yaml(const char *path, struct cxms_cfg **out, struct cxms_err *err);
-/** the same from memory; @name stands in messages */
+/** the same for results that this program wrote: 1 GiB, 2^25 nodes */
+int cxms_cfg_load_result(const char *path, struct cxms_cfg **out, struct cxms_err *err);
+/** as cxms_cfg_load_yaml() from memory; @name stands in messages */
 int cxms_cfg_load_yaml_mem(const char *name, const void *data, size_t len, struct cxms_cfg **out,
 			   struct cxms_err *err);
 void cxms_cfg_free(struct cxms_cfg *cfg);

@@ -10,8 +10,17 @@
 #define CXMS_CFG_MAX_NODES 100000u
 /* of all keys and scalars: escapes grow a text by half at most; beyond that only aliases do */
 #define CXMS_CFG_MAX_TEXT (8u << 20)
+/* Of a result, ours: 100,000 rows of a sweep have 4 KiB and 100 values each. */
+#define CXMS_CFG_RESULT_BYTES (1u << 30)
+#define CXMS_CFG_RESULT_NODES (1u << 25)
+
+/** struct cxms_cfg_limits - what one file may hold at most */
+struct cxms_cfg_limits {
+	size_t bytes, nodes, text;
+};
 
 struct cxms_cfg {
+	struct cxms_cfg_limits most;
 	char *file;
 	char sha256[CXMS_SHA256_HEX_MAX];
 	struct cxms_cfg_node *root;

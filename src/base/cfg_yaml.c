@@ -43,10 +43,13 @@ static int fail_at(struct builder *b, yaml_mark_t at, int errnum, const char *wh
 
 static int fail_grow(struct builder *b, yaml_mark_t at, int rc)
 {
+	const struct cxms_cfg_limits *most = &b->cfg->most;
 	if (rc == -EFBIG)
-		return fail_at(b, at, EFBIG,
-			       "too much for one file; at most 100000 values and 8 MiB of text, "
-			       "aliases included");
+		return cxms_fail(b->err, EFBIG,
+				 "%s:%zu:%zu: too much for one file; at most %zu values and %zu "
+				 "MiB of text, aliases included",
+				 b->cfg->file, at.line + 1, at.column + 1, most->nodes,
+				 most->text >> 20);
 	return fail_at(b, at, ENOMEM, "out of memory");
 }
 
@@ -330,19 +333,20 @@ static void builder_fini(struct builder *b)
 	cxms_cfg_free(b->cfg);
 }
 
-int cxms_cfg_load_yaml_mem(const char *name, const void *data, size_t len, struct cxms_cfg **out,
-			   struct cxms_err *err)
+static int load_mem(const char *name, const void *data, size_t len,
+		    const struct cxms_cfg_limits *most, struct cxms_cfg **out, struct cxms_err *err)
 {
 	yaml_parser_t parser;
 	struct builder b = {.err = err};
-	if (len > CXMS_CFG_MAX_BYTES)
-		return cxms_fail(err, EFBIG, "'%s' is larger than 4 MiB; give a smaller file",
-				 name);
+	if (len > most->bytes)
+		return cxms_fail(err, EFBIG, "'%s' is larger than %zu MiB; give a smaller file",
+				 name, most->bytes >> 20);
 	b.cfg = cxms_cfg_new(name, data, len);
 	if (!b.cfg || !yaml_parser_initialize(&parser)) {
 		builder_fini(&b);
 		return cxms_fail_sys(err, ENOMEM, "cannot read '%s'", name);
 	}
+	b.cfg->most = *most;
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&parser, len ? data : (const void *)"", len);
 	int rc = parse_all(&b, &parser, data);
@@ -355,12 +359,34 @@ int cxms_cfg_load_yaml_mem(const char *name, const void *data, size_t len, struc
 	return rc;
 }
 
-int cxms_cfg_load_yaml(const char *path, struct cxms_cfg **out, struct cxms_err *err)
+static int load_file(const char *path, const struct cxms_cfg_limits *most, struct cxms_cfg **out,
+		     struct cxms_err *err)
 {
 	struct cxms_buf text = {0};
-	int rc = cxms_file_read(path, CXMS_CFG_MAX_BYTES, &text, err);
+	int rc = cxms_file_read(path, most->bytes, &text, err);
 	if (rc == 0)
-		rc = cxms_cfg_load_yaml_mem(path, text.data, text.len, out, err);
+		rc = load_mem(path, text.data, text.len, most, out, err);
 	cxms_buf_fini(&text);
 	return rc;
+}
+
+static const struct cxms_cfg_limits of_people = {CXMS_CFG_MAX_BYTES, CXMS_CFG_MAX_NODES,
+						 CXMS_CFG_MAX_TEXT};
+static const struct cxms_cfg_limits of_results = {CXMS_CFG_RESULT_BYTES, CXMS_CFG_RESULT_NODES,
+						  CXMS_CFG_RESULT_BYTES};
+
+int cxms_cfg_load_yaml_mem(const char *name, const void *data, size_t len, struct cxms_cfg **out,
+			   struct cxms_err *err)
+{
+	return load_mem(name, data, len, &of_people, out, err);
+}
+
+int cxms_cfg_load_yaml(const char *path, struct cxms_cfg **out, struct cxms_err *err)
+{
+	return load_file(path, &of_people, out, err);
+}
+
+int cxms_cfg_load_result(const char *path, struct cxms_cfg **out, struct cxms_err *err)
+{
+	return load_file(path, &of_results, out, err);
 }

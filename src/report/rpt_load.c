@@ -14,7 +14,7 @@
 #include "report/report.h"
 #include "report/rpt_priv.h"
 
-#define MAX_RESULTS 65536u /* of one file; keeps every count below any overflow */
+#define MAX_RESULTS (1u << 20) /* of one file; keeps every count below any overflow */
 
 struct load {
 	struct rpt_loaded *l;

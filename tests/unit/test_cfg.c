@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/cfg.h"
@@ -225,6 +226,27 @@ static void test_a_missing_file_is_named(void **state)
 	assert_string_equal(err.msg, "cannot open '/nonexistent.yaml': No such file or directory");
 }
 
+/* A result of a sweep has more values than anybody writes by hand. */
+static void test_results_may_be_longer_than_what_people_write(void **state)
+{
+	char path[] = "/tmp/cxlmemsim-cfg.XXXXXX";
+	struct cxms_cfg *cfg = NULL;
+	struct cxms_err err = {0};
+	int fd = mkstemp(path);
+	FILE *fp = fd < 0 ? NULL : fdopen(fd, "w");
+	(void)state;
+	assert_non_null(fp);
+	for (int i = 0; i < 150000; i++)
+		fputs("- a\n", fp);
+	assert_int_equal(fclose(fp), 0);
+	assert_int_equal(cxms_cfg_load_yaml(path, &cfg, &err), -EFBIG);
+	assert_non_null(strstr(err.msg, "at most 100000 values and 8 MiB of text"));
+	assert_int_equal(cxms_cfg_load_result(path, &cfg, NULL), 0);
+	assert_int_equal(cxms_cfg_root(cfg)->n_child, 150000);
+	cxms_cfg_free(cfg);
+	unlink(path);
+}
+
 /* One key, one getter, one expected error line (NULL = accepted). */
 enum getter { TIME, COUNT, SIZE, DOUBLE, BOOL, WORD };
 
@@ -429,6 +451,7 @@ int main(void)
 		cmocka_unit_test(test_limits_from_both_sides),
 		cmocka_unit_test(test_aliases_cannot_multiply_without_end),
 		cmocka_unit_test(test_a_missing_file_is_named),
+		cmocka_unit_test(test_results_may_be_longer_than_what_people_write),
 		cmocka_unit_test(test_typed_getters),
 		cmocka_unit_test(test_values_come_out),
 		cmocka_unit_test(test_unknown_keys_are_all_named),

@@ -3,8 +3,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -78,6 +80,9 @@ static void fill_basis(struct cxms_basis *b)
 				 .stall_ns = 1e6,
 				 .dram_stall_ns = 75e4,
 				 .known_addr_ratio = 0.875,
+				 .open_lines = 12.5,
+				 .least_lines = 2e6,
+				 .read_lines = 3e6,
 				 .mem_latency_ns = 100,
 				 .walk_ns = 24,
 				 .huge_ratio = 0.5,
@@ -367,12 +372,39 @@ static void test_from_json_refuses_what_is_none_of_ours(void **state)
 	}
 }
 
+/* As many rows as a sweep may have. */
+static void test_a_hundred_thousand_rows_are_read(void **state)
+{
+	char path[] = "/tmp/cxlmemsim-result.XXXXXX";
+	struct cxms_buf csv = {0};
+	struct cxms_cfg *cfg = NULL;
+	int fd = mkstemp(path);
+	FILE *fp = fd < 0 ? NULL : fdopen(fd, "w");
+	(void)state;
+	assert_non_null(fp);
+	fputs("{\"schema\": \"cxlmemsim-result-1\", \"topologies\": [{}], \"results\": [{}", fp);
+	for (int i = 1; i < 100000; i++)
+		fputs(",\n{}", fp);
+	fputs("]}\n", fp);
+	assert_int_equal(fclose(fp), 0);
+	assert_int_equal(cxms_cfg_load_result(path, &cfg, NULL), 0);
+	assert_int_equal(cxms_report_csv_from_json(cfg, &csv, NULL), 0);
+	size_t lines = 0;
+	for (const char *p = cxms_buf_text(&csv); (p = strchr(p, '\n')); p++)
+		lines++;
+	assert_int_equal(lines, 100001);
+	cxms_cfg_free(cfg);
+	cxms_buf_fini(&csv);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_json_has_every_key_of_the_schema, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_json_is_the_same_bytes_twice, setup, teardown),
+		cmocka_unit_test(test_a_hundred_thousand_rows_are_read),
 		cmocka_unit_test_setup_teardown(test_text_from_json_equals_text_of_the_result,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_text_keeps_to_100_columns_and_no_control_bytes,
