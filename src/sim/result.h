@@ -52,7 +52,7 @@ struct cxms_server_result {
 	const char *part; /* "link_up", "link_down", "device", "medium", "bridge", "local" */
 	double utilization_ratio; /* of its capacity, mean over the time; of the same solutions: */
 	double read_bytes_per_s, write_bytes_per_s; /* payload */
-	double wait_ns;				    /* mean of its requests, both directions */
+	double wait_ns; /* mean of its requests, both directions; NAN = not known: event engine */
 };
 
 /** struct cxms_tenant_result - one of several hosts that share the fabric */
@@ -81,7 +81,7 @@ struct cxms_split_result {
 	size_t n_target;
 	struct cxms_target_result *target;
 	size_t n_server;
-	struct cxms_server_result *server; /* epoch engine */
+	struct cxms_server_result *server; /* of sampled recordings */
 	char binding[160];		   /* the busiest server: "mem0 link_up"; "" = none */
 	size_t n_tenant;
 	struct cxms_tenant_result *tenant; /* of several hosts; else none */

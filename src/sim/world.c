@@ -416,7 +416,7 @@ static void add_server(const struct scene *s, const struct tenant *tn, size_t v,
 	bool link = server->kind == CXMS_SERVER_LINK;
 	to->reads += own->read_lines_per_s * seconds;
 	to->writes += own->write_lines_per_s * seconds;
-	to->wait_ps += lines_per_s(own) * seconds * s->solve.wait_ps[v];
+	to->wait_ps += s->loop ? NAN : lines_per_s(own) * seconds * s->solve.wait_ps[v];
 	to->busy_ns[0] += ns * share *
 			  (link ? cxms_link_utilization(server, all, 1)
 				: cxms_server_utilization(server, all));

@@ -31,7 +31,7 @@ struct cxms_world_target {
  */
 struct cxms_world_server {
 	double reads, writes; /* lines */
-	double wait_ps;	      /* sum over its lines */
+	double wait_ps;	      /* sum over its lines; NAN = not known (event engine) */
 	double busy_ns[2]; /* utilisation x time, of it the share of its lines; of a link: up, down
 			    */
 };

@@ -16,7 +16,7 @@ struct cxms_draw_part {
 	bool known, binding;
 	double utilization; /* of its capacity, >= 0 */
 	double read_bytes_per_s, write_bytes_per_s;
-	double wait_ns; /* mean of its requests */
+	double wait_ns; /* mean of its requests; NAN = not known */
 };
 /** struct cxms_draw_dev - of one device: both directions of its link, what is inside, and the
  * medium behind a page buffer */

@@ -15,7 +15,7 @@
 #define MAX_UTILIZATION 1e6  /* an overload that is told */
 #define MAX_BYTES_PER_S 1e18 /* more than any fabric has */
 #define MAX_WAIT_NS	1e12
-#define MAX_ROWS	65536u
+#define MAX_ROWS	(1u << 20)
 
 /* A result while one row of it is looked for and read. */
 struct reader {
@@ -53,6 +53,15 @@ static double number_of(struct reader *r, const struct cxms_cfg_node *map, const
 	else
 		cxms_cfg_error(&r->errs, map, false, "the key '%s' is missing", key);
 	return v;
+}
+
+/* The same where null stands for a number that is not known; NAN. */
+static double known_or_nan(struct reader *r, const struct cxms_cfg_node *map, const char *key,
+			   double max)
+{
+	const struct cxms_cfg_node *n = cxms_cfg_get(map, key);
+	bool is_null = n && n->type == CXMS_CFG_SCALAR && !n->quoted && !strcmp(n->text, "null");
+	return is_null ? NAN : number_of(r, map, key, max);
 }
 
 /* Which of the result's topologies is this one; -1 with an error. */
@@ -174,7 +183,7 @@ static void read_server(struct reader *r, const struct cxms_cfg_node *n)
 	double u = number_of(r, n, "utilization_ratio", MAX_UTILIZATION);
 	double reads = number_of(r, n, "read_bytes_per_s", MAX_BYTES_PER_S);
 	double writes = number_of(r, n, "write_bytes_per_s", MAX_BYTES_PER_S);
-	double wait = number_of(r, n, "wait_ns", MAX_WAIT_NS);
+	double wait = known_or_nan(r, n, "wait_ns", MAX_WAIT_NS);
 	if (!p || r->errs.n != before)
 		return;
 	if (p->known && !*text_of(n, "host")) {
@@ -187,7 +196,7 @@ static void read_server(struct reader *r, const struct cxms_cfg_node *n)
 	p->utilization = fmax(p->utilization, u);
 	p->read_bytes_per_s += reads;
 	p->write_bytes_per_s += writes;
-	p->wait_ns = fmax(p->wait_ns, wait);
+	p->wait_ns = isnan(wait) || isnan(p->wait_ns) ? NAN : fmax(p->wait_ns, wait);
 }
 
 static void read_row(struct reader *r, const struct cxms_cfg_node *row)
@@ -235,7 +244,7 @@ int cxms_draw_load_read(const struct cxms_topo *t, const char *path, double spli
 {
 	struct cxms_cfg *cfg = NULL;
 	struct cxms_err why = {0};
-	int rc = cxms_cfg_load_yaml(path, &cfg, &why);
+	int rc = cxms_cfg_load_result(path, &cfg, &why);
 	if (rc == -EINVAL)
 		rc = cxms_fail(err, EINVAL,
 			       "'%s' is no result in JSON; make one with cxlmemsim replay -f json",

@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -90,10 +91,12 @@ static void put_part(struct cxms_buf *out, const char *what, const struct cxms_d
 	if (!p->known)
 		return;
 	put_share(out, what, p);
-	cxms_buf_printf(out, ", %s read, %s written, waits %s\n",
-			cxms_fmt_rate(reads, p->read_bytes_per_s),
-			cxms_fmt_rate(writes, p->write_bytes_per_s),
-			cxms_fmt_time_ps(wait, (uint64_t)(p->wait_ns * 1e3 + 0.5)));
+	cxms_buf_printf(out, ", %s read, %s written", cxms_fmt_rate(reads, p->read_bytes_per_s),
+			cxms_fmt_rate(writes, p->write_bytes_per_s));
+	if (!isnan(p->wait_ns))
+		cxms_buf_printf(out, ", waits %s",
+				cxms_fmt_time_ps(wait, (uint64_t)(p->wait_ns * 1e3 + 0.5)));
+	cxms_buf_put_u8(out, '\n');
 }
 
 void topo_more_host(const struct cxms_topo *t, const struct cxms_draw_load *load,
