@@ -39,7 +39,7 @@ double cxms_host_share_bytes(const struct cxms_topo *topo, const char *host, siz
 	for (size_t i = 0; host && i < d->n_logical; i++)
 		if (!strcmp(d->logical[i].host, host))
 			return (double)d->logical[i].capacity_bytes;
-	return INFINITY;
+	return host && d->n_logical ? 0 : INFINITY;
 }
 
 const char *cxms_extents_of_others(const struct cxms_topo *topo, const char *host)

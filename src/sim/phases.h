@@ -51,7 +51,8 @@ int cxms_phases_build(const struct cxms_topo *topo, const char *host, const stru
 void cxms_phases_fini(struct cxms_phases *p);
 /** the first memdev whose extents all belong to other hosts than @host; NULL: none */
 const char *cxms_extents_of_others(const struct cxms_topo *topo, const char *host);
-/** a host's share of a memdev's capacity; INFINITY where it is not divided. @target: 1 .. n */
+/** a host's share of a memdev's capacity: 0 where it is divided between others; INFINITY where it
+ * is not divided. @target: 1 .. n */
 double cxms_host_share_bytes(const struct cxms_topo *topo, const char *host, size_t target);
 
 #endif

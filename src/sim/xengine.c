@@ -99,7 +99,7 @@ int cxms_xengine_init(struct cxms_xengine *e, struct cxms_err *err)
 	int rc = 0;
 	e->page_line = UINT64_MAX;
 	for (unsigned l = 0; l < e->n_lane && !rc; l++)
-		rc = cxms_xlane_init(&e->lane[l], e->fabric, err);
+		rc = cxms_xlane_init(&e->lane[l], e->fabric, e->seed, err);
 	return rc;
 }
 
@@ -297,6 +297,12 @@ int cxms_xengine_control(struct cxms_xengine *e, uint32_t space, const struct cx
 	default:
 		return 0;
 	}
+}
+
+const struct cxms_xthread *cxms_xengine_thread(const struct cxms_xengine *e, uint32_t pid,
+					       uint32_t tid)
+{
+	return find_thread(e, pid, tid);
 }
 
 bool cxms_xengine_knows(const struct cxms_xengine *e, uint32_t pid, uint32_t tid)

@@ -51,6 +51,7 @@ struct cxms_xhost {
 struct cxms_xengine {
 	struct cxms_fabric *fabric; /* borrowed */
 	struct cxms_window_cfg window;
+	uint64_t seed; /* of the devices' tails */
 	unsigned n_lane;
 	struct cxms_xlane lane[CXMS_LANES];
 	struct cxms_xpages *pages; /* borrowed; of one host */
@@ -71,7 +72,7 @@ struct cxms_xengine {
 /** figures of the host for the window; @mem_ps: the recording machine's latency and walk, for what
  * the topology leaves to it */
 void cxms_xengine_host(const struct cxms_topo *topo, uint64_t walk_ps, struct cxms_window_cfg *out);
-/** lanes zeroed; e->fabric, window, n_lane, pages set by the caller. 0 or -ENOMEM */
+/** lanes zeroed; e->fabric, window, seed, n_lane, pages set by the caller. 0 or -ENOMEM */
 int cxms_xengine_init(struct cxms_xengine *e, struct cxms_err *err);
 void cxms_xengine_fini(struct cxms_xengine *e);
 /** a block ran in a thread of address space @space. 0 or -ENOMEM */
@@ -80,6 +81,9 @@ int cxms_xengine_run(struct cxms_xengine *e, uint32_t space, const struct cxms_x
 /** threads begin, sleep and wake; timed stretches begin and end. 0 or -ENOMEM */
 int cxms_xengine_control(struct cxms_xengine *e, uint32_t space,
 			 const struct cxms_xcontrol *control, struct cxms_err *err);
+/** a thread that has begun, else NULL; borrowed until another begins */
+const struct cxms_xthread *cxms_xengine_thread(const struct cxms_xengine *e, uint32_t pid,
+					       uint32_t tid);
 /** has the thread begun? */
 bool cxms_xengine_knows(const struct cxms_xengine *e, uint32_t pid, uint32_t tid);
 /** last retirement of one thread; 0 when it never ran */

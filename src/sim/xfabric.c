@@ -12,9 +12,10 @@
  * A device without a model waits for its bandwidth only: so the window was judged
  * (tests/data/gem5).
  */
-int cxms_xlane_init(struct cxms_xlane *x, const struct cxms_fabric *f, struct cxms_err *err)
+int cxms_xlane_init(struct cxms_xlane *x, const struct cxms_fabric *f, uint64_t seed,
+		    struct cxms_err *err)
 {
-	const struct cxms_net_cfg cfg = {.fabric = f, .caps_only = true};
+	const struct cxms_net_cfg cfg = {.fabric = f, .caps_only = true, .seed = seed};
 	*x = (struct cxms_xlane){0};
 	x->target = calloc(f->n_target, sizeof(*x->target));
 	int rc = x->target ? 0 : cxms_fail(err, ENOMEM, "out of memory");

@@ -25,8 +25,9 @@ struct cxms_xlane {
 	size_t n_page;
 };
 
-/** @fabric: borrowed. 0 or -ENOMEM. Owner: cxms_xlane_fini() */
-int cxms_xlane_init(struct cxms_xlane *x, const struct cxms_fabric *fabric, struct cxms_err *err);
+/** @fabric: borrowed; @seed: of the devices' tails. 0 or -ENOMEM. Owner: cxms_xlane_fini() */
+int cxms_xlane_init(struct cxms_xlane *x, const struct cxms_fabric *fabric, uint64_t seed,
+		    struct cxms_err *err);
 void cxms_xlane_fini(struct cxms_xlane *x);
 /** cxms_xlane_request() - one line from or to a target; @dpa: its device address, bytes */
 void cxms_xlane_request(struct cxms_xlane *x, const struct cxms_fabric *f, uint32_t target,

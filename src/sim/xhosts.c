@@ -10,6 +10,7 @@
 #include "sim/asked.h"
 #include "sim/event_net.h"
 #include "sim/fabric.h"
+#include "sim/phases.h"
 #include "sim/replay.h"
 #include "sim/xengine.h"
 #include "sim/xorder.h"
@@ -54,7 +55,7 @@ static int check_sampling(const struct cxms_host_trace *host, const struct cxms_
 			  struct cxms_err *err)
 {
 	return facts->exact.detail_insns
-		       ? cxms_fail(err, ENOTSUP,
+		       ? cxms_fail(err, EINVAL,
 				   "the recording of host '%s' is sampled in time, and hosts are "
 				   "not; record it without --exact-window",
 				   host->name)
@@ -224,30 +225,46 @@ static void set_slowdown(const struct hosts *h, size_t row, size_t last,
 			 &out->slowdown_hi);
 }
 
+/* Host by host, each in the order of its program alone. */
 static void set_threads(const struct hosts *h, const struct cxms_xengine *e, size_t row,
 			struct cxms_split_result *out)
 {
-	for (size_t i = 0; i < e->n_thread; i++) {
-		const struct cxms_xthread *t = &e->thread[i];
-		const struct cxms_split_result *alone =
-			&h->guest[t->space % h->n].alone->split[row];
-		struct cxms_thread_result *to = &out->thread[out->n_thread++];
-		*to = (struct cxms_thread_result){.pid = t->pid & ((1u << CXMS_XHOST_SHIFT) - 1),
-						  .tid = t->tid,
-						  .slowdown = 1};
-		for (size_t b = 0; b < alone->n_thread; b++)
-			if (alone->thread[b].pid == to->pid && alone->thread[b].tid == to->tid)
-				to->native_ns = alone->thread[b].native_ns;
-		if (to->native_ns)
-			to->slowdown = cxms_xthread_own_ps(t, 0) / (double)CXMS_PS_PER_NS /
-				       (double)to->native_ns;
+	for (size_t k = 0; k < h->n; k++) {
+		const struct cxms_split_result *alone = &h->guest[k].alone->split[row];
+		for (size_t b = 0; b < alone->n_thread; b++) {
+			struct cxms_thread_result *to = &out->thread[out->n_thread++];
+			*to = alone->thread[b];
+			const struct cxms_xthread *t = cxms_xengine_thread(
+				e, to->pid | (uint32_t)k << CXMS_XHOST_SHIFT, to->tid);
+			to->slowdown = t && to->native_ns ? cxms_xthread_own_ps(t, 0) /
+								    (double)CXMS_PS_PER_NS /
+								    (double)to->native_ns
+							  : 1;
+		}
 	}
 }
 
+/* What each host asks of its share; of a memdev all of them together, too. */
+static void judge_capacity(const struct hosts *h, const struct cxms_topo *topo, size_t t,
+			   double all, struct cxms_warnings *out)
+{
+	const struct cxms_fabric_target *target = &h->fabric.target[t];
+	for (size_t k = 0; k < h->n; k++) {
+		const struct guest *g = &h->guest[k];
+		cxms_xrow_capacity(target->name, g->place.bytes[t],
+				   t ? cxms_host_share_bytes(topo, g->from->name, t)
+				     : target->capacity_bytes,
+				   out);
+	}
+	if (t)
+		cxms_xrow_capacity(target->name, all, target->capacity_bytes, out);
+}
+
 static void set_targets(const struct hosts *h, const struct cxms_xengine *e,
-			struct cxms_split_result *out)
+			struct cxms_warnings *warnings, struct cxms_split_result *out)
 {
 	const struct cxms_fabric *f = &h->fabric;
+	const struct cxms_topo *topo = h->cfg->topo[out->topology];
 	uint64_t end = cxms_xengine_end_ps(e, 0);
 	out->n_target = f->n_shown;
 	for (size_t t = 0; t < f->n_shown; t++) {
@@ -266,6 +283,7 @@ static void set_targets(const struct hosts *h, const struct cxms_xengine *e,
 		cxms_xrow_target(f, t, &sum, 1, out);
 		out->target[t].bytes = (uint64_t)llround(bytes);
 		out->target[t].utilization_ratio = busy;
+		judge_capacity(h, topo, t, bytes, warnings);
 	}
 }
 
@@ -274,7 +292,10 @@ static int fill_row(const struct hosts *h, const struct cxms_xengine *e, size_t 
 		    struct cxms_err *err)
 {
 	struct cxms_err why = {0};
-	out->thread = calloc(e->n_thread + 1, sizeof(*out->thread));
+	size_t n_thread = 1;
+	for (size_t k = 0; k < h->n; k++)
+		n_thread += h->guest[k].alone->split[row].n_thread;
+	out->thread = calloc(n_thread, sizeof(*out->thread));
 	out->target = calloc(h->fabric.n_shown, sizeof(*out->target));
 	out->tenant = calloc(h->n, sizeof(*out->tenant));
 	if (!out->thread || !out->target || !out->tenant)
@@ -283,7 +304,7 @@ static int fill_row(const struct hosts *h, const struct cxms_xengine *e, size_t 
 	set_slowdown(h, row, last, out);
 	cxms_xrow_causes(e, 0, last, out);
 	set_threads(h, e, row, out);
-	set_targets(h, e, out);
+	set_targets(h, e, warnings, out);
 	out->self_check_failed = cxms_net_check(e->lane[0].net, &why) != 0;
 	if (out->self_check_failed)
 		cxms_warn(warnings, CXMS_W_SELF_CHECK, "%s", why.msg);
@@ -301,7 +322,11 @@ static int run_row(struct hosts *h, size_t row, struct cxms_warnings *warnings,
 {
 	const struct cxms_topo *topo = h->cfg->topo[out->topology];
 	const struct cxms_policy_ops *policy = cxms_policy_find(out->policy);
-	struct cxms_xengine e = {.fabric = &h->fabric, .n_lane = 1, .host = h->at, .n_host = h->n};
+	struct cxms_xengine e = {.fabric = &h->fabric,
+				 .seed = h->cfg->seed,
+				 .n_lane = 1,
+				 .host = h->at,
+				 .n_host = h->n};
 	struct cxms_xorder *order = NULL;
 	cxms_xengine_host(topo, 0, &e.window);
 	int rc = cxms_xengine_init(&e, err);
@@ -380,7 +405,7 @@ static void finish(const struct hosts *h, struct cxms_result *out)
 		const struct cxms_result *alone = h->guest[k].alone;
 		for (size_t i = 0; i < alone->warnings.n; i++)
 			cxms_warn_add(&out->warnings, &alone->warnings.list[i]);
-		if (alone->status != CXMS_STATUS_COMPLETE)
+		if (alone->status > out->status) /* the worst stands */
 			out->status = alone->status;
 	}
 	for (size_t i = 0; i < out->n_split; i++)

@@ -17,7 +17,7 @@ struct cxms_result;
  * over one network.
  * @out: zeroed by the caller, who frees it with cxms_result_free() in every case; figures that
  * belong to one recording are those of the first
- * Return: as cxms_xreplay_run(); also -ENOTSUP (a recording that was sampled in time)
+ * Return: as cxms_xreplay_run(); also -EINVAL (a recording that was sampled in time)
  */
 int cxms_xhosts_run(const struct cxms_replay_cfg *cfg, const struct cxms_host_trace *host, size_t n,
 		    struct cxms_result *out, struct cxms_err *err);

@@ -102,7 +102,7 @@ static struct lane_ref lane_of(const struct plan *p, size_t place)
 				 (unsigned)(lane % p->per_engine)};
 }
 
-static int start_engines(struct plan *p, struct cxms_xpages *pages, uint64_t walk_ps,
+static int start_engines(struct plan *p, struct cxms_xpages *pages, uint64_t walk_ps, uint64_t seed,
 			 struct cxms_err *err)
 {
 	size_t lanes = p->n_place + 1;
@@ -116,6 +116,7 @@ static int start_engines(struct plan *p, struct cxms_xpages *pages, uint64_t wal
 		size_t left = lanes - i * p->per_engine;
 		e->fabric = &p->fabric;
 		e->pages = pages;
+		e->seed = seed;
 		e->n_lane = (unsigned)(left < p->per_engine ? left : p->per_engine);
 		cxms_xengine_host(p->topo, walk_ps, &e->window);
 		rc = cxms_xengine_init(e, err);
@@ -172,20 +173,20 @@ void cxms_xrow_causes(const struct cxms_xengine *e, unsigned lane, size_t host,
 	cxms_split_set_causes(ps, sum > 0 ? (double)out->time_ns / sum : 0, out);
 }
 
-static void set_threads(const struct plan *p, struct lane_ref at, struct cxms_split_result *out)
+/* In the order of the baseline: each engine meets those that begin in its own order of time. */
+static void set_threads(const struct plan *p, struct lane_ref at, double repeat,
+			struct cxms_split_result *out)
 {
-	out->n_thread = at.e->n_thread;
-	for (size_t i = 0; i < out->n_thread; i++) {
-		const struct cxms_xthread *t = &at.e->thread[i];
-		double own = cxms_xthread_own_ps(t, at.lane), was = 0;
-		for (size_t b = 0; b < p->engine[0].n_thread; b++)
-			if (p->engine[0].thread[b].pid == t->pid &&
-			    p->engine[0].thread[b].tid == t->tid)
-				was = cxms_xthread_own_ps(&p->engine[0].thread[b], 0);
-		out->thread[i] = (struct cxms_thread_result){
-			.pid = t->pid,
-			.tid = t->tid,
-			.native_ns = (uint64_t)(was / (double)CXMS_PS_PER_NS),
+	const struct cxms_xengine *base = &p->engine[0];
+	for (size_t i = 0; i < base->n_thread; i++) {
+		const struct cxms_xthread *b = &base->thread[i];
+		const struct cxms_xthread *t = cxms_xengine_thread(at.e, b->pid, b->tid);
+		double was = cxms_xthread_own_ps(b, 0);
+		double own = t ? cxms_xthread_own_ps(t, at.lane) : was;
+		out->thread[out->n_thread++] = (struct cxms_thread_result){
+			.pid = b->pid,
+			.tid = b->tid,
+			.native_ns = (uint64_t)(was * repeat / (double)CXMS_PS_PER_NS),
 			.slowdown = was > 0 ? own / was : 1};
 	}
 }
@@ -216,6 +217,13 @@ void cxms_xrow_target(const struct cxms_fabric *f, size_t t, const struct cxms_x
 	}
 }
 
+void cxms_xrow_capacity(const char *name, double bytes, double capacity, struct cxms_warnings *out)
+{
+	if (bytes > capacity)
+		cxms_warn(out, CXMS_W_CAPACITY, "'%s' is asked to hold %.3g GiB of %.3g", name,
+			  bytes / 0x1p30, capacity / 0x1p30);
+}
+
 static void set_targets(const struct plan *p, size_t place, struct lane_ref at, double repeat,
 			struct cxms_warnings *warnings, struct cxms_split_result *out)
 {
@@ -226,11 +234,8 @@ static void set_targets(const struct plan *p, size_t place, struct lane_ref at, 
 		cxms_xrow_target(&p->fabric, t, &x->target[t], repeat, out);
 		out->target[t].bytes = (uint64_t)llround(p->place[place].bytes[t]);
 		out->target[t].utilization_ratio = cxms_net_utilization(x->net, (uint32_t)t, end);
-		double holds = p->fabric.target[t].capacity_bytes;
-		if (p->place[place].bytes[t] > holds)
-			cxms_warn(warnings, CXMS_W_CAPACITY,
-				  "'%s' is asked to hold %.3g GiB of %.3g", out->target[t].name,
-				  p->place[place].bytes[t] / 0x1p30, holds / 0x1p30);
+		cxms_xrow_capacity(out->target[t].name, p->place[place].bytes[t],
+				   p->fabric.target[t].capacity_bytes, warnings);
 	}
 }
 
@@ -253,7 +258,7 @@ static int fill_split(const struct plan *p, size_t place, uint32_t topo, double 
 	struct lane_ref at = lane_of(p, place);
 	double base = (double)cxms_xengine_end_ps(&p->engine[0], 0);
 	double end = (double)cxms_xengine_end_ps(at.e, at.lane);
-	out->thread = calloc(at.e->n_thread + 1, sizeof(*out->thread));
+	out->thread = calloc(p->engine[0].n_thread + 1, sizeof(*out->thread));
 	out->target = calloc(p->fabric.n_shown, sizeof(*out->target));
 	if (!out->thread || !out->target)
 		return cxms_fail(err, ENOMEM, "out of memory for the result");
@@ -273,7 +278,7 @@ static int fill_split(const struct plan *p, size_t place, uint32_t topo, double 
 	if (out->self_check_failed)
 		cxms_warn(warnings, CXMS_W_SELF_CHECK, "%s", why.msg);
 	cxms_xrow_causes(at.e, at.lane, 0, out);
-	set_threads(p, at, out);
+	set_threads(p, at, repeat, out);
 	set_targets(p, place, at, repeat, warnings, out);
 	return 0;
 }
@@ -333,7 +338,7 @@ static int read_topology(struct plan *p, const struct cxms_replay_cfg *cfg,
 	struct cxms_xpass pass = {.pages = pages};
 	int rc = place_pages(p, pages, cfg->seed, err);
 	if (!rc)
-		rc = start_engines(p, pages, facts->walk_ps, err);
+		rc = start_engines(p, pages, facts->walk_ps, cfg->seed, err);
 	if (!rc)
 		place_lanes(p, pages);
 	if (!rc && p->per_engine == 1)
@@ -527,7 +532,7 @@ static int begin_topology(struct cxms_xearly *x, uint32_t index, const struct cx
 	if (rc || !is_settled(p) ||
 	    cfg->topo[index]->host.uops_fused != cfg->topo[0]->host.uops_fused)
 		return rc;
-	rc = start_engines(p, &x->pages, facts->walk_ps, NULL);
+	rc = start_engines(p, &x->pages, facts->walk_ps, cfg->seed, NULL);
 	if (!rc)
 		rc = cxms_deal_init(&p->deal, &p->fabric, &p->dealt, NULL);
 	for (size_t i = 0; i < p->n_place && !rc; i++) {

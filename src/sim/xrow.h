@@ -7,6 +7,7 @@
 struct cxms_fabric;
 struct cxms_facts;
 struct cxms_split_result;
+struct cxms_warnings;
 struct cxms_xengine;
 struct cxms_xtarget_sum;
 
@@ -18,6 +19,8 @@ void cxms_xrow_causes(const struct cxms_xengine *e, unsigned lane, size_t host,
 /** out->target[t] but its bytes and utilisation; @repeat: times the whole run of what was timed */
 void cxms_xrow_target(const struct cxms_fabric *f, size_t t, const struct cxms_xtarget_sum *s,
 		      double repeat, struct cxms_split_result *out);
+/** warns where a target is asked to hold more than it can */
+void cxms_xrow_capacity(const char *name, double bytes, double capacity, struct cxms_warnings *out);
 /** what nine of ten points of the reference lie within */
 double cxms_xrow_model_half_width(double slowdown);
 void cxms_xrow_bounds(double slowdown, double half_width, double *lo, double *hi);

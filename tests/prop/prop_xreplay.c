@@ -323,6 +323,52 @@ static void test_who_waits_comes_after_its_waker(void **state)
 	close(fd);
 }
 
+static void chase(struct stream *s, uint64_t tid, uint64_t n, uint64_t page)
+{
+	thread(s, tid);
+	for (uint64_t l = 0; l < n; l++)
+		run(s, CHASE, true, page * 64 + l);
+}
+
+/* Two threads begin one each: which is first depends on where their pages are. Rows have them all
+ * in one order. */
+static void test_threads_stand_in_one_order(void **state)
+{
+	static const double splits[] = {100, 50};
+	static const char *const yaml =
+		HOST LOCAL("unlimited") MEMDEV("400ns", "unlimited") "placement: {policy: "
+								     "first-touch}\n";
+	struct stream s;
+	struct cxms_topo *t;
+	int fd;
+	(void)state;
+	start(&s, &fd);
+	number(&s, CXMS_XC_CLONE, 2);
+	number(&s, CXMS_XC_CLONE, 3);
+	chase(&s, 2, 1000, 0x1000); /* local at 50:50 */
+	number(&s, CXMS_XC_CLONE, 4);
+	chase(&s, 3, 800, 0x2000); /* on CXL then: later than the other */
+	number(&s, CXMS_XC_CLONE, 5);
+	chase(&s, 4, 100, 0x1000);
+	chase(&s, 5, 100, 0x2000);
+	finish(&s);
+	struct cxms_result *r = replay(fd, yaml, splits, PLAY_COUNT(splits), &t);
+	const struct cxms_thread_result *a = r->split[0].thread, *b = r->split[1].thread;
+	assert_int_equal(r->split[0].n_thread, 5);
+	assert_int_equal(r->split[1].n_thread, 5);
+	for (size_t i = 0; i < 5; i++) {
+		assert_int_equal(a[i].tid, b[i].tid);
+		assert_int_equal(a[i].native_ns, b[i].native_ns);
+		if (a[i].tid == 3)
+			assert_true(b[i].slowdown > 3);
+		if (a[i].tid == 2)
+			assert_true(b[i].slowdown < 1.5);
+	}
+	cxms_result_free(r);
+	cxms_topo_free(t);
+	close(fd);
+}
+
 /* The stream has the threads one after another; they share the device all the same. */
 static void test_threads_share_what_a_device_passes(void **state)
 {
@@ -369,6 +415,46 @@ static void test_together_or_alone_the_same(void **state)
 	for (size_t i = 0; i < PLAY_COUNT(splits); i++)
 		assert_true((double)r->split[i].time_ns == time_of(fd, yaml, splits[i]));
 	cxms_result_free(r);
+	cxms_topo_free(t);
+	close(fd);
+}
+
+static int gather(uint64_t n)
+{
+	struct stream s;
+	int fd;
+	start(&s, &fd);
+	for (uint64_t l = 0; l < n; l++)
+		run(&s, GATHER, true, 0x40000 + l);
+	finish(&s);
+	return fd;
+}
+
+/* Latency tails are drawn from the seed: the same in every replay with it, others with another. */
+static void test_the_seed_draws_the_tails(void **state)
+{
+	static const char *const yaml = HOST LOCAL(
+		"unlimited") "devices:\n  mem0: {type: memdev, upstream: host, latency: 250ns, "
+			     "bandwidth: "
+			     "unlimited, capacity: 64GiB, tail: {p99: 500ns, p999: 5us}}\n";
+	static const uint64_t seeds[] = {3, 3, 4};
+	const double zero = 0;
+	struct cxms_topo *t = play_topology(yaml);
+	uint64_t ns[PLAY_COUNT(seeds)];
+	int fd = gather(4000);
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(seeds); i++) {
+		const struct cxms_replay_cfg cfg = {.topo = (const struct cxms_topo *const *)&t,
+						    .n_topo = 1,
+						    .split_pct = &zero,
+						    .n_split = 1,
+						    .seed = seeds[i]};
+		struct cxms_result *r = play_replay(fd, &cfg);
+		ns[i] = r->split[0].time_ns;
+		cxms_result_free(r);
+	}
+	assert_int_equal(ns[0], ns[1]);
+	assert_int_not_equal(ns[0], ns[2]);
 	cxms_topo_free(t);
 	close(fd);
 }
@@ -433,17 +519,6 @@ static void test_hosts_meet_only_where_something_is_bounded(void **state)
 		close(fd[k]);
 }
 
-static int gather(uint64_t n)
-{
-	struct stream s;
-	int fd;
-	start(&s, &fd);
-	for (uint64_t l = 0; l < n; l++)
-		run(&s, GATHER, true, 0x40000 + l);
-	finish(&s);
-	return fd;
-}
-
 /* The streams come from different readers; at the device they meet as they would. */
 static void test_hosts_share_what_a_device_passes(void **state)
 {
@@ -465,6 +540,47 @@ static void test_hosts_share_what_a_device_passes(void **state)
 		for (size_t k = 0; k < HOSTS; k++)
 			close(fd[k]);
 	}
+}
+
+static bool warns_of_capacity(const struct cxms_result *r)
+{
+	for (size_t i = 0; i < r->warnings.n; i++)
+		if (r->warnings.list[i].code == CXMS_W_CAPACITY)
+			return true;
+	return false;
+}
+
+/* Each fits alone, all of them do not; and a host's share may be less than it asks for. */
+static void test_hosts_share_what_a_device_holds(void **state)
+{
+	static const struct {
+		const char *device;
+		bool warns;
+	} rows[] = {
+		{"capacity: 64GiB", false},
+		{"capacity: 6MiB", true}, /* 60000 lines are 3.7 MiB */
+		{"capacity: 8MiB, logical: [{host: a, capacity: 4MiB}, {host: b, capacity: 4MiB}]",
+		 false},
+		{"capacity: 8MiB, logical: [{host: a, capacity: 5MiB}, {host: b, capacity: 3MiB}]",
+		 true},
+	};
+	const double zero = 0;
+	int fd[2] = {gather(60000), gather(60000)};
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
+		char yaml[1024];
+		struct cxms_topo *t;
+		snprintf(yaml, sizeof(yaml),
+			 HOST LOCAL("unlimited") "devices:\n  mem0: {type: memdev, upstream: host, "
+						 "latency: 250ns, %s}\n",
+			 rows[i].device);
+		struct cxms_result *r = on_hosts(fd, 2, yaml, &zero, 1, &t);
+		assert_true(warns_of_capacity(r) == rows[i].warns);
+		cxms_result_free(r);
+		cxms_topo_free(t);
+	}
+	close(fd[0]);
+	close(fd[1]);
 }
 
 /* Many steps between its misses; in the kernel whenever its stream pauses, or never. */
@@ -635,10 +751,13 @@ int main(void)
 		cmocka_unit_test(test_a_chain_costs_the_latency_of_its_pages),
 		cmocka_unit_test(test_bandwidth_bounds_time),
 		cmocka_unit_test(test_who_waits_comes_after_its_waker),
+		cmocka_unit_test(test_threads_stand_in_one_order),
 		cmocka_unit_test(test_threads_share_what_a_device_passes),
 		cmocka_unit_test(test_together_or_alone_the_same),
+		cmocka_unit_test(test_the_seed_draws_the_tails),
 		cmocka_unit_test(test_hosts_meet_only_where_something_is_bounded),
 		cmocka_unit_test(test_hosts_share_what_a_device_passes),
+		cmocka_unit_test(test_hosts_share_what_a_device_holds),
 		cmocka_unit_test(test_a_host_in_the_kernel_is_waited_for),
 		cmocka_unit_test(test_a_host_that_ends_leaves_its_share),
 		cmocka_unit_test(test_early_or_late_the_same),
