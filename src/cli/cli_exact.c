@@ -27,6 +27,7 @@ static const char *exact_option(const struct cli *c)
 int cli_exact_check(struct cli *c, bool *is_exact)
 {
 	const struct cxms_source_ops *ops = c->opt.source ? cxms_source_find(c->opt.source) : NULL;
+	const struct cli_opts *o = &c->opt;
 	const char *option = exact_option(c);
 	*is_exact = ops && ops->caps & CXMS_SRC_EXACT;
 	if (option && !*is_exact)
@@ -42,6 +43,14 @@ int cli_exact_check(struct cli *c, bool *is_exact)
 		return cxms_fail(&c->err, EINVAL,
 				 "'--llc-size' is for sources that sample, and source exact "
 				 "simulates 'host.caches.llc'; state it there");
+	option = *is_exact ? cxms_replay_not_exact((enum cxms_engine)o->engine,
+						   (enum cxms_blocked)o->blocked, o->epoch_ps, 0)
+			   : NULL;
+	if (option)
+		return cxms_fail(&c->err, EINVAL,
+				 "'%s' does not apply to source exact, whose requests are replayed "
+				 "one by one; leave the option out",
+				 option);
 	return 0;
 }
 

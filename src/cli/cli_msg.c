@@ -69,7 +69,11 @@ int cli_status_of(int rc)
 {
 	switch (-rc) {
 	case EINVAL:
+	case EBADMSG:
 	case ENOENT:
+	case ENOTDIR:
+	case ELOOP:
+	case ENAMETOOLONG:
 	case EACCES:
 	case EISDIR:
 	case EFBIG:

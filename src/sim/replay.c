@@ -437,12 +437,26 @@ static int replay_exact(const struct cxms_host_trace *host, size_t n,
 	return rc;
 }
 
-static int refuse_epoch(struct cxms_err *err)
+const char *cxms_replay_not_exact(enum cxms_engine engine, enum cxms_blocked blocked,
+				  uint64_t epoch_ns, uint64_t llc_bytes)
 {
-	return cxms_fail(
-		err, EINVAL,
-		"'--engine epoch' does not apply to a recording of source exact, which holds "
-		"every request and is replayed one by one; leave the option out");
+	return engine == CXMS_ENGINE_EPOCH    ? "--engine epoch"
+	       : epoch_ns		      ? "--epoch"
+	       : blocked == CXMS_BLOCKED_KEEP ? "--blocked keep"
+	       : llc_bytes		      ? "--llc-size"
+					      : NULL;
+}
+
+static int check_exact(const struct cxms_replay_cfg *cfg, struct cxms_err *err)
+{
+	const char *option =
+		cxms_replay_not_exact(cfg->engine, cfg->blocked, cfg->epoch_ns, cfg->llc_bytes);
+	return !option ? 0
+		       : cxms_fail(err, EINVAL,
+				   "'%s' does not apply to a recording of source exact, which "
+				   "holds every request and is replayed one by one; leave the "
+				   "option out",
+				   option);
 }
 
 static bool is_exact(const struct cxms_host_trace *host)
@@ -456,8 +470,8 @@ static int replay_any(const struct cxms_host_trace *host, size_t n,
 {
 	if (!is_exact(host))
 		return replay_sampled(host, n, cfg, out, err);
-	return cfg->engine == CXMS_ENGINE_EPOCH ? refuse_epoch(err)
-						: replay_exact(host, n, cfg, out, err);
+	int rc = check_exact(cfg, err);
+	return rc ? rc : replay_exact(host, n, cfg, out, err);
 }
 
 int cxms_replay(struct cxms_trace_reader *reader, const struct cxms_replay_cfg *cfg,
@@ -491,6 +505,23 @@ static bool knows(const struct cxms_topo *t, const char *name, bool *names_any)
 	return found;
 }
 
+/* Extents that name no host are those of the only one: nothing says whose they are of several.
+ * Source exact does not use them. */
+static int check_extents(const struct cxms_host_trace *host, size_t n,
+			 const struct cxms_replay_cfg *cfg, struct cxms_err *err)
+{
+	for (size_t i = 0; i < cfg->n_topo && n > 1 && !is_exact(host); i++)
+		for (size_t k = 0; k < cfg->topo[i]->n_dev; k++) {
+			const struct cxms_dev *d = &cfg->topo[i]->dev[k];
+			if (d->n_extent && !d->extent[0].host)
+				return cxms_fail(err, EINVAL,
+						 "the 'extents' of '%s' in '%s' name no host, but "
+						 "there are %zu; give each of them a 'host'",
+						 d->name, cfg->topo[i]->file, n);
+		}
+	return 0;
+}
+
 static int check_hosts(const struct cxms_host_trace *host, size_t n,
 		       const struct cxms_replay_cfg *cfg, struct cxms_err *err)
 {
@@ -509,7 +540,7 @@ static int check_hosts(const struct cxms_host_trace *host, size_t n,
 						 cfg->topo[i]->file, host[k].name);
 		}
 		if (is_exact(&host[k]) != is_exact(&host[0]))
-			return cxms_fail(err, ENOTSUP,
+			return cxms_fail(err, EINVAL,
 					 "the recordings of hosts '%s' and '%s' are not both of "
 					 "source exact; hosts are all of it, or none",
 					 host[0].name, host[k].name);
@@ -524,5 +555,7 @@ int cxms_replay_hosts(const struct cxms_host_trace *host, size_t n,
 	int rc = check_policies(cfg, err);
 	if (!rc)
 		rc = check_hosts(host, n, cfg, err);
+	if (!rc)
+		rc = check_extents(host, n, cfg, err);
 	return rc ? rc : replay_any(host, n, cfg, out, err);
 }

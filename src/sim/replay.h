@@ -37,11 +37,17 @@ struct cxms_replay_cfg {
 
 /**
  * cxms_replay() - evaluate; reads @r to its end
- * Return: 0, -EINVAL (unknown policy: names the known ones; engine epoch for an exact recording),
+ * Return: 0, -EINVAL (unknown policy: names the known ones; what cxms_replay_not_exact() names for
+ * an exact recording),
  * -ENODATA (no thread ran in the recording), -ENOMEM Owner: *out by cxms_result_free()
  */
 int cxms_replay(struct cxms_trace_reader *r, const struct cxms_replay_cfg *cfg,
 		struct cxms_result **out, struct cxms_err *err);
+
+/** cxms_replay_not_exact() - the option among these that means nothing to a recording of source
+ * exact, as on the command line; NULL: none */
+const char *cxms_replay_not_exact(enum cxms_engine engine, enum cxms_blocked blocked,
+				  uint64_t epoch_ns, uint64_t llc_bytes);
 
 /** struct cxms_host_trace - a host of several, and what runs on it */
 struct cxms_host_trace {
@@ -54,8 +60,8 @@ struct cxms_host_trace {
  * @host: @n >= 1 of them; all share the switches and memdevs of the topology
  * Figures of the result that belong to one recording are those of the first.
  * Return: as cxms_replay(); also -EINVAL (two hosts of one name, a name that the topology does not
- * know where it names hosts), -ENOTSUP (some recordings are of source exact and some are not, or
- * one of these is sampled in time)
+ * know where it names hosts, extents of several hosts that name none; some recordings are of source
+ * exact and some are not, or one of these is sampled in time)
  */
 int cxms_replay_hosts(const struct cxms_host_trace *host, size_t n,
 		      const struct cxms_replay_cfg *cfg, struct cxms_result **out,

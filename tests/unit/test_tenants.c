@@ -282,6 +282,33 @@ static void test_names_are_checked(void **state)
 	expect_refusal(
 		POOL(", logical: [{host: a, capacity: 1GiB}, {host: b, capacity: 1GiB}]", ""), host,
 		2, -EINVAL, "names the host 'c'");
+	expect_refusal(POOL(", extents: [{at: 0s, add: 1GiB}]", ""), host, 2, -EINVAL,
+		       "name no host, but there are 2");
+	close_hosts(host, fd, 2);
+}
+
+/* A device that is divided between others has nothing for a host. */
+static void test_a_host_without_a_share_is_warned_of(void **state)
+{
+	static const char *const yaml =
+		POOL(", logical: [{host: a, capacity: 2TiB}, {host: b, capacity: 2TiB}]",
+		     "") "  mem1: {type: memdev, upstream: sw0, latency: 250ns, capacity: 4096GiB, "
+			 "logical: [{host: a, capacity: 4TiB}]}\n";
+	const char *const two[] = {chase, chase};
+	struct cxms_host_trace host[2];
+	struct cxms_result *r = NULL;
+	struct cxms_topo *topo;
+	int fd[2];
+	(void)state;
+	open_hosts(two, 2, host, fd);
+	assert_int_equal(replay(yaml, "first-touch", 0, host, 2, &topo, &r, NULL), 0);
+	bool said = false;
+	for (size_t i = 0; i < r->warnings.n; i++)
+		said |= r->warnings.list[i].code == CXMS_W_CAPACITY &&
+			strstr(r->warnings.list[i].message, "'mem1' is asked to hold 0.5 GiB of 0");
+	assert_true(said);
+	cxms_result_free(r);
+	cxms_topo_free(topo);
 	close_hosts(host, fd, 2);
 }
 
@@ -300,7 +327,7 @@ static void test_hosts_are_all_exact_or_none(void **state)
 	assert_int_equal(cxms_trace_flush(w, NULL), 0);
 	cxms_trace_writer_free(w);
 	assert_int_equal(cxms_trace_reader_open_fd(fd[1], "memory", &host[1].reader, NULL), 0);
-	expect_refusal(UNBOUNDED, host, 2, -ENOTSUP, "not both of source exact");
+	expect_refusal(UNBOUNDED, host, 2, -EINVAL, "not both of source exact");
 	close_hosts(host, fd, 2);
 }
 
@@ -317,6 +344,7 @@ int main(void)
 		cmocka_unit_test(test_equal_hosts_share_a_page_buffer_evenly),
 		cmocka_unit_test(test_who_asks_more_keeps_more_of_a_page_buffer),
 		cmocka_unit_test(test_names_are_checked),
+		cmocka_unit_test(test_a_host_without_a_share_is_warned_of),
 		cmocka_unit_test(test_hosts_are_all_exact_or_none),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
