@@ -213,7 +213,7 @@ int cli_eval_run(struct cli *c, const struct cli_eval *e, const struct cxms_host
 		merge_warnings(&r->warnings, &c->warnings);
 		r->axes = e->axes;
 		r->recording = e->recording;
-		if (r->axes && c->opt.format == CLI_CSV) /* it has no place for them */
+		if (c->opt.format == CLI_CSV) /* it has no place for them */
 			cli_warnings(c, &r->warnings);
 		*self_check = r->status == CXMS_STATUS_SELF_CHECK_FAILED;
 		rc = render(c, r, out);

@@ -230,11 +230,17 @@ static int parse_axis(struct sweep *s, const char *word, struct cxms_err *err)
 	if (!a->key)
 		return cxms_fail_sys(err, ENOMEM, "cannot keep '--set %s'", word);
 	s->n_axis++;
-	for (size_t i = 0; i + 1 < s->n_axis; i++)
-		if (strcmp(s->axis[i].key, a->key) == 0)
+	for (size_t i = 0; i + 1 < s->n_axis; i++) {
+		const char *before = s->axis[i].key;
+		if (strcmp(before, a->key) == 0)
 			return cxms_fail(err, EINVAL,
 					 "'--set %s' is given twice; put the values into one",
 					 a->key);
+		if (strncmp(before, a->key, len) == 0 && before[len] == '.')
+			return cxms_fail(err, EINVAL,
+					 "'--set %s' replaces what '--set %s' sets; give it first",
+					 a->key, before);
+	}
 	return parse_values(a, word, err);
 }
 

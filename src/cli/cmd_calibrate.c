@@ -68,6 +68,9 @@ int cmd_calibrate(struct cli *c)
 	if (c->opt.slow_node && !is_number(c->opt.slow_node))
 		return cli_usage(c, "'--slow-node' wants the number of a NUMA node, got '%s'",
 				 c->opt.slow_node);
+	if (c->opt.slow_node && c->opt.measured)
+		return cli_usage(c, "'--slow-node' is for measuring; leave it out with "
+				    "'--measured'");
 	int rc = c->opt.output ? cli_out_check(c, "--output", c->opt.output) : 0;
 	if (!rc)
 		rc = get_table(c, &csv);

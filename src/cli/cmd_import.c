@@ -177,6 +177,8 @@ int cmd_import(struct cli *c)
 	cli_rec_fini(&rec);
 	if (fd > STDIN_FILENO)
 		close(fd);
+	if (rc < 0 && c->err.code == 0) /* of topologies all errors are told already */
+		return CLI_USAGE;
 	if (rc < 0)
 		return cli_fail(c, c->err.code == ENODATA ? CLI_FAILED : cli_status_of(rc));
 	return CLI_OK;

@@ -13,9 +13,17 @@ static bool ends_with(const char *s, const char *end)
 	return n >= m && strcmp(s + n - m, end) == 0;
 }
 
+/* A result that contradicts itself is told by the exit code as well, as when it was made. */
+static int status_of(const struct cxms_cfg *json)
+{
+	const struct cxms_cfg_node *n = cxms_cfg_get(cxms_cfg_root(json), "status");
+	bool failed = n && n->type == CXMS_CFG_SCALAR && !strcmp(n->text, "self_check_failed");
+	return failed ? CLI_SELF_CHECK : CLI_OK;
+}
+
 static int load(struct cli *c, struct cxms_cfg **json, struct cxms_buf *text)
 {
-	int rc = cxms_cfg_load_yaml(c->argv[0], json, &c->err);
+	int rc = cxms_cfg_load_result(c->argv[0], json, &c->err);
 	if (rc == 0 && c->opt.format == REPORT_CSV)
 		rc = cxms_report_csv_from_json(*json, text, &c->err);
 	else if (rc == 0)
@@ -40,6 +48,8 @@ int cmd_report(struct cli *c)
 	if (rc == 0)
 		rc = load(c, &json, &text);
 	status = rc < 0 ? cli_fail(c, cli_status_of(rc)) : cli_out_done(c, &text);
+	if (status == CLI_OK)
+		status = status_of(json);
 	cxms_buf_fini(&text);
 	cxms_cfg_free(json);
 	return status;

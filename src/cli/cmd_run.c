@@ -29,6 +29,8 @@ static int check_outputs(struct cli *c)
 	if (rc == 0 && c->argc > 0)
 		rc = cli_out_distinct(c, o->output, c->argv[0]);
 	if (rc == 0)
+		rc = cli_out_distinct(c, o->output, o->pcm);
+	if (rc == 0)
 		rc = cli_out_apart(c, o->output, o->save);
 	return rc;
 }

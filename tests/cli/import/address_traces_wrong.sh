@@ -8,3 +8,6 @@ echo $?
 ls none.cxlt
 cxlmemsim import -f champsim -t one.yaml -t two.yaml -o none.cxlt bad.txt
 echo $?
+cxlmemsim import -t bad.yaml -o none.cxlt bad.txt
+echo $?
+ls none.cxlt 2>/dev/null || true

@@ -1,1 +1,1 @@
-cxlmemsim replay -t one.yaml -s 100 -f csv w.cxlt | cut -d, -f6-8
+cxlmemsim replay -q -t one.yaml -s 100 -f csv w.cxlt | cut -d, -f6-8

@@ -1,1 +1,1 @@
-cxlmemsim replay -t one.yaml -f csv w.cxlt
+cxlmemsim replay -q -t one.yaml -f csv w.cxlt

@@ -1,1 +1,1 @@
-cxlmemsim replay -t one.yaml -t two.yaml -f csv -s 100,40 w.cxlt
+cxlmemsim replay -q -t one.yaml -t two.yaml -f csv -s 100,40 w.cxlt

@@ -6,3 +6,5 @@ done
 ls started x 2>/dev/null || true
 cxlmemsim record -S exact -t one.yaml -o one.yaml -- touch started; echo $?
 cxlmemsim record --pcm one.yaml -o one.yaml -- touch started; echo $?
+cxlmemsim -t one.yaml -o two.yaml --pcm two.yaml -- touch started; echo $?
+ls started 2>/dev/null || true

@@ -7,4 +7,4 @@ plot -k nothing s.csv; echo $?
 plot -o s.jpg s.csv; echo $?
 plot none.csv; echo $?
 echo a,b >other.csv; plot other.csv; echo $?
-cxlmemsim replay -t one.yaml -f csv w.cxlt >r.csv; plot r.csv; echo $?
+cxlmemsim replay -q -t one.yaml -f csv w.cxlt >r.csv; plot r.csv; echo $?

@@ -10,6 +10,7 @@ for e in devices.mem0.latency =5 devices.mem0.latency=1ns,,2ns devices.mem0.late
 done
 try --set devices.mem0.latencyy=1ns 2>&1 | cut -d";" -f1
 try --set devices.mem0.latency=1us --set devices.mem0.latency=2us
+try --set devices.mem0.bandwidth.read=1GB/s,2GB/s --set 'devices.mem0.bandwidth={read: 1GB/s}'
 try --set devices.mem0.latency=1ns..200ns/1ns --set host.cpu.rob=1..100/1
 try -s 0,1,2,3,4,5,6,7,8,9,10 --set devices.mem0.latency=1ns..9999ns/1ns
 cxlmemsim sweep -t one.yaml --set devices.mem0.latency=1us; echo $?
