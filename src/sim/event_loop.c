@@ -115,6 +115,7 @@ struct cxms_event_loop {
 	struct tally *tally;	 /* [target] of this epoch */
 	struct cxms_hist *total; /* [target] */
 	double *waited_ps;	 /* [target] of this epoch */
+	uint64_t *newest_ps;	 /* [target] latency of the epoch's last line; 0 = none so far */
 	uint32_t exp_q16[QUANTILES];
 	struct worker *worker;
 	struct source *source;
@@ -146,7 +147,8 @@ int cxms_event_loop_new(const struct cxms_fabric *f, uint64_t seed, struct cxms_
 	l->waited_ps = calloc(f->n_target, sizeof(*l->waited_ps));
 	for (unsigned i = 0; i < QUANTILES; i++)
 		l->exp_q16[i] = (uint32_t)lround(-log((i + 0.5) / QUANTILES) * ONE_Q16);
-	int rc = l->tally && l->total && l->waited_ps
+	l->newest_ps = calloc(f->n_target, sizeof(*l->newest_ps));
+	int rc = l->tally && l->total && l->waited_ps && l->newest_ps
 			 ? cxms_net_new(&cfg, &l->net, err)
 			 : cxms_fail(err, ENOMEM, "out of memory for the event engine");
 	if (rc)
@@ -164,6 +166,7 @@ void cxms_event_loop_free(struct cxms_event_loop *l)
 	free(l->tally);
 	free(l->total);
 	free(l->waited_ps);
+	free(l->newest_ps);
 	free(l->worker);
 	free(l->source);
 	free(l->heap);
@@ -311,6 +314,7 @@ static uint64_t ask(struct cxms_event_loop *l, struct source *s, uint32_t t, uin
 	if (s->opens)
 		s->worker->last_ps[t] = latency;
 	s->opens = false;
+	l->newest_ps[t] = latency;
 	l->lines++;
 	if (l->counts && reads) {
 		l->tally[t].reads++;
@@ -386,13 +390,15 @@ static uint64_t pause(double ps, double lines)
 	return (uint64_t)llround(fmin(fmax(ps, 0), PAUSE_MAX_PS * fmax(1, lines)));
 }
 
-/* Means of what was counted. */
+/* Means of what was counted; where nothing was, since all who ask there still wait, that of the
+ * last who asked. */
 static void set_latencies(struct cxms_event_loop *l, struct cxms_solve *s)
 {
 	for (uint32_t t = 0; t < l->fabric->n_target; t++) {
 		const struct tally *y = &l->tally[t];
-		s->latency_ps[t] = y->reads ? (double)y->latency_ps / (double)y->reads
-					    : l->fabric->target[t].idle_ps;
+		s->latency_ps[t] = y->reads	     ? (double)y->latency_ps / (double)y->reads
+				   : l->newest_ps[t] ? (double)l->newest_ps[t]
+						     : l->fabric->target[t].idle_ps;
 		l->waited_ps[t] =
 			y->waits ? (double)y->waited_ps / (double)y->waits : s->latency_ps[t];
 	}
@@ -711,10 +717,6 @@ static void take_stock(struct cxms_event_loop *l, struct cxms_solve *s)
 	for (uint32_t t = 0; t < l->fabric->n_target; t++) {
 		const struct tally *y = &l->tally[t];
 		double lines = 0;
-		s->latency_ps[t] = y->reads ? (double)y->latency_ps / (double)y->reads
-					    : l->fabric->target[t].idle_ps;
-		l->waited_ps[t] =
-			y->waits ? (double)y->waited_ps / (double)y->waits : s->latency_ps[t];
 		s->utilization[t] = cxms_net_utilization(l->net, t, l->now_ps);
 		for (size_t i = 0; i < s->n_thread; i++)
 			lines += s->thread[i].demand[t].reads;
@@ -731,6 +733,7 @@ int cxms_event_loop_epoch(struct cxms_event_loop *l, struct cxms_solve *s, struc
 	if (make_room(l, s))
 		return cxms_fail(err, ENOMEM, "out of memory for the event engine");
 	memset(l->tally, 0, n * sizeof(*l->tally));
+	memset(l->newest_ps, 0, n * sizeof(*l->newest_ps));
 	set_latencies(l, s);
 	cxms_solve_times(s); /* who holds whose CPU */
 	set_sources(l, s);

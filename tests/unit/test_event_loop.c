@@ -353,6 +353,45 @@ static void test_lines_that_are_only_written_are_asked(void **state)
 	}
 }
 
+/*
+ * Threads stuck in the queue of a device that hardly moves, while others go on: that nobody asks it
+ * meanwhile does not make it idle. Not before it has passed what was asked, within the factor of 2
+ * that a queue still filling is off.
+ */
+static void test_a_stuck_device_is_not_idle(void **state)
+{
+	static const double rate = 1e6;
+	struct loop *l = calloc(1, sizeof(*l));
+	struct cxms_event_loop *e = NULL;
+	(void)state;
+	assert_non_null(l);
+	loop_pass(l, loop_target(l, 100 * NS),
+		  loop_server(l, (struct cxms_server){.kind = CXMS_SERVER_DEVICE,
+						      .read_cap = INFINITY,
+						      .write_cap = INFINITY,
+						      .total_cap = 100e9,
+						      .shape = CXMS_SHAPE_MD1}));
+	loop_pass(l, loop_target(l, 250 * NS),
+		  loop_server(l, (struct cxms_server){.kind = CXMS_SERVER_DEVICE,
+						      .read_cap = INFINITY,
+						      .write_cap = INFINITY,
+						      .total_cap = rate,
+						      .shape = CXMS_SHAPE_MD1}));
+	for (unsigned i = 0; i < 64; i++)
+		(void)loop_thread(l, 1e4 * 100 * NS, 100 * NS, i % 2, 1e4, 8e4);
+	loop_run(l, 100 * NS, 16);
+	assert_int_equal(cxms_event_loop_new(&l->fabric, 1, &e, NULL), 0);
+	assert_int_equal(cxms_event_loop_epoch(e, &l->solve, NULL), 0);
+	assert_int_equal(cxms_event_loop_check(e, NULL), 0);
+	double floor_ps = 32 * 8e4 * 64 / rate * 1e12;
+	print_message("%g s, at least %g s\n", l->thread[1].new_cpu_ps / 1e12, floor_ps / 1e12);
+	assert_true(l->thread[1].new_cpu_ps > floor_ps / 2);
+	assert_true(l->thread[1].new_cpu_ps < floor_ps * 2);
+	assert_true(l->thread[0].new_cpu_ps < 1.1 * l->thread[0].cpu_ps);
+	cxms_event_loop_free(e);
+	free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,6 +403,7 @@ int main(void)
 		cmocka_unit_test(test_percentiles_of_light_and_heavy_load),
 		cmocka_unit_test(test_a_closed_loop_is_within_operational_bounds),
 		cmocka_unit_test(test_lines_that_are_only_written_are_asked),
+		cmocka_unit_test(test_a_stuck_device_is_not_idle),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
