@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/near.h"
 #include "base/sys.h"
 #include "cli/cli.h"
 
@@ -15,6 +16,13 @@ int cli_out_check(struct cli *c, const char *option, const char *path)
 {
 	struct stat st;
 	char dir[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	if (!*path)
+		return cxms_fail(&c->err, EINVAL, "'%s' is given an empty name; name a file",
+				 option);
+	if (strlen(slash ? slash + 1 : path) > NAME_MAX)
+		return cxms_fail_sys(&c->err, ENAMETOOLONG, "cannot write '%.*s...'",
+				     cxms_quote_len(path), path);
 	if (strcmp(path, "-") == 0)
 		return cxms_fail(&c->err, EINVAL,
 				 "'%s -' is no file; leave the option out or use /dev/stdout",
@@ -28,7 +36,6 @@ int cli_out_check(struct cli *c, const char *option, const char *path)
 		if (!S_ISREG(st.st_mode))
 			return 0;
 	}
-	const char *slash = strrchr(path, '/');
 	int len = slash ? (int)(slash - path) + 1 : 1;
 	if (snprintf(dir, sizeof(dir), "%.*s", len, slash ? path : ".") >= (int)sizeof(dir))
 		return cxms_fail_sys(&c->err, ENAMETOOLONG, "cannot write '%s'", path);

@@ -37,7 +37,7 @@ struct cxms_window_cfg {
 	uint32_t without; /* enum cxms_window_part; 0 = everything modelled */
 	uint64_t frequency_hz;
 	uint32_t width, rob, scheduler, load_queue, store_queue, l1d_mshrs, l2_mshrs;
-	uint32_t walkers; /* page walks at a time */
+	uint32_t walkers; /* page walks at a time, >= 1 */
 	bool split;	  /* cracking rule of the uops, and the units that go with it (uops.h) */
 	bool fetch_lines; /* instructions come line by line from the L1I, not from decoded uops */
 	bool store_tso;

@@ -164,17 +164,19 @@ static double extra_of(const struct part *p, int half, const struct cxms_world *
 	return at ? latency_of(f, w, at) - w->target[0].latency_ps : 0;
 }
 
-/* Some page's place is faster than local memory, or local memory is relieved, which helps what
- * stays there. */
-static bool has_gains(const struct part *p, int half, const struct cxms_world *w,
-		      const struct cxms_world *base)
+/*
+ * The most that a run can gain: some page's place is faster than local memory, or local memory is
+ * relieved, which helps what stays there. A wait whose hidden part is the largest shrinks ten times
+ * as much as the latency does, relatively.
+ */
+static double most_gain(const struct part *p, int half, const struct cxms_world *w,
+			const struct cxms_world *base)
 {
-	if (w->target[0].latency_ps < base->target[0].latency_ps * (1 - NO_RELIEF))
-		return true;
+	double local = base->target[0].latency_ps, least = w->target[0].latency_ps, extra = 0;
 	for (size_t i = 0; i < p->stage->view->n_page; i++)
-		if (extra_of(p, half, w, i) < 0)
-			return true;
-	return false;
+		extra = fmin(extra, extra_of(p, half, w, i));
+	double relief = 1 - (least + extra) / local;
+	return relief > NO_RELIEF ? fmin(1, relief / (1 - CXMS_HIDDEN_MAX_RATIO)) : 0;
 }
 
 /* What is no gain in the model is none without the bias either. */
@@ -217,35 +219,46 @@ static int resample(const struct cxms_stage *s, const struct cxms_world *w,
 	return 0;
 }
 
-/* What was never sampled may be on the slowest target: bounded as a Poisson count of none. */
+/* Time on CPU, of the run's. */
+static double busy_share(const struct cxms_recording *rec)
+{
+	double run = 0;
+	for (size_t i = 0; i < rec->n_thread; i++)
+		run += (double)rec->thread[i].run_ns;
+	return rec->duration_ns ? fmin(1, run / (double)rec->duration_ns) : 1;
+}
+
+/* What was never sampled may be on the slowest target: bounded as a Poisson count of none; without
+ * any sample, by the time on CPU. */
 static double unseen_half_width(const struct cxms_stage *s, const struct cxms_placement *p,
 				const struct cxms_world *w)
 {
 	double steepest = 0;
-	if (p->local_pct >= 100 || s->rec->n_sample == 0)
+	if (p->local_pct >= 100)
 		return 0;
 	for (size_t t = 1; t < s->fabric->n_shown; t++)
 		steepest = fmax(steepest,
 				fabs(latency_on(s->fabric, w, t) / w->target[0].latency_ps - 1));
-	return POISSON_NONE * steepest / (double)s->rec->n_sample;
+	return steepest *
+	       (s->rec->n_sample ? POISSON_NONE / (double)s->rec->n_sample : busy_share(s->rec));
 }
 
 /*
- * Both errors together. Where nothing is faster than with everything local, in the model and in any
- * place, chance does not make it so: counts of samples are never less than none.
+ * Both errors together. Chance makes nothing faster than the latencies found can make it: counts of
+ * samples are never less than none.
  */
-static double lower_end(struct slow r, double sampling, bool gains)
+static double lower_end(struct slow r, double sampling, double gain)
 {
 	double lo = fmax(0, r.mid - hypot(r.mid - r.lo, sampling));
-	return gains || r.lo < 1 ? lo : fmax(lo, 1);
+	return fmax(lo, fmin(r.lo, 1 - gain));
 }
 
 static struct judged judge(const struct cxms_stage *s, const struct cxms_placement *p,
-			   const struct cxms_world *w, double error, bool gains, struct slow r)
+			   const struct cxms_world *w, double error, double gain, struct slow r)
 {
 	double sampling = fmax(STUDENT90 * error, unseen_half_width(s, p, w));
 	return (struct judged){.mid = r.mid,
-			       .lo = lower_end(r, sampling, gains),
+			       .lo = lower_end(r, sampling, gain),
 			       .hi = r.mid + hypot(r.hi - r.mid, sampling),
 			       .sampling = sampling,
 			       .model = (r.hi - r.lo) / 2};
@@ -540,7 +553,7 @@ static int run_half(struct row *r, const struct cxms_policy_ops *policy, double 
 		struct part *p = &r->part[k];
 		base = &p->stage->base[judged];
 		rc = judge_half(r, p, base, half, err);
-		p->gains = p->gains || has_gains(p, half, &r->world[half][k], base);
+		p->gain = fmax(p->gain, most_gain(p, half, &r->world[half][k], base));
 		cxms_check_join(&base->check, &r->check);
 		if (r->n > 1 && !rc)
 			rc = run_alone(r, p, half, base, err);
@@ -568,7 +581,7 @@ static int judge_parts(struct row *r, enum cxms_half first, struct cxms_err *err
 		if (rc)
 			break;
 		p->judged =
-			judge(p->stage, &p->place[0], &r->world[0][k], p->error, p->gains, p->slow);
+			judge(p->stage, &p->place[0], &r->world[0][k], p->error, p->gain, p->slow);
 		p->time_ns = p->slow.mid * p->whole->time_ns[CXMS_SPAN_MID][p->stage->cfg->blocked];
 	}
 	return rc;

@@ -25,7 +25,7 @@ struct part {
 	size_t n_phase[2];
 	struct slow slow, other;
 	double error;
-	bool gains;		  /* some place is faster than local memory */
+	double gain; /* the most that latencies below the local one can save, relatively; 0 .. 1 */
 	double contention, alone; /* sums over the halves */
 	const struct cxms_world *base, *whole;
 	struct judged judged;

@@ -42,7 +42,7 @@ static void read_packets(const uint8_t *data, size_t size, bool split)
 					    .store_queue = 8,
 					    .l1d_mshrs = 4,
 					    .l2_mshrs = 8,
-					    .walkers = 2,
+					    .walkers = split ? 1 : 4,
 					    .split = split,
 					    .fetch_lines = split,
 					    .store_tso = !split,

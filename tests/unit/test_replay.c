@@ -428,6 +428,62 @@ static void test_odd_recordings_are_survived(void **state)
 	cxms_topo_free(topo);
 }
 
+/*
+ * A few waits of a program that computes, and memory that is slower than local memory: with pages
+ * elsewhere local memory is relieved, but next to nothing is gained by that, whatever chance does.
+ */
+static void test_chance_makes_no_slow_memory_fast(void **state)
+{
+	struct cxms_topo *topo = play_topology(
+		"schema: 1\nhost:\n  cpu: {l1d_mshrs: 16, l2_mshrs: 48, rob: 512}\n"
+		"  local: {latency: 100ns, bandwidth: {total: 100GB/s}}\ndevices:\n  mem0: {type: "
+		"memdev, upstream: host, latency: 250ns, capacity: 4096GiB}\n");
+	bool wide = false;
+	(void)state;
+	for (uint64_t seed = 1; seed <= 8; seed++) {
+		struct cxms_result *r =
+			play("{duration: 50ms, stall: 0.02, access: chase, page: 2MiB, footprint: "
+			     "512MiB}",
+			     seed, topo, "page-interleave", ends, 3);
+		for (size_t i = 0; i < 3; i++) {
+			const struct cxms_split_result *s = &r->split[i];
+			assert_true(s->slowdown_lo >= 0.995 && s->slowdown_lo <= s->slowdown);
+			wide = wide || s->slowdown - s->sampling_half_width < 0.995;
+		}
+		cxms_result_free(r);
+	}
+	assert_true(wide); /* chance alone would */
+	cxms_topo_free(topo);
+}
+
+/* No sample at all: its whole time on CPU may have been waits. */
+static void test_a_run_without_samples_is_not_known(void **state)
+{
+	static const struct {
+		uint64_t run_ms;
+		double least, most;
+	} rows[] = {{10, 2, 10}, {1, 1.1, 1.3}}; /* of 10 ms; memory three times as slow */
+	struct cxms_topo *topo = play_topology(PLAY_TOPO(100, 300));
+	const struct cxms_topo *const list[] = {topo};
+	const struct cxms_replay_cfg cfg = {
+		.topo = list, .n_topo = 1, .split_pct = ends, .n_split = 3};
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
+		struct play p = {0};
+		play_fork(&p, 9, 9, 0, 0, 0);
+		play_run(&p, 9, 9, 0, rows[i].run_ms * PLAY_MS);
+		play_exit(&p, 9, 9, 10 * PLAY_MS);
+		int fd = play_write(&p, true);
+		struct cxms_result *r = play_replay(fd, &cfg);
+		assert_true(r->split[0].slowdown_hi <= 1);
+		assert_true(r->split[2].slowdown_hi > rows[i].least);
+		assert_true(r->split[2].slowdown_hi < rows[i].most);
+		cxms_result_free(r);
+		close(fd);
+	}
+	cxms_topo_free(topo);
+}
+
 static void test_unknown_policy_is_named(void **state)
 {
 	static const char *const policy[] = {"no-such"};
@@ -596,6 +652,8 @@ int main(void)
 		cmocka_unit_test(test_a_full_device_bounds_the_time),
 		cmocka_unit_test(test_first_touch_order_is_honoured),
 		cmocka_unit_test(test_odd_recordings_are_survived),
+		cmocka_unit_test(test_chance_makes_no_slow_memory_fast),
+		cmocka_unit_test(test_a_run_without_samples_is_not_known),
 		cmocka_unit_test(test_unknown_policy_is_named),
 		cmocka_unit_test(test_policy_and_splits_come_from_the_topology),
 		cmocka_unit_test(test_interval_covers_the_truth),

@@ -8,3 +8,8 @@ cxlmemsim record -S exact -t one.yaml -o one.yaml -- touch started; echo $?
 cxlmemsim record --pcm one.yaml -o one.yaml -- touch started; echo $?
 cxlmemsim -t one.yaml -o two.yaml --pcm two.yaml -- touch started; echo $?
 ls started 2>/dev/null || true
+for o in -o --save; do
+	cxlmemsim -t one.yaml $o '' -- touch started; echo $?
+	cxlmemsim -t one.yaml $o "$(printf '%0256d' 0)" -- touch started; echo $?
+done
+ls started 2>/dev/null || true
