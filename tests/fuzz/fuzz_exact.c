@@ -52,7 +52,6 @@ static void read_packets(const uint8_t *data, size_t size, bool split)
 					    .l2_ps = 5000,
 					    .llc_ps = 15000,
 					    .walk_ps = 20000,
-					    .walkers = 2};
 	const struct cxms_xmemory memory = {NULL, request};
 	struct cxms_window *w = NULL;
 	struct cxms_xread *r = NULL;
