@@ -132,11 +132,12 @@ static int load_format(struct cxms_pmu *p, struct cxms_buf *text)
 
 		if (de->d_name[0] == '.')
 			continue;
-		if (p->n_field == CXMS_PMU_FIELDS_MAX || strlen(de->d_name) >= sizeof(f->name)) {
+		size_t len = strlen(de->d_name);
+		if (p->n_field == CXMS_PMU_FIELDS_MAX || len >= sizeof(f->name)) {
 			rc = -EINVAL;
 			break;
 		}
-		snprintf(f->name, sizeof(f->name), "%s", de->d_name);
+		memcpy(f->name, de->d_name, len + 1);
 		snprintf(file, sizeof(file), "format/%s", de->d_name);
 		rc = read_text(p->name, file, text);
 		if (!rc)

@@ -51,7 +51,7 @@ static void read_packets(const uint8_t *data, size_t size, bool split)
 					    .l1d_ps = 1000,
 					    .l2_ps = 5000,
 					    .llc_ps = 15000,
-					    .walk_ps = 20000,
+					    .walk_ps = 20000};
 	const struct cxms_xmemory memory = {NULL, request};
 	struct cxms_window *w = NULL;
 	struct cxms_xread *r = NULL;
