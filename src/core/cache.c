@@ -42,7 +42,7 @@ size_t cxms_cache_bytes(const struct cxms_cache_cfg *cfg)
 	size_t sets = (size_t)sets_of(cfg), slots = sets << shift_of(cfg);
 
 	return aligned(slots * sizeof(uint64_t)) + aligned(slots * sizeof(struct cxms_cache_mark)) +
-	       aligned(slots << CXMS_ORDER_SHIFT) +
+	       aligned(slots * sizeof(uint16_t)) + aligned(2 * slots) +
 	       (cfg->plru ? aligned(sets * sizeof(uint64_t)) : 0);
 }
 
@@ -72,7 +72,8 @@ void cxms_cache_init(struct cxms_cache *c, const struct cxms_cache_cfg *cfg, voi
 		c->leaves *= 2;
 	c->tag = carve(&at, slots * sizeof(*c->tag));
 	c->mark = carve(&at, slots * sizeof(*c->mark));
-	c->order = carve(&at, slots << CXMS_ORDER_SHIFT);
+	c->owner = carve(&at, slots * sizeof(*c->owner));
+	c->order = carve(&at, 2 * slots);
 	c->tree = c->plru ? carve(&at, sets * sizeof(*c->tree)) : NULL;
 	for (size_t i = 0; i < slots; i++)
 		c->tag[i] = CXMS_CACHE_NO_TAG;
@@ -366,7 +367,7 @@ static inline uint64_t put(struct cxms_cache *c, struct spot *at, uint64_t line,
 
 	if (f->flags & CXMS_TAG_MARKED) {
 		c->mark[at->slot] = f->mark;
-		*cxms_cache_owner(c, at->slot) = f->owner;
+		c->owner[at->slot] = f->owner;
 	}
 	return old;
 }
@@ -473,7 +474,7 @@ static void claim_marked(struct cxms_hier *h, struct cxms_cache *c, size_t slot,
 		c->tag[slot] &= ~CXMS_TAG_MARKED;
 		return;
 	}
-	if (*cxms_cache_owner(c, slot) != (uint16_t)req->thread)
+	if (c->owner[slot] != (uint16_t)req->thread)
 		return;
 	if (unused)
 		mark->fresh = (uint32_t)(req->now + h->window);

@@ -61,10 +61,9 @@ struct cxms_cache_mark {
  * @stride:   ways, rounded up to 8, 16, 32 or 64; slots beyond ways stay empty
  * @shift:    log2(stride)
  * @index_of: the set is chosen by this of the line; NULL: by the line itself
- * @tag:      see CXMS_TAG_SHIFT;  @mark: valid where the tag says so
- * @order:    of each set 4 * stride bytes: when each slot was used last, by the clock of the set,
- *            0 = it is empty; then the most recently used way; then the clock; from 2 * stride on
- *            the thread that brought each line, uint16_t, valid as @mark is
+ * @tag:      see CXMS_TAG_SHIFT;  @mark, @owner: valid where the tag says so; owner = thread
+ * @order:    of each set 2 * stride bytes: when each slot was used last, by the clock of the set,
+ *            0 = it is empty; then the most recently used way; then the clock
  * @tree:     PLRU: the direction bits of a set, node 1 is the root; 1 = the victim is on the right
  */
 struct cxms_cache {
@@ -74,9 +73,9 @@ struct cxms_cache {
 	cxms_cache_index_fn *index_of;
 	uint64_t *tag, *tree;
 	struct cxms_cache_mark *mark;
+	uint16_t *owner;
 	uint8_t *order;
 };
-#define CXMS_ORDER_SHIFT 2 /* log2(bytes a slot) */
 
 /** cxms_cache_check() - whether a geometry is possible. */
 bool cxms_cache_check(const struct cxms_cache_cfg *cfg);
@@ -92,22 +91,13 @@ void cxms_cache_init(struct cxms_cache *c, const struct cxms_cache_cfg *cfg, voi
 
 static inline uint8_t *cxms_cache_order(const struct cxms_cache *c, size_t set)
 {
-	return c->order + (set << c->shift << CXMS_ORDER_SHIFT);
+	return c->order + (set << c->shift << 1);
 }
 
 /** cxms_cache_recent() - the most recently used way of a set. */
 static inline uint8_t *cxms_cache_recent(const struct cxms_cache *c, size_t set)
 {
 	return cxms_cache_order(c, set) + c->stride;
-}
-
-/** cxms_cache_owner() - the thread that brought the line of a slot. */
-static inline uint16_t *cxms_cache_owner(const struct cxms_cache *c, size_t slot)
-{
-	size_t way = slot & (c->stride - 1);
-	void *owners = c->order + ((slot - way) << CXMS_ORDER_SHIFT) + 2 * c->stride;
-
-	return (uint16_t *)owners + way;
 }
 
 /** cxms_cache_set() - the set of @line. */

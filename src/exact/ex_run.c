@@ -393,7 +393,7 @@ static inline bool in_flight(struct ex_thread *t, struct cxms_cache *l1, size_t 
 	const struct cxms_cache_mark *mark = &l1->mark[slot];
 	uint32_t back = (uint32_t)t->fills - mark->fill;
 
-	if (timed && *cxms_cache_owner(l1, slot) != (uint16_t)t->number)
+	if (timed && l1->owner[slot] != (uint16_t)t->number)
 		return false;
 	if (EX_LIKELY(timed && (uint32_t)(mark->fresh - (uint32_t)now) <= ex.opt.hier.window &&
 		      back - 1 < t->fills - t->floor)) {
@@ -530,7 +530,7 @@ ALWAYS_INLINE size_t recent_slot(const struct level *l, uint64_t line)
 {
 	size_t set = (size_t)(l->mask ? line & l->mask : line % l->sets) << l->shift;
 
-	return set + l->recent[set << CXMS_ORDER_SHIFT];
+	return set + l->recent[set << 1];
 }
 
 ALWAYS_INLINE void access_one(struct ex_thread *t, const struct level *l1, const struct ex_block *b,
@@ -693,7 +693,7 @@ ALWAYS_INLINE void account(struct ex_block *b, const uint64_t *slot, unsigned le
 	for (unsigned i = 0; i < part->lines; i++) {
 		size_t set = b->line[i].slot;
 
-		if (EX_UNLIKELY(l1i->tag[set + recent[set << CXMS_ORDER_SHIFT]] != b->line[i].tag))
+		if (EX_UNLIKELY(l1i->tag[set + recent[set << 1]] != b->line[i].tag))
 			fetch_miss(t, i, b->line[i].tag >> CXMS_TAG_SHIFT, timed);
 	}
 	for (unsigned i = 0; i < part->accesses; i++)
