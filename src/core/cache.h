@@ -276,14 +276,12 @@ void cxms_hier_init(struct cxms_hier *h, const struct cxms_hier_cfg *cfg, void *
 
 /**
  * cxms_hier_expect() - @line, which is not in the L1D, will be asked for: has the processor fetch
- * its sets below, unless the last such line was in the L2, whose sets are mostly at hand
+ * its set of the LLC, unless the last such line was in the L2
  */
-static inline void cxms_hier_expect(const struct cxms_hier *h, uint32_t core, uint64_t line)
+static inline void cxms_hier_expect(const struct cxms_hier *h, uint64_t line)
 {
-	if (!h->below_l2)
-		return;
-	cxms_cache_expect(&h->llc, cxms_cache_set(&h->llc, line));
-	cxms_cache_expect(&h->core[core].l2, cxms_cache_set(&h->core[core].l2, line));
+	if (h->below_l2)
+		cxms_cache_expect(&h->llc, cxms_cache_set(&h->llc, line));
 }
 
 /**

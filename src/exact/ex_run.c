@@ -484,7 +484,7 @@ NEVER_INLINE void other_access(struct ex_thread *t, const struct ex_block *b, un
 	if ((l1->tag[slot] | CXMS_TAG_FLAGS) != (line << CXMS_TAG_SHIFT | CXMS_TAG_FLAGS))
 		slot = cxms_cache_find(l1, set, line);
 	if (slot == CXMS_CACHE_NO_SLOT)
-		cxms_hier_expect(&ex.hier, t->core_number, line);
+		cxms_hier_expect(&ex.hier, line);
 	tag = slot == CXMS_CACHE_NO_SLOT ? CXMS_TAG_DIRTY : l1->tag[slot];
 	if (EX_UNLIKELY(tag & CXMS_TAG_UNUSED || !((tag | a->ignore) & CXMS_TAG_DIRTY))) {
 		slow_access(t, b, index, address, timed);
