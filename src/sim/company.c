@@ -48,16 +48,23 @@ static int assign(const struct cxms_recording *rec, struct cxms_evidence *ev)
 	return rc;
 }
 
+/* CXMS_NO_GRAIN: none. */
+static uint32_t company_of_sample(const struct cxms_evidence *ev, size_t sample)
+{
+	uint32_t grain = ev->grain_of_sample[sample];
+	return grain == CXMS_NO_GRAIN ? CXMS_NO_GRAIN : ev->company_of_group[grain / 2];
+}
+
 static void add_up(const struct cxms_recording *rec, const struct cxms_evidence *ev,
 		   struct sums *sum)
 {
 	for (size_t i = 0; i < rec->n_sample; i++) {
-		uint32_t g = ev->grain_of_sample[i];
-		uint32_t c = g == CXMS_NO_GRAIN ? g : ev->company_of_group[g / 2];
+		uint32_t c = company_of_sample(ev, i);
 		if (c == CXMS_NO_GRAIN)
 			continue;
-		sum[c].lines += rec->sample[i].weight_ns * ev->grain[g].lines[CXMS_SPAN_MID];
-		sum[c].waits += rec->sample[i].weight_ns * ev->grain[g].waits[CXMS_SPAN_MID];
+		const struct cxms_grain *g = &ev->grain[ev->grain_of_sample[i]];
+		sum[c].lines += rec->sample[i].weight_ns * g->lines[CXMS_SPAN_MID];
+		sum[c].waits += rec->sample[i].weight_ns * g->waits[CXMS_SPAN_MID];
 	}
 	for (size_t i = 0; i < ev->n_group; i++) {
 		uint32_t c = ev->company_of_group[i];
@@ -80,6 +87,15 @@ static double how_full(double ratio)
 	return fmin(1, fmax(0, (ratio - CXMS_ASSUMED_FULL_FROM) / (1 - CXMS_ASSUMED_FULL_FROM)));
 }
 
+static struct cxms_company company_of(const struct sums *s, double registers)
+{
+	double a_turn = s->turns > 0 ? s->lines / s->turns : 0;
+	double window = fmax(1, a_turn * s->window_turns);
+	double flight = s->waits > 0 ? fmin(window, fmax(1, s->lines / s->waits)) : 1;
+	return (struct cxms_company){
+		.window = window, .flight = flight, .full = how_full(flight / registers)};
+}
+
 int cxms_company_find(const struct cxms_recording *rec, struct cxms_evidence *ev)
 {
 	int rc = assign(rec, ev);
@@ -87,24 +103,15 @@ int cxms_company_find(const struct cxms_recording *rec, struct cxms_evidence *ev
 		return rc;
 	struct sums *sum = calloc(ev->n_company + 1, sizeof(*sum));
 	ev->company = calloc(ev->n_company + 1, sizeof(*ev->company));
-	if (sum && ev->company) {
-		add_up(rec, ev, sum);
-		for (size_t i = 0; i < ev->n_company; i++) {
-			const struct sums *s = &sum[i];
-			double a_turn = s->turns > 0 ? s->lines / s->turns : 0;
-			double window = fmax(1, a_turn * s->window_turns);
-			double flight = s->waits > 0 ? s->lines / s->waits : 1;
-			flight = fmin(window, fmax(1, flight));
-			ev->company[i] = (struct cxms_company){
-				.window = window,
-				.flight = flight,
-				.full = how_full(flight / registers_of(&rec->facts))};
-		}
-	} else {
-		rc = -ENOMEM;
+	if (!sum || !ev->company) {
+		free(sum);
+		return -ENOMEM;
 	}
+	add_up(rec, ev, sum);
+	for (size_t i = 0; i < ev->n_company; i++)
+		ev->company[i] = company_of(&sum[i], registers_of(&rec->facts));
 	free(sum);
-	return rc;
+	return 0;
 }
 
 /* Few places: by insertion, stable. */
@@ -165,14 +172,13 @@ static int meet(const struct cxms_recording *rec, const struct cxms_evidence *ev
 	if (!sum)
 		return -ENOMEM;
 	for (size_t i = 0; i < rec->n_sample; i++) {
-		uint32_t g = ev->grain_of_sample[i];
-		uint32_t c = g == CXMS_NO_GRAIN ? g : ev->company_of_group[g / 2];
+		uint32_t c = company_of_sample(ev, i);
 		if (c == CXMS_NO_GRAIN ||
 		    (half != CXMS_HALF_ALL && cxms_sample_half(i, seed) != half))
 			continue;
 		uint32_t at = m->rank[place_of_page[rec->sample[i].page]];
-		sum[c * m->n_place + at] +=
-			rec->sample[i].weight_ns * ev->grain[g].lines[CXMS_SPAN_MID];
+		sum[c * m->n_place + at] += rec->sample[i].weight_ns *
+					    ev->grain[ev->grain_of_sample[i]].lines[CXMS_SPAN_MID];
 	}
 	for (size_t c = 0; c < ev->n_company; c++)
 		set_later(&ev->company[c], &sum[c * m->n_place], place_ps, m,

@@ -228,9 +228,8 @@ static void add_sample(const struct build *b, const struct cxms_rec_sample *s, s
 	}
 }
 
-static void add_samples(const struct build *b, enum cxms_half half, uint64_t seed)
+static void add_samples(const struct build *b, enum cxms_half half, double times, uint64_t seed)
 {
-	double times = half == CXMS_HALF_ALL ? 1 : 2;
 	for (size_t i = 0; i < b->rec->n_sample; i++) {
 		const struct cxms_rec_sample *s = &b->rec->sample[i];
 		if (half != CXMS_HALF_ALL && cxms_sample_half(i, seed) != half)
@@ -282,7 +281,7 @@ int cxms_load_build(const struct cxms_recording *rec, const struct cxms_cells *c
 					      .sample_ns = times * mean_weight(rec),
 					      .whole = half == CXMS_HALF_ALL,
 					      .at = at};
-		add_samples(&b, half, seed);
+		add_samples(&b, half, times, seed);
 		add_others(&b);
 	} else {
 		free(at);
