@@ -57,11 +57,12 @@ static void run_program(const struct opts *o, const struct program *p, bool watc
 	snprintf(tool, sizeof(tool), "%s/cxlmemsim", o->build);
 	snprintf(path, sizeof(path), "%s/%s", o->build, p->path);
 	snprintf(trace, sizeof(trace), "%s/w.cxlt", o->scratch);
-	/* The latencies are given: measuring the machine once is no cost of watching. */
-	const char *words[32] = {
-		tool, "record", "-q", "-S", o->source, "--mem-latency=100ns", "--walk-latency=20ns",
-		"-o", trace};
-	size_t n = 9;
+	const char *words[32] = {tool, "record", "-q", "-S", o->source, "-o", trace};
+	size_t n = 7;
+	if (o->tiny) { /* not worth the measurement of the machine */
+		words[n++] = "--mem-latency=100ns";
+		words[n++] = "--walk-latency=20ns";
+	}
 	if (o->period) {
 		words[n++] = "--period";
 		words[n++] = o->period;
@@ -120,6 +121,7 @@ static void measure(const struct opts *o, const struct program *p, struct measur
 	double ratio[MAX_PAIRS];
 	struct bench_times warm_up;
 	run_program(o, p, false, &warm_up);
+	run_program(o, p, true, &warm_up); /* measures the machine, once: no cost of watching */
 	for (unsigned i = 0; i < o->pairs; i++)
 		for (unsigned j = 0; j < 2; j++) {
 			bool watched = orders[i % 2][j];
@@ -138,10 +140,15 @@ static double goal(const struct opts *o)
 	return !strcmp(o->source, "clock") ? GOAL_CLOCK : GOAL_PTRACE;
 }
 
+/* Where the interval holds the goal, the pairs do not tell. */
 static const char *verdict(const struct opts *o, const struct measured *m, char *out, size_t cap)
 {
+	const struct summary *w = &m->wall;
+
 	snprintf(out, cap, o->tiny ? "none: too short to judge" : "<= %.2f %s", goal(o),
-		 m->wall.median <= goal(o) ? "met" : "missed");
+		 w->hi <= goal(o)  ? "met"
+		 : w->lo > goal(o) ? "missed"
+				   : "open: more pairs, or a quieter machine");
 	return out;
 }
 

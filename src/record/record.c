@@ -234,7 +234,7 @@ static int run(struct recording *r, const struct cxms_source_ops *ops, struct cx
 	struct cxms_source_cfg cfg = {
 		.argv = r->cfg->argv,
 		.period_ns = r->cfg->period_ns,
-		.sample_cost_ns = facts->sample_cost_ns,
+		.sample_cost_ns = ops->stops ? facts->stop_cost_ns : facts->sample_cost_ns,
 		.events = r->cfg->events,
 		.budget_ppm = r->cfg->budget_ppm,
 		.pattern = r->cfg->pattern,

@@ -41,6 +41,12 @@ struct state {
 	double left;   /* how much more often than by chance somebody had just left */
 };
 
+/* The last two threads that left a CPU, newest first. */
+struct left {
+	uint32_t thread;
+	uint64_t at_ns;
+};
+
 struct build {
 	const struct cxms_recording *rec;
 	struct cxms_wakes *out;
@@ -48,6 +54,7 @@ struct build {
 	struct state *state;		 /* [thread] */
 	size_t *live;			 /* steps that may have woken someone */
 	size_t n_live, cap_live;
+	struct left left[2];
 	struct cxms_pagemap map; /* (waiter, other) -> pair */
 	struct pair *pair;
 	size_t n_pair, cap_pair;
@@ -168,11 +175,21 @@ static void leave(struct build *b, size_t i)
 	s->seen = true;
 	s->preempted = b->run[i]->preempted;
 	s->end_ns = step->end_ns > s->end_ns ? step->end_ns : s->end_ns;
+	struct left *l = b->left;
+	if (l[0].thread != step->thread && l[0].at_ns > step->end_ns) {
+		if (l[1].thread == step->thread || l[1].at_ns <= step->end_ns)
+			l[1] = (struct left){step->thread, step->end_ns};
+		return;
+	}
+	if (l[0].thread != step->thread)
+		l[1] = l[0];
+	l[0] = (struct left){step->thread, s->end_ns};
 }
 
 static void start_over(struct build *b)
 {
 	b->n_live = 0;
+	b->left[0] = b->left[1] = (struct left){.thread = CXMS_NO_THREAD};
 	for (size_t t = 0; t < b->rec->n_thread; t++) {
 		b->state[t].seen = false;
 		b->state[t].end_ns = b->rec->thread[t].birth_ns;
@@ -241,6 +258,11 @@ struct waker {
 	bool has_left, is_child;
 };
 
+static bool has_ended(const struct cxms_rec_thread *th, const struct cxms_step *step)
+{
+	return th->parent == step->thread && th->exited && th->exit_ns <= step->start_ns;
+}
+
 static int find_waker(struct build *b, const struct cxms_step *step, struct waker *best)
 {
 	*best = (struct waker){.thread = CXMS_NO_THREAD};
@@ -256,8 +278,7 @@ static int find_waker(struct build *b, const struct cxms_step *step, struct wake
 				  .has_left = other->end_ns <= step->start_ns};
 		w.lift = (p->present + 1) /
 			 (b->state[step->thread].returns * b->state[other->thread].share + 1);
-		w.is_child = th->parent == step->thread && w.has_left && th->exited &&
-			     th->exit_ns <= step->start_ns;
+		w.is_child = w.has_left && has_ended(th, step);
 		w.score = w.lift * (w.is_child ? 4 : w.has_left ? 2 : 1);
 		if (w.score > best->score)
 			*best = w;
@@ -269,6 +290,23 @@ static bool repeats(const struct state *s, uint64_t gap_ns)
 {
 	double a = (double)s->gap_ns, b = (double)gap_ns;
 	return b >= REPEAT_MIN_NS && fabs(a - b) <= REPEAT_RATIO * b;
+}
+
+/*
+ * What only a thread of the program ends has been ended by one that ran meanwhile, even where the
+ * wake-up took long because the CPU was not free: by the last of them.
+ */
+static void find_late_waker(const struct build *b, const struct cxms_step *step, uint8_t waited,
+			    struct waker *w)
+{
+	const struct left *l = &b->left[b->left[0].thread == step->thread];
+	if (w->thread != CXMS_NO_THREAD || l->thread == CXMS_NO_THREAD ||
+	    (waited != CXMS_WAIT_FUTEX && waited != CXMS_WAIT_CHILD))
+		return;
+	if (l->at_ns > b->state[step->thread].end_ns && l->at_ns <= step->start_ns)
+		*w = (struct waker){.thread = l->thread,
+				    .has_left = true,
+				    .is_child = has_ended(&b->rec->thread[l->thread], step)};
 }
 
 /* Is the waker found believed? */
@@ -300,6 +338,7 @@ static int judge_wait(struct build *b, size_t i)
 	struct waker w;
 	if (find_waker(b, step, &w))
 		return -ENOMEM;
+	find_late_waker(b, step, waited, &w);
 	if (waited == CXMS_WAIT_SLEEP_UNTIL) {
 		step->why = CXMS_WHY_UNTIL;
 	} else if (is_woken(s, waited, gap_ns, &w)) {

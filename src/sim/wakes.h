@@ -47,7 +47,9 @@ struct cxms_wakes {
  * that blocked was woken by a thread on CPU within CXMS_ASSUMED_WAKE_NS before it came back, if
  * any: of several by the one that was there more often, at this thread's returns, than its time on
  * CPU explains; one that has just left its CPU itself counts double, a child that has just ended
- * fourfold. Sleep and I/O, where the system call was seen, are kept; where it was not, waits that
+ * fourfold. A futex wait without timeout and a wait for a child, where nobody was there that lately
+ * (the CPU was not free for who came back), were ended by the last thread that left its CPU
+ * meanwhile. Sleep and I/O, where the system call was seen, are kept; where it was not, waits that
  * repeat, and that neither who was on CPU nor who had just left explains, are taken for sleep.
  * Several threads woken at once by one, or two that wake each other in turn, meet at a barrier.
  * Return: 0 or -ENOMEM; cxms_wakes_fini()

@@ -24,6 +24,7 @@
 #include "source/machine_cache.h"
 #include "source/machine_chase.h"
 #include "source/sample_cost.h"
+#include "source/stop_cost.h"
 #include "source/synth.h"
 
 #define MIB	 (1024ull * 1024)
@@ -418,6 +419,14 @@ static void apply_given(struct cxms_facts *f, const struct cxms_machine_cfg *cfg
 	f->latency_given = cfg->mem_latency_ps || cfg->walk_ps;
 }
 
+/* Where a source does not work, what it would cost stays unknown. Return: whether one is new. */
+static bool measure_costs(struct cxms_facts *f)
+{
+	bool is_new = !f->sample_cost_ns && !cxms_sample_cost_measure(&f->sample_cost_ns, NULL);
+
+	return (!f->stop_cost_ns && !cxms_stop_cost_measure(&f->stop_cost_ns, NULL)) || is_new;
+}
+
 int cxms_machine_measure(struct cxms_facts *facts, const struct cxms_machine_cfg *cfg,
 			 struct cxms_err *err)
 {
@@ -434,8 +443,8 @@ int cxms_machine_measure(struct cxms_facts *facts, const struct cxms_machine_cfg
 			return rc;
 		is_new = true;
 	}
-	if (!f.sample_cost_ns && !all_given && !cxms_sample_cost_measure(&f.sample_cost_ns, NULL))
-		is_new = true;
+	if (!all_given)
+		is_new |= measure_costs(&f);
 	if (is_new && cxms_machine_cache_save(&f, &cache_err))
 		cxms_log(cfg->log, CXMS_LOG_NORMAL,
 			 "the measurement is not kept for the next run: %s", cache_err.msg);

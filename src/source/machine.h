@@ -24,7 +24,8 @@ void cxms_machine_identify(struct cxms_facts *facts);
 /**
  * cxms_machine_measure() - latency by a dependent chase over 256 MiB (or an eighth of free memory)
  *
- * Where perf_event_open works, what one CPU-clock sample costs is measured as well.
+ * Where perf_event_open works, what one CPU-clock sample costs is measured as well; where ptrace
+ * does, what a stop costs.
  * Window by window, so that page walks hardly count, and at random per page size, which tells the
  * walks: each over a staircase of footprints, made monotone. By windows the minimum of several
  * medians; of the walks, which drift, the median and the upper quartile of three rounds some

@@ -13,7 +13,7 @@
 #include "base/rng.h"
 #include "base/sys.h"
 
-#define CACHE_SCHEMA	   5
+#define CACHE_SCHEMA	   6
 #define DIGITS_MAX	   17
 #define MEM_STEP_BYTES	   (256ull * 1024 * 1024) /* MemTotal differs a little between boots */
 #define LATENCY_MAX_PS	   1000000000ull	  /* 1 ms: nothing slower is memory */
@@ -139,6 +139,7 @@ static void read_facts(const struct cxms_cfg_node *root, struct cxms_facts *f,
 	read_u64(root, "walk_ps", 0, LATENCY_MAX_PS, &f->walk_ps, errs);
 	read_u64(root, "llc_latency_ps", 1, LATENCY_MAX_PS, &f->llc_latency_ps, errs);
 	read_u64(root, "sample_cost_ns", 0, SAMPLE_COST_MAX_NS, &f->sample_cost_ns, errs);
+	read_u64(root, "stop_cost_ns", 0, SAMPLE_COST_MAX_NS, &f->stop_cost_ns, errs);
 	if (stair)
 		read_stair(stair, f, errs);
 }
@@ -189,9 +190,10 @@ static void print_facts(const struct cxms_facts *f, FILE *fp)
 		"walk_ps: %" PRIu64 "\n"
 		"llc_latency_ps: %" PRIu64 "\n"
 		"sample_cost_ns: %" PRIu64 "\n"
+		"stop_cost_ns: %" PRIu64 "\n"
 		"stair:\n",
 		CACHE_SCHEMA, digits, f->mem_latency_ps, f->walk_ps, f->llc_latency_ps,
-		f->sample_cost_ns);
+		f->sample_cost_ns, f->stop_cost_ns);
 	for (uint32_t i = 0; i < f->n_stair; i++)
 		fprintf(fp,
 			"  - {bytes: %" PRIu64 ", ps: %" PRIu64 ", walk_ps: %" PRIu64

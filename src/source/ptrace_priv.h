@@ -36,7 +36,7 @@ struct ptrace_source {
 	struct cxms_idmap tasks; /* tid -> struct cxms_pt_task */
 	struct cxms_meter meter;
 	struct cxms_warnings *warnings;
-	uint64_t period_ns, base_ns, tick_ns, last_tick_ns;
+	uint64_t period_ns, stop_cost_ns, base_ns, tick_ns, last_tick_ns;
 	uint64_t end_ns; /* the root's end; 0 = runs */
 	uint64_t samples;
 	bool is_open, is_done, no_memory;

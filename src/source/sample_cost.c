@@ -8,32 +8,15 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/sys.h"
 #include "source/perf_attr.h"
 #include "source/perf_open.h"
+#include "source/spin.h"
 
 #define ROUNDS	       31u
 #define ROUND_NS       4000000u /* about forty samples a round */
 #define TEST_PERIOD_NS 99991u
 #define RING_BYTES     (64u << 10)
 #define PPM	       1000000u
-
-static uint64_t spin(uint64_t turns)
-{
-	uint64_t x = turns;
-	for (uint64_t i = 0; i < turns; i++) {
-		x = x * 6364136223846793005ull + 1442695040888963407ull;
-		__asm__ volatile("" : "+r"(x)); /* keeps the loop */
-	}
-	return x;
-}
-
-static uint64_t time_spin(uint64_t turns)
-{
-	uint64_t start = cxms_now_ns();
-	(void)spin(turns);
-	return cxms_now_ns() - start;
-}
 
 static int by_value(const void *pa, const void *pb)
 {
@@ -44,9 +27,9 @@ static int by_value(const void *pa, const void *pb)
 /* One round: the added time of a sampled spin, by the samples its own time takes. */
 static int64_t round_cost(int fd, struct perf_event_mmap_page *ring, uint64_t turns)
 {
-	uint64_t plain = time_spin(turns);
+	uint64_t plain = cxms_spin(turns);
 	ioctl(fd, PERF_EVENT_IOC_ENABLE, 0);
-	uint64_t sampled = time_spin(turns);
+	uint64_t sampled = cxms_spin(turns);
 	ioctl(fd, PERF_EVENT_IOC_DISABLE, 0);
 	ring->data_tail = ring->data_head; /* nobody reads them: make room for the next round */
 	int64_t samples = (int64_t)(sampled / TEST_PERIOD_NS);
@@ -56,8 +39,7 @@ static int64_t round_cost(int fd, struct perf_event_mmap_page *ring, uint64_t tu
 static uint64_t measure(int fd, struct perf_event_mmap_page *ring)
 {
 	int64_t cost[ROUNDS];
-	uint64_t turns = 1u << 16, took = time_spin(turns);
-	turns = turns * ROUND_NS / (took ? took : 1);
+	uint64_t turns = cxms_spin_turns(ROUND_NS);
 	for (unsigned i = 0; i < ROUNDS; i++)
 		cost[i] = round_cost(fd, ring, turns);
 	qsort(cost, ROUNDS, sizeof(cost[0]), by_value);

@@ -52,6 +52,7 @@ struct cxms_source_ops {
 	unsigned caps; /* enum cxms_source_cap */
 	uint64_t default_period_ns;
 	bool takes_budget;	/* cfg.budget_ppm bounds what its samples cost */
+	bool stops;		/* a sample is a stop by ptrace, and costs as much */
 	bool takes_watchpoints; /* cfg.watchpoints */
 	size_t priv_size;	/* the registry allocates it zeroed, and frees it */
 	/** 0, or -ENOTSUP/-EACCES/-ENOSYS with what the user can do, -ENODEV: another kind of CPU

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/sys.h"
 #include "source/ptrace_priv.h"
+#include "source/sample_cost.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -36,6 +37,9 @@
 /* Stop, registers and going on: 16 to 25 us tried on a KVM guest (Cascade Lake, Linux 6.18); the
  * larger. */
 #define CXMS_ASSUMED_STOP_COST_NS 25000ull
+
+/* Stops leave two of the five per cent that are promised to looks and to what they evict. */
+#define STOP_BUDGET_PPM 30000u
 
 #define LOOKS_PER_TICK 4u /* at sleeping threads, of 10 us each */
 
@@ -133,7 +137,12 @@ static int ptrace_open(struct cxms_source *s, struct cxms_err *err)
 
 	p->chld_fd = -1;
 	p->warnings = s->cfg.warnings;
-	p->period_ns = s->cfg.period_ns ? s->cfg.period_ns : s->ops->default_period_ns;
+	p->stop_cost_ns = s->cfg.sample_cost_ns ? s->cfg.sample_cost_ns : CXMS_ASSUMED_STOP_COST_NS;
+	if (!s->cfg.period_ns)
+		s->cfg.period_ns = cxms_sample_period_ns(
+			s->ops->default_period_ns, s->cfg.sample_cost_ns,
+			s->cfg.budget_ppm ? s->cfg.budget_ppm : STOP_BUDGET_PPM);
+	p->period_ns = s->cfg.period_ns;
 	if (rc)
 		return rc;
 	p->is_open = true;
@@ -356,7 +365,7 @@ static int ptrace_stop(struct cxms_source *s, struct cxms_totals *out, struct cx
 	*out = (struct cxms_totals){
 		.duration_ns = pt_rel_ns(p, p->end_ns),
 		.samples = p->samples,
-		.sample_cost_ns = CXMS_ASSUMED_STOP_COST_NS,
+		.sample_cost_ns = p->stop_cost_ns,
 	};
 	cxms_meter_end(&p->meter, &p->child, out);
 	return 0;
@@ -368,6 +377,8 @@ const struct cxms_source_ops cxms_source_ptrace = {
 	.summary = "registers read by stopping running threads once a millisecond; needs no perf",
 	.caps = CXMS_SRC_LIVE | CXMS_SRC_STORES | CXMS_SRC_KERNEL,
 	.default_period_ns = DEFAULT_PERIOD_NS,
+	.takes_budget = true,
+	.stops = true,
 	.priv_size = sizeof(struct ptrace_source),
 	.probe = ptrace_probe,
 	.open = ptrace_open,

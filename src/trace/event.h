@@ -315,6 +315,7 @@ struct cxms_facts {
 	uint64_t period_ns;
 	uint64_t sample_cost_ns; /* of one CPU-clock sample in the program, measured; 0 = not known
 				  */
+	uint64_t stop_cost_ns;	 /* of one stop by ptrace in the program, measured; 0 = not known */
 	uint32_t source_caps;
 	struct cxms_exact_cfg exact; /* with CXMS_SRC_EXACT in source_caps */
 	uint32_t mem_min_cyc; /* with CXMS_SRC_MEM: sampled loads took at least this, core cycles */

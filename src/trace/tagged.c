@@ -71,6 +71,7 @@ static const struct tagged facts_fields[] = {
 	TEXT_OF(cxms_facts, exact.roi_end, 43),
 	OF(cxms_facts, mem_min_cyc, 44, 0),
 	OF(cxms_facts, core_hz, 45, 0),
+	OF(cxms_facts, stop_cost_ns, 46, 0),
 	OF(cxms_facts, predictor.a, 64, 0),
 	OF(cxms_facts, predictor.b, 65, 0),
 	OF(cxms_facts, predictor.d, 66, 0),
@@ -103,7 +104,7 @@ static const struct tagged totals_fields[] = {
  * tags of their own). */
 static_assert(sizeof(struct cxms_exact_cache) == 48, "caches of the exact source changed");
 static_assert(sizeof(struct cxms_exact_cfg) == 1256, "figures of the exact source changed");
-static_assert(sizeof(struct cxms_facts) == 2592, "facts changed");
+static_assert(sizeof(struct cxms_facts) == 2600, "facts changed");
 static_assert(sizeof(struct cxms_totals) == 112, "totals changed");
 
 static void put_bytes(struct cxms_buf *raw, uint32_t tag, const void *p, size_t n)

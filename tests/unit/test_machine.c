@@ -192,8 +192,8 @@ static void test_damaged_cache_is_ignored_with_a_line(void **state)
 		{"bytes: 2097152", "bytes: 1048576", "a step twice"},
 		{"bytes: 2097152", "bites: 2097152", "a step without its size"},
 		{"stair:\n", "stair: 4\nx-old:\n", "no list"},
-		{"schema: 5", "schema: 2", "another schema"},
-		{"schema: 5", "schema: {", "no YAML"},
+		{"schema: 6", "schema: 2", "another schema"},
+		{"schema: 6", "schema: {", "no YAML"},
 	};
 	struct cxms_facts f = some_facts();
 	char path[PATH_MAX], text[4096], changed[8192], said[1024];

@@ -7,7 +7,11 @@
 
 #define SOURCE (&cxms_source_ptrace)
 
+#include <errno.h>
+#include <inttypes.h>
+
 #include "source/ptrace_task.h"
+#include "source/stop_cost.h"
 #include "watch_cases.h"
 
 static const struct {
@@ -58,12 +62,55 @@ static void test_a_stopped_program_goes_on(void **state)
 	assert_true(t.totals.duration_ns > 100u * 1000000u);
 }
 
+/* The period is the multiple of a millisecond that keeps what stops cost within the budget. */
+static void test_the_period_keeps_the_budget(void **state)
+{
+	static const struct {
+		uint64_t cost_ns, period_ns, want_ns;
+		uint32_t budget_ppm;
+	} rows[] = {
+		{0, 0, 1000000, 0},	    {25000, 0, 1000000, 0},
+		{40000, 0, 2000000, 0},	    {40000, 0, 4000000, 10000},
+		{40000, 0, 1000000, 50000}, {40000, 1234567, 1234567, 0},
+	};
+	char *argv[] = {"/bin/true", NULL};
+
+	(void)state;
+	WATCH_NEEDS(SOURCE);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const struct cxms_source_cfg cfg = {.argv = argv,
+						    .period_ns = rows[i].period_ns,
+						    .sample_cost_ns = rows[i].cost_ns,
+						    .budget_ppm = rows[i].budget_ppm};
+		struct cxms_source *s = NULL;
+
+		assert_int_equal(cxms_source_open(SOURCE, &cfg, &s, NULL), 0);
+		assert_int_equal(s->cfg.period_ns, rows[i].want_ns);
+		cxms_source_free(s);
+	}
+}
+
+static void test_the_cost_of_a_stop_is_measured(void **state)
+{
+	uint64_t cost_ns = 0;
+
+	(void)state;
+	WATCH_NEEDS(SOURCE);
+	assert_int_equal(cxms_stop_cost_measure(&cost_ns, NULL), 0);
+	print_message("%" PRIu64 " ns a stop\n", cost_ns);
+	assert_true(cost_ns > 0);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child is left */
+	assert_int_equal(errno, ECHILD);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		WATCH_CASES,
 		cmocka_unit_test(test_stat_lines),
 		cmocka_unit_test(test_a_stopped_program_goes_on),
+		cmocka_unit_test(test_the_period_keeps_the_budget),
+		cmocka_unit_test(test_the_cost_of_a_stop_is_measured),
 	};
 
 	watch_program_main(argc, argv);

@@ -261,6 +261,29 @@ static void test_a_thread_that_only_waits(void **state)
 	check(&p, rows, PLAY_COUNT(rows));
 }
 
+/* The CPU was not free for the one that waited: it came back half a millisecond after the end. */
+static void test_a_late_return_from_a_join(void **state)
+{
+	static const struct row rows[] = {
+		{{1, 1, 2}, 800.7, 0.001, "it waits for the last one all the same"},
+		{{1, 3, 1}, 900.1, 0.001, "who was done first is the last now"},
+	};
+	static const struct row slept = {{1, 1, 2}, 400.7, 400, "a sleep is kept"};
+	(void)state;
+	for (int sleeps = 0; sleeps < 2; sleeps++) {
+		struct play p = {0};
+		threads(&p, 3);
+		slice(&p, 0, 0, 100, 0);
+		slice(&p, 1, 0, 300000, 0);
+		slice(&p, 2, 0, 400000, 0);
+		play_exit(&p, PID, PID + 1, 300000 * US);
+		play_exit(&p, PID, PID + 2, 400000 * US);
+		slice(&p, 0, 400600, 400700, sleeps ? CXMS_WAIT_SLEEP : CXMS_WAIT_FUTEX);
+		ends(&p, 1, 400700);
+		check(&p, sleeps ? &slept : rows, sleeps ? 1 : PLAY_COUNT(rows));
+	}
+}
+
 /* Three of a pool sleep mostly; the main thread gives each a task in turn and waits for it. */
 static void test_pool_mostly_asleep(void **state)
 {
@@ -355,6 +378,7 @@ int main(void)
 		cmocka_unit_test(test_sleep_is_kept_beside_a_busy_thread),
 		cmocka_unit_test(test_fork_and_join),
 		cmocka_unit_test(test_a_thread_that_only_waits),
+		cmocka_unit_test(test_a_late_return_from_a_join),
 		cmocka_unit_test(test_pool_mostly_asleep),
 		cmocka_unit_test(test_preempted_threads_wait_for_the_cpu),
 		cmocka_unit_test(test_random_programs_grow_with_their_threads),

@@ -1,0 +1,13 @@
+/* A fixed amount of work that touches no memory: what disturbs it shows in the time it takes. */
+#ifndef CXMS_SOURCE_SPIN_H
+#define CXMS_SOURCE_SPIN_H
+
+#include <stdint.h>
+
+/** cxms_spin() - wall time, ns, that @turns of the work take */
+uint64_t cxms_spin(uint64_t turns);
+
+/** cxms_spin_turns() - turns that take about @ns here */
+uint64_t cxms_spin_turns(uint64_t ns);
+
+#endif
