@@ -34,8 +34,9 @@ static enum cxms_wait_kind of_call(const struct call *c, int *fd)
 	case SYS_futex:
 		return of_futex(c);
 	case SYS_semop:
-	case SYS_semtimedop:
 		return CXMS_WAIT_FUTEX;
+	case SYS_semtimedop:
+		return c->arg[3] ? CXMS_WAIT_POLL : CXMS_WAIT_FUTEX;
 	case SYS_nanosleep:
 		return CXMS_WAIT_SLEEP;
 	case SYS_clock_nanosleep:
