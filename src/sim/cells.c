@@ -183,6 +183,29 @@ static int spread_runs(const struct cxms_recording *rec, struct cxms_cells *c)
 	return 0;
 }
 
+/* Steps of a thread come in order; what is neither on CPU nor something else is bounded by that. */
+static int spread_wakes(const struct cxms_recording *rec, struct cxms_cells *c)
+{
+	uint64_t *left_ns = calloc(rec->n_thread + 1, sizeof(*left_ns));
+	if (!left_ns)
+		return -ENOMEM;
+	for (size_t i = 0; i < c->wakes.n; i++) {
+		const struct cxms_step *step = &c->wakes.step[i];
+		uint64_t *left = &left_ns[step->thread];
+		if (step->why == CXMS_WHY_WAKER)
+			spread(c, rec, step->thread, *left, step->start_ns,
+			       offsetof(struct cxms_cell, woken_ns));
+		*left = step->end_ns > *left ? step->end_ns : *left;
+	}
+	for (size_t i = 0; i < c->n; i++) {
+		struct cxms_cell *cell = &c->cell[i];
+		double rest = cell->blocked_ns - cell->queued_ns - cell->kept_ns;
+		cell->woken_ns = fmin(cell->woken_ns, fmax(0, rest));
+	}
+	free(left_ns);
+	return 0;
+}
+
 /*
  * Kernel time of first touches. The program's other kernel time is seen in cells that touch little,
  * as a share of their time; what the others have beyond it is that of their touches, the same for
@@ -256,8 +279,11 @@ int cxms_cells_build(const struct cxms_recording *rec, uint64_t epoch_ns, struct
 	explain_kernel(rec, out);
 	index_by_epoch(out);
 	int rc = 0;
-	if (rec->facts.source_caps & CXMS_SRC_SWITCHES)
+	if (rec->facts.source_caps & CXMS_SRC_SWITCHES) {
 		rc = cxms_wakes_build(rec, &out->wakes, err);
+		if (!rc && spread_wakes(rec, out))
+			rc = cxms_fail(err, ENOMEM, "out of memory for epochs");
+	}
 	if (rc)
 		cxms_cells_fini(out);
 	return rc;

@@ -21,6 +21,7 @@ struct cxms_cell {
 	double blocked_ns; /* alive and not on CPU */
 	double queued_ns;  /* of blocked_ns: preempted, waiting for a CPU */
 	double kept_ns;	   /* of blocked_ns: seen to sleep or to wait for I/O */
+	double woken_ns;   /* of blocked_ns: until a thread of the program woke it (wakes.h) */
 	double alive_ns;
 	double filled_bytes; /* pages that were touched first */
 	double filling_ns;   /* of kernel_ns: what those took */

@@ -21,7 +21,7 @@ struct cxms_solve_thread {
 	double cpu_ps;	  /* T */
 	double kernel_ps; /* of T, but for kernel_waits: never bounded by user traffic */
 	double wall_ps;	  /* length of the epoch */
-	double queued_ps; /* of it, beside T: waiting for a CPU */
+	double queued_ps; /* of it, beside T: waiting for a CPU, or for who has one */
 	uint32_t program; /* threads of one are neighbours, and hold each other's CPUs */
 	double walk_ps;	  /* mean page walk beside each fill */
 	double mem_ps;	  /* L_mem that the waits were judged with */

@@ -282,11 +282,33 @@ static double wall_ns(const struct tenant *tn)
 	return fmax(1, (double)tn->in->rec->duration_ns - (double)tn->epoch * epoch_ns);
 }
 
+/* Time on CPU of all threads of a program's epoch. */
+static double cpu_ns(const struct tenant *tn)
+{
+	const struct cxms_cells *c = tn->in->cells;
+	double sum = 0;
+	for (size_t k = c->first_of_epoch[tn->epoch]; k < c->first_of_epoch[tn->epoch + 1]; k++)
+		sum += c->cell[c->by_epoch[k]].cpu_ns;
+	return sum;
+}
+
+/*
+ * Waiting for a CPU, and for a thread that has one: it wakes this one as much later as it takes
+ * longer, like the holder of a CPU.
+ */
+static double queued_ns(const struct tenant *tn, const struct cxms_cell *native, double all_cpu_ns)
+{
+	double others = all_cpu_ns - native->cpu_ns - native->queued_ns;
+	if (tn->in->blocked == CXMS_BLOCKED_KEEP)
+		return native->queued_ns;
+	return native->queued_ns + fmax(0, fmin(native->woken_ns, others));
+}
+
 /* The threads of a program's epoch, behind those of the programs before it. */
 static void load_epoch(struct scene *s, struct tenant *tn)
 {
 	const struct cxms_cells *c = tn->in->cells;
-	double epoch_ns = wall_ns(tn);
+	double epoch_ns = wall_ns(tn), all_cpu_ns = cpu_ns(tn);
 	tn->first = s->solve.n_thread;
 	for (size_t k = c->first_of_epoch[tn->epoch]; k < c->first_of_epoch[tn->epoch + 1]; k++) {
 		size_t cell = c->by_epoch[k], n_target = s->fabric->n_target;
@@ -299,7 +321,7 @@ static void load_epoch(struct scene *s, struct tenant *tn)
 			.cpu_ps = native->cpu_ns * PS_PER_NS,
 			.kernel_ps = native->kernel_ns * PS_PER_NS,
 			.wall_ps = fmax(epoch_ns, native->cpu_ns) * PS_PER_NS,
-			.queued_ps = native->queued_ns * PS_PER_NS,
+			.queued_ps = queued_ns(tn, native, all_cpu_ns) * PS_PER_NS,
 			.program = (uint32_t)tn->in->host,
 			.mem_ps = tn->in->ev->stair.mem_ps * cxms_wait_spread(s->span),
 			.demand = d};

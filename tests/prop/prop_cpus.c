@@ -1,6 +1,7 @@
 /*
- * Threads that take turns on CPUs, some waiting for memory and some computing: the loads of both
- * engines are those that the time line implies, and on one CPU the times add up.
+ * Threads that take turns on CPUs, or wake one another in turn, some waiting for memory and some
+ * computing: the loads of both engines are those that the time line implies, and on one CPU the
+ * times add up.
  */
 #include "play.h"
 
@@ -29,6 +30,7 @@ struct crew {
 	unsigned n, cpus;
 	bool memory[THREADS];
 	double turn_ns;
+	bool wakes; /* each wakes the next, and waits for its turn; else they wait for the CPU */
 };
 
 static uint64_t base_of(unsigned thread)
@@ -74,7 +76,10 @@ static void add_slice(struct play *p, const struct crew *c, struct cxms_rng *rng
 		s->count = (uint64_t)((double)(had_ns + ns) / c->turn_ns) * 8;
 	}
 	play_run(p, PID, PID + t, from_ns, SLICE);
-	p->ev[p->n - 1].run.end = CXMS_RUN_PREEMPTED;
+	if (c->wakes)
+		p->ev[p->n - 1].run.waited = had_ns ? CXMS_WAIT_FUTEX : CXMS_WAIT_UNKNOWN;
+	else
+		p->ev[p->n - 1].run.end = CXMS_RUN_PREEMPTED;
 }
 
 /* As many at a time as there are CPUs, one after the other; each begins with its first slice. */
@@ -82,6 +87,7 @@ static int record(const struct crew *c, struct cxms_rng *rng, uint64_t *wall_ns)
 {
 	struct play p = {0};
 	uint64_t now = 0;
+	p.caps = c->wakes ? CXMS_SRC_SWITCHES : 0;
 	play_fork(&p, PID, PID, 0, 0, 0);
 	uint32_t site = add_loop(&p, c), work = play_site(&p, PID, 0x500000, CXMS_SITE_NONE, 0);
 	for (unsigned t = 0; t < c->n; t++) {
@@ -170,13 +176,14 @@ static void check(const struct crew *c, int fd, double wall_ns, double gb_per_s,
 	assert_true(fabs(s.utilization / passed - 1) <= ENDS);
 }
 
-static void test_loads_are_those_of_the_time_line(void **state)
+static void check_loads(uint64_t seed, bool wakes)
 {
 	struct cxms_rng rng;
-	(void)state;
-	cxms_rng_init(&rng, 11);
+	cxms_rng_init(&rng, seed);
 	for (unsigned i = 0; i < TRIALS; i++) {
-		struct crew c = draw_crew(&rng, 1 + i % 3, 15 + 40 * cxms_rng_unit(&rng));
+		struct crew c =
+			draw_crew(&rng, wakes ? 1 : 1 + i % 3, 15 + 40 * cxms_rng_unit(&rng));
+		c.wakes = wakes;
 		uint64_t wall_ns;
 		int fd = record(&c, &rng, &wall_ns);
 		double gb_per_s = 64 / c.turn_ns * c.cpus * (0.05 + 0.6 * cxms_rng_unit(&rng));
@@ -186,11 +193,24 @@ static void test_loads_are_those_of_the_time_line(void **state)
 	}
 }
 
+static void test_loads_are_those_of_the_time_line(void **state)
+{
+	(void)state;
+	check_loads(11, false);
+}
+
+static void test_loads_of_threads_that_wake_one_another(void **state)
+{
+	(void)state;
+	check_loads(13, true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_on_one_cpu_times_add_up),
 		cmocka_unit_test(test_loads_are_those_of_the_time_line),
+		cmocka_unit_test(test_loads_of_threads_that_wake_one_another),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
