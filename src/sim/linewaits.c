@@ -41,7 +41,8 @@ static int add_walk(struct search *s, const struct cxms_group *g)
 {
 	const struct cxms_rec_site *site = &s->rec->site[g->site];
 	uint32_t l = loop_of(s, site);
-	if (!g->walk_step || !site->count_reg || !site->step)
+	/* A register that begins anew within the walk tells the phase of a loop, not the place. */
+	if (!g->walk_step || !site->count_reg || !site->step || !s->ev->turns[g->site].found)
 		return 0;
 	if (l == NO_LOOP) {
 		l = (uint32_t)s->n_loop;

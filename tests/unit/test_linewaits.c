@@ -18,6 +18,7 @@ struct walk {
 	bool unknown;	 /* the code does not tell how it goes, and the samples are few */
 	bool behind;	 /* half of the samples stand on an instruction behind it */
 	bool behind_any; /* those stand at any word */
+	bool rewinds;	 /* the loop begins anew with each line; another around it has its turns */
 };
 
 static uint32_t site(struct play *p, uint64_t ip, enum cxms_site_kind kind, unsigned flags)
@@ -41,6 +42,10 @@ static int record(const struct walk *w)
 	play_map(&p, PID, ARRAY, BYTES);
 	uint32_t load = site(&p, 0x400100, CXMS_SITE_LOAD, w->unknown ? 0 : CXMS_SITE_AFFINE);
 	uint32_t none = site(&p, 0x400104, CXMS_SITE_NONE, 0);
+	uint32_t around[2] = {site(&p, 0x4000e0, CXMS_SITE_NONE, CXMS_SITE_LONG), 0};
+	p.ev[p.n - 1].site.loop_ip = 0x4000e0;
+	around[1] = site(&p, 0x400200, CXMS_SITE_NONE, CXMS_SITE_LONG);
+	p.ev[p.n - 1].site.loop_ip = 0x4000e0;
 	play_area(&p, PID, ARRAY, BYTES, BYTES, BYTES);
 	for (uint64_t i = 0; i < (w->unknown ? 20 : N); i++) {
 		uint64_t time = (i + 1) * PERIOD, turns = (uint64_t)((double)time / w->turn_ns);
@@ -56,7 +61,12 @@ static int record(const struct walk *w)
 		if (is_behind)
 			s->flags &= (uint16_t)~CXMS_SAMPLE_ADDR;
 		s->flags |= CXMS_SAMPLE_COUNT;
-		s->count = ARRAY + 8 * turns;
+		s->count = w->rewinds ? 8 * word : ARRAY + 8 * turns;
+		if (w->rewinds && i % 8 < 2) { /* on the loop around it */
+			s->site = around[i % 2];
+			s->flags &= (uint16_t)~CXMS_SAMPLE_ADDR;
+			s->count = ARRAY + 8 * turns;
+		}
 	}
 	play_run(&p, PID, PID, 0, DURATION);
 	play_exit(&p, PID, PID, DURATION);
@@ -85,6 +95,9 @@ static void test_share_that_comes_once_a_line(void **state)
 		{{.in = 2, .turn_ns = 8, .behind = true},
 		 1.5,
 		 "as many samples behind it, all of them at the first word"},
+		{{.in = 2, .turn_ns = 8, .behind = true, .rewinds = true},
+		 0.5,
+		 "the same where the register begins anew with each line: the loop around it"},
 		{{.in = 2, .turn_ns = 8, .behind = true, .behind_any = true},
 		 0.5,
 		 "the loop's own work behind it"},
