@@ -12,7 +12,7 @@
 #include "sim/recording.h"
 #include "sim/traffic.h"
 
-/* What a loop's counted loads fill and wait for, of all samples. */
+/* What a loop's counted loads, or stores, fill and wait for, of all samples. */
 struct sums {
 	double lines, waits, turns, window_turns;
 };
@@ -20,11 +20,12 @@ struct sums {
 static bool has_company(const struct cxms_recording *rec, const struct cxms_group *g)
 {
 	const struct cxms_rec_site *site = &rec->site[g->site];
-	return g->runs_per_stall_ns > 0 && site->loop_ip &&
-	       (site->kind == CXMS_SITE_LOAD || site->kind == CXMS_SITE_UPDATE);
+	return g->runs_per_stall_ns > 0 && site->loop_ip && !(site->flags & CXMS_SITE_NONTEMP) &&
+	       (site->kind == CXMS_SITE_LOAD || site->kind == CXMS_SITE_UPDATE ||
+		site->kind == CXMS_SITE_STORE);
 }
 
-/* Numbers the loops. */
+/* Numbers the loops: the loads of one, and, in a queue of their own, its stores. */
 static int assign(const struct cxms_recording *rec, struct cxms_evidence *ev)
 {
 	struct cxms_pagemap map = {0};
@@ -37,10 +38,11 @@ static int assign(const struct cxms_recording *rec, struct cxms_evidence *ev)
 		ev->company_of_group[i] = CXMS_NO_GRAIN;
 		if (!has_company(rec, &ev->group[i]))
 			continue;
-		uint32_t number = cxms_pagemap_get(&map, site->pid, site->loop_ip);
+		uint64_t queue = site->loop_ip << 1 | (site->kind == CXMS_SITE_STORE);
+		uint32_t number = cxms_pagemap_get(&map, site->pid, queue);
 		if (number == CXMS_NO_PAGE) {
 			number = (uint32_t)ev->n_company++;
-			rc = cxms_pagemap_put(&map, site->pid, site->loop_ip, number);
+			rc = cxms_pagemap_put(&map, site->pid, queue, number);
 		}
 		ev->company_of_group[i] = number;
 	}

@@ -1,4 +1,5 @@
-/* Loads of one loop that are in flight together: whoever has slow company waits as long. */
+/* Loads, or stores, of one loop that are in flight together: whoever has slow company waits as
+ * long. */
 #ifndef CXMS_SIM_COMPANY_H
 #define CXMS_SIM_COMPANY_H
 
@@ -11,7 +12,8 @@ struct cxms_err;
 struct cxms_evidence;
 struct cxms_recording;
 
-/** struct cxms_company - of the counted loads of a loop, on the machine that recorded */
+/** struct cxms_company - of the counted loads of a loop, or of its counted stores, on the machine
+ * that recorded */
 struct cxms_company {
 	double window; /* lines that its reorder buffer holds; >= 1 */
 	double flight; /* in flight at once, as many as filled for one exposed wait; 1 .. window */
@@ -20,7 +22,8 @@ struct cxms_company {
 
 /**
  * cxms_company_find() - fill ev->company and company_of_group, after the grains
- * Counted loads and updates only: what of others is in flight together is not known. 0 or -ENOMEM
+ * Loads retire, and stores of x86 reach the cache, in the order of the program. Counted ones only:
+ * what of others is in flight together is not known. 0 or -ENOMEM
  */
 int cxms_company_find(const struct cxms_recording *rec, struct cxms_evidence *ev);
 

@@ -11,16 +11,19 @@
 #define PERIOD	 200000u
 #define DURATION (N * (uint64_t)PERIOD)
 
-/* A gather, or with @carried a chase, that goes round once in @turn_ns; of 25 instructions, so that
- * a window of 512 holds 20 turns. */
-static int record(double turn_ns, bool carried, bool huge)
+enum what { GATHER, CHASE, SCATTER };
+
+/* A gather, a chase, or stores at random, that goes round once in @turn_ns; of 25 instructions, so
+ * that a window of 512 holds 20 turns. */
+static int record(double turn_ns, enum what what, bool huge)
 {
 	struct play p = {0};
 	uint64_t state = 88172645463325252ull;
 	play_fork(&p, PID, PID, 0, 0, 0);
 	play_map(&p, PID, ARRAY, BYTES);
 	uint32_t site =
-		play_site(&p, PID, 0x400100, CXMS_SITE_LOAD, carried ? CXMS_SITE_CARRIED : 0);
+		play_site(&p, PID, 0x400100, what == SCATTER ? CXMS_SITE_STORE : CXMS_SITE_LOAD,
+			  what == CHASE ? CXMS_SITE_CARRIED : 0);
 	struct cxms_site *s = &p.ev[p.n - 1].site;
 	s->loop_insns = 25;
 	s->loop_ip = 0x4000f0;
@@ -61,18 +64,19 @@ static void test_half_of_the_pages(void **state)
 {
 	static const struct {
 		double turn_ns;
-		bool carried;
+		enum what what;
 		double part;
 		const char *why;
 	} rows[] = {
-		{5, false, 0.81, "20 in flight: more than registers, and nearly a full window"},
-		{10, false, 0.76, "10: a quarter of the way from half of the registers to all"},
-		{15, false, 0.79, "7: as a window of so many, that waits for the slowest"},
-		{110, true, 0.5, "a chase: one at a time"},
+		{5, GATHER, 0.81, "20 in flight: more than registers, and nearly a full window"},
+		{10, GATHER, 0.76, "10: a quarter of the way from half of the registers to all"},
+		{15, GATHER, 0.79, "7: as a window of so many, that waits for the slowest"},
+		{15, SCATTER, 0.79, "7 stores: they leave their queue in order"},
+		{110, CHASE, 0.5, "a chase: one at a time"},
 	};
 	(void)state;
 	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
-		int fd = record(rows[i].turn_ns, rows[i].carried, true);
+		int fd = record(rows[i].turn_ns, rows[i].what, true);
 		struct cxms_result *r = run(fd, PLAY_TOPO(100, 200));
 		const struct cxms_split_result *all = &r->split[0], *half = &r->split[1];
 		double part = (half->slowdown - 1) / (all->slowdown - 1);
@@ -84,7 +88,7 @@ static void test_half_of_the_pages(void **state)
 		assert_true(fabs(r->split[2].slowdown - 1) < 1e-12);
 		/* each line waits for itself at the low end, the window rules at the high end */
 		assert_true((half->slowdown_lo - 1) < 0.6 * (all->slowdown_lo - 1));
-		if (!rows[i].carried)
+		if (rows[i].what != CHASE)
 			assert_true((half->slowdown_hi - 1) > 0.85 * (all->slowdown_hi - 1));
 		/* lines stay where their pages are */
 		assert_true(fabs((double)half->target[0].reads / (double)half->target[1].reads -
@@ -111,7 +115,7 @@ static void test_waits_are_kept(void **state)
 		"4096GiB}\n"
 		"regions:\n  - {name: r, targets: [a, b, c], granularity: 4KiB}\n";
 	(void)state;
-	int fd = record(6, false, false); /* base pages, which walk for 20 ns */
+	int fd = record(6, GATHER, false); /* base pages, which walk for 20 ns */
 	struct cxms_result *r = run(fd, yaml);
 	struct cxms_result *slowest = run(fd, PLAY_TOPO(100, 300));
 	struct cxms_result *none = run(fd, PLAY_TOPO(100, 100));
