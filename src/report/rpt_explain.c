@@ -140,6 +140,8 @@ static void put_reason(const struct cxms_site_result *s, struct cxms_buf *out)
 		cxms_buf_printf(out, "run %s%.3g million times/s",
 				s->flags & CXMS_SITE_UNEVEN ? "at most " : "",
 				s->turns_per_s / 1e6);
+		if (s->flags & CXMS_SITE_APPENDS)
+			cxms_buf_printf(out, ", each going on where the last one there ended");
 		break;
 	default:
 		cxms_buf_printf(out, "nothing tells how often it ran");

@@ -172,6 +172,13 @@ double cxms_traffic_window_turns(const struct cxms_recording *rec, const struct 
 	return held;
 }
 
+/* New lines a run, at most: who appends fills each line before the next. */
+static double lines_a_run(const struct cxms_rec_site *site)
+{
+	double step = fabs((double)site->stride);
+	return site->flags & CXMS_SITE_APPENDS ? fmin(1, step / CXMS_LINE_BYTES) : 1;
+}
+
 static void bound_by_runs(const struct cxms_recording *rec, const struct cxms_evidence *ev,
 			  const struct cxms_group *g, unsigned rob, struct cxms_grain *out)
 {
@@ -180,7 +187,7 @@ static void bound_by_runs(const struct cxms_recording *rec, const struct cxms_ev
 	double seen_ps = out->waits[CXMS_SPAN_MID] > 0 ? out->seen_ps / out->waits[CXMS_SPAN_MID]
 						       : ev->stair.mem_ps;
 	double stall_ns = turns->turns / g->runs_per_stall_ns;
-	struct cxms_runs in = {.runs = g->runs_per_stall_ns,
+	struct cxms_runs in = {.runs = g->runs_per_stall_ns * lines_a_run(site),
 			       .share = {g->share.lo, g->share.mid, g->share.hi},
 			       .seen_ps = seen_ps,
 			       .llc_ps = ev->stair.llc_ps * seen_ps / ev->stair.mem_ps,

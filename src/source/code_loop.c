@@ -103,12 +103,7 @@ static struct cxms_loop loop_outside(struct cxms_code *c, const struct cxms_loop
 
 static uint32_t after_call(uint32_t tainted)
 {
-	/* System V ABI: what a callee may change. */
-	const uint32_t clobbered = 1u << CXMS_REG_AX | 1u << CXMS_REG_CX | 1u << CXMS_REG_DX |
-				   1u << CXMS_REG_SI | 1u << CXMS_REG_DI | 1u << CXMS_REG_R8 |
-				   1u << CXMS_REG_R9 | 1u << CXMS_REG_R10 | 1u << CXMS_REG_R11;
-
-	return tainted & ~clobbered;
+	return tainted & ~CXMS_CLOBBERED;
 }
 
 /* Follow the registers that hang on a loaded value through the instructions [from, end). */
@@ -341,6 +336,8 @@ void cxms_loop_describe(struct cxms_code *c, const struct cxms_loop *l, struct c
 		s->flags |= CXMS_SITE_UNEVEN;
 	if (l->n <= COUNTED_MAX) {
 		describe_turn(c, l, &u, s);
+		if (!(s->flags & CXMS_SITE_AFFINE) && (s->stride = cxms_loop_append(c, l, s)))
+			s->flags |= CXMS_SITE_APPENDS;
 		describe_outer(c, l, s);
 	}
 }

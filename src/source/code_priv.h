@@ -90,6 +90,10 @@ struct cxms_x86_info {
 	uint32_t loaded; /* registers of @writes that receive what was read from memory */
 	int8_t added;	 /* the register (enum cxms_reg) that the instruction adds @add to, or -1 */
 	int64_t add;
+	int8_t sum,
+		sum_of; /* register @sum receives (@sum_of + @sum_add) << @sum_shift; -1: none */
+	uint8_t sum_shift;
+	int64_t sum_add;
 };
 
 int cxms_x86_new(struct cxms_x86 **out, struct cxms_err *err);
@@ -102,6 +106,12 @@ void cxms_x86_free(struct cxms_x86 *x);
  */
 bool cxms_x86_decode(struct cxms_x86 *x, const uint8_t *p, size_t n, uint64_t addr, bool resume,
 		     struct cxms_x86_info *out);
+
+/* System V ABI: what a callee may change. */
+#define CXMS_CLOBBERED                                                                             \
+	(1u << CXMS_REG_AX | 1u << CXMS_REG_CX | 1u << CXMS_REG_DX | 1u << CXMS_REG_SI |           \
+	 1u << CXMS_REG_DI | 1u << CXMS_REG_R8 | 1u << CXMS_REG_R9 | 1u << CXMS_REG_R10 |          \
+	 1u << CXMS_REG_R11)
 
 #define CXMS_LOOP_BYTES 4096u /* longest loop body looked at */
 
@@ -123,9 +133,15 @@ struct cxms_loop cxms_loop_around(struct cxms_code *c, uint64_t addr);
  * cxms_loop_describe() - what the loop says of @s: CARRIED, DIRTIES, UNEVEN, LONG, and its counting
  * register: one that each turn adds the same constant to (several add up: an unrolled loop), and
  * nothing else writes. Of several the one that addresses memory, then the one with the longest
- * step. The same of the loop around it, which is the outer one.
+ * step. The same of the loop around it, which is the outer one. APPENDS where nothing else tells
+ * the stride.
  */
 void cxms_loop_describe(struct cxms_code *c, const struct cxms_loop *l, struct cxms_code_site *s);
+
+/** cxms_loop_append() - by how many bytes the store @s of the loop moves the address on that memory
+ * holds for it; 0: it does not */
+int64_t cxms_loop_append(struct cxms_code *c, const struct cxms_loop *l,
+			 const struct cxms_code_site *s);
 
 /** struct cxms_step - where control goes from an instruction: as in struct cxms_insn */
 struct cxms_step {

@@ -408,6 +408,34 @@ static void note_step(const cs_insn *in, struct cxms_x86_info *out)
 		out->added = (int8_t)reg;
 }
 
+/* A register that is another, or itself, plus a constant, or shifted by one: all 64 bits, or 32
+ * that are zero-extended. */
+static void note_sum(const cs_insn *in, struct cxms_x86_info *out)
+{
+	const cs_x86_op *op = in->detail->x86.operands;
+	unsigned n = in->detail->x86.op_count, width = 2, of_width = 2;
+	int reg = n && op[0].type == X86_OP_REG ? gpr_of(op[0].reg, &width) : -1, of = -1;
+
+	if (reg < 0 || width > 1)
+		return;
+	if (out->added == reg) {
+		of = reg;
+		out->sum_add = out->add;
+	} else if (in->id == X86_INS_MOV && n == 2 && op[1].type == X86_OP_REG) {
+		of = gpr_of(op[1].reg, &of_width);
+	} else if (in->id == X86_INS_SHL && n == 2 && op[1].type == X86_OP_IMM) {
+		of = reg;
+		out->sum_shift = op[1].imm & 63;
+	} else if (in->id == X86_INS_LEA && n == 2 && op[1].mem.index == X86_REG_INVALID) {
+		of = gpr_of(op[1].mem.base, &of_width);
+		out->sum_add = op[1].mem.disp;
+	}
+	if (of < 0 || (of != reg && of_width > 1))
+		return;
+	out->sum = (int8_t)reg;
+	out->sum_of = (int8_t)of;
+}
+
 /* movnti, movntps, movntpd, movntq, movntdq and their vector forms (Intel SDM volume 2, A.3). */
 static bool is_nontemp(const struct cxms_insn *shape)
 {
@@ -438,7 +466,9 @@ bool cxms_x86_decode(struct cxms_x86 *x, const uint8_t *p, size_t n, uint64_t ad
 					       .scale = 1,
 					       .count_reg = -1,
 					       .outer_reg = -1},
-				      .added = -1};
+				      .added = -1,
+				      .sum = -1,
+				      .sum_of = -1};
 	if (!n || !cxms_insn_decode(p, n, &shape)) {
 		s->kind = CXMS_SITE_UNDECODED;
 		return false;
@@ -461,6 +491,7 @@ bool cxms_x86_decode(struct cxms_x86 *x, const uint8_t *p, size_t n, uint64_t ad
 	out->fusible = is_fusible(x->insn->id);
 	out->loaded = out->writes;
 	note_step(x->insn, out);
+	note_sum(x->insn, out);
 	if (string_site(x->insn, resume, s)) {
 		out->loaded &= ~(BIT(CXMS_REG_SI) | BIT(CXMS_REG_DI) | BIT(CXMS_REG_CX));
 		return true;

@@ -65,7 +65,10 @@ enum cxms_site_flag {
 	CXMS_SITE_DIRTIES = 1u << 8, /* a load whose line its loop also stores to */
 	CXMS_SITE_UNEVEN = 1u << 9,  /* not run exactly once in each turn of its loop */
 	CXMS_SITE_AFFINE = 1u << 11, /* its address moves by stride in each turn of its loop */
-	CXMS_SITE_LONG = 1u << 10,   /* turns of its loop also run calls or inner loops */
+	CXMS_SITE_APPENDS =
+		1u << 12, /* a store whose address lies in memory, and moves by stride there
+			   each time: it appends to whichever of many it goes to */
+	CXMS_SITE_LONG = 1u << 10, /* turns of its loop also run calls or inner loops */
 };
 
 struct cxms_sample {
@@ -135,7 +138,8 @@ struct cxms_site {
 	uint32_t object_off;  /* of ip in object */
 	int64_t disp;	      /* with neither base nor index the address itself */
 	uint64_t loop_ip;     /* where the loop begins: its name; 0 = none known */
-	int64_t stride;	      /* bytes, with CXMS_SITE_AFFINE; 0 = the same address each time */
+	int64_t stride;	      /* bytes, with CXMS_SITE_AFFINE (0 = the same address each time) or
+				 CXMS_SITE_APPENDS */
 	int64_t step;	      /* of count_reg in a turn, not 0; 0 without one */
 	int64_t outer_step;   /* of outer_reg */
 	const char *function; /* around ip, as the linker names it; "" = not known; borrowed */

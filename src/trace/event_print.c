@@ -20,7 +20,8 @@ static const struct bit_name site_bits[] = {
 	{CXMS_SITE_TLS, "tls"},		{CXMS_SITE_GATHER, "gather"},
 	{CXMS_SITE_NOADDR, "noaddr"},	{CXMS_SITE_NONTEMP, "nontemp"},
 	{CXMS_SITE_DIRTIES, "dirties"}, {CXMS_SITE_AFFINE, "affine"},
-	{CXMS_SITE_UNEVEN, "uneven"},	{CXMS_SITE_LONG, "long"},
+	{CXMS_SITE_APPENDS, "appends"}, {CXMS_SITE_UNEVEN, "uneven"},
+	{CXMS_SITE_LONG, "long"},
 };
 static const char *const waits[] = {"unknown",	   "futex", "pipe", "child", "sleep",
 				    "sleep-until", "poll",  "io",   "other"};

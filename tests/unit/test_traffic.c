@@ -182,6 +182,9 @@ static void test_lines_read_and_written(void **state)
 		{CXMS_SITE_LOAD, CXMS_SITE_AFFINE, false, 20, 0.125, 0,
 		 "the code says that it streams, whatever the few samples show"},
 		{CXMS_SITE_LOAD, 0, false, 20, 1, 0, "a gather"},
+		{CXMS_SITE_STORE, 0, false, 20, 1, 1, "a scatter"},
+		{CXMS_SITE_STORE, CXMS_SITE_APPENDS, false, 20, 0.125, 0.125,
+		 "words appended to many lists"},
 		{CXMS_SITE_UPDATE, 0, false, 20, 1, 1, "a histogram"},
 		{CXMS_SITE_LOAD, CXMS_SITE_DIRTIES, false, 20, 1, 1, "the same, load and store"},
 	};
