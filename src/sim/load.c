@@ -44,6 +44,8 @@ static void add_lines(struct cxms_load_cell *c, const struct cxms_grain *g, doub
 		c->prefetched[k] += weight_ns * (g->prefetched ? g->lines[k] : g->ahead[k]);
 		if (store)
 			c->written[k] += weight_ns * g->written[k];
+		if (store && g->past)
+			c->past[k] += weight_ns * g->written[k];
 	}
 	if (store && !g->known)
 		c->store_waits += weight_ns * g->waits[CXMS_SPAN_MID];

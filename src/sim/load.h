@@ -22,6 +22,7 @@ struct cxms_load_cell {
 	double known_lines[CXMS_SPAN_COUNT]; /* lines filled meanwhile */
 	double prefetched[CXMS_SPAN_COUNT];  /* of known_lines: fetched ahead, by streams */
 	double written[CXMS_SPAN_COUNT];     /* lines written back for known_waits */
+	double past[CXMS_SPAN_COUNT];	     /* of written: stored past the caches */
 	double store_waits;  /* of the other waits (middle): those whose lines are written back */
 	double square_waits; /* sum over samples of their waits (middle) squared */
 	double seen_ps;	     /* sum over waits (middle) of L_obs */
