@@ -100,7 +100,8 @@ struct due {
 /* What the counted lines of an epoch came to, by target. */
 struct tally {
 	uint64_t reads, latency_ps;
-	uint64_t waits, waited_ps; /* those that a thread waited for, and how long they took */
+	uint64_t stores, stored_ps; /* past the caches */
+	uint64_t waits, waited_ps;  /* those that a thread waited for, and how long they took */
 	struct cxms_hist hist;
 };
 
@@ -320,6 +321,10 @@ static uint64_t ask(struct cxms_event_loop *l, struct source *s, uint32_t t, uin
 		l->tally[t].latency_ps += latency;
 		cxms_hist_add(&l->tally[t].hist, latency);
 	}
+	if (l->counts && !reads) {
+		l->tally[t].stores++;
+		l->tally[t].stored_ps += latency;
+	}
 	if (l->counts) {
 		l->counted++;
 		l->counted_ps += latency;
@@ -389,15 +394,23 @@ static uint64_t pause(double ps, double lines)
 	return (uint64_t)llround(fmin(fmax(ps, 0), PAUSE_MAX_PS * fmax(1, lines)));
 }
 
-/* Means of what was counted; where nothing was, since all who ask there still wait, that of the
- * last who asked. */
+/* Mean of the lines counted that were read, or where none was, of those that were stored. Where
+ * nothing was counted, since all who ask there still wait, that of the last who asked. */
+static double latency_of(const struct cxms_event_loop *l, uint32_t t)
+{
+	const struct tally *y = &l->tally[t];
+	if (y->reads)
+		return (double)y->latency_ps / (double)y->reads;
+	if (y->stores)
+		return (double)y->stored_ps / (double)y->stores;
+	return l->newest_ps[t] ? (double)l->newest_ps[t] : l->fabric->target[t].idle_ps;
+}
+
 static void set_latencies(struct cxms_event_loop *l, struct cxms_solve *s)
 {
 	for (uint32_t t = 0; t < l->fabric->n_target; t++) {
 		const struct tally *y = &l->tally[t];
-		s->latency_ps[t] = y->reads	     ? (double)y->latency_ps / (double)y->reads
-				   : l->newest_ps[t] ? (double)l->newest_ps[t]
-						     : l->fabric->target[t].idle_ps;
+		s->latency_ps[t] = latency_of(l, t);
 		l->waited_ps[t] =
 			y->waits ? (double)y->waited_ps / (double)y->waits : s->latency_ps[t];
 	}
