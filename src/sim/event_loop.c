@@ -578,7 +578,8 @@ static void set_worker(const struct cxms_event_loop *l, const struct cxms_solve_
 	w->last_ps = times + n;
 	for (size_t t = 0; t < n; t++) {
 		odds[5 * n + t] = d[t].reads > 0 ? q16((d[t].writes - d[t].past) / d[t].reads) : 0;
-		times[t] = d[t].waits > 0 ? (uint64_t)llround(d[t].stall_ps / d[t].waits) : 0;
+		double wait_ps = d[t].stall_ps + d[t].spare_ps;
+		times[t] = d[t].waits > 0 ? (uint64_t)llround(wait_ps / d[t].waits) : 0;
 		times[n + t] = (uint64_t)l->fabric->target[t].idle_ps;
 	}
 }

@@ -50,6 +50,7 @@ static void raise_demand(const struct cxms_solve *s, struct cxms_demand *demand)
 {
 	for (size_t i = 0; i < s->n_thread * s->fabric->n_target; i++) {
 		demand[i].stall_ps *= 1 + STEP;
+		demand[i].spare_ps *= 1 + STEP;
 		demand[i].waits *= 1 + STEP;
 		demand[i].prefetched *= 1 + STEP;
 		demand[i].reads *= 1 + STEP;

@@ -134,7 +134,8 @@ static void add_target(const struct cxms_solve_thread *th, size_t t, double wait
 {
 	const struct cxms_demand *d = &th->demand[t];
 	double fill = latency + th->walk_ps;
-	sum->change += larger(0, d->stall_ps + d->waits * (waited - th->mem_ps)) - d->stall_ps;
+	sum->change += larger(0, d->stall_ps + d->spare_ps + d->waits * (waited - th->mem_ps)) -
+		       d->stall_ps;
 	sum->demand += (d->reads - d->kernel_reads - d->prefetched + d->past) * fill;
 	sum->all += (d->reads - d->kernel_reads) * fill;
 	sum->kernel += d->kernel_waits * waited;

@@ -151,6 +151,7 @@ static void add_share(struct cxms_load_cell *to, const struct cxms_load_cell *fr
 	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
 		to->stall_ps[k] += share * from->stall_ps[k];
 		to->waits[k] += share * from->waits[k];
+		to->spare_ps[k] += share * from->spare_ps[k];
 		to->known_waits[k] += share * from->known_waits[k];
 		to->known_lines[k] += share * from->known_lines[k];
 		to->prefetched[k] += share * from->prefetched[k];
@@ -259,6 +260,7 @@ static void cell_demand(const struct scene *s, struct tenant *tn, size_t cell,
 		double stores = mid_free > 0 ? fmin(1, l[t].store_waits / mid_free) : 0;
 		out[t].stall_ps = cut * l[t].stall_ps[s->span];
 		out[t].waits = cut * l[t].waits[s->span];
+		out[t].spare_ps = cut * l[t].spare_ps[s->span];
 		out[t].reads = cut * (l[t].known_lines[s->span] + free_lines * share);
 		out[t].prefetched = cut * l[t].prefetched[s->span];
 		out[t].past = cut * l[t].past[s->span];
@@ -348,7 +350,7 @@ static void set_length(const struct scene *s, struct tenant *tn)
 static double stall_ps(const struct cxms_solve_thread *th, const struct cxms_demand *d,
 		       double latency_ps)
 {
-	return fmax(0, d->stall_ps + d->waits * (latency_ps - th->mem_ps));
+	return fmax(0, d->stall_ps + d->spare_ps + d->waits * (latency_ps - th->mem_ps));
 }
 
 /* Where one thread's time of the epoch went, in nanoseconds; compute is what nothing else explains.

@@ -484,6 +484,54 @@ static void test_a_run_without_samples_is_not_known(void **state)
 	cxms_topo_free(topo);
 }
 
+/* @which: 1, a chase; 2, a load whose waits are hidden behind 512 uops of work; 3, both. The rest
+ * is work. */
+static double time_on_fast_memory(unsigned which)
+{
+	static const double all_local = 100;
+	struct cxms_topo *topo = play_topology(PLAY_TOPO(40, 400));
+	struct cxms_replay_cfg cfg = {.topo = (const struct cxms_topo *const *)&topo,
+				      .n_topo = 1,
+				      .split_pct = &all_local,
+				      .n_split = 1,
+				      .llc_bytes = PLAY_NO_LLC};
+	struct play p = {0};
+	struct cxms_rng rng;
+	const unsigned n = 3000;
+	begin_process(&p, 1024 * PLAY_MIB);
+	uint32_t chase = play_site(&p, PID, 0x400000, CXMS_SITE_LOAD, CXMS_SITE_CARRIED);
+	uint32_t hidden = play_site(&p, PID, 0x410000, CXMS_SITE_LOAD, 0);
+	p.ev[p.n - 1].site.loop_insns = 512;
+	uint32_t none = play_site(&p, PID, 0x420000, CXMS_SITE_NONE, 0);
+	const uint32_t site[] = {which & 1 ? chase : none, which & 2 ? hidden : none, none};
+	play_area(&p, PID, ARRAY, 1024 * PLAY_MIB, 1024 * PLAY_MIB, 1024 * PLAY_MIB);
+	cxms_rng_init(&rng, 5);
+	for (unsigned i = 0; i < n; i++)
+		(void)play_sample(
+			&p, PID, PID, (i + 1) * 200000ull, site[i % 3],
+			site[i % 3] == none ? 0 : ARRAY + 64 * cxms_rng_below(&rng, PLAY_MIB * 16));
+	int fd = end_process(&p, n * 200000ull);
+	struct cxms_result *r = play_replay(fd, &cfg);
+	double time_ns = (double)r->split[0].time_ns / (n * 200000.0);
+	cxms_result_free(r);
+	cxms_topo_free(topo);
+	close(fd);
+	return time_ns;
+}
+
+/* On memory faster than the recording machine's no wait takes less than no time, and none makes up
+ * for another. */
+static void test_waits_on_faster_memory_end_at_none_each(void **state)
+{
+	(void)state;
+	double chase = time_on_fast_memory(1), hidden = time_on_fast_memory(2);
+	double both = time_on_fast_memory(3);
+	print_message("%g, %g; %g\n", chase, hidden, both);
+	assert_true(fabs(chase - (1 - 0.6 / 3)) < 1e-3); /* 40 ns for 100 */
+	assert_true(fabs(hidden - (1 - 1 / 3.)) < 1e-3); /* 36 ns of each wait were to be seen */
+	assert_true(fabs(both - (1 - 1.6 / 3)) < 1e-3);
+}
+
 static void test_unknown_policy_is_named(void **state)
 {
 	static const char *const policy[] = {"no-such"};
@@ -654,6 +702,7 @@ int main(void)
 		cmocka_unit_test(test_odd_recordings_are_survived),
 		cmocka_unit_test(test_chance_makes_no_slow_memory_fast),
 		cmocka_unit_test(test_a_run_without_samples_is_not_known),
+		cmocka_unit_test(test_waits_on_faster_memory_end_at_none_each),
 		cmocka_unit_test(test_unknown_policy_is_named),
 		cmocka_unit_test(test_policy_and_splits_come_from_the_topology),
 		cmocka_unit_test(test_interval_covers_the_truth),
