@@ -350,13 +350,14 @@ enum oddity {
 	BORN_AT_THE_END,
 	TOO_LATE,
 	ALL_LOST,
+	RARE_SAMPLES, /* an epoch is as long as can be, and some times that no number */
 	ODDITIES
 };
 
 static int record_oddity(enum oddity o)
 {
 	struct play p = {0};
-	uint64_t end = o == NO_TIME ? 0 : 100 * PLAY_MS;
+	uint64_t end = o == NO_TIME ? 0 : o == RARE_SAMPLES ? LATE_NS / 4 : 100 * PLAY_MS;
 	if (o == NOTHING_RAN)
 		return play_write(&p, true);
 	begin_process(&p, 64 * PLAY_MIB);
@@ -365,16 +366,22 @@ static int record_oddity(enum oddity o)
 	for (unsigned i = 0; i < n; i++)
 		(void)play_sample(&p, PID, PID, (i + 1) * 200000ull, o == UNKNOWN_SITE ? 77 : site,
 				  o == TOP_OF_MEMORY ? UINT64_MAX - 64 * i : ARRAY + 4096 * i);
+	for (size_t i = 0; i < p.n && o == RARE_SAMPLES; i++)
+		if (p.ev[i].kind == CXMS_EV_SAMPLE)
+			p.ev[i].sample.weight_ns = UINT32_MAX;
 	if (o == SAMPLE_BEYOND_LIFE)
 		(void)play_sample(&p, PID, PID, LATE_NS / 2, site, ARRAY);
 	if (o == TOO_LATE)
 		(void)play_sample(&p, PID, PID, LATE_NS, site, ARRAY);
-	if (o == ALL_LOST)
+	if (o == ALL_LOST || o == RARE_SAMPLES)
 		play_event(&p, CXMS_EV_LOST, PID, PID, 1)->lost.count = UINT64_MAX / 2;
 	if (o == BORN_AT_THE_END)
 		play_fork(&p, PID, PID + 1, PID, PID, end);
 	if (o != NO_RUNS)
-		play_run(&p, PID, PID, 0, o == RUN_BEYOND_LIFE ? LATE_NS / 2 : end);
+		play_run(&p, PID, PID, 0,
+			 o == RUN_BEYOND_LIFE ? LATE_NS / 2
+			 : o == RARE_SAMPLES  ? 1
+					      : end);
 	if (o != CUT)
 		play_exit(&p, PID, PID, end);
 	return play_write(&p, o != CUT);
