@@ -10,6 +10,8 @@
 #include "sim/recording.h"
 #include "sim/split_priv.h"
 
+#define MOST_BYTES 0x1p62
+
 static size_t last_part(const struct row *r)
 {
 	size_t last = 0;
@@ -67,6 +69,12 @@ static double unseen_bytes(const struct cxms_stage *s, const struct cxms_placeme
 	return t == 0 ? local : (total - local) * s->fabric->target[t].cxl_share;
 }
 
+/* What a damaged recording claims may be more than there are numbers for. */
+static uint64_t whole_bytes(double bytes)
+{
+	return (uint64_t)llround(fmin(bytes, MOST_BYTES));
+}
+
 static void warn_capacity(const struct row *r, const char *name, double bytes, double capacity)
 {
 	if (bytes > capacity)
@@ -100,7 +108,7 @@ static void add_targets(const struct row *r, const struct part *p, const struct 
 		/* pages that no sample or fault named are placed in the same proportion */
 		double bytes = known > 0 ? place->bytes[t] * (total / known)
 					 : unseen_bytes(s, place, t, total);
-		uint64_t whole = (uint64_t)(llround(dealt + bytes) - llround(dealt));
+		uint64_t whole = whole_bytes(dealt + bytes) - whole_bytes(dealt);
 		struct cxms_target_result *to = &out->target[t];
 		to->bytes += whole;
 		add_lines(from, to);

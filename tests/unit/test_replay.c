@@ -350,6 +350,7 @@ enum oddity {
 	BORN_AT_THE_END,
 	TOO_LATE,
 	ALL_LOST,
+	VAST_AREA,    /* more resident than there are addresses */
 	RARE_SAMPLES, /* an epoch is as long as can be, and some times that no number */
 	ODDITIES
 };
@@ -375,6 +376,8 @@ static int record_oddity(enum oddity o)
 		(void)play_sample(&p, PID, PID, LATE_NS, site, ARRAY);
 	if (o == ALL_LOST || o == RARE_SAMPLES)
 		play_event(&p, CXMS_EV_LOST, PID, PID, 1)->lost.count = UINT64_MAX / 2;
+	if (o == VAST_AREA)
+		play_area(&p, PID, ARRAY, 64 * PLAY_MIB, UINT64_MAX, 0);
 	if (o == BORN_AT_THE_END)
 		play_fork(&p, PID, PID + 1, PID, PID, end);
 	if (o != NO_RUNS)
@@ -399,6 +402,8 @@ static void check_sane(const struct cxms_result *r)
 		assert_true(isfinite(s->slowdown_hi) && s->slowdown_hi >= s->slowdown);
 		assert_true(s->slowdown_lo >= 0 && s->slowdown_lo <= s->slowdown);
 		assert_true(isfinite(s->sampling_half_width) && isfinite(s->model_half_width));
+		for (size_t t = 0; t < s->n_target; t++)
+			assert_true(s->target[t].bytes <= 1ull << 62);
 	}
 	assert_true(r->split[0].slowdown <= 1);
 }
