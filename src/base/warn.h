@@ -84,7 +84,9 @@
 		     "--llc-size, or record on a quieter machine")                                 \
 	X(IMPORT_WIDE, "other programs count as parts of this one; leave -a out of perf record")   \
 	X(IMPORT_FREE, "misses overlap as far as the core can hold them: chases come out too "     \
-		       "fast; use source exact, or a trace with code bytes (drmemtrace)")
+		       "fast; use source exact, or a trace with code bytes (drmemtrace)")          \
+	X(EPOCH, "phases shorter than a step are seen as their mean; give a longer --epoch, or "   \
+		 "leave it out")
 
 enum cxms_warn_code {
 #define CXMS_WARN_ENUM(code, text) CXMS_W_##code,

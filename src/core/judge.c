@@ -177,6 +177,11 @@ static void judge_turns(const struct cxms_stair *stair, const struct cxms_seen *
 	}
 }
 
+static uint64_t longer_lag(uint64_t length)
+{
+	return length > UINT64_MAX / LAG_STEP ? UINT64_MAX : length * LAG_STEP;
+}
+
 /* Count the samples of one key at all lags, and keep the lag that counts. */
 static void look(struct work *w, size_t key, struct known *k)
 {
@@ -185,7 +190,7 @@ static void look(struct work *w, size_t key, struct known *k)
 	uint64_t length = w->in->window_ns;
 	for (size_t i = 0; i < n; i++)
 		w->line[i] = w->in->sample[w->order[from + i]].line;
-	for (unsigned lag = 0; lag < LAGS; lag++, length *= LAG_STEP) {
+	for (unsigned lag = 0; lag < LAGS; lag++, length = longer_lag(length)) {
 		for (size_t i = 0; i < n; i++) {
 			uint64_t at = w->in->sample[w->order[from + i]].time_ns - w->begin_ns;
 			w->window[i] = lag + 1 < LAGS ? (uint32_t)(at / length) : 0;

@@ -145,8 +145,11 @@ static void find_row(struct nest *o)
 /* The inner register, as if each outer turn began at the same value. */
 static uint64_t level_of(const struct nest *o, size_t i)
 {
-	return o->point[i].outer -
-	       (uint64_t)((int64_t)o->point[i].count / o->outer_step) * (uint64_t)o->row;
+	uint64_t count = o->point[i].count;
+	/* the least of all numbers has no opposite */
+	uint64_t turns =
+		o->outer_step == -1 ? 0 - count : (uint64_t)((int64_t)count / o->outer_step);
+	return o->point[i].outer - turns * (uint64_t)o->row;
 }
 
 /* Inner turns from where @level is; a turn is spread evenly over its length. */

@@ -70,6 +70,7 @@ static int init(struct cxms_device *d, struct cxms_err *err)
 					 .write_cap = cfg->write_cap,
 					 .total_cap = cfg->total_cap,
 					 .idle_ps = cfg->idle_ps,
+					 .wire_bytes_per_s = cfg->wire_bytes_per_s,
 					 .shape = curve ? CXMS_SHAPE_CURVE : CXMS_SHAPE_TYPICAL,
 					 .curve = cfg->curve,
 					 .curve_scale = cfg->curve_peak_scale};
@@ -101,7 +102,7 @@ static void judge(struct loaded *l, struct bucket *b)
 	double per_s = (double)CXMS_PS_PER_S / (double)(1ull << l->bits);
 	struct cxms_load load = {b->before[0] * per_s, b->before[1] * per_s};
 	double all = load.read_lines_per_s + load.write_lines_per_s;
-	double u = cxms_server_utilization(&l->server, &load);
+	double u = cxms_server_wait_utilization(&l->server, &load);
 	if (u > CXMS_ASSUMED_LOAD_TOP) {
 		load.read_lines_per_s *= CXMS_ASSUMED_LOAD_TOP / u;
 		load.write_lines_per_s *= CXMS_ASSUMED_LOAD_TOP / u;

@@ -29,6 +29,7 @@ struct cxms_device_cfg {
 	enum cxms_device_kind kind;
 	double read_cap, write_cap, total_cap;
 	double idle_ps;			  /* TYPICAL: L0 of the shape */
+	double wire_bytes_per_s;	  /* TYPICAL: of its own links, as in server.h */
 	const struct cxms_curve *curve;	  /* CURVE: borrowed */
 	double curve_peak_scale;	  /* CURVE: own capacity / the curve's; 1 = absolute */
 	uint32_t channels;		  /* QUEUE, BANK */

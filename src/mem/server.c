@@ -149,10 +149,25 @@ static double curve_wait_ps(const struct cxms_server *s, double u, double read_s
 	return wait + range * x / (1 - x);
 }
 
+/* Measured devices were measured through their links. */
+double cxms_server_wait_utilization(const struct cxms_server *s, const struct cxms_load *load)
+{
+	double u = cxms_server_utilization(s, load);
+	if (s->shape != CXMS_SHAPE_TYPICAL)
+		return u;
+	return fmax(u, share(fmax(up_bytes(load), down_bytes(load)), s->wire_bytes_per_s));
+}
+
+bool cxms_server_is_bounded(const struct cxms_server *s)
+{
+	static const struct cxms_load any = {1, 1};
+	return cxms_server_wait_utilization(s, &any) > 0;
+}
+
 double cxms_server_wait_ps(const struct cxms_server *s, const struct cxms_load *load)
 {
 	double r = load->read_lines_per_s, w = load->write_lines_per_s;
-	double u = cxms_server_utilization(s, load);
+	double u = cxms_server_wait_utilization(s, load);
 	if (u >= 1)
 		return INFINITY;
 	if (u <= 0 || s->shape == CXMS_SHAPE_BOUND)

@@ -22,7 +22,8 @@ enum cxms_server_kind {
 
 /* How a server's wait grows with its load. */
 enum cxms_server_shape {
-	CXMS_SHAPE_TYPICAL, /* measured devices: L0 * 0.10 * (u/(1-u))^0.7 */
+	CXMS_SHAPE_TYPICAL, /* measured devices: L0 * 0.10 * (u/(1-u))^0.7, u that of the tightest
+			       cap, or of its own link where that is fuller */
 	CXMS_SHAPE_MD1,	    /* constant service at its caps: a switch, a bridge, `fixed` */
 	CXMS_SHAPE_QUEUE,   /* channels chosen by address, turnaround between reads and writes;
 			       total_cap is that of all channels at one kind */
@@ -40,10 +41,12 @@ struct cxms_server {
 				   unbounded */
 	double read_cap, write_cap, total_cap; /* DEVICE */
 	double idle_ps;			       /* DEVICE: L0 of the loaded-latency formula */
-	enum cxms_server_shape shape;	       /* DEVICE; LINK: M/D/1, but BOUND */
-	uint32_t channels;		       /* QUEUE: >= 1 */
-	double turnaround_ps;		       /* QUEUE */
-	const struct cxms_curve *curve;	       /* CURVE: borrowed */
+	double wire_bytes_per_s; /* TYPICAL: usable wire bytes/s of each direction of the links that
+				    are its own; 0 = none, or not bounded */
+	enum cxms_server_shape shape;	/* DEVICE; LINK: M/D/1, but BOUND */
+	uint32_t channels;		/* QUEUE: >= 1 */
+	double turnaround_ps;		/* QUEUE */
+	const struct cxms_curve *curve; /* CURVE: borrowed */
 	double curve_scale; /* CURVE: > 0, bytes/s of this device for one of the curve's; 1 =
 			       absolute */
 };
@@ -62,6 +65,10 @@ double cxms_link_utilization(const struct cxms_server *s, const struct cxms_load
  * was measured flat: not falling).
  */
 double cxms_server_wait_ps(const struct cxms_server *s, const struct cxms_load *load);
+/** utilisation that its wait follows: the above, but that a TYPICAL device has its link's too */
+double cxms_server_wait_utilization(const struct cxms_server *s, const struct cxms_load *load);
+/** is there a load at which it waits? */
+bool cxms_server_is_bounded(const struct cxms_server *s);
 /** most payload bytes/s the server passes at this read share (0..1) */
 double cxms_server_peak_bytes_per_s(const struct cxms_server *s, double read_share);
 

@@ -15,13 +15,21 @@
 #define MAX_EPOCHS	      100000u  /* keeps a mistyped --epoch from eating the memory */
 #define MAX_CELLS	      1000000u /* about 0.5 KiB each while a split is evaluated */
 
-/* Samples per running thread come at the rate at which the mean thread that runs is on CPU. */
-static uint64_t auto_epoch(const struct cxms_recording *rec)
+/* A run of hours, or of very many threads, gets longer epochs rather than more. */
+static double shortest_epoch(const struct cxms_recording *rec)
 {
-	double run = 0, life = 0, weight = 0, lives = 0;
+	double lives = 0;
+	for (size_t i = 0; i < rec->n_thread; i++)
+		lives += (double)(rec->thread[i].exit_ns - rec->thread[i].birth_ns);
+	return fmax((double)(rec->duration_ns / MAX_EPOCHS + 1), lives / MAX_CELLS);
+}
+
+/* Samples per running thread come at the rate at which the mean thread that runs is on CPU. */
+static double auto_epoch(const struct cxms_recording *rec)
+{
+	double run = 0, life = 0, weight = 0;
 	for (size_t i = 0; i < rec->n_thread; i++) {
 		const struct cxms_rec_thread *t = &rec->thread[i];
-		lives += (double)(t->exit_ns - t->birth_ns);
 		if (t->run_ns == 0)
 			continue;
 		/* weighted by CPU time: a sleeping pool does not stretch the epoch of those that
@@ -33,11 +41,13 @@ static uint64_t auto_epoch(const struct cxms_recording *rec)
 		weight += rec->sample[i].weight_ns;
 	double period = rec->n_sample ? weight / (double)rec->n_sample : 0;
 	double busy = life > 0 ? fmin(1, run / life) : 1;
-	double epoch = MIN_SAMPLES_PER_EPOCH * period / fmax(busy, 1e-3);
-	/* a run of hours, or of very many threads, gets longer epochs rather than more */
-	epoch = fmax(epoch, (double)(rec->duration_ns / MAX_EPOCHS + 1));
-	epoch = fmax(epoch, lives / MAX_CELLS);
-	return (uint64_t)fmin(fmax(epoch, MIN_EPOCH_NS), CXMS_RECORDING_MAX_NS);
+	return fmax(MIN_SAMPLES_PER_EPOCH * period / fmax(busy, 1e-3), MIN_EPOCH_NS);
+}
+
+static uint64_t epoch_of(const struct cxms_recording *rec, uint64_t asked_ns)
+{
+	double epoch = asked_ns ? (double)asked_ns : auto_epoch(rec);
+	return (uint64_t)fmin(fmax(epoch, shortest_epoch(rec)), CXMS_RECORDING_MAX_NS);
 }
 
 /* A life is [birth, exit): one that ends on a border has no part in the next epoch. */
@@ -241,12 +251,7 @@ static void explain_kernel(const struct cxms_recording *rec, struct cxms_cells *
 int cxms_cells_build(const struct cxms_recording *rec, uint64_t epoch_ns, struct cxms_cells *out,
 		     struct cxms_err *err)
 {
-	*out = (struct cxms_cells){.epoch_ns = epoch_ns ? epoch_ns : auto_epoch(rec)};
-	if (rec->duration_ns / out->epoch_ns > MAX_EPOCHS)
-		return cxms_fail(
-			err, EINVAL,
-			"'--epoch' of %.3g ms makes more than %u epochs; give a longer one",
-			(double)out->epoch_ns / 1e6, MAX_EPOCHS);
+	*out = (struct cxms_cells){.epoch_ns = epoch_of(rec, epoch_ns)};
 	out->n_epoch = (size_t)(rec->duration_ns / out->epoch_ns) + 1;
 	if (allocate(rec, out)) {
 		cxms_cells_fini(out);

@@ -44,7 +44,8 @@ struct cxms_cells {
 /**
  * cxms_cells_build() - cut the recording into epochs
  * @epoch_ns: 0 = auto: the shortest with 400 on-CPU samples per running thread, not under 20 ms
- * (MODELS: notation)
+ * (MODELS: notation). Either is raised to what makes 100,000 epochs and a million cells at most;
+ * @out tells.  0 or -ENOMEM
  */
 int cxms_cells_build(const struct cxms_recording *rec, uint64_t epoch_ns, struct cxms_cells *out,
 		     struct cxms_err *err);

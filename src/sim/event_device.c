@@ -60,6 +60,7 @@ void cxms_event_device(const struct cxms_net_cfg *cfg, size_t server, struct cxm
 					.write_cap = s->write_cap,
 					.total_cap = s->total_cap,
 					.idle_ps = s->idle_ps,
+					.wire_bytes_per_s = s->wire_bytes_per_s,
 					.seed = cxms_hash_u64(cfg->seed) + server};
 	set_shape(s, cfg->caps_only && !(m && m->stated), out);
 	if (!m)

@@ -43,8 +43,7 @@ struct registers {
 	uint32_t n, most;
 };
 
-/* Which line comes next. One that is only written was stored past the caches, or is more than what
- * was filled there: it takes no miss register. */
+/* Which line comes next. One that is only written was stored past the caches. */
 struct choice {
 	uint32_t target;
 	bool prefetched, waited_for, written;
@@ -101,7 +100,8 @@ struct due {
 /* What the counted lines of an epoch came to, by target. */
 struct tally {
 	uint64_t reads, latency_ps;
-	uint64_t waits, waited_ps; /* those that a thread waited for, and how long they took */
+	uint64_t stores, stored_ps; /* past the caches */
+	uint64_t waits, waited_ps;  /* those that a thread waited for, and how long they took */
 	struct cxms_hist hist;
 };
 
@@ -321,6 +321,10 @@ static uint64_t ask(struct cxms_event_loop *l, struct source *s, uint32_t t, uin
 		l->tally[t].latency_ps += latency;
 		cxms_hist_add(&l->tally[t].hist, latency);
 	}
+	if (l->counts && !reads) {
+		l->tally[t].stores++;
+		l->tally[t].stored_ps += latency;
+	}
 	if (l->counts) {
 		l->counted++;
 		l->counted_ps += latency;
@@ -333,7 +337,7 @@ static uint64_t step(struct cxms_event_loop *l, struct source *s, uint64_t at)
 {
 	if (s->left == 0)
 		return begin_turn(l, s, at);
-	bool all = !s->next.written, demand = all && !s->next.prefetched;
+	bool all = !s->next.written, demand = !s->next.prefetched;
 	uint64_t start = all ? register_free(&s->all, at) : at;
 	if (demand)
 		start = register_free(&s->demand, start);
@@ -390,15 +394,23 @@ static uint64_t pause(double ps, double lines)
 	return (uint64_t)llround(fmin(fmax(ps, 0), PAUSE_MAX_PS * fmax(1, lines)));
 }
 
-/* Means of what was counted; where nothing was, since all who ask there still wait, that of the
- * last who asked. */
+/* Mean of the lines counted that were read, or where none was, of those that were stored. Where
+ * nothing was counted, since all who ask there still wait, that of the last who asked. */
+static double latency_of(const struct cxms_event_loop *l, uint32_t t)
+{
+	const struct tally *y = &l->tally[t];
+	if (y->reads)
+		return (double)y->latency_ps / (double)y->reads;
+	if (y->stores)
+		return (double)y->stored_ps / (double)y->stores;
+	return l->newest_ps[t] ? (double)l->newest_ps[t] : l->fabric->target[t].idle_ps;
+}
+
 static void set_latencies(struct cxms_event_loop *l, struct cxms_solve *s)
 {
 	for (uint32_t t = 0; t < l->fabric->n_target; t++) {
 		const struct tally *y = &l->tally[t];
-		s->latency_ps[t] = y->reads	     ? (double)y->latency_ps / (double)y->reads
-				   : l->newest_ps[t] ? (double)l->newest_ps[t]
-						     : l->fabric->target[t].idle_ps;
+		s->latency_ps[t] = latency_of(l, t);
 		l->waited_ps[t] =
 			y->waits ? (double)y->waited_ps / (double)y->waits : s->latency_ps[t];
 	}
@@ -506,12 +518,6 @@ struct mix {
 	double lines, waits, own, stall_ps;
 };
 
-/* Beside those written back for a line filled. */
-static double written_only(const struct cxms_demand *d)
-{
-	return fmax(0, d->writes - d->reads);
-}
-
 /* @part: lines beside those waited for, on demand, ahead, and only written; those waited for; other
  * waits */
 static struct mix mix_of(const struct cxms_demand *d, size_t n, double *part)
@@ -522,10 +528,10 @@ static struct mix mix_of(const struct cxms_demand *d, size_t n, double *part)
 		double own = fmin(d[t].waits, d[t].reads - ahead);
 		part[t] = d[t].reads - ahead - own;
 		part[n + t] = ahead;
-		part[2 * n + t] = written_only(&d[t]);
+		part[2 * n + t] = d[t].past;
 		part[3 * n + t] = own;
 		part[4 * n + t] = d[t].waits - own;
-		m.lines += d[t].reads + written_only(&d[t]);
+		m.lines += d[t].reads + d[t].past;
 		m.waits += d[t].waits;
 		m.own += own;
 		m.stall_ps += d[t].stall_ps;
@@ -571,8 +577,9 @@ static void set_worker(const struct cxms_event_loop *l, const struct cxms_solve_
 	w->stall_ps = times;
 	w->last_ps = times + n;
 	for (size_t t = 0; t < n; t++) {
-		odds[5 * n + t] = d[t].reads > 0 ? q16(d[t].writes / d[t].reads) : 0;
-		times[t] = d[t].waits > 0 ? (uint64_t)llround(d[t].stall_ps / d[t].waits) : 0;
+		odds[5 * n + t] = d[t].reads > 0 ? q16((d[t].writes - d[t].past) / d[t].reads) : 0;
+		double wait_ps = d[t].stall_ps + d[t].spare_ps;
+		times[t] = d[t].waits > 0 ? (uint64_t)llround(wait_ps / d[t].waits) : 0;
 		times[n + t] = (uint64_t)l->fabric->target[t].idle_ps;
 	}
 }
@@ -581,7 +588,7 @@ static double lines_of(const struct cxms_event_loop *l, const struct cxms_solve_
 {
 	double lines = 0;
 	for (size_t t = 0; t < l->fabric->n_target; t++)
-		lines += th->demand[t].reads + written_only(&th->demand[t]);
+		lines += th->demand[t].reads + th->demand[t].past;
 	return lines;
 }
 

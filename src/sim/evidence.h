@@ -53,6 +53,7 @@ struct cxms_grain {
 	bool known; /* lines is known: loop-carried address, a stream, or executions counted */
 	bool prefetched;
 	bool store; /* lines are written back as well */
+	bool past;  /* or only written: stored past the caches */
 };
 
 /** struct cxms_between - the work between two misses of a site */

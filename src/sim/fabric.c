@@ -154,9 +154,22 @@ static int keep_curve(struct plan *p, const struct cxms_topo_curve *c, struct cx
 	return rc;
 }
 
+/* The highest share of reads that was measured; of a curve of writes that of its highest peak, as
+ * its caps are unless the file states them. */
+static double compared_share(const struct cxms_topo_curve *c, const struct cxms_curve *curve)
+{
+	double share = c->part[c->n_part - 1].read_pct / 100;
+	for (size_t i = 0; i < c->n_part && c->part[c->n_part - 1].read_pct < 50; i++) {
+		double at = c->part[i].read_pct / 100;
+		if (cxms_curve_peak(curve, at) > cxms_curve_peak(curve, share))
+			share = at;
+	}
+	return share;
+}
+
 /*
- * A curve is used relative to the device's own capacity, that of its link included, at the highest
- * read share that was measured; as it is where nothing bounds the device or the file says so.
+ * A curve is used relative to the device's own capacity, that of its link included; as it is where
+ * nothing bounds the device or the file says so.
  */
 static int curve_server(struct plan *p, const struct cxms_memory *m, const struct cxms_server *link,
 			struct cxms_server *s)
@@ -165,7 +178,7 @@ static int curve_server(struct plan *p, const struct cxms_memory *m, const struc
 	int rc = keep_curve(p, m->curve, &curve);
 	if (rc)
 		return rc;
-	double share = m->curve->part[m->curve->n_part - 1].read_pct / 100;
+	double share = compared_share(m->curve, curve);
 	double own = cxms_server_peak_bytes_per_s(s, share);
 	if (link)
 		own = fmin(own, cxms_server_peak_bytes_per_s(link, share));
@@ -214,6 +227,15 @@ static int bank_server(struct plan *p, const struct cxms_memory *m, struct cxms_
 	s->curve = curve;
 	s->curve_scale = 1;
 	return 0;
+}
+
+/* Of all links that a device has: one to each host where it hangs on root ports. */
+static double wire_of(const struct plan *p, const struct cxms_dev *d,
+		      const struct cxms_server *link)
+{
+	if (!isfinite(link->dir_bytes_per_s))
+		return 0;
+	return link->dir_bytes_per_s * (d->upstream == CXMS_TOPO_HOST ? (double)p->f->n_host : 1);
 }
 
 /* @link: the device's own, NULL for local memory. */
@@ -286,6 +308,8 @@ static int add_device(struct plan *p, size_t dev)
 		rc = memory_server(p, &d->memory, &d->bw, (double)d->latency_ps, &link, &s);
 	if (rc)
 		return rc;
+	if (d->type == CXMS_DEV_MEMDEV && s.shape == CXMS_SHAPE_TYPICAL)
+		s.wire_bytes_per_s = wire_of(p, d, &link);
 	p->device[dev] = add_server(p, s, d->name, CXMS_PART_DEVICE, CXMS_PART_SHARED);
 	if (is_paged(d))
 		p->medium[dev] = add_server(p, medium_server(&d->memory), d->name, CXMS_PART_MEDIUM,

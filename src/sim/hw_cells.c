@@ -20,8 +20,10 @@
 #define MIN_STRETCH_NS	   20e6 /* as the shortest epoch (MODELS: notation) */
 #define MAX_STRETCHES	   50000u
 #define MAX_CELLS	   500000.0
-/* Time that waits for nothing is told in pieces, so that epochs of any length get their share. */
-#define PIECE_NS 10e6
+/* Time that waits for nothing is told in pieces, so that epochs of any length get their share; of
+ * many threads, or hours, longer ones: each takes the room of a sample. */
+#define PIECE_NS   10e6
+#define MAX_PIECES 1e6
 /* A mean of so many latencies is taken for a stretch's own, or for the whole recording's. */
 #define OWN_LATENCIES	30u
 #define WHOLE_LATENCIES 30u
@@ -403,11 +405,12 @@ static int put_clock_samples(struct derive *d)
 	return rc;
 }
 
-static int put_pieces(struct derive *d, uint32_t thread, uint64_t from_ns, uint64_t to_ns)
+static int put_pieces(struct derive *d, uint32_t thread, uint64_t from_ns, uint64_t to_ns,
+		      double piece_ns)
 {
 	int rc = 0;
-	for (double at = (double)from_ns; at < (double)to_ns && !rc; at += PIECE_NS) {
-		double end = fmin((double)to_ns, at + PIECE_NS);
+	for (double at = (double)from_ns; at < (double)to_ns && !rc; at += piece_ns) {
+		double end = fmin((double)to_ns, at + piece_ns);
 		uint64_t mid = (uint64_t)((at + end) / 2);
 		const struct cxms_hw_cell *c = &d->c->cell[cxms_cells_at(&d->c->at, thread, mid)];
 		const struct cxms_rec_sample s = {.time_ns = mid,
@@ -423,14 +426,20 @@ static int put_pieces(struct derive *d, uint32_t thread, uint64_t from_ns, uint6
 static int put_rest(struct derive *d)
 {
 	const struct cxms_recording *rec = d->rec;
+	double all_ns = 0;
 	int rc = 0;
 	if (rec->n_sample)
 		return put_clock_samples(d);
+	for (size_t i = 0; i < rec->n_run; i++)
+		all_ns += (double)rec->run[i].dur_ns;
+	for (size_t t = 0; t < rec->n_thread && rec->n_run == 0; t++)
+		all_ns += (double)(rec->thread[t].exit_ns - rec->thread[t].birth_ns);
+	const double piece_ns = fmax(PIECE_NS, all_ns / MAX_PIECES);
 	for (size_t i = 0; i < rec->n_run && !rc; i++)
 		rc = put_pieces(d, rec->run[i].thread, rec->run[i].start_ns,
-				rec->run[i].start_ns + rec->run[i].dur_ns);
+				rec->run[i].start_ns + rec->run[i].dur_ns, piece_ns);
 	for (uint32_t t = 0; t < rec->n_thread && rec->n_run == 0 && !rc; t++)
-		rc = put_pieces(d, t, rec->thread[t].birth_ns, rec->thread[t].exit_ns);
+		rc = put_pieces(d, t, rec->thread[t].birth_ns, rec->thread[t].exit_ns, piece_ns);
 	return rc;
 }
 

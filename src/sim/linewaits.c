@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/units.h"
 #include "core/linewait.h"
 #include "place/pagemap.h"
 #include "sim/evidence.h"
@@ -56,6 +57,14 @@ static int add_walk(struct search *s, const struct cxms_group *g)
 	return 0;
 }
 
+/* Place in a line where the walk stands. A register that counts up to 0 is negative: as a number
+ * without a sign it would have more digits than a double. */
+static uint64_t place_at(uint64_t count, double bytes_per_count)
+{
+	double place = fmod((double)(int64_t)count * bytes_per_count, (double)CXMS_LINE_BYTES);
+	return (uint64_t)(place < 0 ? place + (double)CXMS_LINE_BYTES : place);
+}
+
 static void gather(struct search *s)
 {
 	const unsigned not_here = CXMS_SAMPLE_KERNEL | CXMS_SAMPLE_AFTER_FAULT;
@@ -68,8 +77,8 @@ static void gather(struct search *s)
 		uint32_t l = loop_of(s, site);
 		if (l == NO_LOOP || site->kind != CXMS_SITE_NONE || site->flags & CXMS_SITE_UNEVEN)
 			continue;
-		double bytes = (double)sample->count * s->loop[l].bytes_per_count;
-		cxms_linewait_add(&s->at[sample->site], (uint64_t)fmod(bytes, 64));
+		cxms_linewait_add(&s->at[sample->site],
+				  place_at(sample->count, s->loop[l].bytes_per_count));
 		s->time_ns[sample->site] += sample->weight_ns;
 	}
 }

@@ -21,15 +21,24 @@ enum cxms_half cxms_sample_half(size_t sample, uint64_t seed)
 									 : CXMS_HALF_B;
 }
 
-/* @each_ns: of the weight that one sample has; @part: of the waits, by span */
+/* Waits that are no more hidden here than there cannot shrink by more than they last. */
+static double spare_ps(const struct cxms_grain *g, double faster_ps, int k)
+{
+	return fmax(0, g->waits[k] * faster_ps - g->stall_ps[k]);
+}
+
+/* @each_ns: of the weight that one sample has; @part: of the waits, by span; @faster_ps: by how
+ * much the place is faster than the recording machine's memory, by span */
 static void add_waits(struct cxms_load_cell *c, const struct cxms_grain *g, double weight_ns,
-		      double each_ns, const double part[CXMS_SPAN_COUNT])
+		      double each_ns, const double part[CXMS_SPAN_COUNT],
+		      const double faster_ps[CXMS_SPAN_COUNT])
 {
 	double waits = part[CXMS_SPAN_MID] * g->waits[CXMS_SPAN_MID];
 	c->square_waits += weight_ns * waits * each_ns * waits;
 	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
 		c->stall_ps[k] += weight_ns * part[k] * g->stall_ps[k];
 		c->waits[k] += weight_ns * part[k] * g->waits[k];
+		c->spare_ps[k] += weight_ns * part[k] * spare_ps(g, faster_ps[k], k);
 		if (g->known)
 			c->known_waits[k] += weight_ns * part[k] * g->waits[k];
 	}
@@ -44,16 +53,18 @@ static void add_lines(struct cxms_load_cell *c, const struct cxms_grain *g, doub
 		c->prefetched[k] += weight_ns * (g->prefetched ? g->lines[k] : g->ahead[k]);
 		if (store)
 			c->written[k] += weight_ns * g->written[k];
+		if (store && g->past)
+			c->past[k] += weight_ns * g->written[k];
 	}
 	if (store && !g->known)
 		c->store_waits += weight_ns * g->waits[CXMS_SPAN_MID];
 }
 
 static void add(struct cxms_load_cell *c, const struct cxms_grain *g, double weight_ns,
-		double each_ns, bool store)
+		double each_ns, const double faster_ps[CXMS_SPAN_COUNT], bool store)
 {
 	static const double whole[CXMS_SPAN_COUNT] = {1, 1, 1};
-	add_waits(c, g, weight_ns, each_ns, whole);
+	add_waits(c, g, weight_ns, each_ns, whole, faster_ps);
 	add_lines(c, g, weight_ns, store);
 }
 
@@ -96,12 +107,29 @@ static void touched_shares(const struct cxms_recording *rec, const uint32_t *tar
 		share[0] = 1;
 }
 
+/* One call of cxms_load_build(), and what it needs meanwhile. */
+struct build {
+	const struct cxms_recording *rec;
+	const struct cxms_cells *cells;
+	const struct cxms_evidence *ev;
+	const uint32_t *target_of_page;
+	size_t n_target;
+	struct cxms_meeting meeting;
+	double *floating_ns, *unread_ns;      /* by cell: waits without address; code not read */
+	double *mix;			      /* [target] */
+	double (*faster_ps)[CXMS_SPAN_COUNT]; /* [target] than the recording machine's memory */
+	struct cxms_load_map *map;
+};
+
 /* @share: of floating_ns, by cell, that waits for memory */
-static void spread_floating(const struct cxms_recording *rec, const struct cxms_cells *cells,
-			    const struct cxms_evidence *ev, const uint32_t *target_of_page,
-			    const double share[CXMS_SPAN_COUNT], const double *floating_ns,
-			    double *mix, struct cxms_load_map *m)
+static void spread_floating(const struct build *b, const double share[CXMS_SPAN_COUNT],
+			    const double *floating_ns)
 {
+	const struct cxms_recording *rec = b->rec;
+	const struct cxms_cells *cells = b->cells;
+	const struct cxms_evidence *ev = b->ev;
+	struct cxms_load_map *m = b->map;
+	double *mix = b->mix;
 	double bytes = (double)cxms_pages_total_bytes(rec->pages);
 	const double walk_ps[CXMS_SPAN_COUNT] = {cxms_stair_walk_high_ps(&ev->stair, bytes, false),
 						 cxms_stair_walk_ps(&ev->stair, bytes, false), 0};
@@ -120,13 +148,14 @@ static void spread_floating(const struct cxms_recording *rec, const struct cxms_
 		if (sum <= 0)
 			sum = mix_of(m, 0, cells->n, mix);
 		if (sum <= 0) {
-			touched_shares(rec, target_of_page, m->n_target, mix);
+			touched_shares(rec, b->target_of_page, m->n_target, mix);
 			sum = 1;
 		}
 		for (size_t t = 0; t < m->n_target; t++)
 			if (mix[t] > 0)
 				add(&m->at[c * m->n_target + t], &grain,
-				    floating_ns[c] * mix[t] / sum, m->sample_ns, false);
+				    floating_ns[c] * mix[t] / sum, m->sample_ns, b->faster_ps[t],
+				    false);
 	}
 }
 
@@ -174,25 +203,20 @@ static void add_copying(const struct cxms_cells *cells, double mem_ps, const dou
 	}
 }
 
-/* One call of cxms_load_build(), and what it needs meanwhile. */
-struct build {
-	const struct cxms_recording *rec;
-	const struct cxms_cells *cells;
-	const struct cxms_evidence *ev;
-	const uint32_t *target_of_page;
-	size_t n_target;
-	struct cxms_meeting meeting;
-	double *floating_ns, *unread_ns; /* by cell: waits without address; code not read */
-	double *mix;			 /* [target] */
-	struct cxms_load_map *map;
-};
-
-static int build_init(struct build *b)
+static int build_init(struct build *b, const double *place_ps)
 {
 	b->floating_ns = calloc(b->cells->n + 1, sizeof(*b->floating_ns));
 	b->unread_ns = calloc(b->cells->n + 1, sizeof(*b->unread_ns));
 	b->mix = calloc(b->n_target + 1, sizeof(*b->mix));
-	return b->floating_ns && b->unread_ns && b->mix ? 0 : -ENOMEM;
+	b->faster_ps = calloc(b->n_target + 1, sizeof(*b->faster_ps));
+	if (!b->floating_ns || !b->unread_ns || !b->mix || !b->faster_ps)
+		return -ENOMEM;
+	for (size_t t = 0; t < b->n_target; t++)
+		for (int k = 0; k < CXMS_SPAN_COUNT; k++)
+			b->faster_ps[t][k] =
+				b->ev->stair.mem_ps * cxms_wait_spread((enum cxms_span)k) -
+				place_ps[t];
+	return 0;
 }
 
 static void build_fini(struct build *b)
@@ -200,6 +224,7 @@ static void build_fini(struct build *b)
 	free(b->floating_ns);
 	free(b->unread_ns);
 	free(b->mix);
+	free(b->faster_ps);
 	cxms_meeting_fini(&b->meeting);
 }
 
@@ -212,7 +237,7 @@ static void add_sample(const struct build *b, const struct cxms_rec_sample *s, s
 	struct cxms_load_cell *at = &b->map->at[cell * b->n_target];
 	bool store = grain->store || s->flags & CXMS_SAMPLE_WRITE;
 	if (company == CXMS_NO_GRAIN) {
-		add(&at[own], grain, weight_ns, weight_ns, store);
+		add(&at[own], grain, weight_ns, weight_ns, b->faster_ps[own], store);
 		return;
 	}
 	add_lines(&at[own], grain, weight_ns, store);
@@ -224,7 +249,7 @@ static void add_sample(const struct build *b, const struct cxms_rec_sample *s, s
 			most = fmax(most, part[k]);
 		}
 		if (most > 0)
-			add_waits(&at[t], grain, weight_ns, weight_ns, part);
+			add_waits(&at[t], grain, weight_ns, weight_ns, part, b->faster_ps[t]);
 	}
 }
 
@@ -248,11 +273,9 @@ static void add_samples(const struct build *b, enum cxms_half half, double times
 static void add_others(const struct build *b)
 {
 	const struct cxms_evidence *ev = b->ev;
-	spread_floating(b->rec, b->cells, ev, b->target_of_page, ev->floating_share, b->floating_ns,
-			b->mix, b->map);
+	spread_floating(b, ev->floating_share, b->floating_ns);
 	if (ev->unread_ns > 0)
-		spread_floating(b->rec, b->cells, ev, b->target_of_page, ev->unread_share,
-				b->unread_ns, b->mix, b->map);
+		spread_floating(b, ev->unread_share, b->unread_ns);
 	add_filling(b->rec, b->cells, ev->stair.mem_ps, b->target_of_page, b->map);
 	touched_shares(b->rec, b->target_of_page, b->n_target, b->mix);
 	add_copying(b->cells, ev->stair.mem_ps, b->mix, b->map);
@@ -270,7 +293,7 @@ int cxms_load_build(const struct cxms_recording *rec, const struct cxms_cells *c
 			  .n_target = n_target,
 			  .map = out};
 	struct cxms_load_cell *at = calloc(cells->n * n_target + 1, sizeof(*at));
-	int rc = at ? build_init(&b) : -ENOMEM;
+	int rc = at ? build_init(&b, place_ps) : -ENOMEM;
 	if (!rc)
 		rc = cxms_meeting_build(rec, ev, target_of_page, place_ps, n_target, half, seed,
 					&b.meeting);

@@ -18,10 +18,14 @@ struct cxms_recording;
 struct cxms_load_cell {
 	double stall_ps[CXMS_SPAN_COUNT];
 	double waits[CXMS_SPAN_COUNT];
+	/* what the waits of single instructions would fall below none by, at the place's idle
+	 * latency, where that is below the recording machine's */
+	double spare_ps[CXMS_SPAN_COUNT];
 	double known_waits[CXMS_SPAN_COUNT]; /* of the waits: those whose lines are known */
 	double known_lines[CXMS_SPAN_COUNT]; /* lines filled meanwhile */
 	double prefetched[CXMS_SPAN_COUNT];  /* of known_lines: fetched ahead, by streams */
 	double written[CXMS_SPAN_COUNT];     /* lines written back for known_waits */
+	double past[CXMS_SPAN_COUNT];	     /* of written: stored past the caches */
 	double store_waits;  /* of the other waits (middle): those whose lines are written back */
 	double square_waits; /* sum over samples of their waits (middle) squared */
 	double seen_ps;	     /* sum over waits (middle) of L_obs */

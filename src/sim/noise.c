@@ -20,7 +20,8 @@ static double per_wait_ps(const struct cxms_solve_thread *th, const struct cxms_
 	double fill = latency_ps + th->walk_ps;
 	if (th->bound_ps <= 0)
 		return latency_ps - th->mem_ps;
-	return fmax((d->reads - d->prefetched) / th->demand_limit, d->reads / th->all_limit) *
+	return fmax((d->reads - d->prefetched + d->past) / th->demand_limit,
+		    d->reads / th->all_limit) *
 	       fill / d->waits;
 }
 
@@ -49,10 +50,12 @@ static void raise_demand(const struct cxms_solve *s, struct cxms_demand *demand)
 {
 	for (size_t i = 0; i < s->n_thread * s->fabric->n_target; i++) {
 		demand[i].stall_ps *= 1 + STEP;
+		demand[i].spare_ps *= 1 + STEP;
 		demand[i].waits *= 1 + STEP;
 		demand[i].prefetched *= 1 + STEP;
 		demand[i].reads *= 1 + STEP;
 		demand[i].writes *= 1 + STEP;
+		demand[i].past *= 1 + STEP;
 	}
 }
 

@@ -370,6 +370,17 @@ static void assume_filling(struct cxms_result *out)
 		}
 }
 
+/* Not refused: the run that it was asked for may be over. */
+static void judge_epoch(const struct cxms_replay_cfg *cfg, const struct cxms_cells *cells,
+			struct cxms_warnings *out)
+{
+	if (cfg->epoch_ns && cells->epoch_ns > cfg->epoch_ns)
+		cxms_warn(out, CXMS_W_EPOCH,
+			  "'--epoch' of %.3g ms makes too many steps of this run; they took %.3g "
+			  "ms each",
+			  (double)cfg->epoch_ns / 1e6, (double)cells->epoch_ns / 1e6);
+}
+
 static int replay_sampled(const struct cxms_host_trace *host, size_t n,
 			  const struct cxms_replay_cfg *cfg, struct cxms_result **out,
 			  struct cxms_err *err)
@@ -404,6 +415,7 @@ static int replay_sampled(const struct cxms_host_trace *host, size_t n,
 					 cxms_overhead_ratio(&r.subject[k].rec),
 					 &r.result->warnings);
 			cxms_hw_judge(&r.subject[k].rec, &r.result->warnings);
+			judge_epoch(cfg, &r.subject[k].cells, &r.result->warnings);
 		}
 		*out = r.result;
 		r.result = NULL;

@@ -75,7 +75,6 @@ static void list_targets(const struct cxms_fabric *f, struct cxms_solve_room *r)
 
 struct cxms_solve_room *cxms_solve_room_new(const struct cxms_fabric *f, size_t n_thread)
 {
-	static const struct cxms_load any = {1, 1};
 	struct cxms_solve_room *r = calloc(1, sizeof(*r));
 	size_t steps = 1;
 	for (size_t t = 0; t < f->n_target; t++)
@@ -97,7 +96,7 @@ struct cxms_solve_room *cxms_solve_room_new(const struct cxms_fabric *f, size_t 
 	}
 	list_targets(f, r);
 	for (size_t v = 0; v < f->n_server; v++)
-		r->bounded[v] = cxms_server_utilization(&f->server[v], &any) > 0;
+		r->bounded[v] = cxms_server_is_bounded(&f->server[v]);
 	return r;
 }
 
@@ -135,8 +134,9 @@ static void add_target(const struct cxms_solve_thread *th, size_t t, double wait
 {
 	const struct cxms_demand *d = &th->demand[t];
 	double fill = latency + th->walk_ps;
-	sum->change += larger(0, d->stall_ps + d->waits * (waited - th->mem_ps)) - d->stall_ps;
-	sum->demand += (d->reads - d->kernel_reads - d->prefetched) * fill;
+	sum->change += larger(0, d->stall_ps + d->spare_ps + d->waits * (waited - th->mem_ps)) -
+		       d->stall_ps;
+	sum->demand += (d->reads - d->kernel_reads - d->prefetched + d->past) * fill;
 	sum->all += (d->reads - d->kernel_reads) * fill;
 	sum->kernel += d->kernel_waits * waited;
 }
@@ -239,14 +239,14 @@ static double asked_ps(const struct cxms_solve *s, size_t server, const struct c
 	return cxms_server_wait_ps(&s->fabric->server[server], load);
 }
 
-/* Does its wait change any thread's time? Stores past the caches wait, and read nothing. */
+/* Does its wait change any thread's time? Stores past the caches read nothing. */
 static bool is_felt(const struct cxms_solve *s, size_t server)
 {
 	const struct cxms_solve_room *r = s->room;
 	for (size_t i = r->first[server]; i < r->first[server + 1]; i++)
 		for (size_t k = 0; k < s->n_thread; k++) {
 			const struct cxms_demand *d = &s->thread[k].demand[r->through[i]];
-			if (d->reads > 0 || d->waits > 0)
+			if (d->reads > 0 || d->waits > 0 || d->past > 0)
 				return true;
 		}
 	return false;

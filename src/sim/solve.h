@@ -10,8 +10,10 @@ struct cxms_fabric;
 /** struct cxms_demand - one thread on one target in the epoch */
 struct cxms_demand {
 	double stall_ps, waits; /* S, n */
+	double spare_ps;	/* what S + n (L - L_mem) leaves out: waits fall to none each */
 	double prefetched;	/* of reads: fetched ahead of demand */
-	double reads, writes;	/* lines filled; lines written back */
+	double reads, writes;	/* lines filled; lines written */
+	double past;		/* of writes: stored past the caches, through the miss registers */
 	/* of waits and of reads: the kernel's, on the program's pages; none of prefetched */
 	double kernel_waits, kernel_reads;
 };
@@ -62,8 +64,8 @@ struct cxms_solve_room *cxms_solve_room_new(const struct cxms_fabric *f, size_t 
 void cxms_solve_room_free(struct cxms_solve_room *r);
 /**
  * cxms_solve_epoch() - the waits at which every server's wait is that of its load
- * Formula: MODELS, closed loop. S' = max(0, S + n (L - L_mem)) for each target;
- *   T' = max(T + sum(S' - S), kernel + sum(R_demand (L + walk))/demand_limit,
+ * Formula: MODELS, closed loop. S' = max(0, S + spare + n (L - L_mem)) for each target;
+ *   T' = max(T + sum(S' - S), kernel + sum((R_demand + W_past) (L + walk))/demand_limit,
  *   kernel + sum(R (L + walk))/all_limit); load = R/wall'. The kernel's own reads are
  *   bounded by its waits: they are not in these sums, and kernel = kernel_ps + sum(n_kernel L).
  * All servers step at once, each along its own secant, while the steps shrink; else Gauss-Seidel,

@@ -122,17 +122,22 @@ static struct slow slowdown_of(const struct cxms_stage *s, const struct cxms_wor
 	return r;
 }
 
+static double lines_of(const struct cxms_world_target *t)
+{
+	return t->reads + t->writes;
+}
+
 /* Mean latency of a target, requests that miss its page buffer included. */
 static double latency_on(const struct cxms_fabric *f, const struct cxms_world *w, size_t target)
 {
-	double reads = w->target[target].reads, sum = reads * w->target[target].latency_ps;
+	double lines = lines_of(&w->target[target]), sum = lines * w->target[target].latency_ps;
 	for (size_t t = f->n_shown; t < f->n_host_target; t++) {
 		if (f->target[t].miss_of != target)
 			continue;
-		reads += w->target[t].reads;
-		sum += w->target[t].reads * w->target[t].latency_ps;
+		lines += lines_of(&w->target[t]);
+		sum += lines_of(&w->target[t]) * w->target[t].latency_ps;
 	}
-	return reads > 0 ? sum / reads : w->target[target].latency_ps;
+	return lines > 0 ? sum / lines : w->target[target].latency_ps;
 }
 
 /* Mean latency of a place. */

@@ -10,6 +10,8 @@
 #include "sim/recording.h"
 #include "sim/split_priv.h"
 
+#define MOST_BYTES 0x1p62
+
 static size_t last_part(const struct row *r)
 {
 	size_t last = 0;
@@ -67,6 +69,12 @@ static double unseen_bytes(const struct cxms_stage *s, const struct cxms_placeme
 	return t == 0 ? local : (total - local) * s->fabric->target[t].cxl_share;
 }
 
+/* What a damaged recording claims may be more than there are numbers for. */
+static uint64_t whole_bytes(double bytes)
+{
+	return (uint64_t)llround(fmin(bytes, MOST_BYTES));
+}
+
 static void warn_capacity(const struct row *r, const char *name, double bytes, double capacity)
 {
 	if (bytes > capacity)
@@ -76,12 +84,13 @@ static void warn_capacity(const struct row *r, const char *name, double bytes, d
 
 static void add_lines(const struct cxms_world_target *from, struct cxms_target_result *to)
 {
+	double lines = from->reads + from->writes;
 	to->reads += (uint64_t)llround(from->reads);
 	to->writes += (uint64_t)llround(from->writes);
 	to->read_bytes_per_s += from->reads * CXMS_LINE_BYTES;
 	to->write_bytes_per_s += from->writes * CXMS_LINE_BYTES;
-	to->loaded_latency_ns += from->reads * from->latency_ps / (double)CXMS_PS_PER_NS;
-	to->utilization_ratio += from->reads * from->utilization;
+	to->loaded_latency_ns += lines * from->latency_ps / (double)CXMS_PS_PER_NS;
+	to->utilization_ratio += lines * from->utilization;
 	to->stall_ns += from->stall_ns;
 }
 
@@ -99,7 +108,7 @@ static void add_targets(const struct row *r, const struct part *p, const struct 
 		/* pages that no sample or fault named are placed in the same proportion */
 		double bytes = known > 0 ? place->bytes[t] * (total / known)
 					 : unseen_bytes(s, place, t, total);
-		uint64_t whole = (uint64_t)(llround(dealt + bytes) - llround(dealt));
+		uint64_t whole = whole_bytes(dealt + bytes) - whole_bytes(dealt);
 		struct cxms_target_result *to = &out->target[t];
 		to->bytes += whole;
 		add_lines(from, to);
@@ -126,12 +135,12 @@ static void close_targets(const struct row *r, double time_ns, struct cxms_split
 	for (size_t t = 0; t < out->n_target; t++) {
 		const struct cxms_fabric_target *from = &s->fabric->target[t];
 		struct cxms_target_result *to = &out->target[t];
-		double reads = to->read_bytes_per_s / CXMS_LINE_BYTES;
+		double lines = (to->read_bytes_per_s + to->write_bytes_per_s) / CXMS_LINE_BYTES;
 		to->name = from->name;
 		to->idle_latency_ns = from->idle_ps / (double)CXMS_PS_PER_NS;
 		to->loaded_latency_ns =
-			reads > 0 ? to->loaded_latency_ns / reads : to->idle_latency_ns;
-		to->utilization_ratio = reads > 0 ? to->utilization_ratio / reads : 0;
+			lines > 0 ? to->loaded_latency_ns / lines : to->idle_latency_ns;
+		to->utilization_ratio = lines > 0 ? to->utilization_ratio / lines : 0;
 		if (!(to->p50_ns > 0))
 			to->p50_ns = to->p99_ns = to->p999_ns = NAN;
 		to->read_bytes_per_s = seconds > 0 ? to->read_bytes_per_s / seconds : 0;

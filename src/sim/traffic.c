@@ -207,6 +207,7 @@ void cxms_traffic_of(const struct cxms_recording *rec, const struct cxms_evidenc
 	bool carried = cxms_is_carried(site), is_stream = !carried && group->lines_per_stall_ns > 0;
 	out->store = site->kind == CXMS_SITE_STORE || site->kind == CXMS_SITE_UPDATE ||
 		     site->flags & CXMS_SITE_DIRTIES;
+	out->past = site->flags & CXMS_SITE_NONTEMP;
 	out->known = carried || is_stream || group->runs_per_stall_ns > 0;
 	out->prefetched = is_stream;
 	if (!out->known)
@@ -220,7 +221,7 @@ void cxms_traffic_of(const struct cxms_recording *rec, const struct cxms_evidenc
 			out->lines[k] = group->lines_per_stall_ns *
 					cxms_group_share(group, (enum cxms_span)k);
 		out->written[k] = out->lines[k];
-		if (site->flags & CXMS_SITE_NONTEMP)
+		if (out->past)
 			out->lines[k] = 0;
 	}
 }

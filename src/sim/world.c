@@ -136,13 +136,13 @@ static int scene_init(struct scene *s, const struct cxms_world_in *in, size_t n_
 static void set_limits(const struct scene *s, double seen_ps, struct cxms_solve_thread *th,
 		       const struct cxms_demand *d)
 {
-	double user_ps = th->cpu_ps - th->kernel_ps, all = 0, ahead = 0;
+	double user_ps = th->cpu_ps - th->kernel_ps, all = 0, demand = 0;
 	for (size_t t = 0; t < s->fabric->n_host_target; t++) {
 		all += d[t].reads;
-		ahead += d[t].prefetched;
+		demand += d[t].reads - d[t].prefetched + d[t].past;
 	}
 	double per_line = user_ps > 0 ? seen_ps * cxms_wait_spread(s->span) / user_ps : 0;
-	th->demand_limit = fmax(s->fabric->l1d_mshrs, (all - ahead) * per_line);
+	th->demand_limit = fmax(s->fabric->l1d_mshrs, demand * per_line);
 	th->all_limit = fmax(s->fabric->l2_mshrs, all * per_line);
 }
 
@@ -151,10 +151,12 @@ static void add_share(struct cxms_load_cell *to, const struct cxms_load_cell *fr
 	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
 		to->stall_ps[k] += share * from->stall_ps[k];
 		to->waits[k] += share * from->waits[k];
+		to->spare_ps[k] += share * from->spare_ps[k];
 		to->known_waits[k] += share * from->known_waits[k];
 		to->known_lines[k] += share * from->known_lines[k];
 		to->prefetched[k] += share * from->prefetched[k];
 		to->written[k] += share * from->written[k];
+		to->past[k] += share * from->past[k];
 	}
 	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
 		to->kernel_waits[k] += share * from->kernel_waits[k];
@@ -258,11 +260,13 @@ static void cell_demand(const struct scene *s, struct tenant *tn, size_t cell,
 		double stores = mid_free > 0 ? fmin(1, l[t].store_waits / mid_free) : 0;
 		out[t].stall_ps = cut * l[t].stall_ps[s->span];
 		out[t].waits = cut * l[t].waits[s->span];
+		out[t].spare_ps = cut * l[t].spare_ps[s->span];
 		out[t].reads = cut * (l[t].known_lines[s->span] + free_lines * share);
 		out[t].prefetched = cut * l[t].prefetched[s->span];
+		out[t].past = cut * l[t].past[s->span];
 		out[t].writes = cut * (l[t].written[s->span] + free_lines * share * stores);
 	}
-	set_limits(s, traffic.seen_ps, th, out);
+	set_limits(s, mid > 0 ? traffic.seen_ps : tn->in->ev->stair.mem_ps, th, out);
 	if (s->span == CXMS_SPAN_MID && tn->left >= 1) { /* not what is left of an epoch again */
 		tn->world->free_waits += free_waits;
 		tn->world->free_lines += free_lines;
@@ -346,7 +350,7 @@ static void set_length(const struct scene *s, struct tenant *tn)
 static double stall_ps(const struct cxms_solve_thread *th, const struct cxms_demand *d,
 		       double latency_ps)
 {
-	return fmax(0, d->stall_ps + d->waits * (latency_ps - th->mem_ps));
+	return fmax(0, d->stall_ps + d->spare_ps + d->waits * (latency_ps - th->mem_ps));
 }
 
 /* Where one thread's time of the epoch went, in nanoseconds; compute is what nothing else explains.
@@ -373,7 +377,7 @@ static void attribute(const struct scene *s, const struct tenant *tn,
 		cause[CXMS_CAUSE_CXL_BANDWIDTH] += queue / PS_PER_NS;
 		cause[CXMS_CAUSE_SWITCH] += hops / PS_PER_NS;
 		cause[CXMS_CAUSE_CXL_LATENCY] += (stall - queue - hops) / PS_PER_NS;
-		cxl_lines += d->reads;
+		cxl_lines += d->reads + d->past;
 	}
 	cause[cxl_lines > 0 ? CXMS_CAUSE_CXL_BANDWIDTH : CXMS_CAUSE_LOCAL] +=
 		th->bound_ps / PS_PER_NS;
@@ -395,10 +399,11 @@ static void add_targets(const struct scene *s, const struct tenant *tn,
 		const struct cxms_demand *d = &th->demand[at];
 		struct cxms_world_target *w = &tn->world->target[t];
 		double waited = cxms_solve_waited_ps(&s->solve, at);
+		double lines = part * (d->reads + d->writes);
 		w->reads += part * d->reads;
 		w->writes += part * d->writes;
-		w->latency_ps += part * d->reads * s->solve.latency_ps[at];
-		w->utilization += part * d->reads * s->solve.utilization[at];
+		w->latency_ps += lines * s->solve.latency_ps[at];
+		w->utilization += lines * s->solve.utilization[at];
 		w->stall_ns += part * stall_ps(th, d, waited) / PS_PER_NS;
 		tn->world->exposed_waits += part * (d->waits - d->kernel_waits);
 	}
@@ -729,9 +734,10 @@ static void world_close(const struct tenant *tn)
 	const struct cxms_fabric *f = tn->in->fabric;
 	for (size_t t = 0; t < f->n_host_target; t++) {
 		struct cxms_world_target *w = &tn->world->target[t];
-		if (w->reads > 0) {
-			w->latency_ps /= w->reads;
-			w->utilization /= w->reads;
+		double lines = w->reads + w->writes;
+		if (lines > 0) {
+			w->latency_ps /= lines;
+			w->utilization /= lines;
 		} else {
 			w->latency_ps = f->target[tn->in->host * f->n_host_target + t].idle_ps;
 		}

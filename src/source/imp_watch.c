@@ -9,6 +9,7 @@
 /* The last reading of a counter. */
 struct reading {
 	uint64_t value, enabled_ns, running_ns;
+	uint64_t time_ns; /* when, since the recording began */
 };
 
 /* Without records of switches: unsampled for this many periods, a thread was off CPU. One period is
@@ -175,7 +176,9 @@ int cxms_imp_watch_count(struct cxms_imp_watch *w, const struct cxms_perf_sample
 		.running_ns = growth(read->running_ns, last->running_ns),
 		.counter = counter,
 	};
-	*last = (struct reading){count->value, read->enabled_ns, read->running_ns};
+	if (!read->enabled_ns) /* perf record asks for no times of a group: counted all along */
+		ev.count.enabled_ns = ev.count.running_ns = growth(ev.time_ns, last->time_ns);
+	*last = (struct reading){count->value, read->enabled_ns, read->running_ns, ev.time_ns};
 	cxms_evq_push(&w->c.out, &ev);
 	return out_of_events(w, err);
 }

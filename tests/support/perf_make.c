@@ -9,6 +9,7 @@
  *   unended  the same, and perf did not live to write the size
  *   mem      sampled loads and stores with latency and level, and two counters
  *   turns    the same, with counters that had a register half of the time
+ *   untimed  the same, with counters alone, as perf record reads them
  *   cycles   only an event that is of no use
  *   noregs   cpu-clock without registers
  *   noids    two events that cannot be told apart
@@ -80,7 +81,8 @@ static uint64_t source_of(unsigned i)
 	return d.val;
 }
 
-static void mem_records(struct pw *w, bool turns)
+/* @times: of the counters; perf record asks for none */
+static void mem_records(struct pw *w, bool turns, bool times)
 {
 	pw_event(w, PERF_TYPE_RAW, 0x1cd,
 		 COMMON | PERF_SAMPLE_ADDR | PERF_SAMPLE_PERIOD | PERF_SAMPLE_READ |
@@ -90,9 +92,10 @@ static void mem_records(struct pw *w, bool turns)
 		 "cycles");
 	w->attr[0].config1 = 30;
 	for (int i = 0; i < 2; i++)
-		w->attr[i].read_format = PERF_FORMAT_GROUP | PERF_FORMAT_ID |
-					 PERF_FORMAT_TOTAL_TIME_ENABLED |
-					 PERF_FORMAT_TOTAL_TIME_RUNNING;
+		w->attr[i].read_format =
+			PERF_FORMAT_GROUP | PERF_FORMAT_ID |
+			(times ? PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING
+			       : 0);
 	begin(w);
 	for (unsigned i = 1; i <= N; i++) {
 		struct pw_fields f = at(0, BEGIN + i * STEP);
@@ -139,8 +142,8 @@ int main(int argc, char **argv)
 	struct cxms_buf out = {0};
 	struct pw w = {0};
 
-	if (!strcmp(kind, "mem") || !strcmp(kind, "turns"))
-		mem_records(&w, kind[0] == 't');
+	if (!strcmp(kind, "mem") || !strcmp(kind, "turns") || !strcmp(kind, "untimed"))
+		mem_records(&w, kind[0] == 't', kind[0] != 'u');
 	else if (!strcmp(kind, "cycles"))
 		useless(&w);
 	else if (!strcmp(kind, "noregs"))

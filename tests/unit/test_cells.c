@@ -177,19 +177,31 @@ static void test_index_by_epoch_holds_every_cell_once(void **state)
 	cxms_recording_fini(&rec);
 }
 
-static void test_an_epoch_too_short_is_refused(void **state)
+/* 100,000 epochs, and a million cells of all threads together. */
+static void test_an_epoch_too_short_is_raised(void **state)
 {
-	struct play p = {0};
-	struct cxms_recording rec;
-	struct cxms_cells c;
-	struct cxms_err err = {0};
+	static const struct {
+		uint32_t threads;
+		uint64_t asked_ns, want_ns;
+	} rows[] = {{1, 100, 5001}, {1, 5001, 5001}, {1, 6000, 6000}, {40, 100, 20000}};
 	(void)state;
-	begin(&p);
-	end(&p, 10, 500 * PLAY_MS);
-	load(&rec, &p);
-	assert_int_equal(cxms_cells_build(&rec, 100, &c, &err), -EINVAL);
-	assert_non_null(strstr(err.msg, "'--epoch'"));
-	cxms_recording_fini(&rec);
+	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
+		struct play p = {0};
+		struct cxms_recording rec;
+		struct cxms_cells c;
+		begin(&p);
+		for (uint32_t t = 1; t < rows[i].threads; t++) {
+			play_fork(&p, PID, PID + t, PID, PID, 0);
+			play_exit(&p, PID, PID + t, 500 * PLAY_MS);
+		}
+		end(&p, 10, 500 * PLAY_MS);
+		load(&rec, &p);
+		assert_int_equal(cxms_cells_build(&rec, rows[i].asked_ns, &c, NULL), 0);
+		assert_int_equal(c.epoch_ns, rows[i].want_ns);
+		assert_true(c.n_epoch <= 100001 && c.n <= 1000000 + rows[i].threads);
+		cxms_cells_fini(&c);
+		cxms_recording_fini(&rec);
+	}
 }
 
 int main(void)
@@ -199,7 +211,7 @@ int main(void)
 		cmocka_unit_test(test_noise_of_epochs_does_not_add_up),
 		cmocka_unit_test(test_auto_epoch_has_400_samples_of_a_running_thread),
 		cmocka_unit_test(test_index_by_epoch_holds_every_cell_once),
-		cmocka_unit_test(test_an_epoch_too_short_is_refused),
+		cmocka_unit_test(test_an_epoch_too_short_is_raised),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -333,6 +333,7 @@ static void test_lines_that_are_only_written_are_asked(void **state)
 		for (unsigned i = 0; i < 4; i++) {
 			size_t t = loop_thread(l, 1e6 * 150 * NS, 100 * NS, 0, 1e6, rows[r].reads);
 			l->demand[t][0].writes = rows[r].writes;
+			l->demand[t][0].past = rows[r].writes - rows[r].reads;
 		}
 		loop_run(l, 100 * NS, 16);
 		double epoch = l->thread[0].new_cpu_ps, busy = l->utilization[0];

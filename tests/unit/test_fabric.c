@@ -404,6 +404,60 @@ static void test_a_measured_device_has_its_link_in_the_curve(void **state)
 	cxms_topo_free(topo);
 }
 
+/* A device whose file bounds nothing is as slow at its link's end as one that is bounded there. */
+static void test_an_unlimited_device_waits_as_its_link_fills(void **state)
+{
+	static const double mem_ps[] = {99e3, 99e3};
+	struct cxms_topo *topo;
+	struct cxms_fabric f;
+	(void)state;
+	build(HEAD LOCAL "devices:\n  m0: {type: memdev, upstream: host, latency: 250ns, capacity: "
+			 "1GiB, link: {gen: 5, width: 4}, bandwidth: unlimited}\n",
+	      &topo, &f);
+	size_t link = find_server(&f, CXMS_PART_LINK, "m0", 0);
+	size_t device = find_server(&f, CXMS_PART_DEVICE, "m0", CXMS_PART_SHARED);
+	double peak = cxms_server_peak_bytes_per_s(&f.server[link], 1);
+	struct cxms_load half = {0.5 * peak / 64, 0};
+	assert_true(fabs(cxms_server_wait_ps(&f.server[device], &half) - 25e3) < 1);
+	cxms_fabric_fini(&f);
+	/* two hosts have a link each to it */
+	assert_int_equal(cxms_fabric_build_hosts(topo, mem_ps, 2, &f, NULL), 0);
+	device = find_server(&f, CXMS_PART_DEVICE, "m0", CXMS_PART_SHARED);
+	half.read_lines_per_s *= 2;
+	assert_true(fabs(cxms_server_wait_ps(&f.server[device], &half) - 25e3) < 1);
+	cxms_fabric_fini(&f);
+	cxms_topo_free(topo);
+}
+
+/* Of a curve that holds writes mostly, the peak of any mix is the cap that the file does not state.
+ */
+static void test_a_curve_of_writes_is_as_wide_as_it_was_measured(void **state)
+{
+	static const double wide[] = {1e9, 40e9}, ps[] = {250e3, 450e3};
+	static const struct cxms_curve_part part[] = {
+		{.read_pct = 0, .n = 2, .bytes_per_s = wide, .latency_ps = ps},
+		{.read_pct = 25, .n = 3, .bytes_per_s = curve_bytes, .latency_ps = curve_ps}};
+	static const struct cxms_topo_curve writes = {
+		.name = "w", .source = "a test", .idle_ps = 250e3, .n_part = 2, .part = part};
+	struct cxms_topo *topo = play_topology(
+		HEAD LOCAL "devices:\n  m0: {type: memdev, upstream: host, latency: 250ns, "
+			   "capacity: 1GiB, bandwidth: {total: 40GB/s}}\n");
+	struct cxms_topo with = *topo;
+	struct cxms_dev dev = topo->dev[0];
+	struct cxms_fabric f;
+	(void)state;
+	dev.memory.model = CXMS_MODEL_CURVE;
+	dev.memory.curve = &writes;
+	with.dev = &dev;
+	assert_int_equal(with.n_dev, 1);
+	assert_int_equal(cxms_fabric_build(&with, 99e3, &f, NULL), 0);
+	size_t device = find_server(&f, CXMS_PART_DEVICE, "m0", CXMS_PART_SHARED);
+	assert_true(is(f.server[device].curve_scale, 1));
+	assert_true(is(cxms_server_peak_bytes_per_s(&f.server[device], 0.25), 30e9));
+	cxms_fabric_fini(&f);
+	cxms_topo_free(topo);
+}
+
 static void test_a_port_that_others_use_waits_before_a_measured_device(void **state)
 {
 	struct cxms_topo *topo;
@@ -476,6 +530,8 @@ int main(void)
 		cmocka_unit_test(test_models_become_shapes),
 		cmocka_unit_test(test_a_tail_adds_its_mean),
 		cmocka_unit_test(test_a_measured_device_has_its_link_in_the_curve),
+		cmocka_unit_test(test_an_unlimited_device_waits_as_its_link_fills),
+		cmocka_unit_test(test_a_curve_of_writes_is_as_wide_as_it_was_measured),
 		cmocka_unit_test(test_a_port_that_others_use_waits_before_a_measured_device),
 		cmocka_unit_test(test_hosts_share_what_lies_below_their_root_ports),
 	};

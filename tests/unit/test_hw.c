@@ -547,6 +547,37 @@ static void test_wild_figures_give_a_finite_result(void **state)
 	cxms_topo_free(topo);
 }
 
+/* Four threads for five hours: time that waits for nothing takes no more room than a million
+ * samples, and none of it is lost. */
+static void test_hours_take_no_more_room(void **state)
+{
+	const uint64_t hours = 5 * 3600000 * PLAY_MS;
+	struct cxms_facts facts = machine_facts();
+	struct cxms_trace_reader *r = NULL;
+	struct cxms_recording rec;
+	struct play p = {0};
+	double sum_ns = 0;
+	(void)state;
+	play_fork(&p, PID, PID, 0, 0, 0);
+	for (uint32_t t = 1; t < 4; t++)
+		play_fork(&p, PID, PID + t, PID, PID, 0);
+	put_access(&p, hours / 2, ARRAY, 1000, CXMS_MEM_LLC_MISS, CXMS_MEM_LOCAL_DRAM);
+	for (uint32_t t = 0; t < 4; t++) {
+		play_run(&p, PID, PID + t, 0, hours);
+		play_exit(&p, PID, PID + t, hours);
+	}
+	int fd = play_write_on(&p, true, &facts);
+	assert_int_equal(cxms_trace_reader_open_fd(fd, "memory", &r, NULL), 0);
+	assert_int_equal(cxms_recording_load(r, &rec, NULL), 0);
+	for (size_t i = 0; i < rec.n_sample; i++)
+		sum_ns += rec.sample[i].weight_ns;
+	assert_in_range(rec.n_sample, 900000, 1000010);
+	assert_true(fabs(sum_ns / (4 * (double)hours) - 1) < 1e-6);
+	cxms_recording_fini(&rec);
+	cxms_trace_reader_close(r);
+	close(fd);
+}
+
 static void test_watching_costs_what_the_samples_of_both_kinds_do(void **state)
 {
 	struct cxms_rec_thread thread = {.run_ns = 1e9};
@@ -575,6 +606,7 @@ int main(void)
 		cmocka_unit_test(test_counts_of_the_program_go_to_the_thread_that_misses),
 		cmocka_unit_test(test_clock_samples_beside_them_tell_the_kernels_time),
 		cmocka_unit_test(test_wild_figures_give_a_finite_result),
+		cmocka_unit_test(test_hours_take_no_more_room),
 		cmocka_unit_test(test_watching_costs_what_the_samples_of_both_kinds_do),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

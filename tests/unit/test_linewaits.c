@@ -19,6 +19,7 @@ struct walk {
 	bool behind;	 /* half of the samples stand on an instruction behind it */
 	bool behind_any; /* those stand at any word */
 	bool rewinds;	 /* the loop begins anew with each line; another around it has its turns */
+	bool to_zero;	 /* the counting register counts up to 0 */
 };
 
 static uint32_t site(struct play *p, uint64_t ip, enum cxms_site_kind kind, unsigned flags)
@@ -61,7 +62,7 @@ static int record(const struct walk *w)
 		if (is_behind)
 			s->flags &= (uint16_t)~CXMS_SAMPLE_ADDR;
 		s->flags |= CXMS_SAMPLE_COUNT;
-		s->count = w->rewinds ? 8 * word : ARRAY + 8 * turns;
+		s->count = w->rewinds ? 8 * word : 8 * turns + (w->to_zero ? 0 - ARRAY : ARRAY);
 		if (w->rewinds && i % 8 < 2) { /* on the loop around it */
 			s->site = around[i % 2];
 			s->flags &= (uint16_t)~CXMS_SAMPLE_ADDR;
@@ -101,6 +102,12 @@ static void test_share_that_comes_once_a_line(void **state)
 		{{.in = 2, .turn_ns = 8, .behind = true, .behind_any = true},
 		 0.5,
 		 "the loop's own work behind it"},
+		{{.in = 2, .turn_ns = 8, .behind = true, .behind_any = true, .to_zero = true},
+		 0.5,
+		 "the same where the register counts up to 0"},
+		{{.in = 2, .turn_ns = 8, .behind = true, .to_zero = true},
+		 1.5,
+		 "and waits behind it are seen there as well"},
 	};
 	(void)state;
 	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {

@@ -350,13 +350,15 @@ enum oddity {
 	BORN_AT_THE_END,
 	TOO_LATE,
 	ALL_LOST,
+	VAST_AREA,    /* more resident than there are addresses */
+	RARE_SAMPLES, /* an epoch is as long as can be, and some times that no number */
 	ODDITIES
 };
 
 static int record_oddity(enum oddity o)
 {
 	struct play p = {0};
-	uint64_t end = o == NO_TIME ? 0 : 100 * PLAY_MS;
+	uint64_t end = o == NO_TIME ? 0 : o == RARE_SAMPLES ? LATE_NS / 4 : 100 * PLAY_MS;
 	if (o == NOTHING_RAN)
 		return play_write(&p, true);
 	begin_process(&p, 64 * PLAY_MIB);
@@ -365,16 +367,24 @@ static int record_oddity(enum oddity o)
 	for (unsigned i = 0; i < n; i++)
 		(void)play_sample(&p, PID, PID, (i + 1) * 200000ull, o == UNKNOWN_SITE ? 77 : site,
 				  o == TOP_OF_MEMORY ? UINT64_MAX - 64 * i : ARRAY + 4096 * i);
+	for (size_t i = 0; i < p.n && o == RARE_SAMPLES; i++)
+		if (p.ev[i].kind == CXMS_EV_SAMPLE)
+			p.ev[i].sample.weight_ns = UINT32_MAX;
 	if (o == SAMPLE_BEYOND_LIFE)
 		(void)play_sample(&p, PID, PID, LATE_NS / 2, site, ARRAY);
 	if (o == TOO_LATE)
 		(void)play_sample(&p, PID, PID, LATE_NS, site, ARRAY);
-	if (o == ALL_LOST)
+	if (o == ALL_LOST || o == RARE_SAMPLES)
 		play_event(&p, CXMS_EV_LOST, PID, PID, 1)->lost.count = UINT64_MAX / 2;
+	if (o == VAST_AREA)
+		play_area(&p, PID, ARRAY, 64 * PLAY_MIB, UINT64_MAX, 0);
 	if (o == BORN_AT_THE_END)
 		play_fork(&p, PID, PID + 1, PID, PID, end);
 	if (o != NO_RUNS)
-		play_run(&p, PID, PID, 0, o == RUN_BEYOND_LIFE ? LATE_NS / 2 : end);
+		play_run(&p, PID, PID, 0,
+			 o == RUN_BEYOND_LIFE ? LATE_NS / 2
+			 : o == RARE_SAMPLES  ? 1
+					      : end);
 	if (o != CUT)
 		play_exit(&p, PID, PID, end);
 	return play_write(&p, o != CUT);
@@ -392,6 +402,8 @@ static void check_sane(const struct cxms_result *r)
 		assert_true(isfinite(s->slowdown_hi) && s->slowdown_hi >= s->slowdown);
 		assert_true(s->slowdown_lo >= 0 && s->slowdown_lo <= s->slowdown);
 		assert_true(isfinite(s->sampling_half_width) && isfinite(s->model_half_width));
+		for (size_t t = 0; t < s->n_target; t++)
+			assert_true(s->target[t].bytes <= 1ull << 62);
 	}
 	assert_true(r->split[0].slowdown <= 1);
 }
@@ -482,6 +494,54 @@ static void test_a_run_without_samples_is_not_known(void **state)
 		close(fd);
 	}
 	cxms_topo_free(topo);
+}
+
+/* @which: 1, a chase; 2, a load whose waits are hidden behind 512 uops of work; 3, both. The rest
+ * is work. */
+static double time_on_fast_memory(unsigned which)
+{
+	static const double all_local = 100;
+	struct cxms_topo *topo = play_topology(PLAY_TOPO(40, 400));
+	struct cxms_replay_cfg cfg = {.topo = (const struct cxms_topo *const *)&topo,
+				      .n_topo = 1,
+				      .split_pct = &all_local,
+				      .n_split = 1,
+				      .llc_bytes = PLAY_NO_LLC};
+	struct play p = {0};
+	struct cxms_rng rng;
+	const unsigned n = 3000;
+	begin_process(&p, 1024 * PLAY_MIB);
+	uint32_t chase = play_site(&p, PID, 0x400000, CXMS_SITE_LOAD, CXMS_SITE_CARRIED);
+	uint32_t hidden = play_site(&p, PID, 0x410000, CXMS_SITE_LOAD, 0);
+	p.ev[p.n - 1].site.loop_insns = 512;
+	uint32_t none = play_site(&p, PID, 0x420000, CXMS_SITE_NONE, 0);
+	const uint32_t site[] = {which & 1 ? chase : none, which & 2 ? hidden : none, none};
+	play_area(&p, PID, ARRAY, 1024 * PLAY_MIB, 1024 * PLAY_MIB, 1024 * PLAY_MIB);
+	cxms_rng_init(&rng, 5);
+	for (unsigned i = 0; i < n; i++)
+		(void)play_sample(
+			&p, PID, PID, (i + 1) * 200000ull, site[i % 3],
+			site[i % 3] == none ? 0 : ARRAY + 64 * cxms_rng_below(&rng, PLAY_MIB * 16));
+	int fd = end_process(&p, n * 200000ull);
+	struct cxms_result *r = play_replay(fd, &cfg);
+	double time_ns = (double)r->split[0].time_ns / (n * 200000.0);
+	cxms_result_free(r);
+	cxms_topo_free(topo);
+	close(fd);
+	return time_ns;
+}
+
+/* On memory faster than the recording machine's no wait takes less than no time, and none makes up
+ * for another. */
+static void test_waits_on_faster_memory_end_at_none_each(void **state)
+{
+	(void)state;
+	double chase = time_on_fast_memory(1), hidden = time_on_fast_memory(2);
+	double both = time_on_fast_memory(3);
+	print_message("%g, %g; %g\n", chase, hidden, both);
+	assert_true(fabs(chase - (1 - 0.6 / 3)) < 1e-3); /* 40 ns for 100 */
+	assert_true(fabs(hidden - (1 - 1 / 3.)) < 1e-3); /* 36 ns of each wait were to be seen */
+	assert_true(fabs(both - (1 - 1.6 / 3)) < 1e-3);
 }
 
 static void test_unknown_policy_is_named(void **state)
@@ -654,6 +714,7 @@ int main(void)
 		cmocka_unit_test(test_odd_recordings_are_survived),
 		cmocka_unit_test(test_chance_makes_no_slow_memory_fast),
 		cmocka_unit_test(test_a_run_without_samples_is_not_known),
+		cmocka_unit_test(test_waits_on_faster_memory_end_at_none_each),
 		cmocka_unit_test(test_unknown_policy_is_named),
 		cmocka_unit_test(test_policy_and_splits_come_from_the_topology),
 		cmocka_unit_test(test_interval_covers_the_truth),

@@ -152,6 +152,34 @@ static void test_device_wait_follows_the_fitted_form(void **state)
 	}
 }
 
+/* Measured devices were measured through their links: what these leave bounds them as well. */
+static void test_device_wait_follows_its_link_where_that_is_fuller(void **state)
+{
+	(void)state;
+	struct cxms_server link = gen5_x8();
+	struct cxms_server d = {.kind = CXMS_SERVER_DEVICE,
+				.read_cap = INFINITY,
+				.write_cap = INFINITY,
+				.total_cap = INFINITY,
+				.idle_ps = 214000,
+				.wire_bytes_per_s = link.dir_bytes_per_s};
+	struct cxms_load reads = {0.9 * link.dir_bytes_per_s / 72, 0};
+	struct cxms_load writes = {0, 0.5 * link.dir_bytes_per_s / 80};
+	struct cxms_load over = {1.01 * link.dir_bytes_per_s / 72, 0};
+	assert_near(cxms_server_wait_ps(&d, &reads), 21400 * 4.655536721746079, 1e-9, "9^0.7");
+	assert_near(cxms_server_wait_ps(&d, &writes), 21400, 1e-9, "the way down is half full");
+	assert_true(isinf(cxms_server_wait_ps(&d, &over)));
+	assert_true(cxms_server_is_bounded(&d));
+	/* its own figure is that of its caps: the link tells its own */
+	assert_true(cxms_server_utilization(&d, &reads) <= 0);
+	d.read_cap = 0.5 * link.dir_bytes_per_s;
+	reads.read_lines_per_s = 0.5 * d.read_cap / 64;
+	assert_near(cxms_server_wait_ps(&d, &reads), 21400, 1e-9, "the cap is tighter");
+	d.wire_bytes_per_s = 0;
+	d.read_cap = INFINITY;
+	assert_false(cxms_server_is_bounded(&d));
+}
+
 static void test_md1_closed_form(void **state)
 {
 	(void)state;
@@ -264,6 +292,7 @@ int main(void)
 		cmocka_unit_test(test_utilization_is_of_the_tightest_bound),
 		cmocka_unit_test(test_device_peak_is_the_smallest_cap),
 		cmocka_unit_test(test_device_wait_follows_the_fitted_form),
+		cmocka_unit_test(test_device_wait_follows_its_link_where_that_is_fuller),
 		cmocka_unit_test(test_md1_closed_form),
 		cmocka_unit_test(test_queue_is_a_queue_per_channel),
 		cmocka_unit_test(test_curve_waits_as_measured),

@@ -203,6 +203,93 @@ static void test_lines_read_and_written(void **state)
 	}
 }
 
+/* A stream of stores past the caches, at four fifths of what the device takes. */
+static void test_what_is_only_written_loads_its_device(void **state)
+{
+	static const double splits[] = {0};
+	struct cxms_topo *topo = play_topology(
+		"schema: 1\nhost:\n  local: {latency: 100ns, bandwidth: unlimited}\n"
+		"devices:\n  mem0: {type: memdev, upstream: host, latency: 100ns, capacity: "
+		"4096GiB, model: fixed, bandwidth: {write: 5GB/s}}\n");
+	double drawn_ns[4];
+	(void)state;
+	for (int seed = 0; seed < 4; seed++) {
+		const struct cxms_replay_cfg cfg = {.topo = (const struct cxms_topo *const *)&topo,
+						    .n_topo = 1,
+						    .split_pct = splits,
+						    .n_split = 1,
+						    .engine = seed ? CXMS_ENGINE_EVENT
+								   : CXMS_ENGINE_EPOCH,
+						    .seed = (uint64_t)seed};
+		int fd = record(CXMS_SITE_STORE, CXMS_SITE_NONTEMP, true, 2);
+		struct cxms_result *r = play_replay(fd, &cfg);
+		const struct cxms_target_result *t = &r->split[0].target[1];
+		print_message("%g, %g ns, %g\n", r->split[0].slowdown, t->loaded_latency_ns,
+			      t->utilization_ratio);
+		assert_true(t->reads == 0 && t->writes > 0);
+		assert_true(t->loaded_latency_ns > 101);
+		assert_true(t->utilization_ratio > 0.6 && t->utilization_ratio <= 1);
+		drawn_ns[seed] = t->loaded_latency_ns;
+		cxms_result_free(r);
+		close(fd);
+	}
+	/* means, that hardly depend on what is drawn */
+	for (int seed = 2; seed < 4; seed++)
+		assert_true(fabs(drawn_ns[seed] / drawn_ns[1] - 1) < 0.005);
+	cxms_topo_free(topo);
+}
+
+/* Four gigabytes a second past the caches; samples stand at any word of a line, so that none of
+ * them is a wait for a line. */
+static int record_unwaited(void)
+{
+	struct play p = {0};
+	uint64_t word = 0;
+	run_loop(&p, CXMS_SITE_STORE, CXMS_SITE_NONTEMP, true, 2);
+	for (size_t i = 0; i < p.n; i++) {
+		if (p.ev[i].kind != CXMS_EV_SAMPLE)
+			continue;
+		p.ev[i].sample.addr += 8 * (word % 8);
+		p.ev[i].sample.count += 8 * (word++ % 8);
+	}
+	return play_write(&p, true);
+}
+
+/* Stores past the caches hold miss registers: a device that takes a quarter of them makes the
+ * program four times as long, whether it waits for them or not. */
+static void test_stores_past_the_caches_are_bound_by_their_device(void **state)
+{
+	static const double splits[] = {0};
+	struct cxms_topo *topo = play_topology(
+		"schema: 1\nhost:\n  local: {latency: 100ns, bandwidth: unlimited}\n"
+		"devices:\n  mem0: {type: memdev, upstream: host, latency: 200ns, capacity: "
+		"4096GiB, model: fixed, bandwidth: {write: 1GB/s}}\n");
+	(void)state;
+	for (int engine = CXMS_ENGINE_EPOCH; engine <= CXMS_ENGINE_EVENT; engine++) {
+		const struct cxms_replay_cfg cfg = {.topo = (const struct cxms_topo *const *)&topo,
+						    .n_topo = 1,
+						    .split_pct = splits,
+						    .n_split = 1,
+						    .engine = (enum cxms_engine)engine,
+						    .seed = 1};
+		int fd = record_unwaited();
+		struct cxms_result *r = play_replay(fd, &cfg);
+		const struct cxms_target_result *t = &r->split[0].target[1];
+		double need = (double)t->writes * 64 / 1e9 / ((double)DURATION / 1e9);
+		print_message("%g of %g, %g ns\n", r->split[0].slowdown, need,
+			      t->loaded_latency_ns);
+		assert_int_equal(r->status, CXMS_STATUS_COMPLETE);
+		assert_true(fabs(need - 4) < 0.1);
+		/* 5 %: what the epoch engine leaves of a full server, and sampling */
+		assert_true(fabs(r->split[0].slowdown / need - 1) < 0.05);
+		/* sixteen registers: a line each 64 ns */
+		assert_true(fabs(t->loaded_latency_ns / (16 * 64) - 1) < 0.05);
+		cxms_result_free(r);
+		close(fd);
+	}
+	cxms_topo_free(topo);
+}
+
 static void test_an_instruction_tells_how_it_is_known(void **state)
 {
 	static const struct {
@@ -237,6 +324,8 @@ int main(void)
 		cmocka_unit_test(test_a_chain_in_an_inner_loop_is_counted),
 		cmocka_unit_test(test_a_short_hop_does_not_tell_its_walks),
 		cmocka_unit_test(test_the_spread_of_walks_enters_the_interval),
+		cmocka_unit_test(test_what_is_only_written_loads_its_device),
+		cmocka_unit_test(test_stores_past_the_caches_are_bound_by_their_device),
 		cmocka_unit_test(test_an_instruction_tells_how_it_is_known),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -276,6 +276,24 @@ static void test_inner_loops_that_tell_no_rate(void **state)
 	assert_false(t.found);
 }
 
+/* The least of all numbers has no opposite; nor does it matter where the loop begins. */
+static void test_an_outer_loop_over_the_least_number(void **state)
+{
+	struct cxms_turns t;
+	(void)state;
+	for (int down = 0; down < 2; down++) {
+		fill_nested(100, 300, 8, 0, 0, 8);
+		uint64_t middle = (point[N / 2].outer - 1000) / 8;
+		for (size_t i = 0; i < N; i++) {
+			uint64_t turn = (point[i].outer - 1000) / 8 - middle;
+			point[i].outer = (1ull << 63) + (down ? 0 - turn : turn);
+		}
+		cxms_turns_fit_nested(point, N, 8, down ? -1 : 1, GAP_NS, work, &t);
+		assert_true(t.found);
+		assert_true(fabs(t.per_ns * 3 - 1) < 0.02);
+	}
+}
+
 static void test_extreme_values_are_survived(void **state)
 {
 	static const uint64_t values[] = {0, UINT64_MAX, 1ull << 63, (1ull << 63) - 1};
@@ -305,6 +323,7 @@ int main(void)
 		cmocka_unit_test(test_uneven_gaps_count_once),
 		cmocka_unit_test(test_an_inner_loop_by_the_one_around_it),
 		cmocka_unit_test(test_inner_loops_that_tell_no_rate),
+		cmocka_unit_test(test_an_outer_loop_over_the_least_number),
 		cmocka_unit_test(test_extreme_values_are_survived),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

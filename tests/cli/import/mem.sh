@@ -5,7 +5,11 @@ cxlmemsim trace dump mem.cxlt | head -24
 # counters that had a register half of the time count twice as much, and the recording says so
 $PERF_MAKE turns >turns.data
 cxlmemsim import -q --mem-latency 100ns --walk-latency 20ns -o turns.cxlt turns.data
-for t in mem turns; do cxlmemsim trace info $t.cxlt | sed -n '/^counted/,$p'; done
+# counters read as perf record {a,b}:S does, without times: of all the time since they were read last
+$PERF_MAKE untimed >untimed.data
+cxlmemsim import -q --mem-latency 100ns --walk-latency 20ns -o untimed.cxlt untimed.data
+cxlmemsim trace dump untimed.cxlt | grep ' count ' | head -3
+for t in mem turns untimed; do cxlmemsim trace info $t.cxlt | sed -n '/^counted/,$p'; done
 # with the program's files, sites are those that a live recording would have; what the machine is like is
 # assumed where it is not told, and so the recording and the report say
 mkdir root
