@@ -199,7 +199,8 @@ static int program_status(const struct cxms_totals *t)
 static int after_failure(struct cli *c, struct cli_rec *r, const struct cxms_record_result *res)
 {
 	int code = c->err.code;
-	if (r->path && (code == ENOSPC || code == EDQUOT || code == EIO))
+	if (r->path &&
+	    (code == ENOSPC || code == EDQUOT || code == EFBIG || code == EPIPE || code == EIO))
 		cxms_err_prefix(&c->err, "'%s'", r->part ? r->part : r->path);
 	if (res->stage != CXMS_RECORD_RAN) {
 		cli_rec_discard(r);

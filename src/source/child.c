@@ -35,9 +35,18 @@ static void forwarded_set(sigset_t *set)
 		sigaddset(set, signals[i]);
 }
 
+/* What a write of ours may raise: while the program runs it fails instead, and the program runs on.
+ */
+static void own_set(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGPIPE);
+	sigaddset(set, SIGXFSZ);
+}
+
 /* Runs in the child between fork and exec: async-signal-safe calls only. */
-static _Noreturn void held_child(int hold_fd, int errno_fd, const sigset_t *mask, char *const *argv,
-				 char *const *envp)
+static _Noreturn void held_child(const struct cxms_child *c, int hold_fd, int errno_fd,
+				 char *const *argv, char *const *envp)
 {
 	char byte;
 	ssize_t n;
@@ -48,7 +57,9 @@ static _Noreturn void held_child(int hold_fd, int errno_fd, const sigset_t *mask
 	while (n < 0 && errno == EINTR);
 	if (n != 1)
 		_exit(HELD_CHILD_EXIT);
-	sigprocmask(SIG_SETMASK, mask, NULL);
+	if (c->chld_changed)
+		sigaction(SIGCHLD, &c->old_chld, NULL);
+	sigprocmask(SIG_SETMASK, &c->old_mask, NULL);
 	execvpe(argv[0], argv, envp);
 	failed = errno;
 	do
@@ -59,7 +70,7 @@ static _Noreturn void held_child(int hold_fd, int errno_fd, const sigset_t *mask
 
 static int block_signals(struct cxms_child *c, struct cxms_err *err)
 {
-	sigset_t set;
+	sigset_t set, own;
 
 	forwarded_set(&set);
 	c->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -68,7 +79,19 @@ static int block_signals(struct cxms_child *c, struct cxms_err *err)
 	if (pthread_sigmask(SIG_BLOCK, &set, &c->old_mask))
 		return cxms_fail(err, EINVAL, "cannot block signals");
 	c->masked = true;
+	own_set(&own);
+	pthread_sigmask(SIG_BLOCK, &own, NULL);
 	return 0;
+}
+
+/* Where whoever started us ignored SIGCHLD, the kernel would tell nobody of the program's end. */
+static void hear_of_ends(struct cxms_child *c)
+{
+	const struct sigaction plain = {.sa_handler = SIG_DFL};
+
+	if (!sigaction(SIGCHLD, NULL, &c->old_chld) &&
+	    (c->old_chld.sa_handler == SIG_IGN || c->old_chld.sa_flags & SA_NOCLDWAIT))
+		c->chld_changed = !sigaction(SIGCHLD, &plain, NULL);
 }
 
 int cxms_child_start(struct cxms_child *c, char *const *argv, struct cxms_err *err)
@@ -85,6 +108,7 @@ int cxms_child_start_env(struct cxms_child *c, char *const *argv, char *const *e
 	rc = block_signals(c, err);
 	if (rc)
 		goto out;
+	hear_of_ends(c);
 	if (pipe2(hold, O_CLOEXEC) || pipe2(result, O_CLOEXEC)) {
 		rc = cxms_fail_sys(err, errno, "cannot open a pipe");
 		goto out;
@@ -97,7 +121,7 @@ int cxms_child_start_env(struct cxms_child *c, char *const *argv, char *const *e
 	}
 	if (c->pid == 0) {
 		close(hold[1]);
-		held_child(hold[0], result[1], &c->old_mask, argv, envp ? envp : environ);
+		held_child(c, hold[0], result[1], argv, envp ? envp : environ);
 	}
 	c->hold_fd = hold[1];
 	c->errno_fd = result[0];
@@ -121,7 +145,7 @@ static bool is_on_path(const char *program, int mode)
 	char file[PATH_MAX];
 	struct stat st;
 
-	while (dir && *dir) {
+	while (*program && dir && *dir) {
 		size_t len = strcspn(dir, ":");
 
 		if ((size_t)snprintf(file, sizeof(file), "%.*s/%s", len ? (int)len : 1,
@@ -134,12 +158,20 @@ static bool is_on_path(const char *program, int mode)
 	return false;
 }
 
+/* As env(1) tells them apart: it is not there, or it cannot be executed for any other reason. */
 static int exec_failed(int errnum, const char *program, struct cxms_err *err)
 {
-	if (errnum == EACCES && !strchr(program, '/') && !is_on_path(program, F_OK))
+	bool is_there = strchr(program, '/') ? !access(program, F_OK) : is_on_path(program, F_OK);
+
+	if (errnum == EACCES && !strchr(program, '/') && !is_there)
 		errnum = ENOENT;
 	switch (errnum) {
 	case ENOENT:
+		if (is_there)
+			return cxms_fail(err, ENOENT,
+					 "the interpreter or loader that program '%s' names is not "
+					 "found; see its first line, or readelf -l",
+					 program);
 		return cxms_fail(err, ENOENT, "program '%s' not found; check the name and PATH",
 				 program);
 	case EACCES:
@@ -149,7 +181,8 @@ static int exec_failed(int errnum, const char *program, struct cxms_err *err)
 		return cxms_fail(err, ENOEXEC, "program '%s' is not in a format this kernel runs",
 				 program);
 	default:
-		return cxms_fail_sys(err, errnum, "cannot execute '%s'", program);
+		return cxms_fail(err, ENOEXEC, "program '%s' cannot be executed: %s", program,
+				 strerrordesc_np(errnum));
 	}
 }
 
@@ -237,6 +270,18 @@ static void reap(struct cxms_child *c)
 	c->ended = true;
 }
 
+/* What a failed write raised was told as its error already. */
+static void unblock_signals(struct cxms_child *c)
+{
+	const struct timespec at_once = {0};
+	sigset_t own;
+
+	own_set(&own);
+	while (sigtimedwait(&own, NULL, &at_once) > 0)
+		;
+	pthread_sigmask(SIG_SETMASK, &c->old_mask, NULL);
+}
+
 void cxms_child_fini(struct cxms_child *c)
 {
 	if (!c->pid && !c->masked)
@@ -248,7 +293,9 @@ void cxms_child_fini(struct cxms_child *c)
 	close_fd(&c->signal_fd);
 	close_fd(&c->pid_fd);
 	if (c->masked)
-		pthread_sigmask(SIG_SETMASK, &c->old_mask, NULL);
-	c->masked = false;
+		unblock_signals(c);
+	if (c->chld_changed)
+		sigaction(SIGCHLD, &c->old_chld, NULL);
+	c->masked = c->chld_changed = false;
 	c->pid = 0;
 }

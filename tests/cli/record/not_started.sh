@@ -5,4 +5,7 @@ $R -- ./none; echo $?
 $R -- none-such-program; echo $?
 printf 'x' >plain; $R -- ./plain; echo $?
 mkdir d; $R -- ./d; echo $?
+$R -- ./plain/below; echo $?
+printf '#!/no/such/shell\n' >script; chmod +x script; $R -- ./script; echo $?
+$R -S ptrace -- ./script; echo $?
 ls a.cxlt* 2>/dev/null || true
