@@ -1,6 +1,8 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/near.h"
@@ -125,10 +127,24 @@ static int print_global(struct cli *c, const char *word)
 	return status;
 }
 
+/*
+ * A standard stream that was closed when we were started: its number must not become that of a
+ * recording, into which messages would go. Reading and writing it fail as ever, and a program that
+ * we start finds it closed.
+ */
+static void occupy_closed_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)open("/dev/null",
+				   (fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
+}
+
 int main(int argc, char **argv)
 {
 	struct cli c = {0};
 	int status;
+	occupy_closed_streams();
 	if (argc < 2) {
 		struct cxms_buf usage = {0};
 		cli_help_all(&usage);
