@@ -137,19 +137,18 @@ out:
 	return rc;
 }
 
-/* @mode as of access(2). execvp(3) says EACCES also for a name that is nowhere, when a directory of
- * PATH may not be read. */
-static bool is_on_path(const char *program, int mode)
+/* @mode as of access(2), @file of PATH_MAX bytes. execvp(3) says EACCES also for a name that is
+ * nowhere, when a directory of PATH may not be read. */
+static bool find_on_path(const char *program, int mode, char *file)
 {
 	const char *dir = getenv("PATH");
-	char file[PATH_MAX];
 	struct stat st;
 
 	while (*program && dir && *dir) {
 		size_t len = strcspn(dir, ":");
 
-		if ((size_t)snprintf(file, sizeof(file), "%.*s/%s", len ? (int)len : 1,
-				     len ? dir : ".", program) < sizeof(file) &&
+		if ((size_t)snprintf(file, PATH_MAX, "%.*s/%s", len ? (int)len : 1, len ? dir : ".",
+				     program) < PATH_MAX &&
 		    !faccessat(AT_FDCWD, file, mode, AT_EACCESS) &&
 		    (mode == F_OK || (!stat(file, &st) && S_ISREG(st.st_mode))))
 			return true;
@@ -161,7 +160,9 @@ static bool is_on_path(const char *program, int mode)
 /* As env(1) tells them apart: it is not there, or it cannot be executed for any other reason. */
 static int exec_failed(int errnum, const char *program, struct cxms_err *err)
 {
-	bool is_there = strchr(program, '/') ? !access(program, F_OK) : is_on_path(program, F_OK);
+	char file[PATH_MAX];
+	bool is_there =
+		strchr(program, '/') ? !access(program, F_OK) : find_on_path(program, F_OK, file);
 
 	if (errnum == EACCES && !strchr(program, '/') && !is_there)
 		errnum = ENOENT;
@@ -186,14 +187,19 @@ static int exec_failed(int errnum, const char *program, struct cxms_err *err)
 	}
 }
 
-int cxms_child_find(const char *program, struct cxms_err *err)
+int cxms_child_find(const char *program, char *file, struct cxms_err *err)
 {
+	char room[PATH_MAX];
 	struct stat st;
 
+	if (!file)
+		file = room;
 	if (!strchr(program, '/'))
-		return is_on_path(program, X_OK)   ? 0
-		       : is_on_path(program, F_OK) ? exec_failed(EACCES, program, err)
-						   : exec_failed(ENOENT, program, err);
+		return find_on_path(program, X_OK, file)   ? 0
+		       : find_on_path(program, F_OK, file) ? exec_failed(EACCES, program, err)
+							   : exec_failed(ENOENT, program, err);
+	if (snprintf(file, PATH_MAX, "%s", program) >= PATH_MAX)
+		return exec_failed(ENAMETOOLONG, program, err);
 	if (stat(program, &st) < 0)
 		return exec_failed(errno, program, err);
 	if (!S_ISREG(st.st_mode) || faccessat(AT_FDCWD, program, X_OK, AT_EACCESS) < 0)

@@ -39,9 +39,10 @@ int cxms_child_start_env(struct cxms_child *c, char *const *argv, char *const *e
 			 struct cxms_err *err);
 /**
  * cxms_child_find() - would execvp(3) find @program? For programs that another one starts
+ * @file: PATH_MAX bytes that get its name as it is found; NULL: not of interest
  * Return: 0, or the errors of cxms_child_release() with the same words
  */
-int cxms_child_find(const char *program, struct cxms_err *err);
+int cxms_child_find(const char *program, char *file, struct cxms_err *err);
 /** cxms_child_go() - the child goes on to exec; cxms_child_told() waits as cxms_child_release()
  * does, at c->errno_fd */
 int cxms_child_go(struct cxms_child *c, const char *program, struct cxms_err *err);
