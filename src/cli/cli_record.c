@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,12 +136,17 @@ int cli_rec_target(struct cli *c, struct cli_rec *r, const char *path)
 	return 0;
 }
 
+static const char *unnamed_dir(void)
+{
+	const char *tmp = getenv("TMPDIR");
+	return tmp && *tmp ? tmp : "/var/tmp";
+}
+
 /* A recording that nobody keeps. Sampled ones fit in memory; one of every access may not. */
 static int open_unnamed(struct cli *c, struct cli_rec *r, bool is_exact)
 {
-	const char *tmp = getenv("TMPDIR");
 	if (is_exact)
-		r->fd = open(tmp && *tmp ? tmp : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+		r->fd = open(unnamed_dir(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (r->fd < 0)
 		r->fd = memfd_create("cxlmemsim", MFD_CLOEXEC);
 	if (r->fd < 0)
@@ -196,22 +202,33 @@ static int program_status(const struct cxms_totals *t)
 	return WEXITSTATUS(t->exit_status);
 }
 
+/* What the program came to, and what there is of its recording. */
+static void tell_remains(struct cli *c, const struct cli_rec *r, const struct cxms_totals *totals)
+{
+	char ended[40] = "", readable[PATH_MAX + 64] = "";
+	if (totals->exit_known)
+		snprintf(ended, sizeof(ended), "the program ended with status %d",
+			 program_status(totals));
+	if (r->path)
+		snprintf(readable, sizeof(readable), "'%s' is readable up to its last whole block",
+			 r->part ? r->part : r->path);
+	if (*ended || *readable)
+		cxms_log(&c->log, CXMS_LOG_NORMAL, "%s%s%s", ended, *ended && *readable ? "; " : "",
+			 readable);
+}
+
 static int after_failure(struct cli *c, struct cli_rec *r, const struct cxms_record_result *res)
 {
 	int code = c->err.code;
-	if (r->path &&
-	    (code == ENOSPC || code == EDQUOT || code == EFBIG || code == EPIPE || code == EIO))
+	bool is_full = code == ENOSPC || code == EDQUOT;
+	if (r->path && (is_full || code == EFBIG || code == EPIPE || code == EIO))
 		cxms_err_prefix(&c->err, "'%s'", r->part ? r->part : r->path);
-	if (res->stage != CXMS_RECORD_RAN) {
+	else if (is_full)
+		cxms_err_prefix(&c->err, "below '%s' (TMPDIR)", unnamed_dir());
+	if (res->stage == CXMS_RECORD_RAN)
+		tell_remains(c, r, &res->totals);
+	else
 		cli_rec_discard(r);
-	} else if (r->path) {
-		char status[48] = "";
-		if (res->totals.exit_known)
-			snprintf(status, sizeof(status), "the program ended with status %d; ",
-				 program_status(&res->totals));
-		cxms_log(&c->log, CXMS_LOG_NORMAL, "%s'%s' is readable up to its last whole block",
-			 status, r->part ? r->part : r->path);
-	}
 	cli_fail(c, CLI_TOOL);
 	if (res->stage != CXMS_RECORD_EXEC_FAILED)
 		return CLI_TOOL;

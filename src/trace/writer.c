@@ -39,7 +39,7 @@ static int fail_write(int errnum, struct cxms_err *err)
 	if (errnum == ENOSPC || errnum == EDQUOT)
 		return cxms_fail(
 			err, errnum,
-			"cannot write recording: %s; free some space or choose another --output",
+			"cannot write recording: %s; free some space or write it elsewhere",
 			strerrordesc_np(errnum));
 	return cxms_fail_sys(err, errnum, "cannot write recording");
 }
