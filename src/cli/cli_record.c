@@ -16,6 +16,7 @@
 #include "record/record.h"
 #include "sim/xlive.h"
 #include "sim/xreplay.h"
+#include "source/child.h"
 #include "trace/trace.h"
 
 #define BUDGET_MIN_PCT 0.1
@@ -288,7 +289,12 @@ int cli_rec_run(struct cli *c, struct cli_rec *r, struct cxms_record_result *res
 		.log = &c->log,
 		.warnings = &c->warnings,
 	};
-	int rc = cxms_record_run(&cfg, r->fd, result, &c->err);
+	/* before this machine is measured, which takes seconds */
+	int rc = c->argc ? cxms_child_find(c->argv[0], NULL, &c->err) : 0;
+	if (rc < 0)
+		result->stage = CXMS_RECORD_EXEC_FAILED;
+	else
+		rc = cxms_record_run(&cfg, r->fd, result, &c->err);
 	cxms_log_progress_end(&c->log);
 	*status = rc < 0 ? after_failure(c, r, result) : program_status(&result->totals);
 	return rc;

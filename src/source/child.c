@@ -137,14 +137,17 @@ out:
 	return rc;
 }
 
+/* Where execvp(3) looks without PATH (confstr(3), _CS_PATH). */
+#define DEFAULT_PATH "/bin:/usr/bin"
+
 /* @mode as of access(2), @file of PATH_MAX bytes. execvp(3) says EACCES also for a name that is
  * nowhere, when a directory of PATH may not be read. */
 static bool find_on_path(const char *program, int mode, char *file)
 {
-	const char *dir = getenv("PATH");
+	const char *path = getenv("PATH"), *dir = path ? path : DEFAULT_PATH;
 	struct stat st;
 
-	while (*program && dir && *dir) {
+	while (*program && *dir) {
 		size_t len = strcspn(dir, ":");
 
 		if ((size_t)snprintf(file, PATH_MAX, "%.*s/%s", len ? (int)len : 1, len ? dir : ".",

@@ -1,7 +1,7 @@
 # what can go wrong with valgrind and the tool, in words
 L='--mem-latency 100ns --walk-latency 20ns -t one.yaml'
 own=$PATH
-PATH=$(dirname "$(command -v cxlmemsim)") cxlmemsim record -S exact $L -- true; echo $?
+PATH=$(dirname "$(command -v cxlmemsim)") cxlmemsim record -S exact $L -- /bin/true; echo $?
 export PATH="$FAKE_VALGRIND:$PATH"
 CXMS_EXACT_DIR=/nowhere cxlmemsim record -S exact $L -- true; echo $?
 export CXMS_EXACT_DIR="$FAKE_VALGRIND"
