@@ -104,6 +104,35 @@ static int check_source(struct cli *c)
 	return 0;
 }
 
+#define PART ".part"
+
+/* Beside the file itself where @path is a link to it: the link stays one. */
+static int name_part(const char *path, char **part)
+{
+	char target[PATH_MAX];
+	struct stat st;
+	bool is_link = lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+	if (is_link && !realpath(path, target))
+		return -1;
+	if (asprintf(part, "%s" PART, is_link ? target : path) < 0) {
+		*part = NULL;
+		return -1;
+	}
+	return 0;
+}
+
+/* The whole recording takes the place of the one that stands. */
+static int rename_part(const char *part)
+{
+	char target[PATH_MAX];
+	int len = (int)(strlen(part) - strlen(PART));
+	if (snprintf(target, sizeof(target), "%.*s", len, part) >= (int)sizeof(target)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return rename(part, target);
+}
+
 /* A recording that stands is replaced only by a whole one; a new name grows in place, readable at
  * any moment. */
 int cli_rec_target(struct cli *c, struct cli_rec *r, const char *path)
@@ -117,10 +146,8 @@ int cli_rec_target(struct cli *c, struct cli_rec *r, const char *path)
 	if (exists && !S_ISREG(st.st_mode)) {
 		r->fd = open(path, O_WRONLY | O_CLOEXEC);
 	} else if (exists) {
-		if (asprintf(&r->part, "%s.part", path) < 0) {
-			r->part = NULL;
-			return cxms_fail_sys(&c->err, ENOMEM, "cannot write '%s'", path);
-		}
+		if (name_part(path, &r->part) < 0)
+			return cxms_fail_sys(&c->err, errno, "cannot write '%s'", path);
 		r->fd = open(r->part, flags, st.st_mode & 0777);
 		if (r->fd < 0 && errno == EEXIST)
 			return cxms_fail(
@@ -307,7 +334,7 @@ int cli_rec_commit(struct cli *c, struct cli_rec *r)
 	/* devices and pipes know no fsync */
 	if (fsync(r->fd) < 0 && errno != EINVAL && errno != EROFS)
 		return cxms_fail_sys(&c->err, errno, "cannot write '%s'", r->path);
-	if (r->part && rename(r->part, r->path) < 0)
+	if (r->part && rename_part(r->part) < 0)
 		return cxms_fail_sys(&c->err, errno, "cannot rename '%s' to '%s'", r->part,
 				     r->path);
 	return 0;
