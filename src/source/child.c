@@ -137,6 +137,7 @@ out:
 	return rc;
 }
 
+#define SCRIPT_HEAD 255 /* bytes of a script that the kernel looks at (execve(2)) */
 /* Where execvp(3) looks without PATH (confstr(3), _CS_PATH). */
 #define DEFAULT_PATH "/bin:/usr/bin"
 
@@ -190,6 +191,23 @@ static int exec_failed(int errnum, const char *program, struct cxms_err *err)
 	}
 }
 
+/* "#! /bin/sh -e": of a script, is the program there that is to run it? */
+static bool has_interpreter(const char *file)
+{
+	char head[SCRIPT_HEAD + 1] = "";
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, head, SCRIPT_HEAD) : 0;
+	char *name = head + 2;
+
+	if (fd >= 0)
+		close(fd);
+	if (n < 2 || strncmp(head, "#!", 2) != 0)
+		return true;
+	name += strspn(name, " \t");
+	name[strcspn(name, " \t\n")] = '\0';
+	return !*name || !access(name, F_OK);
+}
+
 int cxms_child_find(const char *program, char *file, struct cxms_err *err)
 {
 	char room[PATH_MAX];
@@ -197,17 +215,18 @@ int cxms_child_find(const char *program, char *file, struct cxms_err *err)
 
 	if (!file)
 		file = room;
-	if (!strchr(program, '/'))
-		return find_on_path(program, X_OK, file)   ? 0
-		       : find_on_path(program, F_OK, file) ? exec_failed(EACCES, program, err)
-							   : exec_failed(ENOENT, program, err);
-	if (snprintf(file, PATH_MAX, "%s", program) >= PATH_MAX)
+	if (!strchr(program, '/')) {
+		if (!find_on_path(program, X_OK, file))
+			return exec_failed(find_on_path(program, F_OK, file) ? EACCES : ENOENT,
+					   program, err);
+	} else if (snprintf(file, PATH_MAX, "%s", program) >= PATH_MAX) {
 		return exec_failed(ENAMETOOLONG, program, err);
-	if (stat(program, &st) < 0)
+	} else if (stat(program, &st) < 0) {
 		return exec_failed(errno, program, err);
-	if (!S_ISREG(st.st_mode) || faccessat(AT_FDCWD, program, X_OK, AT_EACCESS) < 0)
+	} else if (!S_ISREG(st.st_mode) || faccessat(AT_FDCWD, program, X_OK, AT_EACCESS) < 0) {
 		return exec_failed(EACCES, program, err);
-	return 0;
+	}
+	return has_interpreter(file) ? 0 : exec_failed(ENOENT, program, err);
 }
 
 int cxms_child_go(struct cxms_child *c, const char *program, struct cxms_err *err)

@@ -7,6 +7,7 @@ CXMS_EXACT_DIR=/nowhere cxlmemsim record -S exact $L -- true; echo $?
 export CXMS_EXACT_DIR="$FAKE_VALGRIND"
 cxlmemsim record -S exact $L -- /nowhere/program; echo $?
 cxlmemsim record -S exact $L -- ./one.yaml; echo $?
+printf '#! /no/such/shell -e\n' >script; chmod +x script; cxlmemsim record -S exact $L -- ./script; echo $?
 TMPDIR=/nowhere cxlmemsim record -S exact $L -- true; echo $?
 FAKE_TOOL=silent cxlmemsim record -S exact $L -- true; echo $?
 ls cxlmemsim.cxlt 2>/dev/null || true
