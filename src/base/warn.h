@@ -78,8 +78,9 @@
 		       "program, or raise the memlock limit (ulimit -l)")                          \
 	X(WATCHED, "slowdowns rest on the second and may be misjudged; record longer, or compare " \
 		   "with --source exact")                                                          \
-	X(UNREAD_CODE, "it counts as work, and as waits at the upper end of the interval; import " \
-		       "with the files that ran, by --symfs")                                      \
+	X(UNREAD_CODE,                                                                             \
+	  "it counts as work, and as waits at the upper end of the interval; watch a "             \
+	  "64-bit program, and import with the files that ran, by --symfs")                        \
 	X(READ_LESS, "slowdowns come out too high, as waits for the cache count as memory; give "  \
 		     "--llc-size, or record on a quieter machine")                                 \
 	X(IMPORT_WIDE, "other programs count as parts of this one; leave -a out of perf record")   \

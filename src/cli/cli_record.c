@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "record/record.h"
 #include "sim/xlive.h"
 #include "sim/xreplay.h"
+#include "source/child.h"
 #include "trace/trace.h"
 
 #define BUDGET_MIN_PCT 0.1
@@ -102,6 +104,35 @@ static int check_source(struct cli *c)
 	return 0;
 }
 
+#define PART ".part"
+
+/* Beside the file itself where @path is a link to it: the link stays one. */
+static int name_part(const char *path, char **part)
+{
+	char target[PATH_MAX];
+	struct stat st;
+	bool is_link = lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+	if (is_link && !realpath(path, target))
+		return -1;
+	if (asprintf(part, "%s" PART, is_link ? target : path) < 0) {
+		*part = NULL;
+		return -1;
+	}
+	return 0;
+}
+
+/* The whole recording takes the place of the one that stands. */
+static int rename_part(const char *part)
+{
+	char target[PATH_MAX];
+	int len = (int)(strlen(part) - strlen(PART));
+	if (snprintf(target, sizeof(target), "%.*s", len, part) >= (int)sizeof(target)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return rename(part, target);
+}
+
 /* A recording that stands is replaced only by a whole one; a new name grows in place, readable at
  * any moment. */
 int cli_rec_target(struct cli *c, struct cli_rec *r, const char *path)
@@ -115,10 +146,8 @@ int cli_rec_target(struct cli *c, struct cli_rec *r, const char *path)
 	if (exists && !S_ISREG(st.st_mode)) {
 		r->fd = open(path, O_WRONLY | O_CLOEXEC);
 	} else if (exists) {
-		if (asprintf(&r->part, "%s.part", path) < 0) {
-			r->part = NULL;
-			return cxms_fail_sys(&c->err, ENOMEM, "cannot write '%s'", path);
-		}
+		if (name_part(path, &r->part) < 0)
+			return cxms_fail_sys(&c->err, errno, "cannot write '%s'", path);
 		r->fd = open(r->part, flags, st.st_mode & 0777);
 		if (r->fd < 0 && errno == EEXIST)
 			return cxms_fail(
@@ -135,12 +164,17 @@ int cli_rec_target(struct cli *c, struct cli_rec *r, const char *path)
 	return 0;
 }
 
+static const char *unnamed_dir(void)
+{
+	const char *tmp = getenv("TMPDIR");
+	return tmp && *tmp ? tmp : "/var/tmp";
+}
+
 /* A recording that nobody keeps. Sampled ones fit in memory; one of every access may not. */
 static int open_unnamed(struct cli *c, struct cli_rec *r, bool is_exact)
 {
-	const char *tmp = getenv("TMPDIR");
 	if (is_exact)
-		r->fd = open(tmp && *tmp ? tmp : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+		r->fd = open(unnamed_dir(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (r->fd < 0)
 		r->fd = memfd_create("cxlmemsim", MFD_CLOEXEC);
 	if (r->fd < 0)
@@ -196,21 +230,33 @@ static int program_status(const struct cxms_totals *t)
 	return WEXITSTATUS(t->exit_status);
 }
 
+/* What the program came to, and what there is of its recording. */
+static void tell_remains(struct cli *c, const struct cli_rec *r, const struct cxms_totals *totals)
+{
+	char ended[40] = "", readable[PATH_MAX + 64] = "";
+	if (totals->exit_known)
+		snprintf(ended, sizeof(ended), "the program ended with status %d",
+			 program_status(totals));
+	if (r->path)
+		snprintf(readable, sizeof(readable), "'%s' is readable up to its last whole block",
+			 r->part ? r->part : r->path);
+	if (*ended || *readable)
+		cxms_log(&c->log, CXMS_LOG_NORMAL, "%s%s%s", ended, *ended && *readable ? "; " : "",
+			 readable);
+}
+
 static int after_failure(struct cli *c, struct cli_rec *r, const struct cxms_record_result *res)
 {
 	int code = c->err.code;
-	if (r->path && (code == ENOSPC || code == EDQUOT || code == EIO))
+	bool is_full = code == ENOSPC || code == EDQUOT;
+	if (r->path && (is_full || code == EFBIG || code == EPIPE || code == EIO))
 		cxms_err_prefix(&c->err, "'%s'", r->part ? r->part : r->path);
-	if (res->stage != CXMS_RECORD_RAN) {
+	else if (is_full)
+		cxms_err_prefix(&c->err, "below '%s' (TMPDIR)", unnamed_dir());
+	if (res->stage == CXMS_RECORD_RAN)
+		tell_remains(c, r, &res->totals);
+	else
 		cli_rec_discard(r);
-	} else if (r->path) {
-		char status[48] = "";
-		if (res->totals.exit_known)
-			snprintf(status, sizeof(status), "the program ended with status %d; ",
-				 program_status(&res->totals));
-		cxms_log(&c->log, CXMS_LOG_NORMAL, "%s'%s' is readable up to its last whole block",
-			 status, r->part ? r->part : r->path);
-	}
 	cli_fail(c, CLI_TOOL);
 	if (res->stage != CXMS_RECORD_EXEC_FAILED)
 		return CLI_TOOL;
@@ -270,7 +316,12 @@ int cli_rec_run(struct cli *c, struct cli_rec *r, struct cxms_record_result *res
 		.log = &c->log,
 		.warnings = &c->warnings,
 	};
-	int rc = cxms_record_run(&cfg, r->fd, result, &c->err);
+	/* before this machine is measured, which takes seconds */
+	int rc = c->argc ? cxms_child_find(c->argv[0], NULL, &c->err) : 0;
+	if (rc < 0)
+		result->stage = CXMS_RECORD_EXEC_FAILED;
+	else
+		rc = cxms_record_run(&cfg, r->fd, result, &c->err);
 	cxms_log_progress_end(&c->log);
 	*status = rc < 0 ? after_failure(c, r, result) : program_status(&result->totals);
 	return rc;
@@ -283,7 +334,7 @@ int cli_rec_commit(struct cli *c, struct cli_rec *r)
 	/* devices and pipes know no fsync */
 	if (fsync(r->fd) < 0 && errno != EINVAL && errno != EROFS)
 		return cxms_fail_sys(&c->err, errno, "cannot write '%s'", r->path);
-	if (r->part && rename(r->part, r->path) < 0)
+	if (r->part && rename_part(r->part) < 0)
 		return cxms_fail_sys(&c->err, errno, "cannot rename '%s' to '%s'", r->part,
 				     r->path);
 	return 0;

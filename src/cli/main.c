@@ -1,6 +1,9 @@
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/near.h"
@@ -125,10 +128,43 @@ static int print_global(struct cli *c, const char *word)
 	return status;
 }
 
+/*
+ * A standard stream that was closed when we were started: its number must not become that of a
+ * recording, into which messages would go. Reading and writing it fail as ever, and a program that
+ * we start finds it closed.
+ */
+static void occupy_closed_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)open("/dev/null",
+				   (fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
+}
+
+static void pass_over(int sig)
+{
+	(void)sig;
+}
+
+/*
+ * A write beyond the limit of file sizes then fails as one to a full disk does, so that nothing
+ * half written is left. A handler, which exec takes off: a program that we start has the signal as
+ * ever.
+ */
+static void fail_writes_beyond_the_limit(void)
+{
+	const struct sigaction none = {.sa_handler = pass_over, .sa_flags = SA_RESTART};
+	struct sigaction now;
+	if (sigaction(SIGXFSZ, NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+		sigaction(SIGXFSZ, &none, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	struct cli c = {0};
 	int status;
+	occupy_closed_streams();
+	fail_writes_beyond_the_limit();
 	if (argc < 2) {
 		struct cxms_buf usage = {0};
 		cli_help_all(&usage);

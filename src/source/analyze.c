@@ -292,12 +292,16 @@ static int find_site(struct cxms_analyzer *a, const struct cxms_look *look, stru
 		rc = tell_site(a, look, &at, ref, out);
 	if (!ref || rc)
 		return cxms_fail(err, ENOMEM, "out of memory for a sampled access");
-	/* Code outside every known mapping is sought anew each time. */
+	/* Code outside every known mapping, and code that may be written over, is sought anew each
+	 * time.
+	 */
 	known = cxms_maps_find(s, look->regs.ip);
 	*recent = (struct cxms_recent_site){
 		.ip = look->regs.ip,
 		.changes = a->maps.changes,
-		.pid = known && known->module ? look->pid : 0,
+		.pid = known && known->module && known->module->kind != CXMS_MODULE_PRIVATE
+			       ? look->pid
+			       : 0,
 		.site = ref->id,
 	};
 	return 0;

@@ -62,15 +62,11 @@ static bool read_word(const char *node, const char *file, char *out, size_t cap)
 	return ok;
 }
 
-/* "Node 1 MemFree:  123 kB" */
-static uint64_t free_bytes(const char *node)
+/* "Node 1 MemFree:  123 kB" of a node's meminfo */
+static uint64_t free_bytes(const char *meminfo)
 {
-	char text[4096];
-	const char *at;
+	const char *at = strstr(meminfo, "MemFree:");
 
-	if (!read_word(node, "meminfo", text, sizeof(text)))
-		return 0;
-	at = strstr(text, "MemFree:");
 	return at ? strtoull(at + strlen("MemFree:"), NULL, 10) * 1024 : 0;
 }
 
@@ -115,11 +111,13 @@ int cxms_calib_find_nodes(int slow_node, struct cxms_calib_nodes *out, struct cx
 		return cxms_fail(err, ENOTSUP, "'%s' names no node with CPUs", NODES);
 	/* places in the list are nodes that are online, in order */
 	for (unsigned i = 0, place = 0; i < MAX_NODES; i++) {
+		char text[4096];
+
 		snprintf(name, sizeof(name), "node%u", i);
-		if (!free_bytes(name))
+		if (!read_word(name, "meminfo", text, sizeof(text)))
 			continue;
 		unsigned d = distance_to(distances, place++);
-		if (i == out->fast || free_bytes(name) < MIN_FREE ||
+		if (i == out->fast || free_bytes(text) < MIN_FREE ||
 		    (slow_node >= 0 && i != (unsigned)slow_node) || d <= farthest)
 			continue;
 		farthest = d;

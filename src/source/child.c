@@ -35,9 +35,18 @@ static void forwarded_set(sigset_t *set)
 		sigaddset(set, signals[i]);
 }
 
+/* What a write of ours may raise: while the program runs it fails instead, and the program runs on.
+ */
+static void own_set(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGPIPE);
+	sigaddset(set, SIGXFSZ);
+}
+
 /* Runs in the child between fork and exec: async-signal-safe calls only. */
-static _Noreturn void held_child(int hold_fd, int errno_fd, const sigset_t *mask, char *const *argv,
-				 char *const *envp)
+static _Noreturn void held_child(const struct cxms_child *c, int hold_fd, int errno_fd,
+				 char *const *argv, char *const *envp)
 {
 	char byte;
 	ssize_t n;
@@ -48,7 +57,9 @@ static _Noreturn void held_child(int hold_fd, int errno_fd, const sigset_t *mask
 	while (n < 0 && errno == EINTR);
 	if (n != 1)
 		_exit(HELD_CHILD_EXIT);
-	sigprocmask(SIG_SETMASK, mask, NULL);
+	if (c->chld_changed)
+		sigaction(SIGCHLD, &c->old_chld, NULL);
+	sigprocmask(SIG_SETMASK, &c->old_mask, NULL);
 	execvpe(argv[0], argv, envp);
 	failed = errno;
 	do
@@ -59,7 +70,7 @@ static _Noreturn void held_child(int hold_fd, int errno_fd, const sigset_t *mask
 
 static int block_signals(struct cxms_child *c, struct cxms_err *err)
 {
-	sigset_t set;
+	sigset_t set, own;
 
 	forwarded_set(&set);
 	c->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -68,7 +79,19 @@ static int block_signals(struct cxms_child *c, struct cxms_err *err)
 	if (pthread_sigmask(SIG_BLOCK, &set, &c->old_mask))
 		return cxms_fail(err, EINVAL, "cannot block signals");
 	c->masked = true;
+	own_set(&own);
+	pthread_sigmask(SIG_BLOCK, &own, NULL);
 	return 0;
+}
+
+/* Where whoever started us ignored SIGCHLD, the kernel would tell nobody of the program's end. */
+static void hear_of_ends(struct cxms_child *c)
+{
+	const struct sigaction plain = {.sa_handler = SIG_DFL};
+
+	if (!sigaction(SIGCHLD, NULL, &c->old_chld) &&
+	    (c->old_chld.sa_handler == SIG_IGN || c->old_chld.sa_flags & SA_NOCLDWAIT))
+		c->chld_changed = !sigaction(SIGCHLD, &plain, NULL);
 }
 
 int cxms_child_start(struct cxms_child *c, char *const *argv, struct cxms_err *err)
@@ -85,6 +108,7 @@ int cxms_child_start_env(struct cxms_child *c, char *const *argv, char *const *e
 	rc = block_signals(c, err);
 	if (rc)
 		goto out;
+	hear_of_ends(c);
 	if (pipe2(hold, O_CLOEXEC) || pipe2(result, O_CLOEXEC)) {
 		rc = cxms_fail_sys(err, errno, "cannot open a pipe");
 		goto out;
@@ -97,7 +121,7 @@ int cxms_child_start_env(struct cxms_child *c, char *const *argv, char *const *e
 	}
 	if (c->pid == 0) {
 		close(hold[1]);
-		held_child(hold[0], result[1], &c->old_mask, argv, envp ? envp : environ);
+		held_child(c, hold[0], result[1], argv, envp ? envp : environ);
 	}
 	c->hold_fd = hold[1];
 	c->errno_fd = result[0];
@@ -113,19 +137,22 @@ out:
 	return rc;
 }
 
-/* @mode as of access(2). execvp(3) says EACCES also for a name that is nowhere, when a directory of
- * PATH may not be read. */
-static bool is_on_path(const char *program, int mode)
+#define SCRIPT_HEAD 255 /* bytes of a script that the kernel looks at (execve(2)) */
+/* Where execvp(3) looks without PATH (confstr(3), _CS_PATH). */
+#define DEFAULT_PATH "/bin:/usr/bin"
+
+/* @mode as of access(2), @file of PATH_MAX bytes. execvp(3) says EACCES also for a name that is
+ * nowhere, when a directory of PATH may not be read. */
+static bool find_on_path(const char *program, int mode, char *file)
 {
-	const char *dir = getenv("PATH");
-	char file[PATH_MAX];
+	const char *path = getenv("PATH"), *dir = path ? path : DEFAULT_PATH;
 	struct stat st;
 
-	while (dir && *dir) {
+	while (*program && *dir) {
 		size_t len = strcspn(dir, ":");
 
-		if ((size_t)snprintf(file, sizeof(file), "%.*s/%s", len ? (int)len : 1,
-				     len ? dir : ".", program) < sizeof(file) &&
+		if ((size_t)snprintf(file, PATH_MAX, "%.*s/%s", len ? (int)len : 1, len ? dir : ".",
+				     program) < PATH_MAX &&
 		    !faccessat(AT_FDCWD, file, mode, AT_EACCESS) &&
 		    (mode == F_OK || (!stat(file, &st) && S_ISREG(st.st_mode))))
 			return true;
@@ -134,12 +161,22 @@ static bool is_on_path(const char *program, int mode)
 	return false;
 }
 
+/* As env(1) tells them apart: it is not there, or it cannot be executed for any other reason. */
 static int exec_failed(int errnum, const char *program, struct cxms_err *err)
 {
-	if (errnum == EACCES && !strchr(program, '/') && !is_on_path(program, F_OK))
+	char file[PATH_MAX];
+	bool is_there =
+		strchr(program, '/') ? !access(program, F_OK) : find_on_path(program, F_OK, file);
+
+	if (errnum == EACCES && !strchr(program, '/') && !is_there)
 		errnum = ENOENT;
 	switch (errnum) {
 	case ENOENT:
+		if (is_there)
+			return cxms_fail(err, ENOENT,
+					 "the interpreter or loader that program '%s' names is not "
+					 "found; see its first line, or readelf -l",
+					 program);
 		return cxms_fail(err, ENOENT, "program '%s' not found; check the name and PATH",
 				 program);
 	case EACCES:
@@ -149,23 +186,47 @@ static int exec_failed(int errnum, const char *program, struct cxms_err *err)
 		return cxms_fail(err, ENOEXEC, "program '%s' is not in a format this kernel runs",
 				 program);
 	default:
-		return cxms_fail_sys(err, errnum, "cannot execute '%s'", program);
+		return cxms_fail(err, ENOEXEC, "program '%s' cannot be executed: %s", program,
+				 strerrordesc_np(errnum));
 	}
 }
 
-int cxms_child_find(const char *program, struct cxms_err *err)
+/* "#! /bin/sh -e": of a script, is the program there that is to run it? */
+static bool has_interpreter(const char *file)
 {
+	char head[SCRIPT_HEAD + 1] = "";
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, head, SCRIPT_HEAD) : 0;
+	char *name = head + 2;
+
+	if (fd >= 0)
+		close(fd);
+	if (n < 2 || strncmp(head, "#!", 2) != 0)
+		return true;
+	name += strspn(name, " \t");
+	name[strcspn(name, " \t\n")] = '\0';
+	return !*name || !access(name, F_OK);
+}
+
+int cxms_child_find(const char *program, char *file, struct cxms_err *err)
+{
+	char room[PATH_MAX];
 	struct stat st;
 
-	if (!strchr(program, '/'))
-		return is_on_path(program, X_OK)   ? 0
-		       : is_on_path(program, F_OK) ? exec_failed(EACCES, program, err)
-						   : exec_failed(ENOENT, program, err);
-	if (stat(program, &st) < 0)
+	if (!file)
+		file = room;
+	if (!strchr(program, '/')) {
+		if (!find_on_path(program, X_OK, file))
+			return exec_failed(find_on_path(program, F_OK, file) ? EACCES : ENOENT,
+					   program, err);
+	} else if (snprintf(file, PATH_MAX, "%s", program) >= PATH_MAX) {
+		return exec_failed(ENAMETOOLONG, program, err);
+	} else if (stat(program, &st) < 0) {
 		return exec_failed(errno, program, err);
-	if (!S_ISREG(st.st_mode) || faccessat(AT_FDCWD, program, X_OK, AT_EACCESS) < 0)
+	} else if (!S_ISREG(st.st_mode) || faccessat(AT_FDCWD, program, X_OK, AT_EACCESS) < 0) {
 		return exec_failed(EACCES, program, err);
-	return 0;
+	}
+	return has_interpreter(file) ? 0 : exec_failed(ENOENT, program, err);
 }
 
 int cxms_child_go(struct cxms_child *c, const char *program, struct cxms_err *err)
@@ -237,6 +298,18 @@ static void reap(struct cxms_child *c)
 	c->ended = true;
 }
 
+/* What a failed write raised was told as its error already. */
+static void unblock_signals(struct cxms_child *c)
+{
+	const struct timespec at_once = {0};
+	sigset_t own;
+
+	own_set(&own);
+	while (sigtimedwait(&own, NULL, &at_once) > 0)
+		;
+	pthread_sigmask(SIG_SETMASK, &c->old_mask, NULL);
+}
+
 void cxms_child_fini(struct cxms_child *c)
 {
 	if (!c->pid && !c->masked)
@@ -248,7 +321,9 @@ void cxms_child_fini(struct cxms_child *c)
 	close_fd(&c->signal_fd);
 	close_fd(&c->pid_fd);
 	if (c->masked)
-		pthread_sigmask(SIG_SETMASK, &c->old_mask, NULL);
-	c->masked = false;
+		unblock_signals(c);
+	if (c->chld_changed)
+		sigaction(SIGCHLD, &c->old_chld, NULL);
+	c->masked = c->chld_changed = false;
 	c->pid = 0;
 }

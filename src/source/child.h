@@ -18,17 +18,20 @@ struct cxms_child {
 	int pid_fd; /* readable when the child ended; -1 where the kernel has none (before 5.3) */
 	int status; /* waitpid status once ended */
 	bool ended;
-	bool masked;	     /* old_mask is to be restored */
+	bool masked;	   /* old_mask is to be restored */
+	bool chld_changed; /* SIGCHLD was ignored: old_chld is to be restored */
+	struct sigaction old_chld;
 	struct rusage usage; /* of the child and what it waited for; once ended */
 	sigset_t old_mask;
 };
 
 /**
  * cxms_child_start() - fork; the child waits before exec with our signal mask and dispositions as
- * they were SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 sent to the tool are passed to the
+ * they were. SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 sent to the tool are passed to the
  * program, except those the terminal already sent to both. Standard streams, environment, directory
- * are inherited. A held child ends by itself when the tool dies. The calling thread's signal mask
- * is changed until fini. Return: 0, -EAGAIN or -ENOMEM (fork), -EMFILE
+ * are inherited. A held child ends by itself when the tool dies. Until fini the calling thread's
+ * signal mask is changed: a write of it that SIGPIPE or SIGXFSZ would end fails instead; and
+ * SIGCHLD is not ignored, else no end would be told. Return: 0, -EAGAIN or -ENOMEM (fork), -EMFILE
  */
 int cxms_child_start(struct cxms_child *c, char *const *argv, struct cxms_err *err);
 /** cxms_child_start_env() - the same with another environment; NULL = ours */
@@ -36,14 +39,16 @@ int cxms_child_start_env(struct cxms_child *c, char *const *argv, char *const *e
 			 struct cxms_err *err);
 /**
  * cxms_child_find() - would execvp(3) find @program? For programs that another one starts
+ * @file: PATH_MAX bytes that get its name as it is found; NULL: not of interest
  * Return: 0, or the errors of cxms_child_release() with the same words
  */
-int cxms_child_find(const char *program, struct cxms_err *err);
+int cxms_child_find(const char *program, char *file, struct cxms_err *err);
 /** cxms_child_go() - the child goes on to exec; cxms_child_told() waits as cxms_child_release()
  * does, at c->errno_fd */
 int cxms_child_go(struct cxms_child *c, const char *program, struct cxms_err *err);
 int cxms_child_told(struct cxms_child *c, const char *program, struct cxms_err *err);
-/** both; waits until exec succeeded or failed: -ENOENT, -EACCES, -ENOEXEC name the program */
+/** both; waits until exec succeeded or failed: -ENOENT (it, or what it needs to begin, is not
+ * there), -EACCES, -ENOEXEC (all other failures) name the program */
 int cxms_child_release(struct cxms_child *c, const char *program, struct cxms_err *err);
 /** pass on what arrived on signal_fd; never blocks */
 void cxms_child_forward_signals(struct cxms_child *c);

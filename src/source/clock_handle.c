@@ -272,6 +272,14 @@ static void end_task(struct clock *c, struct clock_task *t, uint64_t now_ns)
 	task_drop(c, t);
 }
 
+void clock_end_root(struct clock *c, uint64_t now_ns)
+{
+	struct clock_task *t = cxms_idmap_get(&c->tasks, (uint64_t)c->child.pid);
+
+	if (t && !c->root_end_ns)
+		end_task(c, t, now_ns);
+}
+
 /* The image is new; of the threads only the one that called exec is left, now under the process's
  * number. */
 static int on_exec(struct clock *c, struct clock_task *t, const struct cxms_perf_rec *r,
@@ -336,21 +344,29 @@ static bool is_alive(uint32_t pid)
 	return alive;
 }
 
-/* An unprivileged watcher loses a process that gains privileges by exec: its events end there. */
-static void check_setuid(struct clock *c, const struct clock_task *t, const struct cxms_perf_rec *r)
+/* An unprivileged watcher loses a process that gains privileges by exec: its events end there, and
+ * it lives on. */
+static bool has_got_away(struct clock *c, const struct clock_task *t, const struct cxms_perf_rec *r)
 {
 	if (!t->exec_ns || r->time_ns - t->exec_ns > SETUID_NS || r->pid != r->tid || !geteuid())
-		return;
-	if (c->warnings && is_alive(r->pid))
-		cxms_warn(c->warnings, CXMS_W_SETUID_CHILD,
-			  "process %" PRIu32 " gained privileges by exec and is not watched",
-			  r->pid);
+		return false;
+	if (!c->warnings || !is_alive(r->pid))
+		return false;
+	cxms_warn(c->warnings, CXMS_W_SETUID_CHILD,
+		  "process %" PRIu32 " gained privileges by exec and is not watched", r->pid);
+	return true;
 }
 
 static int on_task_exit(struct clock *c, struct clock_task *t, const struct cxms_perf_rec *r)
 {
-	check_setuid(c, t, r);
-	if (r->pid == (uint32_t)c->child.pid)
+	bool is_away = has_got_away(c, t, r), is_root = r->pid == (uint32_t)c->child.pid;
+
+	/* The program itself ends when it is seen to have ended. */
+	if (is_away && is_root) {
+		slice_end(c, t, r->time_ns, CXMS_RUN_UNKNOWN);
+		return 0;
+	}
+	if (is_root)
 		c->root_end_ns = r->time_ns;
 	end_task(c, t, r->time_ns);
 	return 0;

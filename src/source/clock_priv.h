@@ -109,6 +109,9 @@ struct clock_task *clock_task_get(struct clock *c, uint32_t pid, uint32_t tid);
 void clock_close_slice(struct clock *c, struct clock_task *t, uint64_t now_ns);
 /** look at some of those that sleep, for what they wait */
 void clock_look_at_sleepers(struct clock *c);
+/** the program was seen to have ended at @now_ns: its first thread too, where no record told of it
+ */
+void clock_end_root(struct clock *c, uint64_t now_ns);
 /** close the slices of tasks that still run */
 void clock_close_slices(struct clock *c, uint64_t now_ns);
 void clock_tasks_fini(struct clock *c);

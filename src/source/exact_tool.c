@@ -1,6 +1,8 @@
 #include "source/exact_tool.h"
 
+#include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -18,9 +20,9 @@
 static bool has_tool(const char *dir)
 {
 	char file[PATH_MAX + sizeof(TOOL_FILE)];
+	int n = snprintf(file, sizeof(file), "%s/%s", dir, TOOL_FILE);
 
-	snprintf(file, sizeof(file), "%s/%s", dir, TOOL_FILE);
-	return access(file, X_OK) == 0;
+	return n < (int)sizeof(file) && access(file, X_OK) == 0;
 }
 
 static int find_dir(char *dir, struct cxms_err *err)
@@ -32,8 +34,8 @@ static int find_dir(char *dir, struct cxms_err *err)
 	char *slash;
 
 	if (given && *given) {
-		snprintf(dir, PATH_MAX, "%s", given);
-		if (has_tool(dir))
+		/* absolute: the program may go elsewhere before it executes another */
+		if (has_tool(given) && realpath(given, dir))
 			return 0;
 		return cxms_fail(err, ENOTSUP,
 				 "'%s' has no %s; set CXMS_EXACT_DIR to the folder of the exact "
@@ -60,11 +62,31 @@ int cxms_exact_find(char *dir, struct cxms_err *err)
 	return cxms_fail(err, ENOTSUP,
 			 "the exact tool runs on x86-64 only; record there and replay here");
 #endif
-	if (cxms_child_find("valgrind", NULL) < 0)
+	if (cxms_child_find("valgrind", NULL, NULL) < 0)
 		return cxms_fail(err, ENOTSUP,
 				 "valgrind is not in PATH; install the package "
 				 "valgrind");
 	return find_dir(dir ? dir : room, err);
+}
+
+int cxms_exact_check(const char *program, struct cxms_err *err)
+{
+	unsigned char head[EI_NIDENT] = {0};
+	char file[PATH_MAX];
+	int rc = cxms_child_find(program, file, err);
+	int fd = rc ? -1 : open(file, O_RDONLY | O_CLOEXEC);
+	bool is_32 = fd >= 0 && read(fd, head, sizeof(head)) == (ssize_t)sizeof(head) &&
+		     !memcmp(head, ELFMAG, SELFMAG) && head[EI_CLASS] == ELFCLASS32;
+
+	if (fd >= 0)
+		close(fd);
+	if (!is_32)
+		return rc;
+	return cxms_fail(
+		err, ENOTSUP,
+		"program '%s' is a 32-bit one, which the exact tool cannot run; build it for "
+		"64 bits",
+		program);
 }
 
 /* A NULL-terminated list of words under construction. */

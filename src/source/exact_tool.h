@@ -12,10 +12,15 @@ struct cxms_err;
  * cxms_exact_find() - valgrind and the folder of the tool
  * The folder: $CXMS_EXACT_DIR, else exact/ beside this executable, else
  * ../lib/cxlmemsim/exact from there.
- * @dir: PATH_MAX bytes, may be NULL
+ * @dir: PATH_MAX bytes that get it, absolute; may be NULL
  * Return: 0, or -ENOTSUP with the remedy
  */
 int cxms_exact_find(char *dir, struct cxms_err *err);
+/**
+ * cxms_exact_check() - can the tool run @program?
+ * Return: 0; -ENOTSUP, a 32-bit program; or the errors of cxms_child_find()
+ */
+int cxms_exact_check(const char *program, struct cxms_err *err);
 
 /** struct cxms_exact_run - how to run the program */
 struct cxms_exact_run {

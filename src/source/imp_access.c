@@ -47,7 +47,7 @@ static enum line_kind lackey_line(struct cxms_imp_access_reader *r, struct cxms_
 	char kind = 0;
 	bool ok;
 
-	if (w.end - w.p < 4 || (w.p[0] != 'I' && w.p[0] != ' ') || w.p[2] != ' ')
+	if (w.end - w.p < 4 || (w.p[0] != ' ' && memcmp(w.p, "I ", 2) != 0) || w.p[2] != ' ')
 		return LINE_OTHER; /* the program's own output, or Valgrind's */
 	kind = w.p[0] == 'I' ? 'I' : w.p[1];
 	if (!strchr("ILSM", kind))

@@ -158,7 +158,8 @@ static bool has_registers(const struct perf_import *p)
 {
 	for (size_t e = 0; e < p->roles.n; e++)
 		if (p->roles.role[e] == IMP_ROLE_CLOCK &&
-		    p->file.event[e].attr.sample_type & PERF_SAMPLE_REGS_USER)
+		    p->file.event[e].attr.sample_type &
+			    (PERF_SAMPLE_REGS_USER | PERF_SAMPLE_REGS_INTR))
 			return true;
 	return false;
 }

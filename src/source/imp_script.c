@@ -24,6 +24,7 @@
 struct script {
 	struct cxms_imp_watch watch;
 	uint64_t n_line, n_bad, first_bad;
+	uint64_t last_ns, n_late; /* latest time so far; lines that are behind it */
 	uint64_t n_clock, n_regs; /* clock samples in user mode; of these with registers */
 	bool has_accesses;	  /* seen at the beginning; later ones are of no use */
 	bool is_done;
@@ -365,7 +366,7 @@ static int on_record(struct script *s, const struct line *l, struct cxms_words k
 
 static int on_line(struct script *s, struct cxms_words w, struct cxms_err *err)
 {
-	struct line l;
+	struct line l = {0};
 	struct cxms_words kind;
 	bool is_bad = false;
 	int rc = 0;
@@ -385,6 +386,9 @@ static int on_line(struct script *s, struct cxms_words w, struct cxms_err *err)
 	}
 	if (is_bad && !s->n_bad++)
 		s->first_bad = s->n_line;
+	/* what was there before perf began has no time */
+	s->n_late += !is_bad && l.time_ns && l.time_ns < s->last_ns;
+	s->last_ns = l.time_ns > s->last_ns ? l.time_ns : s->last_ns;
 	return rc;
 }
 
@@ -451,6 +455,12 @@ static int finish(struct cxms_import *i, struct cxms_err *err)
 			  " line%s of '%s' %s of no use as samples, the first is line %" PRIu64,
 			  s->n_bad, s->n_bad == 1 ? "" : "s", i->cfg.in->name,
 			  s->n_bad == 1 ? "is" : "are", s->first_bad);
+	if (s->n_late)
+		cxms_warn(i->cfg.warnings, CXMS_W_IMPORT_ORDER,
+			  "%" PRIu64 " of %" PRIu64
+			  " lines of '%s' came too late for their time: perf script "
+			  "prints them in order",
+			  s->n_late, s->n_line, i->cfg.in->name);
 	if (s->watch.c.gap_ns)
 		cxms_warn(i->cfg.warnings, CXMS_W_IMPORT_SWITCHES, "'%s' has no context switches",
 			  i->cfg.in->name);

@@ -279,13 +279,13 @@ static void measure_random(struct cxms_chase *c, unsigned size, const struct cxm
 static void measure_memory(struct cxms_chase *huge, uint64_t bytes, const struct walk_sets *w,
 			   struct cxms_facts *f)
 {
-	uint64_t random_ps = w[f->n_stair - 1].of[1].ps[0], ps;
+	uint64_t random_ps = UINT64_MAX;
 
+	/* the least of each: contention only adds */
+	for (unsigned i = 0; i < w[f->n_stair - 1].of[1].n; i++)
+		random_ps = lower(random_ps, w[f->n_stair - 1].of[1].ps[i]);
 	cxms_chase_link_windows(huge, bytes, PAIR_LINES, SEED);
-	ps = best_ps(huge);
-	f->mem_latency_ps = ps;
-	if (random_ps > ps)
-		f->mem_latency_ps = (PAIR_LINES * ps - random_ps) / (PAIR_LINES - 1);
+	f->mem_latency_ps = cxms_chase_memory_ps(best_ps(huge), random_ps, PAIR_LINES);
 }
 
 /* Contention only adds, and less memory is never slower: no step counts for more than a larger one.
@@ -437,7 +437,7 @@ int cxms_machine_measure(struct cxms_facts *facts, const struct cxms_machine_cfg
 
 	if (cfg->remeasure || (!cxms_machine_cache_load(&f, cfg->log) && !all_given)) {
 		cxms_log(cfg->log, CXMS_LOG_NORMAL,
-			 "measuring this machine's memory latency (once, about 15 s)");
+			 "measuring this machine's memory latency (once, about ten seconds)");
 		rc = measure_now(&f, err);
 		if (rc)
 			return rc;

@@ -216,3 +216,12 @@ uint64_t cxms_chase_set_ps(struct cxms_chase *c)
 	ps = (round[ROUNDS / 2] * CXMS_PS_PER_NS + HOPS / 2) / HOPS;
 	return ps ? ps : 1;
 }
+
+uint64_t cxms_chase_memory_ps(uint64_t windows_ps, uint64_t random_ps, unsigned lines)
+{
+	uint64_t all_ps = windows_ps * lines;
+
+	if (random_ps <= windows_ps || random_ps > all_ps - (lines - 1))
+		return windows_ps;
+	return (all_ps - random_ps) / (lines - 1);
+}

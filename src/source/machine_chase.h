@@ -42,5 +42,19 @@ void cxms_chase_link_windows(struct cxms_chase *c, uint64_t bytes, unsigned line
  * adds, so the smallest of several calls is nearest to the idle latency
  */
 uint64_t cxms_chase_set_ps(struct cxms_chase *c);
+/**
+ * cxms_chase_memory_ps() - latency of a load without page walks, from two chases over the same
+ * pages
+ * @windows_ps: window by window, where a page's walk is spread over @lines loads; > 0
+ * @random_ps:  at random, where each load pays it
+ * @lines:      > 1
+ *
+ * Formula:  windows = memory + walk / lines and random = memory + walk, solved for memory. Where
+ * they contradict each other (no walk, or a walk that takes longer than all of it) one was
+ *           disturbed: windows_ps, which is at most walk / lines too high
+ * Return:   picoseconds, 1 .. windows_ps
+ * Context:  pure
+ */
+uint64_t cxms_chase_memory_ps(uint64_t windows_ps, uint64_t random_ps, unsigned lines);
 
 #endif

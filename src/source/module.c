@@ -1,6 +1,7 @@
 #include "source/module.h"
 
 #include "base/err.h"
+#include "base/rng.h"
 #include "source/buildid.h"
 #include "source/sym.h"
 
@@ -219,6 +220,33 @@ static int64_t read_code(void *arg, uint64_t addr, void *buf, size_t len)
 	return n > 0 ? n : -EFAULT;
 }
 
+/* What of the code around an instruction tells that it is another: loops of a few instructions. */
+#define AROUND_BYTES 32u
+/* Code that changes as often writes into itself while it runs: what was decoded last stands. */
+#define REWRITES_MAX 1000u
+
+/* 0 = cannot be read, as when the process has ended. */
+static uint64_t hash_around(const struct cxms_mapping *at, pid_t pid, uint64_t ip)
+{
+	uint64_t word[2 * AROUND_BYTES / sizeof(uint64_t)], hash = 1;
+	uint64_t from = ip - at->start < AROUND_BYTES ? at->start : ip - AROUND_BYTES;
+	size_t n = sizeof(word);
+
+	if (at->end - from < n)
+		n = (size_t)(at->end - from);
+	memset(word, 0, sizeof(word));
+	if (read_memory(pid, from, word, n) != (int64_t)n)
+		return 0;
+	for (size_t i = 0; i < sizeof(word) / sizeof(*word); i++)
+		hash = cxms_hash_u64(hash ^ word[i]);
+	return hash ? hash : 1;
+}
+
+static bool is_rewritten(const struct cxms_site_ref *ref, uint64_t code)
+{
+	return code && ref->code && code != ref->code;
+}
+
 typedef const struct cxms_code_site *site_fn(struct cxms_code *c, uint64_t ip, cxms_code_read_fn rd,
 					     void *arg);
 
@@ -228,11 +256,17 @@ static struct cxms_site_ref *find_site(const struct cxms_mapping *at, pid_t pid,
 	struct cxms_module *m = at->module;
 	struct cxms_site_ref *ref = cxms_idmap_get(&m->sites, key);
 	struct read_ctx ctx = {.at = at, .pid = pid};
-	uint64_t bias = bias_of(at);
+	uint64_t bias = bias_of(at), code = 0;
 
 	*is_new = false;
-	if (ref)
+	if (m->kind == CXMS_MODULE_PRIVATE && pid && m->n_rewritten < REWRITES_MAX)
+		code = hash_around(at, pid, ip);
+	if (ref && !is_rewritten(ref, code))
 		return ref;
+	if (ref) {
+		m->n_rewritten++;
+		cxms_module_reset(m);
+	}
 	ref = calloc(1, sizeof(*ref));
 	if (!ref)
 		return NULL;
@@ -242,6 +276,7 @@ static struct cxms_site_ref *find_site(const struct cxms_mapping *at, pid_t pid,
 		ref->site.loop_ip += bias;
 	if (ref->site.rip_relative)
 		ref->site.disp = (int64_t)((uint64_t)ref->site.disp + bias);
+	ref->code = code;
 	if (cxms_idmap_put(&m->sites, key, ref)) {
 		free(ref);
 		return NULL;

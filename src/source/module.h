@@ -33,6 +33,7 @@ struct cxms_site_ref {
 	struct cxms_code_site site; /* addresses are the process's */
 	uint32_t id;
 	bool write_next; /* of a string with two sides: the side the next sample stands for */
+	uint64_t code; /* PRIVATE: hash of the bytes around it when it was decoded; 0 = not read */
 };
 
 struct cxms_module {
@@ -44,6 +45,7 @@ struct cxms_module {
 	struct cxms_code *code;
 	struct cxms_syms *syms; /* of the file; NULL = none, or not read yet */
 	bool syms_read;
+	unsigned n_rewritten;	  /* PRIVATE: times its code was found to have changed */
 	struct cxms_idmap sites;  /* sampled virtual address -> struct cxms_site_ref, owned */
 	struct cxms_module *next; /* of the same list */
 };
@@ -69,6 +71,8 @@ bool cxms_module_is(const struct cxms_module *m, const char *path, const struct 
 
 /**
  * cxms_module_site() - the site of @ip, sampled in process @pid in mapping @at; decoded once
+ * Own memory of a process is decoded anew, all of it, when the bytes around @ip have changed since:
+ * compilers at run time write over code that is done with, and no record tells.
  * @pid:    0 = it is long gone: only files tell its code
  * @is_new: set when it was not known yet; its id is then for the caller to give
  * Return: borrowed until reset or free; NULL without memory

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define FIELD_STATE  3 /* numbers of proc(5) */
@@ -17,6 +18,7 @@
 /* A slice that fell behind the clock by more than this was interrupted: told in parts. */
 #define GAP_MAX_NS   20000000ull
 #define SLICE_MAX_NS 1000000000ull
+#define SPARE_FILES  32u
 
 bool cxms_pt_parse_stat(const char *text, size_t len, struct cxms_pt_stat *out)
 {
@@ -46,12 +48,37 @@ bool cxms_pt_parse_stat(const char *text, size_t len, struct cxms_pt_stat *out)
 	return true;
 }
 
-static int open_file(uint32_t pid, uint32_t tid, const char *name)
+static int open_file(const struct cxms_pt_task *t, const char *name)
 {
 	char path[96];
 
-	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/task/%" PRIu32 "/%s", pid, tid, name);
+	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/task/%" PRIu32 "/%s", t->pid, t->tid, name);
 	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* To stay open, unless it is among the last that the limit allows: code, mappings and other files
+ * of /proc are to be read as well. */
+static int open_to_keep(const struct cxms_pt_task *t, const char *name)
+{
+	struct rlimit limit;
+	int fd = open_file(t, name);
+
+	if (fd < 0 || getrlimit(RLIMIT_NOFILE, &limit) || (rlim_t)fd + SPARE_FILES < limit.rlim_cur)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* From the file kept open, else from one opened for it. */
+static ssize_t read_file(const struct cxms_pt_task *t, int kept_fd, const char *name, char *out,
+			 size_t cap)
+{
+	int fd = kept_fd >= 0 ? kept_fd : open_file(t, name);
+	ssize_t n = fd >= 0 ? pread(fd, out, cap, 0) : -1;
+
+	if (fd >= 0 && kept_fd < 0)
+		close(fd);
+	return n;
 }
 
 void cxms_pt_task_close(struct cxms_pt_task *t)
@@ -66,14 +93,14 @@ void cxms_pt_task_close(struct cxms_pt_task *t)
 void cxms_pt_task_open(struct cxms_pt_task *t)
 {
 	cxms_pt_task_close(t);
-	t->stat_fd = open_file(t->pid, t->tid, "stat");
-	t->sched_fd = open_file(t->pid, t->tid, "schedstat");
+	t->stat_fd = open_to_keep(t, "stat");
+	t->sched_fd = open_to_keep(t, "schedstat");
 }
 
 bool cxms_pt_task_stat(const struct cxms_pt_task *t, struct cxms_pt_stat *out)
 {
 	char text[1024];
-	ssize_t n = t->stat_fd >= 0 ? pread(t->stat_fd, text, sizeof(text), 0) : -1;
+	ssize_t n = read_file(t, t->stat_fd, "stat", text, sizeof(text));
 
 	return n > 0 && cxms_pt_parse_stat(text, (size_t)n, out);
 }
@@ -81,7 +108,7 @@ bool cxms_pt_task_stat(const struct cxms_pt_task *t, struct cxms_pt_stat *out)
 bool cxms_pt_task_run_ns(const struct cxms_pt_task *t, uint64_t *out)
 {
 	char text[128];
-	ssize_t n = t->sched_fd >= 0 ? pread(t->sched_fd, text, sizeof(text) - 1, 0) : -1;
+	ssize_t n = read_file(t, t->sched_fd, "schedstat", text, sizeof(text) - 1);
 
 	if (n <= 0)
 		return false;

@@ -22,7 +22,7 @@ struct cxms_pt_task {
 	struct cxms_pt_proc *proc; /* NULL: stopped at its birth, before its parent told of it */
 	struct cxms_pt_task *next; /* of the same process */
 	uint32_t pid, tid;
-	int stat_fd, sched_fd; /* -1 = could not be opened */
+	int stat_fd, sched_fd; /* -1 = opened each time they are read */
 	bool is_interrupted;   /* asked to stop; it has not yet */
 	bool has_exited;       /* EXIT was told */
 	bool is_in_slice;
@@ -42,7 +42,7 @@ struct cxms_pt_task {
 
 /** parse a stat line; false when it is none */
 bool cxms_pt_parse_stat(const char *text, size_t len, struct cxms_pt_stat *out);
-/** (re)open the files of thread pid, tid in /proc; failing is seen by the readers below */
+/** (re)open the files of thread pid, tid in /proc, as far as the limit of open files has room */
 void cxms_pt_task_open(struct cxms_pt_task *t);
 void cxms_pt_task_close(struct cxms_pt_task *t);
 bool cxms_pt_task_stat(const struct cxms_pt_task *t, struct cxms_pt_stat *out);

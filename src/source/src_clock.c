@@ -213,6 +213,7 @@ static void check_end(struct clock *c)
 	}
 	if (!c->is_last_round || c->order.n_heap)
 		return;
+	clock_end_root(c, c->seen_end_ns);
 	clock_close_slices(c, c->cut_ns);
 	cxms_wp_end(&c->wp, c->cut_ns);
 	c->is_done = true;

@@ -108,7 +108,7 @@ static int exact_open(struct cxms_source *s, struct cxms_err *err)
 		return cxms_fail(err, EINVAL, "source 'exact' has no caches to simulate");
 	rc = cxms_exact_find(dir, err);
 	if (!rc)
-		rc = cxms_child_find(s->cfg.argv[0], err);
+		rc = cxms_exact_check(s->cfg.argv[0], err);
 	if (rc)
 		return rc;
 	x->is_open = true;

@@ -17,8 +17,8 @@ const struct cxms_source_ops cxms_source_pebs = {
 	.name = "pebs",
 	.summary = "loads with latency, LLC misses and stores sampled by the CPU (Intel PEBS), "
 		   "besides clock's",
-	.caps = CXMS_SRC_LIVE | CXMS_SRC_STORES | CXMS_SRC_FAULTS | CXMS_SRC_LATENCY |
-		CXMS_SRC_PHYS | CXMS_SRC_MEM,
+	.caps = CXMS_SRC_LIVE | CXMS_SRC_STORES | CXMS_SRC_FAULTS | CXMS_SRC_SWITCHES |
+		CXMS_SRC_LATENCY | CXMS_SRC_PHYS | CXMS_SRC_MEM,
 	.default_period_ns = CXMS_CLOCK_PERIOD_NS,
 	.takes_budget = true,
 	.priv_size = sizeof(struct clock),

@@ -30,10 +30,16 @@ struct cxms_trace_writer {
 
 static int fail_write(int errnum, struct cxms_err *err)
 {
-	if (errnum == ENOSPC || errnum == EDQUOT || errnum == EFBIG)
+	if (errnum == EFBIG)
+		return cxms_fail(
+			err, EFBIG,
+			"cannot write recording: %s; raise the limit of file sizes (ulimit "
+			"-f)",
+			strerrordesc_np(errnum));
+	if (errnum == ENOSPC || errnum == EDQUOT)
 		return cxms_fail(
 			err, errnum,
-			"cannot write recording: %s; free some space or choose another --output",
+			"cannot write recording: %s; free some space or write it elsewhere",
 			strerrordesc_np(errnum));
 	return cxms_fail_sys(err, errnum, "cannot write recording");
 }

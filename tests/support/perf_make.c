@@ -4,6 +4,7 @@
  * back.
  *
  *   clock    cpu-clock with registers, page faults and switches, in rounds, out of order
+ *   intr     the same, with the registers of perf record --intr-regs
  *   pipe     the same in the form for a pipe
  *   packed   the same, compressed
  *   unended  the same, and perf did not live to write the size
@@ -42,10 +43,10 @@ static void begin(struct pw *w)
 	pw_map(w, at(0, BEGIN + 20), HEAP, 1 << 20, 3, "//anon");
 }
 
-static void clock_records(struct pw *w)
+static void clock_records_with(struct pw *w, uint64_t regs)
 {
-	pw_event(w, PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK, COMMON | PERF_SAMPLE_REGS_USER,
-		 STEP, "cpu-clock:u");
+	pw_event(w, PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK, COMMON | regs, STEP,
+		 "cpu-clock:u");
 	pw_event(w, PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS, COMMON | PERF_SAMPLE_ADDR, 1,
 		 "page-faults:u");
 	begin(w);
@@ -68,6 +69,16 @@ static void clock_records(struct pw *w)
 	pw_lost(w, at(0, BEGIN + N * STEP + 1), 3);
 	pw_task(w, PERF_RECORD_EXIT, at(0, BEGIN + N * STEP + 2), 1);
 	pw_round(w);
+}
+
+static void clock_records(struct pw *w)
+{
+	clock_records_with(w, PERF_SAMPLE_REGS_USER);
+}
+
+static void intr_records(struct pw *w)
+{
+	clock_records_with(w, PERF_SAMPLE_REGS_INTR);
 }
 
 static uint64_t source_of(unsigned i)
@@ -148,6 +159,8 @@ int main(int argc, char **argv)
 		useless(&w);
 	else if (!strcmp(kind, "noregs"))
 		no_registers(&w);
+	else if (!strcmp(kind, "intr"))
+		intr_records(&w);
 	else if (!strcmp(kind, "noids"))
 		no_ids(&w);
 	else

@@ -196,6 +196,13 @@ static void test_the_most_distant_memory_is_the_slow_one(void **state)
 	assert_int_equal(cxms_calib_find_nodes(-1, &nodes, NULL), 0);
 	assert_int_equal(nodes.slow, 3);
 	assert_int_equal(cxms_calib_find_nodes(1, &nodes, NULL), -ENOTSUP);
+	/* a node without free memory, or without any, has its place among the distances too */
+	put(NODE "0/distance", "10 21 14 17\n");
+	put(NODE "1/meminfo", FREE("1", "0"));
+	put(NODE "4/cpulist", "\n");
+	put(NODE "4/meminfo", FREE("4", "9000000"));
+	assert_int_equal(cxms_calib_find_nodes(-1, &nodes, NULL), 0);
+	assert_int_equal(nodes.slow, 4);
 	unsetenv("CXMS_FSROOT");
 }
 

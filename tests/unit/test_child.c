@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -90,20 +91,29 @@ static void test_a_held_child_waits_and_dies_with_its_holder(void **state)
 
 static void test_programs_that_cannot_run_are_named(void **state)
 {
-	char text[] = "/tmp/cxms_text_XXXXXX";
+	char text[] = "/tmp/cxms_text_XXXXXX", script[] = "/tmp/cxms_script_XXXXXX", below[64];
 	const struct {
 		const char *program, *says;
 		int rc;
 	} rows[] = {
 		{"no-such-program-at-all", "not found", -ENOENT},
 		{"/no/such/program", "not found", -ENOENT},
+		{"", "not found", -ENOENT},
+		{script, "interpreter", -ENOENT},
 		{text, "not executable", -EACCES},
 		{"/tmp", "not executable", -EACCES},
+		{below, "cannot be executed: Not a directory", -ENOEXEC},
 	};
 	int fd = mkstemp(text);
 
 	(void)state;
 	assert_true(fd >= 0);
+	close(fd);
+	snprintf(below, sizeof(below), "%s/program", text);
+	fd = mkstemp(script);
+	assert_true(fd >= 0);
+	assert_true(write(fd, "#!/no/such/shell\n", 17) == 17);
+	assert_int_equal(fchmod(fd, 0755), 0);
 	close(fd);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		char *argv[] = {(char *)(uintptr_t)rows[i].program, NULL};
@@ -117,6 +127,56 @@ static void test_programs_that_cannot_run_are_named(void **state)
 		cxms_child_fini(&c);
 	}
 	unlink(text);
+	unlink(script);
+}
+
+static void test_an_end_is_told_where_ends_are_ignored(void **state)
+{
+	const struct sigaction ways[] = {{.sa_handler = SIG_IGN},
+					 {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT}};
+	const struct sigaction plain = {.sa_handler = SIG_DFL};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+		/* bit 16 of it is SIGCHLD (proc_pid_status(5)); shells do not keep it */
+		char *argv[] = {(char[]){"grep"}, (char[]){"-q"},
+				(char[]){"^SigIgn:.*[13579bdf]....$"},
+				(char[]){"/proc/self/status"}, NULL};
+		struct sigaction after;
+		struct cxms_child c;
+
+		assert_int_equal(sigaction(SIGCHLD, &ways[i], NULL), 0);
+		assert_int_equal(cxms_child_start(&c, argv, NULL), 0);
+		assert_int_equal(cxms_child_release(&c, argv[0], NULL), 0);
+		alarm(10); /* it would wait for ever */
+		wait_for_end(&c);
+		alarm(0);
+		assert_true(WIFEXITED(c.status));
+		assert_int_equal(WEXITSTATUS(c.status), i ? 1 : 0);
+		cxms_child_fini(&c);
+		assert_int_equal(sigaction(SIGCHLD, NULL, &after), 0);
+		assert_true(after.sa_handler == ways[i].sa_handler);
+		assert_int_equal(after.sa_flags & SA_NOCLDWAIT, ways[i].sa_flags & SA_NOCLDWAIT);
+	}
+	assert_int_equal(sigaction(SIGCHLD, &plain, NULL), 0);
+}
+
+static void test_a_write_to_nobody_fails_and_ends_nothing(void **state)
+{
+	struct cxms_child c;
+	int fd[2];
+
+	(void)state;
+	assert_int_equal(pipe(fd), 0);
+	close(fd[0]);
+	start(&c, "kill -PIPE $$; exit 3");
+	assert_true(write(fd[1], "x", 1) < 0 && errno == EPIPE);
+	assert_int_equal(cxms_child_release(&c, "sh", NULL), 0);
+	wait_for_end(&c);
+	/* the program has the signal as ever */
+	assert_true(WIFSIGNALED(c.status) && WTERMSIG(c.status) == SIGPIPE);
+	cxms_child_fini(&c); /* unblocks it: what was raised is not told any more */
+	close(fd[1]);
 }
 
 static void test_signals_to_us_reach_the_child(void **state)
@@ -168,6 +228,8 @@ int main(void)
 		cmocka_unit_test(test_the_child_is_as_if_it_had_been_started_without_us),
 		cmocka_unit_test(test_a_held_child_waits_and_dies_with_its_holder),
 		cmocka_unit_test(test_programs_that_cannot_run_are_named),
+		cmocka_unit_test(test_an_end_is_told_where_ends_are_ignored),
+		cmocka_unit_test(test_a_write_to_nobody_fails_and_ends_nothing),
 		cmocka_unit_test(test_signals_to_us_reach_the_child),
 		cmocka_unit_test(test_the_mask_is_given_back),
 		cmocka_unit_test(test_fini_of_nothing_does_nothing),

@@ -7,7 +7,10 @@
 
 #define SOURCE (&cxms_source_clock)
 
+#include <unistd.h>
+
 #include "base/sys.h"
+#include "base/warn.h"
 #include "perf_double.h"
 #include "source/clock_priv.h"
 #include "watch_cases.h"
@@ -148,11 +151,49 @@ static void test_words_of_all_threads_are_watched(void **state)
 	assert_true(w.stands <= w.samples_seen && w.stands * 2 > w.samples_seen);
 }
 
+/* The records of a program that gains privileges by exec end there; it lives on, as this test does.
+ */
+static void test_who_gets_away_by_exec_has_not_ended(void **state)
+{
+	struct cxms_warnings warnings = {0};
+	struct clock c = {.warnings = &warnings, .child.pid = getpid()};
+	struct cxms_perf_rec r = {.type = PERF_RECORD_COMM,
+				  .misc = PERF_RECORD_MISC_COMM_EXEC,
+				  .pid = (uint32_t)getpid(),
+				  .tid = (uint32_t)getpid(),
+				  .time_ns = 1000,
+				  .comm.name = "su"};
+	bool is_root = geteuid() == 0;
+
+	(void)state;
+	assert_int_equal(clock_apply(&c, CXMS_PERF_SIDE, &r, NULL), 0);
+	r.type = PERF_RECORD_EXIT;
+	r.misc = 0;
+	r.time_ns = 2000;
+	if (is_root) /* who may watch all of them loses none */
+		assert_int_equal(seteuid(65534), 0);
+	assert_int_equal(clock_apply(&c, CXMS_PERF_SIDE, &r, NULL), 0);
+	if (is_root)
+		assert_int_equal(seteuid(0), 0);
+	assert_int_equal(c.root_end_ns, 0);
+	for (size_t i = 0; i < c.out.len; i++)
+		assert_int_not_equal(c.out.ev[i].kind, CXMS_EV_EXIT);
+	clock_end_root(&c, 9000);
+	assert_int_equal(c.out.ev[c.out.len - 1].kind, CXMS_EV_EXIT);
+	assert_int_equal(c.out.ev[c.out.len - 1].time_ns, 9000);
+	assert_int_equal(warnings.n, 1);
+	cxms_evq_fini(&c.out);
+	clock_tasks_fini(&c);
+	cxms_analyzer_fini(&c.analyzer);
+	cxms_areas_fini(&c.areas);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		WATCH_CASES,
 		cmocka_unit_test(test_first_touches_are_told),
+		cmocka_unit_test(test_who_gets_away_by_exec_has_not_ended),
 		cmocka_unit_test(test_words_of_all_threads_are_watched),
 	};
 

@@ -389,6 +389,8 @@ static void test_a_sampled_access_becomes_an_event(void **state)
 	watch(&w, "spr", "pebs", (char[]){"60"});
 	assert_int_equal(w.s->mem_min_cyc, 30);
 	assert_true(w.s->caps & CXMS_SRC_PHYS);
+	/* switches are recorded as by source clock: the time line is made of them */
+	assert_true(w.s->caps & CXMS_SRC_SWITCHES);
 	rec = access_of(&w, 0x7f0000001008);
 	kernel = access_of(&w, 0xffff888000000000);
 	kernel.header.misc = PERF_RECORD_MISC_KERNEL;

@@ -313,9 +313,34 @@ static void test_given_figures_win(void **state)
 	assert_false(f.latency_given);
 }
 
+static void test_memory_is_told_from_walks(void **state)
+{
+	static const struct {
+		uint64_t windows_ps, random_ps, want_ps;
+		const char *why;
+	} rows[] = {
+		{102000, 164000, 100000, "100 ns of memory, 64 ns of walk over 32 loads"},
+		{100000, 100000, 100000, "no walk"},
+		{100000, 90000, 100000, "less at random: noise"},
+		{150000, 4650000, 4838, "nearly all of it walks"},
+		{150000, 4800000, 150000, "no memory would be left: a disturbed chase"},
+		{150000, 5000000, 150000, "less than none"},
+		{1, UINT64_MAX, 1, "nothing was measured"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		uint64_t got = cxms_chase_memory_ps(rows[i].windows_ps, rows[i].random_ps, 32);
+
+		if (got != rows[i].want_ps)
+			fail_msg("%s: %llu", rows[i].why, (unsigned long long)got);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_memory_is_told_from_walks),
 		cmocka_unit_test(test_identify_reads_the_captured_tree),
 		cmocka_unit_test(test_identify_lives_without_any_file),
 		cmocka_unit_test(test_cache_gives_back_what_was_saved_for_this_machine_only),

@@ -203,6 +203,53 @@ static void test_a_site_is_of_the_code_that_is_mapped_now(void **state)
 	cxms_analyzer_fini(&a);
 }
 
+/* The kind of the site that a sample at @ip of this process is resolved to. */
+static uint8_t kind_at(struct cxms_analyzer *a, struct cxms_evq *q, uint64_t ip, uint32_t *site)
+{
+	struct cxms_look look = {.pid = (uint32_t)getpid(), .tid = (uint32_t)getpid()};
+	struct cxms_event ev;
+	uint8_t kind = UINT8_MAX;
+
+	look.regs.ip = ip;
+	assert_int_equal(cxms_analyze(a, &look, q, NULL), 0);
+	while (cxms_evq_pop(q, &ev, 1)) {
+		if (ev.kind == CXMS_EV_SITE)
+			kind = ev.site.kind;
+		if (ev.kind == CXMS_EV_SAMPLE)
+			*site = ev.sample.site;
+	}
+	return kind; /* UINT8_MAX: known before */
+}
+
+static void test_code_that_was_written_over_is_decoded_anew(void **state)
+{
+	/* mov (%rdi),%rdi, or inc %rax; then dec %rcx; jne to the start; ret */
+	static const uint8_t chase[] = {0x48, 0x8b, 0x3f, 0x48, 0xff, 0xc9, 0x75, 0xf8, 0xc3};
+	static const uint8_t count[] = {0x48, 0xff, 0xc0, 0x48, 0xff, 0xc9, 0x75, 0xf8, 0xc3};
+	uint8_t *page =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t at = (uintptr_t)page;
+	struct cxms_analyzer a = {0};
+	struct cxms_evq q = {0};
+	uint32_t first, again, other;
+
+	(void)state;
+	assert_true(page != MAP_FAILED);
+	add(&a.maps, (uint32_t)getpid(), at, 4096, 0, PROT_READ | PROT_WRITE | PROT_EXEC, "");
+	memcpy(page, chase, sizeof(chase));
+	assert_int_equal(kind_at(&a, &q, at + 3, &first), CXMS_SITE_LOAD);
+	assert_int_equal(kind_at(&a, &q, at + 3, &again), UINT8_MAX);
+	assert_int_equal(again, first);
+	page[2048] = 0xc3; /* far from it: another function */
+	assert_int_equal(kind_at(&a, &q, at + 3, &again), UINT8_MAX);
+	memcpy(page, count, sizeof(count));
+	assert_int_equal(kind_at(&a, &q, at + 3, &other), CXMS_SITE_NONE);
+	assert_int_not_equal(other, first);
+	cxms_evq_fini(&q);
+	cxms_analyzer_fini(&a);
+	munmap(page, 4096);
+}
+
 static const char fixed_image[] = "a file that is no ELF file";
 
 /* A look at our own process: what it finds is where our code and stack are. */
@@ -385,6 +432,7 @@ int main(void)
 		cmocka_unit_test(test_mappings_outside_user_space_are_refused),
 		cmocka_unit_test(test_code_of_a_file_is_shared_and_own_code_is_not),
 		cmocka_unit_test(test_a_site_is_of_the_code_that_is_mapped_now),
+		cmocka_unit_test(test_code_that_was_written_over_is_decoded_anew),
 		cmocka_unit_test(test_a_look_finds_what_is_not_known_and_that_only),
 		cmocka_unit_test(test_a_process_that_is_gone_is_told),
 		cmocka_unit_test(test_build_ids_are_read_and_other_files_have_none),

@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "source/ptrace_task.h"
 #include "source/stop_cost.h"
@@ -50,6 +52,32 @@ static void test_stat_lines(void **state)
 }
 
 /* A thread that is stopped by job control and continued goes on, and we are not deceived. */
+/* Of a thread without files of its own no time would be known. */
+static void test_a_thread_is_read_where_no_file_may_stay_open(void **state)
+{
+	struct cxms_pt_task t = {.pid = (uint32_t)getpid(), .tid = (uint32_t)getpid()};
+	struct rlimit before, few;
+	struct cxms_pt_stat st;
+	uint64_t run_ns = 0;
+
+	(void)state;
+	t.stat_fd = t.sched_fd = -1;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	few.rlim_cur = 24;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	cxms_pt_task_open(&t);
+	assert_true(t.stat_fd < 0 && t.sched_fd < 0);
+	assert_true(cxms_pt_task_stat(&t, &st));
+	assert_int_equal(st.state, 'R');
+	assert_true(cxms_pt_task_run_ns(&t, &run_ns));
+	assert_true(run_ns > 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	cxms_pt_task_open(&t);
+	assert_true(t.stat_fd >= 0 && t.sched_fd >= 0);
+	cxms_pt_task_close(&t);
+}
+
 static void test_a_stopped_program_goes_on(void **state)
 {
 	const char *words[] = {"-c", "(sleep 0.2; kill -CONT $$) & kill -STOP $$; exit 12", NULL};
@@ -108,6 +136,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		WATCH_CASES,
 		cmocka_unit_test(test_stat_lines),
+		cmocka_unit_test(test_a_thread_is_read_where_no_file_may_stay_open),
 		cmocka_unit_test(test_a_stopped_program_goes_on),
 		cmocka_unit_test(test_the_period_keeps_the_budget),
 		cmocka_unit_test(test_the_cost_of_a_stop_is_measured),

@@ -26,6 +26,7 @@
 #include "base/warn.h"
 #include "core/xstream.h"
 #include "record/record.h"
+#include "source/exact_tool.h"
 #include "source/source.h"
 #include "trace/trace.h"
 
@@ -424,6 +425,43 @@ static void test_probe_names_what_is_missing(void **state)
 	setenv("CXMS_EXACT_DIR", FAKE_DIR, 1);
 }
 
+static void test_a_program_may_leave_the_folder_that_the_tool_is_named_from(void **state)
+{
+	char here[PATH_MAX], dir[PATH_MAX];
+	struct cxms_err err = {0};
+
+	(void)state;
+	assert_non_null(getcwd(here, sizeof(here)));
+	assert_int_equal(chdir(FAKE_DIR), 0);
+	setenv("CXMS_EXACT_DIR", ".", 1);
+	assert_int_equal(cxms_exact_find(dir, &err), 0);
+	assert_string_equal(dir, FAKE_DIR);
+	setenv("CXMS_EXACT_DIR", FAKE_DIR, 1);
+	assert_int_equal(chdir(here), 0);
+}
+
+static void test_a_32_bit_program_is_refused_in_words(void **state)
+{
+	/* an ELF header as far as the class: 1 = 32 bits, 2 = 64 bits (elf(5)) */
+	unsigned char head[16] = {0x7f, 'E', 'L', 'F', 1, 1, 1};
+	char path[PATH_MAX];
+	struct cxms_err err = {0};
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/program", tmp_dir);
+	for (unsigned char class = 1; class <= 2; class ++) {
+		int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0755);
+
+		head[4] = class;
+		assert_true(fd >= 0);
+		assert_int_equal(write(fd, head, sizeof(head)), sizeof(head));
+		close(fd);
+		assert_int_equal(cxms_exact_check(path, &err), class == 1 ? -ENOTSUP : 0);
+	}
+	assert_non_null(strstr(err.msg, "is a 32-bit one"));
+	unlink(path);
+}
+
 static void test_the_command_line_says_what_is_simulated(void **state)
 {
 	static const char *const words[] = {"true", "--tool=other", "100%", NULL};
@@ -522,6 +560,8 @@ int main(void)
 		cmocka_unit_test(test_failures_of_the_tool_say_what_it_said),
 		cmocka_unit_test(test_programs_that_cannot_run_are_found_out_first),
 		cmocka_unit_test(test_probe_names_what_is_missing),
+		cmocka_unit_test(test_a_program_may_leave_the_folder_that_the_tool_is_named_from),
+		cmocka_unit_test(test_a_32_bit_program_is_refused_in_words),
 		cmocka_unit_test(test_the_command_line_says_what_is_simulated),
 		cmocka_unit_test(test_a_recording_has_packets_and_figures),
 	};

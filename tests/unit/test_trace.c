@@ -369,7 +369,7 @@ static void test_full_disk_names_the_remedy(void **state)
 		skip();
 	assert_int_equal(cxms_trace_writer_new(fd, &small_head, &w, &err), -ENOSPC);
 	assert_string_equal(err.msg, "cannot write recording: No space left on device; free some "
-				     "space or choose another --output");
+				     "space or write it elsewhere");
 	assert_null(w);
 	close(fd);
 }

@@ -1,5 +1,5 @@
-# Lines that are none of the format are counted, or there is nothing.
-printf 'I  400000,3\n L 10000000,8\n L 10000000,99999\n S zzz,8\nI  400003,3' >bad.txt
+# Lines that are none of the format are counted, the program's own words are not, or there is nothing.
+printf 'I  400000,3\nIn 4096 10\n L 10000000,8\n L 10000000,99999\n S zzz,8\nI  400003,3' >bad.txt
 cxlmemsim import -t one.yaml -o out.cxlt bad.txt
 echo $?
 echo hello >nothing.txt

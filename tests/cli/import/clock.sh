@@ -1,12 +1,13 @@
 # The same clock samples in each form of the file give the same recording, but for the host's facts.
 mkdir root
 { head -c 64 /dev/zero; printf '\110\213\000\353\373'; } >root/code.bin
-for form in clock pipe packed; do
+for form in clock intr pipe packed; do
 	$PERF_MAKE $form >$form.data
 	cxlmemsim import -q --symfs root --mem-latency 100ns --walk-latency 20ns -o $form.cxlt $form.data
 	cxlmemsim trace dump $form.cxlt >$form.txt
 done
 cat clock.txt
+cmp clock.txt intr.txt
 cmp clock.txt pipe.txt
 cmp clock.txt packed.txt
 cxlmemsim import -q --symfs root -o stdin.cxlt - <pipe.data

@@ -26,3 +26,6 @@ chase 42/42 100.000200000: 1000 cpu/mem-loads,ldlat=30/P: 10000080 668100842 |OP
 X
 cxlmemsim import --mem-latency 100ns --walk-latency 20ns -o mem.cxlt mem.txt
 cxlmemsim trace dump mem.cxlt
+# out of time order: what follows from times is wrong, and that is said
+{ sed -n '1,6p' clock.txt; sed -n '8p' clock.txt; sed -n '7p' clock.txt; } >late.txt
+cxlmemsim import --symfs root --mem-latency 100ns --walk-latency 20ns -o late.cxlt late.txt
