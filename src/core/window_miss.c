@@ -190,11 +190,12 @@ static void close_when_full(struct cxms_window *w, unsigned l, int32_t t)
 	w->block_to.v[l] = later_of(w->block_to.v[l], to);
 }
 
-/* The same of one into the first level, with the registers that it takes. */
+/* The same of one into the first level, with the registers that it takes. @there: when a fill under
+ * way brings its line; it holds them as long. */
 static int32_t miss_from(struct cxms_window *w, unsigned l, const struct cxms_fill *f,
-			 enum cxms_xrequest kind, int32_t t)
+			 enum cxms_xrequest kind, int32_t t, int32_t there)
 {
-	int32_t done = latency_from(w, l, f, kind, t);
+	int32_t done = later_of(latency_from(w, l, f, kind, t), there);
 	mshr_take(&w->l1_mshr[l], t, done, w->dispatch.v[l]);
 	close_when_full(w, l, t);
 	if (is_beyond_l2(w, f->from))
@@ -215,7 +216,8 @@ static int32_t fill_done(struct cxms_window *w, unsigned l, struct cxms_fill *f,
 {
 	struct cxms_xreply kept = w->reply[l];
 	if (f->done.v[l] == CXMS_TICK_NEVER) {
-		f->done.v[l] = miss_from(w, l, f, kind, registers_free(w, l, f->from, at));
+		f->done.v[l] = miss_from(w, l, f, kind, registers_free(w, l, f->from, at),
+					 CXMS_TICK_LONG_AGO);
 		w->reply[l] = kept;
 	}
 	return f->done.v[l];
@@ -280,9 +282,9 @@ static void data_event(struct cxms_window *w, const struct cxms_xevent *e, enum 
 		w->counts.llc_misses += level == CXMS_XL_MEM;
 		for (unsigned l = 0; l < w->n_lane; l++) {
 			int32_t begin = registers_free(w, l, level, at->v[l]);
-			int32_t t = miss_from(w, l, f, kind, begin);
-			int32_t there = before ? fill_done(w, l, before, kind, at->v[l]) : t;
-			t = there > t ? there : t;
+			int32_t there = before ? fill_done(w, l, before, kind, at->v[l])
+					       : CXMS_TICK_LONG_AGO;
+			int32_t t = miss_from(w, l, f, kind, begin, there);
 			f->done.v[l] = t;
 			done->v[l] = t > done->v[l] ? t : done->v[l];
 			w->begun.v[l] = later_of(w->begun.v[l], begin);
@@ -686,7 +688,7 @@ static int32_t wrong_miss(struct cxms_window *w, unsigned l, const struct cxms_f
 	int32_t t = registers_free(w, l, f->from, at);
 	if (t >= branch_done)
 		return CXMS_TICK_NEVER;
-	int32_t done = miss_from(w, l, f, CXMS_XR_READ, t);
+	int32_t done = miss_from(w, l, f, CXMS_XR_READ, t, CXMS_TICK_LONG_AGO);
 	w->reply[l] = kept;
 	return done;
 }

@@ -195,6 +195,28 @@ static void test_prefetches_leave_registers_to_misses(void **state)
 	cxms_block_fini(&b);
 }
 
+/* One register of the first level; a load that waits for a line which a prefetch brings holds it
+ * until that is there, and the next miss begins then. */
+static void test_late_prefetches_hold_registers(void **state)
+{
+	static const struct insn load = {.len = 3, .bytes = {0x48, 0x8b, 0x19}, .loads = true};
+	static const struct cxms_xevent asks = {
+		.kind = CXMS_XE_PF, .line = 78, .into = CXMS_XL_L2, .from = CXMS_XL_MEM};
+	static const struct cxms_xevent waits = {.kind = CXMS_XE_L2USE, .back = 1};
+	struct cxms_window_cfg c = host;
+	struct cxms_block b = code_of(&load, 1);
+	(void)state;
+	c.l1d_mshrs = 1;
+	struct cxms_window *w = window_of(&c);
+	run(w, &b, &asks, 1);
+	run(w, &b, &waits, 1);
+	run(w, &b, &from_memory, 1);
+	double got = time_cyc(w);
+	assert_true(got >= 2 * FAR_CYC && got < 2 * FAR_CYC + 20);
+	cxms_window_free(w);
+	cxms_block_fini(&b);
+}
+
 /* A load that ran before the store it reads waits from then on for the last store of that
  * instruction, whatever either's address: independent updates come one by one, until all is
  * forgotten. */
@@ -270,6 +292,7 @@ int main(void)
 		cmocka_unit_test(test_stores_in_strict_order_leave_one_by_one),
 		cmocka_unit_test(test_a_full_first_level_takes_no_hits),
 		cmocka_unit_test(test_prefetches_leave_registers_to_misses),
+		cmocka_unit_test(test_late_prefetches_hold_registers),
 		cmocka_unit_test(test_loads_learn_to_wait_for_stores),
 		cmocka_unit_test(test_loads_after_their_store_learn_nothing),
 		cmocka_unit_test(test_integers_have_six_units),
