@@ -59,6 +59,7 @@ static void set_figures(struct cxms_window *w)
 		const struct cxms_uop_cost *u = cxms_uop_cost((enum cxms_uop_class)i, c->split);
 		bool loads = i == CXMS_UC_LOAD || i == CXMS_UC_PREFETCH;
 		w->latency[i] = loads ? w->l1d : u->latency_cyc * CXMS_TICKS;
+		w->unit_of[i] = (uint8_t)cxms_uop_units((enum cxms_uop_class)i, c->split);
 		if (u->per_64_cyc && !(c->without & CXMS_WP_UNITS))
 			w->unit_step[i] = 64 * CXMS_TICKS / u->per_64_cyc;
 	}

@@ -119,6 +119,7 @@ struct cxms_window {
 	uint64_t tick_ps_q20;		  /* picoseconds of a tick, 20 fractional bits */
 	int32_t latency[CXMS_UC_COUNT];	  /* of a class; loads: of the first level */
 	int32_t unit_step[CXMS_UC_COUNT]; /* between two starts; 0 = as many as the width allows */
+	uint8_t unit_of[CXMS_UC_COUNT];	  /* class in whose units it starts */
 	/* enum cxms_window_part, of a core that splits uops */
 	bool walks, holds, joins, one_store, closes, learns;
 	uint32_t l2_reserve;

@@ -172,8 +172,9 @@ CXMS_STEP cxms_v8 start_of(struct cxms_window *w, struct step *s, const struct c
 	if (w->cfg.without & CXMS_WP_DEPENDENCES)
 		ready = earliest;
 	if (w->unit_step[class]) {
-		w->unit[class].all = later(w->unit[class].all + w->unit_step[class], earliest);
-		ready = later(ready, w->unit[class].all);
+		struct cxms_lanes *unit = &w->unit[w->unit_of[class]];
+		unit->all = later(unit->all + w->unit_step[class], earliest);
+		ready = later(ready, unit->all);
 	}
 	if (u->flags & (CXMS_UF_OLDEST | CXMS_UF_LOCKED))
 		ready = wait_in_order(w, s, u, ready);
@@ -368,8 +369,8 @@ CXMS_STEP void drain_store(struct cxms_window *w, struct step *s, const struct c
 	w->store_queue[s->store_queue].all = done;
 	next_entry(&s->store_queue, w->n_store_queue);
 	/* one that did not happen has no number, nor had it for who wrote the stream */
-	w->n_store += !(events && w->skipped);
-	w->counts.stores++;
+	w->n_store += u->access >= 0 && !(events && w->skipped);
+	w->counts.stores += u->access >= 0;
 	if (events) {
 		w->missed = false;
 		w->waited = 0;
@@ -438,7 +439,7 @@ CXMS_STEP cxms_v8 step_class(struct cxms_window *w, struct step *s, const struct
 	if (class == CXMS_UC_LOAD) {
 		w->load_queue[s->load_queue].all = s->retire;
 		next_entry(&s->load_queue, w->n_load_queue);
-		w->counts.loads++;
+		w->counts.loads += u->access >= 0;
 	} else if (class == CXMS_UC_STORE) {
 		drain_store(w, s, run, u, events);
 	}

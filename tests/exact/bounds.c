@@ -3,6 +3,8 @@
  * Memory is fresh, so each line misses all caches and each value is 0: what is added to an address
  * makes it wait and moves it nowhere.
  */
+#include <emmintrin.h>
+
 #include "common.h"
 
 #define AREA   (256u << 20)
@@ -79,6 +81,24 @@ static NOINLINE void neighbours(u64 n)
 		at(i - (i % 16 == 15))[i % 16 == 15] += i;
 }
 
+/* Lines by four loads of 16 bytes each. */
+static NOINLINE void loads16(u64 n)
+{
+	for (u64 i = 0; i < n; i++) {
+		const __m128i *line = (const __m128i *)at(i);
+		__m128i a = line[0], b = line[1], c = line[2], d = line[3];
+		__asm__ volatile("" ::"x"(a), "x"(b), "x"(c), "x"(d));
+	}
+}
+
+static NOINLINE void stores16(u64 n)
+{
+	for (u64 i = 0; i < n; i++) {
+		__m128i *line = (__m128i *)at(i);
+		line[0] = line[1] = line[2] = line[3] = _mm_setzero_si128();
+	}
+}
+
 /* Whether a branch is taken is a matter of chance, and is known when a line has come. */
 static NOINLINE void branches(u64 n)
 {
@@ -116,6 +136,7 @@ int main(int argc, char **argv)
 		{"chains3", chains3},	{"rounds20", rounds20},	    {"apart", apart},
 		{"stores", stores},	{"updates", updates},	    {"meetings", meetings},
 		{"branches", branches}, {"neighbours", neighbours}, {"calls", calls},
+		{"loads16", loads16},	{"stores16", stores16},
 	};
 	u64 n = arg(argc, argv, 2, 1000);
 	area = big_alloc(AREA);

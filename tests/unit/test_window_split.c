@@ -286,6 +286,32 @@ static void test_integers_have_six_units(void **state)
 	cxms_block_fini(&b);
 }
 
+/* Products and sums of any kind share four units, both halves of packed ones too. */
+static void test_vector_registers_have_four_units(void **state)
+{
+	static const struct insn rows[][2] = {
+		{{.len = 4, .bytes = {0xf2, 0x0f, 0x59, 0xc0}},	 /* mulsd xmm0, xmm0 */
+		 {.len = 4, .bytes = {0xf2, 0x0f, 0x58, 0xc9}}}, /* addsd xmm1, xmm1 */
+		{{.len = 4, .bytes = {0x66, 0x0f, 0xd4, 0xc0}},	 /* paddq xmm0, xmm0 */
+		 {.len = 4, .bytes = {0x66, 0x0f, 0xd4, 0xc9}}}, /* paddq xmm1, xmm1 */
+	};
+	struct cxms_window_cfg c = host;
+	(void)state;
+	c.width = 16;
+	for (unsigned row = 0; row < 2; row++) {
+		struct insn in[16];
+		unsigned n_uop = row ? 32 : 16;
+		for (unsigned i = 0; i < 16; i++) { /* eight registers, each twice */
+			in[i] = rows[row][i % 2];
+			in[i].bytes[3] = (uint8_t)(in[i].bytes[3] + 0x12 * (i / 2 % 4));
+		}
+		struct cxms_block b = code_of(in, 16);
+		double got = steady_cyc(&c, &b, NULL, 0);
+		assert_true(got >= n_uop / 4.0 && got < n_uop / 4.0 + 0.1);
+		cxms_block_fini(&b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -296,6 +322,7 @@ int main(void)
 		cmocka_unit_test(test_loads_learn_to_wait_for_stores),
 		cmocka_unit_test(test_loads_after_their_store_learn_nothing),
 		cmocka_unit_test(test_integers_have_six_units),
+		cmocka_unit_test(test_vector_registers_have_four_units),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
