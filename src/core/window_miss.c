@@ -372,6 +372,20 @@ static void ran_too_early(struct cxms_window *w, uint64_t store_pc, const struct
 	cxms_window_met(w, w->pc, store_pc, early);
 }
 
+/* The load reads more than what a recent store wrote: it begins anew when the first level has it.
+ */
+static void wait_for_first_level(struct cxms_window *w, const struct cxms_xevent *e,
+				 struct cxms_lanes *asked, struct cxms_lanes *done)
+{
+	if (e->back > w->n_store || e->back > CXMS_STORE_RING || w->cfg.without & CXMS_WP_FORWARD)
+		return;
+	uint32_t at = (uint32_t)((w->n_store - e->back) % CXMS_STORE_RING);
+	for (unsigned l = 0; l < w->n_lane; l++) {
+		asked->v[l] = later_of(asked->v[l], w->store_drained[at].v[l]);
+		done->v[l] = later_of(done->v[l], asked->v[l] + w->l1d);
+	}
+}
+
 /* The load reads what a recent store wrote, or @near it: a core that learns which loads and stores
  * meet looks at 16 bytes (gem5 v24.0, src/cpu/o3/BaseO3CPU.py: LSQDepCheckShift). */
 static void forward(struct cxms_window *w, const struct cxms_xevent *e, bool near,
@@ -434,6 +448,10 @@ void cxms_window_event(struct cxms_window *w, const struct cxms_xevent *e, enum 
 		break;
 	case CXMS_XE_NEAR:
 		forward(w, e, true, asked, done);
+		break;
+	case CXMS_XE_PART:
+		forward(w, e, true, asked, done);
+		wait_for_first_level(w, e, asked, done);
 		break;
 	case CXMS_XE_SKIP:
 		w->skipped = true;

@@ -81,6 +81,30 @@ static NOINLINE void neighbours(u64 n)
 		at(i - (i % 16 == 15))[i % 16 == 15] += i;
 }
 
+/* Each stores to a line of its own and reads it again, as the next address says. */
+static NOINLINE void read_back(u64 n)
+{
+	u64 v = 0;
+	for (u64 i = 0; i < n; i++) {
+		volatile u64 *p = at(i + v);
+		*p = 0;
+		v = *p;
+	}
+	KEEP(v);
+}
+
+/* The same of one byte, and the eight around it. */
+static NOINLINE void read_wider(u64 n)
+{
+	u64 v = 0;
+	for (u64 i = 0; i < n; i++) {
+		volatile u64 *p = at(i + v);
+		((volatile char *)p)[1] = 0;
+		v = *p;
+	}
+	KEEP(v);
+}
+
 /* Lines by four loads of 16 bytes each. */
 static NOINLINE void loads16(u64 n)
 {
@@ -133,10 +157,11 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*run)(u64);
 	} cases[] = {
-		{"chains3", chains3},	{"rounds20", rounds20},	    {"apart", apart},
-		{"stores", stores},	{"updates", updates},	    {"meetings", meetings},
-		{"branches", branches}, {"neighbours", neighbours}, {"calls", calls},
-		{"loads16", loads16},	{"stores16", stores16},
+		{"chains3", chains3},	  {"rounds20", rounds20},     {"apart", apart},
+		{"stores", stores},	  {"updates", updates},	      {"meetings", meetings},
+		{"branches", branches},	  {"neighbours", neighbours}, {"calls", calls},
+		{"read_back", read_back}, {"read_wider", read_wider}, {"loads16", loads16},
+		{"stores16", stores16},
 	};
 	u64 n = arg(argc, argv, 2, 1000);
 	area = big_alloc(AREA);

@@ -248,6 +248,34 @@ static void test_loads_learn_to_wait_for_stores(void **state)
 	cxms_block_fini(&b);
 }
 
+/* A store to a line that is far away, and a load of it that waits for an address as long as the
+ * store takes to execute: with what the store has it is done at once, with a part of it when the
+ * line has come. Ten products need it. */
+static void test_loads_of_recent_stores(void **state)
+{
+	struct insn in[32] = {store};
+	const struct cxms_xevent far = {.kind = CXMS_XE_MEM, .line = 77};
+	(void)state;
+	for (int i = 1; i < 21; i++)
+		in[i] = (struct insn){.len = 4, .bytes = {0x48, 0x0f, 0xaf, 0xd2}};
+	in[21] = (struct insn){.len = 3, .bytes = {0x48, 0x8b, 0x02}, .loads = true};
+	for (int i = 22; i < 32; i++)
+		in[i] = (struct insn){.len = 4, .bytes = {0x48, 0x0f, 0xaf, 0xc0}};
+	struct cxms_block b = code_of(in, 32);
+	for (int part = 0; part < 2; part++) {
+		struct cxms_xevent e[3] = {
+			far,
+			{.kind = CXMS_XE_USE, .index = 1, .back = 1},
+			{.kind = part ? CXMS_XE_PART : CXMS_XE_FWD, .index = 1, .back = 1}};
+		struct cxms_window *w = window_of(&host);
+		run(w, &b, e, 3);
+		double got = time_cyc(w), least = part ? FAR_CYC + 10 * 4 : 20 * 4 + 10 * 4;
+		assert_true(got >= least && got < least + 40);
+		cxms_window_free(w);
+	}
+	cxms_block_fini(&b);
+}
+
 /* What the store has when the load could begin teaches nothing: they are in order anyway. */
 static void test_loads_after_their_store_learn_nothing(void **state)
 {
@@ -320,6 +348,7 @@ int main(void)
 		cmocka_unit_test(test_prefetches_leave_registers_to_misses),
 		cmocka_unit_test(test_late_prefetches_hold_registers),
 		cmocka_unit_test(test_loads_learn_to_wait_for_stores),
+		cmocka_unit_test(test_loads_of_recent_stores),
 		cmocka_unit_test(test_loads_after_their_store_learn_nothing),
 		cmocka_unit_test(test_integers_have_six_units),
 		cmocka_unit_test(test_vector_registers_have_four_units),
