@@ -625,7 +625,8 @@ static void trigger(struct cxms_hier *h, struct cxms_hier_req *req, struct cxms_
 
 	if (level > CXMS_HIER_L1 && h->llc.index_of)
 		moved = h->llc.index_of(line) - line;
-	n = cxms_prefetch_train(p, req->pc, address + (moved << CXMS_CACHE_LINE_SHIFT), lines);
+	n = cxms_prefetch_train(p, req->idle ? 0 : req->pc,
+				address + (moved << CXMS_CACHE_LINE_SHIFT), lines);
 	for (unsigned i = 0; i < n; i++)
 		bring(h, req, lines[i] - moved, level);
 }
