@@ -261,9 +261,10 @@ static void waits_for(struct cxms_window *w, const struct cxms_fill *f)
 	w->waited = f->origin ? f->origin : w->waited;
 }
 
-/* The access missed, or hit what is in flight: done is moved accordingly. */
+/* The access missed, or hit what is in flight: done is moved accordingly. The level below sees a
+ * miss, and its prefetcher is told, when it has its registers: at is moved to that. */
 static void data_event(struct cxms_window *w, const struct cxms_xevent *e, enum cxms_xrequest kind,
-		       const struct cxms_lanes *at, struct cxms_lanes *done)
+		       struct cxms_lanes *at, struct cxms_lanes *done)
 {
 	static const uint8_t level_of[CXMS_XE_KIND_END] = {
 		[CXMS_XE_L2] = CXMS_XL_L2,	[CXMS_XE_LLC] = CXMS_XL_LLC,
@@ -288,6 +289,7 @@ static void data_event(struct cxms_window *w, const struct cxms_xevent *e, enum 
 			f->done.v[l] = t;
 			done->v[l] = t > done->v[l] ? t : done->v[l];
 			w->begun.v[l] = later_of(w->begun.v[l], begin);
+			at->v[l] = begin;
 		}
 		w->missed |= level == CXMS_XL_MEM;
 		if (before)

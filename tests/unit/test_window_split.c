@@ -58,7 +58,7 @@ struct insn {
 	bool loads, stores;
 };
 
-static struct cxms_block code_of(const struct insn *in, size_t n)
+static struct cxms_block code_by(bool split, const struct insn *in, size_t n)
 {
 	struct cxms_code_insn insn[64];
 	struct cxms_code_access access[64];
@@ -76,10 +76,15 @@ static struct cxms_block code_of(const struct insn *in, size_t n)
 			access[code.n_access++] =
 				(struct cxms_code_access){(uint16_t)i, CXMS_XA_STORE, 3};
 	}
-	assert_int_equal(cxms_uops_new(true, &u, NULL), 0);
+	assert_int_equal(cxms_uops_new(split, &u, NULL), 0);
 	assert_int_equal(cxms_uops_block(u, &code, &b, NULL), 0);
 	cxms_uops_free(u);
 	return b;
+}
+
+static struct cxms_block code_of(const struct insn *in, size_t n)
+{
+	return code_by(true, in, n);
 }
 
 static void run(struct cxms_window *w, const struct cxms_block *b, const struct cxms_xevent *e,
@@ -217,6 +222,37 @@ static void test_late_prefetches_hold_registers(void **state)
 	cxms_block_fini(&b);
 }
 
+/* Two registers, both taken: a third miss waits, and what it makes the L2 prefetch is asked for
+ * when it goes on; a load of that waits as long, and forty products for it. Of any core. */
+static void test_prefetches_follow_their_miss(void **state)
+{
+	static const struct insn miss = {.len = 3, .bytes = {0x48, 0x8b, 0x19}, .loads = true};
+	static const struct cxms_xevent from_l2 = {.kind = CXMS_XE_L2USE, .back = 1};
+	const struct cxms_xevent third[] = {
+		from_memory,
+		{.kind = CXMS_XE_PF, .line = 78, .into = CXMS_XL_L2, .from = CXMS_XL_MEM}};
+	struct cxms_window_cfg c = host;
+	struct insn in[41] = {{.len = 3, .bytes = {0x48, 0x8b, 0x02}, .loads = true}};
+	(void)state;
+	for (int i = 1; i < 41; i++)
+		in[i] = (struct insn){.len = 4, .bytes = {0x48, 0x0f, 0xaf, 0xc0}};
+	c.l1d_mshrs = 2;
+	for (int split = 0; split < 2; split++) {
+		struct cxms_block far = code_by(split, &miss, 1), work = code_by(split, in, 41);
+		c.split = split;
+		struct cxms_window *w = window_of(&c);
+		run(w, &far, &from_memory, 1);
+		run(w, &far, &from_memory, 1);
+		run(w, &far, third, 2);
+		run(w, &work, &from_l2, 1);
+		double got = time_cyc(w), least = 2 * FAR_CYC + 40 * 3;
+		assert_true(got >= least && got < least + 80);
+		cxms_window_free(w);
+		cxms_block_fini(&far);
+		cxms_block_fini(&work);
+	}
+}
+
 /* A load that ran before the store it reads waits from then on for the last store of that
  * instruction, whatever either's address: independent updates come one by one, until all is
  * forgotten. */
@@ -347,6 +383,7 @@ int main(void)
 		cmocka_unit_test(test_a_full_first_level_takes_no_hits),
 		cmocka_unit_test(test_prefetches_leave_registers_to_misses),
 		cmocka_unit_test(test_late_prefetches_hold_registers),
+		cmocka_unit_test(test_prefetches_follow_their_miss),
 		cmocka_unit_test(test_loads_learn_to_wait_for_stores),
 		cmocka_unit_test(test_loads_of_recent_stores),
 		cmocka_unit_test(test_loads_after_their_store_learn_nothing),
