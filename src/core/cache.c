@@ -385,6 +385,17 @@ static void write_llc(struct cxms_hier *h, uint64_t line)
 	}
 }
 
+/* A clean line left the L2 of a core. A LLC that is not inclusive is told, unless the L1D has it
+ * still: it is most recently used there now (gem5 v24.0, src/mem/cache/cache.cc: CleanEvict; cores
+ * whose LLC takes what the L2 drives out send the line itself). */
+static void drop_clean(struct cxms_hier *h, const struct cxms_hier_core *c, uint64_t line)
+{
+	struct spot at;
+
+	if (!h->llc.inclusive && !look_up(&c->l1d, line, &at) && look_up(&h->llc, line, &at))
+		cxms_cache_touch(&h->llc, at.set, at.slot);
+}
+
 /* A line left the L2 of a core. */
 static void evict_l2(struct cxms_hier *h, uint32_t core, uint64_t old)
 {
@@ -400,6 +411,8 @@ static void evict_l2(struct cxms_hier *h, uint32_t core, uint64_t old)
 	}
 	if (dirty)
 		write_llc(h, line);
+	else
+		drop_clean(h, c, line);
 }
 
 /* A dirty line comes down from an L1D. */
@@ -602,14 +615,20 @@ static void bring(struct cxms_hier *h, struct cxms_hier_req *req, uint64_t line,
 		put_l1d(h, req->core, &at[CXMS_HIER_L1], line, &f);
 }
 
+/* Below the first level a prefetcher sees physical addresses. What it asks for is on the same page.
+ */
 static void trigger(struct cxms_hier *h, struct cxms_hier_req *req, struct cxms_prefetch *p,
 		    uint64_t address, uint8_t level)
 {
-	uint64_t lines[MAX_WANTED];
-	unsigned n = cxms_prefetch_train(p, req->pc, address, lines);
+	uint64_t lines[MAX_WANTED], line = address >> CXMS_CACHE_LINE_SHIFT, moved = 0;
+	unsigned n;
 
+	if (level > CXMS_HIER_L1 && h->llc.index_of)
+		moved = h->llc.index_of(line) - line;
+	n = cxms_prefetch_train(p, req->idle ? 0 : req->pc,
+				address + (moved << CXMS_CACHE_LINE_SHIFT), lines);
 	for (unsigned i = 0; i < n; i++)
-		bring(h, req, lines[i], level);
+		bring(h, req, lines[i] - moved, level);
 }
 
 void cxms_hier_prefetch(struct cxms_hier *h, struct cxms_hier_req *req, enum cxms_hier_level level)

@@ -115,7 +115,7 @@ unsigned cxms_prefetch_train(struct cxms_prefetch *p, uint64_t pc, uint64_t addr
 
 	if (p->cfg.next_degree)
 		n = next_lines(p, address, lines);
-	if (!p->cfg.stride_degree)
+	if (!p->cfg.stride_degree || pc == 0)
 		return n;
 	e = lookup(p, pc, &is_new);
 	if (is_new) {

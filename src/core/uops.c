@@ -29,30 +29,48 @@ struct cxms_uops {
  * Zen 4). A divider is one unit and not pipelined.
  */
 static const struct cxms_uop_cost costs[CXMS_UC_COUNT] = {
-	[CXMS_UC_INT] = {1, 0},	   [CXMS_UC_BRANCH] = {1, 128}, [CXMS_UC_MUL] = {3, 64},
-	[CXMS_UC_DIV] = {14, 8},   [CXMS_UC_FADD] = {4, 128},	[CXMS_UC_FMUL] = {4, 128},
-	[CXMS_UC_FMA] = {4, 128},  [CXMS_UC_FDIV] = {13, 12},	[CXMS_UC_FSQRT] = {18, 8},
-	[CXMS_UC_LOAD] = {0, 192}, [CXMS_UC_STORE] = {1, 128},	[CXMS_UC_PREFETCH] = {0, 192},
+	[CXMS_UC_INT] = {1, 0},	       [CXMS_UC_BRANCH] = {1, 128}, [CXMS_UC_VECTOR] = {1, 0},
+	[CXMS_UC_MUL] = {3, 64},       [CXMS_UC_DIV] = {14, 8},	    [CXMS_UC_FADD] = {4, 128},
+	[CXMS_UC_FMUL] = {4, 128},     [CXMS_UC_FMA] = {4, 128},    [CXMS_UC_FDIV] = {13, 12},
+	[CXMS_UC_FSQRT] = {18, 8},     [CXMS_UC_LOAD] = {0, 192},   [CXMS_UC_STORE] = {1, 128},
+	[CXMS_UC_PREFETCH] = {0, 192},
 };
 
 /*
  * Cores that split are those of a cycle-level simulator: six units for integers and branches, which
- * bound what a block takes to fetch (window_step.h); floating point of any kind takes one cycle in
- * four units, two multipliers (gem5 v24.0, src/cpu/o3/FuncUnitConfig.py; its x86 vector operations
- * are of the SIMD classes). A division is a loop of one-cycle steps in the multipliers, of which
- * each gives the next bit of the quotient that is set: 16 (assumed) of 64 bits, and three more. The
- * rest as above.
+ * bound what a block takes to fetch (window_step.h); whatever is done in vector registers takes one
+ * cycle in four units, whose number all share, two multipliers, which divide too (gem5 v24.0,
+ * src/cpu/o3/FuncUnitConfig.py; its x86 vector operations are of the SIMD classes). A division is a
+ * loop of one-cycle steps in the multipliers, of which each gives the next bit of the quotient that
+ * is set: 16 (assumed) of 64 bits, and three more. The rest as above.
  */
 static const struct cxms_uop_cost split_costs[CXMS_UC_COUNT] = {
-	[CXMS_UC_INT] = {1, 0},	   [CXMS_UC_BRANCH] = {1, 0},  [CXMS_UC_MUL] = {3, 128},
-	[CXMS_UC_DIV] = {20, 7},   [CXMS_UC_FADD] = {1, 255},  [CXMS_UC_FMUL] = {1, 255},
-	[CXMS_UC_FMA] = {1, 255},  [CXMS_UC_FDIV] = {1, 255},  [CXMS_UC_FSQRT] = {1, 255},
-	[CXMS_UC_LOAD] = {0, 192}, [CXMS_UC_STORE] = {1, 128}, [CXMS_UC_PREFETCH] = {0, 192},
+	[CXMS_UC_INT] = {1, 0},	       [CXMS_UC_BRANCH] = {1, 0}, [CXMS_UC_VECTOR] = {1, 255},
+	[CXMS_UC_MUL] = {3, 128},      [CXMS_UC_DIV] = {20, 7},	  [CXMS_UC_FADD] = {1, 255},
+	[CXMS_UC_FMUL] = {1, 255},     [CXMS_UC_FMA] = {1, 255},  [CXMS_UC_FDIV] = {1, 255},
+	[CXMS_UC_FSQRT] = {1, 255},    [CXMS_UC_LOAD] = {0, 192}, [CXMS_UC_STORE] = {1, 128},
+	[CXMS_UC_PREFETCH] = {0, 192},
 };
 
 const struct cxms_uop_cost *cxms_uop_cost(enum cxms_uop_class class, bool split)
 {
 	return split ? &split_costs[class] : &costs[class];
+}
+
+enum cxms_uop_class cxms_uop_units(enum cxms_uop_class class, bool split)
+{
+	switch (class) {
+	case CXMS_UC_FADD:
+	case CXMS_UC_FMUL:
+	case CXMS_UC_FMA:
+	case CXMS_UC_FDIV:
+	case CXMS_UC_FSQRT:
+		return split ? CXMS_UC_VECTOR : class;
+	case CXMS_UC_DIV:
+		return split ? CXMS_UC_MUL : class;
+	default:
+		return class;
+	}
 }
 
 int cxms_uops_new(bool split, struct cxms_uops **out, struct cxms_err *err)
@@ -142,16 +160,16 @@ static void add_loads(struct work *w, bool shares)
 	const struct cxms_insn *in = &w->insn;
 	for (size_t i = 0; i < in->n_load; i++) {
 		bool prefetch = in->prefetch;
-		for (unsigned part = 0; part < in->parts; part++) {
+		for (unsigned part = 0; part < in->parts || part < in->load_pieces; part++) {
 			struct cxms_uop *o =
 				add(w, prefetch ? CXMS_UC_PREFETCH : CXMS_UC_LOAD,
 				    shares && i + 1 == in->n_load && !w->u->split ? 0 : 1);
 			copy_sources(o, &in->addr, 0);
 			o->src[2] = o->src[2] ? o->src[2] : CXMS_SLOT_FENCE;
 			o->access = part == 0 ? in->load[i] : (int16_t)-1;
-			if (part > 0)
+			if (part >= in->load_pieces)
 				o->class = CXMS_UC_INT;
-			else if (!prefetch)
+			else if (part == 0 && !prefetch)
 				o->dst[0] = (uint8_t)(CXMS_SLOT_TEMP + i);
 			if (in->locked)
 				o->flags |= CXMS_UF_LOCKED | CXMS_UF_OLDEST;
@@ -200,7 +218,7 @@ static void add_operation(struct work *w, bool stores)
 	unsigned n = in->n_op * in->parts;
 	size_t n_load = in->n_load > 2 ? join_loads(w, in->data.n) : in->n_load;
 	for (unsigned i = 0; i < n; i++) {
-		struct cxms_uop *o = add(w, i == 0 ? in->class : CXMS_UC_INT,
+		struct cxms_uop *o = add(w, i == 0 || in->parts > 1 ? in->class : CXMS_UC_INT,
 					 w->u->split || i < in->rob_op ? 1 : 0);
 		size_t at = 0;
 		for (size_t l = 0; l < n_load; l++)
@@ -220,25 +238,31 @@ static void add_operation(struct work *w, bool stores)
 	add_further_results(w, &in->out);
 }
 
+static void add_store(struct work *w, int16_t access, bool from_operation)
+{
+	const struct cxms_insn *in = &w->insn;
+	struct cxms_uop *o = add(w, CXMS_UC_STORE, 1);
+	copy_sources(o, &in->addr, 0);
+	size_t at = o->src[1] ? 2 : 1;
+	if (from_operation)
+		o->src[at] = CXMS_SLOT_TEMP + 7;
+	else if (in->n_load > 0)
+		o->src[at] = CXMS_SLOT_TEMP;
+	else
+		copy_sources(o, &in->data, at);
+	o->access = access;
+	if (in->locked) {
+		o->flags |= CXMS_UF_LOCKED;
+		o->dst[0] = CXMS_SLOT_FENCE;
+	}
+}
+
 static void add_stores(struct work *w, bool from_operation)
 {
 	const struct cxms_insn *in = &w->insn;
-	for (size_t i = 0; i < in->n_store; i++) {
-		struct cxms_uop *o = add(w, CXMS_UC_STORE, 1);
-		copy_sources(o, &in->addr, 0);
-		size_t at = o->src[1] ? 2 : 1;
-		if (from_operation)
-			o->src[at] = CXMS_SLOT_TEMP + 7;
-		else if (in->n_load > 0)
-			o->src[at] = CXMS_SLOT_TEMP;
-		else
-			copy_sources(o, &in->data, at);
-		o->access = in->store[i];
-		if (in->locked) {
-			o->flags |= CXMS_UF_LOCKED;
-			o->dst[0] = CXMS_SLOT_FENCE;
-		}
-	}
+	for (size_t i = 0; i < in->n_store; i++)
+		for (unsigned piece = 0; piece < in->store_pieces; piece++)
+			add_store(w, piece == 0 ? in->store[i] : (int16_t)-1, from_operation);
 }
 
 static void add_fillers(struct work *w, unsigned n)

@@ -29,8 +29,9 @@ enum cxms_slot {
 
 /* Kinds of work by latency and by how many may start in a cycle. */
 enum cxms_uop_class {
-	CXMS_UC_INT,	/* one cycle: moves, logic, add, shift, vector integer */
+	CXMS_UC_INT,	/* one cycle: moves, logic, add, shift */
 	CXMS_UC_BRANCH, /* one cycle */
+	CXMS_UC_VECTOR, /* one cycle: moves, logic, integers of vector registers */
 	CXMS_UC_MUL,
 	CXMS_UC_DIV,
 	CXMS_UC_FADD, /* add, subtract, compare, convert */
@@ -49,6 +50,8 @@ struct cxms_uop_cost {
 };
 /** latency and throughput of a class; @split: in a core that cracks by that rule */
 const struct cxms_uop_cost *cxms_uop_cost(enum cxms_uop_class class, bool split);
+/** the class in whose units @class starts: itself, or one with which it shares them */
+enum cxms_uop_class cxms_uop_units(enum cxms_uop_class class, bool split);
 
 /*
  * Cores with fast strings move a rep instruction in pieces of up to 32 bytes, whatever the size of

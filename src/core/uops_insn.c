@@ -184,7 +184,7 @@ static enum cxms_uop_class class_of(const cs_insn *in)
 	for (size_t i = 0; i < sizeof(class_names) / sizeof(*class_names); i++)
 		if (starts(name, class_names[i].prefix))
 			return class_names[i].class;
-	return CXMS_UC_INT;
+	return is_vector(in) ? CXMS_UC_VECTOR : CXMS_UC_INT;
 }
 
 /* Moves between registers and memory: no operation of their own when they touch memory. */
@@ -383,6 +383,18 @@ static void sort_accesses(const struct cxms_code_access *access, size_t n, int16
 	}
 }
 
+/* A split core moves a vector register to and from memory by eight bytes at a time. */
+static void set_pieces(const struct cxms_code_access *access, size_t n, struct cxms_insn *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		unsigned pieces = access[i].log2_size > 3 ? 1u << (access[i].log2_size - 3) : 1;
+		if (access[i].kind == CXMS_XA_LOAD)
+			out->load_pieces = pieces;
+		else if (access[i].kind != CXMS_XA_PREFETCH)
+			out->store_pieces = pieces;
+	}
+}
+
 static bool changes_stack(const cs_insn *in)
 {
 	return starts(in->mnemonic, "push") || starts(in->mnemonic, "pop") ||
@@ -404,7 +416,8 @@ bool cxms_insn_read(csh cs, cs_insn *tmp, const struct cxms_code_insn *code,
 	const uint8_t *bytes = code->bytes;
 	size_t len = code->len;
 	uint64_t addr = code->addr;
-	*out = (struct cxms_insn){.class = CXMS_UC_INT, .rob_op = 1, .parts = 1};
+	*out = (struct cxms_insn){
+		.class = CXMS_UC_INT, .rob_op = 1, .parts = 1, .load_pieces = 1, .store_pieces = 1};
 	sort_accesses(access, n, first, out);
 	if (!cs_disasm_iter(cs, &bytes, &len, &addr, tmp)) {
 		out->n_op = out->n_load + out->n_store == 0;
@@ -421,7 +434,11 @@ bool cxms_insn_read(csh cs, cs_insn *tmp, const struct cxms_code_insn *code,
 	if (split && n == 0 && out->out.n > 0 && keeps_target(tmp))
 		put(&out->data, out->out.slot[0]);
 	out->class = class_of(tmp);
+	if (split && out->class == CXMS_UC_MUL && is_vector(tmp))
+		out->class = CXMS_UC_VECTOR;
 	out->parts = vector_parts(tmp, split);
+	if (split && is_vector(tmp))
+		set_pieces(access, n, out);
 	out->n_op = operation_count(tmp, out, split);
 	out->string_move = is_string_move(tmp);
 	if (out->string_move && x->prefix[0] == X86_PREFIX_REP)

@@ -25,6 +25,8 @@ struct cxms_insn {
 	unsigned rob_op;	/* fused: reorder-buffer entries of those */
 	unsigned n_split_extra; /* split: uops for immediates and branch targets */
 	unsigned parts;		/* split: vector halves */
+	unsigned load_pieces;	/* split: uops of a load that go to memory, as of 16 bytes */
+	unsigned store_pieces;	/* of a store */
 	unsigned string_bytes;	/* of movs or stos with rep: what one round takes; else 0 */
 	bool moves_stack, prefetch, string_move; /* movs, stos */
 	bool locked;				 /* mfence too */

@@ -37,6 +37,9 @@ static void set_figures(struct cxms_window *w)
 	__extension__ unsigned __int128 one = (unsigned __int128)CXMS_PS_PER_S << 20;
 	w->tick_ps_q20 = (uint64_t)(one / (c->frequency_hz * CXMS_TICKS));
 	w->l1d = cxms_window_ticks(w, c->l1d_ps);
+	w->forward = w->l1d;
+	if (c->split && w->forward > CXMS_FORWARD_CYC * CXMS_TICKS)
+		w->forward = CXMS_FORWARD_CYC * CXMS_TICKS;
 	w->l2 = cxms_window_ticks(w, c->l2_ps);
 	w->llc = cxms_window_ticks(w, c->llc_ps);
 	w->walk = cxms_window_ticks(w, c->walk_ps);
@@ -59,6 +62,7 @@ static void set_figures(struct cxms_window *w)
 		const struct cxms_uop_cost *u = cxms_uop_cost((enum cxms_uop_class)i, c->split);
 		bool loads = i == CXMS_UC_LOAD || i == CXMS_UC_PREFETCH;
 		w->latency[i] = loads ? w->l1d : u->latency_cyc * CXMS_TICKS;
+		w->unit_of[i] = (uint8_t)cxms_uop_units((enum cxms_uop_class)i, c->split);
 		if (u->per_64_cyc && !(c->without & CXMS_WP_UNITS))
 			w->unit_step[i] = 64 * CXMS_TICKS / u->per_64_cyc;
 	}
@@ -87,7 +91,7 @@ static void reset_clocks(struct cxms_window *w)
 	for (unsigned i = 0; i < w->n_store_queue; i++)
 		w->store_queue[i] = all(CXMS_TICK_LONG_AGO);
 	for (unsigned i = 0; i < CXMS_STORE_RING; i++)
-		w->store_ready[i] = all(CXMS_TICK_LONG_AGO);
+		w->store_ready[i] = w->store_drained[i] = all(CXMS_TICK_LONG_AGO);
 	for (unsigned i = 0; i < CXMS_ASSUMED_FETCH_QUEUE; i++)
 		w->fetched[i] = all(CXMS_TICK_LONG_AGO);
 	for (unsigned i = 0; i < CXMS_FILL_RING; i++)
@@ -203,6 +207,7 @@ static void move_base(struct cxms_window *w, unsigned l)
 	shift_ring(w->load_queue, w->n_load_queue, l, by);
 	shift_ring(w->store_queue, w->n_store_queue, l, by);
 	shift_ring(w->store_ready, CXMS_STORE_RING, l, by);
+	shift_ring(w->store_drained, CXMS_STORE_RING, l, by);
 	shift_ring(w->sets.last, CXMS_SETS, l, by);
 	shift_ring(w->fetched, CXMS_ASSUMED_FETCH_QUEUE, l, by);
 	for (int i = 0; i < CXMS_FILL_RING; i++)

@@ -190,11 +190,12 @@ static void close_when_full(struct cxms_window *w, unsigned l, int32_t t)
 	w->block_to.v[l] = later_of(w->block_to.v[l], to);
 }
 
-/* The same of one into the first level, with the registers that it takes. */
+/* The same of one into the first level, with the registers that it takes. @there: when a fill under
+ * way brings its line; it holds them as long. */
 static int32_t miss_from(struct cxms_window *w, unsigned l, const struct cxms_fill *f,
-			 enum cxms_xrequest kind, int32_t t)
+			 enum cxms_xrequest kind, int32_t t, int32_t there)
 {
-	int32_t done = latency_from(w, l, f, kind, t);
+	int32_t done = later_of(latency_from(w, l, f, kind, t), there);
 	mshr_take(&w->l1_mshr[l], t, done, w->dispatch.v[l]);
 	close_when_full(w, l, t);
 	if (is_beyond_l2(w, f->from))
@@ -215,7 +216,8 @@ static int32_t fill_done(struct cxms_window *w, unsigned l, struct cxms_fill *f,
 {
 	struct cxms_xreply kept = w->reply[l];
 	if (f->done.v[l] == CXMS_TICK_NEVER) {
-		f->done.v[l] = miss_from(w, l, f, kind, registers_free(w, l, f->from, at));
+		f->done.v[l] = miss_from(w, l, f, kind, registers_free(w, l, f->from, at),
+					 CXMS_TICK_LONG_AGO);
 		w->reply[l] = kept;
 	}
 	return f->done.v[l];
@@ -259,9 +261,10 @@ static void waits_for(struct cxms_window *w, const struct cxms_fill *f)
 	w->waited = f->origin ? f->origin : w->waited;
 }
 
-/* The access missed, or hit what is in flight: done is moved accordingly. */
+/* The access missed, or hit what is in flight: done is moved accordingly. The level below sees a
+ * miss, and its prefetcher is told, when it has its registers: at is moved to that. */
 static void data_event(struct cxms_window *w, const struct cxms_xevent *e, enum cxms_xrequest kind,
-		       const struct cxms_lanes *at, struct cxms_lanes *done)
+		       struct cxms_lanes *at, struct cxms_lanes *done)
 {
 	static const uint8_t level_of[CXMS_XE_KIND_END] = {
 		[CXMS_XE_L2] = CXMS_XL_L2,	[CXMS_XE_LLC] = CXMS_XL_LLC,
@@ -280,12 +283,13 @@ static void data_event(struct cxms_window *w, const struct cxms_xevent *e, enum 
 		w->counts.llc_misses += level == CXMS_XL_MEM;
 		for (unsigned l = 0; l < w->n_lane; l++) {
 			int32_t begin = registers_free(w, l, level, at->v[l]);
-			int32_t t = miss_from(w, l, f, kind, begin);
-			int32_t there = before ? fill_done(w, l, before, kind, at->v[l]) : t;
-			t = there > t ? there : t;
+			int32_t there = before ? fill_done(w, l, before, kind, at->v[l])
+					       : CXMS_TICK_LONG_AGO;
+			int32_t t = miss_from(w, l, f, kind, begin, there);
 			f->done.v[l] = t;
 			done->v[l] = t > done->v[l] ? t : done->v[l];
 			w->begun.v[l] = later_of(w->begun.v[l], begin);
+			at->v[l] = begin;
 		}
 		w->missed |= level == CXMS_XL_MEM;
 		if (before)
@@ -370,6 +374,20 @@ static void ran_too_early(struct cxms_window *w, uint64_t store_pc, const struct
 	cxms_window_met(w, w->pc, store_pc, early);
 }
 
+/* The load reads more than what a recent store wrote: it begins anew when the first level has it.
+ */
+static void wait_for_first_level(struct cxms_window *w, const struct cxms_xevent *e,
+				 struct cxms_lanes *asked, struct cxms_lanes *done)
+{
+	if (e->back > w->n_store || e->back > CXMS_STORE_RING || w->cfg.without & CXMS_WP_FORWARD)
+		return;
+	uint32_t at = (uint32_t)((w->n_store - e->back) % CXMS_STORE_RING);
+	for (unsigned l = 0; l < w->n_lane; l++) {
+		asked->v[l] = later_of(asked->v[l], w->store_drained[at].v[l]);
+		done->v[l] = later_of(done->v[l], asked->v[l] + w->l1d);
+	}
+}
+
 /* The load reads what a recent store wrote, or @near it: a core that learns which loads and stores
  * meet looks at 16 bytes (gem5 v24.0, src/cpu/o3/BaseO3CPU.py: LSQDepCheckShift). */
 static void forward(struct cxms_window *w, const struct cxms_xevent *e, bool near,
@@ -432,6 +450,10 @@ void cxms_window_event(struct cxms_window *w, const struct cxms_xevent *e, enum 
 		break;
 	case CXMS_XE_NEAR:
 		forward(w, e, true, asked, done);
+		break;
+	case CXMS_XE_PART:
+		forward(w, e, true, asked, done);
+		wait_for_first_level(w, e, asked, done);
 		break;
 	case CXMS_XE_SKIP:
 		w->skipped = true;
@@ -686,7 +708,7 @@ static int32_t wrong_miss(struct cxms_window *w, unsigned l, const struct cxms_f
 	int32_t t = registers_free(w, l, f->from, at);
 	if (t >= branch_done)
 		return CXMS_TICK_NEVER;
-	int32_t done = miss_from(w, l, f, CXMS_XR_READ, t);
+	int32_t done = miss_from(w, l, f, CXMS_XR_READ, t, CXMS_TICK_LONG_AGO);
 	w->reply[l] = kept;
 	return done;
 }

@@ -30,6 +30,11 @@
 /* Where uops are split (gem5 v24.0, src/cpu/o3/FuncUnitConfig.py: IntALU). */
 #define CXMS_INTEGER_UNITS 6
 
+/* Where uops are split: cycles from the start of a load to its value, where a store has it (gem5
+ * v24.0, src/cpu/o3/lsq_unit.cc: one cycle from the execution on). Other cores take as long as for
+ * a hit: 4 to 5 cycles (Skylake and Golden Cove: uops.info, MOV_M64_R64 and MOV_R64_M64). */
+#define CXMS_FORWARD_CYC 2
+
 /* Cycles from dispatch to the earliest issue: the scheduler's own stages. */
 #define CXMS_ASSUMED_ISSUE_CYC 2
 /* Cycles from completion to retirement, and from there to the reuse of the entry. */
@@ -115,10 +120,12 @@ struct cxms_window {
 	unsigned n_lane;
 	/* figures of cfg in ticks */
 	int32_t l1d, l2, llc, walk, step;
+	int32_t forward;		  /* of a load that a store gives its value */
 	int32_t fetch_bubble;		  /* until the next line of instructions is there */
 	uint64_t tick_ps_q20;		  /* picoseconds of a tick, 20 fractional bits */
 	int32_t latency[CXMS_UC_COUNT];	  /* of a class; loads: of the first level */
 	int32_t unit_step[CXMS_UC_COUNT]; /* between two starts; 0 = as many as the width allows */
+	uint8_t unit_of[CXMS_UC_COUNT];	  /* class in whose units it starts */
 	/* enum cxms_window_part, of a core that splits uops */
 	bool walks, holds, joins, one_store, closes, learns;
 	uint32_t l2_reserve;
@@ -138,6 +145,7 @@ struct cxms_window {
 	/* rings by number */
 	struct cxms_lanes store_ready[CXMS_STORE_RING], fetched[CXMS_ASSUMED_FETCH_QUEUE];
 	uint64_t store_pc[CXMS_STORE_RING];
+	struct cxms_lanes store_drained[CXMS_STORE_RING]; /* when the first level has it */
 	struct cxms_fill fill[CXMS_FILL_RING];
 	struct cxms_origin origin[CXMS_FILL_RING];
 	uint32_t n_origin;

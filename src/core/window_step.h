@@ -172,8 +172,9 @@ CXMS_STEP cxms_v8 start_of(struct cxms_window *w, struct step *s, const struct c
 	if (w->cfg.without & CXMS_WP_DEPENDENCES)
 		ready = earliest;
 	if (w->unit_step[class]) {
-		w->unit[class].all = later(w->unit[class].all + w->unit_step[class], earliest);
-		ready = later(ready, w->unit[class].all);
+		struct cxms_lanes *unit = &w->unit[w->unit_of[class]];
+		unit->all = later(unit->all + w->unit_step[class], earliest);
+		ready = later(ready, unit->all);
 	}
 	if (u->flags & (CXMS_UF_OLDEST | CXMS_UF_LOCKED))
 		ready = wait_in_order(w, s, u, ready);
@@ -230,6 +231,13 @@ CXMS_STEP cxms_v8 ran_before(const struct cxms_window *w, cxms_v8 asked, cxms_v8
 	return (asked + CXMS_TICKS < ready) & w->used.all;
 }
 
+/* When a load at @asked has its value from a store that was executed before; @done: from the
+ * caches. It waits for no line. */
+CXMS_STEP cxms_v8 forwarded(const struct cxms_window *w, cxms_v8 asked, cxms_v8 done)
+{
+	return choose(done == asked + w->l1d, asked + w->forward, done);
+}
+
 /* A hit on what is in flight, or on what was just stored: false = look closer. */
 CXMS_STEP bool common_event(struct cxms_window *w, const struct cxms_xevent *e, cxms_v8 asked,
 			    cxms_v8 *done)
@@ -244,7 +252,7 @@ CXMS_STEP bool common_event(struct cxms_window *w, const struct cxms_xevent *e, 
 			return false;
 		if (near)
 			return true;
-		*done = later(*done, ready);
+		*done = later(forwarded(w, asked, *done), ready);
 		w->counts.forwards++;
 		return true;
 	}
@@ -268,6 +276,18 @@ CXMS_STEP bool is_aside(const struct cxms_xevent *e)
 	return (aside >> e->kind & 1) || e->flags & CXMS_XE_BEHIND;
 }
 
+/* Event @at of a load says that its line is in flight, but a store has what it reads. */
+CXMS_STEP bool needs_no_line(const struct cxms_window *w, const struct cxms_xrun *run, size_t at)
+{
+	const struct cxms_xevent *e = &run->event[at];
+	if (e->kind != CXMS_XE_USE || e->flags || w->cfg.without & CXMS_WP_FORWARD)
+		return false;
+	for (size_t i = at + 1; i < run->n_event && run->event[i].index == e->index; i++)
+		if (run->event[i].kind == CXMS_XE_FWD)
+			return true;
+	return false;
+}
+
 /* Events of one access, from @asked on; moves *done to when its line is there. */
 CXMS_STEP void access_events(struct cxms_window *w, struct step *s, const struct cxms_xrun *run,
 			     uint32_t access, enum cxms_xrequest kind, cxms_v8 asked, cxms_v8 *done)
@@ -279,7 +299,7 @@ CXMS_STEP void access_events(struct cxms_window *w, struct step *s, const struct
 		/* a line written back stands right behind what drove it out */
 		if (e->index > access && e->kind != CXMS_XE_WB)
 			break;
-		if (!common_event(w, e, asked, done))
+		if (!needs_no_line(w, run, s->event) && !common_event(w, e, asked, done))
 			rare_event(w, e, kind, &asked, done);
 	}
 }
@@ -366,10 +386,11 @@ CXMS_STEP void drain_store(struct cxms_window *w, struct step *s, const struct c
 		done = later(done, w->drained.all);
 	w->drained.all = later(w->drained.all, done);
 	w->store_queue[s->store_queue].all = done;
+	w->store_drained[w->n_store % CXMS_STORE_RING].all = done;
 	next_entry(&s->store_queue, w->n_store_queue);
 	/* one that did not happen has no number, nor had it for who wrote the stream */
-	w->n_store += !(events && w->skipped);
-	w->counts.stores++;
+	w->n_store += u->access >= 0 && !(events && w->skipped);
+	w->counts.stores += u->access >= 0;
 	if (events) {
 		w->missed = false;
 		w->waited = 0;
@@ -438,7 +459,7 @@ CXMS_STEP cxms_v8 step_class(struct cxms_window *w, struct step *s, const struct
 	if (class == CXMS_UC_LOAD) {
 		w->load_queue[s->load_queue].all = s->retire;
 		next_entry(&s->load_queue, w->n_load_queue);
-		w->counts.loads++;
+		w->counts.loads += u->access >= 0;
 	} else if (class == CXMS_UC_STORE) {
 		drain_store(w, s, run, u, events);
 	}

@@ -270,6 +270,7 @@ static int read_event(struct cxms_xread *r, struct cxms_cur *c, const struct cxm
 	case CXMS_XE_LLCUSE:
 	case CXMS_XE_FWD:
 	case CXMS_XE_NEAR:
+	case CXMS_XE_PART:
 		back = cxms_cur_varint(c);
 		break;
 	case CXMS_XE_PF:

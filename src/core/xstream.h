@@ -80,6 +80,9 @@ enum cxms_xs_event {
 			       Fill, if the branch took that long */
 	CXMS_XE_NEAR = 15,  /* a load of 16 aligned bytes of which a recent store wrote others: v
 			       stores back, as FWD, which tells more where both would stand */
+	CXMS_XE_PART = 16,  /* in place of FWD: the load reads eight bytes at most, and not all of
+			       them are the store's, which has to be in the first level first.
+			       (Older tools said FWD.) */
 	CXMS_XE_KIND_END
 };
 #define CXMS_XE_KIND_MASK 0x1fu

@@ -132,6 +132,11 @@ struct ex_granule {
 	uint32_t granule, store;
 };
 #define EX_GRANULES 2048u
+/* A recent store: the bytes from @address to @address + @last; @insn: instructions run before. */
+struct ex_store {
+	uint64_t insn, address;
+	uint32_t last;
+};
 /* Lines of non-temporal stores that a thread has open: they are put together in the line fill
  * buffers, 10 to 16 of them in cores of the last ten years, which loads use too. */
 #define EX_ASSUMED_NT_OPEN 10u
@@ -188,7 +193,7 @@ struct ex_thread {
 	struct ex_call call;
 	struct ex_nt_line nt[EX_ASSUMED_NT_OPEN];
 	uint64_t nt_clock;
-	uint64_t store_insn[EX_FORWARD_BACK];
+	struct ex_store store[EX_FORWARD_BACK];
 	struct ex_granule granule[EX_GRANULES];
 };
 

@@ -381,7 +381,7 @@ static inline uint8_t *line_body(uint8_t *at, uint64_t line)
 /* Kinds whose body is a number that says how far back. */
 #define BACK_KINDS                                                                                 \
 	(1u << CXMS_XE_USE | 1u << CXMS_XE_L2USE | 1u << CXMS_XE_LLCUSE | 1u << CXMS_XE_FWD |      \
-	 1u << CXMS_XE_NEAR)
+	 1u << CXMS_XE_NEAR | 1u << CXMS_XE_PART)
 
 static inline uint8_t *event(uint8_t *at, const struct ex_event *e)
 {

@@ -420,6 +420,7 @@ ALWAYS_INLINE void forward(struct ex_thread *t, unsigned index, uint64_t address
 	uint64_t g = address >> 3, end = (address + last) >> 3, first = g;
 	uint32_t nearest = EX_FORWARD_BACK + 1;
 	unsigned kind = CXMS_XE_FWD;
+	const struct ex_store *s;
 
 	do
 		nearest = store_of(t, g, nearest);
@@ -429,8 +430,13 @@ ALWAYS_INLINE void forward(struct ex_thread *t, unsigned index, uint64_t address
 		nearest = store_of(t, first & ~UINT64_C(1), nearest);
 		nearest = store_of(t, end | 1, nearest);
 	}
-	if (EX_UNLIKELY(nearest <= EX_FORWARD_BACK) &&
-	    now - t->store_insn[(t->stores - nearest) % EX_FORWARD_BACK] <= ex.opt.hier.window)
+	if (EX_LIKELY(nearest > EX_FORWARD_BACK))
+		return;
+	s = &t->store[(t->stores - nearest) % EX_FORWARD_BACK];
+	if (kind == CXMS_XE_FWD && last < 8 &&
+	    (s->address > address || s->address + s->last < address + last))
+		kind = CXMS_XE_PART;
+	if (now - s->insn <= ex.opt.hier.window)
 		note(kind, index, nearest, 0);
 }
 
@@ -442,7 +448,8 @@ ALWAYS_INLINE void stored(struct ex_thread *t, uint64_t address, unsigned last, 
 		t->granule[g % EX_GRANULES] =
 			(struct ex_granule){.granule = (uint32_t)g, .store = t->stores};
 	while (EX_UNLIKELY(++g <= end));
-	t->store_insn[t->stores % EX_FORWARD_BACK] = now;
+	t->store[t->stores % EX_FORWARD_BACK] =
+		(struct ex_store){.insn = now, .address = address, .last = last};
 	t->stores++;
 }
 

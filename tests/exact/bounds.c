@@ -3,6 +3,8 @@
  * Memory is fresh, so each line misses all caches and each value is 0: what is added to an address
  * makes it wait and moves it nowhere.
  */
+#include <emmintrin.h>
+
 #include "common.h"
 
 #define AREA   (256u << 20)
@@ -79,6 +81,48 @@ static NOINLINE void neighbours(u64 n)
 		at(i - (i % 16 == 15))[i % 16 == 15] += i;
 }
 
+/* Each stores to a line of its own and reads it again, as the next address says. */
+static NOINLINE void read_back(u64 n)
+{
+	u64 v = 0;
+	for (u64 i = 0; i < n; i++) {
+		volatile u64 *p = at(i + v);
+		*p = 0;
+		v = *p;
+	}
+	KEEP(v);
+}
+
+/* The same of one byte, and the eight around it. */
+static NOINLINE void read_wider(u64 n)
+{
+	u64 v = 0;
+	for (u64 i = 0; i < n; i++) {
+		volatile u64 *p = at(i + v);
+		((volatile char *)p)[1] = 0;
+		v = *p;
+	}
+	KEEP(v);
+}
+
+/* Lines by four loads of 16 bytes each. */
+static NOINLINE void loads16(u64 n)
+{
+	for (u64 i = 0; i < n; i++) {
+		const __m128i *line = (const __m128i *)at(i);
+		__m128i a = line[0], b = line[1], c = line[2], d = line[3];
+		__asm__ volatile("" ::"x"(a), "x"(b), "x"(c), "x"(d));
+	}
+}
+
+static NOINLINE void stores16(u64 n)
+{
+	for (u64 i = 0; i < n; i++) {
+		__m128i *line = (__m128i *)at(i);
+		line[0] = line[1] = line[2] = line[3] = _mm_setzero_si128();
+	}
+}
+
 /* Whether a branch is taken is a matter of chance, and is known when a line has come. */
 static NOINLINE void branches(u64 n)
 {
@@ -113,9 +157,11 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*run)(u64);
 	} cases[] = {
-		{"chains3", chains3},	{"rounds20", rounds20},	    {"apart", apart},
-		{"stores", stores},	{"updates", updates},	    {"meetings", meetings},
-		{"branches", branches}, {"neighbours", neighbours}, {"calls", calls},
+		{"chains3", chains3},	  {"rounds20", rounds20},     {"apart", apart},
+		{"stores", stores},	  {"updates", updates},	      {"meetings", meetings},
+		{"branches", branches},	  {"neighbours", neighbours}, {"calls", calls},
+		{"read_back", read_back}, {"read_wider", read_wider}, {"loads16", loads16},
+		{"stores16", stores16},
 	};
 	u64 n = arg(argc, argv, 2, 1000);
 	area = big_alloc(AREA);

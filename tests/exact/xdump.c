@@ -318,6 +318,7 @@ static void event_body(struct image *m, const struct block *b, unsigned kind, ui
 		break;
 	case CXMS_XE_FWD:
 	case CXMS_XE_NEAR:
+	case CXMS_XE_PART:
 		v = varint();
 		check_back(v, stores < FORWARD_LIMIT ? stores : FORWARD_LIMIT);
 		if (b->access[index].kind != CXMS_XA_LOAD)

@@ -371,6 +371,8 @@ static void put_l2(struct host *o, unsigned core, uint64_t line, bool dirty)
 		old_dirty |= drop(&o->l1[core], old);
 	if (old_dirty)
 		write_llc(o, old);
+	else if (!o->cfg.llc.inclusive && !has(&o->l1[core], old) && has(&o->llc, old))
+		naive_touch(&o->llc, old);
 }
 
 static void put_l1(struct host *o, unsigned core, uint64_t line, bool dirty)
@@ -662,6 +664,71 @@ static void test_strides_below_the_first_level_are_in_bytes(void **state)
 	host_fini(&o);
 }
 
+/* Frames that lie the other way round: of a walk through pages, each begins anew. */
+static uint64_t from_behind(uint64_t line)
+{
+	return (1000 - line / 64) * 64 + line % 64;
+}
+
+/* How many lines the walk's first and second access to a second page make the L2 ask for. */
+static void asked_on_second_page(cxms_cache_index_fn *index_of, unsigned asked[2])
+{
+	struct cxms_hier_cfg cfg = small;
+	struct cxms_hier_res res;
+	struct host o;
+
+	cfg.pf_l2.stride_degree = 4;
+	cfg.index_of = index_of;
+	host_init(&o, &cfg);
+	for (uint64_t line = 640; line < 640 + 64 + 2; line++) {
+		struct cxms_hier_req req = {.line = line, .address = line * 64, .pc = 1, .fill = 0};
+
+		o.h->n_effect = 0;
+		cxms_hier_data(o.h, &req, &res);
+		cxms_hier_prefetch(o.h, &req, CXMS_HIER_MEM);
+		asked[line % 2] = o.h->n_effect;
+		for (unsigned i = 0; i < o.h->n_effect; i++)
+			assert_true(o.h->effect[i].line > line && o.h->effect[i].line <= line + 4);
+	}
+	host_fini(&o);
+}
+
+static void test_prefetchers_below_the_first_level_see_frames(void **state)
+{
+	unsigned asked[2];
+
+	(void)state;
+	asked_on_second_page(NULL, asked);
+	assert_int_equal(asked[0], 4);
+	assert_int_equal(asked[1], 1);
+	asked_on_second_page(from_behind, asked);
+	assert_int_equal(asked[0], 0);
+	assert_int_equal(asked[1], 4);
+}
+
+/* A clean line that leaves the L2 is used in the LLC, unless that is inclusive. */
+static void test_clean_lines_that_leave_the_l2_stay_longer(void **state)
+{
+	struct cxms_hier_cfg cfg = small; /* sets of the L2: 32, of the LLC: 128, of eight ways */
+
+	(void)state;
+	for (unsigned inclusive = 0; inclusive < 2; inclusive++) {
+		uint64_t fills = 0;
+		struct host o;
+
+		cfg.llc.inclusive = inclusive;
+		host_init(&o, &cfg);
+		load(&o, 0, 0, 0, &fills);
+		for (uint64_t i = 1; i < 8; i++)
+			load(&o, 128 * i, 0, 0, &fills);
+		load(&o, 32, 0, 0, &fills);	 /* drives line 0 out of the L2 */
+		load(&o, 128 * 8, 0, 0, &fills); /* and this one out of the LLC */
+		assert_int_equal(load(&o, 0, 0, 0, &fills).level,
+				 inclusive ? CXMS_HIER_MEM : CXMS_HIER_LLC);
+		host_fini(&o);
+	}
+}
+
 static void test_flush_and_forget(void **state)
 {
 	struct cxms_hier_req req = {.line = 9, .fill = CXMS_CACHE_NO_FILL, .store = true};
@@ -731,6 +798,8 @@ int main(void)
 		cmocka_unit_test(test_a_software_prefetch_waits_for_its_use),
 		cmocka_unit_test(test_prefetches_are_numbered_and_used),
 		cmocka_unit_test(test_strides_below_the_first_level_are_in_bytes),
+		cmocka_unit_test(test_prefetchers_below_the_first_level_see_frames),
+		cmocka_unit_test(test_clean_lines_that_leave_the_l2_stay_longer),
 		cmocka_unit_test(test_flush_and_forget),
 		cmocka_unit_test(test_instructions_share_the_lower_levels),
 		cmocka_unit_test(test_lower_levels_may_be_indexed_by_something_else),

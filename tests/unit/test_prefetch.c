@@ -120,7 +120,7 @@ static void test_instructions_do_not_disturb_each_other(void **state)
 	(void)state;
 	cxms_prefetch_init(&p, &cfg);
 	for (unsigned step = 0; step < 3; step++)
-		for (uint64_t pc = 0; pc < 32; pc++) {
+		for (uint64_t pc = 1; pc <= 32; pc++) {
 			uint64_t address = BASE + pc * 65536 + step * 128;
 
 			assert_int_equal(cxms_prefetch_train(&p, pc, address, lines), step == 2);
@@ -138,11 +138,11 @@ static void test_the_oldest_instruction_is_forgotten(void **state)
 
 	(void)state;
 	cxms_prefetch_init(&p, &cfg);
-	cxms_prefetch_train(&p, 0, BASE, lines);
-	cxms_prefetch_train(&p, 0, BASE + 128, lines);
-	for (uint64_t pc = 1; pc <= 16 * PLACES; pc++)
+	cxms_prefetch_train(&p, 1, BASE, lines);
+	cxms_prefetch_train(&p, 1, BASE + 128, lines);
+	for (uint64_t pc = 2; pc <= 16 * PLACES; pc++)
 		cxms_prefetch_train(&p, pc, BASE, lines);
-	assert_int_equal(cxms_prefetch_train(&p, 0, BASE + 256, lines), 0);
+	assert_int_equal(cxms_prefetch_train(&p, 1, BASE + 256, lines), 0);
 }
 
 /* A stream that starts over in another page asks for everything there. */
@@ -160,6 +160,18 @@ static void test_a_new_page_starts_anew(void **state)
 	assert_int_equal(asked, 61 + 63);
 }
 
+static void test_software_prefetches_teach_no_stride(void **state)
+{
+	const struct cxms_prefetch_cfg cfg = {.stride_degree = 2, .next_degree = 1};
+	struct cxms_prefetch p;
+	uint64_t lines[2 * CXMS_PREFETCH_MAX_DEGREE];
+
+	(void)state;
+	cxms_prefetch_init(&p, &cfg);
+	for (uint64_t i = 0; i < 6; i++)
+		assert_int_equal(cxms_prefetch_train(&p, 0, i * 128, lines), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -168,6 +180,7 @@ int main(void)
 		cmocka_unit_test(test_instructions_do_not_disturb_each_other),
 		cmocka_unit_test(test_the_oldest_instruction_is_forgotten),
 		cmocka_unit_test(test_a_new_page_starts_anew),
+		cmocka_unit_test(test_software_prefetches_teach_no_stride),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

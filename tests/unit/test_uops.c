@@ -21,6 +21,15 @@
 		0, CXMS_XA_STORE, 3                                                                \
 	}
 
+#define LOAD_16                                                                                    \
+	{                                                                                          \
+		0, CXMS_XA_LOAD, 4                                                                 \
+	}
+#define STORE_16                                                                                   \
+	{                                                                                          \
+		0, CXMS_XA_STORE, 4                                                                \
+	}
+
 static struct cxms_block taken_apart(bool split, struct cxms_code_insn *insn, size_t n,
 				     struct cxms_code_access *access, size_t n_access)
 {
@@ -65,6 +74,15 @@ static void test_entries_by_cracking_rule(void **state)
 		{4, {0xf2, 0x0f, 0x58, 0xc8}, 0, {{0}}, 1, 1, "addsd xmm1, xmm0"},
 		{5, {0xf2, 0x41, 0x0f, 0x10, 0x00}, 1, {LOAD}, 2, 1, "movsd xmm0, [r8]"},
 		{4, {0x66, 0x0f, 0xef, 0xc9}, 0, {{0}}, 2, 1, "pxor xmm1, xmm1: two halves"},
+		{4,
+		 {0x66, 0x0f, 0x6f, 0x00},
+		 1,
+		 {LOAD_16},
+		 2,
+		 1,
+		 "movdqa xmm0, [rax]: eight bytes each"},
+		{4, {0x66, 0x0f, 0x7f, 0x00}, 1, {STORE_16}, 2, 1, "movdqa [rax], xmm0"},
+		{4, {0x66, 0x0f, 0xd4, 0x00}, 1, {LOAD_16}, 4, 1, "paddq xmm0, [rax]"},
 		{1, {0x90}, 0, {{0}}, 1, 1, "nop"},
 		{1, {0x53}, 1, {STORE}, 2, 1, "push rbx: store, stack pointer"},
 		{1, {0x5b}, 1, {LOAD}, 3, 1, "pop rbx: load, stack pointer, move"},

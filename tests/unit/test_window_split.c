@@ -58,7 +58,7 @@ struct insn {
 	bool loads, stores;
 };
 
-static struct cxms_block code_of(const struct insn *in, size_t n)
+static struct cxms_block code_by(bool split, const struct insn *in, size_t n)
 {
 	struct cxms_code_insn insn[64];
 	struct cxms_code_access access[64];
@@ -76,10 +76,15 @@ static struct cxms_block code_of(const struct insn *in, size_t n)
 			access[code.n_access++] =
 				(struct cxms_code_access){(uint16_t)i, CXMS_XA_STORE, 3};
 	}
-	assert_int_equal(cxms_uops_new(true, &u, NULL), 0);
+	assert_int_equal(cxms_uops_new(split, &u, NULL), 0);
 	assert_int_equal(cxms_uops_block(u, &code, &b, NULL), 0);
 	cxms_uops_free(u);
 	return b;
+}
+
+static struct cxms_block code_of(const struct insn *in, size_t n)
+{
+	return code_by(true, in, n);
 }
 
 static void run(struct cxms_window *w, const struct cxms_block *b, const struct cxms_xevent *e,
@@ -195,6 +200,59 @@ static void test_prefetches_leave_registers_to_misses(void **state)
 	cxms_block_fini(&b);
 }
 
+/* One register of the first level; a load that waits for a line which a prefetch brings holds it
+ * until that is there, and the next miss begins then. */
+static void test_late_prefetches_hold_registers(void **state)
+{
+	static const struct insn load = {.len = 3, .bytes = {0x48, 0x8b, 0x19}, .loads = true};
+	static const struct cxms_xevent asks = {
+		.kind = CXMS_XE_PF, .line = 78, .into = CXMS_XL_L2, .from = CXMS_XL_MEM};
+	static const struct cxms_xevent waits = {.kind = CXMS_XE_L2USE, .back = 1};
+	struct cxms_window_cfg c = host;
+	struct cxms_block b = code_of(&load, 1);
+	(void)state;
+	c.l1d_mshrs = 1;
+	struct cxms_window *w = window_of(&c);
+	run(w, &b, &asks, 1);
+	run(w, &b, &waits, 1);
+	run(w, &b, &from_memory, 1);
+	double got = time_cyc(w);
+	assert_true(got >= 2 * FAR_CYC && got < 2 * FAR_CYC + 20);
+	cxms_window_free(w);
+	cxms_block_fini(&b);
+}
+
+/* Two registers, both taken: a third miss waits, and what it makes the L2 prefetch is asked for
+ * when it goes on; a load of that waits as long, and forty products for it. Of any core. */
+static void test_prefetches_follow_their_miss(void **state)
+{
+	static const struct insn miss = {.len = 3, .bytes = {0x48, 0x8b, 0x19}, .loads = true};
+	static const struct cxms_xevent from_l2 = {.kind = CXMS_XE_L2USE, .back = 1};
+	const struct cxms_xevent third[] = {
+		from_memory,
+		{.kind = CXMS_XE_PF, .line = 78, .into = CXMS_XL_L2, .from = CXMS_XL_MEM}};
+	struct cxms_window_cfg c = host;
+	struct insn in[41] = {{.len = 3, .bytes = {0x48, 0x8b, 0x02}, .loads = true}};
+	(void)state;
+	for (int i = 1; i < 41; i++)
+		in[i] = (struct insn){.len = 4, .bytes = {0x48, 0x0f, 0xaf, 0xc0}};
+	c.l1d_mshrs = 2;
+	for (int split = 0; split < 2; split++) {
+		struct cxms_block far = code_by(split, &miss, 1), work = code_by(split, in, 41);
+		c.split = split;
+		struct cxms_window *w = window_of(&c);
+		run(w, &far, &from_memory, 1);
+		run(w, &far, &from_memory, 1);
+		run(w, &far, third, 2);
+		run(w, &work, &from_l2, 1);
+		double got = time_cyc(w), least = 2 * FAR_CYC + 40 * 3;
+		assert_true(got >= least && got < least + 80);
+		cxms_window_free(w);
+		cxms_block_fini(&far);
+		cxms_block_fini(&work);
+	}
+}
+
 /* A load that ran before the store it reads waits from then on for the last store of that
  * instruction, whatever either's address: independent updates come one by one, until all is
  * forgotten. */
@@ -221,6 +279,34 @@ static void test_loads_learn_to_wait_for_stores(void **state)
 			assert_true(learnt >= FAR_CYC && learnt < FAR_CYC + 10);
 		(void)each_cyc(w, &b, &from_memory, 1, KEPT);
 		assert_true(each_cyc(w, &b, &from_memory, 1, KEPT) < AT_ONCE);
+		cxms_window_free(w);
+	}
+	cxms_block_fini(&b);
+}
+
+/* A store to a line that is far away, and a load of it that waits for an address as long as the
+ * store takes to execute: with what the store has it is done at once, with a part of it when the
+ * line has come. Ten products need it. */
+static void test_loads_of_recent_stores(void **state)
+{
+	struct insn in[32] = {store};
+	const struct cxms_xevent far = {.kind = CXMS_XE_MEM, .line = 77};
+	(void)state;
+	for (int i = 1; i < 21; i++)
+		in[i] = (struct insn){.len = 4, .bytes = {0x48, 0x0f, 0xaf, 0xd2}};
+	in[21] = (struct insn){.len = 3, .bytes = {0x48, 0x8b, 0x02}, .loads = true};
+	for (int i = 22; i < 32; i++)
+		in[i] = (struct insn){.len = 4, .bytes = {0x48, 0x0f, 0xaf, 0xc0}};
+	struct cxms_block b = code_of(in, 32);
+	for (int part = 0; part < 2; part++) {
+		struct cxms_xevent e[3] = {
+			far,
+			{.kind = CXMS_XE_USE, .index = 1, .back = 1},
+			{.kind = part ? CXMS_XE_PART : CXMS_XE_FWD, .index = 1, .back = 1}};
+		struct cxms_window *w = window_of(&host);
+		run(w, &b, e, 3);
+		double got = time_cyc(w), least = part ? FAR_CYC + 10 * 4 : 20 * 4 + 10 * 4;
+		assert_true(got >= least && got < least + 40);
 		cxms_window_free(w);
 	}
 	cxms_block_fini(&b);
@@ -264,15 +350,45 @@ static void test_integers_have_six_units(void **state)
 	cxms_block_fini(&b);
 }
 
+/* Products and sums of any kind share four units, both halves of packed ones too. */
+static void test_vector_registers_have_four_units(void **state)
+{
+	static const struct insn rows[][2] = {
+		{{.len = 4, .bytes = {0xf2, 0x0f, 0x59, 0xc0}},	 /* mulsd xmm0, xmm0 */
+		 {.len = 4, .bytes = {0xf2, 0x0f, 0x58, 0xc9}}}, /* addsd xmm1, xmm1 */
+		{{.len = 4, .bytes = {0x66, 0x0f, 0xd4, 0xc0}},	 /* paddq xmm0, xmm0 */
+		 {.len = 4, .bytes = {0x66, 0x0f, 0xd4, 0xc9}}}, /* paddq xmm1, xmm1 */
+	};
+	struct cxms_window_cfg c = host;
+	(void)state;
+	c.width = 16;
+	for (unsigned row = 0; row < 2; row++) {
+		struct insn in[16];
+		unsigned n_uop = row ? 32 : 16;
+		for (unsigned i = 0; i < 16; i++) { /* eight registers, each twice */
+			in[i] = rows[row][i % 2];
+			in[i].bytes[3] = (uint8_t)(in[i].bytes[3] + 0x12 * (i / 2 % 4));
+		}
+		struct cxms_block b = code_of(in, 16);
+		double got = steady_cyc(&c, &b, NULL, 0);
+		assert_true(got >= n_uop / 4.0 && got < n_uop / 4.0 + 0.1);
+		cxms_block_fini(&b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stores_in_strict_order_leave_one_by_one),
 		cmocka_unit_test(test_a_full_first_level_takes_no_hits),
 		cmocka_unit_test(test_prefetches_leave_registers_to_misses),
+		cmocka_unit_test(test_late_prefetches_hold_registers),
+		cmocka_unit_test(test_prefetches_follow_their_miss),
 		cmocka_unit_test(test_loads_learn_to_wait_for_stores),
+		cmocka_unit_test(test_loads_of_recent_stores),
 		cmocka_unit_test(test_loads_after_their_store_learn_nothing),
 		cmocka_unit_test(test_integers_have_six_units),
+		cmocka_unit_test(test_vector_registers_have_four_units),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
