@@ -115,8 +115,7 @@ void cxms_maps_exit(struct cxms_maps *m, uint32_t pid)
 	space_free(cxms_idmap_remove(&m->spaces, pid));
 }
 
-/* Index of the first mapping that ends above @addr. */
-static size_t first_above(const struct cxms_space *s, uint64_t addr)
+size_t cxms_maps_first_above(const struct cxms_space *s, uint64_t addr)
 {
 	size_t lo = 0, hi = s->n;
 
@@ -133,7 +132,7 @@ static size_t first_above(const struct cxms_space *s, uint64_t addr)
 
 const struct cxms_mapping *cxms_maps_find(const struct cxms_space *s, uint64_t addr)
 {
-	size_t i = first_above(s, addr);
+	size_t i = cxms_maps_first_above(s, addr);
 
 	return i < s->n && s->map[i].start <= addr ? &s->map[i] : NULL;
 }
@@ -142,7 +141,7 @@ const struct cxms_mapping *cxms_maps_find(const struct cxms_space *s, uint64_t a
 static int replace(struct cxms_space *s, const struct cxms_mapping *add)
 {
 	struct cxms_mapping part[3];
-	size_t n_part = 0, first = first_above(s, add->start), last = first;
+	size_t n_part = 0, first = cxms_maps_first_above(s, add->start), last = first;
 
 	if (reserve(s, s->n + 2))
 		return -ENOMEM;
@@ -213,7 +212,8 @@ static int module_for(struct cxms_maps *m, struct cxms_space *s, const char *pat
 /* Memory that held code of its own is mapped anew: what was decoded there may have changed. */
 static void forget_own_code(struct cxms_space *s, uint64_t start, uint64_t end)
 {
-	for (size_t i = first_above(s, start); s->own && i < s->n && s->map[i].start < end; i++) {
+	for (size_t i = cxms_maps_first_above(s, start);
+	     s->own && i < s->n && s->map[i].start < end; i++) {
 		if (s->map[i].module == s->own) {
 			cxms_module_reset(s->own);
 			return;

@@ -52,6 +52,8 @@ int cxms_maps_add(struct cxms_maps *m, struct cxms_space *s, struct cxms_map *ma
 		  const struct cxms_file_id *id, struct cxms_err *err);
 /** the mapping that holds @addr, NULL when none; borrowed until the space changes */
 const struct cxms_mapping *cxms_maps_find(const struct cxms_space *s, uint64_t addr);
+/** index of the first mapping that ends above @addr, s->n when none does */
+size_t cxms_maps_first_above(const struct cxms_space *s, uint64_t addr);
 
 typedef void (*cxms_maps_found_fn)(void *arg, const struct cxms_map *map);
 /**

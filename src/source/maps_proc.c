@@ -117,7 +117,8 @@ static int add_unknown(struct cxms_maps *m, struct cxms_space *s, const struct c
 		part.len = end - at;
 		part.file_off = map->file_off + (at - map->addr);
 		/* Up to the next part that is known already. */
-		for (size_t i = 0; i < s->n && s->map[i].start < end; i++) {
+		for (size_t i = cxms_maps_first_above(s, at); i < s->n && s->map[i].start < end;
+		     i++) {
 			if (s->map[i].start > at &&
 			    known_until(s, map, id, s->map[i].start) > s->map[i].start) {
 				part.len = s->map[i].start - at;

@@ -13,7 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/err.h"
+#include "base/sys.h"
 #include "source/analyze.h"
 #include "source/area.h"
 #include "source/buildid.h"
@@ -383,6 +385,54 @@ static void write_file(const char *root, const char *name, const char *text, siz
 	assert_int_equal(fclose(fp), 0);
 }
 
+static void ignore_found(void *arg, const struct cxms_map *map)
+{
+	(void)arg;
+	(void)map;
+}
+
+/* CPU time of a look at a process of @n mappings, none known before. */
+static uint64_t look_ns(const char *root, size_t n)
+{
+	struct cxms_buf text = {0};
+	uint64_t least_ns = UINT64_MAX;
+
+	for (size_t i = 0; i < n; i++)
+		cxms_buf_printf(&text, "%zx-%zx rw-p 00000000 00:00 0 \n", 0x10000 + i * 8192,
+				0x10000 + i * 8192 + 4096);
+	write_file(root, "proc/7/maps", cxms_buf_text(&text), text.len);
+	for (int round = 0; round < 3; round++) {
+		struct cxms_maps m = {0};
+		struct cxms_space *s = cxms_maps_space(&m, 7);
+		uint64_t begin_ns = cxms_cpu_self_ns(), took_ns;
+
+		assert_int_equal(cxms_maps_look(&m, s, ignore_found, NULL, NULL), 0);
+		took_ns = cxms_cpu_self_ns() - begin_ns;
+		assert_int_equal(s->n, n);
+		least_ns = took_ns < least_ns ? took_ns : least_ns;
+		cxms_maps_fini(&m);
+	}
+	cxms_buf_fini(&text);
+	return least_ns;
+}
+
+/* While we look, threads that were stopped wait. */
+static void test_a_look_takes_time_by_the_number_of_mappings(void **state)
+{
+	char root[] = "/tmp/cxms_maps_XXXXXX", path[64], command[64];
+
+	(void)state;
+	assert_non_null(mkdtemp(root));
+	snprintf(path, sizeof(path), "%s/proc/7", root);
+	assert_int_equal(cxms_mkdirs(path, NULL), 0);
+	assert_int_equal(setenv("CXMS_FSROOT", root, 1), 0);
+	/* 16 times as many: 256 times the time if each were compared with each */
+	assert_true(look_ns(root, 32000) < 80 * look_ns(root, 2000));
+	assert_int_equal(unsetenv("CXMS_FSROOT"), 0);
+	snprintf(command, sizeof(command), "rm -rf '%s'", root);
+	assert_int_equal(system(command), 0);
+}
+
 static void test_areas_are_told_when_due_and_changed(void **state)
 {
 	const uint64_t ms = 1000000;
@@ -438,6 +488,7 @@ int main(void)
 		cmocka_unit_test(test_build_ids_are_read_and_other_files_have_none),
 		cmocka_unit_test(test_smaps_tell_resident_and_huge_bytes),
 		cmocka_unit_test(test_areas_are_told_when_due_and_changed),
+		cmocka_unit_test(test_a_look_takes_time_by_the_number_of_mappings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
