@@ -124,17 +124,34 @@ static bool same_code(const struct search *s, uint32_t a, uint32_t b)
 	return ga->area == gb->area && block[ga->site] == block[gb->site];
 }
 
+/* Does the code move them evenly by the same registers, through what one turn reaches? */
+static bool same_registers(const struct search *s, uint32_t a, uint32_t b)
+{
+	const struct cxms_rec_site *sa = &s->rec->site[s->ev->group[a].site];
+	const struct cxms_rec_site *sb = &s->rec->site[s->ev->group[b].site];
+	const double reach = fmax(CXMS_LINE_BYTES, fabs((double)sa->stride));
+	return sa->flags & sb->flags & CXMS_SITE_AFFINE && sa->loop_ip &&
+	       sa->loop_ip == sb->loop_ip && sa->pid == sb->pid && sa->base == sb->base &&
+	       sa->index == sb->index && sa->scale == sb->scale &&
+	       fabs((double)sa->disp - (double)sb->disp) < reach;
+}
+
+/* Where the code does not tell, by where both stand: that is no sign the less, the faster they move
+ * and the less evenly. */
+static bool is_copy(struct search *s, const struct stream *leader, const struct stream *n)
+{
+	return same_code(s, leader->group, n->group) &&
+	       (same_registers(s, leader->group, n->group) ||
+		cxms_stream_distance(leader->point, leader->n_point, n->point, n->n_point,
+				     leader->fit.bytes_per_ns, s->max_gap_ns,
+				     s->work) < SAME_STREAM_BYTES);
+}
+
 static uint32_t find_leader(struct search *s, uint32_t index)
 {
-	const struct stream *n = &s->stream[index];
-	for (uint32_t i = 0; i < index; i++) {
-		const struct stream *l = &s->stream[i];
-		if (l->leader == i && same_code(s, l->group, n->group) &&
-		    cxms_stream_distance(l->point, l->n_point, n->point, n->n_point,
-					 l->fit.bytes_per_ns, s->max_gap_ns,
-					 s->work) < SAME_STREAM_BYTES)
+	for (uint32_t i = 0; i < index; i++)
+		if (s->stream[i].leader == i && is_copy(s, &s->stream[i], &s->stream[index]))
 			return i;
-	}
 	return index;
 }
 
