@@ -120,6 +120,7 @@ struct cxms_window {
 	unsigned n_lane;
 	/* figures of cfg in ticks */
 	int32_t l1d, l2, llc, walk, step;
+	struct cxms_lanes far;		  /* of the last request to memory */
 	int32_t forward;		  /* of a load that a store gives its value */
 	int32_t fetch_bubble;		  /* until the next line of instructions is there */
 	uint64_t tick_ps_q20;		  /* picoseconds of a tick, 20 fractional bits */
