@@ -74,6 +74,27 @@ static int32_t mshr_free(struct cxms_mshr *m, int32_t t)
 	return free;
 }
 
+/* Earliest time from @t on at which a register is free, and stays so for @len. Stores leave long
+ * after they dispatched: those that are known to begin within keep theirs. */
+static int32_t free_for(struct cxms_mshr *m, int32_t t, int32_t len)
+{
+	const int32_t *start = m->start + m->first, *end = m->end + m->first;
+	t = mshr_free(m, t);
+	if (m->n < m->limit || start[m->n - 1] <= t)
+		return t;
+	uint32_t k = count_until(start, m->n, t), over = k < m->limit ? 0 : k - m->limit;
+	while (k < m->n && start[k] - t < len) {
+		while (over < k && end[over] <= start[k])
+			over++;
+		if (k + 1 - over >= m->limit)
+			t = below(m, m->limit, start[k]);
+		do
+			k++;
+		while (k < m->n && start[k] <= t);
+	}
+	return t;
+}
+
 /* Most are later than all before. */
 static void insert(int32_t *v, uint32_t n, int32_t x)
 {
@@ -116,12 +137,18 @@ static bool is_beyond_l2(const struct cxms_window *w, uint8_t level)
 	return w->cfg.has_l2 && level > CXMS_XL_L2;
 }
 
+/* How long a request to @level is under way; to memory: as the last one. */
+static int32_t way_to(const struct cxms_window *w, unsigned l, uint8_t level)
+{
+	return level <= CXMS_XL_L2 ? w->l2 : level == CXMS_XL_LLC ? w->llc : w->far.v[l];
+}
+
 /* Earliest time from @at on at which a request of the first level has the registers that it needs
  * on its way to @level. */
 static int32_t registers_free(struct cxms_window *w, unsigned l, uint8_t level, int32_t at)
 {
-	int32_t t = mshr_free(&w->l1_mshr[l], at);
-	return is_beyond_l2(w, level) ? mshr_free(&w->l2_mshr[l], t) : t;
+	int32_t len = way_to(w, l, level), t = free_for(&w->l1_mshr[l], at, len);
+	return is_beyond_l2(w, level) ? free_for(&w->l2_mshr[l], t, len) : t;
 }
 
 static uint32_t new_origin(struct cxms_window *w)
@@ -171,7 +198,8 @@ static int32_t latency_from(struct cxms_window *w, unsigned l, const struct cxms
 	struct cxms_origin *o = origin_of(w, f->origin);
 	if (o)
 		set_origin(o, l, &w->reply[l]);
-	return t + cxms_window_ticks(w, w->reply[l].latency_ps);
+	w->far.v[l] = cxms_window_ticks(w, w->reply[l].latency_ps);
+	return t + w->far.v[l];
 }
 
 /* A request that began at @t may have taken the last register of the first level, which then takes

@@ -31,8 +31,8 @@
 #define CXMS_INTEGER_UNITS 6
 
 /* Where uops are split: cycles from the start of a load to its value, where a store has it (gem5
- * v24.0, src/cpu/o3/lsq_unit.cc: one cycle from the execution on). Other cores take as long as for
- * a hit: 4 to 5 cycles (Skylake and Golden Cove: uops.info, MOV_M64_R64 and MOV_R64_M64). */
+ * v24.0, src/cpu/o3/lsq_unit.cc: one cycle from the execution on). Other cores: as long as
+ * a hit (assumed). */
 #define CXMS_FORWARD_CYC 2
 
 /* Cycles from dispatch to the earliest issue: the scheduler's own stages. */
@@ -120,6 +120,7 @@ struct cxms_window {
 	unsigned n_lane;
 	/* figures of cfg in ticks */
 	int32_t l1d, l2, llc, walk, step;
+	struct cxms_lanes far;		  /* of the last request to memory */
 	int32_t forward;		  /* of a load that a store gives its value */
 	int32_t fetch_bubble;		  /* until the next line of instructions is there */
 	uint64_t tick_ps_q20;		  /* picoseconds of a tick, 20 fractional bits */
