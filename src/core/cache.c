@@ -265,6 +265,7 @@ void cxms_hier_init(struct cxms_hier *h, const struct cxms_hier_cfg *cfg, void *
 	for (uint32_t i = 0; i < cfg->cores; i++) {
 		struct cxms_hier_core *core = &h->core[i];
 
+		core->l1i_state = ++h->states;
 		at = place(&core->l1i, &cfg->l1i, at);
 		at = place(&core->l1d, &cfg->l1d, at);
 		if (h->has_l2) {
@@ -310,6 +311,12 @@ static bool drop_private(struct cxms_hier *h, uint32_t core, uint64_t line)
 	return dirty;
 }
 
+static void drop_l1i(struct cxms_hier *h, struct cxms_hier_core *c, uint64_t line)
+{
+	if (cxms_cache_drop(&c->l1i, line) != CXMS_CACHE_NO_TAG)
+		c->l1i_state = ++h->states;
+}
+
 /* A line left the LLC. */
 static void evict_llc(struct cxms_hier *h, uint64_t old)
 {
@@ -319,7 +326,7 @@ static void evict_llc(struct cxms_hier *h, uint64_t old)
 	if (old == CXMS_CACHE_NO_TAG)
 		return;
 	for (uint32_t i = 0; h->llc.inclusive && i < h->active; i++) {
-		cxms_cache_drop(&h->core[i].l1i, line);
+		drop_l1i(h, &h->core[i], line);
 		dirty |= drop_private(h, i, line);
 	}
 	if (dirty)
@@ -406,7 +413,7 @@ static void evict_l2(struct cxms_hier *h, uint32_t core, uint64_t old)
 	if (old == CXMS_CACHE_NO_TAG)
 		return;
 	if (c->l2.inclusive) {
-		cxms_cache_drop(&c->l1i, line);
+		drop_l1i(h, c, line);
 		dirty |= is_dirty(cxms_cache_drop(&c->l1d, line));
 	}
 	if (dirty)
@@ -654,6 +661,7 @@ enum cxms_hier_level cxms_hier_fetch(struct cxms_hier *h, uint32_t core, uint64_
 
 	if (core >= h->active)
 		h->active = core + 1;
+	h->core[core].l1i_state = ++h->states;
 	if (look_up(l1, line, &at)) {
 		cxms_cache_touch(l1, at.set, at.slot);
 		return CXMS_HIER_L1;

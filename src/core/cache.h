@@ -221,14 +221,22 @@ struct cxms_hier_effect {
 };
 #define CXMS_HIER_EFFECTS 1024u
 
+/**
+ * struct cxms_hier_core - the private caches of a core
+ * @l1i_state: stands for what the L1I holds and for the line of each set that was used last: after
+ *             a change of these it is a number that no core's has been
+ */
 struct cxms_hier_core {
-	struct cxms_cache l1i, l1d, l2;
+	struct cxms_cache l1i;
+	uint64_t l1i_state;
+	struct cxms_cache l1d, l2;
 	struct cxms_prefetch pf_l1d, pf_l2;
 };
 
 /**
  * struct cxms_hier - the caches of a host
  * @active:    cores that any access has used: [0, @active) are searched for copies
+ * @states:    the last @l1i_state that a core was given
  * @effect:    what the accesses since the caller last set @n_effect = 0 caused, in order
  * @below_l2:  the last line that was not in an L1D was not in the L2 either; false without an L2
  * @lost:      effects that found no room in @effect (only write-backs: prefetches are not made)
@@ -236,7 +244,7 @@ struct cxms_hier_core {
  */
 struct cxms_hier {
 	uint32_t cores, active;
-	uint64_t window;
+	uint64_t window, states;
 	struct cxms_hier_core *core;
 	struct cxms_cache llc;
 	struct cxms_prefetch pf_llc;
@@ -272,6 +280,7 @@ struct cxms_hier_res {
 
 bool cxms_hier_check(const struct cxms_hier_cfg *cfg);
 size_t cxms_hier_bytes(const struct cxms_hier_cfg *cfg);
+/** cxms_hier_init() - empty caches; @h is zeroed, or has been initialised before. */
 void cxms_hier_init(struct cxms_hier *h, const struct cxms_hier_cfg *cfg, void *mem);
 
 /**

@@ -80,12 +80,13 @@ struct ex_access {
  * @runs:       how often, since it was added to the totals
  * @message:    that this happened, as the stream has it, without events; @message_bytes long; made
  *              when the block is sent
+ * @fetched:    the l1i_state in which all its lines were the most recent ones; 0: none yet
  * @hash:       of the branch, cxms_bpred_hash()
  * @kind:       enum cxms_xs_exit
  * @is_inverse: the side exit is the branch not taken
  */
 struct ex_part {
-	uint64_t runs, message;
+	uint64_t runs, message, fetched;
 	uint32_t hash;
 	uint16_t insns, accesses, lines, loads, stores, branches;
 	uint8_t kind, message_bytes;

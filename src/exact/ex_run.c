@@ -137,6 +137,25 @@ NEVER_INLINE void fetch_miss(struct ex_thread *t, unsigned index, uint64_t line,
 	note_effects(index, 0);
 }
 
+/* The instruction lines of the run of a block. If nothing changed, the next run finds them as they
+ * are, unless the L1I changes. */
+NEVER_INLINE void fetch(struct ex_thread *t, const struct ex_block *b, struct ex_part *part,
+			bool timed)
+{
+	const struct cxms_cache *l1i = &t->caches->l1i;
+	const uint8_t *recent = cxms_cache_recent(l1i, 0);
+	uint64_t state = t->caches->l1i_state;
+
+	for (unsigned i = 0; i < part->lines; i++) {
+		size_t set = b->line[i].slot;
+
+		if (EX_UNLIKELY(l1i->tag[set + recent[set << 1]] != b->line[i].tag))
+			fetch_miss(t, i, b->line[i].tag >> CXMS_TAG_SHIFT, timed);
+	}
+	if (t->caches->l1i_state == state)
+		part->fetched = state;
+}
+
 /* Several lines of one access: what counts is the one that was furthest away. */
 struct served {
 	struct cxms_hier_res res;
@@ -692,17 +711,11 @@ ALWAYS_INLINE void account(struct ex_block *b, const uint64_t *slot, unsigned le
 	struct ex_thread *t = ex.thread;
 	struct ex_part *part = &b->part[left];
 	const struct level l1d = level_of(&t->caches->l1d);
-	const struct cxms_cache *l1i = &t->caches->l1i;
-	const uint8_t *recent = cxms_cache_recent(l1i, 0);
 
 	ex.n_event = 0;
 	part->runs++;
-	for (unsigned i = 0; i < part->lines; i++) {
-		size_t set = b->line[i].slot;
-
-		if (EX_UNLIKELY(l1i->tag[set + recent[set << 1]] != b->line[i].tag))
-			fetch_miss(t, i, b->line[i].tag >> CXMS_TAG_SHIFT, timed);
-	}
+	if (EX_UNLIKELY(part->fetched != t->caches->l1i_state))
+		fetch(t, b, part, timed);
 	for (unsigned i = 0; i < part->accesses; i++)
 		access_one(t, &l1d, b, i, slot[EX_SLOT_ADDRESS + i], timed);
 	branches(t, b, left, next, timed);

@@ -764,6 +764,45 @@ static void test_instructions_share_the_lower_levels(void **state)
 	host_fini(&o);
 }
 
+/* Whether the state of a core's L1I is none that any core has had; remembers it. */
+static bool is_new_state(const struct host *o, unsigned core, uint64_t *highest)
+{
+	uint64_t now = o->h->core[core].l1i_state;
+	bool is_new = now > *highest;
+
+	*highest = is_new ? now : *highest;
+	return is_new;
+}
+
+static void test_what_changes_an_l1i_changes_its_state(void **state)
+{
+	struct cxms_hier_cfg cfg = small;
+	uint64_t fills = 0, highest = 0;
+	struct host o;
+
+	(void)state;
+	cfg.llc.inclusive = true;
+	host_init(&o, &cfg);
+	assert_true(is_new_state(&o, 0, &highest));
+	assert_true(is_new_state(&o, 1, &highest));
+	cxms_hier_fetch(o.h, 0, 40);
+	assert_true(is_new_state(&o, 0, &highest));
+	cxms_hier_fetch(o.h, 0, 41);
+	assert_true(is_new_state(&o, 0, &highest));
+	load(&o, 7, 0, 0, &fills);
+	assert_false(is_new_state(&o, 0, &highest));
+	/* other lines push both out of the inclusive LLC, and so out of the L1I */
+	for (uint64_t line = 1000; line < 1000 + cfg.llc.bytes / 64; line++)
+		load(&o, line, 0, 0, &fills);
+	assert_true(is_new_state(&o, 0, &highest));
+	assert_int_equal(cxms_hier_fetch(o.h, 0, 40), CXMS_HIER_MEM);
+	assert_true(is_new_state(&o, 0, &highest));
+	assert_false(is_new_state(&o, 1, &highest));
+	cxms_hier_init(o.h, &cfg, o.mem);
+	assert_true(is_new_state(&o, 0, &highest));
+	host_fini(&o);
+}
+
 static uint64_t swap_halves(uint64_t line)
 {
 	return line ^ 1;
@@ -802,6 +841,7 @@ int main(void)
 		cmocka_unit_test(test_clean_lines_that_leave_the_l2_stay_longer),
 		cmocka_unit_test(test_flush_and_forget),
 		cmocka_unit_test(test_instructions_share_the_lower_levels),
+		cmocka_unit_test(test_what_changes_an_l1i_changes_its_state),
 		cmocka_unit_test(test_lower_levels_may_be_indexed_by_something_else),
 	};
 
