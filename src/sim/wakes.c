@@ -168,6 +168,18 @@ static bool has_blocked(const struct state *s)
 	return s->seen && !s->preempted;
 }
 
+/* Steps come by their starts: who left now may have left before the newest. */
+static void note_left(struct left left[2], const struct left *now)
+{
+	bool is_newest = left[0].thread == now->thread || left[0].at_ns <= now->at_ns;
+	if (is_newest && left[0].thread != now->thread)
+		left[1] = left[0];
+	if (is_newest)
+		left[0] = *now;
+	else if (left[1].thread == now->thread || left[1].at_ns <= now->at_ns)
+		left[1] = *now;
+}
+
 static void leave(struct build *b, size_t i)
 {
 	const struct cxms_step *step = &b->out->step[i];
@@ -175,15 +187,7 @@ static void leave(struct build *b, size_t i)
 	s->seen = true;
 	s->preempted = b->run[i]->preempted;
 	s->end_ns = step->end_ns > s->end_ns ? step->end_ns : s->end_ns;
-	struct left *l = b->left;
-	if (l[0].thread != step->thread && l[0].at_ns > step->end_ns) {
-		if (l[1].thread == step->thread || l[1].at_ns <= step->end_ns)
-			l[1] = (struct left){step->thread, step->end_ns};
-		return;
-	}
-	if (l[0].thread != step->thread)
-		l[1] = l[0];
-	l[0] = (struct left){step->thread, s->end_ns};
+	note_left(b->left, &(struct left){step->thread, s->end_ns});
 }
 
 static void start_over(struct build *b)

@@ -296,6 +296,14 @@ static void describe_turn(struct cxms_code *c, const struct cxms_loop *l, const 
 	find_stride(&t, s);
 }
 
+static void describe_append(struct cxms_code *c, const struct cxms_loop *l,
+			    struct cxms_code_site *s)
+{
+	s->stride = cxms_loop_append(c, l, s);
+	if (s->stride)
+		s->flags |= CXMS_SITE_APPENDS;
+}
+
 /* A register that counts the turns of the loop around @inner. */
 static void describe_outer(struct cxms_code *c, const struct cxms_loop *inner,
 			   struct cxms_code_site *s)
@@ -336,8 +344,8 @@ void cxms_loop_describe(struct cxms_code *c, const struct cxms_loop *l, struct c
 		s->flags |= CXMS_SITE_UNEVEN;
 	if (l->n <= COUNTED_MAX) {
 		describe_turn(c, l, &u, s);
-		if (!(s->flags & CXMS_SITE_AFFINE) && (s->stride = cxms_loop_append(c, l, s)))
-			s->flags |= CXMS_SITE_APPENDS;
+		if (!(s->flags & CXMS_SITE_AFFINE))
+			describe_append(c, l, s);
 		describe_outer(c, l, s);
 	}
 }

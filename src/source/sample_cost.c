@@ -1,7 +1,6 @@
 #include "source/sample_cost.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -17,12 +16,6 @@
 #define TEST_PERIOD_NS 99991u
 #define RING_BYTES     (64u << 10)
 #define PPM	       1000000u
-
-static int by_value(const void *pa, const void *pb)
-{
-	int64_t a = *(const int64_t *)pa, b = *(const int64_t *)pb;
-	return a < b ? -1 : a > b;
-}
 
 /* One round: the added time of a sampled spin, by the samples its own time takes. */
 static int64_t round_cost(int fd, struct perf_event_mmap_page *ring, uint64_t turns)
@@ -42,8 +35,7 @@ static uint64_t measure(int fd, struct perf_event_mmap_page *ring)
 	uint64_t turns = cxms_spin_turns(ROUND_NS);
 	for (unsigned i = 0; i < ROUNDS; i++)
 		cost[i] = round_cost(fd, ring, turns);
-	qsort(cost, ROUNDS, sizeof(cost[0]), by_value);
-	return cost[ROUNDS / 2] > 1 ? (uint64_t)cost[ROUNDS / 2] : 1;
+	return cxms_spin_cost(cost, ROUNDS);
 }
 
 int cxms_sample_cost_measure(uint64_t *cost_ns, struct cxms_err *err)

@@ -10,4 +10,7 @@ uint64_t cxms_spin(uint64_t turns);
 /** cxms_spin_turns() - turns that take about @ns here */
 uint64_t cxms_spin_turns(uint64_t ns);
 
+/** cxms_spin_cost() - median of what disturbances cost in @n rounds, at least 1; sorts @cost_ns */
+uint64_t cxms_spin_cost(int64_t *cost_ns, unsigned n);
+
 #endif

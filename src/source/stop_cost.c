@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -28,9 +27,11 @@ struct shared {
 };
 
 #if defined(__x86_64__)
-static _Noreturn void work(struct shared *s, uint64_t turns)
+static _Noreturn void work(struct shared *s, uint64_t turns, pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent) /* it ended before */
+		_exit(0);
 	for (unsigned i = 1;; i++) {
 		while (atomic_load(&s->asked) < i)
 			sched_yield();
@@ -66,12 +67,6 @@ static int one_round(struct shared *s, pid_t pid, unsigned i, bool stops)
 	return n;
 }
 
-static int by_value(const void *pa, const void *pb)
-{
-	int64_t a = *(const int64_t *)pa, b = *(const int64_t *)pb;
-	return a < b ? -1 : a > b;
-}
-
 static int measure(struct shared *s, pid_t pid, uint64_t *cost_ns)
 {
 	int64_t cost[ROUNDS];
@@ -85,21 +80,20 @@ static int measure(struct shared *s, pid_t pid, uint64_t *cost_ns)
 			return -ESRCH;
 		cost[i] = ((int64_t)s->took_ns - (int64_t)plain_ns) / (n ? n : 1);
 	}
-	qsort(cost, ROUNDS, sizeof(cost[0]), by_value);
-	*cost_ns = cost[ROUNDS / 2] > 1 ? (uint64_t)cost[ROUNDS / 2] : 1;
+	*cost_ns = cxms_spin_cost(cost, ROUNDS);
 	return 0;
 }
 
 static int with_child(struct shared *s, uint64_t *cost_ns, struct cxms_err *err)
 {
 	uint64_t turns = cxms_spin_turns(ROUND_NS);
-	pid_t pid = fork();
+	pid_t parent = getpid(), pid = fork();
 	int rc, status;
 
 	if (pid < 0)
 		return cxms_fail_sys(err, errno, "cannot fork");
 	if (pid == 0)
-		work(s, turns);
+		work(s, turns, parent);
 	if (ptrace(PTRACE_SEIZE, pid, NULL, NULL))
 		rc = cxms_fail_sys(err, errno, "ptrace is refused");
 	else if ((rc = measure(s, pid, cost_ns)))

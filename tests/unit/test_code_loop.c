@@ -58,6 +58,20 @@ static void assemble(struct image *m, const char *hex, uint64_t *loop, uint64_t 
 	m->n += PAD;
 }
 
+/* What the loop says of the load or store before the mark; @loop: where it begins. */
+static struct cxms_code_site site_of(const char *hex, uint64_t *loop)
+{
+	struct cxms_code *c = NULL;
+	uint64_t ip = 0;
+	struct image m;
+
+	assert_int_equal(cxms_code_new(&c, NULL), 0);
+	assemble(&m, hex, loop, &ip);
+	struct cxms_code_site s = *cxms_code_site_at(c, ip, image_read, &m);
+	cxms_code_free(c);
+	return s;
+}
+
 static const struct row {
 	const char *hex;
 	int reg;
@@ -122,13 +136,9 @@ static void test_the_counting_register_of_a_loop(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct row *r = &rows[i];
-		struct cxms_code *c = NULL;
-		uint64_t loop = 0, ip = 0;
-		struct image m;
+		uint64_t loop = 0;
+		const struct cxms_code_site site = site_of(r->hex, &loop), *s = &site;
 
-		assert_int_equal(cxms_code_new(&c, NULL), 0);
-		assemble(&m, r->hex, &loop, &ip);
-		const struct cxms_code_site *s = cxms_code_site_at(c, ip, image_read, &m);
 		print_message("%s: register %d step %ld flags %#x stride %ld\n", r->why,
 			      s->count_reg, (long)s->step, s->flags, (long)s->stride);
 		assert_int_equal(s->count_reg, r->reg);
@@ -137,7 +147,6 @@ static void test_the_counting_register_of_a_loop(void **state)
 				 r->flags | (r->stride == RANDOM ? 0u : CXMS_SITE_AFFINE));
 		assert_int_equal(s->stride, r->stride == RANDOM ? 0 : r->stride);
 		assert_int_equal(s->loop_ip, loop);
-		cxms_code_free(c);
 	}
 }
 
@@ -155,15 +164,9 @@ static void test_lines_of_a_turn(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		struct cxms_code *c = NULL;
-		uint64_t loop = 0, ip = 0;
-		struct image m;
+		uint64_t loop = 0;
 
-		assert_int_equal(cxms_code_new(&c, NULL), 0);
-		assemble(&m, forms[i].hex, &loop, &ip);
-		assert_int_equal(cxms_code_site_at(c, ip, image_read, &m)->turn_lines,
-				 forms[i].lines);
-		cxms_code_free(c);
+		assert_int_equal(site_of(forms[i].hex, &loop).turn_lines, forms[i].lines);
 	}
 }
 
@@ -205,13 +208,9 @@ static void test_stores_that_append(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		struct cxms_code *c = NULL;
-		uint64_t loop = 0, ip = 0;
-		struct image m;
+		uint64_t loop = 0;
+		const struct cxms_code_site site = site_of(forms[i].hex, &loop), *s = &site;
 
-		assert_int_equal(cxms_code_new(&c, NULL), 0);
-		assemble(&m, forms[i].hex, &loop, &ip);
-		const struct cxms_code_site *s = cxms_code_site_at(c, ip, image_read, &m);
 		print_message("%s: flags %#x stride %ld\n", forms[i].why, s->flags,
 			      (long)s->stride);
 		assert_int_equal(s->kind, CXMS_SITE_STORE);
@@ -219,7 +218,6 @@ static void test_stores_that_append(void **state)
 		assert_int_equal(!!(s->flags & CXMS_SITE_APPENDS), forms[i].stride != 0);
 		if (!(s->flags & CXMS_SITE_AFFINE))
 			assert_int_equal(s->stride, forms[i].stride);
-		cxms_code_free(c);
 	}
 }
 
@@ -271,19 +269,14 @@ static void test_the_counting_register_of_the_loop_around(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		struct cxms_code *c = NULL;
-		uint64_t loop = 0, ip = 0;
-		struct image m;
+		uint64_t loop = 0;
+		const struct cxms_code_site site = site_of(forms[i].hex, &loop), *s = &site;
 
-		assert_int_equal(cxms_code_new(&c, NULL), 0);
-		assemble(&m, forms[i].hex, &loop, &ip);
-		const struct cxms_code_site *s = cxms_code_site_at(c, ip, image_read, &m);
 		print_message("%s: register %d step %ld\n", forms[i].why, s->outer_reg,
 			      (long)s->outer_step);
 		assert_int_equal(s->loop_ip, loop);
 		assert_int_equal(s->outer_reg, forms[i].reg);
 		assert_int_equal(s->outer_step, forms[i].step);
-		cxms_code_free(c);
 	}
 }
 
