@@ -100,6 +100,8 @@ static void tell_caps(struct cxms_import *i)
 			f->source_caps |= CXMS_SRC_PHYS;
 		if (attr->sample_type & PERF_SAMPLE_READ)
 			f->source_caps |= CXMS_SRC_COUNTERS;
+		if (attr->context_switch)
+			f->source_caps |= CXMS_SRC_SWITCHES;
 	}
 }
 

@@ -395,18 +395,21 @@ static int on_line(struct script *s, struct cxms_words w, struct cxms_err *err)
 /* ---- the import ---- */
 
 /* What the lines of the window hold: the period of clock samples, and whether accesses. */
-static uint64_t look_ahead(struct cxms_input *in, bool *has_accesses)
+static uint64_t look_ahead(struct cxms_input *in, bool *has_accesses, bool *has_switches)
 {
 	size_t n = cxms_input_want(in, CXMS_INPUT_WINDOW);
 	const char *text = (const char *)cxms_input_at(in), *eol;
 	uint64_t period_ns = 0;
 
-	*has_accesses = false;
+	*has_accesses = *has_switches = false;
 	for (; (eol = memchr(text, '\n', n)); n -= (size_t)(eol + 1 - text), text = eol + 1) {
 		struct line l;
 		struct sample s;
 
-		if (!take_start((struct cxms_words){text, eol}, &l) || !take_sample(&l, &s))
+		if (!take_start((struct cxms_words){text, eol}, &l))
+			continue;
+		*has_switches |= has_text(l.rest, "PERF_RECORD_SWITCH");
+		if (!take_sample(&l, &s))
 			continue;
 		*has_accesses |= s.has_source;
 		if (!period_ns && !s.has_source && has_text(s.event, "-clock"))
@@ -426,9 +429,10 @@ static int open_script(struct cxms_import *i, struct cxms_err *err)
 {
 	struct script *s = i->priv;
 	struct cxms_imp_watch_cfg cfg = {.symfs = i->cfg.symfs, .cache = i->cfg.cache};
+	bool has_switches;
 
 	(void)err;
-	cfg.period_ns = look_ahead(i->cfg.in, &s->has_accesses);
+	cfg.period_ns = look_ahead(i->cfg.in, &s->has_accesses, &has_switches);
 	cxms_imp_watch_init(&s->watch, &cfg);
 	i->facts.period_ns = cfg.period_ns;
 	i->facts.page_bytes = 4096;
@@ -437,6 +441,8 @@ static int open_script(struct cxms_import *i, struct cxms_err *err)
 	i->facts.source_caps = CXMS_SRC_STORES;
 	if (s->has_accesses)
 		i->facts.source_caps |= CXMS_SRC_MEM | CXMS_SRC_LATENCY;
+	if (has_switches)
+		i->facts.source_caps |= CXMS_SRC_SWITCHES;
 	snprintf(i->facts.source_reason, sizeof(i->facts.source_reason),
 		 "imported from the text of perf script");
 	return 0;

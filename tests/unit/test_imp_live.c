@@ -141,6 +141,7 @@ static void import(int fd, struct events *e, struct cxms_totals *totals)
 
 	assert_int_equal(cxms_input_open(&in, fd, "perf.data", NULL), 0);
 	assert_int_equal(cxms_import_open(&cxms_import_perf_data, &cfg, &i, NULL), 0);
+	assert_true(i->facts.source_caps & CXMS_SRC_SWITCHES);
 	while (!end) {
 		assert_int_equal(i->ops->read(i, buf, 256, &n, &end, NULL), 0);
 		for (size_t k = 0; k < n; k++)
