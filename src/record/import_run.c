@@ -3,9 +3,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "base/fmt.h"
 #include "base/log.h"
-#include "base/warn.h"
 #include "record/import_run.h"
 #include "trace/trace.h"
 
@@ -33,11 +31,7 @@ static void complete_facts(const struct cxms_record_import_cfg *cfg, struct cxms
 	facts->llc_bytes = assumed.llc_bytes;
 	facts->latency_given = cfg->machine.mem_latency_ps != 0;
 	if (!cfg->machine.mem_latency_ps || !cfg->machine.walk_ps)
-		cxms_warn(cfg->input.warnings, CXMS_W_IMPORT_ASSUMED,
-			  "the recording machine's latencies are assumed: %.0f ns to memory, %.0f "
-			  "ns a page walk; its last-level cache is taken as %s",
-			  (double)facts->mem_latency_ps / 1e3, (double)facts->walk_ps / 1e3,
-			  cxms_fmt_bytes((char[CXMS_FMT_MAX]){0}, facts->llc_bytes));
+		cxms_facts_warn_assumed(facts, cfg->input.warnings);
 }
 
 static int write_all(struct cxms_import *i, struct cxms_trace_writer *w,

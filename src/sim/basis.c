@@ -118,11 +118,7 @@ static void judge_latency(const struct cxms_facts *f, struct cxms_warnings *out)
 	if (f->latency_given)
 		return;
 	if (!(f->source_caps & CXMS_SRC_LIVE))
-		cxms_warn(out, CXMS_W_IMPORT_ASSUMED,
-			  "the recording machine's latencies are assumed: %.0f ns to memory, %.0f "
-			  "ns a page walk; its last-level cache is taken as %s",
-			  (double)f->mem_latency_ps / 1e3, (double)f->walk_ps / 1e3,
-			  cxms_fmt_bytes((char[CXMS_FMT_MAX]){0}, f->llc_bytes));
+		cxms_facts_warn_assumed(f, out);
 	else if (f->llc_bytes)
 		cxms_warn(out, CXMS_W_LLC_ASSUMED,
 			  "memory and cache are told apart by a chase at the start");

@@ -223,17 +223,28 @@ static void make_argv(struct words *w, const struct cxms_exact_run *run)
 		add(w, "%s", run->argv[i]);
 }
 
+/* Valgrind puts files there from wherever the program has gone to. */
+static void add_absolute_tmpdir(struct words *w, const char *dir)
+{
+	char path[PATH_MAX];
+
+	add(w, "TMPDIR=%s", *dir && *dir != '/' && realpath(dir, path) ? path : dir);
+}
+
 /* Ours, with the tool's folder; without what was meant for us. */
 static void make_envp(struct words *w, const struct cxms_exact_run *run)
 {
 	static const char *const drop[] = {"VALGRIND_LIB=", "CXMS_EXACT_DIR="};
+	static const char tmpdir[] = "TMPDIR=";
 
 	for (char **e = environ; e && *e; e++) {
 		bool is_dropped = false;
 
 		for (size_t i = 0; i < sizeof(drop) / sizeof(drop[0]); i++)
 			is_dropped |= strncmp(*e, drop[i], strlen(drop[i])) == 0;
-		if (!is_dropped)
+		if (strncmp(*e, tmpdir, strlen(tmpdir)) == 0)
+			add_absolute_tmpdir(w, *e + strlen(tmpdir));
+		else if (!is_dropped)
 			add(w, "%s", *e);
 	}
 	add(w, "VALGRIND_LIB=%s", run->tool_dir);

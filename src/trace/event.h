@@ -333,6 +333,10 @@ static inline const char *cxms_latency_origin(const struct cxms_facts *f)
 	return f->latency_given ? "given" : f->source_caps & CXMS_SRC_LIVE ? "measured" : "assumed";
 }
 
+struct cxms_warnings;
+/** cxms_facts_warn_assumed() - warns that the latencies of an imported recording are assumed. */
+void cxms_facts_warn_assumed(const struct cxms_facts *f, struct cxms_warnings *w);
+
 /** struct cxms_totals - what is known only at the end of a recording */
 struct cxms_totals {
 	uint64_t duration_ns; /* wall time of the root process */

@@ -32,6 +32,9 @@ cxms trace dump w.cxlt >dump 2>&1
 same "fork and exec: processes" "$(sed -n 's/^exact pid=\([0-9]*\) .*/\1/p' dump | sort -u | wc -l)" 3 \
 	"the shell and its two children"
 says "fork and exec: exec" dump "exec name='/bin/true'|exec name='/usr/bin/true'" "the last image"
+TMPDIR=tmp
+ends "relative TMPDIR" 0 "the program may go elsewhere" sh -c 'cd / && exec /bin/true'
+TMPDIR=$PWD/tmp
 ends "threads" 0 "they run on simulated cores" "$MB" chase --size 64KiB --threads 3 --steps 1000
 watch sh -c 'cat; echo err >&2' <<<"some input" >out 2>err
 same "standard output" "$(cat out)" "some input" "what the program read and wrote"
