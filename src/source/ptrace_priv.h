@@ -38,7 +38,7 @@ struct ptrace_source {
 	struct cxms_warnings *warnings;
 	uint64_t period_ns, stop_cost_ns, base_ns, tick_ns, last_tick_ns;
 	uint64_t end_ns; /* the root's end; 0 = runs */
-	uint64_t samples;
+	uint64_t samples, n_tick;
 	bool is_open, is_done, no_memory;
 };
 

@@ -401,14 +401,25 @@ void pt_on_status(struct ptrace_source *p, uint32_t tid, int status, const struc
 		on_stop(p, t, WSTOPSIG(status), event);
 }
 
+/* The kernel adds up the usage of all threads for whoever asks for it, so only the root's end does:
+ * whose turn it is is looked at first. */
 void pt_collect(struct ptrace_source *p)
 {
+	siginfo_t next = {0};
 	struct rusage usage;
 	int status;
-	pid_t tid;
 
-	while ((tid = wait4(-1, &status, WNOHANG | __WALL | __WNOTHREAD, &usage)) > 0)
-		pt_on_status(p, (uint32_t)tid, status, &usage);
+	while (!waitid(P_ALL, 0, &next,
+		       WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL | __WNOTHREAD) &&
+	       next.si_pid) {
+		bool is_stop = next.si_code == CLD_TRAPPED || next.si_code == CLD_STOPPED;
+		bool is_root_end = next.si_pid == p->child.pid && !is_stop;
+
+		if (wait4(next.si_pid, &status, WNOHANG | __WALL | __WNOTHREAD,
+			  is_root_end ? &usage : NULL) == next.si_pid)
+			pt_on_status(p, (uint32_t)next.si_pid, status, &usage);
+		next.si_pid = 0;
+	}
 }
 
 /* Waits for its stop, so that it can be detached; what it was stopped by is not lost. */

@@ -42,6 +42,11 @@
 #define STOP_BUDGET_PPM 30000u
 
 #define LOOKS_PER_TICK 4u /* at sleeping threads, of 10 us each */
+/* Threads that slept when last seen, or are new, are looked at so many at a time, and so many times
+ * in a tick at most: a look takes some 10 us, and all of thousands would take longer than a period.
+ */
+#define SLEEPERS_AT_ONCE 16u
+#define GROUPS_PER_TICK	 8u
 
 #if defined(__x86_64__)
 #define OPTIONS                                                                                    \
@@ -224,11 +229,43 @@ static void look_at_task(struct ptrace_source *p, struct cxms_pt_task *t, struct
 	t->is_interrupted = !ptrace(PTRACE_INTERRUPT, (pid_t)t->tid, NULL, NULL);
 }
 
+/* Looks at the threads that were ready or stopped by us, and at every @n_group th of the others,
+ * from @group on. Return: how many of them are ready. */
+static unsigned look_for_ready(const struct cxms_pt_proc *proc, unsigned n_group, unsigned group)
+{
+	unsigned n_ready = 0, i = 0;
+
+	for (struct cxms_pt_task *t = proc->tasks; t; t = t->next, i++) {
+		bool was_awake = t->seen.state == 'R' || t->seen.state == 't';
+
+		if (t->has_exited || t->is_seen || (!was_awake && i % n_group != group))
+			continue;
+		t->is_seen = cxms_pt_task_stat(t, &t->seen);
+		n_ready += t->is_seen && t->seen.state == 'R';
+	}
+	return n_ready;
+}
+
+/* Some sleepers in turn, and more of them while fewer threads are ready than CPU time was used. */
+static unsigned look_for_all(const struct ptrace_source *p, struct cxms_pt_proc *proc,
+			     const struct round *r)
+{
+	unsigned n_group = proc->n_task / SLEEPERS_AT_ONCE + 1, n_ready = 0;
+
+	for (struct cxms_pt_task *t = proc->tasks; t; t = t->next)
+		t->is_seen = false;
+	for (unsigned i = 0; i < n_group && i < GROUPS_PER_TICK; i++) {
+		n_ready += look_for_ready(proc, n_group, (unsigned)((p->n_tick + i) % n_group));
+		if ((2 * n_ready + 1) * r->elapsed_ns > 2 * r->busy_ns)
+			break;
+	}
+	return n_ready;
+}
+
 /* Return: it ran since the last tick. */
 static bool look_at_process(struct ptrace_source *p, struct cxms_pt_proc *proc, struct round *r)
 {
-	struct cxms_pt_task *t;
-	unsigned n_ready = 0;
+	unsigned n_ready;
 	struct timespec ts;
 	uint64_t cpu_ns;
 	bool was_busy = proc->was_busy;
@@ -241,11 +278,8 @@ static bool look_at_process(struct ptrace_source *p, struct cxms_pt_proc *proc, 
 	proc->was_busy = r->busy_ns > 0;
 	if (!proc->was_busy && !was_busy)
 		return false;
-	for (t = proc->tasks; t; t = t->next) {
-		t->is_seen = !t->has_exited && cxms_pt_task_stat(t, &t->seen);
-		n_ready += t->is_seen && t->seen.state == 'R';
-	}
-	for (t = proc->tasks; t; t = t->next) {
+	n_ready = look_for_all(p, proc, r);
+	for (struct cxms_pt_task *t = proc->tasks; t; t = t->next) {
 		if (t->is_seen)
 			look_at_task(p, t, r, n_ready);
 	}
@@ -275,6 +309,7 @@ static void tick(struct ptrace_source *p)
 
 	r.elapsed_ns = r.now_ns - p->last_tick_ns;
 	p->last_tick_ns = r.now_ns;
+	p->n_tick++;
 	while ((proc = cxms_idmap_next(&p->procs, &pos)))
 		is_busy |= look_at_process(p, proc, &r);
 	adopt_orphans(p, r.now_ns);

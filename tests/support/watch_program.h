@@ -1,9 +1,13 @@
 /*
  * The program that tests of live sources watch is the test itself, started again with a word:
- *   chase FILE MIB HOPS THREADS   dependent loads in an array per thread; FILE gets "begin end" of
- * each, in hex forks N                       N children that compute a little and end execs N
- * replaces its image N times daemon                        leaves a child behind that lives on for
- * a minute exit N | kill N               ends so
+ *
+ * - chase FILE MIB HOPS THREADS: dependent loads in an array per thread; FILE gets "begin end" of
+ *   each, in hex
+ * - forks N: N children that compute a little and end
+ * - execs N: replaces its image N times
+ * - daemon: leaves a child behind that lives on for a minute
+ * - idle N: N threads sleep while one computes
+ * - exit N, kill N: ends so
  */
 #ifndef WATCH_PROGRAM_H
 #define WATCH_PROGRAM_H
@@ -16,6 +20,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 struct watch_chase {
@@ -95,6 +100,33 @@ static int watch_execs_main(char **word)
 	return 99;
 }
 
+static void *watch_idle_sleep(void *arg)
+{
+	while (pause())
+		;
+	return arg;
+}
+
+/* So many threads sleep while one uses 1.5 s of CPU time. */
+static int watch_idle_main(int n)
+{
+	struct timespec used = {0};
+	pthread_attr_t small;
+	pthread_t thread;
+
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, 65536);
+	for (int i = 0; i < n; i++)
+		if (pthread_create(&thread, &small, watch_idle_sleep, NULL))
+			return 99;
+	while ((double)used.tv_sec + (double)used.tv_nsec / 1e9 < 1.5) {
+		for (volatile unsigned k = 0; k < 100000; k++)
+			;
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+	}
+	return 7;
+}
+
 /* Call first in main(): does not return in the watched program. */
 static void watch_program_main(int argc, char **argv)
 {
@@ -108,6 +140,8 @@ static void watch_program_main(int argc, char **argv)
 		_exit(watch_forks_main(atoi(word[1])));
 	if (!strcmp(word[0], "execs") && argc == 3)
 		_exit(watch_execs_main(word));
+	if (!strcmp(word[0], "idle") && argc == 3)
+		_exit(watch_idle_main(atoi(word[1])));
 	if (!strcmp(word[0], "exit") && argc == 3)
 		_exit(atoi(word[1]));
 	if (!strcmp(word[0], "kill") && argc == 3)

@@ -90,6 +90,21 @@ static void test_a_stopped_program_goes_on(void **state)
 	assert_true(t.totals.duration_ns > 100u * 1000000u);
 }
 
+/* Looks at thousands that sleep leave time for the one that runs: a tick a period, not one in the
+ * third of a second that all looks take. Tried: 460 samples and more, of 1500 with no sleepers; 30
+ * where a tick looked at all. */
+static void test_sleepers_do_not_hide_the_one_that_runs(void **state)
+{
+	const char *words[] = {"idle", "2000", NULL};
+	struct watch_tally t;
+
+	(void)state;
+	WATCH_NEEDS(SOURCE);
+	assert_int_equal(watch(SOURCE, "/proc/self/exe", words, NULL, 256, &t), 0);
+	assert_int_equal(WEXITSTATUS(t.totals.exit_status), 7);
+	assert_true(t.n[CXMS_EV_SAMPLE] >= 120);
+}
+
 /* The period is the multiple of a millisecond that keeps what stops cost within the budget. */
 static void test_the_period_keeps_the_budget(void **state)
 {
@@ -138,6 +153,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_stat_lines),
 		cmocka_unit_test(test_a_thread_is_read_where_no_file_may_stay_open),
 		cmocka_unit_test(test_a_stopped_program_goes_on),
+		cmocka_unit_test(test_sleepers_do_not_hide_the_one_that_runs),
 		cmocka_unit_test(test_the_period_keeps_the_budget),
 		cmocka_unit_test(test_the_cost_of_a_stop_is_measured),
 	};
