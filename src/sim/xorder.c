@@ -15,12 +15,16 @@
 #define LOOK_AFTER 20000u
 #define KEEP_MOST  4000000u
 
+/* In place of a control type: the thread wakes one that sleeps, log number a. */
+#define STEP_WAKES ((uint8_t)CXMS_XC_END)
+
 /* One step of a thread: a run, or a control message. */
 struct step {
 	uint64_t a, b;
 	const struct cxms_block *block; /* NULL = control */
 	size_t event;			/* first of its events, absolute */
 	uint32_t exit, n_event;
+	uint32_t space; /* a program that is executed has another than the one before it */
 	uint8_t type, flag;
 	/* a RESUME or the HELLO of a fork comes after that many steps of this log */
 	size_t after_log, after_step;
@@ -31,6 +35,15 @@ struct wake {
 	uint32_t space;
 	uint64_t addr;
 	size_t log, step;
+};
+
+/* A thread that sleeps, and the step that woke it. */
+struct sleeper {
+	uint32_t space;
+	uint64_t addr;
+	size_t log;
+	bool is_woken;
+	size_t by_log, by_step;
 };
 
 /* What is not yet simulated of one thread. Numbers of steps and events are absolute; the arrays
@@ -54,6 +67,8 @@ struct cxms_xorder {
 	size_t cap_cursor;
 	struct wake *wake;
 	size_t n_wake, cap_wake;
+	struct sleeper *sleeper; /* in the order in which they went to sleep */
+	size_t n_sleeper, cap_sleeper;
 	size_t kept, since_look;
 	size_t n_host; /* 0: of one, which nobody else waits for */
 	bool *ended;   /* [n_host] nothing more comes */
@@ -80,6 +95,7 @@ void cxms_xorder_free(struct cxms_xorder *o)
 	}
 	free(o->log);
 	free(o->wake);
+	free(o->sleeper);
 	free(o->cursor);
 	free(o->ended);
 	free(o);
@@ -128,7 +144,8 @@ static int add_step(struct cxms_xorder *o, struct log *l, const struct step *s,
 {
 	if (!l || cxms_array_grow((void **)&l->step, &l->cap, l->n + 1, sizeof(*l->step)) < 0)
 		return cxms_fail(err, ENOMEM, "out of memory for a thread");
-	l->step[l->n++] = *s;
+	l->step[l->n] = *s;
+	l->step[l->n++].space = l->space;
 	l->last = s->block ? 0 : s->type;
 	o->kept++;
 	o->since_look++;
@@ -155,13 +172,16 @@ static bool may_go(const struct cxms_xorder *o, size_t e, size_t i)
 	       cxms_xengine_knows(&o->engine[e], l->pid, l->tid);
 }
 
-/* Its next step will come: it neither sleeps, nor ended, nor is in the kernel. */
-static bool is_silent(const struct cxms_xorder *o, size_t e, size_t i)
+/* From when on a thread whose next step is not known yet may take one; UINT64_MAX: that is open,
+ * since it sleeps, ended, or is in the kernel. */
+static uint64_t silent_ps(const struct cxms_xorder *o, size_t e, size_t i)
 {
 	const struct log *l = &o->log[i];
-	return !head_of(o, e, i) && l->last != CXMS_XC_WAIT && l->last != CXMS_XC_EXIT &&
-	       l->last != CXMS_XC_SYSCALL && l->last != CXMS_XC_COUNTS &&
-	       cxms_xengine_knows(&o->engine[e], l->pid, l->tid);
+	if (head_of(o, e, i) || l->last == CXMS_XC_EXIT || l->last == CXMS_XC_SYSCALL ||
+	    l->last == CXMS_XC_COUNTS || !cxms_xengine_knows(&o->engine[e], l->pid, l->tid))
+		return UINT64_MAX;
+	return l->last == CXMS_XC_WAIT ? cxms_xengine_woken_ps(&o->engine[e], l->pid, l->tid, 0)
+				       : cxms_xengine_thread_ps(&o->engine[e], l->pid, l->tid, 0);
 }
 
 /* A sleeper goes on with another thread of its program, so it is waited for only if all sleep. */
@@ -210,7 +230,12 @@ static int take_step(struct cxms_xorder *o, size_t e, size_t i, struct cxms_err 
 					      .exit = s->exit,
 					      .n_event = s->n_event,
 					      .event = l->event + (s->event - l->base_event)};
-		return cxms_xengine_run(&o->engine[e], l->space, &run, err);
+		return cxms_xengine_run(&o->engine[e], s->space, &run, err);
+	}
+	if (s->type == STEP_WAKES) {
+		const struct log *sleeper = &o->log[s->a];
+		cxms_xengine_wake(&o->engine[e], l->pid, l->tid, sleeper->pid, sleeper->tid);
+		return 0;
 	}
 	const struct cxms_xcontrol c = {.type = s->type,
 					.pid = l->pid,
@@ -219,7 +244,7 @@ static int take_step(struct cxms_xorder *o, size_t e, size_t i, struct cxms_err 
 					.a = s->a,
 					.b = s->b,
 					.flag = s->flag};
-	return cxms_xengine_control(&o->engine[e], l->space, &c, err);
+	return cxms_xengine_control(&o->engine[e], s->space, &c, err);
 }
 
 /* The thread that is behind all others that may go; SIZE_MAX = none. *@limit: until when. */
@@ -230,8 +255,8 @@ static size_t pick(const struct cxms_xorder *o, size_t e, bool wait, uint64_t *l
 	size_t out = SIZE_MAX;
 	for (size_t i = 0; i < o->n_log; i++) {
 		const struct log *l = &o->log[i];
-		uint64_t t = cxms_xengine_thread_ps(&o->engine[e], l->pid, l->tid, 0);
 		if (may_go(o, e, i)) {
+			uint64_t t = cxms_xengine_thread_ps(&o->engine[e], l->pid, l->tid, 0);
 			if (t < first) {
 				second = first;
 				first = t;
@@ -239,8 +264,9 @@ static size_t pick(const struct cxms_xorder *o, size_t e, bool wait, uint64_t *l
 			} else if (t < second) {
 				second = t;
 			}
-		} else if (wait && is_silent(o, e, i) && t < silent) {
-			silent = t;
+		} else if (wait) {
+			uint64_t t = silent_ps(o, e, i);
+			silent = t < silent ? t : silent;
 		}
 	}
 	uint64_t bound = second < silent ? second : silent;
@@ -352,9 +378,64 @@ static int note_wake(struct cxms_xorder *o, uint32_t space, uint64_t addr, size_
 	return 0;
 }
 
-static void set_after(const struct cxms_xorder *o, uint32_t space, const struct cxms_xcontrol *c,
-		      struct step *s)
+/* It sleeps no more; what it was is copied to @out. */
+static bool take_sleeper(struct cxms_xorder *o, size_t log, struct sleeper *out)
 {
+	for (size_t i = 0; i < o->n_sleeper; i++) {
+		if (o->sleeper[i].log != log)
+			continue;
+		*out = o->sleeper[i];
+		memmove(&o->sleeper[i], &o->sleeper[i + 1],
+			(--o->n_sleeper - i) * sizeof(*o->sleeper));
+		return true;
+	}
+	return false;
+}
+
+/* One that a signal handler interrupted goes to sleep again. */
+static int add_sleeper(struct cxms_xorder *o, uint32_t space, uint64_t addr, size_t log,
+		       struct cxms_err *err)
+{
+	struct sleeper before;
+	take_sleeper(o, log, &before);
+	if (cxms_array_grow((void **)&o->sleeper, &o->cap_sleeper, o->n_sleeper + 1,
+			    sizeof(*o->sleeper)) < 0)
+		return cxms_fail(err, ENOMEM, "out of memory for a futex");
+	o->sleeper[o->n_sleeper++] = (struct sleeper){.space = space, .addr = addr, .log = log};
+	return 0;
+}
+
+/* A step for each sleeper that thread @log wakes. */
+static int wake_sleepers(struct cxms_xorder *o, size_t log, uint64_t addr, uint64_t most,
+			 struct cxms_err *err)
+{
+	int rc = 0;
+	for (size_t i = 0; i < o->n_sleeper && most > 0 && !rc; i++) {
+		struct sleeper *sl = &o->sleeper[i];
+		struct log *l = &o->log[log];
+		const struct step s = {
+			.type = STEP_WAKES, .a = sl->log, .event = l->base_event + l->n_event};
+		if (sl->is_woken || sl->space != l->space || sl->addr != addr)
+			continue;
+		rc = add_step(o, l, &s, err);
+		sl->is_woken = true;
+		sl->by_log = log;
+		sl->by_step = l->base + l->n;
+		most--;
+	}
+	return rc;
+}
+
+/* Who slept goes on behind what woke it. */
+static void set_after(struct cxms_xorder *o, size_t log, uint32_t space,
+		      const struct cxms_xcontrol *c, struct step *s)
+{
+	struct sleeper sl;
+	if (c->type == CXMS_XC_RESUME && take_sleeper(o, log, &sl) && sl.is_woken && c->flag) {
+		s->after_log = sl.by_log;
+		s->after_step = sl.by_step;
+		return;
+	}
 	uint32_t wakes = cxms_xwake_space(space, c->a, o->n_host);
 	for (size_t i = o->n_wake; c->type == CXMS_XC_RESUME && c->flag && i-- > 0;)
 		if (o->wake[i].space == wakes && o->wake[i].addr == c->a) {
@@ -379,10 +460,15 @@ static int timed(struct cxms_xorder *o, uint32_t space, const struct cxms_xcontr
 	return rc;
 }
 
+static bool is_wake(const struct cxms_xcontrol *c)
+{
+	return c->type == CXMS_XC_WAKE || c->type == CXMS_XC_WAKE_SOME;
+}
+
 /* What of it concerns the order or the engines. */
 static bool is_step(const struct cxms_xcontrol *c)
 {
-	return c->type == CXMS_XC_CLONE || c->type == CXMS_XC_WAKE || c->type == CXMS_XC_RESUME ||
+	return c->type == CXMS_XC_CLONE || is_wake(c) || c->type == CXMS_XC_RESUME ||
 	       (c->type == CXMS_XC_HELLO && c->flag);
 }
 
@@ -442,12 +528,17 @@ int cxms_xorder_control(struct cxms_xorder *o, uint32_t space, const struct cxms
 	l->image = c->image;
 	if (c->type == CXMS_XC_WAIT || c->type == CXMS_XC_EXIT || c->type == CXMS_XC_SYSCALL)
 		l->last = (uint8_t)c->type;
+	const size_t at = (size_t)(l - o->log);
+	if (c->type == CXMS_XC_WAIT)
+		return add_sleeper(o, space, c->a, at, err);
 	if (!is_step(c))
 		return 0;
-	set_after(o, space, c, &s);
+	set_after(o, at, space, c, &s);
 	rc = add_step(o, l, &s, err);
-	if (!rc && c->type == CXMS_XC_WAKE)
-		rc = note_wake(o, space, c->a, (size_t)(l - o->log), err);
+	if (!rc && is_wake(c))
+		rc = note_wake(o, space, c->a, at, err);
+	if (!rc && is_wake(c))
+		rc = wake_sleepers(o, at, c->a, c->type == CXMS_XC_WAKE ? SIZE_MAX : c->b, err);
 	if (!rc && c->type == CXMS_XC_CLONE)
 		rc = begin_clone(o, space, c, err);
 	return rc;

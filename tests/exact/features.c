@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <immintrin.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/shm.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -273,6 +275,24 @@ static int child(void)
 	return waitpid(pid, &status, 0) != pid || WEXITSTATUS(status) != 3;
 }
 
+/* A child of its parent's parent. */
+static int adopted(void)
+{
+	int fd[2];
+	char byte;
+	long pid;
+
+	printf("hello fork 1\ncounts\n");
+	fflush(stdout);
+	if (pipe(fd) != 0)
+		return 1;
+	pid = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+	if (pid == 0)
+		_exit(0);
+	close(fd[1]);
+	return pid < 0 || read(fd[0], &byte, 1) != 0; /* until it has ended */
+}
+
 static volatile sig_atomic_t ticks;
 
 static void tick(int signal)
@@ -371,14 +391,23 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*run)(void);
 	} cases[] = {
-		{"prefetch", prefetch}, {"nt", nt},
-		{"gather", gather},	{"fault", fault},
-		{"threads", threads},	{"region", region},
-		{"jit", jit},		{"child", child},
-		{"signals", signals},	{"allocate", allocate},
-		{"strings", strings},	{"nothing", nothing},
-		{"crash", crash},	{"combine", combine},
-		{"crowd", crowd},	{"unreadable", unreadable},
+		{"prefetch", prefetch},
+		{"nt", nt},
+		{"gather", gather},
+		{"fault", fault},
+		{"threads", threads},
+		{"region", region},
+		{"jit", jit},
+		{"child", child},
+		{"signals", signals},
+		{"allocate", allocate},
+		{"strings", strings},
+		{"nothing", nothing},
+		{"crash", crash},
+		{"combine", combine},
+		{"adopted", adopted},
+		{"crowd", crowd},
+		{"unreadable", unreadable},
 	};
 
 	self = argv[0];

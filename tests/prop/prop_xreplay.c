@@ -32,6 +32,7 @@ struct stream {
 	struct cxms_trace_writer *writer;
 	uint64_t seq;
 	uint64_t line;
+	uint32_t image;
 };
 
 static void flush(struct stream *s)
@@ -40,6 +41,7 @@ static void flush(struct stream *s)
 	struct cxms_xs_head h = {.magic = CXMS_XS_MAGIC,
 				 .bytes = (uint32_t)s->packet.len,
 				 .pid = 9,
+				 .image = s->image,
 				 .seq = s->seq++};
 	struct cxms_event ev = {.kind = CXMS_EV_EXACT, .pid = 9};
 	memcpy(bytes, &h, sizeof(h));
@@ -371,11 +373,111 @@ static void test_who_waits_comes_after_its_waker(void **state)
 	close(fd);
 }
 
+static void resume(struct stream *s, uint64_t addr)
+{
+	number(s, CXMS_XC_RESUME, addr);
+	cxms_buf_put_u8(&s->packet, 1);
+}
+
+static void wake_some(struct stream *s, uint64_t addr, uint64_t most)
+{
+	number(s, CXMS_XC_WAKE_SOME, addr);
+	cxms_buf_put_varint(&s->packet, most);
+}
+
 static void chase(struct stream *s, uint64_t tid, uint64_t n, uint64_t page)
 {
 	thread(s, tid);
 	for (uint64_t l = 0; l < n; l++)
 		run(s, CHASE, true, page * 64 + l);
+}
+
+/* The first thread wakes two that sleep, one behind each half of its work, or both behind the
+ * first. As the tool has it, it runs to its end before they come back, in any order. */
+static void test_sleepers_are_woken_in_their_order(void **state)
+{
+	const char *yaml = HOST LOCAL("unlimited") MEMDEV("200ns", "unlimited");
+	/* chases of the thread that slept first and of the other, and of all until the end */
+	static const struct {
+		uint64_t most, first, second, all;
+	} rows[] = {
+		{1, 600, 100, 200 + 600},
+		{1, 100, 600, 400 + 600},
+		{INT32_MAX, 100, 600, 200 + 600},
+		{2, 600, 100, 200 + 600},
+	};
+	(void)state;
+	for (size_t k = 0; k < PLAY_COUNT(rows); k++) {
+		struct stream s;
+		int fd;
+		start(&s, &fd);
+		for (uint64_t tid = 2; tid <= 3; tid++) {
+			number(&s, CXMS_XC_CLONE, tid);
+			thread(&s, tid);
+			number(&s, CXMS_XC_WAIT, 0x5000);
+			thread(&s, 1);
+		}
+		for (uint64_t half = 1; half <= 2; half++) {
+			chase(&s, 1, 200, 0x100 * half);
+			wake_some(&s, 0x5000, rows[k].most);
+		}
+		thread(&s, 3);
+		resume(&s, 0x5000);
+		chase(&s, 3, rows[k].second, 0x300);
+		thread(&s, 2);
+		resume(&s, 0x5000);
+		chase(&s, 2, rows[k].first, 0x400);
+		finish(&s);
+		double ns = time_of(fd, yaml, 0);
+		if (fabs(ns / (200.0 * (double)rows[k].all) - 1) > 0.01)
+			fail_msg("row %zu: %g ns", k, ns);
+		close(fd);
+	}
+}
+
+/* A thread that ends, and is joined without sleep; its number at the futex is used again. */
+static void test_who_is_joined_late_is_waited_for(void **state)
+{
+	const char *yaml = HOST LOCAL("unlimited") MEMDEV("200ns", "unlimited");
+	struct stream s;
+	int fd;
+	(void)state;
+	start(&s, &fd);
+	for (uint64_t tid = 2; tid <= 5; tid++) {
+		number(&s, CXMS_XC_CLONE, tid);
+		chase(&s, tid, 500, 0x100 * tid);
+		wake_some(&s, 0x5000, 1);
+		number(&s, CXMS_XC_EXIT, tid);
+		thread(&s, 1);
+		resume(&s, 0x5000);
+	}
+	finish(&s);
+	assert_true(fabs(time_of(fd, yaml, 0) / (4 * 500 * 200.0) - 1) < 0.01);
+	close(fd);
+}
+
+/* Another program in the same process has futexes too. */
+static void test_who_waits_after_an_exec_comes_after_its_waker(void **state)
+{
+	const char *yaml = HOST LOCAL("unlimited") MEMDEV("200ns", "unlimited");
+	struct stream s;
+	int fd;
+	(void)state;
+	start(&s, &fd);
+	chase(&s, 1, 100, 0x100);
+	flush(&s);
+	s.image++;
+	s.seq = 0;
+	begin(&s);
+	number(&s, CXMS_XC_CLONE, 2);
+	chase(&s, 2, 500, 0x200);
+	wake_some(&s, 0x5000, 1);
+	thread(&s, 1);
+	resume(&s, 0x5000);
+	chase(&s, 1, 400, 0x300);
+	finish(&s);
+	assert_true(fabs(time_of(fd, yaml, 0) / (1000 * 200.0) - 1) < 0.01);
+	close(fd);
 }
 
 /* Two threads begin one each: which is first depends on where their pages are. Rows have them all
@@ -800,6 +902,9 @@ int main(void)
 		cmocka_unit_test(test_walkers_bound_time),
 		cmocka_unit_test(test_bandwidth_bounds_time),
 		cmocka_unit_test(test_who_waits_comes_after_its_waker),
+		cmocka_unit_test(test_sleepers_are_woken_in_their_order),
+		cmocka_unit_test(test_who_is_joined_late_is_waited_for),
+		cmocka_unit_test(test_who_waits_after_an_exec_comes_after_its_waker),
 		cmocka_unit_test(test_threads_stand_in_one_order),
 		cmocka_unit_test(test_threads_share_what_a_device_passes),
 		cmocka_unit_test(test_together_or_alone_the_same),
