@@ -126,6 +126,8 @@ enum cxms_xs_control {
 	CXMS_XC_TIME = 20, /* the program asks for simulated time: v token; answered when live */
 	CXMS_XC_WAKE_SOME = 21, /* v address, v how many sleepers on it are woken at most, those
 				   first that went to sleep first */
+	CXMS_XC_MEET = 22,	/* v address: the thread, the last to come to a barrier, goes on
+				   behind all who sleep there */
 	CXMS_XC_END
 };
 

@@ -3,6 +3,7 @@
 #include "ex.h"
 
 #include "pub_tool_aspacemgr.h"
+#include "pub_tool_debuginfo.h"
 #include "pub_tool_libcproc.h"
 #include "pub_tool_machine.h"
 #include "pub_tool_vki.h"
@@ -62,6 +63,32 @@ static void wake_all(uint64_t addr)
 {
 	ex_control(CXMS_XC_WAKE, 16);
 	ex_varint(addr);
+}
+
+/*
+ * Is it a barrier that lets all go? Its last thread did not sleep, but comes behind the others in
+ * time too. libgomp wakes all at barriers, and hardly elsewhere; its functions have no symbols.
+ */
+static bool is_barrier(ThreadId tid, uint64_t most)
+{
+	const Addr at = VG_(get_IP)(tid);
+	const HChar *name;
+
+	if (most < INT32_MAX)
+		return false;
+	if (VG_(get_objname)(VG_(current_DiEpoch)(), at, &name) && VG_(strstr)(name, "/libgomp."))
+		return true;
+	return VG_(get_fnname)(VG_(current_DiEpoch)(), at, &name) &&
+	       VG_(strstr)(name, "barrier_wait");
+}
+
+static void wake_of_thread(ThreadId tid, uint64_t addr, uint64_t most)
+{
+	if (is_barrier(tid, most)) {
+		ex_control(CXMS_XC_MEET, 16);
+		ex_varint(addr);
+	}
+	wake(addr, most);
 }
 
 /* As the kernel takes the number: of fewer than one, one. */
@@ -243,7 +270,7 @@ static void moved_brk(uint64_t now)
 
 /* ---- system calls ---- */
 
-static void pre_futex(struct ex_thread *t, const UWord *args)
+static void pre_futex(ThreadId tid, struct ex_thread *t, const UWord *args)
 {
 	switch (args[1] & FUTEX_COMMAND) {
 	case FUTEX_WAIT:
@@ -268,7 +295,7 @@ static void pre_futex(struct ex_thread *t, const UWord *args)
 		break;
 	case FUTEX_WAKE:
 	case FUTEX_WAKE_BITSET:
-		wake(args[0], number_woken(args[2]));
+		wake_of_thread(tid, args[0], number_woken(args[2]));
 		break;
 	case FUTEX_UNLOCK_PI:
 		wake(args[0], 1);
@@ -335,7 +362,7 @@ static void pre_syscall(ThreadId tid, UInt number, UWord *args, UInt n)
 	}
 	switch (number) {
 	case __NR_futex:
-		pre_futex(t, args);
+		pre_futex(tid, t, args);
 		break;
 	case __NR_clone:
 		sys.clone_clear = args[0] & CLONE_CHILD_CLEARTID ? args[3] : 0;

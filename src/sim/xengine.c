@@ -221,18 +221,31 @@ static int note_wake(struct cxms_xengine *e, uint32_t space, uint64_t addr,
 	return 0;
 }
 
+static void wait_until(struct cxms_xthread *t, unsigned lane, uint64_t at_ps)
+{
+	uint64_t now = time_of(t, lane);
+	if (at_ps <= now)
+		return;
+	t->blocked_ps[lane] += at_ps - now;
+	cxms_window_wait(t->window, lane, at_ps);
+}
+
 /* What slept goes on when its waker woke it, not before. */
 static void resume(struct cxms_xengine *e, struct cxms_xthread *t, uint64_t addr)
 {
 	const struct cxms_xwake *w = t->is_woken ? NULL : find_wake(e, t->space, addr);
 	const uint64_t *at_ps = t->is_woken ? t->woken_ps : w ? w->at_ps : NULL;
-	for (unsigned l = 0; l < e->n_lane && at_ps; l++) {
-		uint64_t now = time_of(t, l);
-		if (at_ps[l] <= now)
-			continue;
-		t->blocked_ps[l] += at_ps[l] - now;
-		cxms_window_wait(t->window, l, at_ps[l]);
-	}
+	for (unsigned l = 0; l < e->n_lane && at_ps; l++)
+		wait_until(t, l, at_ps[l]);
+}
+
+void cxms_xengine_meet(struct cxms_xengine *e, uint32_t pid, uint32_t tid, uint32_t sleeper_pid,
+		       uint32_t sleeper_tid)
+{
+	struct cxms_xthread *t = find_thread(e, pid, tid);
+	const struct cxms_xthread *sleeper = find_thread(e, sleeper_pid, sleeper_tid);
+	for (unsigned l = 0; l < e->n_lane && t && sleeper; l++)
+		wait_until(t, l, time_of(sleeper, l));
 }
 
 void cxms_xengine_wake(struct cxms_xengine *e, uint32_t pid, uint32_t tid, uint32_t sleeper_pid,

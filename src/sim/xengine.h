@@ -87,6 +87,9 @@ int cxms_xengine_control(struct cxms_xengine *e, uint32_t space,
  * is behind this. Who is woken by nobody in particular waits for the last WAKE of its address. */
 void cxms_xengine_wake(struct cxms_xengine *e, uint32_t pid, uint32_t tid, uint32_t sleeper_pid,
 		       uint32_t sleeper_tid);
+/** the first of two threads goes on behind where the second went to sleep */
+void cxms_xengine_meet(struct cxms_xengine *e, uint32_t pid, uint32_t tid, uint32_t sleeper_pid,
+		       uint32_t sleeper_tid);
 /** when a sleeper that has been woken goes on; UINT64_MAX: none has, or not yet */
 uint64_t cxms_xengine_woken_ps(const struct cxms_xengine *e, uint32_t pid, uint32_t tid,
 			       unsigned lane);

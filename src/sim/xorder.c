@@ -15,8 +15,9 @@
 #define LOOK_AFTER 20000u
 #define KEEP_MOST  4000000u
 
-/* In place of a control type: the thread wakes one that sleeps, log number a. */
+/* In place of a control type: what a thread has to do with one that sleeps, log number a. */
 #define STEP_WAKES ((uint8_t)CXMS_XC_END)
+#define STEP_MEETS ((uint8_t)(CXMS_XC_END + 1))
 
 /* One step of a thread: a run, or a control message. */
 struct step {
@@ -26,7 +27,7 @@ struct step {
 	uint32_t exit, n_event;
 	uint32_t space; /* a program that is executed has another than the one before it */
 	uint8_t type, flag;
-	/* a RESUME or the HELLO of a fork comes after that many steps of this log */
+	/* a RESUME, a meeting, or the HELLO of a fork comes after that many steps of this log */
 	size_t after_log, after_step;
 };
 
@@ -232,9 +233,10 @@ static int take_step(struct cxms_xorder *o, size_t e, size_t i, struct cxms_err 
 					      .event = l->event + (s->event - l->base_event)};
 		return cxms_xengine_run(&o->engine[e], s->space, &run, err);
 	}
-	if (s->type == STEP_WAKES) {
+	if (s->type >= CXMS_XC_END) {
 		const struct log *sleeper = &o->log[s->a];
-		cxms_xengine_wake(&o->engine[e], l->pid, l->tid, sleeper->pid, sleeper->tid);
+		(s->type == STEP_WAKES ? cxms_xengine_wake : cxms_xengine_meet)(
+			&o->engine[e], l->pid, l->tid, sleeper->pid, sleeper->tid);
 		return 0;
 	}
 	const struct cxms_xcontrol c = {.type = s->type,
@@ -426,6 +428,24 @@ static int wake_sleepers(struct cxms_xorder *o, size_t log, uint64_t addr, uint6
 	return rc;
 }
 
+/* A step for each sleeper that thread @log has to come behind: where that one went to sleep. */
+static int meet_sleepers(struct cxms_xorder *o, size_t log, uint64_t addr, struct cxms_err *err)
+{
+	int rc = 0;
+	for (size_t i = 0; i < o->n_sleeper && !rc; i++) {
+		const struct sleeper *sl = &o->sleeper[i];
+		struct log *l = &o->log[log];
+		const struct step s = {.type = STEP_MEETS,
+				       .a = sl->log,
+				       .event = l->base_event + l->n_event,
+				       .after_log = sl->log,
+				       .after_step = o->log[sl->log].base + o->log[sl->log].n};
+		if (!sl->is_woken && sl->space == l->space && sl->addr == addr)
+			rc = add_step(o, l, &s, err);
+	}
+	return rc;
+}
+
 /* Who slept goes on behind what woke it. */
 static void set_after(struct cxms_xorder *o, size_t log, uint32_t space,
 		      const struct cxms_xcontrol *c, struct step *s)
@@ -531,6 +551,8 @@ int cxms_xorder_control(struct cxms_xorder *o, uint32_t space, const struct cxms
 	const size_t at = (size_t)(l - o->log);
 	if (c->type == CXMS_XC_WAIT)
 		return add_sleeper(o, space, c->a, at, err);
+	if (c->type == CXMS_XC_MEET)
+		return meet_sleepers(o, at, c->a, err);
 	if (!is_step(c))
 		return 0;
 	set_after(o, at, space, c, &s);

@@ -223,7 +223,11 @@ static void make_argv(struct words *w, const struct cxms_exact_run *run)
 		add(w, "%s", run->argv[i]);
 }
 
-/* Ours, with the tool's folder; without what was meant for us. */
+/*
+ * Ours, with the tool's folder; without what was meant for us. Threads of OpenMP that spin at a
+ * barrier tell nobody what they wait for, so they are asked to sleep there, unless the user has
+ * asked for something.
+ */
 static void make_envp(struct words *w, const struct cxms_exact_run *run)
 {
 	static const char *const drop[] = {"VALGRIND_LIB=", "CXMS_EXACT_DIR="};
@@ -237,6 +241,8 @@ static void make_envp(struct words *w, const struct cxms_exact_run *run)
 			add(w, "%s", *e);
 	}
 	add(w, "VALGRIND_LIB=%s", run->tool_dir);
+	if (!getenv("OMP_WAIT_POLICY"))
+		add(w, "OMP_WAIT_POLICY=passive");
 }
 
 int cxms_exact_cmd_make(const struct cxms_exact_run *run, struct cxms_exact_cmd *out,

@@ -219,6 +219,29 @@ static int threads(void)
 	return counter != 3000;
 }
 
+static void *meet(void *barrier)
+{
+	pthread_barrier_wait(barrier);
+	return NULL;
+}
+
+/* The last of three that come to a barrier. */
+static int barrier(void)
+{
+	pthread_barrier_t b;
+	pthread_t t[2];
+
+	printf("wait\nmeet\nwake\nresume\n");
+	fflush(stdout);
+	pthread_barrier_init(&b, NULL, COUNT(t) + 1);
+	for (unsigned i = 0; i < COUNT(t); i++)
+		pthread_create(&t[i], NULL, meet, &b);
+	meet(&b);
+	for (unsigned i = 0; i < COUNT(t); i++)
+		pthread_join(t[i], NULL);
+	return 0;
+}
+
 /* A region by client request: what is before the first counts, what is after the end does not. */
 static int region(void)
 {
@@ -391,23 +414,12 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*run)(void);
 	} cases[] = {
-		{"prefetch", prefetch},
-		{"nt", nt},
-		{"gather", gather},
-		{"fault", fault},
-		{"threads", threads},
-		{"region", region},
-		{"jit", jit},
-		{"child", child},
-		{"signals", signals},
-		{"allocate", allocate},
-		{"strings", strings},
-		{"nothing", nothing},
-		{"crash", crash},
-		{"combine", combine},
-		{"adopted", adopted},
-		{"crowd", crowd},
-		{"unreadable", unreadable},
+		{"prefetch", prefetch}, {"nt", nt},	      {"gather", gather},
+		{"fault", fault},	{"threads", threads}, {"region", region},
+		{"jit", jit},		{"child", child},     {"signals", signals},
+		{"allocate", allocate}, {"strings", strings}, {"nothing", nothing},
+		{"crash", crash},	{"combine", combine}, {"adopted", adopted},
+		{"barrier", barrier},	{"crowd", crowd},     {"unreadable", unreadable},
 	};
 
 	self = argv[0];

@@ -46,7 +46,7 @@ said() {
 	echo "$1: $(wc -l <want.txt) things found"
 }
 
-for case in prefetch nt combine gather fault threads region jit child adopted strings; do
+for case in prefetch nt combine gather fault threads region jit child adopted barrier strings; do
 	status=0
 	run $case $status
 	[ -s want.txt ] || { echo "$case: skipped, not on this machine" && continue; }

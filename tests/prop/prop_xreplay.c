@@ -435,6 +435,36 @@ static void test_sleepers_are_woken_in_their_order(void **state)
 	}
 }
 
+/* Rounds that end at a barrier; who comes to it last for the tool has the least to do. */
+static void test_a_barrier_waits_for_all(void **state)
+{
+	const char *yaml = HOST LOCAL("unlimited") MEMDEV("200ns", "unlimited");
+	enum { ROUNDS = 6 };
+	struct stream s;
+	int fd;
+	(void)state;
+	start(&s, &fd);
+	number(&s, CXMS_XC_CLONE, 2);
+	number(&s, CXMS_XC_CLONE, 3);
+	for (uint64_t r = 0; r < ROUNDS; r++) {
+		uint64_t last = 1 + r % 3, others[] = {1 + (r + 1) % 3, 1 + (r + 2) % 3};
+		for (size_t i = 0; i < 2; i++) {
+			chase(&s, others[i], i ? 500 : 100, 0x100 * (3 * r + i + 1));
+			number(&s, CXMS_XC_WAIT, 0x5000);
+		}
+		chase(&s, last, 50, 0x100 * (3 * r + 3));
+		number(&s, CXMS_XC_MEET, 0x5000);
+		wake_some(&s, 0x5000, INT32_MAX);
+		for (size_t i = 0; i < 2; i++) {
+			thread(&s, others[i]);
+			resume(&s, 0x5000);
+		}
+	}
+	finish(&s);
+	assert_true(fabs(time_of(fd, yaml, 0) / (ROUNDS * 500 * 200.0) - 1) < 0.01);
+	close(fd);
+}
+
 /* A thread that ends, and is joined without sleep; its number at the futex is used again. */
 static void test_who_is_joined_late_is_waited_for(void **state)
 {
@@ -903,6 +933,7 @@ int main(void)
 		cmocka_unit_test(test_bandwidth_bounds_time),
 		cmocka_unit_test(test_who_waits_comes_after_its_waker),
 		cmocka_unit_test(test_sleepers_are_woken_in_their_order),
+		cmocka_unit_test(test_a_barrier_waits_for_all),
 		cmocka_unit_test(test_who_is_joined_late_is_waited_for),
 		cmocka_unit_test(test_who_waits_after_an_exec_comes_after_its_waker),
 		cmocka_unit_test(test_threads_stand_in_one_order),
