@@ -14,6 +14,12 @@
  * that keep silent are not waited for. */
 #define LOOK_AFTER 20000u
 #define KEEP_MOST  4000000u
+/* A parent that waited for a child's end may be read before it, as they have a socket each: then
+ * the end comes with the next of its packets, or the child was killed and told none. That many
+ * steps are more than a socket holds. */
+#define END_WITHIN 1000000u
+/* In place of a log: who ends the process that a RESUME names. */
+#define NOT_YET SIZE_MAX
 
 /* In place of a control type: what a thread has to do with one that sleeps, log number a. */
 #define STEP_WAKES ((uint8_t)CXMS_XC_END)
@@ -70,9 +76,10 @@ struct cxms_xorder {
 	size_t n_wake, cap_wake;
 	struct sleeper *sleeper; /* in the order in which they went to sleep */
 	size_t n_sleeper, cap_sleeper;
-	size_t kept, since_look;
+	size_t kept, since_look, added;
 	size_t n_host; /* 0: of one, which nobody else waits for */
 	bool *ended;   /* [n_host] nothing more comes */
+	bool is_over;  /* of nobody */
 };
 
 int cxms_xorder_new(struct cxms_xengine *engine, size_t n_engine, struct cxms_xorder **out,
@@ -150,6 +157,7 @@ static int add_step(struct cxms_xorder *o, struct log *l, const struct step *s,
 	l->last = s->block ? 0 : s->type;
 	o->kept++;
 	o->since_look++;
+	o->added++;
 	return 0;
 }
 
@@ -160,14 +168,33 @@ static const struct step *head_of(const struct cxms_xorder *o, size_t e, size_t 
 	return at < l->n ? &l->step[at] : NULL;
 }
 
+/* What was woken last there, or NULL; of @o, which may change it. */
+static struct wake *find_wake(const struct cxms_xorder *o, uint32_t space, uint64_t addr)
+{
+	space = cxms_xwake_space(space, addr, o->n_host);
+	for (size_t i = o->n_wake; i-- > 0;)
+		if (o->wake[i].space == space && o->wake[i].addr == addr)
+			return &o->wake[i];
+	return NULL;
+}
+
+/* Has what a step comes behind been simulated? */
+static bool is_behind(const struct cxms_xorder *o, size_t e, const struct step *s)
+{
+	if (s->after_log != NOT_YET)
+		return *cursor_of(o, e, s->after_log) >= s->after_step;
+	const struct wake *w = find_wake(o, s->space, s->a);
+	if (w)
+		return *cursor_of(o, e, w->log) >= w->step;
+	return o->is_over || o->added - s->after_step > END_WITHIN;
+}
+
 /* May the thread go on in this engine? */
 static bool may_go(const struct cxms_xorder *o, size_t e, size_t i)
 {
 	const struct log *l = &o->log[i];
 	const struct step *s = head_of(o, e, i);
-	if (!s)
-		return false;
-	if (*cursor_of(o, e, s->after_log) < s->after_step)
+	if (!s || !is_behind(o, e, s))
 		return false;
 	return !l->cloned || *cursor_of(o, e, i) > 0 ||
 	       cxms_xengine_knows(&o->engine[e], l->pid, l->tid);
@@ -367,13 +394,13 @@ int cxms_xorder_run(struct cxms_xorder *o, uint32_t space, const struct cxms_xru
 static int note_wake(struct cxms_xorder *o, uint32_t space, uint64_t addr, size_t log,
 		     struct cxms_err *err)
 {
-	space = cxms_xwake_space(space, addr, o->n_host);
-	const struct wake w = {space, addr, log, o->log[log].base + o->log[log].n};
-	for (size_t i = o->n_wake; i-- > 0;)
-		if (o->wake[i].space == space && o->wake[i].addr == addr) {
-			o->wake[i] = w;
-			return 0;
-		}
+	struct wake *known = find_wake(o, space, addr);
+	const struct wake w = {cxms_xwake_space(space, addr, o->n_host), addr, log,
+			       o->log[log].base + o->log[log].n};
+	if (known) {
+		*known = w;
+		return 0;
+	}
 	if (cxms_array_grow((void **)&o->wake, &o->cap_wake, o->n_wake + 1, sizeof(*o->wake)) < 0)
 		return cxms_fail(err, ENOMEM, "out of memory for a futex");
 	o->wake[o->n_wake++] = w;
@@ -446,6 +473,19 @@ static int meet_sleepers(struct cxms_xorder *o, size_t log, uint64_t addr, struc
 	return rc;
 }
 
+/* Is it a process that has not told its end? */
+static bool is_running(const struct cxms_xorder *o, uint32_t space, uint64_t addr)
+{
+	const uint32_t number = (1u << CXMS_XHOST_SHIFT) - 1;
+	for (size_t i = 0; addr & CXMS_XS_PROCESS && i < o->n_log; i++) {
+		const struct log *l = &o->log[i];
+		if ((l->pid & number) == (addr & ~CXMS_XS_PROCESS) && l->last != CXMS_XC_EXIT &&
+		    (o->n_host == 0 || l->space % o->n_host == space % o->n_host))
+			return true;
+	}
+	return false;
+}
+
 /* Who slept goes on behind what woke it. */
 static void set_after(struct cxms_xorder *o, size_t log, uint32_t space,
 		      const struct cxms_xcontrol *c, struct step *s)
@@ -456,13 +496,14 @@ static void set_after(struct cxms_xorder *o, size_t log, uint32_t space,
 		s->after_step = sl.by_step;
 		return;
 	}
-	uint32_t wakes = cxms_xwake_space(space, c->a, o->n_host);
-	for (size_t i = o->n_wake; c->type == CXMS_XC_RESUME && c->flag && i-- > 0;)
-		if (o->wake[i].space == wakes && o->wake[i].addr == c->a) {
-			s->after_log = o->wake[i].log;
-			s->after_step = o->wake[i].step;
-			return;
-		}
+	const struct wake *w = find_wake(o, space, c->a);
+	if (c->type == CXMS_XC_RESUME && c->flag && w) {
+		s->after_log = w->log;
+		s->after_step = w->step;
+	} else if (c->type == CXMS_XC_RESUME && c->flag && is_running(o, space, c->a)) {
+		s->after_log = NOT_YET;
+		s->after_step = o->added;
+	}
 	for (size_t i = 0; c->type == CXMS_XC_HELLO && c->flag && i < o->n_log; i++)
 		if (o->log[i].pid == c->b && o->log[i].tid == c->tid) {
 			s->after_log = i;
@@ -498,6 +539,16 @@ static void end_image(struct cxms_xorder *o, uint32_t pid)
 	for (size_t i = 0; i < o->n_log; i++)
 		if (o->log[i].pid == pid)
 			o->log[i].last = CXMS_XC_EXIT;
+}
+
+/* What its process told before was no end: it goes on with another image. */
+static void begin_image(struct cxms_xorder *o, uint32_t space, struct log *l)
+{
+	const uint32_t number = (1u << CXMS_XHOST_SHIFT) - 1;
+	struct wake *w = find_wake(o, space, CXMS_XS_PROCESS | (l->pid & number));
+	if (w)
+		*w = o->wake[--o->n_wake];
+	l->last = 0;
 }
 
 static int begin_clone(struct cxms_xorder *o, uint32_t space, const struct cxms_xcontrol *c,
@@ -551,6 +602,8 @@ int cxms_xorder_control(struct cxms_xorder *o, uint32_t space, const struct cxms
 	const size_t at = (size_t)(l - o->log);
 	if (c->type == CXMS_XC_WAIT)
 		return add_sleeper(o, space, c->a, at, err);
+	if (c->type == CXMS_XC_HELLO && !c->flag)
+		begin_image(o, space, l);
 	if (c->type == CXMS_XC_MEET)
 		return meet_sleepers(o, at, c->a, err);
 	if (!is_step(c))
@@ -593,6 +646,7 @@ size_t cxms_xorder_kept(const struct cxms_xorder *o, size_t host)
 
 int cxms_xorder_finish(struct cxms_xorder *o, struct cxms_err *err)
 {
+	o->is_over = true;
 	int rc = look(o, false, err);
 	if (!rc && o->kept > 0) {
 		for (size_t e = 0; e < o->n_engine && !rc; e++)

@@ -32,7 +32,7 @@ struct stream {
 	struct cxms_trace_writer *writer;
 	uint64_t seq;
 	uint64_t line;
-	uint32_t image;
+	uint32_t pid, image;
 };
 
 static void flush(struct stream *s)
@@ -40,10 +40,10 @@ static void flush(struct stream *s)
 	static uint8_t bytes[CXMS_XS_PACKET_MAX];
 	struct cxms_xs_head h = {.magic = CXMS_XS_MAGIC,
 				 .bytes = (uint32_t)s->packet.len,
-				 .pid = 9,
+				 .pid = s->pid,
 				 .image = s->image,
 				 .seq = s->seq++};
-	struct cxms_event ev = {.kind = CXMS_EV_EXACT, .pid = 9};
+	struct cxms_event ev = {.kind = CXMS_EV_EXACT, .pid = s->pid};
 	memcpy(bytes, &h, sizeof(h));
 	memcpy(bytes + sizeof(h), s->packet.data, s->packet.len);
 	ev.exact = (struct cxms_exact){bytes, (uint32_t)(sizeof(h) + s->packet.len)};
@@ -91,15 +91,20 @@ static void block(struct stream *s, uint64_t id, const char *code, int access)
 
 enum { CHASE = 1, GATHER, STORE, WORK };
 
-static void begin(struct stream *s)
+static void hello(struct stream *s, uint64_t parent, bool is_fork, uint64_t first_block)
 {
 	number(s, CXMS_XC_THREAD, 1);
 	number(s, CXMS_XC_HELLO, 1);
-	cxms_buf_put_varint(&s->packet, 9);
-	cxms_buf_put_varint(&s->packet, 1);
-	cxms_buf_put_u8(&s->packet, 0);
-	cxms_buf_put_varint(&s->packet, 1);
-	cxms_buf_put_str(&s->packet, "made");
+	cxms_buf_put_varint(&s->packet, s->pid);
+	cxms_buf_put_varint(&s->packet, parent);
+	cxms_buf_put_u8(&s->packet, is_fork);
+	cxms_buf_put_varint(&s->packet, first_block);
+	cxms_buf_put_str(&s->packet, is_fork ? "" : "made");
+}
+
+static void begin(struct stream *s)
+{
+	hello(s, 1, false, 1);
 	control(s, CXMS_XC_TIMED);
 	cxms_buf_put_u8(&s->packet, 1);
 	cxms_buf_put_varint(&s->packet, 0);
@@ -132,7 +137,7 @@ static void start_on(struct stream *s, int *fd, const char *yaml)
 {
 	struct cxms_trace_head head = {.seed = 1};
 	struct cxms_topo *t = play_topology(yaml);
-	*s = (struct stream){0};
+	*s = (struct stream){.pid = 9};
 	*fd = play_fd();
 	head.facts.source_caps = CXMS_SRC_EXACT | CXMS_SRC_LIVE;
 	assert_int_equal(cxms_exact_of_host(t, &head.facts.exact, NULL), 0);
@@ -508,6 +513,55 @@ static void test_who_waits_after_an_exec_comes_after_its_waker(void **state)
 	finish(&s);
 	assert_true(fabs(time_of(fd, yaml, 0) / (1000 * 200.0) - 1) < 0.01);
 	close(fd);
+}
+
+static void counts(struct stream *s)
+{
+	number(s, CXMS_XC_COUNTS, 0);
+	flush(s);
+}
+
+/* Packets of a child that has ended may come behind the one in which its parent has waited for it:
+ * the child's image, which ends with an exec, and the one after it. */
+static void test_who_waits_for_a_child_may_be_read_before_its_end(void **state)
+{
+	const char *yaml = HOST LOCAL("unlimited") MEMDEV("200ns", "unlimited");
+	(void)state;
+	for (int late = 0; late < 2; late++) {
+		struct stream s, child;
+		int fd;
+		start(&s, &fd);
+		chase(&s, 1, 100, 0x100);
+		flush(&s);
+		child = (struct stream){.writer = s.writer, .pid = 10};
+		hello(&child, 9, true, WORK + 1);
+		chase(&child, 1, 50, 0x200);
+		counts(&child);
+		child.image++;
+		child.seq = 0;
+		begin(&child);
+		chase(&child, 1, 450, 0x300);
+		flush(&child);
+		if (!late) {
+			thread(&child, 1);
+			counts(&child);
+		}
+		thread(&s, 1);
+		resume(&s, CXMS_XS_PROCESS | 10);
+		for (uint64_t i = 0; i < 30; i++) /* enough to be simulated before the rest */
+			chase(&s, 1, 1000, 0x400 + 0x10 * i);
+		flush(&s);
+		if (late) {
+			thread(&child, 1);
+			counts(&child);
+		}
+		finish(&s);
+		cxms_buf_fini(&child.packet);
+		double ns = time_of(fd, yaml, 0);
+		if (fabs(ns / ((100 + 500 + 30000) * 200.0) - 1) > 1e-4)
+			fail_msg("read %s: %g ns", late ? "late" : "in time", ns);
+		close(fd);
+	}
 }
 
 /* Two threads begin one each: which is first depends on where their pages are. Rows have them all
@@ -936,6 +990,7 @@ int main(void)
 		cmocka_unit_test(test_a_barrier_waits_for_all),
 		cmocka_unit_test(test_who_is_joined_late_is_waited_for),
 		cmocka_unit_test(test_who_waits_after_an_exec_comes_after_its_waker),
+		cmocka_unit_test(test_who_waits_for_a_child_may_be_read_before_its_end),
 		cmocka_unit_test(test_threads_stand_in_one_order),
 		cmocka_unit_test(test_threads_share_what_a_device_passes),
 		cmocka_unit_test(test_together_or_alone_the_same),
