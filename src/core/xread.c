@@ -388,7 +388,8 @@ static const struct {
 	[CXMS_XC_UNMAP] = {2, false, false, true},   [CXMS_XC_FREE] = {1, false, false, true},
 	[CXMS_XC_SYSCALL] = {1, false, false, true}, [CXMS_XC_WARN] = {0, false, true, true},
 	[CXMS_XC_LOST] = {1, false, false, true},    [CXMS_XC_TIME] = {1, false, false, true},
-	[CXMS_XC_ROI] = {0, true, false, true},
+	[CXMS_XC_ROI] = {0, true, false, true},	     [CXMS_XC_WAKE_SOME] = {2, false, false, true},
+	[CXMS_XC_MEET] = {1, false, false, true},
 };
 
 static int read_control(struct cxms_xread *r, struct cxms_cur *c, const struct cxms_xsink *sink,

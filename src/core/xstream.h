@@ -106,23 +106,28 @@ enum cxms_xs_control {
 	CXMS_XC_CLONE = 4,  /* v tid of the new thread; its parent is the current one */
 	CXMS_XC_EXIT = 5,   /* v tid ended */
 	CXMS_XC_WAIT = 6,   /* v futex address: the thread goes to sleep on it */
-	CXMS_XC_RESUME = 7, /* v address: it came back, b 1 = woken, 0 = time-out or would not wait
-			     */
-	CXMS_XC_WAKE = 8,   /* v address: wakes sleepers on it */
-	CXMS_XC_TIMED = 9,  /* b 1 = block messages follow from here, 0 = they stop (warming);
-			       v instructions of the thread so far */
-	CXMS_XC_ROI = 10,   /* b 1 = region entered, 0 = left */
-	CXMS_XC_PAGE = 11,  /* first access to a page: v page, b 1 = a store; timed or not */
-	CXMS_XC_MAP = 12,   /* v address, v bytes, b prot, s path */
-	CXMS_XC_UNMAP = 13, /* v address, v bytes */
-	CXMS_XC_ALLOC = 14, /* v address, v bytes, v address of the caller */
-	CXMS_XC_FREE = 15,  /* v address */
+	CXMS_XC_RESUME = 7, /* v address: it came back, b 1 = woken, 0 = time-out or would not wait.
+			       Without a WAIT: what woke there last is behind it, as the end of a
+			       thread that is joined late */
+	CXMS_XC_WAKE = 8,  /* v address: wakes all sleepers on it. (Older tools: or some of them) */
+	CXMS_XC_TIMED = 9, /* b 1 = block messages follow from here, 0 = they stop (warming);
+			      v instructions of the thread so far */
+	CXMS_XC_ROI = 10,  /* b 1 = region entered, 0 = left */
+	CXMS_XC_PAGE = 11, /* first access to a page: v page, b 1 = a store; timed or not */
+	CXMS_XC_MAP = 12,  /* v address, v bytes, b prot, s path */
+	CXMS_XC_UNMAP = 13,   /* v address, v bytes */
+	CXMS_XC_ALLOC = 14,   /* v address, v bytes, v address of the caller */
+	CXMS_XC_FREE = 15,    /* v address */
 	CXMS_XC_SYSCALL = 16, /* v number: the thread enters the kernel */
 	CXMS_XC_COUNTS = 17,  /* end of the image: v n, then n totals (enum cxms_xs_count) */
 	CXMS_XC_WARN = 18,    /* s text */
 	CXMS_XC_LOST = 19, /* code was discarded (unmapped or rewritten): v block; id never reused
 			    */
 	CXMS_XC_TIME = 20, /* the program asks for simulated time: v token; answered when live */
+	CXMS_XC_WAKE_SOME = 21, /* v address, v how many sleepers on it are woken at most, those
+				   first that went to sleep first */
+	CXMS_XC_MEET = 22,	/* v address: the thread, the last to come to a barrier, goes on
+				   behind all who sleep there */
 	CXMS_XC_END
 };
 

@@ -14,6 +14,7 @@
  *   ex_sys.c         threads, futexes, maps, fork and exec
  *   ex_turn.c        whose turn it is, of several threads
  *   ex_alloc.c       calls of malloc and its kin
+ *   ex_join.c        threads that had ended before they were joined
  */
 #ifndef CXMS_EXACT_EX_H
 #define CXMS_EXACT_EX_H
@@ -98,7 +99,8 @@ enum ex_mark {
 	EX_MARK_BEGIN = 1,
 	EX_MARK_END = 2,
 	EX_MARK_COLD = 4,
-	EX_MARK_ALLOC = 8
+	EX_MARK_ALLOC = 8,
+	EX_MARK_JOIN = 16
 };
 
 /* An instruction line: its tag and the first slot of its set in the L1I. */
@@ -182,6 +184,7 @@ struct ex_call {
  * @floor:   fills before this one belong to the past
  * @line:    of its last line body, if that was in packet number @line_packet
  * @clear:   address that the kernel clears and wakes at its exit, or 0
+ * @handle:  its thread pointer, which pthread_t is, or 0
  */
 struct ex_thread {
 	uint32_t number, core_number;
@@ -190,7 +193,7 @@ struct ex_thread {
 	struct ex_core *core;
 	struct cxms_hier_core *caches;
 	uint64_t line, line_packet;
-	uint64_t clear, waits_on;
+	uint64_t clear, handle, waits_on;
 	struct ex_call call;
 	struct ex_nt_line nt[EX_ASSUMED_NT_OPEN];
 	uint64_t nt_clock;
@@ -356,5 +359,16 @@ void ex_alloc_match(const HChar *symbol, Addr addr);
 uint8_t ex_alloc_kind(Addr addr);
 void ex_alloc_enter(const struct ex_block *b, const char *guest);
 void ex_alloc_return(const char *guest);
+
+/* ex_join.c */
+void ex_join_forget(void);
+void ex_join_match(const HChar *symbol, Addr addr);
+bool ex_join_is(Addr addr);
+/** ex_join_enter() - the running thread is at the entry of a function that joins another. */
+void ex_join_enter(void);
+/** ex_join_begun(), ex_join_ended() - the thread @t, which has its address to clear and its handle.
+ */
+void ex_join_begun(const struct ex_thread *t);
+void ex_join_ended(const struct ex_thread *t);
 
 #endif

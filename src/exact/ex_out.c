@@ -96,7 +96,9 @@ static int open_file(const HChar *path)
 	return sr_isError(r) ? -1 : VG_(safe_fd)((Int)sr_Res(r));
 }
 
-static void hello(bool is_fork)
+/* @parent: asked for by a forked child the kernel may name another, since its parent may have
+ * ended, or be in another PID namespace. */
+static void hello(uint64_t parent, bool is_fork)
 {
 	Word n = is_fork ? 0 : VG_(sizeXA)(VG_(args_for_client));
 	unsigned bytes = is_fork ? 0 : (unsigned)VG_(strlen)(VG_(args_the_exename));
@@ -119,7 +121,7 @@ static void hello(bool is_fork)
 	ex_control(CXMS_XC_HELLO, 64 + bytes);
 	ex_varint(1);
 	ex_varint(ex.pid);
-	ex_varint((uint64_t)VG_(getppid)());
+	ex_varint(parent);
 	ex_byte(is_fork);
 	ex_varint(ex.next_block);
 	ex_string(words, bytes);
@@ -129,6 +131,7 @@ static void hello(bool is_fork)
 void ex_out_open(uint32_t image, bool is_fork)
 {
 	const HChar *where = ex.opt.out;
+	uint64_t parent = is_fork ? ex.pid : (uint64_t)VG_(getppid)();
 
 	ex.pid = (uint32_t)VG_(getpid)();
 	out.fd = -1;
@@ -144,7 +147,7 @@ void ex_out_open(uint32_t image, bool is_fork)
 			VG_(exit)(125);
 		}
 	}
-	hello(is_fork);
+	hello(parent, is_fork);
 	ex_out_flush(); /* it names processes: no other packet ends elsewhere for that */
 }
 

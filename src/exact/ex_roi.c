@@ -81,6 +81,7 @@ static void match(const HChar *symbol, Addr addr)
 		add_entry(&roi.cold, addr);
 	if (ex.opt.alloc)
 		ex_alloc_match(symbol, addr);
+	ex_join_match(symbol, addr);
 }
 
 static void scan_object(const DebugInfo *di)
@@ -130,6 +131,7 @@ static void scan(void)
 	roi.scanned_epoch = epoch;
 	roi.begin.n = roi.end.n = roi.cold.n = 0;
 	ex_alloc_forget();
+	ex_join_forget();
 	for (const DebugInfo *di = VG_(next_DebugInfo)(NULL); di; di = VG_(next_DebugInfo)(di))
 		scan_object(di);
 	refuse_one_address();
@@ -137,12 +139,11 @@ static void scan(void)
 
 uint8_t ex_roi_mark(Addr addr)
 {
-	if (!roi.begin.name && !roi.end.name && !roi.cold.name && !ex.opt.alloc)
-		return EX_MARK_NONE;
 	scan();
 	return (uint8_t)((has(&roi.begin, addr) ? EX_MARK_BEGIN : 0) |
 			 (has(&roi.end, addr) ? EX_MARK_END : 0) |
-			 (has(&roi.cold, addr) ? EX_MARK_COLD : 0));
+			 (has(&roi.cold, addr) ? EX_MARK_COLD : 0) |
+			 (ex_join_is(addr) ? EX_MARK_JOIN : 0));
 }
 
 void ex_time_restart(void)
@@ -200,6 +201,8 @@ void ex_roi_enter(uint8_t mark)
 		ex_run_cold();
 	if (mark & (EX_MARK_BEGIN | EX_MARK_END))
 		region(mark & EX_MARK_BEGIN);
+	if (mark & EX_MARK_JOIN)
+		ex_join_enter();
 }
 
 void ex_sample_next(void)

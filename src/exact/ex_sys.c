@@ -3,6 +3,7 @@
 #include "ex.h"
 
 #include "pub_tool_aspacemgr.h"
+#include "pub_tool_debuginfo.h"
 #include "pub_tool_libcproc.h"
 #include "pub_tool_machine.h"
 #include "pub_tool_vki.h"
@@ -27,12 +28,13 @@ enum {
 	FUTEX_CMP_REQUEUE_PI = 12,
 	FUTEX_LOCK_PI2 = 13
 };
+#define CLONE_SETTLS	     0x00080000u
 #define CLONE_CHILD_CLEARTID 0x00200000u
 
 static struct {
-	uint64_t clone_clear; /* of the clone that is being made */
-	uint64_t brk;	      /* 0: not known yet */
-	uint64_t detach;      /* end of the segment that is being detached, or 0 */
+	uint64_t clone_clear, clone_handle; /* of the clone that is being made */
+	uint64_t brk;			    /* 0: not known yet */
+	uint64_t detach;		    /* end of the segment that is being detached, or 0 */
 	bool warned_requeue;
 } sys;
 
@@ -40,6 +42,59 @@ static void control_of(ThreadId tid)
 {
 	if (tid < VG_N_THREADS && ex.thread_of[tid])
 		ex.thread = ex.thread_of[tid];
+}
+
+static void wait_for(struct ex_thread *t, uint64_t addr)
+{
+	t->waits_on = addr;
+	ex_control(CXMS_XC_WAIT, 16);
+	ex_varint(addr);
+}
+
+/* @most: how many it wakes at most, in the order in which they went to sleep */
+static void wake(uint64_t addr, uint64_t most)
+{
+	ex_control(CXMS_XC_WAKE_SOME, 32);
+	ex_varint(addr);
+	ex_varint(most);
+}
+
+static void wake_all(uint64_t addr)
+{
+	ex_control(CXMS_XC_WAKE, 16);
+	ex_varint(addr);
+}
+
+/*
+ * Is it a barrier that lets all go? Its last thread did not sleep, but comes behind the others in
+ * time too. libgomp wakes all at barriers, and hardly elsewhere; its functions have no symbols.
+ */
+static bool is_barrier(ThreadId tid, uint64_t most)
+{
+	const Addr at = VG_(get_IP)(tid);
+	const HChar *name;
+
+	if (most < INT32_MAX)
+		return false;
+	if (VG_(get_objname)(VG_(current_DiEpoch)(), at, &name) && VG_(strstr)(name, "/libgomp."))
+		return true;
+	return VG_(get_fnname)(VG_(current_DiEpoch)(), at, &name) &&
+	       VG_(strstr)(name, "barrier_wait");
+}
+
+static void wake_of_thread(ThreadId tid, uint64_t addr, uint64_t most)
+{
+	if (is_barrier(tid, most)) {
+		ex_control(CXMS_XC_MEET, 16);
+		ex_varint(addr);
+	}
+	wake(addr, most);
+}
+
+/* As the kernel takes the number: of fewer than one, one. */
+static uint64_t number_woken(UWord asked)
+{
+	return (Int)asked > 0 ? (uint64_t)asked : 1;
 }
 
 /* ---- threads ---- */
@@ -57,7 +112,9 @@ static void thread_create(ThreadId parent, ThreadId child)
 		VG_(free)(ex.thread_of[child]); /* of one that ended */
 	ex.thread_of[child] = t;
 	t->clear = sys.clone_clear;
-	sys.clone_clear = 0;
+	t->handle = sys.clone_handle;
+	sys.clone_clear = sys.clone_handle = 0;
+	ex_join_begun(t);
 	ex_control(CXMS_XC_CLONE, 16);
 	ex_varint(t->number);
 }
@@ -70,12 +127,11 @@ static void thread_exit(ThreadId tid)
 	if (!t)
 		return;
 	control_of(tid);
-	if (t->clear) {
-		ex_control(CXMS_XC_WAKE, 16);
-		ex_varint(t->clear);
-	}
+	if (t->clear)
+		wake(t->clear, 1);
 	ex_control(CXMS_XC_EXIT, 16);
 	ex_varint(t->number);
+	ex_join_ended(t);
 }
 
 static void client_start(ThreadId tid, ULong blocks)
@@ -214,20 +270,7 @@ static void moved_brk(uint64_t now)
 
 /* ---- system calls ---- */
 
-static void wait_for(struct ex_thread *t, uint64_t addr)
-{
-	t->waits_on = addr;
-	ex_control(CXMS_XC_WAIT, 16);
-	ex_varint(addr);
-}
-
-static void wake(uint64_t addr)
-{
-	ex_control(CXMS_XC_WAKE, 16);
-	ex_varint(addr);
-}
-
-static void pre_futex(struct ex_thread *t, const UWord *args)
+static void pre_futex(ThreadId tid, struct ex_thread *t, const UWord *args)
 {
 	switch (args[1] & FUTEX_COMMAND) {
 	case FUTEX_WAIT:
@@ -243,17 +286,19 @@ static void pre_futex(struct ex_thread *t, const UWord *args)
 		if (!sys.warned_requeue)
 			ex_warn("futex requeue: its sleepers are taken for woken");
 		sys.warned_requeue = true;
-		wake(args[0]);
-		wake(args[4]);
+		wake_all(args[0]);
+		wake_all(args[4]);
 		break;
 	case FUTEX_WAKE_OP:
-		wake(args[0]);
-		wake(args[4]);
+		wake(args[0], number_woken(args[2]));
+		wake(args[4], number_woken(args[3]));
 		break;
 	case FUTEX_WAKE:
 	case FUTEX_WAKE_BITSET:
+		wake_of_thread(tid, args[0], number_woken(args[2]));
+		break;
 	case FUTEX_UNLOCK_PI:
-		wake(args[0]);
+		wake(args[0], 1);
 		break;
 	default:
 		break;
@@ -317,10 +362,11 @@ static void pre_syscall(ThreadId tid, UInt number, UWord *args, UInt n)
 	}
 	switch (number) {
 	case __NR_futex:
-		pre_futex(t, args);
+		pre_futex(tid, t, args);
 		break;
 	case __NR_clone:
 		sys.clone_clear = args[0] & CLONE_CHILD_CLEARTID ? args[3] : 0;
+		sys.clone_handle = args[0] & CLONE_SETTLS ? args[4] : 0;
 		break;
 	case __NR_set_tid_address:
 		t->clear = args[0];

@@ -153,9 +153,24 @@ static double curve_wait_ps(const struct cxms_server *s, double u, double read_s
 double cxms_server_wait_utilization(const struct cxms_server *s, const struct cxms_load *load)
 {
 	double u = cxms_server_utilization(s, load);
-	if (s->shape != CXMS_SHAPE_TYPICAL)
+	if (s->shape != CXMS_SHAPE_TYPICAL || s->wires_apart)
 		return u;
 	return fmax(u, share(fmax(up_bytes(load), down_bytes(load)), s->wire_bytes_per_s));
+}
+
+static double typical_wait_ps(const struct cxms_server *s, double u)
+{
+	return s->idle_ps * CXMS_ASSUMED_LOAD_K * pow(u / (1 - u), CXMS_ASSUMED_LOAD_P);
+}
+
+double cxms_server_wire_wait_ps(const struct cxms_server *device, const struct cxms_load *load,
+				const struct cxms_server *link, const struct cxms_load *through)
+{
+	double u = cxms_server_utilization(device, load);
+	double wire = share(fmax(up_bytes(through), down_bytes(through)), link->dir_bytes_per_s);
+	if (wire <= u || u >= 1)
+		return 0;
+	return wire >= 1 ? INFINITY : typical_wait_ps(device, wire) - typical_wait_ps(device, u);
 }
 
 bool cxms_server_is_bounded(const struct cxms_server *s)
@@ -183,7 +198,7 @@ double cxms_server_wait_ps(const struct cxms_server *s, const struct cxms_load *
 		return queue_wait_ps(s, load);
 	if (s->shape == CXMS_SHAPE_CURVE)
 		return curve_wait_ps(s, u, read_share_of(load));
-	return s->idle_ps * CXMS_ASSUMED_LOAD_K * pow(u / (1 - u), CXMS_ASSUMED_LOAD_P);
+	return typical_wait_ps(s, u);
 }
 
 double cxms_server_peak_bytes_per_s(const struct cxms_server *s, double read_share)

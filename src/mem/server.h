@@ -43,6 +43,8 @@ struct cxms_server {
 	double idle_ps;			       /* DEVICE: L0 of the loaded-latency formula */
 	double wire_bytes_per_s; /* TYPICAL: usable wire bytes/s of each direction of the links that
 				    are its own; 0 = none, or not bounded */
+	bool wires_apart; /* TYPICAL: a link to each of several hosts; what it adds for a link's
+			     sake is that link's, cxms_server_wire_wait_ps() */
 	enum cxms_server_shape shape;	/* DEVICE; LINK: M/D/1, but BOUND */
 	uint32_t channels;		/* QUEUE: >= 1 */
 	double turnaround_ps;		/* QUEUE */
@@ -65,6 +67,15 @@ double cxms_link_utilization(const struct cxms_server *s, const struct cxms_load
  * was measured flat: not falling).
  */
 double cxms_server_wait_ps(const struct cxms_server *s, const struct cxms_load *load);
+/**
+ * cxms_server_wire_wait_ps() - what a TYPICAL device whose wires are apart adds where a link is
+ * fuller than itself, beyond what it adds itself
+ * @load: on the device, of all links;  @through: on @link
+ * Return: with both waits of the device as of one that has this link alone; 0 where the device is
+ * fuller; INFINITY for a link that is full
+ */
+double cxms_server_wire_wait_ps(const struct cxms_server *device, const struct cxms_load *load,
+				const struct cxms_server *link, const struct cxms_load *through);
 /** utilisation that its wait follows: the above, but that a TYPICAL device has its link's too */
 double cxms_server_wait_utilization(const struct cxms_server *s, const struct cxms_load *load);
 /** is there a load at which it waits? */

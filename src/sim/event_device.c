@@ -1,6 +1,7 @@
 #include "sim/event_device.h"
 
 #include <math.h>
+#include <stdint.h>
 
 #include "base/rng.h"
 #include "base/units.h"
@@ -51,7 +52,7 @@ static void set_shape(const struct cxms_server *s, bool caps_only, struct cxms_d
 	}
 }
 
-void cxms_event_device(const struct cxms_net_cfg *cfg, size_t server, struct cxms_device_cfg *out)
+static void whole(const struct cxms_net_cfg *cfg, size_t server, struct cxms_device_cfg *out)
 {
 	const struct cxms_fabric *f = cfg->fabric;
 	const struct cxms_server *s = &f->server[server];
@@ -71,4 +72,23 @@ void cxms_event_device(const struct cxms_net_cfg *cfg, size_t server, struct cxm
 		set_paged(m, out);
 	out->tail_p99_ps = m->tail_p99_ps;
 	out->tail_p999_ps = m->tail_p999_ps;
+}
+
+void cxms_event_device(const struct cxms_net_cfg *cfg, size_t server, struct cxms_device_cfg *out)
+{
+	whole(cfg, server, out);
+	if (!cfg->fabric->server[server].wires_apart || out->kind != CXMS_DEVICE_TYPICAL)
+		return;
+	out->wire_bytes_per_s = 0;
+	out->tail_p99_ps = out->tail_p999_ps = 0;
+}
+
+bool cxms_event_head(const struct cxms_net_cfg *cfg, size_t server, struct cxms_device_cfg *out)
+{
+	const struct cxms_fabric *f = cfg->fabric;
+	if (!f->part || f->part[server].part != CXMS_PART_LINK || f->part[server].head == SIZE_MAX)
+		return false;
+	whole(cfg, f->part[server].head, out);
+	out->seed += server; /* tails of their own */
+	return out->kind == CXMS_DEVICE_TYPICAL;
 }

@@ -67,6 +67,7 @@ struct route {
 	struct step *down, *up;
 	size_t n_down, n_up;
 	struct memory *memory;
+	struct memory *head;   /* what the device is by its host's link alone; NULL = it has one */
 	struct memory *behind; /* of what a page buffer lacks: its device; else NULL */
 	uint64_t idle_ps;      /* without the tail */
 	uint64_t early;	       /* requests done before their idle latency */
@@ -79,6 +80,7 @@ struct cxms_net {
 	struct limit *limit;   /* [fabric.n_server * PARTS] */
 	struct queue *queue;   /* [fabric.n_server] of links */
 	struct memory *memory; /* [fabric.n_server] */
+	struct memory *head;   /* [fabric.n_server] of links */
 	struct route *route;   /* [fabric.n_target] */
 	struct step *step;     /* of all routes */
 	uint64_t *until;       /* of all queues */
@@ -160,6 +162,9 @@ static void build_route(struct cxms_net *n, const struct cxms_fabric_target *t, 
 	const struct cxms_fabric *f = n->fabric;
 	r->idle_ps = idle_of(t);
 	r->memory = &n->memory[t->server[0]];
+	for (size_t i = 0; i < t->n_server; i++)
+		if (n->head[t->server[i]].device)
+			r->head = &n->head[t->server[i]];
 	if (t->page_bytes > 0)
 		r->behind = &n->memory[t->server[1]];
 	r->down = room;
@@ -195,6 +200,14 @@ static bool has_queue(const struct cxms_fabric *f, size_t server, enum cxms_devi
 	return !local && kind != CXMS_DEVICE_TYPICAL && kind != CXMS_DEVICE_CURVE;
 }
 
+static int make_memory(const struct cxms_device_cfg *d, struct memory *m, struct cxms_err *err)
+{
+	double slowest = fmin(d->read_cap, fmin(d->write_cap, d->total_cap));
+	double line_ps = CXMS_LINE_BYTES * (double)CXMS_PS_PER_S / slowest;
+	m->slack_ps = SLACK_PS + (uint64_t)(4 * line_ps * fmax(1, d->channels)); /* two slots */
+	return cxms_device_new(d, &m->device, err);
+}
+
 static int init_memory(struct cxms_net *n, size_t server, const struct cxms_net_cfg *cfg,
 		       struct cxms_err *err)
 {
@@ -203,11 +216,24 @@ static int init_memory(struct cxms_net *n, size_t server, const struct cxms_net_
 	if (m->device)
 		return 0;
 	cxms_event_device(cfg, server, &d);
-	double slowest = fmin(d.read_cap, fmin(d.write_cap, d.total_cap));
-	double line_ps = CXMS_LINE_BYTES * (double)CXMS_PS_PER_S / slowest;
-	m->slack_ps = SLACK_PS + (uint64_t)(4 * line_ps * fmax(1, d.channels)); /* two slots */
 	m->queue.size = has_queue(n->fabric, server, d.kind) ? cfg->device_credits : 0;
-	return cxms_device_new(&d, &m->device, err);
+	return make_memory(&d, m, err);
+}
+
+/* Of the links on the way to a target, the one that is a head of its device. */
+static int init_head(struct cxms_net *n, const struct cxms_fabric_target *t,
+		     const struct cxms_net_cfg *cfg, struct cxms_err *err)
+{
+	const struct cxms_fabric *f = n->fabric;
+	struct cxms_device_cfg d;
+	int rc = 0;
+	for (size_t i = 0; i < t->n_server && !rc; i++) {
+		struct memory *head = &n->head[t->server[i]];
+		if (f->server[t->server[i]].kind == CXMS_SERVER_LINK && !head->device &&
+		    cxms_event_head(cfg, t->server[i], &d))
+			rc = make_memory(&d, head, err);
+	}
+	return rc;
 }
 
 static int init_queues(struct cxms_net *n, const struct cxms_net_cfg *cfg)
@@ -241,11 +267,14 @@ int cxms_net_new(const struct cxms_net_cfg *cfg, struct cxms_net **out, struct c
 	n->route = calloc(f->n_target, sizeof(*n->route));
 	n->step = calloc(count_steps(f) + 1, sizeof(*n->step));
 	n->memory = calloc(f->n_server, sizeof(*n->memory));
+	n->head = calloc(f->n_server, sizeof(*n->head));
 	n->first_ps = UINT64_MAX;
-	if (!n->limit || !n->queue || !n->route || !n->step || !n->memory)
+	if (!n->limit || !n->queue || !n->route || !n->step || !n->memory || !n->head)
 		rc = cxms_fail(err, ENOMEM, "out of memory for the fabric");
 	for (size_t t = 0; t < f->n_target && !rc; t++)
 		rc = init_memory(n, f->target[t].server[0], cfg, err);
+	for (size_t t = 0; t < f->n_target && !rc; t++)
+		rc = init_head(n, &f->target[t], cfg, err);
 	if (!rc && init_queues(n, cfg))
 		rc = cxms_fail(err, ENOMEM, "out of memory for the fabric");
 	for (size_t s = 0; s < f->n_server && !rc; s++)
@@ -273,8 +302,11 @@ void cxms_net_free(struct cxms_net *n)
 		cxms_calendar_fini(&n->limit[i].calendar);
 	for (size_t i = 0; n->memory && i < n->fabric->n_server; i++)
 		cxms_device_free(n->memory[i].device);
+	for (size_t i = 0; n->head && i < n->fabric->n_server; i++)
+		cxms_device_free(n->head[i].device);
 	free(n->limit);
 	free(n->memory);
+	free(n->head);
 	free(n->queue);
 	free(n->route);
 	free(n->step);
@@ -330,6 +362,14 @@ static inline uint64_t ask(struct memory *m, enum way way, uint64_t dpa, uint64_
 	return added;
 }
 
+/* The device answers as its fullest part has it: what all hosts share, or the host's link. */
+static inline uint64_t ask_device(const struct route *r, enum way way, uint64_t dpa, uint64_t at_ps)
+{
+	uint64_t added = ask(r->memory, way, dpa, at_ps);
+	uint64_t alone = r->head ? ask(r->head, way, dpa, at_ps) : 0;
+	return alone > added ? alone : added;
+}
+
 uint64_t cxms_net_request(struct cxms_net *n, uint32_t target, bool write, uint64_t dpa,
 			  uint64_t at_ps)
 {
@@ -352,7 +392,7 @@ uint64_t cxms_net_request(struct cxms_net *n, uint32_t target, bool write, uint6
 	at = enter(&m->queue, at);
 	if (in)
 		leave(in, at);
-	at += ask(m, way, dpa, at);
+	at += ask_device(r, way, dpa, at);
 	leave(&m->queue, at);
 	if (r->behind) /* the page is in the buffer now, which passes the line as any other */
 		at += ask(r->behind, way, dpa, at);
@@ -506,6 +546,9 @@ int cxms_net_check(const struct cxms_net *n, struct cxms_err *err)
 	for (size_t i = 0; i < n->fabric->n_server && !rc; i++)
 		if (n->memory[i].device)
 			rc = check_memory(n, i, &n->memory[i], err);
+	for (size_t i = 0; i < n->fabric->n_server && !rc; i++)
+		if (n->head[i].device)
+			rc = check_memory(n, i, &n->head[i], err);
 	for (size_t t = 0; t < n->fabric->n_target && !rc; t++)
 		if (n->route[t].early)
 			rc = cxms_fail(err, EPROTO,

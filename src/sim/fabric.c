@@ -41,7 +41,8 @@ static size_t add_server(struct plan *p, struct cxms_server s, const char *name,
 			 enum cxms_part part, uint32_t host)
 {
 	p->f->server[p->f->n_server] = s;
-	p->f->part[p->f->n_server] = (struct cxms_fabric_part){name, part, host, NO_SERVER};
+	p->f->part[p->f->n_server] =
+		(struct cxms_fabric_part){name, part, host, NO_SERVER, NO_SERVER};
 	return p->f->n_server++;
 }
 
@@ -229,15 +230,6 @@ static int bank_server(struct plan *p, const struct cxms_memory *m, struct cxms_
 	return 0;
 }
 
-/* Of all links that a device has: one to each host where it hangs on root ports. */
-static double wire_of(const struct plan *p, const struct cxms_dev *d,
-		      const struct cxms_server *link)
-{
-	if (!isfinite(link->dir_bytes_per_s))
-		return 0;
-	return link->dir_bytes_per_s * (d->upstream == CXMS_TOPO_HOST ? (double)p->f->n_host : 1);
-}
-
 /* @link: the device's own, NULL for local memory. */
 static int memory_server(struct plan *p, const struct cxms_memory *m, const struct cxms_bw *bw,
 			 double idle_ps, const struct cxms_server *link, struct cxms_server *out)
@@ -298,6 +290,22 @@ static struct cxms_server medium_server(const struct cxms_memory *m)
 				    .shape = CXMS_SHAPE_MD1};
 }
 
+/* A link to each of several hosts, which carries nothing else. */
+static bool has_heads(const struct plan *p, size_t dev)
+{
+	return p->f->n_host > 1 && p->topo->dev[dev].upstream == CXMS_TOPO_HOST &&
+	       !shares_port(p->topo, dev);
+}
+
+/* Of its link, or of all that hosts have to it. */
+static double wire_of(const struct plan *p, size_t dev, const struct cxms_server *link)
+{
+	if (!isfinite(link->dir_bytes_per_s))
+		return 0;
+	bool each = p->topo->dev[dev].upstream == CXMS_TOPO_HOST && !has_heads(p, dev);
+	return link->dir_bytes_per_s * (each ? (double)p->f->n_host : 1);
+}
+
 static int add_device(struct plan *p, size_t dev)
 {
 	const struct cxms_dev *d = &p->topo->dev[dev];
@@ -308,8 +316,10 @@ static int add_device(struct plan *p, size_t dev)
 		rc = memory_server(p, &d->memory, &d->bw, (double)d->latency_ps, &link, &s);
 	if (rc)
 		return rc;
-	if (d->type == CXMS_DEV_MEMDEV && s.shape == CXMS_SHAPE_TYPICAL)
-		s.wire_bytes_per_s = wire_of(p, d, &link);
+	if (d->type == CXMS_DEV_MEMDEV && s.shape == CXMS_SHAPE_TYPICAL) {
+		s.wire_bytes_per_s = wire_of(p, dev, &link);
+		s.wires_apart = has_heads(p, dev);
+	}
 	p->device[dev] = add_server(p, s, d->name, CXMS_PART_DEVICE, CXMS_PART_SHARED);
 	if (is_paged(d))
 		p->medium[dev] = add_server(p, medium_server(&d->memory), d->name, CXMS_PART_MEDIUM,
@@ -343,6 +353,8 @@ static void set_above(const struct plan *p)
 			struct cxms_fabric_part *link = &p->f->part[p->link[h * t->n_dev + i]];
 			bool at_root = t->dev[i].upstream == CXMS_TOPO_HOST;
 			link->above = at_root ? p->bridge[h] : p->device[t->dev[i].upstream];
+			if (p->f->server[p->device[i]].wires_apart)
+				link->head = p->device[i];
 			if (!at_root || p->f->n_host == 1)
 				p->f->part[p->device[i]].above = p->link[h * t->n_dev + i];
 		}

@@ -54,6 +54,7 @@ struct cxms_fabric_part {
 	enum cxms_part part;
 	uint32_t host; /* the only host that uses it, or CXMS_PART_SHARED */
 	size_t above;  /* the one server that all its traffic comes through; SIZE_MAX: none */
+	size_t head; /* LINK: the device whose wires are apart that it is one of; SIZE_MAX: none */
 };
 
 /**

@@ -234,9 +234,26 @@ static struct cxms_load load_on(const struct cxms_solve *s, size_t server)
 	return load;
 }
 
-static double asked_ps(const struct cxms_solve *s, size_t server, const struct cxms_load *load)
+/* The device that a link is a head of, or SIZE_MAX. */
+static size_t head_of(const struct cxms_solve *s, size_t server)
 {
-	return cxms_server_wait_ps(&s->fabric->server[server], load);
+	return s->fabric->part ? s->fabric->part[server].head : SIZE_MAX;
+}
+
+/* What a server adds at a load, which comes from @load_of: of it, and of the device it is a head
+ * of.
+ */
+static double asked_ps(const struct cxms_solve *s, size_t server,
+		       struct cxms_load (*load_of)(const struct cxms_solve *s, size_t server))
+{
+	const struct cxms_server *v = &s->fabric->server[server];
+	const struct cxms_load load = load_of(s, server);
+	double wait = cxms_server_wait_ps(v, &load);
+	size_t head = head_of(s, server);
+	if (head == SIZE_MAX)
+		return wait;
+	const struct cxms_load all = load_of(s, head);
+	return wait + cxms_server_wire_wait_ps(&s->fabric->server[head], &all, v, &load);
 }
 
 /* Does its wait change any thread's time? Stores past the caches read nothing. */
@@ -289,8 +306,7 @@ static bool step_together(struct cxms_solve *s, double scale)
 		set_rates(s);
 		for (size_t i = 0; i < s->room->n_active; i++) {
 			size_t v = s->room->active[i];
-			struct cxms_load load = load_on(s, v);
-			double wait = s->wait_ps[v], asked = asked_ps(s, v, &load);
+			double wait = s->wait_ps[v], asked = asked_ps(s, v, load_on);
 			if (!isfinite(asked))
 				return false;
 			moved = larger(moved, fabs(asked - wait) / (scale + wait));
@@ -327,11 +343,26 @@ static void set_rest(struct cxms_solve *s, size_t server)
 	}
 }
 
+/* At the times that the threads have now. */
+static struct cxms_load load_now(const struct cxms_solve *s, size_t server)
+{
+	const struct cxms_solve_room *r = s->room;
+	struct cxms_load load = {0};
+	for (size_t k = 0; k < s->n_thread; k++) {
+		const struct cxms_solve_thread *th = &s->thread[k];
+		double per_s = pace(th);
+		for (size_t i = r->first[server]; i < r->first[server + 1]; i++) {
+			load.read_lines_per_s += th->demand[r->through[i]].reads * per_s;
+			load.write_lines_per_s += th->demand[r->through[i]].writes * per_s;
+		}
+	}
+	return load;
+}
+
 /* What the server would add at the load that its wait @w leaves: falls with w. */
 static double asked_at(const struct cxms_solve *s, size_t server, double w)
 {
 	const struct cxms_solve_room *r = s->room;
-	struct cxms_load load = {0};
 	for (size_t k = 0; k < s->n_thread; k++) {
 		struct cxms_solve_thread *th = &s->thread[k];
 		struct sums sum = r->rest[k];
@@ -342,15 +373,7 @@ static double asked_at(const struct cxms_solve *s, size_t server, double w)
 		set_time(th, &sum);
 	}
 	set_all_holders(s);
-	for (size_t k = 0; k < s->n_thread; k++) {
-		const struct cxms_solve_thread *th = &s->thread[k];
-		double per_s = pace(th);
-		for (size_t i = r->first[server]; i < r->first[server + 1]; i++) {
-			load.read_lines_per_s += th->demand[r->through[i]].reads * per_s;
-			load.write_lines_per_s += th->demand[r->through[i]].writes * per_s;
-		}
-	}
-	return asked_ps(s, server, &load);
+	return asked_ps(s, server, load_now);
 }
 
 /* A wait tried, and how far the one asked exceeds it: -1 .. 1, also where that has no bound. */

@@ -165,7 +165,10 @@ static int thread_of(struct cxms_xengine *e, uint32_t pid, uint32_t tid, uint32_
 		     struct cxms_xthread **out, struct cxms_err *err)
 {
 	*out = find_thread(e, pid, tid);
-	return *out ? 0 : add_thread(e, pid, tid, space, NULL, out, err);
+	if (!*out)
+		return add_thread(e, pid, tid, space, NULL, out, err);
+	(*out)->space = space; /* an exec begins another */
+	return 0;
 }
 
 int cxms_xengine_run(struct cxms_xengine *e, uint32_t space, const struct cxms_xrun *run,
@@ -218,17 +221,52 @@ static int note_wake(struct cxms_xengine *e, uint32_t space, uint64_t addr,
 	return 0;
 }
 
+static void wait_until(struct cxms_xthread *t, unsigned lane, uint64_t at_ps)
+{
+	uint64_t now = time_of(t, lane);
+	if (at_ps <= now)
+		return;
+	t->blocked_ps[lane] += at_ps - now;
+	cxms_window_wait(t->window, lane, at_ps);
+}
+
 /* What slept goes on when its waker woke it, not before. */
 static void resume(struct cxms_xengine *e, struct cxms_xthread *t, uint64_t addr)
 {
-	const struct cxms_xwake *w = find_wake(e, t->space, addr);
-	for (unsigned l = 0; l < e->n_lane && w; l++) {
-		uint64_t now = time_of(t, l);
-		if (w->at_ps[l] <= now)
-			continue;
-		t->blocked_ps[l] += w->at_ps[l] - now;
-		cxms_window_wait(t->window, l, w->at_ps[l]);
-	}
+	const struct cxms_xwake *w = t->is_woken ? NULL : find_wake(e, t->space, addr);
+	const uint64_t *at_ps = t->is_woken ? t->woken_ps : w ? w->at_ps : NULL;
+	for (unsigned l = 0; l < e->n_lane && at_ps; l++)
+		wait_until(t, l, at_ps[l]);
+}
+
+void cxms_xengine_meet(struct cxms_xengine *e, uint32_t pid, uint32_t tid, uint32_t sleeper_pid,
+		       uint32_t sleeper_tid)
+{
+	struct cxms_xthread *t = find_thread(e, pid, tid);
+	const struct cxms_xthread *sleeper = find_thread(e, sleeper_pid, sleeper_tid);
+	for (unsigned l = 0; l < e->n_lane && t && sleeper; l++)
+		wait_until(t, l, time_of(sleeper, l));
+}
+
+void cxms_xengine_wake(struct cxms_xengine *e, uint32_t pid, uint32_t tid, uint32_t sleeper_pid,
+		       uint32_t sleeper_tid)
+{
+	const struct cxms_xthread *waker = find_thread(e, pid, tid);
+	struct cxms_xthread *sleeper = find_thread(e, sleeper_pid, sleeper_tid);
+	for (unsigned l = 0; l < e->n_lane && waker && sleeper; l++)
+		sleeper->woken_ps[l] = time_of(waker, l);
+	if (waker && sleeper)
+		sleeper->is_woken = true;
+}
+
+uint64_t cxms_xengine_woken_ps(const struct cxms_xengine *e, uint32_t pid, uint32_t tid,
+			       unsigned lane)
+{
+	const struct cxms_xthread *t = find_thread(e, pid, tid);
+	if (!t || !t->is_woken)
+		return UINT64_MAX;
+	uint64_t now = time_of(t, lane);
+	return t->woken_ps[lane] > now ? t->woken_ps[lane] : now;
 }
 
 static int end_stretch(struct cxms_xengine *e, struct cxms_err *err)
@@ -293,8 +331,11 @@ int cxms_xengine_control(struct cxms_xengine *e, uint32_t space, const struct cx
 		rc = thread_of(e, c->pid, c->tid, space, &t, err);
 		if (!rc && c->flag)
 			resume(e, t, c->a);
+		if (!rc)
+			t->is_woken = false;
 		return rc;
 	case CXMS_XC_WAKE:
+	case CXMS_XC_WAKE_SOME:
 		rc = thread_of(e, c->pid, c->tid, space, &t, err);
 		return rc ? rc : note_wake(e, space, c->a, t, err);
 	case CXMS_XC_TIMED:

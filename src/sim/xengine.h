@@ -20,6 +20,8 @@ struct cxms_xthread {
 	uint64_t begun_ps[CXMS_LANES];	 /* on the common time line */
 	uint64_t blocked_ps[CXMS_LANES]; /* of its time: waited for others */
 	uint64_t timed_ps[CXMS_LANES];	 /* at the begin of the open timed stretch */
+	uint64_t woken_ps[CXMS_LANES];	 /* where it sleeps, or is to: when it is woken */
+	bool is_woken;
 };
 
 /* Process numbers of Linux are below 2^22; hosts stand above. */
@@ -81,6 +83,16 @@ int cxms_xengine_run(struct cxms_xengine *e, uint32_t space, const struct cxms_x
 /** threads begin, sleep and wake; timed stretches begin and end. 0 or -ENOMEM */
 int cxms_xengine_control(struct cxms_xengine *e, uint32_t space,
 			 const struct cxms_xcontrol *control, struct cxms_err *err);
+/** the first of two threads that have begun wakes the second, which sleeps: that one's next RESUME
+ * is behind this. Who is woken by nobody in particular waits for the last WAKE of its address. */
+void cxms_xengine_wake(struct cxms_xengine *e, uint32_t pid, uint32_t tid, uint32_t sleeper_pid,
+		       uint32_t sleeper_tid);
+/** the first of two threads goes on behind where the second went to sleep */
+void cxms_xengine_meet(struct cxms_xengine *e, uint32_t pid, uint32_t tid, uint32_t sleeper_pid,
+		       uint32_t sleeper_tid);
+/** when a sleeper that has been woken goes on; UINT64_MAX: none has, or not yet */
+uint64_t cxms_xengine_woken_ps(const struct cxms_xengine *e, uint32_t pid, uint32_t tid,
+			       unsigned lane);
 /** a thread that has begun, else NULL; borrowed until another begins */
 const struct cxms_xthread *cxms_xengine_thread(const struct cxms_xengine *e, uint32_t pid,
 					       uint32_t tid);

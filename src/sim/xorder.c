@@ -14,6 +14,16 @@
  * that keep silent are not waited for. */
 #define LOOK_AFTER 20000u
 #define KEEP_MOST  4000000u
+/* A parent that waited for a child's end may be read before it, as they have a socket each: then
+ * the end comes with the next of its packets, or the child was killed and told none. That many
+ * steps are more than a socket holds. */
+#define END_WITHIN 1000000u
+/* In place of a log: who ends the process that a RESUME names. */
+#define NOT_YET SIZE_MAX
+
+/* In place of a control type: what a thread has to do with one that sleeps, log number a. */
+#define STEP_WAKES ((uint8_t)CXMS_XC_END)
+#define STEP_MEETS ((uint8_t)(CXMS_XC_END + 1))
 
 /* One step of a thread: a run, or a control message. */
 struct step {
@@ -21,8 +31,9 @@ struct step {
 	const struct cxms_block *block; /* NULL = control */
 	size_t event;			/* first of its events, absolute */
 	uint32_t exit, n_event;
+	uint32_t space; /* a program that is executed has another than the one before it */
 	uint8_t type, flag;
-	/* a RESUME or the HELLO of a fork comes after that many steps of this log */
+	/* a RESUME, a meeting, or the HELLO of a fork comes after that many steps of this log */
 	size_t after_log, after_step;
 };
 
@@ -31,6 +42,15 @@ struct wake {
 	uint32_t space;
 	uint64_t addr;
 	size_t log, step;
+};
+
+/* A thread that sleeps, and the step that woke it. */
+struct sleeper {
+	uint32_t space;
+	uint64_t addr;
+	size_t log;
+	bool is_woken;
+	size_t by_log, by_step;
 };
 
 /* What is not yet simulated of one thread. Numbers of steps and events are absolute; the arrays
@@ -54,9 +74,12 @@ struct cxms_xorder {
 	size_t cap_cursor;
 	struct wake *wake;
 	size_t n_wake, cap_wake;
-	size_t kept, since_look;
+	struct sleeper *sleeper; /* in the order in which they went to sleep */
+	size_t n_sleeper, cap_sleeper;
+	size_t kept, since_look, added;
 	size_t n_host; /* 0: of one, which nobody else waits for */
 	bool *ended;   /* [n_host] nothing more comes */
+	bool is_over;  /* of nobody */
 };
 
 int cxms_xorder_new(struct cxms_xengine *engine, size_t n_engine, struct cxms_xorder **out,
@@ -80,6 +103,7 @@ void cxms_xorder_free(struct cxms_xorder *o)
 	}
 	free(o->log);
 	free(o->wake);
+	free(o->sleeper);
 	free(o->cursor);
 	free(o->ended);
 	free(o);
@@ -128,10 +152,12 @@ static int add_step(struct cxms_xorder *o, struct log *l, const struct step *s,
 {
 	if (!l || cxms_array_grow((void **)&l->step, &l->cap, l->n + 1, sizeof(*l->step)) < 0)
 		return cxms_fail(err, ENOMEM, "out of memory for a thread");
-	l->step[l->n++] = *s;
+	l->step[l->n] = *s;
+	l->step[l->n++].space = l->space;
 	l->last = s->block ? 0 : s->type;
 	o->kept++;
 	o->since_look++;
+	o->added++;
 	return 0;
 }
 
@@ -142,26 +168,48 @@ static const struct step *head_of(const struct cxms_xorder *o, size_t e, size_t 
 	return at < l->n ? &l->step[at] : NULL;
 }
 
+/* What was woken last there, or NULL; of @o, which may change it. */
+static struct wake *find_wake(const struct cxms_xorder *o, uint32_t space, uint64_t addr)
+{
+	space = cxms_xwake_space(space, addr, o->n_host);
+	for (size_t i = o->n_wake; i-- > 0;)
+		if (o->wake[i].space == space && o->wake[i].addr == addr)
+			return &o->wake[i];
+	return NULL;
+}
+
+/* Has what a step comes behind been simulated? */
+static bool is_behind(const struct cxms_xorder *o, size_t e, const struct step *s)
+{
+	if (s->after_log != NOT_YET)
+		return *cursor_of(o, e, s->after_log) >= s->after_step;
+	const struct wake *w = find_wake(o, s->space, s->a);
+	if (w)
+		return *cursor_of(o, e, w->log) >= w->step;
+	return o->is_over || o->added - s->after_step > END_WITHIN;
+}
+
 /* May the thread go on in this engine? */
 static bool may_go(const struct cxms_xorder *o, size_t e, size_t i)
 {
 	const struct log *l = &o->log[i];
 	const struct step *s = head_of(o, e, i);
-	if (!s)
-		return false;
-	if (*cursor_of(o, e, s->after_log) < s->after_step)
+	if (!s || !is_behind(o, e, s))
 		return false;
 	return !l->cloned || *cursor_of(o, e, i) > 0 ||
 	       cxms_xengine_knows(&o->engine[e], l->pid, l->tid);
 }
 
-/* Its next step will come: it neither sleeps, nor ended, nor is in the kernel. */
-static bool is_silent(const struct cxms_xorder *o, size_t e, size_t i)
+/* From when on a thread whose next step is not known yet may take one; UINT64_MAX: that is open,
+ * since it sleeps, ended, or is in the kernel. */
+static uint64_t silent_ps(const struct cxms_xorder *o, size_t e, size_t i)
 {
 	const struct log *l = &o->log[i];
-	return !head_of(o, e, i) && l->last != CXMS_XC_WAIT && l->last != CXMS_XC_EXIT &&
-	       l->last != CXMS_XC_SYSCALL && l->last != CXMS_XC_COUNTS &&
-	       cxms_xengine_knows(&o->engine[e], l->pid, l->tid);
+	if (head_of(o, e, i) || l->last == CXMS_XC_EXIT || l->last == CXMS_XC_SYSCALL ||
+	    l->last == CXMS_XC_COUNTS || !cxms_xengine_knows(&o->engine[e], l->pid, l->tid))
+		return UINT64_MAX;
+	return l->last == CXMS_XC_WAIT ? cxms_xengine_woken_ps(&o->engine[e], l->pid, l->tid, 0)
+				       : cxms_xengine_thread_ps(&o->engine[e], l->pid, l->tid, 0);
 }
 
 /* A sleeper goes on with another thread of its program, so it is waited for only if all sleep. */
@@ -210,7 +258,13 @@ static int take_step(struct cxms_xorder *o, size_t e, size_t i, struct cxms_err 
 					      .exit = s->exit,
 					      .n_event = s->n_event,
 					      .event = l->event + (s->event - l->base_event)};
-		return cxms_xengine_run(&o->engine[e], l->space, &run, err);
+		return cxms_xengine_run(&o->engine[e], s->space, &run, err);
+	}
+	if (s->type >= CXMS_XC_END) {
+		const struct log *sleeper = &o->log[s->a];
+		(s->type == STEP_WAKES ? cxms_xengine_wake : cxms_xengine_meet)(
+			&o->engine[e], l->pid, l->tid, sleeper->pid, sleeper->tid);
+		return 0;
 	}
 	const struct cxms_xcontrol c = {.type = s->type,
 					.pid = l->pid,
@@ -219,7 +273,7 @@ static int take_step(struct cxms_xorder *o, size_t e, size_t i, struct cxms_err 
 					.a = s->a,
 					.b = s->b,
 					.flag = s->flag};
-	return cxms_xengine_control(&o->engine[e], l->space, &c, err);
+	return cxms_xengine_control(&o->engine[e], s->space, &c, err);
 }
 
 /* The thread that is behind all others that may go; SIZE_MAX = none. *@limit: until when. */
@@ -230,8 +284,8 @@ static size_t pick(const struct cxms_xorder *o, size_t e, bool wait, uint64_t *l
 	size_t out = SIZE_MAX;
 	for (size_t i = 0; i < o->n_log; i++) {
 		const struct log *l = &o->log[i];
-		uint64_t t = cxms_xengine_thread_ps(&o->engine[e], l->pid, l->tid, 0);
 		if (may_go(o, e, i)) {
+			uint64_t t = cxms_xengine_thread_ps(&o->engine[e], l->pid, l->tid, 0);
 			if (t < first) {
 				second = first;
 				first = t;
@@ -239,8 +293,9 @@ static size_t pick(const struct cxms_xorder *o, size_t e, bool wait, uint64_t *l
 			} else if (t < second) {
 				second = t;
 			}
-		} else if (wait && is_silent(o, e, i) && t < silent) {
-			silent = t;
+		} else if (wait) {
+			uint64_t t = silent_ps(o, e, i);
+			silent = t < silent ? t : silent;
 		}
 	}
 	uint64_t bound = second < silent ? second : silent;
@@ -339,29 +394,116 @@ int cxms_xorder_run(struct cxms_xorder *o, uint32_t space, const struct cxms_xru
 static int note_wake(struct cxms_xorder *o, uint32_t space, uint64_t addr, size_t log,
 		     struct cxms_err *err)
 {
-	space = cxms_xwake_space(space, addr, o->n_host);
-	const struct wake w = {space, addr, log, o->log[log].base + o->log[log].n};
-	for (size_t i = o->n_wake; i-- > 0;)
-		if (o->wake[i].space == space && o->wake[i].addr == addr) {
-			o->wake[i] = w;
-			return 0;
-		}
+	struct wake *known = find_wake(o, space, addr);
+	const struct wake w = {cxms_xwake_space(space, addr, o->n_host), addr, log,
+			       o->log[log].base + o->log[log].n};
+	if (known) {
+		*known = w;
+		return 0;
+	}
 	if (cxms_array_grow((void **)&o->wake, &o->cap_wake, o->n_wake + 1, sizeof(*o->wake)) < 0)
 		return cxms_fail(err, ENOMEM, "out of memory for a futex");
 	o->wake[o->n_wake++] = w;
 	return 0;
 }
 
-static void set_after(const struct cxms_xorder *o, uint32_t space, const struct cxms_xcontrol *c,
-		      struct step *s)
+/* It sleeps no more; what it was is copied to @out. */
+static bool take_sleeper(struct cxms_xorder *o, size_t log, struct sleeper *out)
 {
-	uint32_t wakes = cxms_xwake_space(space, c->a, o->n_host);
-	for (size_t i = o->n_wake; c->type == CXMS_XC_RESUME && c->flag && i-- > 0;)
-		if (o->wake[i].space == wakes && o->wake[i].addr == c->a) {
-			s->after_log = o->wake[i].log;
-			s->after_step = o->wake[i].step;
-			return;
-		}
+	for (size_t i = 0; i < o->n_sleeper; i++) {
+		if (o->sleeper[i].log != log)
+			continue;
+		*out = o->sleeper[i];
+		memmove(&o->sleeper[i], &o->sleeper[i + 1],
+			(--o->n_sleeper - i) * sizeof(*o->sleeper));
+		return true;
+	}
+	return false;
+}
+
+/* One that a signal handler interrupted goes to sleep again. */
+static int add_sleeper(struct cxms_xorder *o, uint32_t space, uint64_t addr, size_t log,
+		       struct cxms_err *err)
+{
+	struct sleeper before;
+	take_sleeper(o, log, &before);
+	if (cxms_array_grow((void **)&o->sleeper, &o->cap_sleeper, o->n_sleeper + 1,
+			    sizeof(*o->sleeper)) < 0)
+		return cxms_fail(err, ENOMEM, "out of memory for a futex");
+	o->sleeper[o->n_sleeper++] = (struct sleeper){.space = space, .addr = addr, .log = log};
+	return 0;
+}
+
+/* A step for each sleeper that thread @log wakes. */
+static int wake_sleepers(struct cxms_xorder *o, size_t log, uint64_t addr, uint64_t most,
+			 struct cxms_err *err)
+{
+	int rc = 0;
+	for (size_t i = 0; i < o->n_sleeper && most > 0 && !rc; i++) {
+		struct sleeper *sl = &o->sleeper[i];
+		struct log *l = &o->log[log];
+		const struct step s = {
+			.type = STEP_WAKES, .a = sl->log, .event = l->base_event + l->n_event};
+		if (sl->is_woken || sl->space != l->space || sl->addr != addr)
+			continue;
+		rc = add_step(o, l, &s, err);
+		sl->is_woken = true;
+		sl->by_log = log;
+		sl->by_step = l->base + l->n;
+		most--;
+	}
+	return rc;
+}
+
+/* A step for each sleeper that thread @log has to come behind: where that one went to sleep. */
+static int meet_sleepers(struct cxms_xorder *o, size_t log, uint64_t addr, struct cxms_err *err)
+{
+	int rc = 0;
+	for (size_t i = 0; i < o->n_sleeper && !rc; i++) {
+		const struct sleeper *sl = &o->sleeper[i];
+		struct log *l = &o->log[log];
+		const struct step s = {.type = STEP_MEETS,
+				       .a = sl->log,
+				       .event = l->base_event + l->n_event,
+				       .after_log = sl->log,
+				       .after_step = o->log[sl->log].base + o->log[sl->log].n};
+		if (!sl->is_woken && sl->space == l->space && sl->addr == addr)
+			rc = add_step(o, l, &s, err);
+	}
+	return rc;
+}
+
+/* Is it a process that has not told its end? */
+static bool is_running(const struct cxms_xorder *o, uint32_t space, uint64_t addr)
+{
+	const uint32_t number = (1u << CXMS_XHOST_SHIFT) - 1;
+	for (size_t i = 0; addr & CXMS_XS_PROCESS && i < o->n_log; i++) {
+		const struct log *l = &o->log[i];
+		if ((l->pid & number) == (addr & ~CXMS_XS_PROCESS) && l->last != CXMS_XC_EXIT &&
+		    (o->n_host == 0 || l->space % o->n_host == space % o->n_host))
+			return true;
+	}
+	return false;
+}
+
+/* Who slept goes on behind what woke it. */
+static void set_after(struct cxms_xorder *o, size_t log, uint32_t space,
+		      const struct cxms_xcontrol *c, struct step *s)
+{
+	struct sleeper sl;
+	if (c->type == CXMS_XC_RESUME && take_sleeper(o, log, &sl) && sl.is_woken && c->flag) {
+		s->after_log = sl.by_log;
+		s->after_step = sl.by_step;
+		return;
+	}
+	const struct wake *w = find_wake(o, space, c->a);
+	if (c->type == CXMS_XC_RESUME && c->flag && w) {
+		s->after_log = w->log;
+		s->after_step = w->step;
+	} else if (c->type == CXMS_XC_RESUME && c->flag && is_running(o, space, c->a)) {
+		s->after_log = NOT_YET;
+		s->after_step = o->added;
+	}
 	for (size_t i = 0; c->type == CXMS_XC_HELLO && c->flag && i < o->n_log; i++)
 		if (o->log[i].pid == c->b && o->log[i].tid == c->tid) {
 			s->after_log = i;
@@ -379,10 +521,15 @@ static int timed(struct cxms_xorder *o, uint32_t space, const struct cxms_xcontr
 	return rc;
 }
 
+static bool is_wake(const struct cxms_xcontrol *c)
+{
+	return c->type == CXMS_XC_WAKE || c->type == CXMS_XC_WAKE_SOME;
+}
+
 /* What of it concerns the order or the engines. */
 static bool is_step(const struct cxms_xcontrol *c)
 {
-	return c->type == CXMS_XC_CLONE || c->type == CXMS_XC_WAKE || c->type == CXMS_XC_RESUME ||
+	return c->type == CXMS_XC_CLONE || is_wake(c) || c->type == CXMS_XC_RESUME ||
 	       (c->type == CXMS_XC_HELLO && c->flag);
 }
 
@@ -392,6 +539,16 @@ static void end_image(struct cxms_xorder *o, uint32_t pid)
 	for (size_t i = 0; i < o->n_log; i++)
 		if (o->log[i].pid == pid)
 			o->log[i].last = CXMS_XC_EXIT;
+}
+
+/* What its process told before was no end: it goes on with another image. */
+static void begin_image(struct cxms_xorder *o, uint32_t space, struct log *l)
+{
+	const uint32_t number = (1u << CXMS_XHOST_SHIFT) - 1;
+	struct wake *w = find_wake(o, space, CXMS_XS_PROCESS | (l->pid & number));
+	if (w)
+		*w = o->wake[--o->n_wake];
+	l->last = 0;
 }
 
 static int begin_clone(struct cxms_xorder *o, uint32_t space, const struct cxms_xcontrol *c,
@@ -442,12 +599,21 @@ int cxms_xorder_control(struct cxms_xorder *o, uint32_t space, const struct cxms
 	l->image = c->image;
 	if (c->type == CXMS_XC_WAIT || c->type == CXMS_XC_EXIT || c->type == CXMS_XC_SYSCALL)
 		l->last = (uint8_t)c->type;
+	const size_t at = (size_t)(l - o->log);
+	if (c->type == CXMS_XC_WAIT)
+		return add_sleeper(o, space, c->a, at, err);
+	if (c->type == CXMS_XC_HELLO && !c->flag)
+		begin_image(o, space, l);
+	if (c->type == CXMS_XC_MEET)
+		return meet_sleepers(o, at, c->a, err);
 	if (!is_step(c))
 		return 0;
-	set_after(o, space, c, &s);
+	set_after(o, at, space, c, &s);
 	rc = add_step(o, l, &s, err);
-	if (!rc && c->type == CXMS_XC_WAKE)
-		rc = note_wake(o, space, c->a, (size_t)(l - o->log), err);
+	if (!rc && is_wake(c))
+		rc = note_wake(o, space, c->a, at, err);
+	if (!rc && is_wake(c))
+		rc = wake_sleepers(o, at, c->a, c->type == CXMS_XC_WAKE ? SIZE_MAX : c->b, err);
 	if (!rc && c->type == CXMS_XC_CLONE)
 		rc = begin_clone(o, space, c, err);
 	return rc;
@@ -480,6 +646,7 @@ size_t cxms_xorder_kept(const struct cxms_xorder *o, size_t host)
 
 int cxms_xorder_finish(struct cxms_xorder *o, struct cxms_err *err)
 {
+	o->is_over = true;
 	int rc = look(o, false, err);
 	if (!rc && o->kept > 0) {
 		for (size_t e = 0; e < o->n_engine && !rc; e++)

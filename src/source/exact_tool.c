@@ -231,7 +231,11 @@ static void add_absolute_tmpdir(struct words *w, const char *dir)
 	add(w, "TMPDIR=%s", *dir && *dir != '/' && realpath(dir, path) ? path : dir);
 }
 
-/* Ours, with the tool's folder; without what was meant for us. */
+/*
+ * Ours, with the tool's folder; without what was meant for us. Threads of OpenMP that spin at a
+ * barrier tell nobody what they wait for, so they are asked to sleep there, unless the user has
+ * asked for something.
+ */
 static void make_envp(struct words *w, const struct cxms_exact_run *run)
 {
 	static const char *const drop[] = {"VALGRIND_LIB=", "CXMS_EXACT_DIR="};
@@ -248,6 +252,8 @@ static void make_envp(struct words *w, const struct cxms_exact_run *run)
 			add(w, "%s", *e);
 	}
 	add(w, "VALGRIND_LIB=%s", run->tool_dir);
+	if (!getenv("OMP_WAIT_POLICY"))
+		add(w, "OMP_WAIT_POLICY=passive");
 }
 
 int cxms_exact_cmd_make(const struct cxms_exact_run *run, struct cxms_exact_cmd *out,

@@ -80,7 +80,8 @@ static const char *const shapes[CXMS_XC_END] = {
 	[CXMS_XC_TIMED] = "bv", [CXMS_XC_ROI] = "b",	 [CXMS_XC_PAGE] = "vb",
 	[CXMS_XC_MAP] = "vvbs", [CXMS_XC_UNMAP] = "vv",	 [CXMS_XC_ALLOC] = "vvv",
 	[CXMS_XC_FREE] = "v",	[CXMS_XC_SYSCALL] = "v", [CXMS_XC_WARN] = "s",
-	[CXMS_XC_LOST] = "v",	[CXMS_XC_TIME] = "v",
+	[CXMS_XC_LOST] = "v",	[CXMS_XC_TIME] = "v",	 [CXMS_XC_WAKE_SOME] = "vv",
+	[CXMS_XC_MEET] = "v",
 };
 
 static void take_shape(struct walk *w, const char *shape, struct cxms_walk_msg *m)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <immintrin.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/shm.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -217,6 +219,29 @@ static int threads(void)
 	return counter != 3000;
 }
 
+static void *meet(void *barrier)
+{
+	pthread_barrier_wait(barrier);
+	return NULL;
+}
+
+/* The last of three that come to a barrier. */
+static int barrier(void)
+{
+	pthread_barrier_t b;
+	pthread_t t[2];
+
+	printf("wait\nmeet\nwake\nresume\n");
+	fflush(stdout);
+	pthread_barrier_init(&b, NULL, COUNT(t) + 1);
+	for (unsigned i = 0; i < COUNT(t); i++)
+		pthread_create(&t[i], NULL, meet, &b);
+	meet(&b);
+	for (unsigned i = 0; i < COUNT(t); i++)
+		pthread_join(t[i], NULL);
+	return 0;
+}
+
 /* A region by client request: what is before the first counts, what is after the end does not. */
 static int region(void)
 {
@@ -271,6 +296,24 @@ static int child(void)
 		_exit(99);
 	}
 	return waitpid(pid, &status, 0) != pid || WEXITSTATUS(status) != 3;
+}
+
+/* A child of its parent's parent. */
+static int adopted(void)
+{
+	int fd[2];
+	char byte;
+	long pid;
+
+	printf("hello fork 1\ncounts\n");
+	fflush(stdout);
+	if (pipe(fd) != 0)
+		return 1;
+	pid = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+	if (pid == 0)
+		_exit(0);
+	close(fd[1]);
+	return pid < 0 || read(fd[0], &byte, 1) != 0; /* until it has ended */
 }
 
 static volatile sig_atomic_t ticks;
@@ -371,14 +414,12 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*run)(void);
 	} cases[] = {
-		{"prefetch", prefetch}, {"nt", nt},
-		{"gather", gather},	{"fault", fault},
-		{"threads", threads},	{"region", region},
-		{"jit", jit},		{"child", child},
-		{"signals", signals},	{"allocate", allocate},
-		{"strings", strings},	{"nothing", nothing},
-		{"crash", crash},	{"combine", combine},
-		{"crowd", crowd},	{"unreadable", unreadable},
+		{"prefetch", prefetch}, {"nt", nt},	      {"gather", gather},
+		{"fault", fault},	{"threads", threads}, {"region", region},
+		{"jit", jit},		{"child", child},     {"signals", signals},
+		{"allocate", allocate}, {"strings", strings}, {"nothing", nothing},
+		{"crash", crash},	{"combine", combine}, {"adopted", adopted},
+		{"barrier", barrier},	{"crowd", crowd},     {"unreadable", unreadable},
 	};
 
 	self = argv[0];

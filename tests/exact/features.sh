@@ -46,7 +46,7 @@ said() {
 	echo "$1: $(wc -l <want.txt) things found"
 }
 
-for case in prefetch nt combine gather fault threads region jit child strings; do
+for case in prefetch nt combine gather fault threads region jit child adopted barrier strings; do
 	status=0
 	run $case $status
 	[ -s want.txt ] || { echo "$case: skipped, not on this machine" && continue; }
@@ -64,6 +64,8 @@ skips=$(grep -o ' skip ' stream.txt | wc -l)
 [ ! -s want.txt ] || [ "$skips" -ge "$(grep -c skip want.txt)" ] || fail "gather: $skips skips"
 run threads 0
 [ "$(grep -c '^wake ' stream.txt)" -ge 3 ] || fail "threads: ends of threads wake nobody"
+# They had ended before they were joined.
+[ "$(grep -c '^resume .* 1$' stream.txt)" -ge 3 ] || fail "threads: who joins them does not wait"
 
 # A write of each line that non-temporal stores put together, and no more.
 run combine 0

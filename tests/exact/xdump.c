@@ -544,7 +544,8 @@ static void plain(unsigned type)
 		[CXMS_XC_PAGE] = {"page", "vb"},   [CXMS_XC_MAP] = {"map", "vvbs"},
 		[CXMS_XC_UNMAP] = {"unmap", "vv"}, [CXMS_XC_ALLOC] = {"alloc", "vvv"},
 		[CXMS_XC_FREE] = {"free", "v"},	   [CXMS_XC_SYSCALL] = {"syscall", "v"},
-		[CXMS_XC_TIME] = {"time", "v"},
+		[CXMS_XC_TIME] = {"time", "v"},	   [CXMS_XC_WAKE_SOME] = {"wake", "vv"},
+		[CXMS_XC_MEET] = {"meet", "v"},
 	};
 	const char *body = type < CXMS_XC_END ? form[type].body : NULL;
 

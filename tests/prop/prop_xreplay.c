@@ -32,6 +32,7 @@ struct stream {
 	struct cxms_trace_writer *writer;
 	uint64_t seq;
 	uint64_t line;
+	uint32_t pid, image;
 };
 
 static void flush(struct stream *s)
@@ -39,9 +40,10 @@ static void flush(struct stream *s)
 	static uint8_t bytes[CXMS_XS_PACKET_MAX];
 	struct cxms_xs_head h = {.magic = CXMS_XS_MAGIC,
 				 .bytes = (uint32_t)s->packet.len,
-				 .pid = 9,
+				 .pid = s->pid,
+				 .image = s->image,
 				 .seq = s->seq++};
-	struct cxms_event ev = {.kind = CXMS_EV_EXACT, .pid = 9};
+	struct cxms_event ev = {.kind = CXMS_EV_EXACT, .pid = s->pid};
 	memcpy(bytes, &h, sizeof(h));
 	memcpy(bytes + sizeof(h), s->packet.data, s->packet.len);
 	ev.exact = (struct cxms_exact){bytes, (uint32_t)(sizeof(h) + s->packet.len)};
@@ -89,15 +91,20 @@ static void block(struct stream *s, uint64_t id, const char *code, int access)
 
 enum { CHASE = 1, GATHER, STORE, WORK };
 
-static void begin(struct stream *s)
+static void hello(struct stream *s, uint64_t parent, bool is_fork, uint64_t first_block)
 {
 	number(s, CXMS_XC_THREAD, 1);
 	number(s, CXMS_XC_HELLO, 1);
-	cxms_buf_put_varint(&s->packet, 9);
-	cxms_buf_put_varint(&s->packet, 1);
-	cxms_buf_put_u8(&s->packet, 0);
-	cxms_buf_put_varint(&s->packet, 1);
-	cxms_buf_put_str(&s->packet, "made");
+	cxms_buf_put_varint(&s->packet, s->pid);
+	cxms_buf_put_varint(&s->packet, parent);
+	cxms_buf_put_u8(&s->packet, is_fork);
+	cxms_buf_put_varint(&s->packet, first_block);
+	cxms_buf_put_str(&s->packet, is_fork ? "" : "made");
+}
+
+static void begin(struct stream *s)
+{
+	hello(s, 1, false, 1);
 	control(s, CXMS_XC_TIMED);
 	cxms_buf_put_u8(&s->packet, 1);
 	cxms_buf_put_varint(&s->packet, 0);
@@ -130,7 +137,7 @@ static void start_on(struct stream *s, int *fd, const char *yaml)
 {
 	struct cxms_trace_head head = {.seed = 1};
 	struct cxms_topo *t = play_topology(yaml);
-	*s = (struct stream){0};
+	*s = (struct stream){.pid = 9};
 	*fd = play_fd();
 	head.facts.source_caps = CXMS_SRC_EXACT | CXMS_SRC_LIVE;
 	assert_int_equal(cxms_exact_of_host(t, &head.facts.exact, NULL), 0);
@@ -371,11 +378,190 @@ static void test_who_waits_comes_after_its_waker(void **state)
 	close(fd);
 }
 
+static void resume(struct stream *s, uint64_t addr)
+{
+	number(s, CXMS_XC_RESUME, addr);
+	cxms_buf_put_u8(&s->packet, 1);
+}
+
+static void wake_some(struct stream *s, uint64_t addr, uint64_t most)
+{
+	number(s, CXMS_XC_WAKE_SOME, addr);
+	cxms_buf_put_varint(&s->packet, most);
+}
+
 static void chase(struct stream *s, uint64_t tid, uint64_t n, uint64_t page)
 {
 	thread(s, tid);
 	for (uint64_t l = 0; l < n; l++)
 		run(s, CHASE, true, page * 64 + l);
+}
+
+/* The first thread wakes two that sleep, one behind each half of its work, or both behind the
+ * first. As the tool has it, it runs to its end before they come back, in any order. */
+static void test_sleepers_are_woken_in_their_order(void **state)
+{
+	const char *yaml = HOST LOCAL("unlimited") MEMDEV("200ns", "unlimited");
+	/* chases of the thread that slept first and of the other, and of all until the end */
+	static const struct {
+		uint64_t most, first, second, all;
+	} rows[] = {
+		{1, 600, 100, 200 + 600},
+		{1, 100, 600, 400 + 600},
+		{INT32_MAX, 100, 600, 200 + 600},
+		{2, 600, 100, 200 + 600},
+	};
+	(void)state;
+	for (size_t k = 0; k < PLAY_COUNT(rows); k++) {
+		struct stream s;
+		int fd;
+		start(&s, &fd);
+		for (uint64_t tid = 2; tid <= 3; tid++) {
+			number(&s, CXMS_XC_CLONE, tid);
+			thread(&s, tid);
+			number(&s, CXMS_XC_WAIT, 0x5000);
+			thread(&s, 1);
+		}
+		for (uint64_t half = 1; half <= 2; half++) {
+			chase(&s, 1, 200, 0x100 * half);
+			wake_some(&s, 0x5000, rows[k].most);
+		}
+		thread(&s, 3);
+		resume(&s, 0x5000);
+		chase(&s, 3, rows[k].second, 0x300);
+		thread(&s, 2);
+		resume(&s, 0x5000);
+		chase(&s, 2, rows[k].first, 0x400);
+		finish(&s);
+		double ns = time_of(fd, yaml, 0);
+		if (fabs(ns / (200.0 * (double)rows[k].all) - 1) > 0.01)
+			fail_msg("row %zu: %g ns", k, ns);
+		close(fd);
+	}
+}
+
+/* Rounds that end at a barrier; who comes to it last for the tool has the least to do. */
+static void test_a_barrier_waits_for_all(void **state)
+{
+	const char *yaml = HOST LOCAL("unlimited") MEMDEV("200ns", "unlimited");
+	enum { ROUNDS = 6 };
+	struct stream s;
+	int fd;
+	(void)state;
+	start(&s, &fd);
+	number(&s, CXMS_XC_CLONE, 2);
+	number(&s, CXMS_XC_CLONE, 3);
+	for (uint64_t r = 0; r < ROUNDS; r++) {
+		uint64_t last = 1 + r % 3, others[] = {1 + (r + 1) % 3, 1 + (r + 2) % 3};
+		for (size_t i = 0; i < 2; i++) {
+			chase(&s, others[i], i ? 500 : 100, 0x100 * (3 * r + i + 1));
+			number(&s, CXMS_XC_WAIT, 0x5000);
+		}
+		chase(&s, last, 50, 0x100 * (3 * r + 3));
+		number(&s, CXMS_XC_MEET, 0x5000);
+		wake_some(&s, 0x5000, INT32_MAX);
+		for (size_t i = 0; i < 2; i++) {
+			thread(&s, others[i]);
+			resume(&s, 0x5000);
+		}
+	}
+	finish(&s);
+	assert_true(fabs(time_of(fd, yaml, 0) / (ROUNDS * 500 * 200.0) - 1) < 0.01);
+	close(fd);
+}
+
+/* A thread that ends, and is joined without sleep; its number at the futex is used again. */
+static void test_who_is_joined_late_is_waited_for(void **state)
+{
+	const char *yaml = HOST LOCAL("unlimited") MEMDEV("200ns", "unlimited");
+	struct stream s;
+	int fd;
+	(void)state;
+	start(&s, &fd);
+	for (uint64_t tid = 2; tid <= 5; tid++) {
+		number(&s, CXMS_XC_CLONE, tid);
+		chase(&s, tid, 500, 0x100 * tid);
+		wake_some(&s, 0x5000, 1);
+		number(&s, CXMS_XC_EXIT, tid);
+		thread(&s, 1);
+		resume(&s, 0x5000);
+	}
+	finish(&s);
+	assert_true(fabs(time_of(fd, yaml, 0) / (4 * 500 * 200.0) - 1) < 0.01);
+	close(fd);
+}
+
+/* Another program in the same process has futexes too. */
+static void test_who_waits_after_an_exec_comes_after_its_waker(void **state)
+{
+	const char *yaml = HOST LOCAL("unlimited") MEMDEV("200ns", "unlimited");
+	struct stream s;
+	int fd;
+	(void)state;
+	start(&s, &fd);
+	chase(&s, 1, 100, 0x100);
+	flush(&s);
+	s.image++;
+	s.seq = 0;
+	begin(&s);
+	number(&s, CXMS_XC_CLONE, 2);
+	chase(&s, 2, 500, 0x200);
+	wake_some(&s, 0x5000, 1);
+	thread(&s, 1);
+	resume(&s, 0x5000);
+	chase(&s, 1, 400, 0x300);
+	finish(&s);
+	assert_true(fabs(time_of(fd, yaml, 0) / (1000 * 200.0) - 1) < 0.01);
+	close(fd);
+}
+
+static void counts(struct stream *s)
+{
+	number(s, CXMS_XC_COUNTS, 0);
+	flush(s);
+}
+
+/* Packets of a child that has ended may come behind the one in which its parent has waited for it:
+ * the child's image, which ends with an exec, and the one after it. */
+static void test_who_waits_for_a_child_may_be_read_before_its_end(void **state)
+{
+	const char *yaml = HOST LOCAL("unlimited") MEMDEV("200ns", "unlimited");
+	(void)state;
+	for (int late = 0; late < 2; late++) {
+		struct stream s, child;
+		int fd;
+		start(&s, &fd);
+		chase(&s, 1, 100, 0x100);
+		flush(&s);
+		child = (struct stream){.writer = s.writer, .pid = 10};
+		hello(&child, 9, true, WORK + 1);
+		chase(&child, 1, 50, 0x200);
+		counts(&child);
+		child.image++;
+		child.seq = 0;
+		begin(&child);
+		chase(&child, 1, 450, 0x300);
+		flush(&child);
+		if (!late) {
+			thread(&child, 1);
+			counts(&child);
+		}
+		thread(&s, 1);
+		resume(&s, CXMS_XS_PROCESS | 10);
+		for (uint64_t i = 0; i < 30; i++) /* enough to be simulated before the rest */
+			chase(&s, 1, 1000, 0x400 + 0x10 * i);
+		flush(&s);
+		if (late) {
+			thread(&child, 1);
+			counts(&child);
+		}
+		finish(&s);
+		cxms_buf_fini(&child.packet);
+		double ns = time_of(fd, yaml, 0);
+		if (fabs(ns / ((100 + 500 + 30000) * 200.0) - 1) > 1e-4)
+			fail_msg("read %s: %g ns", late ? "late" : "in time", ns);
+		close(fd);
+	}
 }
 
 /* Two threads begin one each: which is first depends on where their pages are. Rows have them all
@@ -800,6 +986,11 @@ int main(void)
 		cmocka_unit_test(test_walkers_bound_time),
 		cmocka_unit_test(test_bandwidth_bounds_time),
 		cmocka_unit_test(test_who_waits_comes_after_its_waker),
+		cmocka_unit_test(test_sleepers_are_woken_in_their_order),
+		cmocka_unit_test(test_a_barrier_waits_for_all),
+		cmocka_unit_test(test_who_is_joined_late_is_waited_for),
+		cmocka_unit_test(test_who_waits_after_an_exec_comes_after_its_waker),
+		cmocka_unit_test(test_who_waits_for_a_child_may_be_read_before_its_end),
 		cmocka_unit_test(test_threads_stand_in_one_order),
 		cmocka_unit_test(test_threads_share_what_a_device_passes),
 		cmocka_unit_test(test_together_or_alone_the_same),

@@ -16,7 +16,8 @@
  *   badmsg      sends a packet whose message is cut
  *   long        sends more bytes than a packet may have
  *
- * FAKE_ARGS names a file that gets the words of the command line and VALGRIND_LIB, one a line.
+ * FAKE_ARGS names a file that gets the words of the command line and what of the environment is
+ * meant for it, one a line.
  */
 #include <errno.h>
 #include <signal.h>
@@ -300,17 +301,16 @@ static int run_program(char **argv)
 
 static void note_args(int argc, char **argv)
 {
-	const char *path = getenv("FAKE_ARGS"), *lib = getenv("VALGRIND_LIB");
+	static const char *const names[] = {"VALGRIND_LIB", "CXMS_EXACT_DIR", "OMP_WAIT_POLICY"};
+	const char *path = getenv("FAKE_ARGS");
 	FILE *fp = path ? fopen(path, "w") : NULL;
 
 	for (int i = 1; fp && i < argc; i++)
 		fprintf(fp, "%s\n", argv[i]);
-	if (fp) {
-		fprintf(fp, "VALGRIND_LIB=%s\n", lib ? lib : "");
-		fprintf(fp, "CXMS_EXACT_DIR=%s\n",
-			getenv("CXMS_EXACT_DIR") ? getenv("CXMS_EXACT_DIR") : "");
+	for (size_t i = 0; fp && i < sizeof(names) / sizeof(names[0]); i++)
+		fprintf(fp, "%s=%s\n", names[i], getenv(names[i]) ? getenv(names[i]) : "");
+	if (fp)
 		fclose(fp);
-	}
 }
 
 /* Words of the command line that matter here; returns where the program begins. */

@@ -420,11 +420,18 @@ static void test_an_unlimited_device_waits_as_its_link_fills(void **state)
 	struct cxms_load half = {0.5 * peak / 64, 0};
 	assert_true(fabs(cxms_server_wait_ps(&f.server[device], &half) - 25e3) < 1);
 	cxms_fabric_fini(&f);
-	/* two hosts have a link each to it */
+	/* two hosts have a link each to it, and wait for their own, whatever the other one does */
 	assert_int_equal(cxms_fabric_build_hosts(topo, mem_ps, 2, &f, NULL), 0);
 	device = find_server(&f, CXMS_PART_DEVICE, "m0", CXMS_PART_SHARED);
-	half.read_lines_per_s *= 2;
-	assert_true(fabs(cxms_server_wait_ps(&f.server[device], &half) - 25e3) < 1);
+	for (uint32_t h = 0; h < 2; h++) {
+		struct cxms_load all = {1.8 * half.read_lines_per_s, 0};
+		link = find_server(&f, CXMS_PART_LINK, "m0", h);
+		assert_int_equal(f.part[link].head, device);
+		assert_true(cxms_server_wait_ps(&f.server[device], &all) <= 0);
+		assert_true(fabs(cxms_server_wire_wait_ps(&f.server[device], &all, &f.server[link],
+							  &half) -
+				 25e3) < 1);
+	}
 	cxms_fabric_fini(&f);
 	cxms_topo_free(topo);
 }

@@ -479,6 +479,7 @@ static void test_the_command_line_says_what_is_simulated(void **state)
 		"\n--cxms-window=224\n",
 		"\n--cxms-roi-begin=f(int)\n",
 		"\n--\ntrue\n--tool=other\n100%\nVALGRIND_LIB=" FAKE_DIR "\nCXMS_EXACT_DIR=\n",
+		"\nOMP_WAIT_POLICY=passive\n",
 	};
 	char path[4096];
 	struct cxms_buf text = {0};
@@ -487,6 +488,7 @@ static void test_the_command_line_says_what_is_simulated(void **state)
 	(void)state;
 	snprintf(path, sizeof(path), "%s/args", tmp_dir);
 	setenv("FAKE_ARGS", path, 1);
+	unsetenv("OMP_WAIT_POLICY");
 	r = run("", words, 64, "f(int)");
 	unsetenv("FAKE_ARGS");
 	assert_int_equal(r->rc, 0);

@@ -40,8 +40,9 @@ static void close_hosts(struct cxms_host_trace *host, const int *fd, size_t n)
 	}
 }
 
-static int replay(const char *yaml, const char *policy, double pct, struct cxms_host_trace *host,
-		  size_t n, struct cxms_topo **topo, struct cxms_result **out, struct cxms_err *err)
+static int replay_by(enum cxms_engine engine, const char *yaml, const char *policy, double pct,
+		     struct cxms_host_trace *host, size_t n, struct cxms_topo **topo,
+		     struct cxms_result **out, struct cxms_err *err)
 {
 	const struct cxms_topo *list[1];
 	list[0] = *topo = play_topology(yaml);
@@ -51,13 +52,21 @@ static int replay(const char *yaml, const char *policy, double pct, struct cxms_
 					    .n_policy = 1,
 					    .split_pct = &pct,
 					    .n_split = 1,
+					    .engine = engine,
 					    .seed = 1};
 	return cxms_replay_hosts(host, n, &cfg, out, err);
 }
 
+static int replay(const char *yaml, const char *policy, double pct, struct cxms_host_trace *host,
+		  size_t n, struct cxms_topo **topo, struct cxms_result **out, struct cxms_err *err)
+{
+	return replay_by(CXMS_ENGINE_EPOCH, yaml, policy, pct, host, n, topo, out, err);
+}
+
 /* One row; the caller frees the result. */
-static struct cxms_result *together(const char *yaml, const char *policy, double pct,
-				    const char *const *pattern, size_t n)
+static struct cxms_result *together_by(enum cxms_engine engine, const char *yaml,
+				       const char *policy, double pct, const char *const *pattern,
+				       size_t n)
 {
 	struct cxms_host_trace host[MAX_HOSTS];
 	struct cxms_result *r = NULL;
@@ -65,13 +74,19 @@ static struct cxms_result *together(const char *yaml, const char *policy, double
 	struct cxms_err err = {0};
 	int fd[MAX_HOSTS];
 	open_hosts(pattern, n, host, fd);
-	if (replay(yaml, policy, pct, host, n, &topo, &r, &err))
+	if (replay_by(engine, yaml, policy, pct, host, n, &topo, &r, &err))
 		fail_msg("%s", err.msg);
 	close_hosts(host, fd, n);
 	cxms_topo_free(topo); /* borrowed names are not read below, but those of hosts */
 	assert_int_equal(r->status, CXMS_STATUS_COMPLETE);
 	assert_int_equal(r->split[0].n_tenant, n > 1 ? n : 0);
 	return r;
+}
+
+static struct cxms_result *together(const char *yaml, const char *policy, double pct,
+				    const char *const *pattern, size_t n)
+{
+	return together_by(CXMS_ENGINE_EPOCH, yaml, policy, pct, pattern, n);
 }
 
 static double alone(const char *yaml, const char *policy, double pct, const char *pattern)
@@ -196,6 +211,35 @@ static void test_links_to_root_ports_are_not_shared(void **state)
 			s->server[v].utilization_ratio > 0.9;
 	assert_int_equal(seen, 2);
 	cxms_result_free(r);
+}
+
+/* A multi-headed device is to each host what it would be with that host's link alone, as long as it
+ * is the links that fill. */
+static void test_a_head_of_a_device_is_as_full_as_its_own_link(void **state)
+{
+#define HEADS(device)                                                                              \
+	"schema: 1\nhost:\n  cpu: {l1d_mshrs: 16, l2_mshrs: 48, rob: 512}\n"                       \
+	"  local: {latency: 100ns, bandwidth: unlimited}\ndevices:\n"                              \
+	"  mem0: {type: memdev, upstream: host, link: {gen: 4, width: 2}, latency: 250ns, "        \
+	"capacity: 4096GiB, bandwidth: " device "}\n"
+	static const char idle[] = "{duration: 200ms, stall: 0, footprint: 2MiB}";
+	static const char *const yaml[] = {HEADS("unlimited"), HEADS("{total: 60GB/s}")};
+	static const char *const hosts[][2] = {{gather, idle}, {gather, gather}};
+	/* requests drawn one by one come in another order with others between */
+	static const double tolerance[] = {[CXMS_ENGINE_EPOCH] = 1e-5, [CXMS_ENGINE_EVENT] = 5e-3};
+	(void)state;
+	for (int e = CXMS_ENGINE_EPOCH; e <= CXMS_ENGINE_EVENT; e++)
+		for (size_t y = 0; y < PLAY_COUNT(yaml); y++)
+			for (size_t h = 0; h < PLAY_COUNT(hosts); h++) {
+				struct cxms_result *r = together_by((enum cxms_engine)e, yaml[y],
+								    "first-touch", 0, hosts[h], 2);
+				const struct cxms_tenant_result *a = &r->split[0].tenant[0];
+				assert_true(a->alone_slowdown > 1.5);
+				if (fabs(a->contention_ratio - 1) > tolerance[e])
+					fail_msg("engine %d, device %zu, hosts %zu: %g times", e, y,
+						 h, a->contention_ratio);
+				cxms_result_free(r);
+			}
 }
 
 #define BUFFERED(mib)                                                                              \
@@ -340,6 +384,7 @@ int main(void)
 		cmocka_unit_test(test_equal_hosts_share_a_full_device_evenly),
 		cmocka_unit_test(test_a_host_that_ends_leaves_its_share),
 		cmocka_unit_test(test_links_to_root_ports_are_not_shared),
+		cmocka_unit_test(test_a_head_of_a_device_is_as_full_as_its_own_link),
 		cmocka_unit_test(test_who_asks_for_nothing_takes_nothing_of_a_page_buffer),
 		cmocka_unit_test(test_equal_hosts_share_a_page_buffer_evenly),
 		cmocka_unit_test(test_who_asks_more_keeps_more_of_a_page_buffer),
