@@ -16,6 +16,7 @@
 #include "sim/linewaits.h"
 #include "sim/loops.h"
 #include "sim/open_lines.h"
+#include "sim/reach.h"
 #include "sim/recording.h"
 #include "sim/streams.h"
 #include "sim/traffic.h"
@@ -172,22 +173,36 @@ struct cxms_grain cxms_grain_of(const double share[CXMS_SPAN_COUNT], const struc
 	return g;
 }
 
+/* Walks for one use of a line: a stream walks once a page, and so does who appends to few enough
+ * places. */
+static double walks_a_line(const struct cxms_recording *rec, const struct cxms_group *g, bool huge)
+{
+	const double page = (double)(huge ? rec->facts.huge_bytes : rec->facts.page_bytes);
+	double step = 0;
+	if (g->lines_per_stall_ns > 0)
+		step = g->bytes_per_line;
+	else if (rec->site[g->site].flags & CXMS_SITE_APPENDS)
+		step = (double)CXMS_LINE_BYTES;
+	return step > 0 && page > 0 ? fmin(1, step / page) : 1;
+}
+
 /*
- * Page walks of a group. A stream walks once a page, a use at random within its area each time.
+ * Page walks of a group. A use at random walks each time, within what its loop's uses reach, or at
+ * the low end within its area as well, which others may use meanwhile.
  * Where neither is known an area may be used page by page: no walks at the high end, and at the low
- * end the upper quartile of those measured. A chain whose turns are counted tells its hop, and so
- * what of it was not the memory in this very run: walks, or other programs.
+ * end the upper quartile of those measured, also for who appends: to more places than pages have
+ * translations. A chain whose turns are counted tells its hop, and so what of it was not the memory
+ * in this very run: walks, or other programs.
  */
 static void walks_of(const struct cxms_recording *rec, const struct cxms_evidence *e,
 		     const struct cxms_group *g, bool huge, double walk_ps[CXMS_SPAN_COUNT])
 {
-	const double page = (double)(huge ? rec->facts.huge_bytes : rec->facts.page_bytes);
-	double bytes = (double)cxms_pages_area_bytes(rec->pages, g->area);
-	double each = 1;
-	if (g->lines_per_stall_ns > 0 && page > 0)
-		each = fmin(1, g->bytes_per_line / page);
-	walk_ps[CXMS_SPAN_LO] = each * cxms_stair_walk_high_ps(&e->stair, bytes, huge);
-	walk_ps[CXMS_SPAN_MID] = each * cxms_stair_walk_ps(&e->stair, bytes, huge);
+	double area = (double)cxms_pages_area_bytes(rec->pages, g->area);
+	double reach = g->reach_bytes > 0 ? g->reach_bytes : area;
+	double each = walks_a_line(rec, g, huge);
+	double most = g->lines_per_stall_ns > 0 ? each : 1;
+	walk_ps[CXMS_SPAN_LO] = most * cxms_stair_walk_high_ps(&e->stair, fmax(area, reach), huge);
+	walk_ps[CXMS_SPAN_MID] = each * cxms_stair_walk_ps(&e->stair, reach, huge);
 	walk_ps[CXMS_SPAN_HI] = g->lines_per_stall_ns > 0 ? walk_ps[CXMS_SPAN_MID] : 0;
 	for (int k = 0; k < CXMS_SPAN_COUNT && g->hop_ps[k] > 0; k++) {
 		double hop = g->hop_ps[k] - e->stair.mem_ps;
@@ -330,6 +345,8 @@ int cxms_evidence_build(const struct cxms_recording *rec, const struct cxms_cell
 		rc = judge_groups(rec, cells, out);
 	if (!rc && !hw)
 		rc = cxms_linewaits_find(rec, out);
+	if (!rc && !hw)
+		rc = cxms_reach_find(rec, out);
 	if (!rc)
 		rc = find_active(rec, cells, out);
 	if (!rc)

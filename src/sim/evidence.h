@@ -40,6 +40,8 @@ struct cxms_group {
 	bool hop_sure; /* no other chain of its loop overlaps with it, and it is no less than a miss
 			*/
 	double runs_per_stall_ns; /* executions, at most one a turn of its loop; 0 = not known */
+	double reach_bytes; /* that its page walks are those of a chase over (reach.h); 0 = its area
+			     */
 };
 
 /** struct cxms_grain - what a nanosecond of a group's samples on base or huge pages stands for */

@@ -165,6 +165,131 @@ static void test_the_spread_of_walks_enters_the_interval(void **state)
 	assert_true(lo[1] < lo[0]);
 }
 
+/* One loop whose instructions load at random places, each of its own array; all arrays lie in one
+ * area. */
+static void run_arrays(struct play *p, const uint64_t *bytes, unsigned n, unsigned flags)
+{
+	uint64_t state = 88172645463325252ull;
+	play_fork(p, PID, PID, 0, 0, 0);
+	play_map(p, PID, ARRAY, BYTES);
+	for (unsigned k = 0; k < n; k++) {
+		play_site(p, PID, 0x400100 + 4 * k, CXMS_SITE_LOAD, (uint16_t)flags);
+		p->ev[p->n - 1].site.loop_ip = 0x4000f0;
+	}
+	play_area(p, PID, ARRAY, BYTES, BYTES, 0);
+	for (uint64_t i = 0; i < N; i++) {
+		unsigned k = (unsigned)(i % n);
+		uint64_t at = ARRAY + k * (BYTES / n);
+		state = state * 6364136223846793005ull + 1442695040888963407ull;
+		play_sample(p, PID, PID, (i + 1) * PERIOD, k,
+			    at + (state >> 20) % (bytes[k] / 64) * 64);
+	}
+	play_run(p, PID, PID, 0, DURATION);
+	play_exit(p, PID, PID, DURATION);
+}
+
+/* On a machine that walks for @near_ps up to @edge bytes, and for @far_ps beyond. */
+static struct cxms_split_result play_arrays(const uint64_t *bytes, unsigned n, unsigned flags,
+					    uint64_t edge, uint64_t near_ps, uint64_t far_ps)
+{
+	const struct cxms_machine_cfg machine = {0};
+	struct cxms_facts facts;
+	struct play p = {0};
+	cxms_machine_synthetic(&facts, &machine);
+	facts.source_caps = CXMS_SRC_FAULTS;
+	facts.period_ns = PERIOD;
+	facts.n_walk = 2;
+	for (int step = 0; step < 2; step++) {
+		facts.walk_bytes[step] = edge + (uint64_t)step;
+		for (int huge = 0; huge < 2; huge++)
+			facts.walk_step_ps[huge][step] = facts.walk_high_ps[huge][step] =
+				step ? far_ps : near_ps;
+	}
+	run_arrays(&p, bytes, n, flags);
+	struct cxms_result *r = play_all_far(play_write_on(&p, true, &facts));
+	struct cxms_split_result s = r->split[0];
+	cxms_result_free(r);
+	return s;
+}
+
+/* Walks are those of the arrays that a loop goes through, not of all that lies beside them; what
+ * others do there is in the low end. */
+static void test_walks_are_those_of_what_a_loop_reaches(void **state)
+{
+	static const uint64_t one[] = {64 * PLAY_MIB}, two[] = {64 * PLAY_MIB, 64 * PLAY_MIB},
+			      uneven[] = {16 * PLAY_MIB, 512 * PLAY_MIB};
+	static const struct {
+		const uint64_t *bytes;
+		unsigned n, flags;
+		double reach; /* bytes */
+		const char *why;
+	} rows[] = {
+		{one, 1, 0, 64.0 * PLAY_MIB, "a lone chase goes round its array"},
+		{one, 1, CXMS_SITE_LONG, 64.0 * PLAY_MIB, "nothing else runs inside"},
+		{two, 2, 0, 128.0 * PLAY_MIB, "two of a size: twice as many pages between"},
+	};
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
+		const double around[] = {0.9, 1.1};
+		struct cxms_split_result near_by, all, found[2];
+		const uint64_t *bytes = rows[i].bytes;
+		unsigned n = rows[i].n, flags = rows[i].flags;
+		near_by = play_arrays(bytes, n, flags, BYTES, 10000, 10000);
+		all = play_arrays(bytes, n, flags, BYTES, 90000, 90000);
+		for (int k = 0; k < 2; k++)
+			found[k] = play_arrays(bytes, n, flags,
+					       (uint64_t)(around[k] * rows[i].reach), 10000, 90000);
+		print_message("%s: %g to %g, found %g %g\n", rows[i].why, all.slowdown,
+			      near_by.slowdown, found[0].slowdown, found[1].slowdown);
+		assert_true(fabs(found[0].slowdown / all.slowdown - 1) < 1e-9);
+		assert_true(fabs(found[1].slowdown / near_by.slowdown - 1) < 1e-9);
+		assert_true(found[1].slowdown_lo < near_by.slowdown_lo);
+		assert_true(fabs(found[1].slowdown_lo / all.slowdown_lo - 1) < 0.05);
+	}
+	/* The pages of the small one come back soon, with few of the large one's in between: of 16
+	 * MiB D = 16 (1 - 1/e) + 512 (1 - exp(-16/512)) = 25.9, reach 40.9 MiB; the large one's
+	 * reaches 537 MiB. Half of the waits each. */
+	struct cxms_split_result far_away = play_arrays(uneven, 2, 0, 37 * PLAY_MIB, 10000, 90000),
+				 half = play_arrays(uneven, 2, 0, 45 * PLAY_MIB, 10000, 90000),
+				 still = play_arrays(uneven, 2, 0, 480 * PLAY_MIB, 10000, 90000),
+				 near_by = play_arrays(uneven, 2, 0, 600 * PLAY_MIB, 10000, 90000);
+	print_message("one behind the other: %g, %g, %g, %g\n", far_away.slowdown, half.slowdown,
+		      still.slowdown, near_by.slowdown);
+	assert_true(fabs(half.slowdown / still.slowdown - 1) < 1e-9);
+	double mid = (far_away.slowdown + near_by.slowdown) / 2;
+	assert_true(fabs(half.slowdown / mid - 1) < 0.01);
+	assert_true(near_by.slowdown > 1.1 * far_away.slowdown);
+}
+
+/* Who appends stays on a page until it is full, as long as there are not too many of them. */
+static void test_who_appends_walks_once_a_page(void **state)
+{
+	static const uint64_t walk_ps[] = {0, 150000};
+	struct cxms_split_result found[2];
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		const struct cxms_machine_cfg machine = {0};
+		struct cxms_facts facts;
+		struct play p = {0};
+		cxms_machine_synthetic(&facts, &machine);
+		facts.source_caps = CXMS_SRC_FAULTS;
+		facts.period_ns = PERIOD;
+		facts.n_walk = 1;
+		facts.walk_bytes[0] = PLAY_MIB;
+		for (int huge = 0; huge < 2; huge++)
+			facts.walk_step_ps[huge][0] = facts.walk_high_ps[huge][0] = walk_ps[i];
+		run_loop(&p, CXMS_SITE_STORE, CXMS_SITE_APPENDS, false, 2);
+		struct cxms_result *r = play_all_far(play_write_on(&p, true, &facts));
+		found[i] = r->split[0];
+		cxms_result_free(r);
+	}
+	print_message("no walks: %g, from %g; walks: %g, from %g\n", found[0].slowdown,
+		      found[0].slowdown_lo, found[1].slowdown, found[1].slowdown_lo);
+	/* 150 ns each 4 KiB or less, of 100 a line */
+	assert_true(fabs(found[1].slowdown / found[0].slowdown - 1) < 0.025);
+	assert_true(found[1].slowdown_lo < found[0].slowdown_lo);
+}
+
 static void test_lines_read_and_written(void **state)
 {
 	static const struct {
@@ -378,6 +503,8 @@ int main(void)
 		cmocka_unit_test(test_a_chain_in_an_inner_loop_is_counted),
 		cmocka_unit_test(test_a_short_hop_does_not_tell_its_walks),
 		cmocka_unit_test(test_the_spread_of_walks_enters_the_interval),
+		cmocka_unit_test(test_walks_are_those_of_what_a_loop_reaches),
+		cmocka_unit_test(test_who_appends_walks_once_a_page),
 		cmocka_unit_test(test_quarters_of_a_line_are_one_stream),
 		cmocka_unit_test(test_what_is_only_written_loads_its_device),
 		cmocka_unit_test(test_stores_past_the_caches_are_bound_by_their_device),
