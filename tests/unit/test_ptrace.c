@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "source/machine_chase.h"
 #include "source/ptrace_task.h"
 #include "source/stop_cost.h"
 #include "watch_cases.h"
@@ -120,11 +121,17 @@ static void test_the_period_keeps_the_budget(void **state)
 
 static void test_the_cost_of_a_stop_is_measured(void **state)
 {
+	struct cxms_chase *c;
 	uint64_t cost_ns = 0;
+	int rc;
 
 	(void)state;
 	WATCH_NEEDS(SOURCE);
-	assert_int_equal(cxms_stop_cost_measure(&cost_ns, NULL), 0);
+	assert_int_equal(cxms_chase_new(&c, 1 << 24, false, NULL), 0);
+	cxms_chase_link(c, 1 << 24, 1);
+	rc = cxms_stop_cost_measure(c, &cost_ns, NULL);
+	cxms_chase_free(c);
+	assert_int_equal(rc, 0);
 	print_message("%" PRIu64 " ns a stop\n", cost_ns);
 	assert_true(cost_ns > 0);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child is left */
