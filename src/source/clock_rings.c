@@ -16,14 +16,39 @@
 #define HW_MOST	   (256ull << 20) /* all rings of accesses: with many CPUs they begin smaller */
 #define RING_SMALL (128u << 10)	  /* below it bursts are likely to be lost: warn */
 #define SIDE_LEAST (16u << 10)	  /* holds three of the largest mapping records */
-#define WAKE_SHARE 4u /* a ring wakes us at a quarter: three quarters are left for our delay */
+/* A ring holds the samples of so long: with a hundred busy threads we wait for a CPU for tenths of
+ * seconds. Memory that is not needed takes time to get before the program starts, 0.8 ms for 4 MiB
+ * of each CPU. */
+#define SAMPLES_NS   4000000000ull
+#define SAMPLE_BYTES 176u /* header, four words, and sixteen registers with their ABI */
+#define WAKE_SHARE   4u	  /* a ring wakes us at a quarter: three quarters are left for our delay */
 
-/* Mappings and switches are far fewer than samples and faults can be. */
-static size_t ring_bytes(enum cxms_perf_event event, size_t sample_bytes)
+/* Mappings and switches are far fewer than faults can be. */
+static size_t side_bytes(size_t most)
 {
-	size_t bytes = event == CXMS_PERF_SIDE ? sample_bytes / 4 : sample_bytes;
+	return most / 4 < SIDE_LEAST ? SIDE_LEAST : most / 4;
+}
 
-	return bytes < SIDE_LEAST ? SIDE_LEAST : bytes;
+/* A CPU gives one sample a period. */
+static size_t sample_bytes(size_t most, uint64_t period_ns)
+{
+	uint64_t need = SAMPLES_NS / period_ns * SAMPLE_BYTES;
+
+	while (most > SIDE_LEAST && most / 2 >= need)
+		most /= 2;
+	return most;
+}
+
+static size_t ring_bytes(enum cxms_perf_event event, size_t most, uint64_t period_ns)
+{
+	switch (event) {
+	case CXMS_PERF_SAMPLES:
+		return sample_bytes(most, period_ns);
+	case CXMS_PERF_SIDE:
+		return side_bytes(most);
+	default:
+		return most;
+	}
 }
 
 static void close_rings(struct cxms_clock_rings *r)
@@ -101,7 +126,7 @@ static int open_cpu(struct cxms_clock_rings *r, pid_t pid, unsigned cpu, uint64_
 	for (int event = 0; event < CXMS_PERF_EVENT_COUNT && !rc; event++) {
 		struct cxms_clock_ring ring = {
 			.event = (enum cxms_perf_event)event, .cpu = cpu, .leader_fd = -1};
-		size_t bytes = ring_bytes(ring.event, r->sample_bytes);
+		size_t bytes = ring_bytes(ring.event, r->most_bytes, period_ns);
 
 		ring.fd = open_event(pid, cpu, ring.event, period_ns, bytes, err);
 		if (ring.fd == -ENODEV) /* this CPU is offline */
@@ -127,7 +152,7 @@ static int open_size(struct cxms_clock_rings *r, pid_t pid, uint64_t period_ns,
 /* With many CPUs each has fewer samples to hold, and all of them would take much memory. */
 static size_t first_hw_bytes(const struct cxms_hw_plan *hw, unsigned n_cpu)
 {
-	size_t least = ring_bytes(CXMS_PERF_SIDE, RING_FIRST), bytes = hw->n ? RING_FIRST : least;
+	size_t least = side_bytes(RING_FIRST), bytes = hw->n ? RING_FIRST : least;
 
 	while (bytes > least && (uint64_t)bytes * hw->n * n_cpu > HW_MOST)
 		bytes /= 2;
@@ -137,16 +162,16 @@ static size_t first_hw_bytes(const struct cxms_hw_plan *hw, unsigned n_cpu)
 /* The next size to try: accesses by the hardware give up theirs first. */
 static bool shrink(struct cxms_clock_rings *r)
 {
-	size_t side = ring_bytes(CXMS_PERF_SIDE, r->sample_bytes);
+	size_t side = side_bytes(r->most_bytes);
 
 	if (r->hw_bytes > side) {
 		r->hw_bytes = side;
 		return true;
 	}
-	if (r->sample_bytes <= RING_LEAST)
+	if (r->most_bytes <= RING_LEAST)
 		return false;
-	r->sample_bytes /= 2;
-	r->hw_bytes = ring_bytes(CXMS_PERF_SIDE, r->sample_bytes);
+	r->most_bytes /= 2;
+	r->hw_bytes = side_bytes(r->most_bytes);
 	return true;
 }
 
@@ -169,7 +194,7 @@ int cxms_clock_rings_open(struct cxms_clock_rings *r, pid_t pid, uint64_t period
 	int rc;
 
 	n_cpu = n_cpu > 0 ? n_cpu : 1;
-	*r = (struct cxms_clock_rings){.sample_bytes = RING_FIRST,
+	*r = (struct cxms_clock_rings){.most_bytes = RING_FIRST,
 				       .hw_bytes = first_hw_bytes(hw, (unsigned)n_cpu)};
 	r->cap = (unsigned)n_cpu * (CXMS_PERF_EVENT_COUNT + hw->n);
 	r->ring = calloc(r->cap, sizeof(*r->ring));
@@ -189,10 +214,10 @@ int cxms_clock_rings_open(struct cxms_clock_rings *r, pid_t pid, uint64_t period
 		return cxms_fail(err, rc == -ENOBUFS ? ENOMEM : -rc, "%s%s", tried.msg,
 				 rc == -ENOBUFS ? "; raise the memlock limit (ulimit -l)" : "");
 	}
-	if (r->sample_bytes < RING_SMALL && warnings)
+	if (r->most_bytes < RING_SMALL && warnings)
 		cxms_warn(warnings, CXMS_W_SMALL_RINGS,
 			  "rings are %zu KiB because the memory-lock quota is small",
-			  r->sample_bytes >> 10);
+			  r->most_bytes >> 10);
 	return 0;
 }
 

@@ -30,7 +30,7 @@ struct cxms_clock_ring {
 struct cxms_clock_rings {
 	struct cxms_clock_ring *ring;
 	unsigned n, cap;
-	size_t sample_bytes; /* size of a sample ring */
+	size_t most_bytes;   /* size of a ring of faults; none is larger */
 	size_t hw_bytes;     /* of a ring of accesses */
 	struct pollfd *poll; /* n rings, then two descriptors of the caller */
 };
@@ -38,8 +38,9 @@ struct cxms_clock_rings {
 /**
  * cxms_clock_rings_open() - events on @pid and what it will fork, on every CPU, off until its exec
  * @hw: accesses to sample as well, on the CPUs that have their PMU; borrowed until close
- * Rings begin at 4 MiB, those of accesses at less where there are many CPUs. They shrink to fit the
- * memory-lock quota, those of accesses first, down to 32 KiB, with a warning.
+ * Rings begin at 4 MiB, those of samples at what four seconds need, those of accesses at less where
+ * there are many CPUs. They shrink to fit the memory-lock quota, those of accesses first, down to
+ * 32 KiB, with a warning.
  * Return: 0, -EACCES, -EPERM or -ENOSYS (perf is refused, with the remedy), -ENOMEM, -EMFILE
  */
 int cxms_clock_rings_open(struct cxms_clock_rings *r, pid_t pid, uint64_t period_ns,

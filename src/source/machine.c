@@ -21,9 +21,11 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "base/units.h"
+#include "source/disturbance.h"
 #include "source/machine_cache.h"
 #include "source/machine_chase.h"
 #include "source/sample_cost.h"
+#include "source/source.h"
 #include "source/stop_cost.h"
 #include "source/synth.h"
 
@@ -355,6 +357,18 @@ static void set_walks(struct walk_sets *w, struct cxms_facts *f)
 	f->walk_ps = f->walk_step_ps[0][f->n_walk - 1];
 }
 
+/* One set of each, on a random chase. The least counts, as of all that company only adds to; where
+ * a source does not work, what it would cost stays unknown. */
+static void measure_costs(const struct cxms_chase *c, struct cxms_facts *f)
+{
+	uint64_t ns;
+
+	if (!cxms_sample_cost_measure(c, &ns, NULL))
+		f->sample_cost_ns = cxms_least_cost(f->sample_cost_ns, ns);
+	if (!cxms_stop_cost_measure(c, &ns, NULL))
+		f->stop_cost_ns = cxms_least_cost(f->stop_cost_ns, ns);
+}
+
 /*
  * One page size of one round. Its buffer is the only one meanwhile: a host that keeps page tables
  * of its own for a guest keeps so many of them, and drops the oldest for others. With 512 MiB
@@ -373,6 +387,8 @@ static int measure_size(uint64_t bytes, unsigned round, unsigned size, struct cx
 	measure_random(c, size, f, w);
 	if (round == 0 && size == 1)
 		measure_memory(c, bytes, w, f);
+	if (size == 0) /* its last step is the whole buffer */
+		measure_costs(c, f);
 	cxms_chase_free(c);
 	return 0;
 }
@@ -387,6 +403,7 @@ static int measure_now(struct cxms_facts *f, struct cxms_err *err)
 		return cxms_fail(err, ENOMEM,
 				 "too little memory is free to measure its latency; give "
 				 "--mem-latency and --walk-latency");
+	f->sample_cost_ns = f->stop_cost_ns = 0;
 	for (unsigned r = 0; r < WALK_ROUNDS && !rc; r++) {
 		rc = measure_size(bytes, r, 1, f, w, err);
 		if (!rc)
@@ -419,12 +436,23 @@ static void apply_given(struct cxms_facts *f, const struct cxms_machine_cfg *cfg
 	f->latency_given = cfg->mem_latency_ps || cfg->walk_ps;
 }
 
-/* Where a source does not work, what it would cost stays unknown. Return: whether one is new. */
-static bool measure_costs(struct cxms_facts *f)
+/* An older measurement of a machine where the sources did not work then. Return: whether one is
+ * new.
+ */
+static bool measure_missing_costs(struct cxms_facts *f)
 {
-	bool is_new = !f->sample_cost_ns && !cxms_sample_cost_measure(&f->sample_cost_ns, NULL);
+	bool sample = !f->sample_cost_ns && !cxms_source_clock.probe(NULL);
+	bool stop = !f->stop_cost_ns && !cxms_source_ptrace.probe(NULL);
+	uint64_t bytes = footprint_bytes();
+	struct cxms_chase *c;
 
-	return (!f->stop_cost_ns && !cxms_stop_cost_measure(&f->stop_cost_ns, NULL)) || is_new;
+	if ((!sample && !stop) || bytes < FOOTPRINT_MIN || cxms_chase_new(&c, bytes, false, NULL))
+		return false;
+	cxms_chase_link(c, bytes, SEED);
+	for (unsigned r = 0; r < WALK_ROUNDS; r++)
+		measure_costs(c, f);
+	cxms_chase_free(c);
+	return f->sample_cost_ns || f->stop_cost_ns;
 }
 
 int cxms_machine_measure(struct cxms_facts *facts, const struct cxms_machine_cfg *cfg,
@@ -444,7 +472,7 @@ int cxms_machine_measure(struct cxms_facts *facts, const struct cxms_machine_cfg
 		is_new = true;
 	}
 	if (!all_given)
-		is_new |= measure_costs(&f);
+		is_new |= measure_missing_costs(&f);
 	if (is_new && cxms_machine_cache_save(&f, &cache_err))
 		cxms_log(cfg->log, CXMS_LOG_NORMAL,
 			 "the measurement is not kept for the next run: %s", cache_err.msg);

@@ -24,16 +24,15 @@ void cxms_machine_identify(struct cxms_facts *facts);
 /**
  * cxms_machine_measure() - latency by a dependent chase over 256 MiB (or an eighth of free memory)
  *
- * Where perf_event_open works, what one CPU-clock sample costs is measured as well; where ptrace
- * does, what a stop costs.
- * Window by window, so that page walks hardly count, and at random per page size, which tells the
- * walks: each over a staircase of footprints, made monotone. By windows the minimum of several
- * medians; of the walks, which drift, the median and the upper quartile of three rounds some
- * seconds apart. llc_latency_ps is the first step above the L2.
- * Nothing is measured when both latencies are given and no cache is there: no staircase then.
- * Cached under $XDG_CACHE_HOME/cxlmemsim (or ~/.cache) with the machine's identity; a cache that
- * cannot be written is only a log line. Takes about ten seconds without a cache.
- * Return: 0, -ENOMEM, -ENOTSUP
+ * Where perf_event_open works, what one CPU-clock sample costs the random chase is measured as
+ * well; where ptrace does, what a stop costs: the least of a set in each of three rounds some
+ * seconds apart. Window by window, so that page walks hardly count, and at random per page size,
+ * which tells the walks: each over a staircase of footprints, made monotone. By windows the minimum
+ * of several medians; of the walks, which drift, the median and the upper quartile of three rounds
+ * some seconds apart. llc_latency_ps is the first step above the L2. Nothing is measured when both
+ * latencies are given and no cache is there: no staircase then. Cached under
+ * $XDG_CACHE_HOME/cxlmemsim (or ~/.cache) with the machine's identity; a cache that cannot be
+ * written is only a log line. Takes about ten seconds without a cache. Return: 0, -ENOMEM, -ENOTSUP
  */
 int cxms_machine_measure(struct cxms_facts *facts, const struct cxms_machine_cfg *cfg,
 			 struct cxms_err *err);

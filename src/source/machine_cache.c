@@ -13,7 +13,7 @@
 #include "base/rng.h"
 #include "base/sys.h"
 
-#define CACHE_SCHEMA	   6
+#define CACHE_SCHEMA	   7
 #define DIGITS_MAX	   17
 #define MEM_STEP_BYTES	   (256ull * 1024 * 1024) /* MemTotal differs a little between boots */
 #define LATENCY_MAX_PS	   1000000000ull	  /* 1 ms: nothing slower is memory */

@@ -115,7 +115,7 @@ out:
 }
 
 /* volatile: every hop is a load, and the next cannot begin before it. */
-static uint64_t follow(const struct cxms_chase *c, uint64_t at, uint64_t hops)
+uint64_t cxms_chase_follow(const struct cxms_chase *c, uint64_t at, uint64_t hops)
 {
 	const volatile struct line *line = c->line;
 
@@ -135,7 +135,7 @@ static void warm(struct cxms_chase *c, uint64_t n, uint64_t stride)
 {
 	c->linked = n;
 	c->stride = stride;
-	(void)follow(c, 0, n < WARM_LINES ? n : WARM_LINES);
+	(void)cxms_chase_follow(c, 0, n < WARM_LINES ? n : WARM_LINES);
 }
 
 static void shuffle(struct cxms_rng *rng, uint32_t *a, uint64_t n)
@@ -209,12 +209,21 @@ uint64_t cxms_chase_set_ps(struct cxms_chase *c)
 		uint64_t at = cxms_rng_below(&c->rng, c->linked) * c->stride;
 		uint64_t begin_ns = cxms_cpu_self_ns();
 
-		(void)follow(c, at, HOPS);
+		(void)cxms_chase_follow(c, at, HOPS);
 		round[r] = cxms_cpu_self_ns() - begin_ns;
 	}
 	qsort(round, ROUNDS, sizeof(round[0]), by_value);
 	ps = (round[ROUNDS / 2] * CXMS_PS_PER_NS + HOPS / 2) / HOPS;
 	return ps ? ps : 1;
+}
+
+uint64_t cxms_chase_hops(const struct cxms_chase *c, uint64_t ns)
+{
+	uint64_t begin_ns = cxms_cpu_self_ns(), took_ns;
+
+	(void)cxms_chase_follow(c, 0, HOPS);
+	took_ns = cxms_cpu_self_ns() - begin_ns;
+	return ns * HOPS / (took_ns ? took_ns : 1) + 1;
 }
 
 uint64_t cxms_chase_memory_ps(uint64_t windows_ps, uint64_t random_ps, unsigned lines)

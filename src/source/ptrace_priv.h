@@ -16,6 +16,8 @@
 #include "source/ptrace_task.h"
 #include "source/source.h"
 
+#define PT_WAITING_MAX 64u
+
 struct cxms_pt_proc {
 	uint32_t pid;
 	unsigned n_task;
@@ -39,6 +41,10 @@ struct ptrace_source {
 	uint64_t period_ns, stop_cost_ns, base_ns, tick_ns, last_tick_ns;
 	uint64_t end_ns; /* the root's end; 0 = runs */
 	uint64_t samples, n_tick;
+	unsigned n_asked;   /* threads that were asked to stop, and have not yet */
+	uint64_t asked_ns;  /* the first of them */
+	unsigned n_waiting; /* samples still to be analyzed */
+	struct cxms_look waiting[PT_WAITING_MAX];
 	bool is_open, is_done, no_memory;
 };
 

@@ -89,6 +89,7 @@ static void unlink_task(struct ptrace_source *p, struct cxms_pt_task *t)
 
 static void task_drop(struct ptrace_source *p, struct cxms_pt_task *t)
 {
+	p->n_asked -= t->is_interrupted;
 	unlink_task(p, t);
 	cxms_idmap_remove(&p->tasks, t->tid);
 	cxms_pt_task_close(t);
@@ -290,37 +291,55 @@ static bool has_stood_still(const struct ptrace_source *p, const struct cxms_pt_
 	return run_ns < p->period_ns / 2 && !memcmp(now, &t->sampled, sizeof(*now));
 }
 
-/* The thread stands still: where it was, and how long it ran since the last time. */
-static void take_sample(struct ptrace_source *p, struct cxms_pt_task *t)
+/* The thread stands still: where it was, and how long it ran since the last time. Return: whether
+ * that is a sample. */
+static bool take_look(struct ptrace_source *p, struct cxms_pt_task *t, struct cxms_look *look)
 {
-	struct cxms_look look = {.pid = t->pid, .tid = t->tid};
 	struct user_regs_struct user;
 	struct cxms_pt_stat st;
 	uint64_t run_ns, now_ns = cxms_now_ns(), weight_ns;
 
 	if (pt(PTRACE_GETREGS, t->tid, &user) || !cxms_pt_task_stat(t, &st) ||
 	    !cxms_pt_task_run_ns(t, &run_ns))
-		return;
+		return false;
 	t->cpu = st.cpu;
 	t->credit_ns = 0;
 	cxms_pt_task_seen(t, now_ns, p->base_ns, run_ns, 'R', true, &p->out);
 	if (run_ns <= t->sampled_run_ns)
-		return;
+		return false;
 	weight_ns = run_ns - t->sampled_run_ns;
 	if (has_stood_still(p, t, &user, weight_ns))
-		return;
+		return false;
 	t->sampled_run_ns = run_ns;
 	t->sampled = user;
-	look.time_ns = pt_rel_ns(p, now_ns);
-	look.weight_ns = weight_ns < UINT32_MAX ? (uint32_t)weight_ns : UINT32_MAX;
-	look.cpu = st.cpu;
+	*look = (struct cxms_look){.pid = t->pid, .tid = t->tid, .cpu = st.cpu};
+	look->time_ns = pt_rel_ns(p, now_ns);
+	look->weight_ns = weight_ns < UINT32_MAX ? (uint32_t)weight_ns : UINT32_MAX;
 	/* In a system call, or in a page fault that has been handled since it was asked to stop. */
-	look.is_kernel = (long long)user.orig_rax >= 0 || st.faults != t->seen.faults;
-	look.is_foreign = user.cs != USER_CS_64;
-	fill_regs(&user, &look.regs);
-	p->samples++;
-	if (cxms_analyze(&p->analyzer, &look, &p->out, NULL))
-		p->no_memory = true;
+	look->is_kernel = (long long)user.orig_rax >= 0 || st.faults != t->seen.faults;
+	look->is_foreign = user.cs != USER_CS_64;
+	fill_regs(&user, &look->regs);
+	return true;
+}
+
+/* Code that is new takes a while to decode: whoever was sampled runs on meanwhile. */
+static void analyze_waiting(struct ptrace_source *p)
+{
+	for (unsigned i = 0; i < p->n_waiting; i++) {
+		if (cxms_analyze(&p->analyzer, &p->waiting[i], &p->out, NULL))
+			p->no_memory = true;
+	}
+	p->samples += p->n_waiting;
+	p->n_waiting = 0;
+}
+
+static void take_sample(struct ptrace_source *p, struct cxms_pt_task *t)
+{
+	if (take_look(p, t, &p->waiting[p->n_waiting]))
+		p->n_waiting++;
+	go_on(t, 0);
+	if (p->n_waiting == PT_WAITING_MAX)
+		analyze_waiting(p);
 }
 
 static bool is_stop_signal(int sig)
@@ -334,6 +353,7 @@ static void on_stop(struct ptrace_source *p, struct cxms_pt_task *t, int sig, in
 
 	/* Any stop uses up the one that was asked for. */
 	t->is_interrupted = false;
+	p->n_asked -= was_interrupted;
 	switch (event) {
 	case 0:
 		go_on(t, sig);
@@ -343,8 +363,10 @@ static void on_stop(struct ptrace_source *p, struct cxms_pt_task *t, int sig, in
 			(void)pt(PTRACE_LISTEN, t->tid, NULL);
 			return;
 		}
-		if (was_interrupted)
+		if (was_interrupted) {
 			take_sample(p, t);
+			return;
+		}
 		break;
 	case PTRACE_EVENT_CLONE:
 	case PTRACE_EVENT_FORK:
@@ -384,6 +406,9 @@ void pt_on_status(struct ptrace_source *p, uint32_t tid, int status, const struc
 	struct cxms_pt_task *t;
 	int event = status >> 16;
 
+	/* What they ran may be gone after an exec or an exit. */
+	if (!WIFSTOPPED(status) || event != PTRACE_EVENT_STOP)
+		analyze_waiting(p);
 	if (WIFEXITED(status) || WIFSIGNALED(status)) {
 		on_end(p, tid, status, usage);
 		return;
@@ -420,6 +445,7 @@ void pt_collect(struct ptrace_source *p)
 			pt_on_status(p, (uint32_t)next.si_pid, status, &usage);
 		next.si_pid = 0;
 	}
+	analyze_waiting(p);
 }
 
 /* Waits for its stop, so that it can be detached; what it was stopped by is not lost. */

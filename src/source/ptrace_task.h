@@ -30,7 +30,6 @@ struct cxms_pt_task {
 	uint64_t credit_ns;		 /* estimated CPU time since the last sample */
 	uint64_t sampled_run_ns;	 /* CPU time at the last sample */
 	struct user_regs_struct sampled; /* its registers then */
-	uint64_t faults;		 /* when it was asked to stop */
 	uint64_t told_run_ns;		 /* CPU time told in slices so far */
 	uint64_t slice_ns;		 /* the open slice's beginning */
 	uint64_t look_run_ns;		 /* CPU time when it was looked at, asleep */

@@ -1,44 +1,58 @@
 #include "source/sample_cost.h"
 
 #include <errno.h>
-#include <string.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/sys.h"
+#include "source/disturbance.h"
+#include "source/machine_chase.h"
 #include "source/perf_attr.h"
 #include "source/perf_open.h"
-#include "source/spin.h"
 
-#define ROUNDS	       31u
-#define ROUND_NS       4000000u /* about forty samples a round */
-#define TEST_PERIOD_NS 99991u
-#define RING_BYTES     (64u << 10)
+/* About the period that a guest's default comes to: at shorter ones the caches still hold what the
+ * last sample needed. */
+#define TEST_PERIOD_NS 799991u
+#define SET_NS	       (110ull * TEST_PERIOD_NS)
+#define PIECES_MAX     8192u
+#define RING_BYTES     (64u << 10) /* holds all samples of a set: nobody reads them */
 #define PPM	       1000000u
 
-/* One round: the added time of a sampled spin, by the samples its own time takes. */
-static int64_t round_cost(int fd, struct perf_event_mmap_page *ring, uint64_t turns)
+static int measure(int fd, const struct perf_event_mmap_page *ring, const struct cxms_chase *c,
+		   uint64_t *cost_ns, struct cxms_err *err)
 {
-	uint64_t plain = cxms_spin(turns);
+	struct cxms_piece *piece = calloc(PIECES_MAX, sizeof(*piece));
+	uint64_t hops = cxms_chase_hops(c, CXMS_PIECE_NS), at = 0, head = 0, begin_ns, last_ns;
+	size_t n = 0;
+
+	if (!piece)
+		return cxms_fail(err, ENOMEM, "out of memory for a measurement");
 	ioctl(fd, PERF_EVENT_IOC_ENABLE, 0);
-	uint64_t sampled = cxms_spin(turns);
+	begin_ns = last_ns = cxms_cpu_self_ns();
+	while (n < PIECES_MAX && last_ns - begin_ns < SET_NS) {
+		uint64_t now_ns, now_head;
+
+		at = cxms_chase_follow(c, at, hops);
+		now_ns = cxms_cpu_self_ns();
+		now_head = __atomic_load_n(&ring->data_head, __ATOMIC_RELAXED);
+		piece[n++] = (struct cxms_piece){.took_ns = (uint32_t)(now_ns - last_ns),
+						 .is_disturbed = now_head != head};
+		last_ns = now_ns;
+		head = now_head;
+	}
 	ioctl(fd, PERF_EVENT_IOC_DISABLE, 0);
-	ring->data_tail = ring->data_head; /* nobody reads them: make room for the next round */
-	int64_t samples = (int64_t)(sampled / TEST_PERIOD_NS);
-	return ((int64_t)sampled - (int64_t)plain) / (samples > 0 ? samples : 1);
+	uint64_t ns = cxms_disturbance_ns(piece, n);
+	free(piece);
+	if (!ns)
+		return cxms_fail(err, EAGAIN, "too few samples to tell what one costs");
+	*cost_ns = ns;
+	return 0;
 }
 
-static uint64_t measure(int fd, struct perf_event_mmap_page *ring)
-{
-	int64_t cost[ROUNDS];
-	uint64_t turns = cxms_spin_turns(ROUND_NS);
-	for (unsigned i = 0; i < ROUNDS; i++)
-		cost[i] = round_cost(fd, ring, turns);
-	return cxms_spin_cost(cost, ROUNDS);
-}
-
-int cxms_sample_cost_measure(uint64_t *cost_ns, struct cxms_err *err)
+int cxms_sample_cost_measure(const struct cxms_chase *c, uint64_t *cost_ns, struct cxms_err *err)
 {
 	struct perf_event_attr attr;
 	size_t bytes = RING_BYTES + (size_t)sysconf(_SC_PAGESIZE);
@@ -50,11 +64,11 @@ int cxms_sample_cost_measure(uint64_t *cost_ns, struct cxms_err *err)
 	if (fd < 0)
 		return fd;
 	void *ring = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	int rc = 0;
+	int rc;
 	if (ring == MAP_FAILED) {
 		rc = cxms_fail_sys(err, errno, "cannot map a ring of %u KiB", RING_BYTES >> 10);
 	} else {
-		*cost_ns = measure(fd, ring);
+		rc = measure(fd, ring, c, cost_ns, err);
 		munmap(ring, bytes);
 	}
 	close(fd);

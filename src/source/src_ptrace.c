@@ -33,7 +33,9 @@
 #define READ_NS	     50000000ull
 #define LINGER_NS    200000000ull
 #define ORPHAN_NS    50000000ull
-#define FD_LIMIT     65536u /* two descriptors per thread */
+/* A thread that has not stopped by then waits for a CPU or in the kernel. */
+#define AWAITED_NS 2000000ull
+#define FD_LIMIT   65536u /* two descriptors per thread */
 /* Stop, registers and going on: 16 to 25 us tried on a KVM guest (Cascade Lake, Linux 6.18); the
  * larger. */
 #define CXMS_ASSUMED_STOP_COST_NS 25000ull
@@ -227,6 +229,10 @@ static void look_at_task(struct ptrace_source *p, struct cxms_pt_task *t, struct
 	if (t->credit_ns * 10 < p->period_ns * SHARE_OF_PERIOD)
 		return;
 	t->is_interrupted = !ptrace(PTRACE_INTERRUPT, (pid_t)t->tid, NULL, NULL);
+	if (!t->is_interrupted)
+		return;
+	if (!p->n_asked++)
+		p->asked_ns = r->now_ns;
 }
 
 /* Looks at the threads that were ready or stopped by us, and at every @n_group th of the others,
@@ -356,6 +362,13 @@ static void wait_for_stops(struct ptrace_source *p)
 		cxms_child_forward_signals(&p->child);
 }
 
+/* Whoever was asked to stop is about to, and stands still until we see to it: nothing else is done
+ * before. */
+static bool has_to_wait(const struct ptrace_source *p)
+{
+	return p->n_asked && cxms_now_ns() - p->asked_ns < AWAITED_NS;
+}
+
 static void check_end(struct ptrace_source *p)
 {
 	if (!p->child.ended || (p->tasks.n && cxms_now_ns() - p->end_ns < LINGER_NS))
@@ -382,9 +395,10 @@ static int ptrace_read(struct cxms_source *s, struct cxms_event *buf, size_t cap
 		pt_collect(p);
 		if (cxms_now_ns() >= p->tick_ns)
 			tick(p);
-		cxms_areas_poll(&p->areas, cxms_now_ns(), area_found, p);
+		if (!has_to_wait(p))
+			cxms_areas_poll(&p->areas, cxms_now_ns(), area_found, p);
 		check_end(p);
-	} while (p->out.len - p->out.head < cap && cxms_now_ns() < until_ns);
+	} while (has_to_wait(p) || (p->out.len - p->out.head < cap && cxms_now_ns() < until_ns));
 	if (p->no_memory || p->out.failed)
 		return cxms_fail(err, ENOMEM, "out of memory for events");
 	*n = cxms_evq_pop(&p->out, buf, cap);

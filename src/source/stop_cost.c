@@ -1,10 +1,14 @@
 #include "source/stop_cost.h"
 
 #include "base/err.h"
-#include "source/spin.h"
+
+#if defined(__x86_64__)
+#include "base/sys.h"
+#include "source/disturbance.h"
+#include "source/machine_chase.h"
+#include "source/ptrace_task.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -16,109 +20,123 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROUNDS	   21u
-#define ROUND_NS   8000000u
-#define BETWEEN_NS 500000 /* stops: so that the CPUs are as idle between them as in a recording */
+#define STOPS	   64u
+#define PIECES_MAX 16384u  /* half a second */
+#define BETWEEN_NS 2000000 /* stops: the CPUs are as idle between them as in a recording */
 
-/* Between us and the child: rounds asked for and done, and what the last one took. */
+/* Between us and the child. */
 struct shared {
-	atomic_uint asked, done;
-	uint64_t took_ns;
+	atomic_uint stops; /* begun */
+	atomic_uint n;
+	struct cxms_piece piece[PIECES_MAX];
 };
 
-#if defined(__x86_64__)
-static _Noreturn void work(struct shared *s, uint64_t turns, pid_t parent)
+static _Noreturn void work(struct shared *s, const struct cxms_chase *c, uint64_t hops,
+			   pid_t parent)
 {
+	unsigned stops = 0;
+	uint64_t at = 0, last_ns;
+
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent) /* it ended before */
 		_exit(0);
-	for (unsigned i = 1;; i++) {
-		while (atomic_load(&s->asked) < i)
-			sched_yield();
-		s->took_ns = cxms_spin(turns);
-		atomic_store(&s->done, i);
+	last_ns = cxms_now_ns();
+	for (unsigned i = 0; i < PIECES_MAX; i++) {
+		uint64_t now_ns;
+		unsigned now_stops;
+
+		at = cxms_chase_follow(c, at, hops);
+		now_ns = cxms_now_ns();
+		now_stops = atomic_load(&s->stops);
+		s->piece[i] = (struct cxms_piece){.took_ns = (uint32_t)(now_ns - last_ns),
+						  .is_disturbed = now_stops != stops};
+		atomic_store(&s->n, i + 1);
+		last_ns = now_ns;
+		stops = now_stops;
 	}
+	for (;;)
+		pause();
 }
 
-/* Return: whether the child goes on. */
-static bool stop_once(pid_t pid)
+/* All that the source reads while the thread stands still. Return: whether the child goes on. */
+static bool stop_once(const struct cxms_pt_task *t)
 {
+	pid_t pid = (pid_t)t->pid;
 	struct user_regs_struct user;
+	struct cxms_pt_stat stat;
+	uint64_t run_ns;
 	int status;
 
 	return !ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) && waitpid(pid, &status, __WALL) == pid &&
 	       WIFSTOPPED(status) && !ptrace(PTRACE_GETREGS, pid, NULL, &user) &&
+	       cxms_pt_task_stat(t, &stat) && cxms_pt_task_run_ns(t, &run_ns) &&
 	       !ptrace(PTRACE_CONT, pid, NULL, NULL);
 }
 
-/* Round @i of the child's work. Return: how often it was stopped; -1: it has gone. */
-static int one_round(struct shared *s, pid_t pid, unsigned i, bool stops)
+static int stop_often(struct shared *s, pid_t pid, struct cxms_err *err)
 {
 	const struct timespec between = {.tv_nsec = BETWEEN_NS};
-	int n = 0;
+	struct cxms_pt_task t = {
+		.pid = (uint32_t)pid, .tid = (uint32_t)pid, .stat_fd = -1, .sched_fd = -1};
+	bool is_there = true;
 
-	atomic_store(&s->asked, i);
-	while (atomic_load(&s->done) < i) {
+	cxms_pt_task_open(&t);
+	for (unsigned i = 0; i < STOPS && is_there && atomic_load(&s->n) < PIECES_MAX; i++) {
 		nanosleep(&between, NULL);
-		if (stops ? !stop_once(pid) : kill(pid, 0) != 0)
-			return -1;
-		n += stops;
+		atomic_fetch_add(&s->stops, 1);
+		is_there = stop_once(&t);
 	}
-	return n;
+	cxms_pt_task_close(&t);
+	nanosleep(&between, NULL); /* for what follows the last */
+	return is_there ? 0 : cxms_fail(err, ESRCH, "the stopped process has gone");
 }
 
-static int measure(struct shared *s, pid_t pid, uint64_t *cost_ns)
+static int with_child(struct shared *s, const struct cxms_chase *c, struct cxms_err *err)
 {
-	int64_t cost[ROUNDS];
-
-	for (unsigned i = 0; i < ROUNDS; i++) {
-		if (one_round(s, pid, 2 * i + 1, false) < 0)
-			return -ESRCH;
-		uint64_t plain_ns = s->took_ns;
-		int n = one_round(s, pid, 2 * i + 2, true);
-		if (n < 0)
-			return -ESRCH;
-		cost[i] = ((int64_t)s->took_ns - (int64_t)plain_ns) / (n ? n : 1);
-	}
-	*cost_ns = cxms_spin_cost(cost, ROUNDS);
-	return 0;
-}
-
-static int with_child(struct shared *s, uint64_t *cost_ns, struct cxms_err *err)
-{
-	uint64_t turns = cxms_spin_turns(ROUND_NS);
+	uint64_t hops = cxms_chase_hops(c, CXMS_PIECE_NS);
 	pid_t parent = getpid(), pid = fork();
 	int rc, status;
 
 	if (pid < 0)
 		return cxms_fail_sys(err, errno, "cannot fork");
 	if (pid == 0)
-		work(s, turns, parent);
+		work(s, c, hops, parent);
 	if (ptrace(PTRACE_SEIZE, pid, NULL, NULL))
 		rc = cxms_fail_sys(err, errno, "ptrace is refused");
-	else if ((rc = measure(s, pid, cost_ns)))
-		cxms_fail(err, -rc, "the stopped process has gone");
+	else
+		rc = stop_often(s, pid, err);
 	kill(pid, SIGKILL);
 	while (waitpid(pid, &status, __WALL) == pid && !WIFEXITED(status) && !WIFSIGNALED(status))
 		;
 	return rc;
 }
 
-int cxms_stop_cost_measure(uint64_t *cost_ns, struct cxms_err *err)
+int cxms_stop_cost_measure(const struct cxms_chase *c, uint64_t *cost_ns, struct cxms_err *err)
 {
 	struct shared *s =
 		mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t ns = 0;
 	int rc;
 
 	if (s == MAP_FAILED)
 		return cxms_fail_sys(err, errno, "cannot map shared memory");
-	rc = with_child(s, cost_ns, err);
+	rc = with_child(s, c, err);
+	if (!rc)
+		ns = cxms_disturbance_ns(s->piece, atomic_load(&s->n));
 	munmap(s, sizeof(*s));
-	return rc;
+	if (rc)
+		return rc;
+	if (!ns)
+		return cxms_fail(err, EAGAIN, "too few stops to tell what one costs");
+	*cost_ns = ns;
+	return 0;
 }
 #else
-int cxms_stop_cost_measure(uint64_t *cost_ns, struct cxms_err *err)
+#include <errno.h>
+
+int cxms_stop_cost_measure(const struct cxms_chase *c, uint64_t *cost_ns, struct cxms_err *err)
 {
+	(void)c;
 	(void)cost_ns;
 	return cxms_fail(err, ENOTSUP, "stops are sampled on x86-64 only");
 }

@@ -4,17 +4,19 @@
 
 #include <stdint.h>
 
+struct cxms_chase;
 struct cxms_err;
 
 /**
- * cxms_stop_cost_measure() - a fixed amount of work of a child with and without stops, in turn
- * @cost_ns: median of the added time by stops, at least 1
+ * cxms_stop_cost_measure() - stops of a child that chases, as often as in a recording
+ * @c:       linked; larger than the caches
+ * @cost_ns: of one stop in wall time (source/disturbance.h), at least 1
  *
- * A stop is what the source `ptrace` does: interrupt, wait, registers, go on. Its cost is two
- * wake-ups across CPUs: 16 to 25 us have been seen, and more where an idle CPU of a guest has left
- * to the hypervisor. Takes about a third of a second.
- * Return: 0, or the error of fork, mmap or ptrace; -ENOTSUP where the source does not work
+ * A stop is what the source `ptrace` does: interrupt, wait, registers and CPU time, go on. Its cost
+ * is two wake-ups across CPUs: 16 to 25 us have been seen, and more where an idle CPU of a guest
+ * has left to the hypervisor. Takes a fifth of a second. Return: 0, -EAGAIN (the stops were too few
+ * to tell), or the error of fork, mmap or ptrace; -ENOTSUP where the source does not work
  */
-int cxms_stop_cost_measure(uint64_t *cost_ns, struct cxms_err *err);
+int cxms_stop_cost_measure(const struct cxms_chase *c, uint64_t *cost_ns, struct cxms_err *err);
 
 #endif

@@ -27,6 +27,36 @@ static void test_first_touches_are_told(void **state)
 	assert_true(SOURCE->caps & CXMS_SRC_FAULTS);
 }
 
+/* Four seconds of samples fit, and no more memory is taken than that needs; faults are as many as
+ * they are. */
+static void test_rings_of_samples_follow_the_period(void **state)
+{
+	static const uint64_t periods_ns[] = {50000, 199999, 1000000, 10000000, 1000000000};
+	const struct cxms_hw_plan none = {0};
+
+	(void)state;
+	WATCH_NEEDS(SOURCE);
+	for (size_t i = 0; i < sizeof(periods_ns) / sizeof(*periods_ns); i++) {
+		uint64_t need = 4000000000u / periods_ns[i] * 176;
+		struct cxms_clock_rings r = {0};
+
+		assert_int_equal(
+			cxms_clock_rings_open(&r, getpid(), periods_ns[i], &none, NULL, NULL), 0);
+		assert_true(r.n >= CXMS_PERF_EVENT_COUNT);
+		for (unsigned k = 0; k < r.n; k++) {
+			uint64_t bytes = r.ring[k].ring.mask + 1;
+
+			if (r.ring[k].event == CXMS_PERF_FAULTS)
+				assert_int_equal(bytes, r.most_bytes);
+			if (r.ring[k].event != CXMS_PERF_SAMPLES)
+				continue;
+			assert_true(bytes >= need || bytes == r.most_bytes);
+			assert_true(bytes <= 2 * need || bytes <= 16384);
+		}
+		cxms_clock_rings_close(&r);
+	}
+}
+
 /* Breakpoints that fire, in place of the kernel's: each word is used three times, 1 ms apart. */
 #define RING_BYTES 4096u
 
@@ -193,6 +223,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		WATCH_CASES,
 		cmocka_unit_test(test_first_touches_are_told),
+		cmocka_unit_test(test_rings_of_samples_follow_the_period),
 		cmocka_unit_test(test_who_gets_away_by_exec_has_not_ended),
 		cmocka_unit_test(test_words_of_all_threads_are_watched),
 	};

@@ -19,6 +19,7 @@
 #include "source/machine.h"
 #include "source/machine_cache.h"
 #include "source/machine_chase.h"
+#include "source/source.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -192,8 +193,8 @@ static void test_damaged_cache_is_ignored_with_a_line(void **state)
 		{"bytes: 2097152", "bytes: 1048576", "a step twice"},
 		{"bytes: 2097152", "bites: 2097152", "a step without its size"},
 		{"stair:\n", "stair: 4\nx-old:\n", "no list"},
-		{"schema: 6", "schema: 2", "another schema"},
-		{"schema: 6", "schema: {", "no YAML"},
+		{"schema: 7", "schema: 2", "another schema"},
+		{"schema: 7", "schema: {", "no YAML"},
 	};
 	struct cxms_facts f = some_facts();
 	char path[PATH_MAX], text[4096], changed[8192], said[1024];
@@ -278,6 +279,10 @@ static void test_measured_once_then_from_the_cache(void **state)
 	assert_int_equal(a.walk_step_ps[0][a.n_walk - 1], a.walk_ps);
 	assert_int_equal(cxms_machine_measure(&b, &cfg, &err), 0);
 	assert_same_figures(&a, &b);
+	assert_int_equal(a.sample_cost_ns, b.sample_cost_ns);
+	assert_int_equal(a.stop_cost_ns, b.stop_cost_ns);
+	assert_true(a.sample_cost_ns > 0 || cxms_source_clock.probe(NULL));
+	assert_true(a.stop_cost_ns > 0 || cxms_source_ptrace.probe(NULL));
 
 	/* another latency of memory: as many misses at each size as before */
 	cfg.mem_latency_ps = 2 * a.mem_latency_ps;
@@ -290,6 +295,31 @@ static void test_measured_once_then_from_the_cache(void **state)
 		if (before >= 0)
 			assert_float_equal(after, before, 1e-3);
 	}
+}
+
+/* Perf was refused when the machine was measured, and is not any more. */
+static void test_a_cost_that_was_not_known_is_measured(void **state)
+{
+	const struct cxms_facts saved = {.cpu = "was refused",
+					 .mem_latency_ps = 90000,
+					 .llc_latency_ps = 20000,
+					 .n_stair = 1,
+					 .stair_bytes = {1 << 20},
+					 .stair_ps = {90000},
+					 .stop_cost_ns = 1};
+	struct cxms_facts a = {.cpu = "was refused"}, b = a;
+
+	(void)state;
+	if (cxms_source_clock.probe(NULL))
+		skip();
+	assert_int_equal(cxms_machine_cache_save(&saved, NULL), 0);
+	assert_int_equal(cxms_machine_measure(&a, &(struct cxms_machine_cfg){0}, NULL), 0);
+	print_message("%llu ns a sample\n", (unsigned long long)a.sample_cost_ns);
+	assert_true(a.sample_cost_ns > 0);
+	assert_int_equal(a.stop_cost_ns, 1);
+	assert_int_equal(a.mem_latency_ps, 90000);
+	assert_int_equal(cxms_machine_measure(&b, &(struct cxms_machine_cfg){0}, NULL), 0);
+	assert_int_equal(b.sample_cost_ns, a.sample_cost_ns);
 }
 
 static void test_given_figures_win(void **state)
@@ -347,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_damaged_cache_is_ignored_with_a_line),
 		cmocka_unit_test(test_chase_of_base_pages_is_not_huge),
 		cmocka_unit_test(test_measured_once_then_from_the_cache),
+		cmocka_unit_test(test_a_cost_that_was_not_known_is_measured),
 		cmocka_unit_test(test_given_figures_win),
 	};
 

@@ -8,10 +8,16 @@
 #define SOURCE (&cxms_source_ptrace)
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "source/machine_chase.h"
 #include "source/ptrace_task.h"
 #include "source/stop_cost.h"
 #include "watch_cases.h"
@@ -133,13 +139,109 @@ static void test_the_period_keeps_the_budget(void **state)
 	}
 }
 
+/* A file of /proc that keeps its reader waiting: what becomes of the program meanwhile? */
+struct slow_file {
+	char path[128];
+	pid_t pid;
+	unsigned at_once; /* so often it is empty at once */
+	atomic_bool is_done;
+	bool has_run;
+};
+
+static char state_of(pid_t pid)
+{
+	char path[64], text[512] = "";
+	struct cxms_pt_stat st = {0};
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY);
+	if (fd >= 0) {
+		ssize_t n = read(fd, text, sizeof(text));
+
+		if (n > 0)
+			(void)cxms_pt_parse_stat(text, (size_t)n, &st);
+		close(fd);
+	}
+	return st.state;
+}
+
+static void *serve(void *arg)
+{
+	const struct timespec look_gap = {.tv_nsec = 10000000};
+	struct slow_file *f = arg;
+
+	for (unsigned i = 0; i <= f->at_once; i++) {
+		int fd = open(f->path, O_WRONLY); /* waits for the reader */
+
+		for (int tries = 0; i == f->at_once && !f->has_run && tries < 100; tries++) {
+			f->has_run = state_of(f->pid) == 'R';
+			nanosleep(&look_gap, NULL);
+		}
+		close(fd);
+		nanosleep(&look_gap,
+			  NULL); /* the reader sees the end before the file opens again */
+	}
+	unlink(f->path);
+	atomic_store(&f->is_done, true);
+	return NULL;
+}
+
+/* Return: whether the program runs while we read /proc/<pid>/@name for the (@at_once + 1)th time */
+static bool runs_while_we_read(const char *name, unsigned at_once)
+{
+	char *argv[] = {"/bin/sh", "-c", "while :; do :; done", NULL}, command[160];
+	char root[] = "/tmp/cxms-ptrace-XXXXXX";
+	const struct cxms_source_cfg cfg = {.argv = argv, .period_ns = 2000000};
+	struct slow_file f = {.at_once = at_once};
+	struct cxms_source *s = NULL;
+	struct cxms_event ev[64];
+	pthread_t thread;
+	bool end = false;
+	size_t n;
+
+	assert_non_null(mkdtemp(root));
+	assert_int_equal(cxms_source_open(SOURCE, &cfg, &s, NULL), 0);
+	f.pid = s->pid;
+	snprintf(command, sizeof(command), "mkdir -p %s/proc/%d", root, (int)s->pid);
+	assert_int_equal(system(command), 0);
+	snprintf(f.path, sizeof(f.path), "%s/proc/%d/%s", root, (int)s->pid, name);
+	assert_int_equal(mkfifo(f.path, 0600), 0);
+	assert_int_equal(setenv("CXMS_FSROOT", root, 1), 0);
+	assert_int_equal(pthread_create(&thread, NULL, serve, &f), 0);
+	assert_int_equal(s->ops->start(s, NULL), 0);
+	while (!atomic_load(&f.is_done))
+		assert_int_equal(s->ops->read(s, ev, 64, &n, &end, NULL), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(unsetenv("CXMS_FSROOT"), 0);
+	cxms_source_free(s);
+	snprintf(command, sizeof(command), "rm -rf %s", root);
+	assert_int_equal(system(command), 0);
+	return f.has_run;
+}
+
+static void test_nothing_is_held_while_we_work(void **state)
+{
+	(void)state;
+	WATCH_NEEDS(SOURCE);
+	/* The program's new image is told of while it stands still, the first samples are not. */
+	assert_true(runs_while_we_read("maps", 1));
+	assert_true(runs_while_we_read("statm", 0));
+}
+
 static void test_the_cost_of_a_stop_is_measured(void **state)
 {
+	struct cxms_chase *c;
 	uint64_t cost_ns = 0;
+	int rc;
 
 	(void)state;
 	WATCH_NEEDS(SOURCE);
-	assert_int_equal(cxms_stop_cost_measure(&cost_ns, NULL), 0);
+	assert_int_equal(cxms_chase_new(&c, 1 << 24, false, NULL), 0);
+	cxms_chase_link(c, 1 << 24, 1);
+	rc = cxms_stop_cost_measure(c, &cost_ns, NULL);
+	cxms_chase_free(c);
+	assert_int_equal(rc, 0);
 	print_message("%" PRIu64 " ns a stop\n", cost_ns);
 	assert_true(cost_ns > 0);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child is left */
@@ -151,6 +253,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		WATCH_CASES,
 		cmocka_unit_test(test_stat_lines),
+		cmocka_unit_test(test_nothing_is_held_while_we_work),
 		cmocka_unit_test(test_a_thread_is_read_where_no_file_may_stay_open),
 		cmocka_unit_test(test_a_stopped_program_goes_on),
 		cmocka_unit_test(test_sleepers_do_not_hide_the_one_that_runs),
