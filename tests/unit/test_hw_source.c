@@ -499,7 +499,7 @@ static void test_rings_shrink_to_the_quota(void **state)
 				 rows[i].samples ? 0 : -ENOMEM);
 		assert_int_equal(warnings.n, rows[i].n_warning);
 		if (rows[i].samples) {
-			assert_int_equal(rings.sample_bytes, rows[i].samples << 10);
+			assert_int_equal(rings.most_bytes, rows[i].samples << 10);
 			assert_int_equal(rings.hw_bytes, rows[i].accesses << 10);
 		}
 		cxms_clock_rings_close(&rings);
