@@ -34,7 +34,7 @@
 #define LINGER_NS    200000000ull
 #define ORPHAN_NS    50000000ull
 /* A thread that has not stopped by then waits for a CPU or in the kernel. */
-#define AWAITED_NS 2000000ull
+#define AWAITED_NS 20000000ull
 #define FD_LIMIT   65536u /* two descriptors per thread */
 /* Stop, registers and going on: 16 to 25 us tried on a KVM guest (Cascade Lake, Linux 6.18); the
  * larger. */
