@@ -9,6 +9,9 @@
 
 /* A window takes about half a megabyte. */
 #define THREADS_MAX 4096u
+/* Each host has a part of a shared device, one behind the other (decoders map 256 MiB at least):
+ * far enough apart that each has its pages where it would have them alone. log2 of bytes */
+#define HOST_SHARE_SHIFT 48u
 
 static uint64_t ps_of(const struct cxms_host *h, uint64_t cyc)
 {
@@ -71,8 +74,8 @@ static void host_request(struct cxms_xengine *e, uint64_t line, enum cxms_xreque
 		target = cxms_place_target(e->fabric, host->place, e->page,
 					   line & ((1ull << (shift - CXMS_XS_LINE_SHIFT)) - 1),
 					   &dpa);
-	/* frames of a device go to the hosts in turn */
-	dpa = ((dpa >> shift) * e->n_host + h) << shift | (dpa & ((1ull << shift) - 1));
+	if (target > 0)
+		dpa += (uint64_t)h << HOST_SHARE_SHIFT;
 	cxms_xlane_request(&e->lane[0], e->fabric, first + target, kind, dpa, at_ps, out);
 	out->target = target;
 }

@@ -31,7 +31,7 @@ struct stream {
 	struct cxms_buf packet; /* messages of the open one */
 	struct cxms_trace_writer *writer;
 	uint64_t seq;
-	uint64_t line;
+	uint64_t line, tid;
 	uint32_t pid, image;
 };
 
@@ -68,6 +68,7 @@ static void thread(struct stream *s, uint64_t tid)
 {
 	if (s->packet.len > 0)
 		flush(s);
+	s->tid = tid;
 	number(s, CXMS_XC_THREAD, tid);
 }
 
@@ -93,7 +94,7 @@ enum { CHASE = 1, GATHER, STORE, WORK };
 
 static void hello(struct stream *s, uint64_t parent, bool is_fork, uint64_t first_block)
 {
-	number(s, CXMS_XC_THREAD, 1);
+	thread(s, 1);
 	number(s, CXMS_XC_HELLO, 1);
 	cxms_buf_put_varint(&s->packet, s->pid);
 	cxms_buf_put_varint(&s->packet, parent);
@@ -125,7 +126,7 @@ static void run_flagged(struct stream *s, uint64_t id, bool misses, uint64_t lin
 		s->line = line;
 	}
 	if (s->packet.len > CXMS_XS_PACKET_MAX / 2)
-		flush(s);
+		thread(s, s->tid);
 }
 
 static void run(struct stream *s, uint64_t id, bool misses, uint64_t line)
@@ -548,8 +549,7 @@ static void test_who_waits_for_a_child_may_be_read_before_its_end(void **state)
 		}
 		thread(&s, 1);
 		resume(&s, CXMS_XS_PROCESS | 10);
-		for (uint64_t i = 0; i < 30; i++) /* enough to be simulated before the rest */
-			chase(&s, 1, 1000, 0x400 + 0x10 * i);
+		chase(&s, 1, 30000, 0x400); /* enough to be simulated before the rest */
 		flush(&s);
 		if (late) {
 			thread(&child, 1);
@@ -751,6 +751,48 @@ static void test_hosts_meet_only_where_something_is_bounded(void **state)
 	cxms_topo_free(t);
 	for (size_t k = 0; k < HOSTS; k++)
 		close(fd[k]);
+}
+
+/* Lines here and there, many at a time; of none of them work alone. */
+static int scattered(int n)
+{
+	struct stream s;
+	struct cxms_rng r;
+	int fd;
+	cxms_rng_init(&r, 7);
+	start(&s, &fd);
+	run(&s, WORK, false, 0);
+	for (int i = 0; i < n; i++)
+		run(&s, GATHER, true, 0x40000 + cxms_rng_below(&r, 64 * 64));
+	finish(&s);
+	return fd;
+}
+
+/* Of a device with rows and banks each host has those that it has alone, wherever it stands among
+ * hosts that use none of it. */
+static void test_a_host_has_its_banks_as_alone(void **state)
+{
+	const char *yaml = HOST LOCAL("unlimited") "devices:\n  mem0: {type: memdev, upstream: "
+						   "host, latency: 200ns, bandwidth: unlimited, "
+						   "capacity: 64GiB, model: {type: bank, dram: "
+						   "ddr5-4800, channels: 1, ranks: 1, page: "
+						   "open}}\n";
+	const double zero = 0;
+	(void)state;
+	for (size_t at = 0; at < HOSTS; at++) {
+		int fd[HOSTS] = {scattered(0), scattered(0), scattered(0)};
+		struct cxms_topo *t;
+		close(fd[at]);
+		fd[at] = scattered(20000);
+		struct cxms_result *r = on_hosts(fd, HOSTS, yaml, &zero, 1, &t);
+		double contention = r->split[0].tenant[at].contention_ratio;
+		if (fabs(contention - 1) > 1e-9)
+			fail_msg("host %zu: %g times as long", at, contention);
+		cxms_result_free(r);
+		cxms_topo_free(t);
+		for (size_t k = 0; k < HOSTS; k++)
+			close(fd[k]);
+	}
 }
 
 /* The streams come from different readers; at the device they meet as they would. */
@@ -996,6 +1038,7 @@ int main(void)
 		cmocka_unit_test(test_together_or_alone_the_same),
 		cmocka_unit_test(test_the_seed_draws_the_tails),
 		cmocka_unit_test(test_hosts_meet_only_where_something_is_bounded),
+		cmocka_unit_test(test_a_host_has_its_banks_as_alone),
 		cmocka_unit_test(test_hosts_share_what_a_device_passes),
 		cmocka_unit_test(test_hosts_share_what_a_device_holds),
 		cmocka_unit_test(test_a_host_in_the_kernel_is_waited_for),
