@@ -511,9 +511,9 @@ static void set_after(struct cxms_xorder *o, size_t log, uint32_t space,
 		}
 }
 
-/* Times of all threads are read where timing begins or stops: what came before is simulated. */
-static int timed(struct cxms_xorder *o, uint32_t space, const struct cxms_xcontrol *c,
-		 struct cxms_err *err)
+/* Times of all threads are read where timing stops: what came before is simulated. */
+static int end_stretch(struct cxms_xorder *o, uint32_t space, const struct cxms_xcontrol *c,
+		       struct cxms_err *err)
 {
 	int rc = look(o, false, err);
 	for (size_t e = 0; e < o->n_engine && !rc; e++)
@@ -585,7 +585,7 @@ int cxms_xorder_control(struct cxms_xorder *o, uint32_t space, const struct cxms
 {
 	int rc = 0;
 	if (c->type == CXMS_XC_TIMED) /* of several hosts nothing is sampled in time */
-		return o->n_host ? 0 : timed(o, space, c, err);
+		return o->n_host || c->flag ? 0 : end_stretch(o, space, c, err);
 	if (c->type == CXMS_XC_COUNTS || (c->type == CXMS_XC_HELLO && !c->flag))
 		end_image(o, c->pid);
 	if (c->type == CXMS_XC_COUNTS)

@@ -564,6 +564,39 @@ static void test_who_waits_for_a_child_may_be_read_before_its_end(void **state)
 	}
 }
 
+/* Two children that share a slow device. The first has been read for long when the second begins.
+ */
+static void test_a_late_child_shares_what_a_device_passes(void **state)
+{
+	enum { LINES = 300000 };
+	struct stream s, child[2];
+	int fd;
+	(void)state;
+	start(&s, &fd);
+	chase(&s, 1, 10, 0x100);
+	flush(&s);
+	for (uint32_t k = 0; k < 2; k++) {
+		child[k] = (struct stream){.writer = s.writer, .pid = 10 + k};
+		hello(&child[k], 9, true, WORK + 1);
+		flush(&child[k]);
+	}
+	for (uint32_t k = 0; k < 2; k++) {
+		thread(&child[k], 1);
+		control(&child[k], CXMS_XC_TIMED);
+		cxms_buf_put_u8(&child[k].packet, 1);
+		cxms_buf_put_varint(&child[k].packet, 0);
+		for (uint64_t i = 0; i < LINES; i++)
+			run(&child[k], GATHER, true, 0x40000 + 0x100000 * k + i);
+		counts(&child[k]);
+		cxms_buf_fini(&child[k].packet);
+	}
+	thread(&s, 1);
+	finish(&s);
+	double ns = time_of(fd, HOST LOCAL("unlimited") MEMDEV("200ns", "2GB/s"), 0);
+	assert_true(ns > 2 * LINES * 64 * 0.5 * 0.99); /* 2 GB/s: 0.5 ns/B */
+	close(fd);
+}
+
 /* Two threads begin one each: which is first depends on where their pages are. Rows have them all
  * in one order. */
 static void test_threads_stand_in_one_order(void **state)
@@ -1033,6 +1066,7 @@ int main(void)
 		cmocka_unit_test(test_who_is_joined_late_is_waited_for),
 		cmocka_unit_test(test_who_waits_after_an_exec_comes_after_its_waker),
 		cmocka_unit_test(test_who_waits_for_a_child_may_be_read_before_its_end),
+		cmocka_unit_test(test_a_late_child_shares_what_a_device_passes),
 		cmocka_unit_test(test_threads_stand_in_one_order),
 		cmocka_unit_test(test_threads_share_what_a_device_passes),
 		cmocka_unit_test(test_together_or_alone_the_same),
