@@ -7,9 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a piece should take: several fit between two disturbances, and the clock is small against
- * one. */
-#define CXMS_PIECE_NS 30000u
+struct cxms_chase;
 
 /** struct cxms_piece - one of equal pieces of work, done one after the other */
 struct cxms_piece {
@@ -17,15 +15,23 @@ struct cxms_piece {
 	bool is_disturbed; /* a disturbance began in it */
 };
 
+/** the loads of a piece of the chase @c: 30 us, so that several fit between two disturbances, and
+ * the clock is small against one */
+uint64_t cxms_piece_hops(struct cxms_chase *c);
+
 /**
  * cxms_disturbance_ns() - what one disturbance costs
  * @piece: in the order of time
  *
- * The piece it began in and the next, in which lost cache lines and translations are fetched again,
- * less twice the median of the quiet pieces just before: the work itself may become slower or
- * faster meanwhile. Of these the mean; those above twice their lower quartile are the host's or
- * another program's doing and are left out. Return: ns, at least 1; 0 = too few disturbances to
- * tell Context: pure
+ * The piece it began in and the eight after it, in which lost translations and cache lines are
+ * fetched again, each less the median of the quiet pieces just before: the work itself may become
+ * slower or faster meanwhile. The median for each place, summed, since what a piece takes scatters
+ * both ways. Where the first two pieces take more than thrice their lower quartile, the host or
+ * another program was there: left out.
+ *
+ * Return: ns, at least 1; 0 = too few disturbances to tell
+ *
+ * Context: pure
  */
 uint64_t cxms_disturbance_ns(const struct cxms_piece *piece, size_t n);
 

@@ -24,7 +24,7 @@ void cxms_machine_identify(struct cxms_facts *facts);
 /**
  * cxms_machine_measure() - latency by a dependent chase over 256 MiB (or an eighth of free memory)
  *
- * Where perf_event_open works, what one CPU-clock sample costs the random chase is measured as
+ * Where perf_event_open works, what one CPU-clock sample costs a random chase is measured as
  * well; where ptrace does, what a stop costs: the least of a set in each of three rounds some
  * seconds apart. Window by window, so that page walks hardly count, and at random per page size,
  * which tells the walks: each over a staircase of footprints, made monotone. By windows the minimum

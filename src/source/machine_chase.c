@@ -217,15 +217,6 @@ uint64_t cxms_chase_set_ps(struct cxms_chase *c)
 	return ps ? ps : 1;
 }
 
-uint64_t cxms_chase_hops(const struct cxms_chase *c, uint64_t ns)
-{
-	uint64_t begin_ns = cxms_cpu_self_ns(), took_ns;
-
-	(void)cxms_chase_follow(c, 0, HOPS);
-	took_ns = cxms_cpu_self_ns() - begin_ns;
-	return ns * HOPS / (took_ns ? took_ns : 1) + 1;
-}
-
 uint64_t cxms_chase_memory_ps(uint64_t windows_ps, uint64_t random_ps, unsigned lines)
 {
 	uint64_t all_ps = windows_ps * lines;

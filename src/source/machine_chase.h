@@ -45,8 +45,6 @@ uint64_t cxms_chase_set_ps(struct cxms_chase *c);
 /** cxms_chase_follow() - @hops dependent loads over what was linked last, from line @at of it (0 is
  * one). Return: the line it ended at */
 uint64_t cxms_chase_follow(const struct cxms_chase *c, uint64_t at, uint64_t hops);
-/** how many of them take about @ns here, at least 1 */
-uint64_t cxms_chase_hops(const struct cxms_chase *c, uint64_t ns);
 /**
  * cxms_chase_memory_ps() - latency of a load without page walks, from two chases over the same
  * pages

@@ -21,11 +21,11 @@
 #define RING_BYTES     (64u << 10) /* holds all samples of a set: nobody reads them */
 #define PPM	       1000000u
 
-static int measure(int fd, const struct perf_event_mmap_page *ring, const struct cxms_chase *c,
+static int measure(int fd, const struct perf_event_mmap_page *ring, struct cxms_chase *c,
 		   uint64_t *cost_ns, struct cxms_err *err)
 {
 	struct cxms_piece *piece = calloc(PIECES_MAX, sizeof(*piece));
-	uint64_t hops = cxms_chase_hops(c, CXMS_PIECE_NS), at = 0, head = 0, begin_ns, last_ns;
+	uint64_t hops = cxms_piece_hops(c), at = 0, head = 0, begin_ns, last_ns;
 	size_t n = 0;
 
 	if (!piece)
@@ -52,7 +52,7 @@ static int measure(int fd, const struct perf_event_mmap_page *ring, const struct
 	return 0;
 }
 
-int cxms_sample_cost_measure(const struct cxms_chase *c, uint64_t *cost_ns, struct cxms_err *err)
+int cxms_sample_cost_measure(struct cxms_chase *c, uint64_t *cost_ns, struct cxms_err *err)
 {
 	struct perf_event_attr attr;
 	size_t bytes = RING_BYTES + (size_t)sysconf(_SC_PAGESIZE);

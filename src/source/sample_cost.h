@@ -9,16 +9,15 @@ struct cxms_err;
 
 /**
  * cxms_sample_cost_measure() - samples of a chase, as they come in a recording
- * @c:       linked; larger than the caches, so that what an interrupt needs is cold and what it
- *           displaces is fetched again
+ * @c:       linked
  * @cost_ns: of one sample in CPU time (source/disturbance.h), at least 1
  *
- * On bare metal a sample costs a few microseconds; under a hypervisor, where programming the timer
- * leaves the guest, it has been seen to cost 14 to a loop in registers and half as much again to a
- * chase. Takes a tenth of a second.
+ * On bare metal a sample costs a few microseconds. Under a hypervisor, where programming the timer
+ * leaves the guest and translations are lost, it has been seen to cost 14 to a loop in registers
+ * and thrice that to a chase. Takes a tenth of a second.
  * Return: 0, -EAGAIN (the samples were too few to tell), or the error of perf_event_open or mmap
  */
-int cxms_sample_cost_measure(const struct cxms_chase *c, uint64_t *cost_ns, struct cxms_err *err);
+int cxms_sample_cost_measure(struct cxms_chase *c, uint64_t *cost_ns, struct cxms_err *err);
 
 /* Two per cent of the CPU for sampling leaves one for the reader within the three that are
  * promised (adr/0005). */

@@ -91,9 +91,9 @@ static int stop_often(struct shared *s, pid_t pid, struct cxms_err *err)
 	return is_there ? 0 : cxms_fail(err, ESRCH, "the stopped process has gone");
 }
 
-static int with_child(struct shared *s, const struct cxms_chase *c, struct cxms_err *err)
+static int with_child(struct shared *s, struct cxms_chase *c, struct cxms_err *err)
 {
-	uint64_t hops = cxms_chase_hops(c, CXMS_PIECE_NS);
+	uint64_t hops = cxms_piece_hops(c);
 	pid_t parent = getpid(), pid = fork();
 	int rc, status;
 
@@ -111,7 +111,7 @@ static int with_child(struct shared *s, const struct cxms_chase *c, struct cxms_
 	return rc;
 }
 
-int cxms_stop_cost_measure(const struct cxms_chase *c, uint64_t *cost_ns, struct cxms_err *err)
+int cxms_stop_cost_measure(struct cxms_chase *c, uint64_t *cost_ns, struct cxms_err *err)
 {
 	struct shared *s =
 		mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -134,7 +134,7 @@ int cxms_stop_cost_measure(const struct cxms_chase *c, uint64_t *cost_ns, struct
 #else
 #include <errno.h>
 
-int cxms_stop_cost_measure(const struct cxms_chase *c, uint64_t *cost_ns, struct cxms_err *err)
+int cxms_stop_cost_measure(struct cxms_chase *c, uint64_t *cost_ns, struct cxms_err *err)
 {
 	(void)c;
 	(void)cost_ns;
