@@ -9,6 +9,7 @@
 #ifndef CXMS_CORE_WINDOW_STEP_H
 #define CXMS_CORE_WINDOW_STEP_H
 
+#include <string.h>
 #ifdef __AVX2__
 #include <immintrin.h>
 #endif
@@ -118,20 +119,22 @@ CXMS_STEP bool is_past(const struct cxms_window *w, const struct cxms_wait_book 
 	return !any((b->last.all >= now) & w->used.all);
 }
 
-/* Books in which nobody waits any more are blank again; the others are the first. */
+/* Books in which nobody waits any more are blank again; the others are the first. Without a branch
+ * for each: which are over is hard to foresee. */
 CXMS_STEP void clear_books(struct cxms_window *w, cxms_v8 now)
 {
-	w->n_book += !w->sorts;
-	for (uint32_t i = 0; i < w->n_book;) {
-		uint8_t *last = &w->book_at[w->n_book - 1], this = w->book_at[i];
-		if (!is_past(w, &w->book[this], now)) {
-			i++;
-			continue;
-		}
-		w->book_at[i] = *last;
-		*last = this;
-		w->n_book--;
+	uint8_t blank[CXMS_WAIT_BOOKS];
+	uint32_t n = w->n_book + !w->sorts, n_full = 0, n_blank = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		uint8_t this = w->book_at[i];
+		bool past = is_past(w, &w->book[this], now);
+		w->book_at[n_full] = this;
+		blank[n_blank] = this;
+		n_full += !past;
+		n_blank += past;
 	}
+	memcpy(w->book_at + n_full, blank, n_blank);
+	w->n_book = n_full;
 }
 
 /* Can so many wait? */
@@ -601,14 +604,15 @@ CXMS_STEP void step_block(struct cxms_window *w, const struct cxms_xrun *run, ui
 			 .store_queue = w->store_queue_at};
 	for (size_t i = 0; events && i < run->n_event; i++)
 		s.branches |= run->event[i].kind == CXMS_XE_MISP;
-	for (uint32_t i = 0; i < end; i++) {
+	const struct cxms_uop *u = run->block->uop;
+	for (uint32_t i = 0; i < end; i++, u++) {
 		cxms_v8 fetched = w->fetch.all;
 		if (lines)
 			fetched +=
 				CXMS_ASSUMED_FRONT_CYC * CXMS_TICKS + ((int32_t)i * step_q8 >> 8);
 		if (events && lines)
 			w->fetch_into = (int32_t)(i + 1) * step_q8 >> 8;
-		cxms_v8 done = step_uop(w, &s, run, &run->block->uop[i], fetched, events);
+		cxms_v8 done = step_uop(w, &s, run, u, fetched, events);
 		if (lines)
 			w->fetched[(w->n_uop + i) % CXMS_ASSUMED_FETCH_QUEUE].all = s.dispatch;
 		if (events)
