@@ -169,26 +169,20 @@ uint64_t cxms_cur_u64(struct cxms_cur *c)
 
 uint64_t cxms_cur_varint_long(struct cxms_cur *c)
 {
+	const uint8_t *p = c->p, *end = c->failed ? p : c->end;
 	uint64_t v = 0;
-	for (unsigned shift = 0; shift < 64; shift += 7) {
-		uint8_t byte = cxms_cur_u8(c);
-		if (c->failed)
-			return 0;
+	for (unsigned shift = 0; shift < 64 && p < end; shift += 7) {
+		uint64_t byte = *p++;
 		if (shift == 63 && byte > 1)
 			break; /* more than 64 bits */
-		v |= (uint64_t)(byte & 0x7f) << shift;
-		if (!(byte & 0x80))
+		v |= (byte & 0x7f) << shift;
+		if (byte < 0x80) {
+			c->p = p;
 			return v;
+		}
 	}
 	c->failed = true;
 	return 0;
-}
-
-int64_t cxms_cur_svarint(struct cxms_cur *c)
-{
-	uint64_t u = cxms_cur_varint(c);
-	uint64_t magnitude = u >> 1;
-	return u & 1 ? -(int64_t)magnitude - 1 : (int64_t)magnitude;
 }
 
 const uint8_t *cxms_cur_str(struct cxms_cur *c, size_t *len)

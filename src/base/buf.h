@@ -50,7 +50,11 @@ static inline uint64_t cxms_cur_varint(struct cxms_cur *c)
 		return *c->p++;
 	return cxms_cur_varint_long(c);
 }
-int64_t cxms_cur_svarint(struct cxms_cur *c);
+static inline int64_t cxms_cur_svarint(struct cxms_cur *c)
+{
+	uint64_t u = cxms_cur_varint(c), magnitude = u >> 1;
+	return u & 1 ? -(int64_t)magnitude - 1 : (int64_t)magnitude;
+}
 /** bytes of a counted string, borrowed from the cursor's memory; NULL and failed when cut */
 const uint8_t *cxms_cur_str(struct cxms_cur *c, size_t *len);
 const uint8_t *cxms_cur_bytes(struct cxms_cur *c, size_t len);

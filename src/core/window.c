@@ -149,8 +149,8 @@ int cxms_window_new(const struct cxms_window_cfg *cfg, unsigned n_lane,
 	reset_clocks(w);
 	for (uint8_t i = 0; i < CXMS_WAIT_BOOKS; i++)
 		w->book_at[i] = i;
-	w->sorts = true; /* until the first look: nobody waits */
-	cxms_window_look(w);
+	w->sorts = cfg->scheduler <= CXMS_WAIT_NOTES;
+	cxms_window_blank_book(w);
 	choose_run(w);
 	*out = w;
 	return 0;

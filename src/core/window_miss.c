@@ -577,13 +577,13 @@ void cxms_window_forget(struct cxms_window *w)
 		forget(w, l, w->dispatch.v[l] >> CXMS_TICK_SHIFT);
 }
 
-/* Has everybody in the book issued? */
-static bool is_past(const struct cxms_window *w, const struct cxms_wait_book *b)
+/* The next notes go to the first book in which nobody waits. */
+void cxms_window_blank_book(struct cxms_window *w)
 {
-	bool past = true;
-	for (unsigned l = 0; l < w->n_lane; l++)
-		past &= b->last.v[l] < w->dispatch.v[l] >> CXMS_TICK_SHIFT;
-	return past;
+	w->notes = &w->book[w->book_at[w->n_book]];
+	w->n_note = 0;
+	for (int l = 0; l < CXMS_LANES; l++)
+		w->notes->last.v[l] = CXMS_TICK_LONG_AGO;
 }
 
 static void sort_book(struct cxms_window *w, const struct cxms_wait_book *b)
@@ -599,45 +599,11 @@ static void sort_book(struct cxms_window *w, const struct cxms_wait_book *b)
 		}
 }
 
-static uint32_t most_waiting(const struct cxms_window *w)
+void cxms_window_sort_books(struct cxms_window *w)
 {
-	int32_t most = 0;
-	for (unsigned l = 0; l < w->n_lane; l++)
-		most = later_of(most, w->waiting.v[l]);
-	return (uint32_t)most;
-}
-
-/* Books in which nobody waits any more are blank again; the others are the first. */
-static void clear_books(struct cxms_window *w)
-{
-	w->n_book += !w->sorts;
-	for (uint32_t i = 0; i < w->n_book;) {
-		uint8_t *last = &w->book_at[w->n_book - 1], this = w->book_at[i];
-		if (!is_past(w, &w->book[this])) {
-			i++;
-			continue;
-		}
-		w->book_at[i] = *last;
-		*last = this;
-		w->n_book--;
-	}
-}
-
-void cxms_window_look(struct cxms_window *w)
-{
-	uint32_t scheduler = w->cfg.scheduler;
-	clear_books(w);
-	cxms_window_forget(w);
-	if (most_waiting(w) + (w->n_book + 1) * CXMS_WAIT_NOTES >= scheduler ||
-	    w->n_book + 1 >= CXMS_WAIT_BOOKS) {
-		for (uint32_t i = 0; i < w->n_book; i++)
-			sort_book(w, &w->book[w->book_at[i]]);
-		w->n_book = 0;
-	}
-	w->sorts = most_waiting(w) + CXMS_WAIT_NOTES >= scheduler;
-	w->n_note = 0;
-	for (int l = 0; l < CXMS_LANES; l++)
-		w->book[w->book_at[w->n_book]].last.v[l] = CXMS_TICK_LONG_AGO;
+	for (uint32_t i = 0; i < w->n_book; i++)
+		sort_book(w, &w->book[w->book_at[i]]);
+	w->n_book = 0;
 }
 
 static uint64_t share_of(uint64_t ps, uint64_t part, uint64_t whole)

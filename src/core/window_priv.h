@@ -166,9 +166,10 @@ struct cxms_window {
 	struct cxms_waiters waiter[CXMS_LANES];
 	struct cxms_wait_book book[CXMS_WAIT_BOOKS];
 	uint8_t book_at[CXMS_WAIT_BOOKS];
-	uint32_t n_book; /* full ones, first in book_at; the next is being written */
-	uint32_t n_note; /* waiting uops since the last look */
-	bool sorts;	 /* the scheduler may be full: each uop is sorted at once */
+	uint32_t n_book;	      /* full ones, first in book_at */
+	struct cxms_wait_book *notes; /* the next, being written */
+	uint32_t n_note;	      /* waiting uops since the last look */
+	bool sorts;		      /* the scheduler may be full: each uop is sorted at once */
 	struct cxms_store_sets sets;
 	/* sums */
 	uint64_t local[CXMS_LANES], cxl[CXMS_LANES], queue[CXMS_LANES], at_switch[CXMS_LANES];
@@ -206,8 +207,10 @@ void cxms_window_attribute(struct cxms_window *w, const struct cxms_lanes *could
 /** retirement waited from @from to @to for what @origin brings or takes */
 void cxms_window_attribute_to(struct cxms_window *w, uint32_t origin, const struct cxms_lanes *from,
 			      const struct cxms_lanes *to);
-/** some uops have begun to wait: can the scheduler be full before as many have again? */
-void cxms_window_look(struct cxms_window *w);
+/** notes of who waits begin in a blank book */
+void cxms_window_blank_book(struct cxms_window *w);
+/** everybody in the full books is sorted */
+void cxms_window_sort_books(struct cxms_window *w);
 /** sorted uops up to now are forgotten, to make room in the ring */
 void cxms_window_forget(struct cxms_window *w);
 /** schedulers that are full: dispatch waits until one that waits has issued */

@@ -9,6 +9,7 @@
 #ifndef CXMS_CORE_WINDOW_STEP_H
 #define CXMS_CORE_WINDOW_STEP_H
 
+#include <string.h>
 #ifdef __AVX2__
 #include <immintrin.h>
 #endif
@@ -112,6 +113,50 @@ CXMS_STEP void dispatch(struct cxms_window *w, struct step *s, const struct cxms
 	s->dispatch = d;
 }
 
+/* Has everybody in the book issued before the cycle of @now? */
+CXMS_STEP bool is_past(const struct cxms_window *w, const struct cxms_wait_book *b, cxms_v8 now)
+{
+	return !any((b->last.all >= now) & w->used.all);
+}
+
+/* Books in which nobody waits any more are blank again; the others are the first. Without a branch
+ * for each: which are over is hard to foresee. */
+CXMS_STEP void clear_books(struct cxms_window *w, cxms_v8 now)
+{
+	uint8_t blank[CXMS_WAIT_BOOKS];
+	uint32_t n = w->n_book + !w->sorts, n_full = 0, n_blank = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		uint8_t this = w->book_at[i];
+		bool past = is_past(w, &w->book[this], now);
+		w->book_at[n_full] = this;
+		blank[n_blank] = this;
+		n_full += !past;
+		n_blank += past;
+	}
+	memcpy(w->book_at + n_full, blank, n_blank);
+	w->n_book = n_full;
+}
+
+/* Can so many wait? */
+CXMS_STEP bool wait_at_least(const struct cxms_window *w, int32_t n)
+{
+	return any((w->waiting.all >= n) & w->used.all);
+}
+
+/* Some uops have begun to wait: can the scheduler be full before as many have again? */
+static void look(struct cxms_window *w, cxms_v8 dispatch)
+{
+	int32_t room = (int32_t)w->cfg.scheduler - CXMS_WAIT_NOTES;
+	w->dispatch.all = dispatch;
+	clear_books(w, dispatch >> CXMS_TICK_SHIFT);
+	cxms_window_forget(w);
+	if (w->n_book + 1 >= CXMS_WAIT_BOOKS ||
+	    wait_at_least(w, room - (int32_t)(w->n_book * CXMS_WAIT_NOTES)))
+		cxms_window_sort_books(w);
+	w->sorts = wait_at_least(w, room);
+	cxms_window_blank_book(w);
+}
+
 /* Sorted at once: @cycle in the lanes of @waits. */
 CXMS_STEP void sort_wait(struct cxms_window *w, const struct step *s, cxms_v8 cycle, cxms_v8 waits)
 {
@@ -131,24 +176,27 @@ CXMS_STEP void sort_wait(struct cxms_window *w, const struct step *s, cxms_v8 cy
 		cxms_window_leave(w);
 }
 
-/* @waits: -1 in the lanes in which the uop starts later than it could, at @start. */
+/* Notes are written whether or not the uop waits anywhere, and count when it does: whether it does
+ * is hard to foresee. @waits: -1 in the lanes in which the uop starts later than it could, at
+ * @start. */
 CXMS_STEP void wait_to_issue(struct cxms_window *w, const struct step *s, cxms_v8 start,
 			     cxms_v8 waits)
 {
 	cxms_v8 end = (s->dispatch >> CXMS_TICK_SHIFT) + (CXMS_WAIT_RING - 1);
 	cxms_v8 cycle = earlier(start >> CXMS_TICK_SHIFT, end);
 	if (w->sorts) {
+		if (!any(waits))
+			return;
 		sort_wait(w, s, cycle, waits);
+		w->n_note++;
 	} else {
-		struct cxms_wait_book *b = &w->book[w->book_at[w->n_book]];
 		cycle = choose(waits, cycle, all(CXMS_TICK_LONG_AGO));
-		b->cycle[w->n_note].all = cycle;
-		b->last.all = later(b->last.all, cycle);
+		w->notes->cycle[w->n_note].all = cycle;
+		w->notes->last.all = later(w->notes->last.all, cycle);
+		w->n_note += any(waits);
 	}
-	if (++w->n_note == CXMS_WAIT_NOTES) {
-		w->dispatch.all = s->dispatch;
-		cxms_window_look(w);
-	}
+	if (w->n_note == CXMS_WAIT_NOTES)
+		look(w, s->dispatch);
 }
 
 /* Fences and locked operations. */
@@ -180,9 +228,7 @@ CXMS_STEP cxms_v8 start_of(struct cxms_window *w, struct step *s, const struct c
 		ready = wait_in_order(w, s, u, ready);
 	if (class == CXMS_UC_LOAD && w->holds)
 		return ready;
-	cxms_v8 waits = (ready > earliest) & w->used.all;
-	if (any(waits))
-		wait_to_issue(w, s, ready, waits);
+	wait_to_issue(w, s, ready, (ready > earliest) & w->used.all);
 	return ready;
 }
 
@@ -558,14 +604,15 @@ CXMS_STEP void step_block(struct cxms_window *w, const struct cxms_xrun *run, ui
 			 .store_queue = w->store_queue_at};
 	for (size_t i = 0; events && i < run->n_event; i++)
 		s.branches |= run->event[i].kind == CXMS_XE_MISP;
-	for (uint32_t i = 0; i < end; i++) {
+	const struct cxms_uop *u = run->block->uop;
+	for (uint32_t i = 0; i < end; i++, u++) {
 		cxms_v8 fetched = w->fetch.all;
 		if (lines)
 			fetched +=
 				CXMS_ASSUMED_FRONT_CYC * CXMS_TICKS + ((int32_t)i * step_q8 >> 8);
 		if (events && lines)
 			w->fetch_into = (int32_t)(i + 1) * step_q8 >> 8;
-		cxms_v8 done = step_uop(w, &s, run, &run->block->uop[i], fetched, events);
+		cxms_v8 done = step_uop(w, &s, run, u, fetched, events);
 		if (lines)
 			w->fetched[(w->n_uop + i) % CXMS_ASSUMED_FETCH_QUEUE].all = s.dispatch;
 		if (events)

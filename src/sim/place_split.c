@@ -136,7 +136,9 @@ uint32_t cxms_place_target(const struct cxms_fabric *f, const struct cxms_placem
 		place < f->n_host_target ? f->target[place].region : place - f->n_host_target;
 	const struct cxms_fabric_region *r = &f->region[region];
 	uint64_t offset = p->frame_of_page[page] + line * CXMS_LINE_BYTES;
-	cxms_decode(&r->decoder, r->decoder.base + offset % r->decoder.size, &at);
+	if (offset >= r->decoder.size) /* seldom: a division for every request would be felt */
+		offset %= r->decoder.size;
+	cxms_decode(&r->decoder, r->decoder.base + offset, &at);
 	*dpa = at.dpa;
 	return (uint32_t)r->target[at.way];
 }

@@ -65,7 +65,7 @@ static void host_request(struct cxms_xengine *e, uint64_t line, enum cxms_xreque
 	const struct cxms_xhost *host = &e->host[h];
 	unsigned shift = host->pages->shift;
 	uint32_t first = (uint32_t)(h * e->fabric->n_host_target), target = 0;
-	if (line != e->page_line) {
+	if ((line ^ e->page_line) >> (shift - CXMS_XS_LINE_SHIFT)) {
 		e->page_line = line;
 		e->page = cxms_xpages_find(host->pages, e->space / (uint32_t)e->n_host, line);
 	}
@@ -90,7 +90,7 @@ static void request(void *arg, unsigned lane, uint64_t line, enum cxms_xrequest 
 		host_request(e, line, kind, at_ps, out);
 		return;
 	}
-	if (line != e->page_line) {
+	if ((line ^ e->page_line) >> (e->pages->shift - CXMS_XS_LINE_SHIFT)) {
 		e->page_line = line;
 		e->page = cxms_xpages_find(e->pages, e->space, line);
 	}

@@ -66,7 +66,7 @@ struct cxms_xengine {
 	size_t n_wake, cap_wake;
 	struct cxms_xstretch *stretch;
 	size_t n_stretch, cap_stretch;
-	/* the request being served */
+	/* of the request being served, and a line of its page */
 	uint32_t space, page;
 	uint64_t page_line;
 };

@@ -72,16 +72,25 @@ static int tell_control(const struct cxms_xpass *p, uint32_t space, const struct
 	return rc;
 }
 
+static int run_engines(const struct cxms_xpass *p, uint32_t space, const struct cxms_xrun *run,
+		       struct cxms_err *err)
+{
+	int rc = 0;
+	if (p->order)
+		return cxms_xorder_run(p->order, space, run, err);
+	for (size_t i = 0; i < p->n_engine && !rc; i++)
+		rc = cxms_xengine_run(p->engine[i], space, run, err);
+	return rc;
+}
+
 static int tell_run(const struct cxms_xpass *p, uint32_t space, const struct cxms_xrun *run,
 		    struct cxms_err *err)
 {
+	if (p->n_host == 0) /* a copy right after it was written would wait for it */
+		return run_engines(p, space, run, err);
 	struct cxms_xrun told = *run;
 	int rc = of_host(p, &told.pid, &space, err);
-	if (p->order)
-		return rc ? rc : cxms_xorder_run(p->order, space, &told, err);
-	for (size_t i = 0; i < p->n_engine && !rc; i++)
-		rc = cxms_xengine_run(p->engine[i], space, &told, err);
-	return rc;
+	return rc ? rc : run_engines(p, space, &told, err);
 }
 
 /* The last totals of an image count. */
@@ -124,6 +133,26 @@ static int on_control(void *arg, const struct cxms_xcontrol *c, struct cxms_err 
 	return rc ? rc : tell_control(p, *space, c, err);
 }
 
+/* Pages of the lines that a run asks for. Most lie where the line before does. */
+static int count_pages(struct cxms_xpass *p, uint32_t space, const struct cxms_xrun *run,
+		       struct cxms_err *err)
+{
+	unsigned shift = p->pages->shift - CXMS_XS_LINE_SHIFT;
+	int rc = 0;
+	for (size_t i = 0; i < run->n_event && !rc; i++) {
+		const struct cxms_xevent *e = &run->event[i];
+		if (e->line == 0)
+			continue; /* stays in the caches */
+		if (!p->last_line || (e->line ^ p->last_line) >> shift || space != p->last_space)
+			rc = cxms_xpages_add(p->pages, space, e->line, &p->last_page, err);
+		p->last_line = rc ? 0 : e->line;
+		p->last_space = space;
+		if (!rc)
+			p->pages->page[p->last_page].heat += e->kind == CXMS_XE_MEM;
+	}
+	return rc;
+}
+
 static int on_run(void *arg, const struct cxms_xrun *run, struct cxms_err *err)
 {
 	struct cxms_xpass *p = arg;
@@ -131,15 +160,8 @@ static int on_run(void *arg, const struct cxms_xrun *run, struct cxms_err *err)
 	int rc = space ? 0
 		       : cxms_fail(err, EINVAL,
 				   "the exact stream is damaged: a process without a begin");
-	for (size_t i = 0; i < run->n_event && p->counts_heat && !rc; i++) {
-		const struct cxms_xevent *e = &run->event[i];
-		uint32_t page;
-		if (e->line == 0)
-			continue; /* stays in the caches */
-		rc = cxms_xpages_add(p->pages, *space, e->line, &page, err);
-		if (!rc)
-			p->pages->page[page].heat += e->kind == CXMS_XE_MEM;
-	}
+	if (!rc && p->counts_heat)
+		rc = count_pages(p, *space, run, err);
 	if (!rc && p->on_pages && p->n_told < p->pages->n) {
 		rc = p->on_pages(p->arg, err);
 		p->n_told = p->pages->n;

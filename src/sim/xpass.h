@@ -27,7 +27,9 @@ struct cxms_xspace {
 /** struct cxms_xpass - zeroed to begin; what is pointed at is borrowed */
 struct cxms_xpass {
 	struct cxms_xpages *pages;
-	bool counts_heat; /* pages and their heat are filled */
+	bool counts_heat;   /* pages and their heat are filled */
+	uint64_t last_line; /* whose page was counted last; 0 = none */
+	uint32_t last_space, last_page;
 	struct cxms_xengine **engine;
 	size_t n_engine, cap_engine;
 	struct cxms_xorder
