@@ -12,8 +12,8 @@
 #define MIN_SAMPLES_PER_EPOCH 400u	       /* MODELS, notation */
 #define MIN_EPOCH_NS	      (20u * 1000000u) /* MODELS, notation */
 #define QUIET_RATIO	      0.1 /* of the mean bytes touched first in a time: less is little */
-#define MAX_EPOCHS	      100000u  /* keeps a mistyped --epoch from eating the memory */
-#define MAX_CELLS	      1000000u /* about 0.5 KiB each while a split is evaluated */
+#define MAX_EPOCHS	      100000u /* keeps a mistyped --epoch from eating the memory */
+#define MAX_CELLS	      1000000u /* 0.5 KiB each while a split is evaluated, or 0.75 (spells) */
 
 /* A run of hours, or of very many threads, gets longer epochs rather than more. */
 static double shortest_epoch(const struct cxms_recording *rec)
@@ -289,6 +289,8 @@ int cxms_cells_build(const struct cxms_recording *rec, uint64_t epoch_ns, struct
 		if (!rc && spread_wakes(rec, out))
 			rc = cxms_fail(err, ENOMEM, "out of memory for epochs");
 	}
+	if (!rc && cxms_spells_build(rec, out, &out->spells))
+		rc = cxms_fail(err, ENOMEM, "out of memory for the epochs");
 	if (rc)
 		cxms_cells_fini(out);
 	return rc;
@@ -303,6 +305,7 @@ void cxms_cells_fini(struct cxms_cells *c)
 	free(c->by_epoch);
 	free(c->cell_of_sample);
 	cxms_wakes_fini(&c->wakes);
+	cxms_spells_fini(&c->spells);
 	*c = (struct cxms_cells){0};
 }
 

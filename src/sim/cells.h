@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sim/spells.h"
 #include "sim/wakes.h"
 
 /* Share of the CPU time from which kernel time is warned of and widens the bound (MODELS: kernel
@@ -37,8 +38,9 @@ struct cxms_cells {
 	/* the same cells by epoch */
 	size_t *first_of_epoch; /* n_epoch + 1, into by_epoch */
 	uint32_t *by_epoch;
-	uint32_t *cell_of_sample; /* n_sample of the recording */
-	struct cxms_wakes wakes;  /* none where slices are not the scheduler's */
+	struct cxms_spells spells; /* who runs together in each epoch */
+	uint32_t *cell_of_sample;  /* n_sample of the recording */
+	struct cxms_wakes wakes;   /* none where slices are not the scheduler's */
 };
 
 /**

@@ -151,6 +151,26 @@ static int judge_groups(const struct cxms_recording *rec, const struct cxms_cell
 	return rc;
 }
 
+/* A stream behind another finds the lines that this one brought, unless they left the cache. At the
+ * low end that keeps as much more as its size may be larger; at the high end all are gone. */
+static void judge_followers(struct cxms_evidence *e)
+{
+	for (size_t i = 0; i < e->n_group; i++) {
+		struct cxms_group *g = &e->group[i];
+		double gone[2];
+		for (int k = 0; k < 2 && g->behind_bytes > 0; k++) {
+			double bytes = g->behind_bytes / (k ? 1 : e->stair.span);
+			double miss = cxms_stair_miss_ratio(&e->stair, bytes);
+			gone[k] =
+				1 - g->behind_ratio * (1 - cxms_stair_time_share(&e->stair, miss));
+		}
+		if (g->behind_bytes > 0) {
+			g->share.lo *= gone[0];
+			g->share.mid *= gone[1];
+		}
+	}
+}
+
 double cxms_group_share(const struct cxms_group *g, enum cxms_span end)
 {
 	const double share[CXMS_SPAN_COUNT] = {g->share.lo, g->share.mid, g->share.hi};
@@ -343,6 +363,8 @@ int cxms_evidence_build(const struct cxms_recording *rec, const struct cxms_cell
 		rc = cxms_streams_find(rec, out, err);
 	if (!rc && !hw)
 		rc = judge_groups(rec, cells, out);
+	if (!rc && !hw)
+		judge_followers(out);
 	if (!rc && !hw)
 		rc = cxms_linewaits_find(rec, out);
 	if (!rc && !hw)

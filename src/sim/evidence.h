@@ -29,6 +29,9 @@ struct cxms_group {
 	double lines_per_stall_ns; /* of a stream; 0 = none (streams.h) */
 	double bytes_per_ns;	   /* of a stream, signed */
 	double bytes_per_line;	   /* of a stream: from one line to the next */
+	/* Of a stream that goes where another of its loop has been: bytes of lines that come
+	 * between the two, and the share of its way that is the other's as well; 0 = it leads. */
+	double behind_bytes, behind_ratio;
 	/* Of a walk that uses each line several times: bytes from one use to the next, else 0; and
 	 * what of its waiting on memory, by span, comes once a line (linewaits.h), else 1 each. */
 	unsigned walk_step;

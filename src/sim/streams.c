@@ -37,6 +37,8 @@ struct stream {
 	struct cxms_stream fit;
 	const struct cxms_stream_point *point;
 	size_t n_point;
+	double gap;	  /* bytes to the one that goes ahead of it; INFINITY = none does */
+	double own_ratio; /* of its way: where that one goes as well */
 };
 
 struct search {
@@ -333,6 +335,74 @@ static void spread_lines(struct search *s)
 	}
 }
 
+/* How many bytes @a goes ahead of @b, as the code says: the same registers move both. 0: it does
+ * not. */
+static double ahead_of(const struct search *s, const struct stream *a, const struct stream *b)
+{
+	const struct cxms_rec_site *sa = &s->rec->site[s->ev->group[a->group].site];
+	const struct cxms_rec_site *sb = &s->rec->site[s->ev->group[b->group].site];
+	double gap = (double)sa->disp - (double)sb->disp;
+	if (!same_code(s, a->group, b->group) || !(sa->flags & sb->flags & CXMS_SITE_AFFINE) ||
+	    sa->loop_ip != sb->loop_ip || sa->base != sb->base || sa->index != sb->index ||
+	    sa->scale != sb->scale)
+		return 0;
+	return b->fit.bytes_per_ns < 0 ? -gap : gap;
+}
+
+/* Of the way of @b, by its samples, the share that @a goes as well: two arrays that lie behind each
+ * other have none. */
+static double common_ratio(const struct stream *a, const struct stream *b)
+{
+	uint64_t low[2] = {UINT64_MAX, UINT64_MAX}, high[2] = {0};
+	const struct stream *of[2] = {a, b};
+	for (int k = 0; k < 2; k++)
+		for (size_t i = 0; i < of[k]->n_point; i++) {
+			uint64_t addr = of[k]->point[i].addr;
+			low[k] = addr < low[k] ? addr : low[k];
+			high[k] = addr > high[k] ? addr : high[k];
+		}
+	uint64_t from = low[0] > low[1] ? low[0] : low[1];
+	uint64_t to = high[0] < high[1] ? high[0] : high[1];
+	return from < to ? (double)(to - from) / (double)(high[1] - low[1]) : 0;
+}
+
+/* The nearest that goes ahead of each. */
+static void find_gaps(struct search *s)
+{
+	for (size_t i = 0; i < s->n_stream; i++) {
+		struct stream *n = &s->stream[i];
+		n->gap = INFINITY;
+		for (size_t k = 0; k < s->n_stream; k++) {
+			double gap = ahead_of(s, &s->stream[k], n);
+			if (gap < CXMS_LINE_BYTES || gap >= n->gap)
+				continue;
+			double common = common_ratio(&s->stream[k], n);
+			if (common <= 0)
+				continue;
+			n->gap = gap;
+			n->own_ratio = common;
+		}
+	}
+}
+
+/* While a stream goes on by its gap each other one of its code brings as many bytes, but for those
+ * that the one ahead of that has brought meanwhile. */
+static void find_behind(struct search *s)
+{
+	const uint32_t *block = s->ev->block_of_site;
+	find_gaps(s);
+	for (size_t i = 0; i < s->n_stream; i++) {
+		const struct stream *n = &s->stream[i];
+		struct cxms_group *g = &s->ev->group[n->group];
+		if (!isfinite(n->gap))
+			continue;
+		g->behind_ratio = n->own_ratio;
+		for (size_t k = 0; k < s->n_stream; k++)
+			if (block[s->ev->group[s->stream[k].group].site] == block[g->site])
+				g->behind_bytes += fmin(n->gap, s->stream[k].gap);
+	}
+}
+
 /*
  * How full the core's miss registers are while the code of each walk runs, by its lines a second
  * and Little's law. Full ones let the walk go on at the pace of memory, whatever use of a line it
@@ -375,6 +445,7 @@ int cxms_streams_find(const struct cxms_recording *rec, struct cxms_evidence *ev
 		find_walks(&s);
 		find_streams(&s);
 		spread_lines(&s);
+		find_behind(&s);
 		fill_registers(&s);
 	}
 	cxms_rec_order_fini(&order);

@@ -17,19 +17,19 @@
 #include "sim/solve.h"
 
 #define PS_PER_NS ((double)CXMS_PS_PER_NS)
-/* What rounding leaves of an epoch that has passed. */
+/* What rounding leaves of a spell that has passed. */
 #define LEFT_OF_NOTHING 1e-9
 
 /* A program on its way: where it stands, and the slice of the solver's threads that is its own. */
 struct tenant {
 	const struct cxms_world_in *in;
 	struct cxms_world *world;
-	size_t epoch; /* now; n_epoch of the cells = through */
+	size_t spell; /* of its epochs, now; n of them = through */
 	size_t phase;
 	double move_ns;		    /* to be waited by the threads of the next epoch that has any */
 	bool moves;		    /* they wait for it now, and ask for nothing */
-	double left;		    /* of the epoch, 1 .. 0 */
-	double length_ps;	    /* of the whole epoch, stretched */
+	double left;		    /* of the spell, 1 .. 0 */
+	double length_ps;	    /* of the whole spell, stretched */
 	size_t first, n_thread;	    /* of the solver's threads */
 	struct cxms_new_cell *cell; /* [cell] */
 	double asked, got;	    /* lines, middle */
@@ -41,7 +41,7 @@ struct scene {
 	struct tenant *tenant;
 	struct cxms_solve solve;
 	struct cxms_demand *demand;    /* [thread of the solver][target] */
-	uint32_t *cell_of;	       /* thread of the solver -> cell of its program */
+	struct cxms_spell_part *part;  /* thread of the solver -> cell of its program, share */
 	struct cxms_load *room;	       /* for the checks */
 	struct cxms_load *all, *own;   /* [server] of all programs, of one of them */
 	struct cxms_load_cell *folded; /* [target of a host] of one cell */
@@ -62,7 +62,7 @@ static void scene_fini(struct scene *s)
 	free(s->solve.latency_ps);
 	free(s->solve.utilization);
 	free(s->demand);
-	free(s->cell_of);
+	free(s->part);
 	free(s->room);
 	free(s->all);
 	free(s->own);
@@ -115,7 +115,7 @@ static int scene_init(struct scene *s, const struct cxms_world_in *in, size_t n_
 	s->solve.latency_ps = calloc(f->n_target, sizeof(*s->solve.latency_ps));
 	s->solve.utilization = calloc(f->n_target, sizeof(*s->solve.utilization));
 	s->demand = calloc(n * f->n_target, sizeof(*s->demand));
-	s->cell_of = calloc(n, sizeof(*s->cell_of));
+	s->part = calloc(n, sizeof(*s->part));
 	s->folded = calloc(f->n_host_target, sizeof(*s->folded));
 	s->room = calloc(f->n_target + f->n_server, sizeof(*s->room));
 	s->all = calloc(f->n_server, sizeof(*s->all));
@@ -123,7 +123,7 @@ static int scene_init(struct scene *s, const struct cxms_world_in *in, size_t n_
 	full = noise_room(&s->noise, f, n) && full;
 	return full && s->tenant && s->solve.room && s->solve.thread && s->solve.wait_ps &&
 			       s->solve.latency_ps && s->solve.utilization && s->demand &&
-			       s->cell_of && s->room && s->all && s->own && s->folded
+			       s->part && s->room && s->all && s->own && s->folded
 		       ? 0
 		       : -ENOMEM;
 }
@@ -190,20 +190,33 @@ static void part_misses(const struct scene *s, const double *miss)
 	}
 }
 
-/* A cell's load by target: pages spread over a region give each of its targets the same. */
+static void take_share(const struct scene *s, double share)
+{
+	for (size_t t = 0; t < s->fabric->n_host_target; t++) {
+		struct cxms_load_cell all = s->folded[t];
+		s->folded[t] = (struct cxms_load_cell){0};
+		add_share(&s->folded[t], &all, share);
+	}
+}
+
+/* A cell's load in the spell by target: pages spread over a region give each of its targets the
+ * same. */
 static const struct cxms_load_cell *by_target(const struct scene *s,
-					      const struct cxms_world_phase *phase, size_t cell)
+					      const struct cxms_world_phase *phase,
+					      const struct cxms_spell_part *part)
 {
 	const struct cxms_load_map *map = phase->load;
-	const struct cxms_load_cell *by_place = &map->at[cell * map->n_target];
+	const struct cxms_load_cell *by_place = &map->at[part->cell * map->n_target];
 	size_t n = s->fabric->n_host_target;
-	if (map->n_target == n && !phase->miss)
+	if (map->n_target == n && !phase->miss && part->share >= 1)
 		return by_place;
 	memcpy(s->folded, by_place, n * sizeof(*s->folded));
 	if (map->n_target > n)
 		spread_regions(s, &by_place[n]);
 	if (phase->miss)
 		part_misses(s, phase->miss);
+	if (part->share < 1)
+		take_share(s, part->share);
 	return s->folded;
 }
 
@@ -228,15 +241,18 @@ static void kernel_demand(const struct scene *s, const struct cxms_load_cell *l,
 	th->kernel_ps = fmax(0, th->kernel_ps - stall_ps);
 }
 
-/* Demand of one cell at the span's end; halves of the samples may overshoot the cell's time: cut.
+/* Demand of a cell in the spell at the span's end; halves of the samples may overshoot the cell's
+ * time: cut.
  */
-static void cell_demand(const struct scene *s, struct tenant *tn, size_t cell,
-			struct cxms_solve_thread *th, struct cxms_demand *out)
+static void cell_demand(const struct scene *s, struct tenant *tn,
+			const struct cxms_spell_part *part, struct cxms_solve_thread *th,
+			struct cxms_demand *out)
 {
-	const struct cxms_load_cell *l = by_target(s, &tn->in->phase[tn->phase], cell);
+	const struct cxms_load_cell *l = by_target(s, &tn->in->phase[tn->phase], part);
 	size_t n_target = s->fabric->n_host_target;
-	struct cxms_traffic_in traffic = {.l1d_mshrs = tn->in->ev->open_lines,
-					  .active_ps = tn->in->ev->active_ns[cell] * PS_PER_NS};
+	struct cxms_traffic_in traffic = {
+		.l1d_mshrs = tn->in->ev->open_lines,
+		.active_ps = part->share * tn->in->ev->active_ns[part->cell] * PS_PER_NS};
 	double stall = 0, seen = 0, mid = 0, lines[CXMS_SPAN_COUNT];
 	for (size_t t = 0; t < n_target; t++) {
 		stall += l[t].stall_ps[s->span];
@@ -267,7 +283,7 @@ static void cell_demand(const struct scene *s, struct tenant *tn, size_t cell,
 		out[t].writes = cut * (l[t].written[s->span] + free_lines * share * stores);
 	}
 	set_limits(s, mid > 0 ? traffic.seen_ps : tn->in->ev->stair.mem_ps, th, out);
-	if (s->span == CXMS_SPAN_MID && tn->left >= 1) { /* not what is left of an epoch again */
+	if (s->span == CXMS_SPAN_MID && tn->left >= 1) { /* not what is left of a spell again */
 		tn->world->free_waits += free_waits;
 		tn->world->free_lines += free_lines;
 		tn->asked += cut * lines[s->span];
@@ -277,21 +293,18 @@ static void cell_demand(const struct scene *s, struct tenant *tn, size_t cell,
 	kernel_demand(s, l, th, out);
 }
 
-static double wall_ns(const struct tenant *tn)
+static const struct cxms_spell *spell_of(const struct tenant *tn)
 {
-	const struct cxms_cells *c = tn->in->cells;
-	double epoch_ns = (double)c->epoch_ns;
-	if (tn->epoch + 1 < c->n_epoch)
-		return epoch_ns;
-	return fmax(1, (double)tn->in->rec->duration_ns - (double)tn->epoch * epoch_ns);
+	return &tn->in->cells->spells.spell[tn->spell];
 }
 
 /* Time on CPU of all threads of a program's epoch. */
 static double cpu_ns(const struct tenant *tn)
 {
 	const struct cxms_cells *c = tn->in->cells;
+	size_t e = spell_of(tn)->epoch;
 	double sum = 0;
-	for (size_t k = c->first_of_epoch[tn->epoch]; k < c->first_of_epoch[tn->epoch + 1]; k++)
+	for (size_t k = c->first_of_epoch[e]; k < c->first_of_epoch[e + 1]; k++)
 		sum += c->cell[c->by_epoch[k]].cpu_ns;
 	return sum;
 }
@@ -308,30 +321,32 @@ static double queued_ns(const struct tenant *tn, const struct cxms_cell *native,
 	return native->queued_ns + fmax(0, fmin(native->woken_ns, others));
 }
 
-/* The threads of a program's epoch, behind those of the programs before it. */
-static void load_epoch(struct scene *s, struct tenant *tn)
+/* The threads of a program's spell, behind those of the programs before it. */
+static void load_spell(struct scene *s, struct tenant *tn)
 {
 	const struct cxms_cells *c = tn->in->cells;
-	double epoch_ns = wall_ns(tn), all_cpu_ns = cpu_ns(tn);
+	const struct cxms_spell *spell = spell_of(tn);
+	double all_cpu_ns = cpu_ns(tn);
+	size_t n_target = s->fabric->n_target;
 	tn->first = s->solve.n_thread;
-	for (size_t k = c->first_of_epoch[tn->epoch]; k < c->first_of_epoch[tn->epoch + 1]; k++) {
-		size_t cell = c->by_epoch[k], n_target = s->fabric->n_target;
-		const struct cxms_cell *native = &c->cell[cell];
-		if (native->cpu_ns <= 0)
-			continue;
+	for (size_t k = 0; k < spell->n; k++) {
+		const struct cxms_spell_part *part = &c->spells.part[spell->first + k];
+		const struct cxms_cell *native = &c->cell[part->cell];
 		struct cxms_solve_thread *th = &s->solve.thread[s->solve.n_thread];
 		struct cxms_demand *d = &s->demand[s->solve.n_thread * n_target];
+		double on_ns = part->share * native->cpu_ns;
+		double off_ns = fmax(0, spell->wall_ns - on_ns);
 		*th = (struct cxms_solve_thread){
-			.cpu_ps = native->cpu_ns * PS_PER_NS,
-			.kernel_ps = native->kernel_ns * PS_PER_NS,
-			.wall_ps = fmax(epoch_ns, native->cpu_ns) * PS_PER_NS,
-			.queued_ps = queued_ns(tn, native, all_cpu_ns) * PS_PER_NS,
+			.cpu_ps = on_ns * PS_PER_NS,
+			.kernel_ps = part->share * native->kernel_ns * PS_PER_NS,
+			.wall_ps = (on_ns + off_ns) * PS_PER_NS,
+			.queued_ps = fmin(off_ns, queued_ns(tn, native, all_cpu_ns)) * PS_PER_NS,
 			.program = (uint32_t)tn->in->host,
 			.mem_ps = tn->in->ev->stair.mem_ps * cxms_wait_spread(s->span),
 			.demand = d};
 		memset(d, 0, n_target * sizeof(*d));
-		cell_demand(s, tn, cell, th, &d[tn->in->host * s->fabric->n_host_target]);
-		s->cell_of[s->solve.n_thread++] = (uint32_t)cell;
+		cell_demand(s, tn, part, th, &d[tn->in->host * s->fabric->n_host_target]);
+		s->part[s->solve.n_thread++] = *part;
 	}
 	tn->n_thread = s->solve.n_thread - tn->first;
 }
@@ -344,7 +359,7 @@ static void set_length(const struct scene *s, struct tenant *tn)
 		growth += th->cpu_ps * (cxms_solve_wall_ps(th) - th->wall_ps);
 		cpu += th->cpu_ps;
 	}
-	tn->length_ps = fmax(1, wall_ns(tn) * PS_PER_NS + (cpu > 0 ? growth / cpu : 0));
+	tn->length_ps = fmax(1, spell_of(tn)->wall_ns * PS_PER_NS + (cpu > 0 ? growth / cpu : 0));
 }
 
 static double stall_ps(const struct cxms_solve_thread *th, const struct cxms_demand *d,
@@ -353,14 +368,15 @@ static double stall_ps(const struct cxms_solve_thread *th, const struct cxms_dem
 	return fmax(0, d->stall_ps + d->spare_ps + d->waits * (latency_ps - th->mem_ps));
 }
 
-/* Where one thread's time of the epoch went, in nanoseconds; compute is what nothing else explains.
+/* Where one thread's time of the spell went, in nanoseconds; compute is what nothing else explains.
  */
 static void attribute(const struct scene *s, const struct tenant *tn,
-		      const struct cxms_solve_thread *th, double part, size_t cell)
+		      const struct cxms_solve_thread *th, double part,
+		      const struct cxms_spell_part *of)
 {
 	double cause[CXMS_CAUSE_COUNT] = {0}, named = 0, cxl_lines = 0;
 	size_t first = tn->in->host * s->fabric->n_host_target;
-	cause[CXMS_CAUSE_KERNEL] = tn->in->cells->cell[cell].kernel_ns;
+	cause[CXMS_CAUSE_KERNEL] = of->share * tn->in->cells->cell[of->cell].kernel_ns;
 	for (size_t t = 0; t < s->fabric->n_host_target; t++) {
 		const struct cxms_demand *d = &th->demand[first + t];
 		const struct cxms_fabric_target *target = &s->fabric->target[first + t];
@@ -385,7 +401,7 @@ static void attribute(const struct scene *s, const struct tenant *tn,
 		named += cause[i];
 	double cpu_ns = th->new_cpu_ps / PS_PER_NS;
 	cause[CXMS_CAUSE_COMPUTE] = cpu_ns - named;
-	struct cxms_new_cell *out = &tn->cell[cell];
+	struct cxms_new_cell *out = &tn->cell[of->cell];
 	out->cpu_ns += part * cpu_ns;
 	for (int i = 0; i < CXMS_CAUSE_COUNT; i++)
 		out->cause_ns[i] += part * cause[i];
@@ -469,7 +485,8 @@ static void add_servers(const struct scene *s, double ns)
 static bool has_threads(const struct tenant *tn)
 {
 	const struct cxms_cells *c = tn->in->cells;
-	for (size_t k = c->first_of_epoch[tn->epoch]; k < c->first_of_epoch[tn->epoch + 1]; k++)
+	size_t e = spell_of(tn)->epoch;
+	for (size_t k = c->first_of_epoch[e]; k < c->first_of_epoch[e + 1]; k++)
 		if (c->cell[c->by_epoch[k]].cpu_ns > 0)
 			return true;
 	return false;
@@ -479,7 +496,8 @@ static bool has_threads(const struct tenant *tn)
 static void wait_for_moves(struct tenant *tn, double ns)
 {
 	const struct cxms_cells *c = tn->in->cells;
-	for (size_t k = c->first_of_epoch[tn->epoch]; k < c->first_of_epoch[tn->epoch + 1]; k++) {
+	size_t e = spell_of(tn)->epoch;
+	for (size_t k = c->first_of_epoch[e]; k < c->first_of_epoch[e + 1]; k++) {
 		struct cxms_new_cell *out = &tn->cell[c->by_epoch[k]];
 		if (c->cell[c->by_epoch[k]].cpu_ns <= 0)
 			continue;
@@ -501,7 +519,7 @@ static void add_noise(const struct scene *s, struct tenant *tn, size_t thread, d
 {
 	const struct cxms_world_phase *phase = &tn->in->phase[tn->phase];
 	const struct cxms_solve_thread *th = &s->solve.thread[thread];
-	const struct cxms_load_cell *l = by_target(s, phase, s->cell_of[thread]);
+	const struct cxms_load_cell *l = by_target(s, phase, &s->part[thread]);
 	size_t first = tn->in->host * s->fabric->n_host_target;
 	const struct cxms_load_map *map = phase->load;
 	bool counted = map->whole && map->sample_ns > 0;
@@ -512,14 +530,14 @@ static void add_noise(const struct scene *s, struct tenant *tn, size_t thread, d
 			       cxms_solve_waited_ps(&s->solve, first + t), l[t].square_waits,
 			       &sums);
 	cxms_noise_close(&sums, own_gain(s, tn, thread), part,
-			 &tn->world->noise[s->cell_of[thread]]);
+			 &tn->world->noise[s->part[thread].cell]);
 }
 
-/* @part of the epoch has passed. */
+/* @part of the spell has passed. */
 static void pass_part(const struct scene *s, struct tenant *tn, double part)
 {
 	for (size_t i = tn->first; i < tn->first + tn->n_thread; i++) {
-		attribute(s, tn, &s->solve.thread[i], part, s->cell_of[i]);
+		attribute(s, tn, &s->solve.thread[i], part, &s->part[i]);
 		if (s->span != CXMS_SPAN_MID)
 			continue;
 		add_targets(s, tn, &s->solve.thread[i], part);
@@ -529,10 +547,10 @@ static void pass_part(const struct scene *s, struct tenant *tn, double part)
 	if (tn->left > LEFT_OF_NOTHING)
 		return;
 	tn->left = 1;
-	tn->epoch++;
+	tn->spell++;
 }
 
-/* Until its epoch, or its moves, are over. */
+/* Until its spell, or its moves, are over. */
 static double until_ps(const struct tenant *tn)
 {
 	return tn->moves ? tn->move_ns * PS_PER_NS : tn->left * tn->length_ps;
@@ -554,7 +572,7 @@ static void account(const struct scene *s, struct tenant *tn, double ps)
 
 static bool is_through(const struct tenant *tn)
 {
-	return tn->epoch >= tn->in->cells->n_epoch;
+	return tn->spell >= tn->in->cells->spells.n;
 }
 
 static int solve(struct scene *s, struct cxms_check *check, struct cxms_err *err)
@@ -600,7 +618,7 @@ static double enter_phases(const struct scene *s, struct tenant *tn)
 }
 
 /* Threads that run now: a program whose pages move waits. */
-static void load_epochs(struct scene *s)
+static void load_spells(struct scene *s)
 {
 	s->solve.n_thread = 0;
 	for (size_t i = 0; i < s->n_tenant; i++) {
@@ -608,11 +626,11 @@ static void load_epochs(struct scene *s)
 		tn->n_thread = 0;
 		tn->moves = !is_through(tn) && tn->move_ns > 0 && has_threads(tn);
 		if (!is_through(tn) && !tn->moves)
-			load_epoch(s, tn);
+			load_spell(s, tn);
 	}
 }
 
-/* To the first end of an epoch, of a move, or of a phase, among the programs that still run; 0:
+/* To the first end of a spell, of a move, or of a phase, among the programs that still run; 0:
  * none does, < 0: -ENOMEM.
  */
 static int step(struct scene *s, struct cxms_err *err)
@@ -621,7 +639,7 @@ static int step(struct scene *s, struct cxms_err *err)
 	double next_ps = INFINITY, phase_ps = INFINITY;
 	for (size_t i = 0; i < s->n_tenant; i++)
 		phase_ps = fmin(phase_ps, enter_phases(s, &s->tenant[i]));
-	load_epochs(s);
+	load_spells(s);
 	int rc = s->solve.n_thread > 0 ? solve(s, &check, err) : 0;
 	if (rc)
 		return rc;
@@ -656,7 +674,7 @@ static int solve_all(struct scene *s, struct cxms_err *err)
 	for (size_t i = 0; i < s->n_tenant; i++) {
 		struct tenant *tn = &s->tenant[i];
 		memset(tn->cell, 0, tn->in->cells->n * sizeof(*tn->cell));
-		tn->epoch = 0;
+		tn->spell = 0;
 		tn->phase = 0;
 		tn->move_ns = 0;
 		tn->left = 1;

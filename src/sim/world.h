@@ -1,4 +1,5 @@
-/* One placement in one fabric: every epoch solved, at the middle and both ends of the model's span.
+/* One placement in one fabric: every spell of every epoch solved, at the middle and both ends of
+ * the model's span.
  */
 #ifndef CXMS_SIM_WORLD_H
 #define CXMS_SIM_WORLD_H
@@ -76,10 +77,10 @@ struct cxms_world_in {
 /**
  * cxms_world_run() - solve every epoch; several programs begin together, each on its own host
  *
- * At any time the threads of all programs' current epochs are solved together; the time goes on to
- * the first end of a stretched epoch (its length: wall time and the mean growth of its threads,
- * weighted by their time on CPU), and the others keep what is left of theirs. A program that is
- * through asks nothing any more.
+ * At any time the threads of all programs' current spells (spells.h) are solved together; the time
+ * goes on to the first end of a stretched spell (its length: wall time and the mean growth of its
+ * threads, weighted by their time on CPU), and the others keep what is left of theirs. A program
+ * that is through asks nothing any more.
  * @in, @out: @n >= 1 of them. 0 or -ENOMEM; each out[i] freed with cxms_world_fini()
  */
 int cxms_world_run(const struct cxms_world_in *in, size_t n, struct cxms_world *out,

@@ -328,6 +328,71 @@ static void test_lines_read_and_written(void **state)
 	}
 }
 
+/* Two loads of a loop that go through memory by the same register, one @gap bytes ahead. */
+static int record_pair(uint64_t gap)
+{
+	struct play p = {0};
+	uint32_t site[2];
+	play_fork(&p, PID, PID, 0, 0, 0);
+	play_map(&p, PID, ARRAY, BYTES);
+	for (unsigned k = 0; k < 2; k++) {
+		site[k] = play_site(&p, PID, 0x400100 + 4 * k, CXMS_SITE_LOAD, CXMS_SITE_AFFINE);
+		struct cxms_site *s = &p.ev[p.n - 1].site;
+		s->loop_insns = 6;
+		s->loop_ip = 0x4000f0;
+		s->count_reg = s->base = 1;
+		s->step = s->stride = 8;
+		s->disp = (int64_t)(k * gap);
+		s->access_bytes = 8;
+	}
+	play_area(&p, PID, ARRAY, BYTES, BYTES, BYTES);
+	for (uint64_t i = 0; i < N; i++) {
+		uint64_t at = (i + 1) * PERIOD / 2 * 8;
+		struct cxms_sample *s = play_sample(&p, PID, PID, (i + 1) * PERIOD, site[i % 2],
+						    ARRAY + at + i % 2 * gap);
+		s->flags |= CXMS_SAMPLE_COUNT;
+		s->count = ARRAY + at;
+	}
+	play_run(&p, PID, PID, 0, DURATION);
+	play_exit(&p, PID, PID, DURATION);
+	return play_write(&p, true);
+}
+
+/* Who goes where another has just been finds its lines in the cache, if they still are. */
+static void test_who_follows_finds_the_lines(void **state)
+{
+	static const double splits[] = {0};
+	static const struct {
+		uint64_t gap, llc;
+		double lines; /* a turn */
+		const char *why;
+	} rows[] = {
+		{PLAY_MIB, 8 * PLAY_MIB, 0.125, "a MiB behind, two in between of eight"},
+		{PLAY_MIB, PLAY_MIB, 0.25, "two of one: they are gone"},
+		{BYTES / 2, 8 * PLAY_MIB, 0.25, "far behind"},
+	};
+	struct cxms_topo *topo = play_topology(PLAY_TOPO(100, 200));
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
+		const struct cxms_replay_cfg cfg = {.topo = (const struct cxms_topo *const *)&topo,
+						    .n_topo = 1,
+						    .split_pct = splits,
+						    .n_split = 1,
+						    .llc_bytes = rows[i].llc,
+						    .seed = 1};
+		int fd = record_pair(rows[i].gap);
+		struct cxms_result *r = play_replay(fd, &cfg);
+		double lines = (double)r->split[0].target[1].reads / ((double)DURATION / 2);
+		print_message("%s: %g lines a turn; %g (%g .. %g)\n", rows[i].why, lines,
+			      r->split[0].slowdown, r->split[0].slowdown_lo,
+			      r->split[0].slowdown_hi);
+		assert_true(fabs(lines / rows[i].lines - 1) < 0.03);
+		cxms_result_free(r);
+		close(fd);
+	}
+	cxms_topo_free(topo);
+}
+
 /* A stream of stores past the caches, at four fifths of what the device takes. */
 /* A loop of stores to the four quarters of a line, on a machine whose speed varies by a tenth from
  * one sample to the next: 16 GB/s, once. Returns the bytes that the loop went through. */
@@ -506,6 +571,7 @@ int main(void)
 		cmocka_unit_test(test_walks_are_those_of_what_a_loop_reaches),
 		cmocka_unit_test(test_who_appends_walks_once_a_page),
 		cmocka_unit_test(test_quarters_of_a_line_are_one_stream),
+		cmocka_unit_test(test_who_follows_finds_the_lines),
 		cmocka_unit_test(test_what_is_only_written_loads_its_device),
 		cmocka_unit_test(test_stores_past_the_caches_are_bound_by_their_device),
 		cmocka_unit_test(test_an_instruction_tells_how_it_is_known),

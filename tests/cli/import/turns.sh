@@ -1,5 +1,5 @@
-# Two threads that chase in turn behind a narrow device, each asleep while the other runs. Where switches are
-# recorded they are known never to be there together; where not, they are taken to queue.
+# Two threads that chase in turn behind a narrow device, each asleep while the other runs. They never load it
+# together, whether switches are recorded or only the samples tell who ran.
 sed 's/read: 26GB/read: 0.1GB/; s/write: 24GB/write: 0.1GB/; s/total: 40GB/total: 0.1GB/' one.yaml >slow.yaml
 mkdir root
 { head -c 64 /dev/zero; printf '\110\213\000\353\373'; } >root/code.bin
