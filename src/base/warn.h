@@ -29,7 +29,7 @@
 	  "figures without a source were derived or assumed; state them in the topology")          \
 	X(LLC_ASSUMED,                                                                             \
 	  "how much of the LLC is ours was estimated; give --llc-size on a quiet machine")         \
-	X(OVERHEAD, "watching slowed the program; raise --period")                                 \
+	X(OVERHEAD, "watching slowed the program; use a longer run, or raise --period")            \
 	X(SHORT_RUN, "the program ran too briefly for a judgement; use a longer input")            \
 	X(NO_FAULTS,                                                                               \
 	  "first touch is known only through samples, and less memory than there is; use source "  \
