@@ -9,7 +9,8 @@
 #define CXMS_WARNINGS(X)                                                                           \
 	X(LOST_SAMPLES, "slowdowns may be misjudged where samples were lost; raise --period")      \
 	X(LOST_FAULTS,                                                                             \
-	  "first-touch order and footprint are incomplete; raise the memlock limit (ulimit -l)")   \
+	  "first-touch order and footprint are incomplete; raise the memlock limit (ulimit -l), "  \
+	  "or give perf record a larger buffer (-m)")                                              \
 	X(SMALL_RINGS,                                                                             \
 	  "bursts may be lost; raise the memlock limit (ulimit -l) or kernel.perf_event_mlock_kb") \
 	X(FEW_SAMPLES, "the interval is wide; run the program longer or lower --period")           \
