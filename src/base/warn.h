@@ -9,7 +9,8 @@
 #define CXMS_WARNINGS(X)                                                                           \
 	X(LOST_SAMPLES, "slowdowns may be misjudged where samples were lost; raise --period")      \
 	X(LOST_FAULTS,                                                                             \
-	  "first-touch order and footprint are incomplete; raise the memlock limit (ulimit -l)")   \
+	  "first-touch order and footprint are incomplete; raise the memlock limit (ulimit -l), "  \
+	  "or give perf record a larger buffer (-m)")                                              \
 	X(SMALL_RINGS,                                                                             \
 	  "bursts may be lost; raise the memlock limit (ulimit -l) or kernel.perf_event_mlock_kb") \
 	X(FEW_SAMPLES, "the interval is wide; run the program longer or lower --period")           \
@@ -29,7 +30,7 @@
 	  "figures without a source were derived or assumed; state them in the topology")          \
 	X(LLC_ASSUMED,                                                                             \
 	  "how much of the LLC is ours was estimated; give --llc-size on a quiet machine")         \
-	X(OVERHEAD, "watching slowed the program; raise --period")                                 \
+	X(OVERHEAD, "watching slowed the program; use a longer run, or raise --period")            \
 	X(SHORT_RUN, "the program ran too briefly for a judgement; use a longer input")            \
 	X(NO_FAULTS,                                                                               \
 	  "first touch is known only through samples, and less memory than there is; use source "  \

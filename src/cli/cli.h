@@ -187,6 +187,10 @@ int cli_exact_check(struct cli *c, bool *is_exact);
 int cli_exact_load(struct cli *c, const struct cxms_topo *const *topo, size_t n_topo,
 		   struct cxms_exact_cfg *out);
 
+/* cmd_report.c */
+/** the result in JSON at @path, to be freed; a recording is refused; 0 or -errno with c->err */
+int cli_load_result(struct cli *c, const char *path, struct cxms_cfg **out);
+
 /* cli_out.c */
 /** can @path be written, and is it none of the files read? 0 or -errno with c->err */
 int cli_out_check(struct cli *c, const char *option, const char *path);

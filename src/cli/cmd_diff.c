@@ -15,9 +15,9 @@ int cmd_diff(struct cli *c)
 	for (int i = 0; rc == 0 && i < 2; i++)
 		rc = cli_out_distinct(c, c->opt.output, c->argv[i]);
 	if (rc == 0)
-		rc = cxms_cfg_load_result(c->argv[0], &a, &c->err);
+		rc = cli_load_result(c, c->argv[0], &a);
 	if (rc == 0)
-		rc = cxms_cfg_load_result(c->argv[1], &b, &c->err);
+		rc = cli_load_result(c, c->argv[1], &b);
 	if (rc == 0)
 		rc = cxms_report_diff(a, b, &text, &c->err);
 	status = rc < 0 ? cli_fail(c, cli_status_of(rc)) : cli_out_done(c, &text);

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -21,9 +22,17 @@ static int status_of(const struct cxms_cfg *json)
 	return failed ? CLI_SELF_CHECK : CLI_OK;
 }
 
+int cli_load_result(struct cli *c, const char *path, struct cxms_cfg **out)
+{
+	if (ends_with(path, ".cxlt"))
+		return cxms_fail(&c->err, EINVAL,
+				 "'%s' is a recording, not a result; use cxlmemsim replay", path);
+	return cxms_cfg_load_result(path, out, &c->err);
+}
+
 static int load(struct cli *c, struct cxms_cfg **json, struct cxms_buf *text)
 {
-	int rc = cxms_cfg_load_result(c->argv[0], json, &c->err);
+	int rc = cli_load_result(c, c->argv[0], json);
 	if (rc == 0 && c->opt.format == REPORT_CSV)
 		rc = cxms_report_csv_from_json(*json, text, &c->err);
 	else if (rc == 0)
@@ -38,9 +47,6 @@ int cmd_report(struct cli *c)
 	int rc = 0, status;
 	if (c->argc != 1)
 		return cli_usage(c, "report takes one result file in JSON, got %d", c->argc);
-	if (ends_with(c->argv[0], ".cxlt"))
-		return cli_usage(c, "'%s' is a recording, not a result; use cxlmemsim replay",
-				 c->argv[0]);
 	if (c->opt.output)
 		rc = cli_out_check(c, "--output", c->opt.output);
 	if (rc == 0)

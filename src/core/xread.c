@@ -18,6 +18,12 @@ struct image {
 	size_t n, cap; /* block[i] has number n_parent + i, or i + 1 without a parent */
 };
 
+/* The line of a thread's last line body in the packet. */
+struct thread_line {
+	uint32_t tid;
+	uint64_t line;
+};
+
 struct cxms_xread {
 	struct cxms_uops *uops;
 	struct image **image;
@@ -31,7 +37,9 @@ struct cxms_xread {
 	/* of the packet being read */
 	struct image *now;
 	uint32_t tid;
-	uint64_t line;
+	uint64_t line;		   /* of the last line body of this thread */
+	struct thread_line *other; /* of those that ran before */
+	size_t n_other, cap_other;
 };
 
 int cxms_xread_new(bool split, struct cxms_xread **out, struct cxms_err *err)
@@ -63,6 +71,7 @@ void cxms_xread_free(struct cxms_xread *r)
 	free(r->insn);
 	free(r->access);
 	free(r->exit);
+	free(r->other);
 	free(r);
 }
 
@@ -393,6 +402,25 @@ static const struct {
 	[CXMS_XC_MEET] = {1, false, false, true},
 };
 
+/* What follows is of this thread: its lines go on where they stood. */
+static int turn_to(struct cxms_xread *r, uint32_t tid)
+{
+	size_t at = 0;
+	if (tid == r->tid)
+		return 0;
+	while (at < r->n_other && r->other[at].tid != tid)
+		at++;
+	if (cxms_array_grow((void **)&r->other, &r->cap_other, r->n_other + 1, sizeof(*r->other)) <
+	    0)
+		return -ENOMEM;
+	const struct thread_line left = {r->tid, r->line};
+	r->tid = tid;
+	r->line = at < r->n_other ? r->other[at].line : 0;
+	r->n_other += at == r->n_other;
+	r->other[at] = left;
+	return 0;
+}
+
 static int read_control(struct cxms_xread *r, struct cxms_cur *c, const struct cxms_xsink *sink,
 			struct cxms_err *err)
 {
@@ -425,8 +453,8 @@ static int read_control(struct cxms_xread *r, struct cxms_cur *c, const struct c
 		return rc;
 	if (c->failed)
 		return bad(err, "a message is cut");
-	if (m.type == CXMS_XC_THREAD)
-		r->tid = (uint32_t)m.a;
+	if (m.type == CXMS_XC_THREAD && turn_to(r, (uint32_t)m.a) < 0)
+		return cxms_fail(err, ENOMEM, "out of memory for a thread");
 	return sink->control ? sink->control(sink->arg, &m, err) : 0;
 }
 
@@ -463,6 +491,7 @@ int cxms_xread_packet(struct cxms_xread *r, const void *data, size_t len,
 	struct cxms_cur c = {p + sizeof(struct cxms_xs_head), p + len, false};
 	r->tid = 0;
 	r->line = 0;
+	r->n_other = 0;
 	while (c.p < c.end && rc == 0) {
 		uint64_t h = cxms_cur_varint(&c);
 		if (c.failed)

@@ -96,7 +96,7 @@ bool cxms_areas_knows(struct cxms_areas *a, uint32_t pid)
 
 int cxms_areas_fork(struct cxms_areas *a, uint32_t pid, uint32_t parent_pid, struct cxms_err *err)
 {
-	uint32_t parent, child;
+	uint32_t parent = CXMS_NO_SPACE, child = CXMS_NO_SPACE;
 	int rc = cxms_areas_space(a, parent_pid, &parent, err);
 	if (!rc)
 		rc = new_space(a, pid, parent, &child, err);

@@ -208,6 +208,8 @@ static void put_trust(const struct cxms_result *r, struct cxms_buf *out)
 		snprintf(seen, sizeof(seen), "%s",
 			 rpt_is_import(&r->facts) ? "takes the trace for every access"
 						  : "sees every access in user mode");
+	else if (r->basis.stall_ns <= 0)
+		snprintf(seen, sizeof(seen), "no memory wait was sampled");
 	else
 		snprintf(seen, sizeof(seen), "%s %% of the memory waits have an address",
 			 rpt_pct(RPT_FMT, r->basis.known_addr_ratio, 0));

@@ -233,8 +233,8 @@ static double busy_share(const struct cxms_recording *rec)
 	return rec->duration_ns ? fmin(1, run / (double)rec->duration_ns) : 1;
 }
 
-/* What was never sampled may be on the slowest target: bounded as a Poisson count of none; without
- * any sample, by the time on CPU. */
+/* What was never sampled may be on the slowest target: bounded as a Poisson count of none, and by
+ * all there is; without any sample, by the time on CPU. */
 static double unseen_half_width(const struct cxms_stage *s, const struct cxms_placement *p,
 				const struct cxms_world *w)
 {
@@ -244,8 +244,8 @@ static double unseen_half_width(const struct cxms_stage *s, const struct cxms_pl
 	for (size_t t = 1; t < s->fabric->n_shown; t++)
 		steepest = fmax(steepest,
 				fabs(latency_on(s->fabric, w, t) / w->target[0].latency_ps - 1));
-	return steepest *
-	       (s->rec->n_sample ? POISSON_NONE / (double)s->rec->n_sample : busy_share(s->rec));
+	return steepest * (s->rec->n_sample ? fmin(1, POISSON_NONE / (double)s->rec->n_sample)
+					    : busy_share(s->rec));
 }
 
 /*

@@ -387,22 +387,20 @@ static int on_switch(struct clock *c, struct clock_task *t, const struct cxms_pe
 	return 0;
 }
 
-static int on_lost(struct clock *c, enum cxms_perf_event event, const struct cxms_perf_rec *r)
+void clock_lost(struct clock *c, enum cxms_perf_event event, uint64_t time_ns, uint32_t cpu,
+		uint64_t count)
 {
-	struct cxms_event ev = event_of(c, CXMS_EV_LOST, r);
+	struct cxms_event ev = {.kind = CXMS_EV_LOST, .time_ns = clock_rel_ns(c, time_ns)};
 
-	ev.lost.count = r->lost;
-	ev.lost.cpu = (uint16_t)r->cpu;
-	ev.lost.what = CXMS_LOST_OTHER;
+	ev.lost = (struct cxms_lost){.count = count, .cpu = (uint16_t)cpu, .what = CXMS_LOST_OTHER};
 	if (event == CXMS_PERF_SAMPLES) {
 		ev.lost.what = CXMS_LOST_SAMPLES;
-		c->lost_samples += r->lost;
+		c->lost_samples += count;
 	} else if (event == CXMS_PERF_FAULTS) {
 		ev.lost.what = CXMS_LOST_FAULTS;
-		c->lost_faults += r->lost;
+		c->lost_faults += count;
 	}
 	cxms_evq_push(&c->out, &ev);
-	return 0;
 }
 
 void clock_lost_accesses(struct clock *c, uint64_t time_ns, uint32_t cpu, uint64_t count)
@@ -441,7 +439,8 @@ int clock_apply(struct clock *c, enum cxms_perf_event event, const struct cxms_p
 {
 	switch (r->type) {
 	case PERF_RECORD_LOST:
-		return on_lost(c, event, r);
+		clock_lost(c, event, r->time_ns, r->cpu, r->lost);
+		return 0;
 	case PERF_RECORD_THROTTLE:
 		c->throttled++;
 		return 0;

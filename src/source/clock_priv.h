@@ -95,6 +95,9 @@ void clock_close(struct cxms_source *s);
 /** a sample of ring->hw, as events into c->out (clock_access.c) */
 int clock_access(struct clock *c, const struct cxms_clock_ring *ring,
 		 const struct perf_event_header *h, struct cxms_err *err);
+/** records of @event that did not reach us */
+void clock_lost(struct clock *c, enum cxms_perf_event event, uint64_t time_ns, uint32_t cpu,
+		uint64_t count);
 /** accesses that did not reach us */
 void clock_lost_accesses(struct clock *c, uint64_t time_ns, uint32_t cpu, uint64_t count);
 /** one record of an event of kind @event, as events into c->out; 0 or -ENOMEM */

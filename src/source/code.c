@@ -489,6 +489,20 @@ static struct cxms_code_site resolve_own(struct cxms_code *c, uint64_t ip)
 	return info.site;
 }
 
+bool cxms_code_is_stale(const struct cxms_code *c, uint64_t addr, const void *bytes, size_t n)
+{
+	const uint8_t *now = bytes;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct chunk *k = cxms_addr_map_get(&c->chunks, chunk_of(addr + i));
+		size_t at = (size_t)((addr + i) & (CHUNK_BYTES - 1));
+
+		if (k && (at >= k->n || k->bytes[at] != now[i]))
+			return true;
+	}
+	return false;
+}
+
 static const struct cxms_code_site *site_cached(struct cxms_code *c, uint64_t ip, uint64_t key,
 						struct cxms_code_site (*find)(struct cxms_code *c,
 									      uint64_t ip),

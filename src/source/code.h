@@ -80,6 +80,9 @@ void cxms_code_free(struct cxms_code *c);
 /** forget everything (the code changed) */
 void cxms_code_reset(struct cxms_code *c);
 
+/** have the @n bytes at @addr, now @bytes, changed since they were read? false: they were not */
+bool cxms_code_is_stale(const struct cxms_code *c, uint64_t addr, const void *bytes, size_t n);
+
 /**
  * cxms_code_site_at() - resolve the instruction before @ip (MODELS: stall sampling 1 and 2)
  *

@@ -7,9 +7,10 @@
 #include "base/err.h"
 #include "source/imp_perf.h"
 
-#define MISC_MMAP_BUILD_ID (1u << 14)
-#define MMAP_PATH_AT	   40u
-#define MMAP2_PATH_AT	   72u
+#define MISC_MMAP_BUILD_ID    (1u << 14)
+#define MISC_LOST_SAMPLES_BPF (1u << 15) /* dropped by a filter, not lost */
+#define MMAP_PATH_AT	      40u
+#define MMAP2_PATH_AT	      72u
 
 struct where {
 	struct cxms_imp_watch *w;
@@ -18,13 +19,6 @@ struct where {
 	const struct cxms_perf_event_desc *ev;
 	size_t index; /* of ev */
 };
-
-static enum cxms_perf_event kind_of(const struct imp_roles *r, size_t index)
-{
-	return r->role[index] == IMP_ROLE_CLOCK	  ? CXMS_PERF_SAMPLES
-	       : r->role[index] == IMP_ROLE_FAULT ? CXMS_PERF_FAULTS
-						  : CXMS_PERF_SIDE;
-}
 
 static bool is_kernel(const struct perf_event_header *h)
 {
@@ -243,24 +237,30 @@ static int on_map(const struct where *at, const struct perf_event_header *h, siz
 	return cxms_imp_watch_record(at->w, CXMS_PERF_SIDE, r, err);
 }
 
+static enum cxms_lost_what lost_of(enum imp_role role)
+{
+	return role == IMP_ROLE_CLOCK	? CXMS_LOST_SAMPLES
+	       : role == IMP_ROLE_FAULT ? CXMS_LOST_FAULTS
+	       : role == IMP_ROLE_MEM	? CXMS_LOST_MEM
+					: CXMS_LOST_OTHER;
+}
+
+/* The id of LOST is that of the event whose buffer it is, and others write to it, too; LOST_SAMPLES
+ * are of their event: perf's own, at the end (perf 6.1, Linux 6.0), or of the PMU. */
 static int on_lost(const struct where *at, const struct perf_event_header *h, size_t end,
 		   struct cxms_perf_rec *r, struct cxms_err *err)
 {
-	bool has_id = h->type == PERF_RECORD_LOST;
 	struct cxms_cur c = {.p = (const uint8_t *)(h + 1), .end = (const uint8_t *)h + end};
-	uint64_t id = has_id ? cxms_cur_u64(&c) : 0;
-	uintptr_t found = has_id ? (uintptr_t)cxms_idmap_get(&at->file->by_id, id) : 0;
-	size_t index = found && found <= at->roles->n ? found - 1 : at->index;
 
+	if (h->type == PERF_RECORD_LOST)
+		cxms_cur_u64(&c);
 	r->lost = cxms_cur_u64(&c);
-	if (c.failed)
+	if (c.failed || (h->type != PERF_RECORD_LOST && h->misc & MISC_LOST_SAMPLES_BPF))
 		return 0;
-	r->type = PERF_RECORD_LOST;
-	if (at->roles->role[index] == IMP_ROLE_MEM) {
-		cxms_imp_watch_lost_accesses(at->w, r->time_ns, r->cpu, r->lost);
-		return 0;
-	}
-	return cxms_imp_watch_record(at->w, kind_of(at->roles, index), r, err);
+	if (h->type == PERF_RECORD_LOST)
+		return cxms_imp_watch_record(at->w, CXMS_PERF_SIDE, r, err);
+	cxms_imp_watch_event_lost(at->w, lost_of(at->roles->role[at->index]), r->lost);
+	return 0;
 }
 
 /* FORK and EXIT: pid, parent's pid, tid, parent's tid. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "source/perf_sample.h"
 
@@ -40,6 +41,7 @@ static void free_values(struct cxms_idmap *m)
 void cxms_imp_watch_fini(struct cxms_imp_watch *w)
 {
 	free_values(&w->counts);
+	free(w->cpu_lost);
 	cxms_evq_fini(&w->c.out);
 	clock_tasks_fini(&w->c);
 	cxms_analyzer_fini(&w->c.analyzer);
@@ -76,9 +78,43 @@ static int see_task(struct cxms_imp_watch *w, uint32_t pid, uint32_t tid, uint64
 	return 0;
 }
 
+static uint64_t sum_of(uint64_t a, uint64_t b)
+{
+	return a + b < a ? UINT64_MAX : a + b;
+}
+
 static int out_of_events(const struct cxms_imp_watch *w, struct cxms_err *err)
 {
 	return w->c.out.failed ? cxms_fail(err, ENOMEM, "out of memory for events") : 0;
+}
+
+static int buffer_lost(struct cxms_imp_watch *w, const struct cxms_perf_rec *r,
+		       struct cxms_err *err)
+{
+	uint16_t cpu = (uint16_t)r->cpu;
+
+	if (cxms_array_grow((void **)&w->cpu_lost, &w->cap_cpu, cpu + 1u, sizeof(*w->cpu_lost)))
+		return cxms_fail(err, ENOMEM, "out of memory for lost records");
+	while (w->n_cpu <= cpu)
+		w->cpu_lost[w->n_cpu++] = 0;
+	w->cpu_lost[cpu] = sum_of(w->cpu_lost[cpu], r->lost);
+	return 0;
+}
+
+void cxms_imp_watch_event_lost(struct cxms_imp_watch *w, enum cxms_lost_what what, uint64_t count)
+{
+	w->event_lost[what] = sum_of(w->event_lost[what], count);
+}
+
+static void count_came(struct cxms_imp_watch *w, enum cxms_perf_event event,
+		       const struct cxms_perf_rec *r)
+{
+	if (!r->time_ns) /* perf's own */
+		return;
+	if (r->type != PERF_RECORD_SAMPLE)
+		w->came[CXMS_LOST_OTHER]++;
+	else
+		w->came[event == CXMS_PERF_SAMPLES ? CXMS_LOST_SAMPLES : CXMS_LOST_FAULTS]++;
 }
 
 int cxms_imp_watch_record(struct cxms_imp_watch *w, enum cxms_perf_event event,
@@ -90,8 +126,10 @@ int cxms_imp_watch_record(struct cxms_imp_watch *w, enum cxms_perf_event event,
 	if (!r->time_ns && !is_map)
 		return 0;
 	see_time(w, r->time_ns);
-	if (!is_map && r->type != PERF_RECORD_FORK && r->type != PERF_RECORD_LOST &&
-	    r->type != PERF_RECORD_THROTTLE)
+	if (r->type == PERF_RECORD_LOST)
+		return buffer_lost(w, r, err);
+	count_came(w, event, r);
+	if (!is_map && r->type != PERF_RECORD_FORK && r->type != PERF_RECORD_THROTTLE)
 		rc = see_task(w, r->pid, r->tid, r->time_ns, err);
 	if (!rc)
 		rc = clock_apply(&w->c, event, r, err);
@@ -138,14 +176,8 @@ int cxms_imp_watch_access(struct cxms_imp_watch *w, const struct cxms_imp_access
 	cxms_perf_data_source(a->data_src, &ev.mem);
 	cxms_evq_push(&w->c.out, &ev);
 	w->c.mem_samples++;
+	w->came[CXMS_LOST_MEM]++;
 	return out_of_events(w, err);
-}
-
-void cxms_imp_watch_lost_accesses(struct cxms_imp_watch *w, uint64_t time_ns, uint32_t cpu,
-				  uint64_t count)
-{
-	see_time(w, time_ns);
-	clock_lost_accesses(&w->c, time_ns, cpu, count);
 }
 
 static uint64_t growth(uint64_t now, uint64_t before)
@@ -183,6 +215,58 @@ int cxms_imp_watch_count(struct cxms_imp_watch *w, const struct cxms_perf_sample
 	return out_of_events(w, err);
 }
 
+/* Of a count by weight, what falls to those up to @upto. */
+static uint64_t part_of(uint64_t count, double upto, double all)
+{
+	return upto < all ? (uint64_t)((double)count * (upto / all)) : count;
+}
+
+static uint64_t total(const uint64_t *count, size_t n)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum = sum_of(sum, count[i]);
+	return sum;
+}
+
+static void tell_lost(struct cxms_imp_watch *w, unsigned what, uint32_t cpu, uint64_t count)
+{
+	static const enum cxms_perf_event event[] = {[CXMS_LOST_SAMPLES] = CXMS_PERF_SAMPLES,
+						     [CXMS_LOST_FAULTS] = CXMS_PERF_FAULTS,
+						     [CXMS_LOST_OTHER] = CXMS_PERF_SIDE};
+
+	if (count && what == CXMS_LOST_MEM)
+		clock_lost_accesses(&w->c, w->last_ns, cpu, count);
+	else if (count)
+		clock_lost(&w->c, event[what], w->last_ns, cpu, count);
+}
+
+/* Events say how many they lost, buffers on which CPU. */
+static void tell_all_lost(struct cxms_imp_watch *w)
+{
+	uint64_t by_cpu = total(w->cpu_lost, w->n_cpu);
+	uint64_t by_event = total(w->event_lost, CXMS_IMP_LOST_KINDS);
+	const uint64_t *weight = by_event ? w->event_lost : w->came;
+	double all = (double)total(weight, CXMS_IMP_LOST_KINDS), upto = 0, cpus;
+	uint64_t count = by_event ? by_event : by_cpu, before = 0, told, now;
+
+	for (unsigned what = 0; what < CXMS_IMP_LOST_KINDS; what++) {
+		upto += (double)weight[what];
+		now = part_of(count, upto, all);
+		told = 0;
+		cpus = 0;
+		for (uint32_t cpu = 0; cpu < w->n_cpu; cpu++) {
+			cpus += (double)w->cpu_lost[cpu];
+			uint64_t here = part_of(now - before, cpus, (double)by_cpu);
+			tell_lost(w, what, cpu, here - told);
+			told = here;
+		}
+		tell_lost(w, what, 0, now - before - told);
+		before = now;
+	}
+}
+
 void cxms_imp_watch_end(struct cxms_imp_watch *w)
 {
 	struct clock_task *t;
@@ -193,6 +277,7 @@ void cxms_imp_watch_end(struct cxms_imp_watch *w)
 		if (w->last_ns > t->sampled_ns + w->c.gap_ns)
 			clock_close_slice(&w->c, t, t->sampled_ns);
 	clock_close_slices(&w->c, w->last_ns);
+	tell_all_lost(w);
 }
 
 size_t cxms_imp_watch_unread(const struct cxms_imp_watch *w, const char **path)

@@ -28,12 +28,19 @@ struct cxms_imp_access {
 	bool is_kernel, has_addr, has_exact_ip;
 };
 
+/* enum cxms_lost_what */
+#define CXMS_IMP_LOST_KINDS 4u
+
 struct cxms_imp_watch {
 	struct clock c;
 	struct cxms_imp_watch_cfg cfg;
 	bool has_base;
 	uint64_t last_ns;	  /* latest record */
 	struct cxms_idmap counts; /* perf's id of a counter -> last reading, owned */
+	/* by enum cxms_lost_what: records that came, and those that their event says were lost */
+	uint64_t came[CXMS_IMP_LOST_KINDS], event_lost[CXMS_IMP_LOST_KINDS];
+	uint64_t *cpu_lost; /* [CPU] what its buffer lost of whatever event, owned */
+	size_t n_cpu, cap_cpu;
 };
 
 void cxms_imp_watch_init(struct cxms_imp_watch *w, const struct cxms_imp_watch_cfg *cfg);
@@ -44,9 +51,13 @@ int cxms_imp_watch_record(struct cxms_imp_watch *w, enum cxms_perf_event event,
 /** a sampled access, likewise; one that is neither load nor store is passed over */
 int cxms_imp_watch_access(struct cxms_imp_watch *w, const struct cxms_imp_access *a,
 			  struct cxms_err *err);
-/** accesses that did not reach perf */
-void cxms_imp_watch_lost_accesses(struct cxms_imp_watch *w, uint64_t time_ns, uint32_t cpu,
-				  uint64_t count);
+/**
+ * cxms_imp_watch_event_lost() - @count records of an event that samples @what did not reach perf
+ *
+ * What a buffer lost (PERF_RECORD_LOST) may be of any event: those of a CPU write to one buffer.
+ * At the end it is told apart by these counts, and without them by what came of each.
+ */
+void cxms_imp_watch_event_lost(struct cxms_imp_watch *w, enum cxms_lost_what what, uint64_t count);
 /**
  * cxms_imp_watch_count() - one counter of what sample @at read of its thread; what it grew by is
  * told

@@ -225,20 +225,32 @@ static int64_t read_code(void *arg, uint64_t addr, void *buf, size_t len)
 /* Code that changes as often writes into itself while it runs: what was decoded last stands. */
 #define REWRITES_MAX 1000u
 
-/* 0 = cannot be read, as when the process has ended. */
-static uint64_t hash_around(const struct cxms_mapping *at, pid_t pid, uint64_t ip)
-{
-	uint64_t word[2 * AROUND_BYTES / sizeof(uint64_t)], hash = 1;
-	uint64_t from = ip - at->start < AROUND_BYTES ? at->start : ip - AROUND_BYTES;
-	size_t n = sizeof(word);
+struct around {
+	uint64_t from;
+	size_t n; /* bytes; 0 = cannot be read, as when the process has ended */
+	uint64_t word[2 * AROUND_BYTES / sizeof(uint64_t)];
+};
 
-	if (at->end - from < n)
-		n = (size_t)(at->end - from);
-	memset(word, 0, sizeof(word));
-	if (read_memory(pid, from, word, n) != (int64_t)n)
+static void read_around(const struct cxms_mapping *at, pid_t pid, uint64_t ip, struct around *out)
+{
+	*out = (struct around){.from = ip - at->start < AROUND_BYTES ? at->start
+								     : ip - AROUND_BYTES};
+	size_t n = sizeof(out->word);
+
+	if (at->end - out->from < n)
+		n = (size_t)(at->end - out->from);
+	if (read_memory(pid, out->from, out->word, n) == (int64_t)n)
+		out->n = n;
+}
+
+static uint64_t hash_of(const struct around *a)
+{
+	uint64_t hash = 1;
+
+	if (!a->n)
 		return 0;
-	for (size_t i = 0; i < sizeof(word) / sizeof(*word); i++)
-		hash = cxms_hash_u64(hash ^ word[i]);
+	for (size_t i = 0; i < sizeof(a->word) / sizeof(*a->word); i++)
+		hash = cxms_hash_u64(hash ^ a->word[i]);
 	return hash ? hash : 1;
 }
 
@@ -256,16 +268,21 @@ static struct cxms_site_ref *find_site(const struct cxms_mapping *at, pid_t pid,
 	struct cxms_module *m = at->module;
 	struct cxms_site_ref *ref = cxms_idmap_get(&m->sites, key);
 	struct read_ctx ctx = {.at = at, .pid = pid};
-	uint64_t bias = bias_of(at), code = 0;
+	struct around around = {0};
+	uint64_t bias = bias_of(at), code;
 
 	*is_new = false;
 	if (m->kind == CXMS_MODULE_PRIVATE && pid && m->n_rewritten < REWRITES_MAX)
-		code = hash_around(at, pid, ip);
+		read_around(at, pid, ip, &around);
+	code = hash_of(&around);
 	if (ref && !is_rewritten(ref, code))
 		return ref;
 	if (ref) {
 		m->n_rewritten++;
 		cxms_module_reset(m);
+	} else if (cxms_code_is_stale(m->code, around.from, around.word, around.n)) {
+		m->n_rewritten++; /* what was decoded there before was not this */
+		cxms_code_reset(m->code);
 	}
 	ref = calloc(1, sizeof(*ref));
 	if (!ref)

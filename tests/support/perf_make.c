@@ -7,6 +7,7 @@
  *   intr     the same, with the registers of perf record --intr-regs
  *   pipe     the same in the form for a pipe
  *   packed   the same, compressed
+ *   lost     the same, and perf says at the end which event lost how many
  *   unended  the same, and perf did not live to write the size
  *   mem      sampled loads and stores with latency and level, and two counters
  *   turns    the same, with counters that had a register half of the time
@@ -74,6 +75,14 @@ static void clock_records_with(struct pw *w, uint64_t regs)
 static void clock_records(struct pw *w)
 {
 	clock_records_with(w, PERF_SAMPLE_REGS_USER);
+}
+
+/* Of the three that the buffer lost, and some that it lost after the last record told so. */
+static void lost_records(struct pw *w)
+{
+	clock_records(w);
+	pw_event_lost(w, at(0, 0), 1);
+	pw_event_lost(w, at(1, 0), 7);
 }
 
 static void intr_records(struct pw *w)
@@ -161,6 +170,8 @@ int main(int argc, char **argv)
 		no_registers(&w);
 	else if (!strcmp(kind, "intr"))
 		intr_records(&w);
+	else if (!strcmp(kind, "lost"))
+		lost_records(&w);
 	else if (!strcmp(kind, "noids"))
 		no_ids(&w);
 	else

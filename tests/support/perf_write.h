@@ -246,6 +246,14 @@ static inline void pw_lost(struct pw *w, struct pw_fields f, uint64_t count)
 	pw_other(w, PERF_RECORD_LOST, &f, &b);
 }
 
+static inline void pw_event_lost(struct pw *w, struct pw_fields f, uint64_t count)
+{
+	struct cxms_buf b = {0};
+
+	cxms_buf_put_u64(&b, count);
+	pw_other(w, PERF_RECORD_LOST_SAMPLES, &f, &b);
+}
+
 /* A record of perf itself, without a body: the end of a round. */
 static inline void pw_round(struct pw *w)
 {

@@ -252,6 +252,33 @@ static void test_code_that_was_written_over_is_decoded_anew(void **state)
 	munmap(page, 4096);
 }
 
+/* A compiler at run time puts function behind function: each is new where there was nothing. */
+static void test_code_that_was_written_later_is_decoded(void **state)
+{
+	static const uint8_t chase[] = {0x48, 0x8b, 0x3f, 0x48, 0xff, 0xc9, 0x75, 0xf8, 0xc3};
+	uint8_t *page =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t at = (uintptr_t)page;
+	struct cxms_analyzer a = {0};
+	struct cxms_evq q = {0};
+	uint32_t first, again;
+
+	(void)state;
+	assert_true(page != MAP_FAILED);
+	add(&a.maps, (uint32_t)getpid(), at, 4096, 0, PROT_READ | PROT_WRITE | PROT_EXEC, "");
+	for (unsigned i = 0; i < 4096; i += 256) {
+		memcpy(page + i, chase, sizeof(chase));
+		assert_int_equal(kind_at(&a, &q, at + i + 3, &again), CXMS_SITE_LOAD);
+		if (i == 0)
+			first = again;
+	}
+	assert_int_equal(kind_at(&a, &q, at + 3, &again), UINT8_MAX);
+	assert_int_equal(again, first);
+	cxms_evq_fini(&q);
+	cxms_analyzer_fini(&a);
+	munmap(page, 4096);
+}
+
 static const char fixed_image[] = "a file that is no ELF file";
 
 /* A look at our own process: what it finds is where our code and stack are. */
@@ -483,6 +510,7 @@ int main(void)
 		cmocka_unit_test(test_code_of_a_file_is_shared_and_own_code_is_not),
 		cmocka_unit_test(test_a_site_is_of_the_code_that_is_mapped_now),
 		cmocka_unit_test(test_code_that_was_written_over_is_decoded_anew),
+		cmocka_unit_test(test_code_that_was_written_later_is_decoded),
 		cmocka_unit_test(test_a_look_finds_what_is_not_known_and_that_only),
 		cmocka_unit_test(test_a_process_that_is_gone_is_told),
 		cmocka_unit_test(test_build_ids_are_read_and_other_files_have_none),

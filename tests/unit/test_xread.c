@@ -222,6 +222,15 @@ static void test_rounds_of_a_string_are_one_piece(void **state)
 	cxms_xread_free(r);
 }
 
+static void load_of_memory(struct packet *p, int64_t step)
+{
+	cxms_buf_put_varint(&p->messages, 1 << 2 | 2);
+	cxms_buf_put_varint(&p->messages, 1);
+	cxms_buf_put_u8(&p->messages, CXMS_XE_MEM);
+	cxms_buf_put_varint(&p->messages, 0);
+	cxms_buf_put_svarint(&p->messages, step);
+}
+
 static void test_lines_begin_anew_in_each_packet(void **state)
 {
 	struct cxms_xread *r = reader();
@@ -234,15 +243,42 @@ static void test_lines_begin_anew_in_each_packet(void **state)
 	assert_int_equal(read_packet(r, &p, &s), 0);
 	for (uint64_t seq = 1; seq < 3; seq++) {
 		thread(&p, 1);
-		cxms_buf_put_varint(&p.messages, 1 << 2 | 2);
-		cxms_buf_put_varint(&p.messages, 1);
-		cxms_buf_put_u8(&p.messages, CXMS_XE_MEM);
-		cxms_buf_put_varint(&p.messages, 0);
-		cxms_buf_put_svarint(&p.messages, 500);
+		load_of_memory(&p, 500);
 		close_packet(&p, 42, 0, seq);
 		assert_int_equal(read_packet(r, &p, &s), 0);
 		assert_int_equal(s.event[0].line, 500);
 		assert_int_equal(s.last.exit, s.last.block->n_exit);
+	}
+	cxms_xread_free(r);
+}
+
+/* Threads that take turns in a packet: the lines of each are told by steps from its own last one.
+ */
+static void test_lines_are_those_of_the_thread(void **state)
+{
+	static const struct {
+		uint32_t tid;
+		int64_t step;
+	} turn[] = {{1, 1000}, {2, 5000}, {1, 1}, {3, 7}, {2, -1}, {2, 3}, {3, 1}, {1, 1}};
+	uint64_t line[4] = {0};
+	struct cxms_xread *r = reader();
+	static struct packet p;
+	struct seen s = {0};
+	(void)state;
+	hello(&p, 42, 1, false, 1);
+	block(&p, 1);
+	close_packet(&p, 42, 0, 0);
+	assert_int_equal(read_packet(r, &p, &s), 0);
+	for (size_t n = 1; n <= sizeof(turn) / sizeof(*turn); n++) {
+		for (size_t i = 0; i < n; i++) {
+			thread(&p, turn[i].tid);
+			load_of_memory(&p, turn[i].step);
+		}
+		close_packet(&p, 42, 0, n);
+		assert_int_equal(read_packet(r, &p, &s), 0);
+		line[turn[n - 1].tid] += (uint64_t)turn[n - 1].step;
+		assert_int_equal(s.last.tid, turn[n - 1].tid);
+		assert_int_equal(s.event[0].line, line[turn[n - 1].tid]);
 	}
 	cxms_xread_free(r);
 }
@@ -389,6 +425,7 @@ int main(void)
 		cmocka_unit_test(test_a_run_and_its_events),
 		cmocka_unit_test(test_rounds_of_a_string_are_one_piece),
 		cmocka_unit_test(test_lines_begin_anew_in_each_packet),
+		cmocka_unit_test(test_lines_are_those_of_the_thread),
 		cmocka_unit_test(test_a_fork_runs_the_blocks_of_its_parent),
 		cmocka_unit_test(test_control_messages),
 		cmocka_unit_test(test_cut_packets_are_refused),

@@ -3,3 +3,4 @@ cxlmemsim diff r.json; echo $?
 cxlmemsim diff r.json none.json; echo $?
 cxlmemsim diff r.json one.yaml; echo $?
 cxlmemsim diff -o r.json r.json r.json; echo $?
+cxlmemsim diff r.json w.cxlt; echo $?
