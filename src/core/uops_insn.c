@@ -31,14 +31,8 @@ static const uint16_t gpr[16][5] = {
 static uint8_t slot_of(unsigned reg, bool *partial)
 {
 	*partial = false;
-	for (unsigned i = 0; i < 16; i++) {
-		for (unsigned w = 0; w < 5; w++) {
-			if (gpr[i][w] == reg && reg != X86_REG_INVALID) {
-				*partial = w >= WIDTH_16;
-				return (uint8_t)(CXMS_SLOT_GPR + i);
-			}
-		}
-	}
+	if (reg == X86_REG_EFLAGS) /* written by most: first */
+		return CXMS_SLOT_FLAGS;
 	if (reg >= X86_REG_XMM0 && reg <= X86_REG_XMM31)
 		return (uint8_t)(CXMS_SLOT_VEC + (reg - X86_REG_XMM0));
 	if (reg >= X86_REG_YMM0 && reg <= X86_REG_YMM31)
@@ -50,8 +44,14 @@ static uint8_t slot_of(unsigned reg, bool *partial)
 	if ((reg >= X86_REG_MM0 && reg <= X86_REG_MM7) ||
 	    (reg >= X86_REG_ST0 && reg <= X86_REG_ST7))
 		return CXMS_SLOT_X87;
-	if (reg == X86_REG_EFLAGS)
-		return CXMS_SLOT_FLAGS;
+	for (unsigned i = 0; i < 16; i++) {
+		for (unsigned w = 0; w < 5; w++) {
+			if (gpr[i][w] == reg && reg != X86_REG_INVALID) {
+				*partial = w >= WIDTH_16;
+				return (uint8_t)(CXMS_SLOT_GPR + i);
+			}
+		}
+	}
 	return CXMS_SLOT_NONE;
 }
 
@@ -155,7 +155,11 @@ static const struct class_name class_names[] = {
 
 static bool starts(const char *text, const char *prefix)
 {
-	return strncmp(text, prefix, strlen(prefix)) == 0;
+	while (*prefix && *text == *prefix) { /* most differ at once: no call */
+		text++;
+		prefix++;
+	}
+	return *prefix == 0;
 }
 
 static bool is_vector(const cs_insn *in)
