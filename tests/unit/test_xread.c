@@ -89,7 +89,8 @@ static int on_run(void *arg, const struct cxms_xrun *run, struct cxms_err *err)
 	(void)err;
 	s->runs++;
 	s->last = *run;
-	memcpy(s->event, run->event, run->n_event * sizeof(*run->event));
+	if (run->n_event)
+		memcpy(s->event, run->event, run->n_event * sizeof(*run->event));
 	return 0;
 }
 
