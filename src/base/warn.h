@@ -88,7 +88,9 @@
 	X(IMPORT_FREE, "misses overlap as far as the core can hold them: chases come out too "     \
 		       "fast; use source exact, or a trace with code bytes (drmemtrace)")          \
 	X(EPOCH, "phases shorter than a step are seen as their mean; give a longer --epoch, or "   \
-		 "leave it out")
+		 "leave it out")                                                                   \
+	X(OUTLIVED, "what was left running counts up to the end of the program only; let the "     \
+		    "program wait for it, or run it in the foreground")
 
 enum cxms_warn_code {
 #define CXMS_WARN_ENUM(code, text) CXMS_W_##code,

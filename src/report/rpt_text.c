@@ -195,6 +195,14 @@ void rpt_watched(const struct cxms_watch_result *w, const char *label, const cha
 		 span_pct(RPT_FMT, w->sampled_lo, w->sampled_hi), agree ? "agree" : "CONTRADICT");
 }
 
+static bool has_warning(const struct cxms_result *r, enum cxms_warn_code code)
+{
+	for (size_t i = 0; i < r->warnings.n; i++)
+		if (r->warnings.list[i].code == code)
+			return true;
+	return false;
+}
+
 static void put_trust(const struct cxms_result *r, struct cxms_buf *out)
 {
 	static const char *const state[] = {
@@ -213,13 +221,15 @@ static void put_trust(const struct cxms_result *r, struct cxms_buf *out)
 	else
 		snprintf(seen, sizeof(seen), "%s %% of the memory waits have an address",
 			 rpt_pct(RPT_FMT, r->basis.known_addr_ratio, 0));
+	bool whole = r->status != CXMS_STATUS_COMPLETE || !has_warning(r, CXMS_W_OUTLIVED);
 	/* MODELS.md, "Not modelled" */
 	rpt_para(out, "trust",
 		 "%s; source %s; %s; %zu warning%s below; not modelled: %scoherence between hosts, "
 		 "page tables on CXL, lines cached by another socket, SMT sharing, frequency "
 		 "changes, interrupts",
-		 state[r->status], r->facts.source, seen, r->warnings.n,
-		 r->warnings.n == 1 ? "" : "s", r->exact ? "time in the kernel, " : "");
+		 whole ? state[r->status] : "what ran up to the end of the program was seen",
+		 r->facts.source, seen, r->warnings.n, r->warnings.n == 1 ? "" : "s",
+		 r->exact ? "time in the kernel, " : "");
 }
 
 /* "mem0 link_up (43.1 %)": the busiest server of a row; empty where nothing is bounded. */

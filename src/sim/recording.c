@@ -338,6 +338,32 @@ static int scale_to_runs(struct cxms_recording *rec, struct cxms_err *err)
 	return 0;
 }
 
+static int by_pid(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	return (x > y) - (x < y);
+}
+
+/* A live source is told of every exit up to the end of the program. */
+static int count_outlived(struct cxms_recording *rec, struct cxms_err *err)
+{
+	uint32_t *pid;
+	size_t n = 0;
+	if (!(rec->facts.source_caps & CXMS_SRC_LIVE) || !rec->thread[0].exited)
+		return 0;
+	pid = calloc(rec->n_thread, sizeof(*pid));
+	if (!pid)
+		return no_memory(err);
+	for (size_t i = 1; i < rec->n_thread; i++)
+		if (!rec->thread[i].exited && rec->thread[i].pid != rec->thread[0].pid)
+			pid[n++] = rec->thread[i].pid;
+	qsort(pid, n, sizeof(*pid), by_pid);
+	for (size_t i = 0; i < n; i++)
+		rec->n_outlived += i == 0 || pid[i] != pid[i - 1];
+	free(pid);
+	return 0;
+}
+
 /* Scale each CPU's samples for those it lost; close threads that never exited. */
 static void finish(struct loader *l)
 {
@@ -412,8 +438,10 @@ int cxms_recording_load(struct cxms_trace_reader *r, struct cxms_recording *out,
 		finish(&l);
 		out->totals = *cxms_trace_reader_totals(r);
 		out->cut = cxms_trace_reader_state(r) == CXMS_TRACE_CUT;
-		rc = settle_pages(out, err);
+		rc = count_outlived(out, err);
 	}
+	if (!rc)
+		rc = settle_pages(out, err);
 	if (!rc && out->facts.source_caps & CXMS_SRC_KERNEL)
 		rc = scale_to_runs(out, err);
 	if (!rc) {

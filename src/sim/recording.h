@@ -84,6 +84,7 @@ struct cxms_recording {
 	size_t n_site, cap_site;
 	struct cxms_buf names; /* of functions and objects of the sites, each with its NUL */
 	uint64_t lost_samples, lost_faults;
+	size_t n_outlived; /* processes that ran on when the program had ended */
 	struct cxms_pages *pages;
 	struct cxms_hw hw; /* what the hardware sampled: sample[] is made from it (hw_cells.h) */
 };

@@ -381,6 +381,10 @@ static int receive(struct exact_source *x, struct cxms_err *err)
 	if (past_ns < LINGER_NS || (past_ns < DRAIN_NS && cxms_link_has(&x->link, x->child.pid)))
 		return 0;
 	x->is_done = true;
+	if (x->link.n_conn && x->source->cfg.warnings)
+		cxms_warn(x->source->cfg.warnings, CXMS_W_OUTLIVED,
+			  "%zu process%s ran on when the program ended", x->link.n_conn,
+			  x->link.n_conn == 1 ? "" : "es");
 	return cxms_link_drain(&x->link, err);
 }
 

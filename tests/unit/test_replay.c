@@ -698,6 +698,51 @@ static void test_reads_that_were_counted_bound_the_traffic(void **state)
 	cxms_result_free(few);
 }
 
+/* A program of two processes, and how many of the second's threads are told to have ended. */
+static struct cxms_result *with_daemon(uint32_t caps, bool daemon_ends, bool program_ends)
+{
+	struct play p = {.caps = caps};
+	play_fork(&p, PID, PID, 0, 0, 0);
+	play_fork(&p, PID + 1, PID + 1, PID, PID, 0);
+	play_fork(&p, PID + 1, PID + 2, PID + 1, PID + 1, 0);
+	play_map(&p, PID, ARRAY, PLAY_MIB);
+	uint32_t site = play_site(&p, PID, 0x400100, CXMS_SITE_LOAD, 0);
+	for (unsigned i = 1; i < 100; i++)
+		play_sample(&p, PID + (i % 3 > 0), PID + i % 3, i * PLAY_MS, site, ARRAY + 64 * i);
+	if (daemon_ends) {
+		play_exit(&p, PID + 1, PID + 1, 100 * PLAY_MS);
+		play_exit(&p, PID + 1, PID + 2, 100 * PLAY_MS);
+	}
+	if (program_ends)
+		play_exit(&p, PID, PID, 100 * PLAY_MS);
+	return play_all_far(play_write(&p, true));
+}
+
+static void test_who_outlives_the_program_is_told(void **state)
+{
+	static const struct {
+		uint32_t caps;
+		bool daemon_ends, program_ends, warns;
+		const char *why;
+	} rows[] = {
+		{CXMS_SRC_LIVE, false, true, true, "a daemon"},
+		{CXMS_SRC_LIVE, true, true, false, "a child that was waited for"},
+		{CXMS_SRC_LIVE, false, false, false, "the program itself was left running"},
+		{0, false, true, false, "imports may not tell of ends"},
+	};
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
+		struct cxms_result *r =
+			with_daemon(rows[i].caps, rows[i].daemon_ends, rows[i].program_ends);
+		print_message("%s\n", rows[i].why);
+		assert_int_equal(has_warning(r, CXMS_W_OUTLIVED), rows[i].warns);
+		for (size_t w = 0; w < r->warnings.n; w++)
+			if (r->warnings.list[w].code == CXMS_W_OUTLIVED)
+				assert_non_null(strstr(r->warnings.list[w].message, "1 process "));
+		cxms_result_free(r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -720,6 +765,7 @@ int main(void)
 		cmocka_unit_test(test_interval_covers_the_truth),
 		cmocka_unit_test(test_unread_code_is_work_or_waits_all_the_time),
 		cmocka_unit_test(test_reads_that_were_counted_bound_the_traffic),
+		cmocka_unit_test(test_who_outlives_the_program_is_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

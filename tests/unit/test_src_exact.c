@@ -289,6 +289,14 @@ static void test_thousands_of_packets_all_come(void **state)
 	free(r);
 }
 
+static const char *warning(const struct run *r, enum cxms_warn_code code)
+{
+	for (size_t i = 0; i < r->warnings.n; i++)
+		if (r->warnings.list[i].code == code)
+			return r->warnings.list[i].message;
+	return "";
+}
+
 static void test_what_outlives_the_program_is_let_go(void **state)
 {
 	uint64_t begin_ns = cxms_now_ns();
@@ -297,6 +305,7 @@ static void test_what_outlives_the_program_is_let_go(void **state)
 	(void)state;
 	assert_true(cxms_now_ns() - begin_ns < 20000000000ull);
 	assert_int_equal(r->n_pid, 2);
+	assert_non_null(strstr(warning(r, CXMS_W_OUTLIVED), "1 process ran on"));
 	assert_int_equal(kill((pid_t)r->pid[1], SIGKILL), 0); /* it lives on */
 	free(r);
 }
@@ -321,14 +330,6 @@ static void test_the_time_is_told_to_who_asks(void **state)
 	unlink(path);
 	cxms_buf_fini(&text);
 	free(r);
-}
-
-static const char *warning(const struct run *r, enum cxms_warn_code code)
-{
-	for (size_t i = 0; i < r->warnings.n; i++)
-		if (r->warnings.list[i].code == code)
-			return r->warnings.list[i].message;
-	return "";
 }
 
 static void test_what_went_wrong_is_warned_of(void **state)
