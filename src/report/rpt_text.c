@@ -132,13 +132,16 @@ static void put_source(const struct cxms_result *r, struct cxms_buf *out)
 static void put_memory(const struct cxms_result *r, struct cxms_buf *out)
 {
 	const struct cxms_basis *b = &r->basis;
-	char rss[2 * CXMS_FMT_MAX] = "";
+	char rss[2 * CXMS_FMT_MAX] = "", lost[80] = "";
 	if (r->totals.peak_rss_bytes || !rpt_is_import(&r->facts))
 		snprintf(rss, sizeof(rss), ", peak RSS %s",
 			 cxms_fmt_bytes(RPT_FMT, r->totals.peak_rss_bytes));
-	rpt_para(out, "memory", "%s touched in %zu page%s (%s %% in huge pages)%s",
+	if (r->totals.lost_faults)
+		snprintf(lost, sizeof(lost), ", more by up to %" PRIu64 " lost page faults",
+			 r->totals.lost_faults);
+	rpt_para(out, "memory", "%s touched in %zu page%s (%s %% in huge pages)%s%s",
 		 cxms_fmt_bytes(RPT_FMT, b->footprint_bytes), b->n_page, b->n_page == 1 ? "" : "s",
-		 rpt_pct(RPT_FMT, b->huge_ratio, 0), rss);
+		 rpt_pct(RPT_FMT, b->huge_ratio, 0), lost, rss);
 }
 
 static void put_header(const struct cxms_result *r, struct cxms_buf *out)

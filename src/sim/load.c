@@ -159,6 +159,12 @@ static void spread_floating(const struct build *b, const double share[CXMS_SPAN_
 	}
 }
 
+/* Time that the kernel waits while it fills so many bytes. */
+static double fill_ps(double bytes, double mem_ps, enum cxms_span end)
+{
+	return bytes / CXMS_LINE_BYTES / cxms_kernel_lines(end) * mem_ps * cxms_wait_spread(end);
+}
+
 /* Bytes filled by first touches, cut to the time they took where that is too short for them. */
 static void add_filling(const struct cxms_recording *rec, const struct cxms_cells *cells,
 			double mem_ps, const uint32_t *target_of_page, struct cxms_load_map *m)
@@ -171,8 +177,7 @@ static void add_filling(const struct cxms_recording *rec, const struct cxms_cell
 		double bytes = (double)cxms_pages_at(rec->pages, f->page)->bytes;
 		for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
 			double in_flight = cxms_kernel_lines((enum cxms_span)k);
-			double all_ps = cell->filled_bytes / CXMS_LINE_BYTES / in_flight * mem_ps *
-					cxms_wait_spread((enum cxms_span)k);
+			double all_ps = fill_ps(cell->filled_bytes, mem_ps, (enum cxms_span)k);
 			double cut = fmin(1, cell->filling_ns * (double)CXMS_PS_PER_NS / all_ps);
 			double lines = cut * bytes / CXMS_LINE_BYTES;
 			to->kernel_waits[k] += lines / in_flight;
@@ -182,23 +187,75 @@ static void add_filling(const struct cxms_recording *rec, const struct cxms_cell
 	}
 }
 
-/* Of the lines copied, half are written: from user pages or to them. */
-static void add_copying(const struct cxms_cells *cells, double mem_ps, const double *share,
-			struct cxms_load_map *m)
+/* Kernel time of a cell that known first touches did not wait in. */
+static double unfilled_ps(const struct cxms_cell *c, double mem_ps, enum cxms_span end)
 {
-	for (size_t c = 0; c < cells->n; c++) {
-		double ps = (cells->cell[c].kernel_ns - cells->cell[c].filling_ns) *
-			    (double)CXMS_PS_PER_NS;
-		for (size_t t = 0; t < m->n_target && ps > 0; t++) {
-			struct cxms_load_cell *to = &m->at[c * m->n_target + t];
-			for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
-				enum cxms_span end = (enum cxms_span)k;
-				double waits = share[t] * ps * cxms_kernel_copy_ratio(end) /
-					       (mem_ps * cxms_wait_spread(end));
-				to->kernel_waits[k] += waits;
-				to->kernel_reads[k] += waits * cxms_kernel_lines(end);
-				to->kernel_writes[k] += waits * cxms_kernel_lines(end) / 2;
-			}
+	double filling_ps = c->filling_ns * (double)CXMS_PS_PER_NS;
+	return c->kernel_ns * (double)CXMS_PS_PER_NS -
+	       fmin(filling_ps, fill_ps(c->filled_bytes, mem_ps, end));
+}
+
+/*
+ * Share of that time in which first touches waited whose records were lost: none, but at the upper
+ * end as many bytes as they can have filled, each a huge page where the recording has some.
+ */
+static double lost_share(const struct build *b, double mem_ps, enum cxms_span end)
+{
+	const struct cxms_recording *rec = b->rec;
+	double each = (double)rec->facts.page_bytes, spare = 0;
+	if (end != CXMS_SPAN_HI || rec->lost_faults == 0)
+		return 0;
+	for (size_t i = 0; i < cxms_pages_count(rec->pages); i++)
+		each = fmax(each, (double)cxms_pages_at(rec->pages, (uint32_t)i)->bytes);
+	for (size_t c = 0; c < b->cells->n; c++)
+		spare += unfilled_ps(&b->cells->cell[c], mem_ps, end);
+	double ps = fill_ps((double)rec->lost_faults * each, mem_ps, end);
+	return spare > 0 ? fmin(1, ps / spare) : 0;
+}
+
+/* Nobody knows where a lost touch was: in the slowest place that holds anything. */
+static size_t slowest_place(const struct build *b, const double *share)
+{
+	size_t slowest = 0;
+	double least = INFINITY;
+	for (size_t t = 0; t < b->n_target; t++) {
+		if (share[t] <= 0 || b->faster_ps[t][CXMS_SPAN_HI] >= least)
+			continue;
+		least = b->faster_ps[t][CXMS_SPAN_HI];
+		slowest = t;
+	}
+	return slowest;
+}
+
+/* @written: of the lines read */
+static void add_kernel_waits(struct cxms_load_cell *to, enum cxms_span end, double waits,
+			     double written)
+{
+	to->kernel_waits[end] += waits;
+	to->kernel_reads[end] += waits * cxms_kernel_lines(end);
+	to->kernel_writes[end] += waits * cxms_kernel_lines(end) * written;
+}
+
+/*
+ * Lost first touches, and copies: of the lines copied, half are written, from user pages or to
+ * them. @share: of the touched bytes, by place
+ */
+static void add_rest(const struct build *b, double mem_ps, const double *share)
+{
+	size_t slowest = slowest_place(b, share);
+	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
+		enum cxms_span end = (enum cxms_span)k;
+		double each_ps = mem_ps * cxms_wait_spread(end);
+		double lost = lost_share(b, mem_ps, end);
+		for (size_t c = 0; c < b->cells->n; c++) {
+			const struct cxms_cell *cell = &b->cells->cell[c];
+			struct cxms_load_cell *at = &b->map->at[c * b->n_target];
+			double spare = unfilled_ps(cell, mem_ps, end);
+			double rest = (cell->kernel_ns - cell->filling_ns) * (double)CXMS_PS_PER_NS;
+			rest = fmin(rest, (1 - lost) * spare) * cxms_kernel_copy_ratio(end);
+			add_kernel_waits(&at[slowest], end, lost * spare / each_ps, 1);
+			for (size_t t = 0; t < b->n_target && rest > 0; t++)
+				add_kernel_waits(&at[t], end, share[t] * rest / each_ps, 0.5);
 		}
 	}
 }
@@ -278,7 +335,7 @@ static void add_others(const struct build *b)
 		spread_floating(b, ev->unread_share, b->unread_ns);
 	add_filling(b->rec, b->cells, ev->stair.mem_ps, b->target_of_page, b->map);
 	touched_shares(b->rec, b->target_of_page, b->n_target, b->mix);
-	add_copying(b->cells, ev->stair.mem_ps, b->mix, b->map);
+	add_rest(b, ev->stair.mem_ps, b->mix);
 }
 
 int cxms_load_build(const struct cxms_recording *rec, const struct cxms_cells *cells,

@@ -698,6 +698,47 @@ static void test_reads_that_were_counted_bound_the_traffic(void **state)
 	cxms_result_free(few);
 }
 
+/* 25 ms of work and of first touches of 250 ns each; of the records of @lost, nothing came. */
+static struct cxms_result *touching(unsigned lost, bool told)
+{
+	const unsigned n = 40000, period = 250;
+	struct play p = {0};
+	play_fork(&p, PID, PID, 0, 0, 0);
+	play_map(&p, PID, ARRAY, n * 4096ull);
+	uint32_t site = play_site(&p, PID, 0x400100, CXMS_SITE_NONE, 0);
+	for (unsigned i = 0; i < n; i++) {
+		if (i >= lost)
+			play_fault(&p, PID, i * (25 * PLAY_MS / n), ARRAY + i * 4096ull);
+		if (i % (n / 75) == 0)
+			play_sample(&p, PID, PID, i * (25 * PLAY_MS / n), site, 0)->flags = 0;
+	}
+	if (told)
+		play_event(&p, CXMS_EV_LOST, PID, PID, 24 * PLAY_MS)->lost =
+			(struct cxms_lost){.count = lost, .what = CXMS_LOST_FAULTS};
+	play_run(&p, PID, PID, 0, 25 * PLAY_MS);
+	play_exit(&p, PID, PID, 25 * PLAY_MS);
+	print_message("%u touches of %u ns, %u lost\n", n, period, lost);
+	return play_all_far(play_write(&p, true));
+}
+
+/* Pages whose first touch nobody was told of were touched all the same. */
+static void test_lost_faults_are_in_the_interval(void **state)
+{
+	(void)state;
+	struct cxms_result *all = touching(0, false), *lost = touching(24000, true);
+	struct cxms_result *fewer = touching(24000, false);
+	const struct cxms_split_result *a = all->split, *l = lost->split, *f = fewer->split;
+	print_message("all %g in %g..%g, lost %g in %g..%g, fewer ..%g\n", a->slowdown,
+		      a->slowdown_lo, a->slowdown_hi, l->slowdown, l->slowdown_lo, l->slowdown_hi,
+		      f->slowdown_hi);
+	assert_true(fabs(l->slowdown - f->slowdown) < 1e-9);
+	assert_true(f->slowdown_hi < a->slowdown);
+	assert_true(l->slowdown_lo <= a->slowdown && a->slowdown <= l->slowdown_hi);
+	cxms_result_free(all);
+	cxms_result_free(lost);
+	cxms_result_free(fewer);
+}
+
 /* A program of two processes, and how many of the second's threads are told to have ended. */
 static struct cxms_result *with_daemon(uint32_t caps, bool daemon_ends, bool program_ends)
 {
@@ -765,6 +806,7 @@ int main(void)
 		cmocka_unit_test(test_interval_covers_the_truth),
 		cmocka_unit_test(test_unread_code_is_work_or_waits_all_the_time),
 		cmocka_unit_test(test_reads_that_were_counted_bound_the_traffic),
+		cmocka_unit_test(test_lost_faults_are_in_the_interval),
 		cmocka_unit_test(test_who_outlives_the_program_is_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

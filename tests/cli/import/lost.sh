@@ -8,4 +8,4 @@ for form in clock lost; do
 	cxlmemsim trace dump $form.cxlt | grep lost
 	cxlmemsim trace info $form.cxlt | grep '^samples'
 done
-cxlmemsim replay -t one.yaml -s 100 lost.cxlt | grep -e '^native' -e 'warning *lost'
+cxlmemsim replay -t one.yaml -s 100 lost.cxlt | grep -e '^native' -e '^memory' -e 'warning *lost'
