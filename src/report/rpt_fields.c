@@ -16,6 +16,7 @@ const struct rpt_field rpt_basis_fields[] = {
 	FIELD(struct cxms_basis, "huge_ratio", RPT_F64, huge_ratio),
 	FIELD(struct cxms_basis, "kernel_ns", RPT_F64, kernel_ns),
 	FIELD(struct cxms_basis, "known_addr_ratio", RPT_F64, known_addr_ratio),
+	FIELD(struct cxms_basis, "known_page_bytes", RPT_U64, known_bytes),
 	FIELD(struct cxms_basis, "least_lines", RPT_F64, least_lines),
 	FIELD(struct cxms_basis, "mem_latency_ns", RPT_F64, mem_latency_ns),
 	FIELD(struct cxms_basis, "open_lines", RPT_F64, open_lines),

@@ -116,6 +116,7 @@ static struct cxms_json *source(const struct cxms_result *r)
 	set_str(o, "reason", r->facts.source_reason[0] ? r->facts.source_reason : NULL);
 	cxms_json_set(o, "samples", cxms_json_u64(r->totals.samples));
 	cxms_json_set(o, "lost", cxms_json_u64(r->totals.lost_samples));
+	cxms_json_set(o, "lost_faults", cxms_json_u64(r->totals.lost_faults));
 	if (r->facts.source_caps & CXMS_SRC_MEM) {
 		cxms_json_set(o, "accesses", cxms_json_u64(r->totals.mem_samples));
 		cxms_json_set(o, "accesses_lost", cxms_json_u64(r->totals.lost_mem));

@@ -139,6 +139,7 @@ static void load_head(struct load *ld, const struct cxms_cfg_node *root)
 	r->facts.period_ns = load_u64(ld, src, "period_ns");
 	r->totals.samples = load_u64(ld, src, "samples");
 	r->totals.lost_samples = load_u64(ld, src, "lost");
+	r->totals.lost_faults = load_u64(ld, src, "lost_faults");
 	r->totals.mem_samples = load_u64(ld, src, "accesses");
 	r->totals.lost_mem = load_u64(ld, src, "accesses_lost");
 	r->totals.throttled = load_u64(ld, src, "throttled");

@@ -129,19 +129,35 @@ static void put_source(const struct cxms_result *r, struct cxms_buf *out)
 	cxms_buf_fini(&text);
 }
 
+/* How many pages the figures rest on: without page faults, those that samples met. */
+static void put_pages(const struct cxms_basis *b, struct cxms_buf *out)
+{
+	bool sampled = b->known_bytes && b->known_bytes < b->footprint_bytes;
+	if (!b->n_page && b->footprint_bytes) {
+		cxms_buf_printf(out, ", no page of it known: all of it counts as local");
+		return;
+	}
+	if (sampled)
+		cxms_buf_printf(out, ", %s of it in pages that are known:",
+				cxms_fmt_bytes(RPT_FMT, b->known_bytes));
+	cxms_buf_printf(out, " %s%zu page%s (%s %% in huge pages)%s", sampled ? "" : "in ",
+			b->n_page, b->n_page == 1 ? "" : "s", rpt_pct(RPT_FMT, b->huge_ratio, 0),
+			sampled ? ", which are placed for all" : "");
+}
+
 static void put_memory(const struct cxms_result *r, struct cxms_buf *out)
 {
-	const struct cxms_basis *b = &r->basis;
-	char rss[2 * CXMS_FMT_MAX] = "", lost[80] = "";
-	if (r->totals.peak_rss_bytes || !rpt_is_import(&r->facts))
-		snprintf(rss, sizeof(rss), ", peak RSS %s",
-			 cxms_fmt_bytes(RPT_FMT, r->totals.peak_rss_bytes));
+	struct cxms_buf text = {0};
+	cxms_buf_printf(&text, "%s touched", cxms_fmt_bytes(RPT_FMT, r->basis.footprint_bytes));
+	put_pages(&r->basis, &text);
 	if (r->totals.lost_faults)
-		snprintf(lost, sizeof(lost), ", more by up to %" PRIu64 " lost page faults",
-			 r->totals.lost_faults);
-	rpt_para(out, "memory", "%s touched in %zu page%s (%s %% in huge pages)%s%s",
-		 cxms_fmt_bytes(RPT_FMT, b->footprint_bytes), b->n_page, b->n_page == 1 ? "" : "s",
-		 rpt_pct(RPT_FMT, b->huge_ratio, 0), lost, rss);
+		cxms_buf_printf(&text, ", more by up to %" PRIu64 " lost page faults",
+				r->totals.lost_faults);
+	if (r->totals.peak_rss_bytes || !rpt_is_import(&r->facts))
+		cxms_buf_printf(&text, ", peak RSS %s",
+				cxms_fmt_bytes(RPT_FMT, r->totals.peak_rss_bytes));
+	rpt_para(out, "memory", "%s", cxms_buf_text(&text));
+	cxms_buf_fini(&text);
 }
 
 static void put_header(const struct cxms_result *r, struct cxms_buf *out)

@@ -41,16 +41,16 @@ double cxms_overhead_ratio(const struct cxms_recording *rec)
 	return run > 0 ? cost / run : 0;
 }
 
-static double huge_ratio(const struct cxms_recording *rec)
+static void count_pages(const struct cxms_recording *rec, struct cxms_basis *out)
 {
-	double huge = 0, all = 0;
+	double huge = 0;
 	for (size_t i = 0; i < cxms_pages_count(rec->pages); i++) {
 		const struct cxms_page *p = cxms_pages_at(rec->pages, (uint32_t)i);
-		all += (double)p->bytes;
+		out->known_bytes += p->bytes;
 		if (p->bytes > rec->facts.page_bytes)
 			huge += (double)p->bytes;
 	}
-	return all > 0 ? huge / all : 0;
+	out->huge_ratio = out->known_bytes ? huge / (double)out->known_bytes : 0;
 }
 
 int cxms_basis_fill(const struct cxms_recording *rec, const struct cxms_cells *cells,
@@ -66,7 +66,6 @@ int cxms_basis_fill(const struct cxms_recording *rec, const struct cxms_cells *c
 				   .read_lines = ev->read_lines,
 				   .mem_latency_ns = ev->stair.mem_ps / (double)CXMS_PS_PER_NS,
 				   .walk_ns = (double)rec->facts.walk_ps / (double)CXMS_PS_PER_NS,
-				   .huge_ratio = huge_ratio(rec),
 				   .exposed_waits = base->exposed_waits,
 				   .epoch_ns = cells->epoch_ns,
 				   .n_epoch = cells->n_epoch,
@@ -74,6 +73,7 @@ int cxms_basis_fill(const struct cxms_recording *rec, const struct cxms_cells *c
 				   .n_process = rec->n_process,
 				   .n_page = cxms_pages_count(rec->pages),
 				   .footprint_bytes = cxms_pages_total_bytes(rec->pages)};
+	count_pages(rec, out);
 	for (size_t i = 0; i < cells->n; i++) {
 		out->cpu_ns += cells->cell[i].cpu_ns;
 		out->user_ns += cells->cell[i].user_ns;

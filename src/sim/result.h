@@ -154,7 +154,7 @@ struct cxms_basis {
 	double exposed_waits; /* n_e, central, whole run */
 	uint64_t epoch_ns;
 	size_t n_epoch, n_thread, n_process, n_page;
-	uint64_t footprint_bytes;
+	uint64_t footprint_bytes, known_bytes; /* known: of the pages; 0 = not told */
 	struct cxms_watch_result watch;
 	size_t n_site;
 	struct cxms_site_result site[CXMS_TOP_SITES];

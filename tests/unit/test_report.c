@@ -93,6 +93,7 @@ static void fill_basis(struct cxms_basis *b)
 				 .n_process = 1,
 				 .n_page = 512,
 				 .footprint_bytes = 2 << 20,
+				 .known_bytes = 2 << 20,
 				 .n_site = 1};
 	b->site[0] = (struct cxms_site_result){.ip = 0xffffffff81000000,
 					       .kind = CXMS_SITE_LOAD,
@@ -141,6 +142,7 @@ static int setup(void **state)
 					 .exit_status = 9, /* killed by signal 9 */
 					 .samples = 1000,
 					 .lost_samples = 40,
+					 .lost_faults = 3,
 					 .user_ns = 1500000,
 					 .system_ns = 500000,
 					 .peak_rss_bytes = 3 << 20};
@@ -293,6 +295,34 @@ static void test_text_names_what_a_reader_needs(void **state)
 	cxms_buf_fini(&out);
 }
 
+/* A split cannot be finer than the pages that there are to place. */
+static void test_text_tells_how_many_pages_are_known(void **state)
+{
+	static const struct {
+		size_t pages;
+		uint64_t known;
+		const char *want;
+	} rows[] = {
+		{512, 2 << 20,
+		 "2.00 MiB touched in 512 pages (50 % in huge pages), more by up to 3"},
+		{7, 7 * 4096,
+		 "2.00 MiB touched, 28.0 KiB of it in pages that are known: 7 pages ("},
+		{0, 0, "2.00 MiB touched, no page of it known: all of it counts as local"},
+	};
+	struct fixture *f = *state;
+	const struct cxms_basis kept = f->r.basis;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct cxms_buf out = {0};
+		f->r.basis.n_page = rows[i].pages;
+		f->r.basis.known_bytes = rows[i].known;
+		cxms_report_text(&f->r, false, &out);
+		if (!strstr(cxms_buf_text(&out), rows[i].want))
+			fail_msg("no '%s' in the report:\n%s", rows[i].want, cxms_buf_text(&out));
+		cxms_buf_fini(&out);
+	}
+	f->r.basis = kept;
+}
+
 static void test_text_shouts_when_a_self_check_failed(void **state)
 {
 	struct fixture *f = *state;
@@ -410,6 +440,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_text_keeps_to_100_columns_and_no_control_bytes,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_text_names_what_a_reader_needs, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_text_tells_how_many_pages_are_known, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_text_shouts_when_a_self_check_failed, setup,
 						teardown),
