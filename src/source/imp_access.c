@@ -3,8 +3,9 @@
  * " M ..." (load and store); lines of the program and of Valgrind stand among them.
  * drmemtrace (the view tool): "<record> <instr>: <tid> ifetch 3 byte(s) @ 0x<pc> 48 89 e7 ...",
  * "... read 8 byte(s) @ 0x<address> by PC 0x<pc>", "... write ..."; <tid> is a number or
- * "W<workload>.T<tid>"; code of more than seven bytes goes on in a line of its own behind a prefix.
- * champsim (load traces): "<instruction>, <cycle>, <address>, <pc>, <hit>", one load a line.
+ * "W<workload>.T<tid>"; first tools: "<record>: T<tid> ..."; code of more than seven bytes goes on
+ * in a line of its own behind a prefix. champsim (load traces): "<instruction>, <cycle>, <address>,
+ * <pc>, <hit>", one load a line.
  */
 #include "source/imp_access.h"
 
@@ -84,14 +85,31 @@ static void take_code(struct cxms_words w, struct cxms_imp_insn *i, uint8_t *n)
 	i->has_code = i->len > 0 && *n == i->len;
 }
 
-/* A number, or "W0.T<number>"; other workloads would be other programs with the same addresses. */
+/* A number, "T<number>" or "W0.T<number>"; other workloads would be other programs with the same
+ * addresses. */
 static bool take_tid(struct cxms_words *w, uint64_t *tid)
 {
 	struct cxms_words word = cxms_take_word(w);
 
 	if (word.end - word.p > 4 && !memcmp(word.p, "W0.T", 4))
 		word.p += 4;
+	else if (word.end - word.p > 1 && *word.p == 'T')
+		word.p++;
 	return cxms_word_number(word, 10, tid) && *tid <= UINT32_MAX;
+}
+
+/* "<record> <instruction>:", of old tools "<record>:"; else it is a heading or a summary. */
+static bool take_ordinals(struct cxms_words *w)
+{
+	struct cxms_words word = cxms_take_word(w);
+	uint64_t n;
+
+	if (cxms_word_number(word, 10, &n))
+		word = cxms_take_word(w);
+	if (word.p == word.end || word.end[-1] != ':')
+		return false;
+	word.end--;
+	return cxms_word_number(word, 10, &n);
 }
 
 static bool is_code(struct cxms_words word)
@@ -104,11 +122,11 @@ static bool is_code(struct cxms_words word)
 static enum line_kind drmemtrace_line(struct cxms_imp_access_reader *r, struct cxms_words w,
 				      struct cxms_imp_insn *begun)
 {
-	struct cxms_words record = cxms_take_word(&w), insn = cxms_take_word(&w), what, rest;
-	uint64_t n, tid, bytes, addr;
+	struct cxms_words what, rest;
+	uint64_t tid, bytes, addr;
 
-	if (!cxms_word_number(record, 10, &n) || insn.p == insn.end || insn.end[-1] != ':')
-		return LINE_OTHER; /* headings */
+	if (!take_ordinals(&w))
+		return LINE_OTHER;
 	if (!take_tid(&w, &tid))
 		return LINE_BAD;
 	rest = w;

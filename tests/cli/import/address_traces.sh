@@ -63,3 +63,40 @@ for t in view2 order; do
 	cxlmemsim trace info $t.cxlt | grep -E '^source'
 	cxlmemsim replay -q -t one.yaml -s 100 $t.cxlt | grep -E '^(source|misses)'
 done
+# every record of the tool that is no instruction, read or write is passed over, and so is its summary; the first
+# tools numbered no instructions
+cat >kinds.txt <<'X'
+Output format:
+<--record#-> <--instr#->: <---tid---> <record details>
+------------------------------------------------------------
+           1           0:          7 <marker: version 6>
+           2           1:          7 ifetch       2 byte(s) @ 0x0000000000400000 conditional jump
+           3           2:          7 ifetch       5 byte(s) @ 0x0000000000400002 call
+           4           2:          7 write        8 byte(s) @ 0x0000000010000000 by PC 0x0000000000400002
+           5           3:          7 ifetch       4 byte(s) @ 0x0000000000400010 0f 18 48 40          prefetcht0 0x40(%rax)
+           6           3:          7 pref-r-L1    1 byte(s) @ 0x0000000010001000 by PC 0x0000000000400010
+           7           4:          7 ifetch       3 byte(s) @ 0x0000000000400014 0f ae 38             clflush (%rax)
+           8           4:          7 dflush       1 byte(s) @ 0x0000000010001000 by PC 0x0000000000400014
+           9           5:          7 ifetch       3 byte(s) @ 0x0000000000400020 f3 48 a5             rep movsq
+          10           5:          7 read         8 byte(s) @ 0x0000000010002000 by PC 0x0000000000400020
+          11           5:          7 write        8 byte(s) @ 0x0000000010003000 by PC 0x0000000000400020
+          12           5:          7 <marker: timestamp 13270239527782712>
+          13           5:          7 <marker: kernel xfer from 0x400023 to handler>
+          14           5:          7 <entry type 99>
+          15           5:          7 <thread 7 exited>
+View tool results:
+              5 : total instructions
+X
+cat >first.txt <<'X'
+Output format:
+<record#>: T<tid> <record details>
+------------------------------------------------------------
+           1: T7 <marker: version 4>
+           2: T7 ifetch       3 byte(s) @ 0x0000000000402680 f3 48 a5             rep movsq
+           3: T7 read         8 byte(s) @ 0x00007f8881e37c70 by PC 0x0000000000402680
+           4: T7 write        8 byte(s) @ 0x00007f8881e37a70 by PC 0x0000000000402680
+X
+for t in kinds first; do
+	cxlmemsim import -t one.yaml -o $t.cxlt $t.txt
+	cxlmemsim replay -q -t one.yaml -s 100 $t.cxlt | grep -E '^misses'
+done
