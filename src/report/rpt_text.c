@@ -404,6 +404,19 @@ static size_t top_threads(const struct cxms_split_result *s, size_t top[TOP_THRE
 	return n;
 }
 
+/* Numbers of threads that are unique within their process only, as those of the exact source. */
+static bool is_ambiguous(const struct cxms_split_result *s, const size_t *top, size_t shown)
+{
+	for (size_t k = 0; k < shown; k++)
+		for (size_t i = 0; i < k; i++) {
+			const struct cxms_thread_result *a = &s->thread[top[k]];
+			const struct cxms_thread_result *b = &s->thread[top[i]];
+			if (a->tid == b->tid && a->pid != b->pid)
+				return true;
+		}
+	return false;
+}
+
 static void put_threads(const struct cxms_split_result *s, size_t n, struct cxms_buf *out)
 {
 	size_t top[TOP_THREADS];
@@ -414,6 +427,11 @@ static void put_threads(const struct cxms_split_result *s, size_t n, struct cxms
 	if (s[0].n_thread > shown)
 		cxms_buf_printf(out, ", the %zu with the most CPU time (%zu more)", shown,
 				s[0].n_thread - shown);
+	if (is_ambiguous(s, top, shown)) {
+		cxms_buf_printf(out, "\n  process");
+		for (size_t k = 0; k < shown; k++)
+			cxms_buf_printf(out, "  %8" PRIu32, s[0].thread[top[k]].pid);
+	}
 	cxms_buf_printf(out, "\n  local %%");
 	for (size_t k = 0; k < shown; k++)
 		cxms_buf_printf(out, "  %8" PRIu32, s[0].thread[top[k]].tid);

@@ -3,9 +3,9 @@
  * " M ..." (load and store); lines of the program and of Valgrind stand among them.
  * drmemtrace (the view tool): "<record> <instr>: <tid> ifetch 3 byte(s) @ 0x<pc> 48 89 e7 ...",
  * "... read 8 byte(s) @ 0x<address> by PC 0x<pc>", "... write ..."; <tid> is a number or
- * "W<workload>.T<tid>"; first tools: "<record>: T<tid> ..."; code of more than seven bytes goes on
- * in a line of its own behind a prefix. champsim (load traces): "<instruction>, <cycle>, <address>,
- * <pc>, <hit>", one load a line.
+ * "W<workload>.T<tid>"; the first tools wrote "<record>: T<tid>". Code of more than seven bytes
+ * goes on in a line of its own behind a prefix.
+ * champsim (load traces): "<instruction>, <cycle>, <address>, <pc>, <hit>", one load a line.
  */
 #include "source/imp_access.h"
 

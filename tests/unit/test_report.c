@@ -323,6 +323,28 @@ static void test_text_tells_how_many_pages_are_known(void **state)
 	f->r.basis = kept;
 }
 
+/* The exact source numbers the threads of each process from 1. */
+static void test_threads_of_one_number_are_told_apart(void **state)
+{
+	struct fixture *f = *state;
+	struct cxms_buf out = {0};
+	cxms_report_text(&f->r, false, &out);
+	assert_null(strstr(cxms_buf_text(&out), "\n  process  "));
+	cxms_buf_fini(&out);
+	struct cxms_split_result *s = &f->r.split[0];
+	const struct cxms_thread_result kept[] = {s->thread[THREADS - 1], s->thread[THREADS - 2]};
+	s->thread[THREADS - 1].pid = 4194303;
+	s->thread[THREADS - 1].tid = s->thread[THREADS - 2].tid;
+	out = (struct cxms_buf){0};
+	cxms_report_text(&f->r, false, &out);
+	const char *line = strstr(cxms_buf_text(&out), "\n  process  ");
+	assert_non_null(line);
+	assert_non_null(strstr(line, "   4194303"));
+	s->thread[THREADS - 1] = kept[0];
+	s->thread[THREADS - 2] = kept[1];
+	cxms_buf_fini(&out);
+}
+
 static void test_text_shouts_when_a_self_check_failed(void **state)
 {
 	struct fixture *f = *state;
@@ -442,6 +464,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_text_names_what_a_reader_needs, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_text_tells_how_many_pages_are_known, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_threads_of_one_number_are_told_apart, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_text_shouts_when_a_self_check_failed, setup,
 						teardown),
