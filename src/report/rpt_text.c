@@ -9,6 +9,7 @@
 #include "report/rpt_priv.h"
 
 #define PARA_MAX    8192 /* longest paragraph; a longer one ends with "..." */
+#define KNOWN_RATIO 0.9	 /* of the touched bytes in known pages, below which it is said */
 #define TOP_THREADS 8	 /* threads with a column of their own */
 
 static const char *const cause_heads[CXMS_CAUSE_COUNT] = {
@@ -132,7 +133,8 @@ static void put_source(const struct cxms_result *r, struct cxms_buf *out)
 /* How many pages the figures rest on: without page faults, those that samples met. */
 static void put_pages(const struct cxms_basis *b, struct cxms_buf *out)
 {
-	bool sampled = b->known_bytes && b->known_bytes < b->footprint_bytes;
+	bool sampled =
+		b->known_bytes && (double)b->known_bytes < KNOWN_RATIO * (double)b->footprint_bytes;
 	if (!b->n_page && b->footprint_bytes) {
 		cxms_buf_printf(out, ", no page of it known: all of it counts as local");
 		return;

@@ -305,6 +305,7 @@ static void test_text_tells_how_many_pages_are_known(void **state)
 	} rows[] = {
 		{512, 2 << 20,
 		 "2.00 MiB touched in 512 pages (50 % in huge pages), more by up to 3"},
+		{480, 480 * 4096, "2.00 MiB touched in 480 pages (50 % in huge pages), more by"},
 		{7, 7 * 4096,
 		 "2.00 MiB touched, 28.0 KiB of it in pages that are known: 7 pages ("},
 		{0, 0, "2.00 MiB touched, no page of it known: all of it counts as local"},
