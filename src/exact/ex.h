@@ -310,6 +310,15 @@ void ex_wrong_forget(void);
 /* ex_out.c */
 void ex_out_open(uint32_t image, bool is_fork);
 void ex_out_close(void);
+/** ex_out_before_fork() - sends what is told, so that a child does not tell it again. */
+void ex_out_before_fork(void);
+/**
+ * ex_out_after_fork() - in the parent: waits until the child has told of itself, or ended
+ *
+ * The child may get a CPU late. Who reads the packets knows of it before the parent goes on, and
+ * does not read others far ahead of it.
+ */
+void ex_out_after_fork(void);
 void ex_out_flush(void);
 /** ex_begin() - room for a message of up to @bytes, under the name of the current thread. */
 void ex_begin(unsigned bytes);

@@ -96,6 +96,18 @@ static int open_file(const HChar *path)
 	return sr_isError(r) ? -1 : VG_(safe_fd)((Int)sr_Res(r));
 }
 
+/* A pipe that a forked child closes when it has told of itself. */
+static int told[2] = {-1, -1};
+
+static void close_told(void)
+{
+	for (int i = 0; i < 2; i++) {
+		if (told[i] >= 0)
+			VG_(close)(told[i]);
+		told[i] = -1;
+	}
+}
+
 /* @parent: asked for by a forked child the kernel may name another, since its parent may have
  * ended, or be in another PID namespace. */
 static void hello(uint64_t parent, bool is_fork)
@@ -149,6 +161,27 @@ void ex_out_open(uint32_t image, bool is_fork)
 	}
 	hello(parent, is_fork);
 	ex_out_flush(); /* it names processes: no other packet ends elsewhere for that */
+	close_told();
+}
+
+void ex_out_before_fork(void)
+{
+	ex_out_flush();
+	close_told(); /* of a fork that failed */
+	if (ex_system_call(__NR_pipe2, (long)told, 02000000 /* CLOEXEC */, 0, 0) < 0)
+		told[0] = told[1] = -1;
+}
+
+void ex_out_after_fork(void)
+{
+	char end;
+
+	if (told[1] >= 0)
+		VG_(close)(told[1]);
+	told[1] = -1;
+	if (told[0] >= 0)
+		again(__NR_read, told[0], (long)&end, sizeof(end), 0);
+	close_told();
 }
 
 void ex_out_close(void)

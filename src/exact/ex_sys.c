@@ -441,7 +441,13 @@ static void post_syscall(ThreadId tid, UInt number, UWord *args, UInt n, SysRes 
 static void before_fork(ThreadId tid)
 {
 	control_of(tid);
-	ex_out_flush();
+	ex_out_before_fork();
+}
+
+static void in_parent(ThreadId tid)
+{
+	(void)tid;
+	ex_out_after_fork();
 }
 
 static void in_child(ThreadId tid)
@@ -495,5 +501,5 @@ void ex_sys_init(void)
 	VG_(track_start_client_code)(client_start);
 	VG_(track_stop_client_code)(client_stop);
 	VG_(track_pre_deliver_signal)(before_handler);
-	VG_(atfork)(before_fork, NULL, in_child);
+	VG_(atfork)(before_fork, in_parent, in_child);
 }

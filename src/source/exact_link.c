@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "source/tasks.h"
 #include "trace/exact_packet.h"
 
 #define BACKLOG 128
@@ -42,7 +43,16 @@ void cxms_link_poll(const struct cxms_link *l, struct pollfd *fds)
 {
 	fds[0] = (struct pollfd){.fd = l->listen_fd, .events = POLLIN};
 	for (size_t i = 0; i < l->n_conn; i++)
-		fds[1 + i] = (struct pollfd){.fd = l->conn[i].fd, .events = POLLIN};
+		fds[1 + i] = (struct pollfd){.fd = l->conn[i].is_held ? -1 : l->conn[i].fd,
+					     .events = POLLIN};
+}
+
+bool cxms_link_holds(const struct cxms_link *l)
+{
+	for (size_t i = 0; i < l->n_conn; i++)
+		if (l->conn[i].is_held)
+			return true;
+	return false;
 }
 
 static int no_memory(struct cxms_err *err)
@@ -70,9 +80,18 @@ static int make_room(struct cxms_link *l, struct cxms_err *err)
 	return 0;
 }
 
+/* A forked process begins with the count of its parent. */
+static void note_insns(struct cxms_link_conn *c, uint64_t insns)
+{
+	if (c->is_begun && insns > c->insns)
+		c->at += insns - c->insns;
+	c->insns = insns;
+	c->is_begun = true;
+}
+
 /* What came: a packet, and offsets behind it. */
-static int check_packet(const struct cxms_link_conn *c, struct cxms_link_packet *p, size_t n,
-			bool is_cut, struct cxms_err *err)
+static int check_packet(struct cxms_link_conn *c, struct cxms_link_packet *p, size_t n, bool is_cut,
+			struct cxms_err *err)
 {
 	struct cxms_xs_head head = {0};
 	struct cxms_err why = {0};
@@ -82,6 +101,7 @@ static int check_packet(const struct cxms_link_conn *c, struct cxms_link_packet 
 		p->len = (uint32_t)sizeof(head) + head.bytes;
 		behind = n - p->len;
 		p->n_control = (uint32_t)(behind / sizeof(uint16_t));
+		note_insns(c, head.insns);
 		if (behind % sizeof(uint16_t) == 0)
 			return 0;
 	}
@@ -92,7 +112,7 @@ static int check_packet(const struct cxms_link_conn *c, struct cxms_link_packet 
 }
 
 /* One packet of @c. *got: the bytes that came, 0 nothing now, -1 the connection ended. */
-static int take_packet(struct cxms_link *l, const struct cxms_link_conn *c, int *got,
+static int take_packet(struct cxms_link *l, struct cxms_link_conn *c, int *got,
 		       struct cxms_err *err)
 {
 	struct iovec iov = {.iov_len = CXMS_LINK_BYTES};
@@ -150,6 +170,16 @@ int cxms_link_drain(struct cxms_link *l, struct cxms_err *err)
 	return rc;
 }
 
+/* Where a new process begins: beside those that are there. */
+static uint64_t least_at(const struct cxms_link *l)
+{
+	uint64_t least = l->n_conn ? UINT64_MAX : 0;
+
+	for (size_t i = 0; i < l->n_conn; i++)
+		least = l->conn[i].at < least ? l->conn[i].at : least;
+	return least;
+}
+
 static int accept_one(struct cxms_link *l, bool *got, struct cxms_err *err)
 {
 	void *conns = l->conn;
@@ -175,9 +205,34 @@ static int accept_one(struct cxms_link *l, bool *got, struct cxms_err *err)
 		return rc;
 	}
 	l->conn = conns;
-	l->conn[l->n_conn++] = (struct cxms_link_conn){.fd = fd, .pid = peer.pid};
+	l->conn[l->n_conn] = (struct cxms_link_conn){.fd = fd, .pid = peer.pid, .at = least_at(l)};
+	l->n_conn++;
 	l->n_accepted++;
 	return 0;
+}
+
+/* Will there be packets of it without those of another being read? */
+static bool is_awaited(const struct cxms_link_conn *c)
+{
+	int queued = 0;
+
+	return (ioctl(c->fd, SIOCINQ, &queued) == 0 && queued > 0) || cxms_tasks_run(c->pid);
+}
+
+/* Is @c far ahead of one that runs? Those behind that do not are moved up: when they run again,
+ * they are beside it. */
+static bool is_ahead(struct cxms_link *l, const struct cxms_link_conn *c)
+{
+	if (c->at < CXMS_ASSUMED_LINK_AHEAD_INSNS)
+		return false;
+	for (size_t i = 0; i < l->n_conn; i++) {
+		if (l->conn[i].at >= c->at - CXMS_ASSUMED_LINK_AHEAD_INSNS)
+			continue;
+		if (is_awaited(&l->conn[i]))
+			return true;
+		l->conn[i].at = c->at - CXMS_ASSUMED_LINK_AHEAD_INSNS;
+	}
+	return false;
 }
 
 int cxms_link_receive(struct cxms_link *l, size_t max, struct cxms_err *err)
@@ -188,11 +243,15 @@ int cxms_link_receive(struct cxms_link *l, size_t max, struct cxms_err *err)
 
 	while (!rc && accepted)
 		rc = accept_one(l, &accepted, err);
+	for (size_t i = 0; i < l->n_conn; i++)
+		l->conn[i].is_held = false;
 	while (!rc && l->n_conn > 0 && idle < l->n_conn && l->n_packet < max) {
 		int got = 0;
 
 		l->next %= l->n_conn;
-		rc = take_packet(l, &l->conn[l->next], &got, err);
+		l->conn[l->next].is_held = is_ahead(l, &l->conn[l->next]);
+		if (!l->conn[l->next].is_held)
+			rc = take_packet(l, &l->conn[l->next], &got, err);
 		if (rc < 0)
 			break;
 		if (got < 0) {

@@ -23,9 +23,18 @@ struct cxms_link_packet {
 	int fd;		    /* where an answer goes */
 };
 
+/* Instructions by which the packets that were read of a process may be ahead of those of one that
+ * runs: processes that run side by side are replayed side by side, from what is kept of each. Far
+ * less is too little, as a packet may tell of some 10^5. */
+#define CXMS_ASSUMED_LINK_AHEAD_INSNS 1000000u
+
 struct cxms_link_conn {
 	int fd;
-	pid_t pid; /* who connected */
+	pid_t pid;	/* who connected */
+	bool is_begun;	/* a packet came */
+	bool is_held;	/* what it sent is not read before others come up with it */
+	uint64_t insns; /* of the last packet's head */
+	uint64_t at;	/* instructions on an axis of all processes: who slept is moved up */
 };
 
 /** struct cxms_link - a listening socket and one connection per process image; zero to begin */
@@ -46,12 +55,14 @@ struct cxms_link {
 
 /** cxms_link_open() - listen under a name nobody has; 0 or -errno */
 int cxms_link_open(struct cxms_link *l, struct cxms_err *err);
-/** descriptors to wait on: 1 + n_conn of them into @fds, which has room */
+/** descriptors to wait on: 1 + n_conn of them into @fds, which has room; -1 for who is held */
 void cxms_link_poll(const struct cxms_link *l, struct pollfd *fds);
 /**
  * cxms_link_receive() - accept who waits, and take what was sent; never blocks
  * @max: packets after which to stop; a few more come when a process connects: all that was sent
  *       before is taken first, since a forked process refers to the packets of its parent
+ * Nobody is read CXMS_ASSUMED_LINK_AHEAD_INSNS ahead of a process that runs; one that sleeps, and
+ * has sent nothing, is not waited for: it may sleep until the other goes on.
  * Return: 0, -EBADMSG (what came is no packet), -ENOMEM, -errno of a system call
  */
 int cxms_link_receive(struct cxms_link *l, size_t max, struct cxms_err *err);
@@ -59,6 +70,8 @@ int cxms_link_receive(struct cxms_link *l, size_t max, struct cxms_err *err);
 int cxms_link_drain(struct cxms_link *l, struct cxms_err *err);
 /** the packets are used */
 void cxms_link_recycle(struct cxms_link *l);
+/** somebody is held: whether others still run is to be looked at again soon, by receiving */
+bool cxms_link_holds(const struct cxms_link *l);
 /** @pid still has a connection */
 bool cxms_link_has(const struct cxms_link *l, pid_t pid);
 void cxms_link_close(struct cxms_link *l);

@@ -4,7 +4,8 @@
  *
  * Each process image connects to a socket of ours. Packets are recorded as they come; of their
  * messages only the few that tell of processes are read here. Processes that outlive the program
- * are let go 0.2 s after its end: they run on, unseen.
+ * are let go 0.2 s after its end: they run on, unseen. Processes that run side by side are read
+ * side by side (exact_link.h): the replay keeps what is read before its time.
  */
 #include "source/source.h"
 
@@ -33,6 +34,7 @@
 #include "source/meter.h"
 
 #define WAIT_MS	       100
+#define HELD_MS	       2 /* until processes that others are held for are looked at again */
 #define LINGER_NS      200000000ull  /* of processes that outlive the program */
 #define DRAIN_NS       2000000000ull /* the longest that what it left is waited for */
 #define PACKETS	       16u	     /* at a time: 1 MiB */
@@ -309,6 +311,8 @@ static int wait_for_news(struct exact_source *x, int wait_ms, struct cxms_err *e
 	/* not when it ended: it would be readable for ever */
 	x->fds[1] = (struct pollfd){.fd = x->child.ended ? -1 : x->child.pid_fd, .events = POLLIN};
 	cxms_link_poll(&x->link, x->fds + 2);
+	if (cxms_link_holds(&x->link) && wait_ms > HELD_MS)
+		wait_ms = HELD_MS;
 	if (poll(x->fds, (nfds_t)n, wait_ms) > 0 && x->fds[0].revents)
 		cxms_child_forward_signals(&x->child);
 	return 0;

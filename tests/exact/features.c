@@ -298,6 +298,32 @@ static int child(void)
 	return waitpid(pid, &status, 0) != pid || WEXITSTATUS(status) != 3;
 }
 
+/* Children that their parent ends at once: each told of itself before. On one CPU it would be late.
+ */
+static int ended(void)
+{
+	enum { CHILDREN = 50 };
+	int cpu = sched_getcpu();
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(cpu < 0 ? 0 : (size_t)cpu, &one);
+	sched_setaffinity(0, sizeof(one), &one);
+	printf("%d\n", CHILDREN);
+	fflush(stdout);
+	for (int i = 0; i < CHILDREN; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			for (;;)
+				pause();
+		kill(pid, SIGKILL);
+		if (waitpid(pid, NULL, 0) != pid)
+			return 1;
+	}
+	return 0;
+}
+
 /* A child of its parent's parent. */
 static int adopted(void)
 {
@@ -420,6 +446,7 @@ int main(int argc, char **argv)
 		{"allocate", allocate}, {"strings", strings}, {"nothing", nothing},
 		{"crash", crash},	{"combine", combine}, {"adopted", adopted},
 		{"barrier", barrier},	{"crowd", crowd},     {"unreadable", unreadable},
+		{"ended", ended},
 	};
 
 	self = argv[0];

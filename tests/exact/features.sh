@@ -54,6 +54,10 @@ for case in prefetch nt combine gather fault threads region jit child adopted ba
 done
 run allocate 0 --cxms-alloc=yes
 said allocate
+run ended 0
+told=$(grep -c "hello fork 1" stream.txt)
+[ "$told" = "$(cat want.txt)" ] || fail "ended: $told of $(cat want.txt) children told of themselves"
+echo "ended: $told children"
 run signals 0
 run unreadable 0
 run crash 134

@@ -228,20 +228,32 @@ static void second_process(struct packet *p)
 	put(p, 1);
 }
 
+/* It has told of itself before the program goes on. */
 static void orphan(struct packet *p)
 {
+	int told[2];
+	char end;
+
 	send_packet(p, (unsigned)getpid(), 10);
+	if (pipe(told) < 0)
+		exit(125);
 	if (fork() == 0) {
 		connect_out();
 		p->n = p->n_control = 0;
 		hello(p, NULL, 1);
 		send_packet(p, (unsigned)getpid(), 20);
+		close(told[0]);
+		close(told[1]);
 		fclose(stdin);
 		close(1);
 		close(2);
 		sleep(60);
 		_exit(0);
 	}
+	close(told[1]);
+	while (read(told[0], &end, 1) < 0 && errno == EINTR)
+		;
+	close(told[0]);
 	control(p, CXMS_XC_THREAD);
 	put(p, 1);
 }
