@@ -328,6 +328,32 @@ static void test_lines_read_and_written(void **state)
 	}
 }
 
+/* Nothing tells how often the code runs: lines past the caches are then written, and not read. */
+static void test_unknown_rates_past_the_caches_read_nothing(void **state)
+{
+	static const unsigned flags[] = {0, CXMS_SITE_NONTEMP};
+	double reads[2], writes[2];
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct play p = {0};
+		run_loop(&p, CXMS_SITE_STORE, flags[i], false, 20);
+		for (size_t k = 0; k < p.n; k++)
+			if (p.ev[k].kind == CXMS_EV_SITE)
+				p.ev[k].site.count_reg = 0;
+			else if (p.ev[k].kind == CXMS_EV_SAMPLE)
+				p.ev[k].sample.flags &= (uint16_t)~CXMS_SAMPLE_COUNT;
+		struct cxms_result *r = play_all_far(play_write(&p, true));
+		reads[i] = (double)r->split[0].target[1].reads;
+		writes[i] = (double)r->split[0].target[1].writes;
+		assert_int_equal(r->status, CXMS_STATUS_COMPLETE);
+		cxms_result_free(r);
+	}
+	print_message("%g read, %g written; past the caches %g, %g\n", reads[0], writes[0],
+		      reads[1], writes[1]);
+	assert_true(reads[0] > 1e6 && writes[0] == reads[0]);
+	assert_true(reads[1] == 0 && writes[1] == writes[0]);
+}
+
 /* Two loads of a loop that go through memory by the same register, one @gap bytes ahead. */
 static int record_pair(uint64_t gap)
 {
@@ -564,6 +590,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines_read_and_written),
+		cmocka_unit_test(test_unknown_rates_past_the_caches_read_nothing),
 		cmocka_unit_test(test_a_counted_chain_tells_its_walks),
 		cmocka_unit_test(test_a_chain_in_an_inner_loop_is_counted),
 		cmocka_unit_test(test_a_short_hop_does_not_tell_its_walks),
