@@ -519,14 +519,6 @@ static void wait_for_moves(struct tenant *tn, double ns)
 	tn->move_ns -= ns;
 }
 
-/* What latencies add when all threads of a program move is shared: one of n sees an nth by itself.
- */
-static double own_gain(const struct scene *s, const struct tenant *tn, size_t thread)
-{
-	double all = s->loop ? 1 : s->noise.gain[thread];
-	return fmax(0, 1 + (all - 1) / (double)tn->n_thread);
-}
-
 static void add_noise(const struct scene *s, struct tenant *tn, size_t thread, double part)
 {
 	const struct cxms_world_phase *phase = &tn->in->phase[tn->phase];
@@ -541,7 +533,7 @@ static void add_noise(const struct scene *s, struct tenant *tn, size_t thread, d
 		cxms_noise_add(th, &th->demand[first + t],
 			       cxms_solve_waited_ps(&s->solve, first + t), l[t].square_waits,
 			       &sums);
-	cxms_noise_close(&sums, own_gain(s, tn, thread), part,
+	cxms_noise_close(&sums, s->loop ? 1 : s->noise.gain[thread], part,
 			 &tn->world->noise[s->part[thread].cell]);
 }
 
