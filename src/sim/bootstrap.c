@@ -40,6 +40,7 @@ struct draws {
 	double base_ns, ratio;
 	struct mover *mover;	    /* [cell] */
 	double *own, *other;	    /* [cell] the draw: standard deviations */
+	double *moved_ns;	    /* [cell] by its own draw, at the latencies found */
 	struct cxms_new_cell *cell; /* [cell] laid out */
 	double *thread_cpu_ns;
 };
@@ -89,30 +90,55 @@ static struct mover mover_of(const struct cxms_noise *world, const struct cxms_n
 	return m;
 }
 
-static int lay(struct draws *d, double *time_ns, struct cxms_err *err)
+/*
+ * What latencies answer is common to all who run in an epoch, and sets none of them apart: each
+ * grows with the mean of what all of them move by. Cells drawn together stand for errors of their
+ * own, which add as squares.
+ */
+static void answer(struct draws *d, const struct cxms_noise *noise, size_t epoch, bool together)
+{
+	const struct cxms_cells *c = d->in->cells;
+	size_t first = c->first_of_epoch[epoch], end = c->first_of_epoch[epoch + 1];
+	double sum = 0, square = 0, waits = 0;
+	for (size_t k = first; k < end; k++) {
+		double moved = d->moved_ns[c->by_epoch[k]];
+		sum += moved;
+		square += moved * moved;
+		waits += noise[c->by_epoch[k]].waits_ns;
+	}
+	double more = waits > 0 ? (together ? copysign(sqrt(square), sum) : sum) / waits : 0;
+	for (size_t k = first; k < end; k++) {
+		size_t i = c->by_epoch[k];
+		d->cell[i].cpu_ns =
+			fmax(0, noise[i].cpu_ns + d->moved_ns[i] + more * noise[i].answer_ns);
+	}
+}
+
+/* Time of the run whose cells move by moved_ns. */
+static int lay(struct draws *d, const struct cxms_noise *noise, bool together, double *time_ns,
+	       struct cxms_err *err)
 {
 	struct cxms_timeline line = {.thread_cpu_ns = d->thread_cpu_ns};
+	for (size_t e = 0; e < d->in->cells->n_epoch; e++)
+		answer(d, noise, e, together);
 	int rc = cxms_timeline_run(d->in->rec, d->in->cells, d->cell, d->in->blocked, &line, err);
 	*time_ns = line.time_ns;
 	return rc;
 }
 
 /* The ratio when every cell is off by @times the draw. */
-static int ratio_at(struct draws *d, double times, double *out, struct cxms_err *err)
+static int ratio_at(struct draws *d, double times, bool together, double *out, struct cxms_err *err)
 {
-	const struct cxms_noise *world = d->in->world->noise, *base = d->in->base->noise;
 	double world_ns = 0, base_ns = d->base_ns;
 	size_t n = d->in->cells->n;
 	for (size_t c = 0; c < n; c++)
-		d->cell[c].cpu_ns =
-			fmax(0, world[c].cpu_ns + times * d->mover[c].sd_ns * d->own[c]);
-	int rc = lay(d, &world_ns, err);
+		d->moved_ns[c] = times * d->mover[c].sd_ns * d->own[c];
+	int rc = lay(d, d->in->world->noise, together, &world_ns, err);
 	for (size_t c = 0; c < n && d->base_moves; c++)
-		d->cell[c].cpu_ns =
-			fmax(0, base[c].cpu_ns + times * (d->mover[c].base_sd_ns * d->own[c] +
-							  d->mover[c].base_other_ns * d->other[c]));
+		d->moved_ns[c] = times * (d->mover[c].base_sd_ns * d->own[c] +
+					  d->mover[c].base_other_ns * d->other[c]);
 	if (!rc && d->base_moves)
-		rc = lay(d, &base_ns, err);
+		rc = lay(d, d->in->base->noise, together, &base_ns, err);
 	*out = base_ns > 0 ? world_ns / base_ns : 1;
 	return rc;
 }
@@ -124,7 +150,7 @@ static int move_together(struct draws *d, double *sd, struct cxms_err *err)
 	int rc = 0;
 	for (unsigned i = 0; i < DRAWS && !rc; i++) {
 		draw(d, i, true);
-		rc = ratio_at(d, 1, &ratio, err);
+		rc = ratio_at(d, 1, true, &ratio, err);
 		square += (ratio - d->ratio) * (ratio - d->ratio);
 	}
 	*sd = sqrt(square / DRAWS);
@@ -137,9 +163,9 @@ static int move_apart(struct draws *d, double *sd, double *bias, struct cxms_err
 	int rc = 0;
 	for (unsigned i = 0; i < PAIRS && !rc; i++) {
 		draw(d, i, false);
-		rc = ratio_at(d, 1, &up, err);
+		rc = ratio_at(d, 1, false, &up, err);
 		if (!rc)
-			rc = ratio_at(d, -1, &down, err);
+			rc = ratio_at(d, -1, false, &down, err);
 		sum += up + down;
 		square += (up - down) * (up - down) / 4;
 	}
@@ -182,9 +208,10 @@ static int draws_init(struct draws *d, const struct cxms_bootstrap_in *in)
 	d->mover = calloc(n + 1, sizeof(*d->mover));
 	d->own = calloc(n + 1, sizeof(*d->own));
 	d->other = calloc(n + 1, sizeof(*d->other));
+	d->moved_ns = calloc(n + 1, sizeof(*d->moved_ns));
 	d->cell = calloc(n + 1, sizeof(*d->cell));
 	d->thread_cpu_ns = calloc(in->rec->n_thread + 1, sizeof(*d->thread_cpu_ns));
-	if (!d->mover || !d->own || !d->other || !d->cell || !d->thread_cpu_ns)
+	if (!d->mover || !d->own || !d->other || !d->moved_ns || !d->cell || !d->thread_cpu_ns)
 		return -ENOMEM;
 	for (size_t c = 0; c < n; c++)
 		d->mover[c] = mover_of(&in->world->noise[c], &in->base->noise[c]);
@@ -196,6 +223,7 @@ static void draws_fini(struct draws *d)
 	free(d->mover);
 	free(d->own);
 	free(d->other);
+	free(d->moved_ns);
 	free(d->cell);
 	free(d->thread_cpu_ns);
 }

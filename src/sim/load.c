@@ -58,6 +58,8 @@ static void add_lines(struct cxms_load_cell *c, const struct cxms_grain *g, doub
 	}
 	if (store && !g->known)
 		c->store_waits += weight_ns * g->waits[CXMS_SPAN_MID];
+	if (store && g->past && !g->known)
+		c->past_waits += weight_ns * g->waits[CXMS_SPAN_MID];
 }
 
 static void add(struct cxms_load_cell *c, const struct cxms_grain *g, double weight_ns,

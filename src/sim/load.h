@@ -26,7 +26,8 @@ struct cxms_load_cell {
 	double prefetched[CXMS_SPAN_COUNT];  /* of known_lines: fetched ahead, by streams */
 	double written[CXMS_SPAN_COUNT];     /* lines written back for known_waits */
 	double past[CXMS_SPAN_COUNT];	     /* of written: stored past the caches */
-	double store_waits;  /* of the other waits (middle): those whose lines are written back */
+	double store_waits;  /* of the other waits (middle): those whose lines are written */
+	double past_waits;   /* of store_waits: for stores past the caches, which read nothing */
 	double square_waits; /* sum over samples of their waits (middle) squared */
 	double seen_ps;	     /* sum over waits (middle) of L_obs */
 	/* the kernel's, on the program's pages: waits, lines read and lines written */

@@ -106,7 +106,9 @@ void cxms_noise_close(const struct cxms_noise_sums *sums, double gain, double pa
 	double with = sums->square_ps - per_sample * sums->time_ps * sums->waits;
 	if (sums->waits <= 0)
 		return;
-	out->square_ns2 += part * gain * gain * fmax(0, square) / PS_PER_NS / PS_PER_NS;
-	out->with_waits += part * gain * with / PS_PER_NS;
-	out->per_wait_ns += part * gain * sums->time_ps / sums->waits / PS_PER_NS;
+	out->square_ns2 += part * fmax(0, square) / PS_PER_NS / PS_PER_NS;
+	out->with_waits += part * with / PS_PER_NS;
+	out->per_wait_ns += part * sums->time_ps / sums->waits / PS_PER_NS;
+	out->waits_ns += part * fmax(0, sums->time_ps) / PS_PER_NS;
+	out->answer_ns += part * (gain - 1) * sums->time_ps / PS_PER_NS;
 }

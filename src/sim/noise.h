@@ -11,9 +11,11 @@ struct cxms_solve_thread;
 /** struct cxms_noise - one cell, of all samples or of the half that is judged */
 struct cxms_noise {
 	double cpu_ns;	    /* T' */
-	double square_ns2;  /* variance of T' */
-	double with_waits;  /* covariance of T' and the number of waits, ns */
-	double per_wait_ns; /* what one more wait adds, mean over its waits */
+	double square_ns2;  /* variance of T' at the latencies found */
+	double with_waits;  /* covariance of T' and the number of waits there, ns */
+	double per_wait_ns; /* what one more wait adds there, mean over its waits */
+	double waits_ns;    /* what all its waits add there */
+	double answer_ns;   /* dT'/dx by latencies alone, as the waits of all grow by (1 + x) */
 };
 
 /** struct cxms_noise_sums - over the targets of a cell; zeroed but for samples */
@@ -46,7 +48,7 @@ void cxms_noise_gains(struct cxms_solve *s, struct cxms_demand *demand,
 		      struct cxms_noise_room *room);
 /**
  * cxms_noise_close() - add @part of the epoch to the cell's noise
- * @gain: of its own waits alone
+ * @gain: of cxms_noise_gains()
  *
  * The n samples of a cell fall on what it does by chance, so a sum of x over them has the variance
  * sum(x^2) - (sum x)^2/n (multinomial). x of a sample is its waits times what one of them adds at

@@ -1,6 +1,7 @@
 #include "sim/open_lines.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -28,7 +29,9 @@ static double most_lines(const struct cxms_cells *cells, const struct cxms_evide
 						   .seen_ps = waits > 0 ? l->seen_ps / waits : 0,
 						   .l1d_mshrs = open};
 		cxms_traffic_lines(&in, lines);
-		sum += lines[CXMS_SPAN_HI];
+		double free_waits = waits - in.known_waits;
+		double past = free_waits > 0 ? fmin(1, l->past_waits / free_waits) : 0;
+		sum += lines[CXMS_SPAN_HI] - past * (lines[CXMS_SPAN_HI] - in.known_lines);
 	}
 	return sum;
 }

@@ -164,6 +164,7 @@ static void add_share(struct cxms_load_cell *to, const struct cxms_load_cell *fr
 		to->kernel_writes[k] += share * from->kernel_writes[k];
 	}
 	to->store_waits += share * from->store_waits;
+	to->past_waits += share * from->past_waits;
 	to->square_waits += share * from->square_waits;
 	to->seen_ps += share * from->seen_ps;
 }
@@ -241,6 +242,21 @@ static void kernel_demand(const struct scene *s, const struct cxms_load_cell *l,
 	th->kernel_ps = fmax(0, th->kernel_ps - stall_ps);
 }
 
+/* Lines of a target, @free_lines of them of waits whose rate is not known. Returns how many of the
+ * latter are stored past the caches. */
+static double set_lines(const struct cxms_load_cell *l, enum cxms_span span, double cut,
+			double free_lines, struct cxms_demand *out)
+{
+	double waits = l->waits[CXMS_SPAN_MID] - l->known_waits[CXMS_SPAN_MID];
+	double stores = waits > 0 ? fmin(1, l->store_waits / waits) * free_lines : 0;
+	double past = waits > 0 ? fmin(1, l->past_waits / waits) * free_lines : 0;
+	out->reads = cut * (l->known_lines[span] + (free_lines - past));
+	out->prefetched = cut * l->prefetched[span];
+	out->past = cut * (l->past[span] + past);
+	out->writes = cut * (l->written[span] + stores);
+	return past;
+}
+
 /* Demand of a cell in the spell at the span's end; halves of the samples may overshoot the cell's
  * time: cut.
  */
@@ -253,7 +269,7 @@ static void cell_demand(const struct scene *s, struct tenant *tn,
 	struct cxms_traffic_in traffic = {
 		.l1d_mshrs = tn->in->ev->open_lines,
 		.active_ps = part->share * tn->in->ev->active_ns[part->cell] * PS_PER_NS};
-	double stall = 0, seen = 0, mid = 0, lines[CXMS_SPAN_COUNT];
+	double stall = 0, seen = 0, mid = 0, past = 0, lines[CXMS_SPAN_COUNT];
 	for (size_t t = 0; t < n_target; t++) {
 		stall += l[t].stall_ps[s->span];
 		traffic.waits += l[t].waits[s->span];
@@ -272,21 +288,17 @@ static void cell_demand(const struct scene *s, struct tenant *tn,
 	for (size_t t = 0; t < n_target; t++) {
 		double own_free = fmax(0, l[t].waits[s->span] - l[t].known_waits[s->span]);
 		double share = free_waits > 0 ? own_free / free_waits : 0;
-		double mid_free = l[t].waits[CXMS_SPAN_MID] - l[t].known_waits[CXMS_SPAN_MID];
-		double stores = mid_free > 0 ? fmin(1, l[t].store_waits / mid_free) : 0;
-		out[t].stall_ps = cut * l[t].stall_ps[s->span];
-		out[t].waits = cut * l[t].waits[s->span];
-		out[t].spare_ps = cut * l[t].spare_ps[s->span];
-		out[t].reads = cut * (l[t].known_lines[s->span] + free_lines * share);
-		out[t].prefetched = cut * l[t].prefetched[s->span];
-		out[t].past = cut * l[t].past[s->span];
-		out[t].writes = cut * (l[t].written[s->span] + free_lines * share * stores);
+		out[t] = (struct cxms_demand){.stall_ps = cut * l[t].stall_ps[s->span],
+					      .waits = cut * l[t].waits[s->span],
+					      .spare_ps = cut * l[t].spare_ps[s->span]};
+		past += cut * set_lines(&l[t], s->span, cut, free_lines * share, &out[t]);
 	}
 	set_limits(s, mid > 0 ? traffic.seen_ps : tn->in->ev->stair.mem_ps, th, out);
 	if (s->span == CXMS_SPAN_MID && tn->left >= 1) { /* not what is left of a spell again */
 		tn->world->free_waits += free_waits;
 		tn->world->free_lines += free_lines;
 		tn->asked += cut * lines[s->span];
+		tn->got += past;
 		for (size_t t = 0; t < n_target; t++)
 			tn->got += out[t].reads;
 	}
@@ -507,14 +519,6 @@ static void wait_for_moves(struct tenant *tn, double ns)
 	tn->move_ns -= ns;
 }
 
-/* What latencies add when all threads of a program move is shared: one of n sees an nth by itself.
- */
-static double own_gain(const struct scene *s, const struct tenant *tn, size_t thread)
-{
-	double all = s->loop ? 1 : s->noise.gain[thread];
-	return fmax(0, 1 + (all - 1) / (double)tn->n_thread);
-}
-
 static void add_noise(const struct scene *s, struct tenant *tn, size_t thread, double part)
 {
 	const struct cxms_world_phase *phase = &tn->in->phase[tn->phase];
@@ -529,7 +533,7 @@ static void add_noise(const struct scene *s, struct tenant *tn, size_t thread, d
 		cxms_noise_add(th, &th->demand[first + t],
 			       cxms_solve_waited_ps(&s->solve, first + t), l[t].square_waits,
 			       &sums);
-	cxms_noise_close(&sums, own_gain(s, tn, thread), part,
+	cxms_noise_close(&sums, s->loop ? 1 : s->noise.gain[thread], part,
 			 &tn->world->noise[s->part[thread].cell]);
 }
 

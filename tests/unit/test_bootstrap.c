@@ -109,7 +109,10 @@ static void test_a_common_error_cancels(void **state)
 	(void)state;
 	load(&f, 1, 10, 1e5);
 	for (size_t i = 0; i < f.cells.n; i++) {
-		f.world.noise[i] = (struct cxms_noise){f.base.noise[i].cpu_ns, 1e10, 1e5, 1e5};
+		f.world.noise[i] = (struct cxms_noise){.cpu_ns = f.base.noise[i].cpu_ns,
+						       .square_ns2 = 1e10,
+						       .with_waits = 1e5,
+						       .per_wait_ns = 1e5};
 		f.base.noise[i] = f.world.noise[i];
 	}
 	f.world.time_ns[CXMS_SPAN_MID][CXMS_BLOCKED_STRETCH] /= 2;
@@ -149,6 +152,37 @@ static void test_one_slow_thread_has_no_bias(void **state)
 	assert_true(fabs(out.sd * EPOCH / 1e5 - 1) < 0.6);
 }
 
+/* Latencies that answer to what all threads ask set none of them apart: 16 equal ones that wait all
+ * of their time, whose answer is four times as large as their waits, have the same bias. */
+static void test_what_all_share_is_no_bias(void **state)
+{
+	struct cxms_bootstrap out[2];
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct fixture f;
+		load(&f, 16, 1, 1e5);
+		for (size_t c = 0; c < f.cells.n; c++) {
+			f.world.noise[c].waits_ns = f.world.noise[c].cpu_ns;
+			f.world.noise[c].answer_ns = i * 4 * f.world.noise[c].cpu_ns;
+		}
+		out[i] = run(&f);
+	}
+	assert_true(fabs(out[1].bias / out[0].bias - 1) < 1e-6);
+	assert_true(out[1].sd > out[0].sd);
+}
+
+/* Alone, a thread is all there is: its waits and their answer add up. */
+static void test_who_is_alone_has_all_of_the_answer(void **state)
+{
+	struct fixture f;
+	(void)state;
+	load(&f, 1, 1, 1e5);
+	f.world.noise[0].waits_ns = f.world.noise[0].cpu_ns;
+	f.world.noise[0].answer_ns = 3 * f.world.noise[0].cpu_ns;
+	struct cxms_bootstrap out = run(&f);
+	assert_true(fabs(out.sd / (4 * 1e5 / EPOCH) - 1) < 1e-6);
+}
+
 /* k of n samples wait w times each, and a wait adds 200 ns: binomial. */
 static void test_noise_of_a_cell_is_multinomial(void **state)
 {
@@ -163,8 +197,9 @@ static void test_noise_of_a_cell_is_multinomial(void **state)
 	assert_true(fabs(out.per_wait_ns - 200) < 1e-9);
 	cxms_noise_add(&th, &d, 300e3, 300 * 25.0, &open);
 	cxms_noise_close(&open, 2, 0.5, &poisson);
-	assert_true(fabs(poisson.square_ns2 / (0.5 * 4 * 300 * 1e3 * 1e3) - 1) < 1e-9);
-	assert_true(fabs(poisson.per_wait_ns - 200) < 1e-9);
+	assert_true(fabs(poisson.square_ns2 / (0.5 * 300 * 1e3 * 1e3) - 1) < 1e-9);
+	assert_true(fabs(poisson.answer_ns / (0.5 * 1500 * 200) - 1) < 1e-9);
+	assert_true(fabs(poisson.per_wait_ns - 100) < 1e-9);
 }
 
 /* Bound by miss registers, a wait costs its lines' share of them. */
@@ -193,6 +228,8 @@ int main(void)
 		cmocka_unit_test(test_a_common_error_cancels),
 		cmocka_unit_test(test_a_maximum_is_taken_down),
 		cmocka_unit_test(test_one_slow_thread_has_no_bias),
+		cmocka_unit_test(test_what_all_share_is_no_bias),
+		cmocka_unit_test(test_who_is_alone_has_all_of_the_answer),
 		cmocka_unit_test(test_noise_of_a_cell_is_multinomial),
 		cmocka_unit_test(test_noise_where_lines_are_the_bound),
 	};

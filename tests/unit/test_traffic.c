@@ -328,6 +328,32 @@ static void test_lines_read_and_written(void **state)
 	}
 }
 
+/* Nothing tells how often the code runs: lines past the caches are then written, and not read. */
+static void test_unknown_rates_past_the_caches_read_nothing(void **state)
+{
+	static const unsigned flags[] = {0, CXMS_SITE_NONTEMP};
+	double reads[2], writes[2];
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct play p = {0};
+		run_loop(&p, CXMS_SITE_STORE, flags[i], false, 20);
+		for (size_t k = 0; k < p.n; k++)
+			if (p.ev[k].kind == CXMS_EV_SITE)
+				p.ev[k].site.count_reg = 0;
+			else if (p.ev[k].kind == CXMS_EV_SAMPLE)
+				p.ev[k].sample.flags &= (uint16_t)~CXMS_SAMPLE_COUNT;
+		struct cxms_result *r = play_all_far(play_write(&p, true));
+		reads[i] = (double)r->split[0].target[1].reads;
+		writes[i] = (double)r->split[0].target[1].writes;
+		assert_int_equal(r->status, CXMS_STATUS_COMPLETE);
+		cxms_result_free(r);
+	}
+	print_message("%g read, %g written; past the caches %g, %g\n", reads[0], writes[0],
+		      reads[1], writes[1]);
+	assert_true(reads[0] > 1e6 && writes[0] == reads[0]);
+	assert_true(reads[1] == 0 && writes[1] == writes[0]);
+}
+
 /* Two loads of a loop that go through memory by the same register, one @gap bytes ahead. */
 static int record_pair(uint64_t gap)
 {
@@ -391,6 +417,49 @@ static void test_who_follows_finds_the_lines(void **state)
 		close(fd);
 	}
 	cxms_topo_free(topo);
+}
+
+/* A copy of two pages at a time: a turn reads two lines of either, the next pages come behind both.
+ * One line for each 64 bytes, whichever instruction waits. */
+static void test_pages_by_turns_are_one_stream(void **state)
+{
+	const double bytes_per_ns = 8;
+	struct play p = {0};
+	uint64_t state_of = 88172645463325252ull;
+	uint32_t site[4];
+	(void)state;
+	play_fork(&p, PID, PID, 0, 0, 0);
+	play_map(&p, PID, ARRAY, BYTES);
+	for (unsigned k = 0; k < 4; k++) {
+		site[k] = play_site(&p, PID, 0x400100 + 8 * k, CXMS_SITE_LOAD, CXMS_SITE_AFFINE);
+		struct cxms_site *s = &p.ev[p.n - 1].site;
+		s->loop_insns = 28;
+		s->loop_ip = 0x4000f0;
+		s->count_reg = s->base = 1;
+		s->step = s->stride = 128;
+		s->disp = k / 2 * 4096 + k % 2 * 64;
+		s->access_bytes = 64;
+		s->turn_lines = 2;
+	}
+	play_area(&p, PID, ARRAY, BYTES, BYTES, BYTES);
+	for (uint64_t i = 0; i < N; i++) {
+		state_of = state_of * 6364136223846793005ull + 1442695040888963407ull;
+		uint64_t turn = (uint64_t)((double)((i + 1) * PERIOD) * bytes_per_ns) / 256;
+		turn += (state_of >> 40) % 32;
+		uint64_t at = turn / 32 * 8192 + turn % 32 * 128;
+		unsigned k = (state_of >> 32) % 4;
+		struct cxms_sample *s = play_sample(&p, PID, PID, (i + 1) * PERIOD, site[k],
+						    ARRAY + at % BYTES + k / 2 * 4096 + k % 2 * 64);
+		s->flags |= CXMS_SAMPLE_COUNT;
+		s->count = ARRAY + at;
+	}
+	play_run(&p, PID, PID, 0, DURATION);
+	play_exit(&p, PID, PID, DURATION);
+	struct cxms_result *r = play_all_far(play_write(&p, true));
+	double read = 64 * (double)r->split[0].target[1].reads, all = bytes_per_ns * DURATION;
+	print_message("%g of %g GB read\n", read / 1e9, all / 1e9);
+	assert_true(fabs(read / all - 1) < 0.03);
+	cxms_result_free(r);
 }
 
 /* A stream of stores past the caches, at four fifths of what the device takes. */
@@ -564,6 +633,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines_read_and_written),
+		cmocka_unit_test(test_unknown_rates_past_the_caches_read_nothing),
 		cmocka_unit_test(test_a_counted_chain_tells_its_walks),
 		cmocka_unit_test(test_a_chain_in_an_inner_loop_is_counted),
 		cmocka_unit_test(test_a_short_hop_does_not_tell_its_walks),
@@ -571,6 +641,7 @@ int main(void)
 		cmocka_unit_test(test_walks_are_those_of_what_a_loop_reaches),
 		cmocka_unit_test(test_who_appends_walks_once_a_page),
 		cmocka_unit_test(test_quarters_of_a_line_are_one_stream),
+		cmocka_unit_test(test_pages_by_turns_are_one_stream),
 		cmocka_unit_test(test_who_follows_finds_the_lines),
 		cmocka_unit_test(test_what_is_only_written_loads_its_device),
 		cmocka_unit_test(test_stores_past_the_caches_are_bound_by_their_device),
