@@ -1,5 +1,6 @@
 #include "base/sys.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -17,6 +18,7 @@
 #include "base/units.h"
 
 #define READ_CHUNK   65536
+#define STATM_MAX    256 /* seven numbers */
 #define NUMBER_MAX   256 /* bytes of a file that holds one number */
 #define SPARE_FILES  64u
 #define TMP_TRIES    64
@@ -94,6 +96,54 @@ int cxms_sys_read(const char *path, size_t max, struct cxms_buf *out, struct cxm
 	if (cxms_sys_path(real, sizeof(real), path) < 0)
 		return cxms_fail_sys(err, ENAMETOOLONG, "cannot open '%s' below CXMS_FSROOT", path);
 	return cxms_file_read(real, max, out, err);
+}
+
+static int read_of_thread(uint32_t pid, uint32_t tid, const char *name, size_t max,
+			  struct cxms_buf *out, struct cxms_err *err)
+{
+	char path[96];
+	cxms_buf_clear(out);
+	if (tid == pid)
+		snprintf(path, sizeof(path), "/proc/%" PRIu32 "/%s", pid, name);
+	else
+		snprintf(path, sizeof(path), "/proc/%" PRIu32 "/task/%" PRIu32 "/%s", pid, tid,
+			 name);
+	return cxms_sys_read(path, max, out, err);
+}
+
+static bool has_memory(uint32_t pid, uint32_t tid)
+{
+	struct cxms_buf text = {0};
+	bool has = read_of_thread(pid, tid, "statm", STATM_MAX, &text, NULL) == 0 &&
+		   strtoull(cxms_buf_text(&text), NULL, 10) > 0;
+	cxms_buf_fini(&text);
+	return has;
+}
+
+uint32_t cxms_sys_other_thread(uint32_t pid)
+{
+	char path[64], real[PATH_MAX];
+	uint32_t found = 0;
+	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/task", pid);
+	DIR *dir = cxms_sys_path(real, sizeof(real), path) < 0 ? NULL : opendir(real);
+	for (const struct dirent *e; dir && !found && (e = readdir(dir));) {
+		uint32_t tid = (uint32_t)strtoul(e->d_name, NULL, 10); /* 0: . and .. */
+		if (tid && tid != pid && has_memory(pid, tid))
+			found = tid;
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+int cxms_sys_read_process(uint32_t pid, const char *name, size_t max, struct cxms_buf *out,
+			  struct cxms_err *err)
+{
+	int rc = read_of_thread(pid, pid, name, max, out, NULL);
+	uint32_t other = rc == 0 && out->len > 0 ? 0 : cxms_sys_other_thread(pid);
+	if (rc == 0 && !other)
+		return 0;
+	return read_of_thread(pid, other ? other : pid, name, max, out, err);
 }
 
 /* "  123K\n": digits, a binary suffix, white space around. */

@@ -17,6 +17,17 @@ int cxms_sys_path(char *out, size_t cap, const char *path);
 /** cxms_sys_read() - a whole small file into @out, re-rooted; 0, -ENOENT, -EACCES, -EFBIG over @max
  */
 int cxms_sys_read(const char *path, size_t max, struct cxms_buf *out, struct cxms_err *err);
+/** cxms_sys_other_thread() - a thread of process @pid beside the first that has its memory; 0 =
+ * none
+ */
+uint32_t cxms_sys_other_thread(uint32_t pid);
+/**
+ * cxms_sys_read_process() - as cxms_sys_read(), file @name of process @pid that tells of its memory
+ * Where the first thread has ended before others, the process's own is empty: then that of another
+ * thread is read. What stood in @out is dropped.
+ */
+int cxms_sys_read_process(uint32_t pid, const char *name, size_t max, struct cxms_buf *out,
+			  struct cxms_err *err);
 /** cxms_sys_read_u64() - a file that holds one decimal number; a trailing K/M is honoured */
 int cxms_sys_read_u64(const char *path, uint64_t *out, struct cxms_err *err);
 /** cxms_file_read() - a whole file, not re-rooted, at most @max bytes */

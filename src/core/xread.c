@@ -355,9 +355,10 @@ static int read_run(struct cxms_xread *r, struct cxms_cur *c, uint64_t h,
 	uint64_t n = h & 2 ? cxms_cur_varint(c) : 0;
 	if (c->failed || exit > b->n_exit || (h & 1 && exit == b->n_exit))
 		return bad(err, "a block was left by an exit it has not");
-	if (n > r->cap_event &&
-	    (n > CXMS_XS_PACKET_MAX ||
-	     cxms_array_grow((void **)&r->event, &r->cap_event, (size_t)n, sizeof(*r->event)) < 0))
+	/* room for one more: a run without events has an array, too, to be copied from */
+	if (n >= r->cap_event &&
+	    (n > CXMS_XS_PACKET_MAX || cxms_array_grow((void **)&r->event, &r->cap_event,
+						       (size_t)n + 1, sizeof(*r->event)) < 0))
 		return bad(err, "number of events");
 	for (uint64_t i = 0; i < n; i++)
 		if (read_event(r, c, b, &r->event[i]) < 0)

@@ -315,7 +315,8 @@ static double mixed_share(const struct sweep *s, size_t cell)
 	return s->all_ns[thread] > 0 ? s->mixed_ns[thread] / s->all_ns[thread] : 1;
 }
 
-/* Sets that are no spells, and then nobody, in what is left of the epoch. */
+/* Sets that are no spells, and then nobody, in what is left of the epoch. Where no cell has time in
+ * such a set, as after the time of its slice was taken for that of samples, nobody was there. */
 static int add_rest(struct sweep *s, size_t epoch, double left_ns)
 {
 	const struct cxms_cells *c = s->cells;
@@ -329,6 +330,8 @@ static int add_rest(struct sweep *s, size_t epoch, double left_ns)
 		mixed = mixed || mixed_share(s, c->by_epoch[k]) > 0;
 	if (mixed)
 		rc = add_spell(s, epoch, fmax(1, left_ns - idle_ns));
+	else
+		idle_ns = left_ns;
 	for (size_t k = first; k < end && mixed && !rc; k++)
 		rc = add_part(s, c->by_epoch[k], mixed_share(s, c->by_epoch[k]));
 	return idle_ns > 0 && !rc ? add_spell(s, epoch, idle_ns) : rc;

@@ -190,14 +190,15 @@ static void area_seen(void *arg, const struct cxms_area *area)
 	}
 }
 
-/* Resident bytes as /proc/<pid>/statm tells them, without walking page tables; 0 = gone. */
-static uint64_t resident_bytes(uint32_t pid)
+/* Resident bytes as statm tells them of a thread's memory, without walking page tables; 0 = gone.
+ */
+static uint64_t resident_bytes(uint32_t tid)
 {
 	struct cxms_buf text = {0};
 	uint64_t total, pages = 0;
 	char name[64];
 
-	snprintf(name, sizeof(name), "/proc/%" PRIu32 "/statm", pid);
+	snprintf(name, sizeof(name), "/proc/%" PRIu32 "/statm", tid);
 	if (cxms_sys_read(name, 4096, &text, NULL) ||
 	    sscanf(cxms_buf_text(&text), "%" SCNu64 " %" SCNu64, &total, &pages) != 2)
 		pages = 0;
@@ -205,14 +206,20 @@ static uint64_t resident_bytes(uint32_t pid)
 	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+static bool is_small(uint32_t pid)
+{
+	uint64_t bytes = resident_bytes(pid);
+	uint32_t other = bytes ? 0 : cxms_sys_other_thread(pid);
+
+	return (other ? resident_bytes(other) : bytes) < PROCESS_MIN;
+}
+
 static void look(struct area_proc *p, cxms_area_fn fn, void *arg)
 {
 	struct look_ctx ctx = {.proc = p, .fn = fn, .arg = arg};
 	struct cxms_buf text = {0};
-	char name[64];
 
-	snprintf(name, sizeof(name), "/proc/%" PRIu32 "/smaps", p->pid);
-	if (!cxms_sys_read(name, SMAPS_MAX, &text, NULL)) {
+	if (!cxms_sys_read_process(p->pid, "smaps", SMAPS_MAX, &text, NULL)) {
 		cxms_smaps_parse(cxms_buf_text(&text), text.len, area_seen, &ctx);
 		free(p->told);
 		p->told = ctx.now;
@@ -226,7 +233,7 @@ static uint64_t look_in_turn(struct area_proc *p, uint64_t now_ns, cxms_area_fn 
 {
 	uint64_t took, since = cxms_now_ns();
 
-	if (resident_bytes(p->pid) >= PROCESS_MIN)
+	if (!is_small(p->pid))
 		look(p, fn, arg);
 	took = cxms_now_ns() - since;
 	while (p->begin_ns + schedule_ns(p->looks) <= now_ns)

@@ -136,13 +136,11 @@ static int add_unknown(struct cxms_maps *m, struct cxms_space *s, const struct c
 int cxms_maps_look(struct cxms_maps *m, struct cxms_space *s, cxms_maps_found_fn found, void *arg,
 		   struct cxms_err *err)
 {
-	char name[64], path[4096];
+	char path[4096];
 	struct cxms_buf text = {0};
 	const char *line, *end;
-	int rc;
+	int rc = cxms_sys_read_process(s->pid, "maps", MAPS_MAX, &text, err);
 
-	snprintf(name, sizeof(name), "/proc/%" PRIu32 "/maps", s->pid);
-	rc = cxms_sys_read(name, MAPS_MAX, &text, err);
 	s->looked_ns = cxms_now_ns();
 	s->looked_ok = !rc && text.len > 0;
 	line = rc ? NULL : cxms_buf_text(&text);

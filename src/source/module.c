@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/rng.h"
+#include "base/sys.h"
 #include "source/buildid.h"
 #include "source/sym.h"
 
@@ -189,6 +190,11 @@ static int64_t read_memory(pid_t pid, uint64_t va, void *buf, size_t len)
 	struct iovec from = {.iov_base = (void *)(uintptr_t)va, .iov_len = len};
 	ssize_t n = pid ? process_vm_readv(pid, &to, 1, &from, 1, 0) : 0;
 
+	if (n < 0 && errno == ESRCH) {
+		uint32_t other = cxms_sys_other_thread((uint32_t)pid);
+
+		n = process_vm_readv(other ? (pid_t)other : pid, &to, 1, &from, 1, 0);
+	}
 	return n < 0 ? -errno : n;
 }
 

@@ -115,10 +115,26 @@ run_case() {
 
 n=0
 failed=0
+# What no case asks for was left behind.
+for wanted in "$group"/*.{exact,glob,exit}; do
+	case=${wanted%.exact}
+	case=${case%.glob}
+	case=${case%.exit}
+	case=${case%.stdout}
+	case=${case%.stderr}
+	[ ! -e "$wanted" ] || [ -e "$case.sh" ] && continue
+	echo "FAILED $(basename "$group")/$(basename "$wanted"): no such case"
+	failed=$((failed + 1))
+done
 [ $# -eq 0 ] && set -- "$group"/*.sh
 for script in "$@"; do
-	[ -e "$script" ] || script=$group/$script.sh
+	[ -e "$script" ] || script=$group/${script%.sh}.sh
 	n=$((n + 1))
+	if [ ! -e "$script" ]; then
+		echo "FAILED $(basename "$group")/$(basename "${script%.sh}"): no such case"
+		failed=$((failed + 1))
+		continue
+	fi
 	if run_case "$script"; then
 		continue
 	fi

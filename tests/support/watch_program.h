@@ -3,6 +3,7 @@
  *
  * - chase FILE MIB HOPS THREADS: dependent loads in an array per thread; FILE gets "begin end" of
  *   each, in hex
+ * - left FILE MIB HOPS: the same of one thread, after the first has ended
  * - forks N: N children that compute a little and end
  * - execs N: replaces its image N times
  * - daemon: leaves a child behind that lives on for a minute
@@ -74,6 +75,26 @@ static int watch_chase_main(char **word)
 	return 0;
 }
 
+static void *watch_left_run(void *arg)
+{
+	usleep(50000); /* until the first has ended */
+	watch_chase_run(arg);
+	exit(0);
+}
+
+static _Noreturn void watch_left_main(char **word)
+{
+	static struct watch_chase c;
+	pthread_t thread;
+
+	c.file = word[1];
+	c.lines = (size_t)atoi(word[2]) << 14;
+	c.hops = strtoull(word[3], NULL, 10);
+	if (pthread_create(&thread, NULL, watch_left_run, &c))
+		_exit(99);
+	pthread_exit(NULL);
+}
+
 static int watch_forks_main(int n)
 {
 	for (int i = 0; i < n; i++) {
@@ -136,6 +157,8 @@ static void watch_program_main(int argc, char **argv)
 		return;
 	if (!strcmp(word[0], "chase") && argc == 6)
 		_exit(watch_chase_main(word));
+	if (!strcmp(word[0], "left") && argc == 5)
+		watch_left_main(word);
 	if (!strcmp(word[0], "forks") && argc == 3)
 		_exit(watch_forks_main(atoi(word[1])));
 	if (!strcmp(word[0], "execs") && argc == 3)

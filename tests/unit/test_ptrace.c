@@ -111,6 +111,25 @@ static void test_sleepers_do_not_hide_the_one_that_runs(void **state)
 	assert_true(t.n[CXMS_EV_SAMPLE] >= 120);
 }
 
+/* /proc/<pid>/maps and smaps are empty then. */
+static void test_memory_is_seen_after_the_first_thread_has_ended(void **state)
+{
+	char file[] = "/tmp/cxms_chase_XXXXXX";
+	const char *words[] = {"left", file, "32", "3000000", NULL};
+	int fd = mkstemp(file);
+	struct watch_tally t;
+
+	(void)state;
+	WATCH_NEEDS(SOURCE);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(watch(SOURCE, "/proc/self/exe", words, file, 256, &t), 0);
+	unlink(file);
+	assert_int_equal(WEXITSTATUS(t.totals.exit_status), 0);
+	print_message("%llu areas\n", (unsigned long long)t.n[CXMS_EV_AREA]);
+	assert_true(t.n[CXMS_EV_AREA] > 0);
+}
+
 /* The period is the multiple of a millisecond that keeps what stops cost within the budget. */
 static void test_the_period_keeps_the_budget(void **state)
 {
@@ -252,6 +271,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_a_thread_is_read_where_no_file_may_stay_open),
 		cmocka_unit_test(test_a_stopped_program_goes_on),
 		cmocka_unit_test(test_sleepers_do_not_hide_the_one_that_runs),
+		cmocka_unit_test(test_memory_is_seen_after_the_first_thread_has_ended),
 		cmocka_unit_test(test_the_period_keeps_the_budget),
 		cmocka_unit_test(test_the_cost_of_a_stop_is_measured),
 	};

@@ -211,11 +211,41 @@ static void test_rare_sets_are_mixed(void **state)
 	close(fd);
 }
 
+/* A thread whose samples leave nothing of its only slice in an epoch: that time is nobody's. */
+static void test_time_that_is_nobodys_is_kept(void **state)
+{
+	struct play p = {0};
+	struct cxms_recording rec = {0};
+	struct cxms_cells c = {0};
+	struct cxms_trace_reader *r = NULL;
+	(void)state;
+	play_fork(&p, PID, PID, 0, 0, 0);
+	play_fork(&p, PID, PID + 1, PID, PID, 0);
+	uint32_t site = play_site(&p, PID, 0x400100, CXMS_SITE_LOAD, 0);
+	play_sample(&p, PID, PID + 1, 41 * PLAY_MS, site, 0)->weight_ns = 3 * PLAY_MS;
+	play_run(&p, PID, PID, 0, 399 * PLAY_MS / 10);
+	play_run(&p, PID, PID + 1, 399 * PLAY_MS / 10, PLAY_MS / 10);
+	play_run(&p, PID, PID + 1, 40 * PLAY_MS, 2 * PLAY_MS);
+	play_exit(&p, PID, PID + 1, 80 * PLAY_MS);
+	play_exit(&p, PID, PID, 80 * PLAY_MS);
+	int fd = play_write(&p, true);
+	assert_int_equal(cxms_trace_reader_open_fd(fd, "memory", &r, NULL), 0);
+	assert_int_equal(cxms_recording_load(r, &rec, NULL), 0);
+	assert_int_equal(cxms_cells_build(&rec, 40 * PLAY_MS, &c, NULL), 0);
+	assert_true(c.cell[cxms_cells_at(&c, 1, 0)].cpu_ns <= 0);
+	check_sums(&rec, &c);
+	cxms_cells_fini(&c);
+	cxms_recording_fini(&rec);
+	cxms_trace_reader_close(r);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_who_is_there_together),
 		cmocka_unit_test(test_rare_sets_are_mixed),
+		cmocka_unit_test(test_time_that_is_nobodys_is_kept),
 		cmocka_unit_test(test_loads_are_those_of_who_runs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
