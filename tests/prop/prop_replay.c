@@ -384,7 +384,7 @@ static void check_rows(struct trial *t)
 		fail_trial(t, 0, "self-check failed", (double)t->result->status, 0);
 }
 
-/* Of several threads the bias of their maxima is taken off, which keeps no order (adr/0063): as
+/* Of several threads the bias of their maxima is taken off, which keeps no order (adr/0050): as
  * 16 pairs of draws tell it, to sd/(4 (sqrt(2) - 1)) or better, of an interval of 1.694 sd to
  * either side. */
 static double chance_of(const struct trial *t, const struct cxms_split_result *s)
