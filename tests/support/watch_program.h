@@ -79,7 +79,7 @@ static void *watch_left_run(void *arg)
 {
 	usleep(50000); /* until the first has ended */
 	watch_chase_run(arg);
-	exit(0);
+	_exit(0);
 }
 
 static _Noreturn void watch_left_main(char **word)
