@@ -109,7 +109,7 @@ in_range "small chase: all on CXL at 3x" "$(field small.x3 'results[2].slowdown'
 counted() {
 	local name=$1 share=$2 least=$3 traffic=$4 accesses
 	shift 4
-	if ! cxms record -q --mem-latency 100ns --walk-latency 20ns -o "$name.cxlt" -- "$MB" "$@" \
+	if ! cxms record -q $often --mem-latency 100ns --walk-latency 20ns -o "$name.cxlt" -- "$MB" "$@" \
 		>"$name.out" 2>"$name.err"; then
 		fail "$name" "could not be recorded: $(cat "$name.err" "$name.out")"
 		return 1
@@ -123,12 +123,13 @@ counted() {
 		"$(calc "$accesses * $share * $most / 100")" \
 		"one for each line that mb reached, less what a cache may hold of it; time in the loop is known from samples"
 }
-# Under ptrace a sample is a stop, whose time is partly the program's.
-most=115 streamed=85
-[ "$SOURCE" = ptrace ] && most=125 streamed=75
+# Under ptrace a sample is a stop, whose time is partly the program's, and whose period follows from what a
+# stop costs here: the lines of these runs of seconds are to be known on every machine, so it is given.
+most=115 streamed=85 often=
+[ "$SOURCE" = ptrace ] && most=125 streamed=75 often="--period 1ms"
 # A wait on the LLC is so short beside one on memory that a hundredth of the time is a fifth of the loads.
 counted gather 1 60 counted gather --size 256MiB --pages huge --steps 80000000
 counted sum 0.125 $streamed stream stream --size 256MiB --pages huge --steps 800000000
-counted sparse 1 60 counted gather --work 300 --size 256MiB --pages huge --steps 2400000
+counted sparse 1 60 counted gather --work 300 --size 256MiB --pages huge --steps 9600000
 within "sparse: lines a wait" "$(field sparse.x2 'basis.sites[0].lines_per_wait')" 1 5 \
 	"misses too far apart to overlap: each waits by itself, whatever part of it was hidden"
