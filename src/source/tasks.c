@@ -3,25 +3,24 @@
 #include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/buf.h"
 #include "base/sys.h"
+#include "source/ptrace_task.h"
 
 #define STAT_MAX 4096
 
-/* The state is the letter behind the name, which may itself hold parentheses. */
 static bool runs(pid_t pid, const char *tid)
 {
 	char path[NAME_MAX + 64];
 	struct cxms_buf text = {0};
-	const char *name_end = NULL;
+	struct cxms_pt_stat stat = {0};
 	bool is_running;
 
 	snprintf(path, sizeof(path), "/proc/%ld/task/%s/stat", (long)pid, tid);
-	if (cxms_file_read(path, STAT_MAX, &text, NULL) == 0)
-		name_end = strrchr(cxms_buf_text(&text), ')');
-	is_running = name_end && (name_end[2] == 'R' || name_end[2] == 'D');
+	is_running = cxms_file_read(path, STAT_MAX, &text, NULL) == 0 &&
+		     cxms_pt_parse_stat(cxms_buf_text(&text), text.len, &stat) &&
+		     (stat.state == 'R' || stat.state == 'D');
 	cxms_buf_fini(&text);
 	return is_running;
 }

@@ -232,16 +232,22 @@ static void load_of_memory(struct packet *p, int64_t step)
 	cxms_buf_put_svarint(&p->messages, step);
 }
 
+/* The first packet of process 42, with a block. */
+static void read_first_block(struct cxms_xread *r, struct packet *p, struct seen *s)
+{
+	hello(p, 42, 1, false, 1);
+	block(p, 1);
+	close_packet(p, 42, 0, 0);
+	assert_int_equal(read_packet(r, p, s), 0);
+}
+
 static void test_lines_begin_anew_in_each_packet(void **state)
 {
 	struct cxms_xread *r = reader();
 	static struct packet p;
 	struct seen s = {0};
 	(void)state;
-	hello(&p, 42, 1, false, 1);
-	block(&p, 1);
-	close_packet(&p, 42, 0, 0);
-	assert_int_equal(read_packet(r, &p, &s), 0);
+	read_first_block(r, &p, &s);
 	for (uint64_t seq = 1; seq < 3; seq++) {
 		thread(&p, 1);
 		load_of_memory(&p, 500);
@@ -266,10 +272,7 @@ static void test_lines_are_those_of_the_thread(void **state)
 	static struct packet p;
 	struct seen s = {0};
 	(void)state;
-	hello(&p, 42, 1, false, 1);
-	block(&p, 1);
-	close_packet(&p, 42, 0, 0);
-	assert_int_equal(read_packet(r, &p, &s), 0);
+	read_first_block(r, &p, &s);
 	for (size_t n = 1; n <= sizeof(turn) / sizeof(*turn); n++) {
 		for (size_t i = 0; i < n; i++) {
 			thread(&p, turn[i].tid);
@@ -290,10 +293,7 @@ static void test_a_fork_runs_the_blocks_of_its_parent(void **state)
 	static struct packet p;
 	struct seen s = {0};
 	(void)state;
-	hello(&p, 42, 1, false, 1);
-	block(&p, 1);
-	close_packet(&p, 42, 0, 0);
-	assert_int_equal(read_packet(r, &p, &s), 0);
+	read_first_block(r, &p, &s);
 	hello(&p, 43, 42, true, 2);
 	block(&p, 2);
 	cxms_buf_put_varint(&p.messages, 1 << 2);
