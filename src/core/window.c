@@ -250,6 +250,13 @@ void cxms_window_lane(const struct cxms_window *w, unsigned lane, struct cxms_wi
 		.switch_ps = w->at_switch[lane]};
 }
 
+/* Instructions are fetched from memory, too, when those before them have dispatched. */
+uint64_t cxms_window_past_ps(const struct cxms_window *w, unsigned lane)
+{
+	int64_t ticks = (int64_t)w->base[lane] + w->dispatch.v[lane];
+	return cxms_window_ps(w, (uint64_t)(ticks > 0 ? ticks : 0));
+}
+
 const struct cxms_window_counts *cxms_window_counts(const struct cxms_window *w)
 {
 	return &w->counts;

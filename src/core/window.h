@@ -87,6 +87,8 @@ void cxms_window_free(struct cxms_window *w);
 void cxms_window_run(struct cxms_window *w, const struct cxms_xrun *run);
 /** time of the last retirement, and sums, of a lane so far */
 void cxms_window_lane(const struct cxms_window *w, unsigned lane, struct cxms_window_lane *out);
+/** no request of a lane will lie before that time any more, ps */
+uint64_t cxms_window_past_ps(const struct cxms_window *w, unsigned lane);
 const struct cxms_window_counts *cxms_window_counts(const struct cxms_window *w);
 /** the thread slept: nothing of a lane retires before that time */
 void cxms_window_wait(struct cxms_window *w, unsigned lane, uint64_t until_ps);

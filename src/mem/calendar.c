@@ -8,17 +8,22 @@
 #include "base/units.h"
 
 #define RING_BITS 17u
+/* Remembered at first, as long as nothing newer is forgotten for it: so short a ring stays in the
+ * caches. */
+#define RING_BITS_FIRST 10u
 _Static_assert(1u << RING_BITS == CXMS_CALENDAR_SLOTS, "a power of two");
 
 int cxms_calendar_init_ps(struct cxms_calendar *c, uint64_t service_ps, uint32_t ring_bits,
 			  struct cxms_err *err)
 {
 	*c = (struct cxms_calendar){.slot_bits = CXMS_CALENDAR_SLOT_MIN_BITS,
-				    .ring_bits = ring_bits};
+				    .ring_bits = ring_bits < RING_BITS_FIRST ? ring_bits
+									     : RING_BITS_FIRST,
+				    .most_bits = ring_bits};
 	while (c->slot_bits < CXMS_CALENDAR_SLOT_MAX_BITS && 1ull << c->slot_bits < 2 * service_ps)
 		c->slot_bits++;
 	c->slot_ps = 1u << c->slot_bits;
-	c->slot = calloc((size_t)1 << ring_bits, sizeof(*c->slot));
+	c->slot = calloc((size_t)1 << c->ring_bits, sizeof(*c->slot));
 	return c->slot ? 0 : cxms_fail(err, ENOMEM, "out of memory");
 }
 
@@ -45,14 +50,52 @@ void cxms_calendar_fini(struct cxms_calendar *c)
 	*c = (struct cxms_calendar){0};
 }
 
-/* A slot that stands for an older time is taken over: one behind the latest is, unread, as it is in
- * no cache. */
+static size_t index_of(const struct cxms_calendar *c, uint64_t number)
+{
+	return number & ((1ull << c->ring_bits) - 1);
+}
+
+/* May what stands in the slot at @index still be asked for? */
+static bool is_needed(const struct cxms_calendar *c, size_t index)
+{
+	const struct cxms_calendar_slot *s = &c->slot[index];
+	uint64_t number = ((uint64_t)s->turn << c->ring_bits) + index;
+	return s->used_ps > 0 && (!c->past_ps || (number + 1) << c->slot_bits > *c->past_ps);
+}
+
+/* Twice the slots; those that are used keep their times. Without memory for it all stays as it is.
+ */
+static bool remember_more(struct cxms_calendar *c)
+{
+	struct cxms_calendar more = *c;
+	more.ring_bits++;
+	more.slot = calloc((size_t)1 << more.ring_bits, sizeof(*more.slot));
+	for (size_t i = 0; more.slot && i < (size_t)1 << c->ring_bits; i++) {
+		struct cxms_calendar_slot s = c->slot[i];
+		uint64_t number = ((uint64_t)s.turn << c->ring_bits) + i;
+		s.turn = (uint32_t)(number >> more.ring_bits);
+		more.slot[index_of(&more, number)] = s;
+	}
+	if (!more.slot)
+		return false;
+	free(c->slot);
+	*c = more;
+	return true;
+}
+
+/* A slot that stands for another time is taken over, unless that is needed and there is room to
+ * remember more: then the slots move. Of the most slots, one behind the latest is taken over
+ * unread, as it is in no cache. */
 static struct cxms_calendar_slot *slot_at(struct cxms_calendar *c, uint64_t number)
 {
-	struct cxms_calendar_slot *s = &c->slot[number & ((1ull << c->ring_bits) - 1)];
+	struct cxms_calendar_slot *s = &c->slot[index_of(c, number)];
 	uint32_t turn = (uint32_t)(number >> c->ring_bits);
-	if (number > c->latest || s->turn != turn)
-		*s = (struct cxms_calendar_slot){.turn = turn};
+	if (number <= c->latest && s->turn == turn)
+		return s;
+	if (c->ring_bits < c->most_bits && s->turn != turn && is_needed(c, index_of(c, number)) &&
+	    remember_more(c))
+		return slot_at(c, number);
+	*s = (struct cxms_calendar_slot){.turn = turn};
 	return s;
 }
 
@@ -61,13 +104,13 @@ static struct cxms_calendar_slot *slot_at(struct cxms_calendar *c, uint64_t numb
 static uint64_t next_open(struct cxms_calendar *c, uint64_t number)
 {
 	uint64_t from = number;
-	struct cxms_calendar_slot *first = slot_at(c, number), *s = first;
+	const struct cxms_calendar_slot *s = slot_at(c, number);
 	while (s->used_ps == c->slot_ps) {
 		number += s->begin_ps;
 		s = slot_at(c, number);
 	}
 	if (number != from && number - from < 1ull << c->ring_bits)
-		first->begin_ps = (uint32_t)(number - from);
+		slot_at(c, from)->begin_ps = (uint32_t)(number - from);
 	return number;
 }
 
@@ -122,7 +165,7 @@ uint64_t cxms_calendar_backlog_ps(struct cxms_calendar *c, uint64_t at_ps)
 
 static void note_latest(struct cxms_calendar *c, uint64_t number)
 {
-	uint64_t ring = 1ull << c->ring_bits;
+	uint64_t ring = 1ull << c->most_bits;
 	c->latest = number;
 	c->first = number < ring ? 0 : number - ring + 1;
 }

@@ -24,8 +24,12 @@ struct cxms_calendar_slot {
 struct cxms_calendar {
 	uint64_t ps_per_byte_q16; /* 0 = no rate: nothing ever waits, or services are in ps */
 	uint64_t first, latest;	  /* slots remembered: latest is the highest used so far */
-	uint32_t slot_ps, slot_bits, ring_bits;
-	struct cxms_calendar_slot *slot;	    /* [1 << ring_bits]; NULL = unbounded */
+	uint32_t slot_ps, slot_bits;
+	uint32_t ring_bits, most_bits;	 /* log2 of the slots: now, at most */
+	struct cxms_calendar_slot *slot; /* [1 << ring_bits]; NULL = unbounded */
+	/* nobody will ask for a time before it any more; borrowed, set by the owner behind init;
+	 * NULL = not known. Only saves room. */
+	const uint64_t *past_ps;
 	uint64_t busy_ps, bytes, requests, wait_ps; /* sums */
 	uint64_t late; /* requests before what is remembered: served without waiting */
 };
@@ -35,7 +39,7 @@ int cxms_calendar_init(struct cxms_calendar *c, uint64_t bytes_per_s, struct cxm
 /**
  * cxms_calendar_init_ps() - a server asked by cxms_calendar_take_ps()
  * @service_ps: the usual service, > 0
- * @ring_bits:  log2 of the slots remembered, 1..17
+ * @ring_bits:  log2 of the slots remembered, 1..17; there are fewer as long as they suffice
  * Return: 0 or -ENOMEM. Owner: _fini()
  */
 int cxms_calendar_init_ps(struct cxms_calendar *c, uint64_t service_ps, uint32_t ring_bits,

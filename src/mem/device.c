@@ -68,6 +68,7 @@ int cxms_device_new(const struct cxms_device_cfg *cfg, struct cxms_device **out,
 	/* the channels of a QUEUE share the total among them */
 	if (!rc && cfg->kind != CXMS_DEVICE_QUEUE)
 		rc = cxms_calendar_init(&d->total, cxms_device_rate(cfg->total_cap), err);
+	d->read.past_ps = d->write.past_ps = d->total.past_ps = cfg->past_ps;
 	if (!rc && d->ops)
 		rc = d->ops->init(d, err);
 	if (rc) {

@@ -43,6 +43,7 @@ struct cxms_device_cfg {
 	uint32_t depth;
 	uint64_t tail_p99_ps, tail_p999_ps; /* any kind */
 	uint64_t seed;			    /* of the tail */
+	const uint64_t *past_ps; /* as in calendar.h; NULL = not known. Outlives the device */
 };
 
 struct cxms_device;

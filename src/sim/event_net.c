@@ -85,6 +85,7 @@ struct cxms_net {
 	struct step *step;     /* of all routes */
 	uint64_t *until;       /* of all queues */
 	uint64_t first_ps, marked_ps;
+	uint64_t past_ps; /* nobody asks for a time before it any more */
 };
 
 static const uint32_t wire_down[WAYS] = {(uint32_t)CXMS_WIRE_READ_DOWN_BYTES,
@@ -101,7 +102,8 @@ static uint64_t whole(double bytes_per_s)
 }
 
 /* Only what goes up is out of order: devices answer when they can. */
-static int init_limit(struct limit *l, bool in_order, uint64_t bytes_per_s, struct cxms_err *err)
+static int init_limit(struct limit *l, const struct cxms_net *n, bool in_order,
+		      uint64_t bytes_per_s, struct cxms_err *err)
 {
 	uint32_t ring_bits = in_order ? RING_IN_ORDER : RING_ANY_ORDER;
 	struct cxms_calendar *c = &l->calendar;
@@ -109,15 +111,17 @@ static int init_limit(struct limit *l, bool in_order, uint64_t bytes_per_s, stru
 		return 0;
 	l->bytes_per_s = bytes_per_s;
 	int rc = cxms_calendar_init_ring(c, bytes_per_s, ring_bits, err);
+	c->past_ps = &n->past_ps;
 	l->ps_per_byte_q16 = c->ps_per_byte_q16;
 	if (l->is_fifo)
 		cxms_calendar_fini(c);
 	return rc;
 }
 
-static int init_server(struct limit *l, const struct cxms_server *s, bool in_order,
-		       struct cxms_err *err)
+static int init_server(struct cxms_net *n, size_t server, bool in_order, struct cxms_err *err)
 {
+	const struct cxms_server *s = &n->fabric->server[server];
+	struct limit *l = &n->limit[server * PARTS];
 	const double device[PARTS] = {
 		[READ_CAP] = s->read_cap, [WRITE_CAP] = s->write_cap, [TOTAL_CAP] = s->total_cap};
 	const double link[PARTS] = {[UP] = s->dir_bytes_per_s, [DOWN] = s->dir_bytes_per_s};
@@ -125,7 +129,7 @@ static int init_server(struct limit *l, const struct cxms_server *s, bool in_ord
 	int rc = 0;
 	for (int p = 0; p < PARTS && !rc; p++) {
 		l[p].is_fifo = in_order && p != UP;
-		rc = init_limit(&l[p], in_order, whole(rate[p]), err);
+		rc = init_limit(&l[p], n, in_order, whole(rate[p]), err);
 	}
 	return rc;
 }
@@ -216,6 +220,7 @@ static int init_memory(struct cxms_net *n, size_t server, const struct cxms_net_
 	if (m->device)
 		return 0;
 	cxms_event_device(cfg, server, &d);
+	d.past_ps = &n->past_ps;
 	m->queue.size = has_queue(n->fabric, server, d.kind) ? cfg->device_credits : 0;
 	return make_memory(&d, m, err);
 }
@@ -229,9 +234,11 @@ static int init_head(struct cxms_net *n, const struct cxms_fabric_target *t,
 	int rc = 0;
 	for (size_t i = 0; i < t->n_server && !rc; i++) {
 		struct memory *head = &n->head[t->server[i]];
-		if (f->server[t->server[i]].kind == CXMS_SERVER_LINK && !head->device &&
-		    cxms_event_head(cfg, t->server[i], &d))
-			rc = make_memory(&d, head, err);
+		if (f->server[t->server[i]].kind != CXMS_SERVER_LINK || head->device ||
+		    !cxms_event_head(cfg, t->server[i], &d))
+			continue;
+		d.past_ps = &n->past_ps;
+		rc = make_memory(&d, head, err);
 	}
 	return rc;
 }
@@ -279,8 +286,7 @@ int cxms_net_new(const struct cxms_net_cfg *cfg, struct cxms_net **out, struct c
 		rc = cxms_fail(err, ENOMEM, "out of memory for the fabric");
 	for (size_t s = 0; s < f->n_server && !rc; s++)
 		if (!n->memory[s].device)
-			rc = init_server(&n->limit[s * PARTS], &f->server[s], cfg->link_credits > 0,
-					 err);
+			rc = init_server(n, s, cfg->link_credits > 0, err);
 	struct step *room = n->step;
 	for (size_t t = 0; t < f->n_target && !rc; t++) {
 		build_route(n, &f->target[t], room, &n->route[t]);
@@ -428,6 +434,11 @@ static struct books books_of(const struct limit *l)
 	return (struct books){c->requests, c->bytes, c->busy_ps,
 			      c->wait_ps,  c->late,  (c->latest + 1) << c->slot_bits,
 			      c->slot_ps};
+}
+
+void cxms_net_forget(struct cxms_net *n, uint64_t before_ps)
+{
+	n->past_ps = before_ps;
 }
 
 uint64_t cxms_net_late(const struct cxms_net *n)

@@ -49,6 +49,9 @@ void cxms_net_free(struct cxms_net *n);
 uint64_t cxms_net_request(struct cxms_net *n, uint32_t target, bool write, uint64_t dpa,
 			  uint64_t at_ps);
 
+/** cxms_net_forget() - nobody asks for a time before @before_ps any more: servers need remember
+ * less of it, which is quicker; answers are the same */
+void cxms_net_forget(struct cxms_net *n, uint64_t before_ps);
 /** requests that lay before what a server remembers, and were served without waiting */
 uint64_t cxms_net_late(const struct cxms_net *n);
 /** utilisation is counted from now on, which is @at_ps */

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "sim/event_net.h"
 #include "topo/topo.h"
 
 /* A window takes about half a megabyte. */
@@ -12,6 +13,8 @@
 /* Each host has a part of a shared device, one behind the other (decoders map 256 MiB at least):
  * far enough apart that each has its pages where it would have them alone. log2 of bytes */
 #define HOST_SHARE_SHIFT 48u
+/* Runs of blocks after which the fabric is told what is past. */
+#define FORGET_RUNS 64u
 
 static uint64_t ps_of(const struct cxms_host *h, uint64_t cyc)
 {
@@ -174,6 +177,15 @@ static int thread_of(struct cxms_xengine *e, uint32_t pid, uint32_t tid, uint32_
 	return 0;
 }
 
+/* One thread, whose children begin where it is, asks for nothing before its own time. */
+static void forget(struct cxms_xengine *e, const struct cxms_window *w)
+{
+	if (e->n_run++ % FORGET_RUNS || e->n_thread > 1 || e->n_host)
+		return;
+	for (unsigned l = 0; l < e->n_lane; l++)
+		cxms_net_forget(e->lane[l].net, cxms_window_past_ps(w, l));
+}
+
 int cxms_xengine_run(struct cxms_xengine *e, uint32_t space, const struct cxms_xrun *run,
 		     struct cxms_err *err)
 {
@@ -186,6 +198,7 @@ int cxms_xengine_run(struct cxms_xengine *e, uint32_t space, const struct cxms_x
 		e->page_line = UINT64_MAX;
 	}
 	cxms_window_run(t->window, run);
+	forget(e, t->window);
 	return 0;
 }
 

@@ -238,6 +238,29 @@ static void test_slots_are_never_overfull(void **state)
 	cxms_calendar_fini(&c);
 }
 
+/* Whose past is known remembers less of it, and answers the same. */
+static void test_what_is_past_takes_no_room(void **state)
+{
+	struct cxms_calendar all = of(8000000000), late = of(8000000000);
+	struct cxms_rng r;
+	uint64_t past = 0, window = 100 * (uint64_t)all.slot_ps;
+	(void)state;
+	cxms_rng_init(&r, 11);
+	late.past_ps = &past;
+	for (unsigned i = 0; i < 100000; i++) {
+		uint64_t at = past + cxms_rng_below(&r, window);
+		assert_int_equal(cxms_calendar_take(&late, at, 64),
+				 cxms_calendar_take(&all, at, 64));
+		past += 2 * all.slot_ps;
+	}
+	assert_int_equal(late.wait_ps, all.wait_ps);
+	assert_true(all.wait_ps > 0);
+	assert_true(1u << late.ring_bits < CXMS_CALENDAR_SLOTS / 16);
+	assert_int_equal(1u << all.ring_bits, CXMS_CALENDAR_SLOTS);
+	cxms_calendar_fini(&all);
+	cxms_calendar_fini(&late);
+}
+
 static void test_what_lies_too_far_back_is_counted(void **state)
 {
 	struct cxms_calendar c = of(8000000000);
@@ -259,6 +282,7 @@ int main(void)
 		cmocka_unit_test(test_in_order_it_is_exact),
 		cmocka_unit_test(test_order_hardly_matters),
 		cmocka_unit_test(test_slots_are_never_overfull),
+		cmocka_unit_test(test_what_is_past_takes_no_room),
 		cmocka_unit_test(test_what_lies_too_far_back_is_counted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
