@@ -277,8 +277,8 @@ static void test_a_chain_costs_the_latency_of_its_pages(void **state)
 	close(fd);
 }
 
-/* Independent loads, each on a page of its own, go at the pace of the walkers, whatever the
- * memory's latency; more of them are never slower. */
+/* Independent loads, each on a page of its own, go at the pace of the walkers, or at that of the
+ * eight miss registers, which a walk holds as its load does; more walkers are never slower. */
 static void test_walkers_bound_time(void **state)
 {
 #define WALKED(n)                                                                                  \
@@ -307,7 +307,8 @@ static void test_walkers_bound_time(void **state)
 		double near = time_of(fd, rows[i].near, 0), far = time_of(fd, rows[i].far, 0);
 		/* the last line comes 200 ns, a few walks' worth, behind its walk */
 		assert_true(fabs(near * rows[i].walkers / (300.0 * N) - 1) < 0.01);
-		assert_true(fabs(far / near - 1) < 0.01);
+		double slowest = fmax(300.0 / rows[i].walkers, (300.0 + 400.0) / 8);
+		assert_true(fabs(far / (slowest * N) - 1) < 0.01);
 		assert_true(near < last);
 		last = near;
 	}
