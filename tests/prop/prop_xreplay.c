@@ -152,13 +152,19 @@ static void start(struct stream *s, int *fd)
 	start_on(s, fd, HOST LOCAL("unlimited") MEMDEV("200ns", "unlimited"));
 }
 
-static void finish(struct stream *s)
+static void finish_with(struct stream *s, uint64_t outlived)
 {
-	const struct cxms_totals totals = {.duration_ns = 1000000, .exit_known = true};
+	const struct cxms_totals totals = {
+		.duration_ns = 1000000, .exit_known = true, .outlived = outlived};
 	flush(s);
 	assert_int_equal(cxms_trace_finish(s->writer, &totals, NULL), 0);
 	cxms_trace_writer_free(s->writer);
 	cxms_buf_fini(&s->packet);
+}
+
+static void finish(struct stream *s)
+{
+	finish_with(s, 0);
 }
 
 /* A random mixture of the four, over many pages. */
@@ -852,12 +858,33 @@ static void test_hosts_share_what_a_device_passes(void **state)
 	}
 }
 
-static bool warns_of_capacity(const struct cxms_result *r)
+static bool has_warning(const struct cxms_result *r, enum cxms_warn_code code)
 {
 	for (size_t i = 0; i < r->warnings.n; i++)
-		if (r->warnings.list[i].code == CXMS_W_CAPACITY)
+		if (r->warnings.list[i].code == code)
 			return true;
 	return false;
+}
+
+/* A recording tells it as the run did. */
+static void test_who_outlives_the_program_is_told(void **state)
+{
+	const double zero = 0;
+	(void)state;
+	for (uint64_t outlived = 0; outlived < 2; outlived++) {
+		struct stream s;
+		struct cxms_topo *t;
+		int fd;
+		start(&s, &fd);
+		run(&s, CHASE, true, 0x40000);
+		finish_with(&s, outlived);
+		struct cxms_result *r = replay(
+			fd, HOST LOCAL("unlimited") MEMDEV("200ns", "unlimited"), &zero, 1, &t);
+		assert_int_equal(has_warning(r, CXMS_W_OUTLIVED), outlived);
+		cxms_result_free(r);
+		cxms_topo_free(t);
+		close(fd);
+	}
 }
 
 /* Each fits alone, all of them do not; and a host's share may be less than it asks for. */
@@ -885,7 +912,7 @@ static void test_hosts_share_what_a_device_holds(void **state)
 						 "latency: 250ns, %s}\n",
 			 rows[i].device);
 		struct cxms_result *r = on_hosts(fd, 2, yaml, &zero, 1, &t);
-		assert_true(warns_of_capacity(r) == rows[i].warns);
+		assert_true(has_warning(r, CXMS_W_CAPACITY) == rows[i].warns);
 		cxms_result_free(r);
 		cxms_topo_free(t);
 	}
@@ -1059,6 +1086,7 @@ int main(void)
 		cmocka_unit_test(test_all_local_is_exactly_one_and_sums_hold),
 		cmocka_unit_test(test_worse_memory_is_never_faster),
 		cmocka_unit_test(test_a_chain_costs_the_latency_of_its_pages),
+		cmocka_unit_test(test_who_outlives_the_program_is_told),
 		cmocka_unit_test(test_walkers_bound_time),
 		cmocka_unit_test(test_bandwidth_bounds_time),
 		cmocka_unit_test(test_who_waits_comes_after_its_waker),
