@@ -360,6 +360,7 @@ static void pre_syscall(ThreadId tid, UInt number, UWord *args, UInt n)
 		ex_control(CXMS_XC_SYSCALL, 16);
 		ex_varint(number);
 	}
+	ex_woken_enter(tid, number, args);
 	switch (number) {
 	case __NR_futex:
 		pre_futex(tid, t, args);
@@ -393,6 +394,7 @@ static void post_syscall(ThreadId tid, UInt number, UWord *args, UInt n, SysRes 
 	if (!t)
 		return;
 	control_of(tid);
+	ex_woken_leave(tid, number, failed ? -(long)sr_Err(result) : (long)value);
 	if (number == __NR_futex && t->waits_on) {
 		ex_control(CXMS_XC_RESUME, 16);
 		ex_varint(t->waits_on);
