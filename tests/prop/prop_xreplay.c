@@ -571,6 +571,53 @@ static void test_who_waits_for_a_child_may_be_read_before_its_end(void **state)
 	}
 }
 
+/* Two children have each a thread that sleeps at one address. In memory of their own each is woken
+ * by its fellow; in shared memory who slept first is woken first. */
+static void test_forked_children_have_futexes_of_their_own(void **state)
+{
+	static const struct {
+		uint64_t addr, all;
+	} rows[] = {
+		{CXMS_XS_PRIVATE | 0x5000, 500 + 300},
+		{CXMS_XS_THREAD | 2, 500 + 300},
+		{0x5000, 500 + 600},
+	};
+	const char *yaml = HOST LOCAL("unlimited") MEMDEV("200ns", "unlimited");
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
+		struct stream s, child[2];
+		int fd;
+		start(&s, &fd);
+		flush(&s);
+		for (uint32_t k = 0; k < 2; k++) {
+			child[k] = (struct stream){.writer = s.writer, .pid = 10 + k};
+			hello(&child[k], 9, true, WORK + 1);
+			number(&child[k], CXMS_XC_CLONE, 2);
+			thread(&child[k], 2);
+			number(&child[k], CXMS_XC_WAIT, rows[i].addr);
+			flush(&child[k]);
+		}
+		for (uint32_t k = 2; k-- > 0;) {
+			chase(&child[k], 1, k ? 100 : 500, 0x100 + 0x100 * k);
+			wake_some(&child[k], rows[i].addr, 1);
+			flush(&child[k]);
+		}
+		for (uint32_t k = 0; k < 2; k++) {
+			thread(&child[k], 2);
+			resume(&child[k], rows[i].addr);
+			chase(&child[k], 2, k ? 600 : 300, 0x300 + 0x100 * k);
+			flush(&child[k]);
+			cxms_buf_fini(&child[k].packet);
+		}
+		thread(&s, 1);
+		finish(&s);
+		double ns = time_of(fd, yaml, 0);
+		if (fabs(ns / ((double)rows[i].all * 200) - 1) > 0.01)
+			fail_msg("row %zu: %g ns", i, ns);
+		close(fd);
+	}
+}
+
 /* Two children that share a slow device. The first has been read for long when the second begins.
  */
 static void test_a_late_child_shares_what_a_device_passes(void **state)
@@ -1093,6 +1140,7 @@ int main(void)
 		cmocka_unit_test(test_sleepers_are_woken_in_their_order),
 		cmocka_unit_test(test_a_barrier_waits_for_all),
 		cmocka_unit_test(test_who_is_joined_late_is_waited_for),
+		cmocka_unit_test(test_forked_children_have_futexes_of_their_own),
 		cmocka_unit_test(test_who_waits_after_an_exec_comes_after_its_waker),
 		cmocka_unit_test(test_who_waits_for_a_child_may_be_read_before_its_end),
 		cmocka_unit_test(test_a_late_child_shares_what_a_device_passes),
