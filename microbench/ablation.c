@@ -103,6 +103,10 @@ static const struct variant variants[] = {
 		 "Where uops are split, a load that ran before a store it meets is run again, and "
 		 "waits from then on for the last store that such a load met.",
 	 .without = CXMS_WP_SETS},
+	{.name = "walk registers",
+	 .what_hardware_does = "A page walk reads the table through the data caches, and holds a "
+			       "miss register where it misses.",
+	 .without = CXMS_WP_WALK_REGISTER},
 	{.name = "rob",
 	 .what_hardware_does = "The reorder buffer holds so many uops: behind a load that waits it "
 			       "fills, and dispatch stops.",

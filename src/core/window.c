@@ -31,6 +31,17 @@ uint64_t cxms_window_ps(const struct cxms_window *w, uint64_t ticks)
 	return (uint64_t)(ps >> 20);
 }
 
+/*
+ * How far a page walk reads: a level that answers later than the walk is over was not asked. One
+ * read a walk, as the upper levels of the table are cached in the walkers.
+ */
+static uint8_t walk_level(const struct cxms_window *w)
+{
+	if (w->walk <= w->l1d || w->cfg.without & CXMS_WP_WALK_REGISTER)
+		return CXMS_XL_L1;
+	return w->cfg.has_l2 && w->walk > w->l2 ? CXMS_XL_LLC : CXMS_XL_L2;
+}
+
 static void set_figures(struct cxms_window *w)
 {
 	const struct cxms_window_cfg *c = &w->cfg;
@@ -43,6 +54,7 @@ static void set_figures(struct cxms_window *w)
 	w->l2 = cxms_window_ticks(w, c->l2_ps);
 	w->llc = cxms_window_ticks(w, c->llc_ps);
 	w->walk = cxms_window_ticks(w, c->walk_ps);
+	w->walk_level = walk_level(w);
 	w->step = CXMS_TICKS / (int32_t)c->width;
 	/* a first-level access less the address generation of a load; the line then feeds the next
 	 * cycle */

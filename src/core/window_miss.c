@@ -144,11 +144,17 @@ static int32_t way_to(const struct cxms_window *w, unsigned l, uint8_t level)
 }
 
 /* Earliest time from @at on at which a request of the first level has the registers that it needs
- * on its way to @level. */
+ * on its way to @level, for @len. */
+static int32_t registers_for(struct cxms_window *w, unsigned l, uint8_t level, int32_t at,
+			     int32_t len)
+{
+	int32_t t = free_for(&w->l1_mshr[l], at, len);
+	return is_beyond_l2(w, level) ? free_for(&w->l2_mshr[l], t, len) : t;
+}
+
 static int32_t registers_free(struct cxms_window *w, unsigned l, uint8_t level, int32_t at)
 {
-	int32_t len = way_to(w, l, level), t = free_for(&w->l1_mshr[l], at, len);
-	return is_beyond_l2(w, level) ? free_for(&w->l2_mshr[l], t, len) : t;
+	return registers_for(w, l, level, at, way_to(w, l, level));
 }
 
 static uint32_t new_origin(struct cxms_window *w)
@@ -218,16 +224,23 @@ static void close_when_full(struct cxms_window *w, unsigned l, int32_t t)
 	w->block_to.v[l] = later_of(w->block_to.v[l], to);
 }
 
+/* The registers of a request of the first level on its way to @level. */
+static void take_registers(struct cxms_window *w, unsigned l, uint8_t level, int32_t t,
+			   int32_t done)
+{
+	mshr_take(&w->l1_mshr[l], t, done, w->dispatch.v[l]);
+	close_when_full(w, l, t);
+	if (is_beyond_l2(w, level))
+		mshr_take(&w->l2_mshr[l], t, done, w->dispatch.v[l]);
+}
+
 /* The same of one into the first level, with the registers that it takes. @there: when a fill under
  * way brings its line; it holds them as long. */
 static int32_t miss_from(struct cxms_window *w, unsigned l, const struct cxms_fill *f,
 			 enum cxms_xrequest kind, int32_t t, int32_t there)
 {
 	int32_t done = later_of(latency_from(w, l, f, kind, t), there);
-	mshr_take(&w->l1_mshr[l], t, done, w->dispatch.v[l]);
-	close_when_full(w, l, t);
-	if (is_beyond_l2(w, f->from))
-		mshr_take(&w->l2_mshr[l], t, done, w->dispatch.v[l]);
+	take_registers(w, l, f->from, t, done);
 	return done;
 }
 
@@ -437,14 +450,27 @@ static void forward(struct cxms_window *w, const struct cxms_xevent *e, bool nea
 		ran_too_early(w, w->store_pc[at], &early, &ready, done);
 }
 
-/* A page that the second TLB does not have either waits for a walker. */
+/*
+ * A page that the second TLB does not have either waits for a walker, which reads the table through
+ * the data caches and holds the miss registers of a load that goes as far (Intel's counters
+ * PAGE_WALKER_LOADS.DTLB_L1 to _MEMORY: its hits are those of the L1D and its fill buffers).
+ */
+static int32_t walk_lane(struct cxms_window *w, unsigned l, int32_t asked)
+{
+	int32_t begin = mshr_free(&w->walker[l], asked), read = begin;
+	if (w->walk_level > CXMS_XL_L1)
+		read = registers_for(w, l, w->walk_level, begin, w->walk);
+	mshr_take(&w->walker[l], begin, read + w->walk, w->dispatch.v[l]);
+	if (w->walk_level > CXMS_XL_L1)
+		take_registers(w, l, w->walk_level, read, read + w->walk);
+	return read + w->walk;
+}
+
 static void walk(struct cxms_window *w, struct cxms_lanes *asked, struct cxms_lanes *done)
 {
 	w->counts.walks++;
 	for (unsigned l = 0; w->walk > 0 && l < w->n_lane; l++) {
-		int32_t begin = mshr_free(&w->walker[l], asked->v[l]);
-		int32_t more = begin - asked->v[l] + w->walk;
-		mshr_take(&w->walker[l], begin, begin + w->walk, w->dispatch.v[l]);
+		int32_t more = walk_lane(w, l, asked->v[l]) - asked->v[l];
 		asked->v[l] += more;
 		done->v[l] += more;
 	}

@@ -129,6 +129,7 @@ struct cxms_window {
 	uint8_t unit_of[CXMS_UC_COUNT];	  /* class in whose units it starts */
 	/* enum cxms_window_part, of a core that splits uops */
 	bool walks, holds, joins, one_store, closes, learns;
+	uint8_t walk_level; /* that has what a page walk reads */
 	uint32_t l2_reserve;
 	/* what dispatch takes for each of the next uops: a cycle for as many as the width */
 	struct cxms_lanes *width_step;

@@ -96,6 +96,12 @@ enum cxms_xs_level { CXMS_XL_L1 = 1, CXMS_XL_L2 = 2, CXMS_XL_LLC = 3, CXMS_XL_ME
 /* In place of the address of a RESUME, with its pid: a process that ended, which its parent waited
  * for. */
 #define CXMS_XS_PROCESS (UINT64_C(1) << 48)
+/* In place of the address of a WAKE_SOME and a RESUME, with its tid: a thread that a system call of
+ * another had come back from the kernel. */
+#define CXMS_XS_THREAD (UINT64_C(1) << 49)
+/* In the address of a WAIT, RESUME, WAKE, WAKE_SOME or MEET: a word of this process alone, though
+ * one that was forked may have another at the same address. (Older tools did not tell.) */
+#define CXMS_XS_PRIVATE (UINT64_C(1) << 50)
 
 enum cxms_xs_control {
 	CXMS_XC_HELLO = 1,  /* v version 1, v pid, v parent pid, b 1 = begun by fork: its blocks

@@ -15,6 +15,7 @@
  *   ex_turn.c        whose turn it is, of several threads
  *   ex_alloc.c       calls of malloc and its kin
  *   ex_join.c        threads that had ended before they were joined
+ *   ex_woken.c       threads that a system call of another woke
  */
 #ifndef CXMS_EXACT_EX_H
 #define CXMS_EXACT_EX_H
@@ -358,6 +359,15 @@ void ex_sys_end(void);
 /* ex_turn.c */
 void ex_turn_create(ThreadId parent, ThreadId child);
 void ex_turn_end(ThreadId tid);
+/** ex_turn_call() - @tid begins a system call; @wakes: who comes before it is over, it woke. */
+void ex_turn_call(ThreadId tid, bool wakes);
+/** ex_turn_signalled() - the thread of the kernel's number @lwp, if it is in the kernel: woken, and
+ * told. Return: VG_INVALID_THREADID: none */
+ThreadId ex_turn_signalled(int lwp);
+/** ex_turn_wakes() - @to came during the call of @tid that is over, which is told only once. */
+bool ex_turn_wakes(ThreadId tid, ThreadId to);
+/** ex_turn_was_woken() - the call of @tid that is over ended by another's, which was told. */
+bool ex_turn_was_woken(ThreadId tid);
 
 /* ex_main.c */
 void ex_number_images(void);
@@ -379,5 +389,10 @@ void ex_join_enter(void);
  */
 void ex_join_begun(const struct ex_thread *t);
 void ex_join_ended(const struct ex_thread *t);
+
+/* ex_woken.c */
+void ex_woken_enter(ThreadId tid, UInt number, const UWord *args);
+/** ex_woken_leave() - @result: as the kernel's, -errno for errors */
+void ex_woken_leave(ThreadId tid, UInt number, long result);
 
 #endif

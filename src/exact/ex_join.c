@@ -95,7 +95,7 @@ void ex_join_enter(void)
 	if (!e)
 		return;
 	ex_control(CXMS_XC_RESUME, 16);
-	ex_varint(e->clear);
+	ex_varint(e->clear | CXMS_XS_PRIVATE);
 	ex_byte(1);
 	drop(handle);
 }

@@ -14,6 +14,7 @@ extern Bool VG_(resolve_filename)(Int fd, const HChar **name);
 
 /* Futex operations, from the kernel's interface. */
 enum {
+	FUTEX_PRIVATE = 128,
 	FUTEX_COMMAND = 127, /* without the private and clock flags */
 	FUTEX_WAIT = 0,
 	FUTEX_WAKE = 1,
@@ -42,6 +43,20 @@ static void control_of(ThreadId tid)
 {
 	if (tid < VG_N_THREADS && ex.thread_of[tid])
 		ex.thread = ex.thread_of[tid];
+}
+
+/*
+ * A futex as the stream names it: one of this process alone, unless it may lie in shared memory. At
+ * the end of a thread the kernel wakes as if it did; the word is of the thread's own memory.
+ */
+static uint64_t futex_of(uint64_t addr, uint64_t operation)
+{
+	if (operation & FUTEX_PRIVATE)
+		return addr | CXMS_XS_PRIVATE;
+	for (unsigned i = 0; i < VG_N_THREADS; i++)
+		if (ex.thread_of[i] && ex.thread_of[i]->clear == addr)
+			return addr | CXMS_XS_PRIVATE;
+	return addr;
 }
 
 static void wait_for(struct ex_thread *t, uint64_t addr)
@@ -128,7 +143,7 @@ static void thread_exit(ThreadId tid)
 		return;
 	control_of(tid);
 	if (t->clear)
-		wake(t->clear, 1);
+		wake(t->clear | CXMS_XS_PRIVATE, 1);
 	ex_control(CXMS_XC_EXIT, 16);
 	ex_varint(t->number);
 	ex_join_ended(t);
@@ -272,13 +287,15 @@ static void moved_brk(uint64_t now)
 
 static void pre_futex(ThreadId tid, struct ex_thread *t, const UWord *args)
 {
+	const uint64_t word = futex_of(args[0], args[1]), other = futex_of(args[4], args[1]);
+
 	switch (args[1] & FUTEX_COMMAND) {
 	case FUTEX_WAIT:
 	case FUTEX_WAIT_BITSET:
 	case FUTEX_WAIT_REQUEUE_PI:
 	case FUTEX_LOCK_PI:
 	case FUTEX_LOCK_PI2:
-		wait_for(t, args[0]);
+		wait_for(t, word);
 		break;
 	case FUTEX_REQUEUE:
 	case FUTEX_CMP_REQUEUE:
@@ -286,19 +303,19 @@ static void pre_futex(ThreadId tid, struct ex_thread *t, const UWord *args)
 		if (!sys.warned_requeue)
 			ex_warn("futex requeue: its sleepers are taken for woken");
 		sys.warned_requeue = true;
-		wake_all(args[0]);
-		wake_all(args[4]);
+		wake_all(word);
+		wake_all(other);
 		break;
 	case FUTEX_WAKE_OP:
-		wake(args[0], number_woken(args[2]));
-		wake(args[4], number_woken(args[3]));
+		wake(word, number_woken(args[2]));
+		wake(other, number_woken(args[3]));
 		break;
 	case FUTEX_WAKE:
 	case FUTEX_WAKE_BITSET:
-		wake_of_thread(tid, args[0], number_woken(args[2]));
+		wake_of_thread(tid, word, number_woken(args[2]));
 		break;
 	case FUTEX_UNLOCK_PI:
-		wake(args[0], 1);
+		wake(word, 1);
 		break;
 	default:
 		break;
@@ -360,6 +377,7 @@ static void pre_syscall(ThreadId tid, UInt number, UWord *args, UInt n)
 		ex_control(CXMS_XC_SYSCALL, 16);
 		ex_varint(number);
 	}
+	ex_woken_enter(tid, number, args);
 	switch (number) {
 	case __NR_futex:
 		pre_futex(tid, t, args);
@@ -393,6 +411,7 @@ static void post_syscall(ThreadId tid, UInt number, UWord *args, UInt n, SysRes 
 	if (!t)
 		return;
 	control_of(tid);
+	ex_woken_leave(tid, number, failed ? -(long)sr_Err(result) : (long)value);
 	if (number == __NR_futex && t->waits_on) {
 		ex_control(CXMS_XC_RESUME, 16);
 		ex_varint(t->waits_on);

@@ -56,13 +56,16 @@ enum turn_state { TURN_NONE, TURN_AWAY, TURN_WANTS, TURN_RUNS };
  * @in_kernel: it released the lock for a system call;  @is_new: it has not come yet
  * @is_ending: it will not come again
  * @given_up: it is taken to sleep until it comes, as it did not and the kernel does not say so
+ * @wakes: the system call that it is in, or was in last, may wake others
+ * @woken_by: who was in such a call when it came back from its own;  @told: the stream has that
  * @place: in the queue, 0: none yet
  * @stat: its file in /proc, -1: none;  @lwp: the kernel's number, 0: not known
  * @called: futex word: 1 = look again
  */
 struct turn {
 	enum turn_state state;
-	bool in_kernel, is_new, is_ending, tried_stat, given_up;
+	bool in_kernel, is_new, is_ending, tried_stat, given_up, wakes, told;
+	ThreadId woken_by;
 	uint64_t place;
 	int stat, lwp;
 	uint32_t called;
@@ -277,9 +280,20 @@ static void decide(ThreadId me)
 		call(&turns.of[turns.holder]);
 }
 
+/* Until all that it woke have come, no turn of a thread that is in a system call goes on. */
+static void note_waker(ThreadId me, struct turn *t)
+{
+	const struct turn *last = &turns.of[turns.last];
+
+	if (t->in_kernel && turns.last != me && last->in_kernel && last->wakes && !t->told)
+		t->woken_by = turns.last;
+}
+
 static void take_turn(ThreadId me, struct turn *t)
 {
 	lock();
+	if (t->state == TURN_AWAY)
+		note_waker(me, t);
 	if (t->state != TURN_WANTS)
 		__atomic_store_n(&turns.came, turns.came + 1, __ATOMIC_RELEASE);
 	t->is_new = false;
@@ -365,6 +379,62 @@ void ex_turn_end(ThreadId tid)
 		remove_turn(&turns.of[tid]);
 	else
 		turns.of[tid].is_ending = true;
+}
+
+void ex_turn_call(ThreadId tid, bool wakes)
+{
+	if (!turns.of)
+		return;
+	lock();
+	turns.of[tid].wakes = wakes;
+	turns.of[tid].told = false;
+	turns.of[tid].woken_by = VG_INVALID_THREADID;
+	unlock();
+}
+
+ThreadId ex_turn_signalled(int lwp)
+{
+	ThreadId found = VG_INVALID_THREADID;
+
+	if (!turns.of)
+		return found;
+	lock();
+	for (ThreadId i = 1; i < turns.end && found == VG_INVALID_THREADID; i++)
+		if (turns.of[i].lwp == lwp && turns.of[i].state == TURN_AWAY)
+			found = i;
+	if (found != VG_INVALID_THREADID)
+		turns.of[found].told = true;
+	unlock();
+	return found;
+}
+
+bool ex_turn_wakes(ThreadId tid, ThreadId to)
+{
+	bool woken;
+
+	if (!turns.of)
+		return false;
+	lock();
+	woken = turns.of[to].woken_by == tid;
+	if (woken) {
+		turns.of[to].woken_by = VG_INVALID_THREADID;
+		turns.of[to].told = true;
+	}
+	unlock();
+	return woken;
+}
+
+bool ex_turn_was_woken(ThreadId tid)
+{
+	bool told;
+
+	if (!turns.of)
+		return false;
+	lock();
+	told = turns.of[tid].told;
+	turns.of[tid].told = false;
+	unlock();
+	return told;
 }
 
 void __wrap_vgPlain_acquire_BigLock(ThreadId tid, const HChar *who)

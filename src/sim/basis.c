@@ -111,9 +111,7 @@ static void judge_loss(const struct cxms_recording *rec, struct cxms_warnings *o
 	if (rec->cut)
 		cxms_warn(out, CXMS_W_CUT_TRACE, "the recording is cut after %.3g s",
 			  (double)rec->duration_ns / 1e9);
-	if (rec->n_outlived)
-		cxms_warn(out, CXMS_W_OUTLIVED, "%zu process%s ran on when the program ended",
-			  rec->n_outlived, rec->n_outlived == 1 ? "" : "es");
+	cxms_warn_outlived(rec->n_outlived, out);
 }
 
 static void judge_latency(const struct cxms_facts *f, struct cxms_warnings *out)

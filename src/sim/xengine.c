@@ -202,18 +202,21 @@ int cxms_xengine_run(struct cxms_xengine *e, uint32_t space, const struct cxms_x
 	return 0;
 }
 
-/* Where an address of a WAKE means the same to all; the end of a process does in all of its host.
- */
-uint32_t cxms_xwake_space(uint32_t space, uint64_t addr, size_t n_host)
+/* Where an address of a WAKE means the same to all; the end of a process does in all of its host, a
+ * word of its own memory in the process. */
+uint32_t cxms_xwake_space(uint32_t space, uint32_t pid, uint64_t addr, size_t n_host)
 {
+	if (addr & (CXMS_XS_PRIVATE | CXMS_XS_THREAD))
+		return pid;
 	if (addr & CXMS_XS_PROCESS)
 		return n_host ? (uint32_t)(space % n_host) : 0;
 	return space;
 }
 
-static struct cxms_xwake *find_wake(struct cxms_xengine *e, uint32_t space, uint64_t addr)
+static struct cxms_xwake *find_wake(struct cxms_xengine *e, uint32_t space, uint32_t pid,
+				    uint64_t addr)
 {
-	space = cxms_xwake_space(space, addr, e->n_host);
+	space = cxms_xwake_space(space, pid, addr, e->n_host);
 	for (size_t i = e->n_wake; i-- > 0;)
 		if (e->wake[i].space == space && e->wake[i].addr == addr)
 			return &e->wake[i];
@@ -223,14 +226,15 @@ static struct cxms_xwake *find_wake(struct cxms_xengine *e, uint32_t space, uint
 static int note_wake(struct cxms_xengine *e, uint32_t space, uint64_t addr,
 		     const struct cxms_xthread *waker, struct cxms_err *err)
 {
-	struct cxms_xwake *w = find_wake(e, space, addr);
+	struct cxms_xwake *w = find_wake(e, space, waker->pid, addr);
 	if (!w) {
 		if (cxms_array_grow((void **)&e->wake, &e->cap_wake, e->n_wake + 1,
 				    sizeof(*e->wake)) < 0)
 			return cxms_fail(err, ENOMEM, "out of memory for a futex");
 		w = &e->wake[e->n_wake++];
-		*w = (struct cxms_xwake){.space = cxms_xwake_space(space, addr, e->n_host),
-					 .addr = addr};
+		*w = (struct cxms_xwake){
+			.space = cxms_xwake_space(space, waker->pid, addr, e->n_host),
+			.addr = addr};
 	}
 	for (unsigned l = 0; l < e->n_lane; l++)
 		w->at_ps[l] = time_of(waker, l);
@@ -249,7 +253,7 @@ static void wait_until(struct cxms_xthread *t, unsigned lane, uint64_t at_ps)
 /* What slept goes on when its waker woke it, not before. */
 static void resume(struct cxms_xengine *e, struct cxms_xthread *t, uint64_t addr)
 {
-	const struct cxms_xwake *w = t->is_woken ? NULL : find_wake(e, t->space, addr);
+	const struct cxms_xwake *w = t->is_woken ? NULL : find_wake(e, t->space, t->pid, addr);
 	const uint64_t *at_ps = t->is_woken ? t->woken_ps : w ? w->at_ps : NULL;
 	for (unsigned l = 0; l < e->n_lane && at_ps; l++)
 		wait_until(t, l, at_ps[l]);

@@ -34,9 +34,9 @@ struct cxms_xwake {
 	uint64_t at_ps[CXMS_LANES];
 };
 
-/** the address space in which an address of a WAKE or RESUME is told from others; @n_host: 0 = one
- */
-uint32_t cxms_xwake_space(uint32_t space, uint64_t addr, size_t n_host);
+/** the address space in which an address of a WAKE or RESUME is told from others, that of its
+ * process alone where it says so; @n_host: 0 = one */
+uint32_t cxms_xwake_space(uint32_t space, uint32_t pid, uint64_t addr, size_t n_host);
 
 /** struct cxms_xstretch - time of one timed stretch, by lane */
 struct cxms_xstretch {

@@ -169,9 +169,10 @@ static const struct step *head_of(const struct cxms_xorder *o, size_t e, size_t 
 }
 
 /* What was woken last there, or NULL; of @o, which may change it. */
-static struct wake *find_wake(const struct cxms_xorder *o, uint32_t space, uint64_t addr)
+static struct wake *find_wake(const struct cxms_xorder *o, uint32_t space, uint32_t pid,
+			      uint64_t addr)
 {
-	space = cxms_xwake_space(space, addr, o->n_host);
+	space = cxms_xwake_space(space, pid, addr, o->n_host);
 	for (size_t i = o->n_wake; i-- > 0;)
 		if (o->wake[i].space == space && o->wake[i].addr == addr)
 			return &o->wake[i];
@@ -179,11 +180,11 @@ static struct wake *find_wake(const struct cxms_xorder *o, uint32_t space, uint6
 }
 
 /* Has what a step comes behind been simulated? */
-static bool is_behind(const struct cxms_xorder *o, size_t e, const struct step *s)
+static bool is_behind(const struct cxms_xorder *o, size_t e, uint32_t pid, const struct step *s)
 {
 	if (s->after_log != NOT_YET)
 		return *cursor_of(o, e, s->after_log) >= s->after_step;
-	const struct wake *w = find_wake(o, s->space, s->a);
+	const struct wake *w = find_wake(o, s->space, pid, s->a);
 	if (w)
 		return *cursor_of(o, e, w->log) >= w->step;
 	return o->is_over || o->added - s->after_step > END_WITHIN;
@@ -194,7 +195,7 @@ static bool may_go(const struct cxms_xorder *o, size_t e, size_t i)
 {
 	const struct log *l = &o->log[i];
 	const struct step *s = head_of(o, e, i);
-	if (!s || !is_behind(o, e, s))
+	if (!s || !is_behind(o, e, l->pid, s))
 		return false;
 	return !l->cloned || *cursor_of(o, e, i) > 0 ||
 	       cxms_xengine_knows(&o->engine[e], l->pid, l->tid);
@@ -394,8 +395,9 @@ int cxms_xorder_run(struct cxms_xorder *o, uint32_t space, const struct cxms_xru
 static int note_wake(struct cxms_xorder *o, uint32_t space, uint64_t addr, size_t log,
 		     struct cxms_err *err)
 {
-	struct wake *known = find_wake(o, space, addr);
-	const struct wake w = {cxms_xwake_space(space, addr, o->n_host), addr, log,
+	const uint32_t pid = o->log[log].pid;
+	struct wake *known = find_wake(o, space, pid, addr);
+	const struct wake w = {cxms_xwake_space(space, pid, addr, o->n_host), addr, log,
 			       o->log[log].base + o->log[log].n};
 	if (known) {
 		*known = w;
@@ -430,8 +432,18 @@ static int add_sleeper(struct cxms_xorder *o, uint32_t space, uint64_t addr, siz
 	if (cxms_array_grow((void **)&o->sleeper, &o->cap_sleeper, o->n_sleeper + 1,
 			    sizeof(*o->sleeper)) < 0)
 		return cxms_fail(err, ENOMEM, "out of memory for a futex");
-	o->sleeper[o->n_sleeper++] = (struct sleeper){.space = space, .addr = addr, .log = log};
+	o->sleeper[o->n_sleeper++] =
+		(struct sleeper){.space = cxms_xwake_space(space, o->log[log].pid, addr, o->n_host),
+				 .addr = addr,
+				 .log = log};
 	return 0;
+}
+
+/* Is it the address of thread @l? */
+static bool sleeps_at(const struct cxms_xorder *o, const struct sleeper *sl, const struct log *l,
+		      uint64_t addr)
+{
+	return sl->addr == addr && sl->space == cxms_xwake_space(l->space, l->pid, addr, o->n_host);
 }
 
 /* A step for each sleeper that thread @log wakes. */
@@ -444,7 +456,7 @@ static int wake_sleepers(struct cxms_xorder *o, size_t log, uint64_t addr, uint6
 		struct log *l = &o->log[log];
 		const struct step s = {
 			.type = STEP_WAKES, .a = sl->log, .event = l->base_event + l->n_event};
-		if (sl->is_woken || sl->space != l->space || sl->addr != addr)
+		if (sl->is_woken || !sleeps_at(o, sl, l, addr))
 			continue;
 		rc = add_step(o, l, &s, err);
 		sl->is_woken = true;
@@ -467,7 +479,7 @@ static int meet_sleepers(struct cxms_xorder *o, size_t log, uint64_t addr, struc
 				       .event = l->base_event + l->n_event,
 				       .after_log = sl->log,
 				       .after_step = o->log[sl->log].base + o->log[sl->log].n};
-		if (!sl->is_woken && sl->space == l->space && sl->addr == addr)
+		if (!sl->is_woken && sleeps_at(o, sl, l, addr))
 			rc = add_step(o, l, &s, err);
 	}
 	return rc;
@@ -496,7 +508,7 @@ static void set_after(struct cxms_xorder *o, size_t log, uint32_t space,
 		s->after_step = sl.by_step;
 		return;
 	}
-	const struct wake *w = find_wake(o, space, c->a);
+	const struct wake *w = find_wake(o, space, c->pid, c->a);
 	if (c->type == CXMS_XC_RESUME && c->flag && w) {
 		s->after_log = w->log;
 		s->after_step = w->step;
@@ -545,7 +557,7 @@ static void end_image(struct cxms_xorder *o, uint32_t pid)
 static void begin_image(struct cxms_xorder *o, uint32_t space, struct log *l)
 {
 	const uint32_t number = (1u << CXMS_XHOST_SHIFT) - 1;
-	struct wake *w = find_wake(o, space, CXMS_XS_PROCESS | (l->pid & number));
+	struct wake *w = find_wake(o, space, l->pid, CXMS_XS_PROCESS | (l->pid & number));
 	if (w)
 		*w = o->wake[--o->n_wake];
 	l->last = 0;

@@ -616,6 +616,7 @@ static void warn_of(struct cxms_result *out)
 {
 	if (out->status == CXMS_STATUS_CUT)
 		cxms_warn(&out->warnings, CXMS_W_CUT_TRACE, "the recording is cut");
+	cxms_warn_outlived(out->totals.outlived, &out->warnings);
 	if (!strcmp(out->facts.source, "lackey") || !strcmp(out->facts.source, "champsim"))
 		cxms_warn(&out->warnings, CXMS_W_IMPORT_FREE,
 			  "a trace of %s does not tell which address hangs on which load",

@@ -52,6 +52,7 @@ struct image {
 
 struct exact_source {
 	bool is_open, is_begun, is_done;
+	size_t n_outlived; /* processes that ran on when the program had ended */
 	struct cxms_child child;
 	struct cxms_link link;
 	struct cxms_exact_log log;
@@ -385,10 +386,7 @@ static int receive(struct exact_source *x, struct cxms_err *err)
 	if (past_ns < LINGER_NS || (past_ns < DRAIN_NS && cxms_link_has(&x->link, x->child.pid)))
 		return 0;
 	x->is_done = true;
-	if (x->link.n_conn && x->source->cfg.warnings)
-		cxms_warn(x->source->cfg.warnings, CXMS_W_OUTLIVED,
-			  "%zu process%s ran on when the program ended", x->link.n_conn,
-			  x->link.n_conn == 1 ? "" : "es");
+	x->n_outlived = x->link.n_conn;
 	return cxms_link_drain(&x->link, err);
 }
 
@@ -462,6 +460,7 @@ static void warn_of_run(const struct exact_source *x)
 
 	if (!cfg->warnings)
 		return;
+	cxms_warn_outlived(x->n_outlived, cfg->warnings);
 	if (cxms_exact_log_any(&x->log, UNKNOWN_OPCODE))
 		cxms_warn(cfg->warnings, CXMS_W_UNKNOWN_INSN,
 			  "the program used an instruction that Valgrind does not know");
@@ -478,7 +477,8 @@ static int exact_stop(struct cxms_source *s, struct cxms_totals *out, struct cxm
 		return rc;
 	for (size_t i = 0; i < x->n_image; i++)
 		pages = x->image[i].pages > pages ? x->image[i].pages : pages;
-	*out = (struct cxms_totals){.duration_ns = x->end_ns - x->base_ns};
+	*out = (struct cxms_totals){.duration_ns = x->end_ns - x->base_ns,
+				    .outlived = x->n_outlived};
 	cxms_meter_end(&x->meter, &x->child, out);
 	out->peak_rss_bytes = pages * PAGE_BYTES; /* the program's, not Valgrind's */
 	warn_of_run(x);

@@ -9,6 +9,11 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include "base/buf.h"
+#include "base/sys.h"
+
+#define MAPS_MAX     ((size_t)64 << 20)
+#define MAP_LINE     256 /* more than what stands before a path */
 #define WINDOW_BYTES ((size_t)64 << 10)
 #define WINDOW_STEP  (WINDOW_BYTES - 1024) /* so that no block's words are parted */
 #define SMALL_BYTES  ((uint64_t)1 << 20)   /* read whole up to here */
@@ -23,8 +28,8 @@ struct mapping {
 };
 
 struct search {
-	pid_t pid;
-	uint8_t *buf; /* WINDOW_BYTES */
+	pid_t pid, tid; /* tid: whose memory is read */
+	uint8_t *buf;	/* WINDOW_BYTES */
 	uint64_t budget;
 	uint64_t mine; /* block of the thread whose tid is pid, 0 = none */
 	uint64_t any;
@@ -51,31 +56,39 @@ static bool map_parse(const char *line, struct mapping *m)
 /* @fn for every mapping until it returns non-zero; 0 or -errno. */
 static int each_map(pid_t pid, int (*fn)(void *arg, const struct mapping *m), void *arg)
 {
-	char path[32], *line = NULL;
-	size_t cap = 0;
-	int rc = 0;
-	FILE *fp;
+	struct cxms_buf text = {0};
+	int rc = cxms_sys_read_process((uint32_t)pid, "maps", MAPS_MAX, &text, NULL);
+	const char *at = rc ? NULL : cxms_buf_text(&text), *end = rc ? NULL : at + text.len;
 
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
-	fp = fopen(path, "re");
-	if (!fp)
-		return errno == ENOENT ? -ESRCH : -errno;
-	while (!rc && getline(&line, &cap, fp) >= 0) {
+	if (rc == -ENOENT || (!rc && text.len == 0))
+		rc = -ESRCH;
+	while (!rc && at < end) {
+		const char *eol = memchr(at, '\n', (size_t)(end - at));
+		char line[MAP_LINE];
 		struct mapping m;
 
+		eol = eol ? eol : end;
+		snprintf(line, sizeof(line), "%.*s", (int)(eol - at), at);
 		if (map_parse(line, &m))
 			rc = fn(arg, &m);
+		at = eol + 1;
 	}
-	free(line);
-	fclose(fp);
+	cxms_buf_fini(&text);
 	return rc < 0 ? rc : 0;
 }
 
-static ssize_t read_at(const struct search *s, uint64_t addr, size_t len)
+/* Where the first thread has ended the memory is another's. */
+static ssize_t read_at(struct search *s, uint64_t addr, size_t len)
 {
 	struct iovec here = {s->buf, len}, there = {(void *)(uintptr_t)addr, len};
-	ssize_t got = process_vm_readv(s->pid, &here, 1, &there, 1, 0);
+	ssize_t got = process_vm_readv(s->tid, &here, 1, &there, 1, 0);
 
+	if (got < 0 && errno == ESRCH) {
+		uint32_t other = cxms_sys_other_thread((uint32_t)s->pid);
+
+		s->tid = other ? (pid_t)other : s->pid;
+		got = process_vm_readv(s->tid, &here, 1, &there, 1, 0);
+	}
 	return got < 0 ? -errno : got;
 }
 
@@ -165,7 +178,7 @@ static int find_on_stack(struct search *s, const struct holder *h, uint64_t *fou
 
 int cxms_tls_find(pid_t pid, uint64_t sp, uint64_t *fs_base)
 {
-	struct search s = {.pid = pid, .budget = BUDGET_BYTES};
+	struct search s = {.pid = pid, .tid = pid, .budget = BUDGET_BYTES};
 	struct holder h = {.sp = sp};
 	uint64_t found = 0;
 	int rc = each_map(pid, take_holder, &h);

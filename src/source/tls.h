@@ -7,7 +7,8 @@
 
 /**
  * cxms_tls_find() - the FS base of the thread of process @pid whose stack pointer is @sp
- * @pid: as seen here (thread group id); must be readable by process_vm_readv(2)
+ * @pid: as seen here (thread group id); must be readable by process_vm_readv(2). Its first thread
+ *       may have ended
  *
  * glibc on x86-64 keeps the thread control block's own address at its offsets 0 and 16; a pthread's
  * lies at the top of its stack mapping, the main thread's in a mapping ld.so made, or at the

@@ -337,6 +337,9 @@ struct cxms_warnings;
 /** cxms_facts_warn_assumed() - warns that the latencies of an imported recording are assumed. */
 void cxms_facts_warn_assumed(const struct cxms_facts *f, struct cxms_warnings *w);
 
+/** cxms_warn_outlived() - warns of @n processes that ran on when the program had ended, if any */
+void cxms_warn_outlived(uint64_t n, struct cxms_warnings *w);
+
 /** struct cxms_totals - what is known only at the end of a recording */
 struct cxms_totals {
 	uint64_t duration_ns; /* wall time of the root process */
@@ -349,6 +352,7 @@ struct cxms_totals {
 	uint64_t sample_cost_ns;	/* assumed or measured cost in the program of one sample */
 	uint64_t steal_ns;		/* taken by the host, all CPUs */
 	uint64_t mem_samples, lost_mem; /* CXMS_EV_MEM, and those that did not reach us */
+	uint64_t outlived; /* exact: processes that ran on when the program had ended */
 };
 
 #endif

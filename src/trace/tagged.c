@@ -95,7 +95,7 @@ static const struct tagged totals_fields[] = {
 	OF(cxms_totals, system_ns, 24, 0),    OF(cxms_totals, peak_rss_bytes, 25, 0),
 	OF(cxms_totals, tool_cpu_ns, 26, 0),  OF(cxms_totals, sample_cost_ns, 27, 0),
 	OF(cxms_totals, steal_ns, 28, 0),     OF(cxms_totals, mem_samples, 29, 0),
-	OF(cxms_totals, lost_mem, 30, 0),
+	OF(cxms_totals, lost_mem, 30, 0),     OF(cxms_totals, outlived, 31, 0),
 };
 #define N_FACTS	 (sizeof(facts_fields) / sizeof(facts_fields[0]))
 #define N_TOTALS (sizeof(totals_fields) / sizeof(totals_fields[0]))
@@ -105,7 +105,7 @@ static const struct tagged totals_fields[] = {
 static_assert(sizeof(struct cxms_exact_cache) == 48, "caches of the exact source changed");
 static_assert(sizeof(struct cxms_exact_cfg) == 1256, "figures of the exact source changed");
 static_assert(sizeof(struct cxms_facts) == 2600, "facts changed");
-static_assert(sizeof(struct cxms_totals) == 112, "totals changed");
+static_assert(sizeof(struct cxms_totals) == 120, "totals changed");
 
 static void put_bytes(struct cxms_buf *raw, uint32_t tag, const void *p, size_t n)
 {

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <immintrin.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
@@ -242,6 +244,79 @@ static int barrier(void)
 	return 0;
 }
 
+#define TURNS 5
+
+static struct {
+	int to[2], back[2]; /* what is read of the one, and of the other */
+	pthread_t first;
+	sigset_t signals;
+	bool by_signal;
+} ends;
+
+/* The ends of a pipe, or an eventfd that is both. */
+static bool open_ends(int *fd, bool is_pipe)
+{
+	if (is_pipe)
+		return pipe(fd) == 0;
+	fd[0] = fd[1] = eventfd(0, 0);
+	return fd[0] >= 0;
+}
+
+/* Sleeps until the other has done its part, and passes the turn. */
+static void await(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	uint64_t one;
+	int signal;
+
+	if (ends.by_signal ? sigwait(&ends.signals, &signal) != 0
+			   : poll(&p, 1, -1) != 1 || read(fd, &one, sizeof(one)) != sizeof(one))
+		exit(1);
+}
+
+static void pass(int fd, pthread_t other)
+{
+	const uint64_t one = 1;
+
+	if (ends.by_signal ? pthread_kill(other, SIGUSR1) != 0
+			   : write(fd, &one, sizeof(one)) != sizeof(one))
+		exit(1);
+}
+
+static void *answer(void *unused)
+{
+	for (unsigned i = 0; i < TURNS; i++) {
+		await(ends.to[0]);
+		pass(ends.back[1], ends.first);
+	}
+	return unused;
+}
+
+/* Two threads in turns, by pipes, eventfds and signals; beside them one that sleeps by the clock.
+ */
+static int turns(void)
+{
+	ends.first = pthread_self();
+	sigemptyset(&ends.signals);
+	sigaddset(&ends.signals, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &ends.signals, NULL);
+	for (unsigned way = 0; way < 3; way++) {
+		pthread_t t;
+
+		if (!open_ends(ends.to, way == 0) || !open_ends(ends.back, way == 0))
+			return 1;
+		ends.by_signal = way == 2;
+		pthread_create(&t, NULL, answer, NULL);
+		usleep(1000); /* until it sleeps, too */
+		for (unsigned i = 0; i < TURNS; i++) {
+			pass(ends.to[1], t);
+			await(ends.back[0]);
+		}
+		pthread_join(t, NULL);
+	}
+	return 0;
+}
+
 /* A region by client request: what is before the first counts, what is after the end does not. */
 static int region(void)
 {
@@ -446,7 +521,7 @@ int main(int argc, char **argv)
 		{"allocate", allocate}, {"strings", strings}, {"nothing", nothing},
 		{"crash", crash},	{"combine", combine}, {"adopted", adopted},
 		{"barrier", barrier},	{"crowd", crowd},     {"unreadable", unreadable},
-		{"ended", ended},
+		{"ended", ended},	{"turns", turns},
 	};
 
 	self = argv[0];

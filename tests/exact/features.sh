@@ -71,6 +71,15 @@ run threads 0
 # They had ended before they were joined.
 [ "$(grep -c '^resume .* 1$' stream.txt)" -ge 3 ] || fail "threads: who joins them does not wait"
 
+# Each sleeps five times in each of three ways, and is woken by the other's call; the second may come late to the first.
+run turns 0
+for what in wake resume; do
+	n=$(grep -cE "^$what 2000000000001 1\$" stream.txt)
+	[ "$n" = 15 ] || fail "turns: $what of the first thread: $n times"
+	n=$(grep -cE "^$what 200000000000[234] 1\$" stream.txt)
+	[ "$n" -ge 12 ] && [ "$n" -le 15 ] || fail "turns: $what of the others: $n times"
+done
+
 # A write of each line that non-temporal stores put together, and no more.
 run combine 0
 writes=$(grep -oE ' nt [0-9]+ line ' stream.txt | wc -l)

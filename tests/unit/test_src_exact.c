@@ -306,6 +306,7 @@ static void test_what_outlives_the_program_is_let_go(void **state)
 	assert_true(cxms_now_ns() - begin_ns < 20000000000ull);
 	assert_int_equal(r->n_pid, 2);
 	assert_non_null(strstr(warning(r, CXMS_W_OUTLIVED), "1 process ran on"));
+	assert_int_equal(r->totals.outlived, 1);
 	assert_int_equal(kill((pid_t)r->pid[1], SIGKILL), 0); /* it lives on */
 	free(r);
 }

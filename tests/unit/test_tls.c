@@ -131,6 +131,48 @@ static void test_threads_found_on_their_stacks(void **state)
 	}
 }
 
+static void *outlive_main(void *arg)
+{
+	char byte;
+
+	usleep(50000); /* until the first has ended */
+	tell(((int *)arg)[0]);
+	_exit(read(((int *)arg)[1], &byte, 1) < 0);
+}
+
+/* /proc/<pid>/maps is empty then, and the process's number reads no memory. */
+static void test_threads_found_after_the_first_has_ended(void **state)
+{
+	int data[2], stop[2], status;
+	struct self self;
+	uint64_t base = 0;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe(data) | pipe(stop), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		static int to[2];
+		pthread_t t;
+
+		close(stop[1]);
+		to[0] = data[1];
+		to[1] = stop[0];
+		if (pthread_create(&t, NULL, outlive_main, to))
+			_exit(1);
+		pthread_exit(NULL);
+	}
+	assert_int_equal(read(data[0], &self, sizeof(self)), sizeof(self));
+	assert_int_equal(cxms_tls_find(pid, self.sp, &base), 0);
+	assert_int_equal(base, self.fs_base);
+	close(stop[0]);
+	close(stop[1]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	close(data[0]);
+	close(data[1]);
+}
+
 static void test_not_found_leaves_the_result_alone(void **state)
 {
 	const struct child *c = *state;
@@ -148,6 +190,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_main_thread_found_beside_what_it_mapped),
 		cmocka_unit_test(test_threads_found_on_their_stacks),
+		cmocka_unit_test(test_threads_found_after_the_first_has_ended),
 		cmocka_unit_test(test_not_found_leaves_the_result_alone),
 	};
 

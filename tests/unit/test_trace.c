@@ -237,6 +237,7 @@ static void test_head_and_totals_read_back_as_written(void **state)
 		.steal_ns = UINT64_MAX,
 		.mem_samples = 10,
 		.lost_mem = 11,
+		.outlived = 12,
 	};
 	struct cxms_trace_head head = {full_facts(), args, 3, UINT64_MAX};
 	struct cxms_trace_writer *w = NULL;

@@ -188,7 +188,7 @@ static void test_page_walks_share_the_walkers(void **state)
 	struct cxms_block hop = code_of(chase, len, 1, &load, 1, NULL, 0);
 	struct cxms_window_cfg cfg = host;
 	(void)state;
-	cfg.l1d_mshrs = cfg.l2_mshrs = 64;
+	cfg.l1d_mshrs = cfg.l2_mshrs = 256;
 	cfg.walk_ps = 200000;
 	for (cfg.walkers = 1; cfg.walkers <= 16; cfg.walkers *= 2) {
 		double got = steady_cyc(&cfg, &b, &walked, 1, 1);
@@ -216,6 +216,69 @@ static void test_page_walks_share_the_walkers(void **state)
 	cxms_block_fini(&hop);
 }
 
+/* A walk that goes beyond a level holds a miss register there, and then its access does. */
+static void test_page_walks_hold_miss_registers(void **state)
+{
+	const struct cxms_xevent walked = {.kind = CXMS_XE_MEM, .flags = CXMS_XE_WALK, .line = 77};
+	static const struct {
+		uint64_t walk_ps;
+		uint32_t walkers, l1d, l2, without;
+		double want_cyc;
+		const char *why;
+	} rows[] = {
+		{200000, 16, 4, 64, 0, 700.0 / 4, "the first level's, for walk and access"},
+		{200000, 16, 8, 64, 0, 700.0 / 8, "twice as many"},
+		{200000, 4, 8, 64, 0, 400.0 / 4, "walkers are fewer"},
+		{200000, 16, 64, 4, 0, 700.0 / 4, "the second level's"},
+		{200000, 64, 4, 64, CXMS_WP_WALK_REGISTER, 300.0 / 4, "left out"},
+		{2000, 16, 4, 64, 0, 300.0 / 4, "a walk as long as a hit of the first level"},
+		{6000, 16, 4, 64, 0, 312.0 / 4, "within the L2: a register of the first level"},
+		{6000, 16, 64, 4, 0, 300.0 / 4, "within the L2: none of the second"},
+	};
+	const uint8_t len[] = {3};
+	struct cxms_code_access load = {0, CXMS_XA_LOAD, 3};
+	struct cxms_block b = code_of(gather, len, 1, &load, 1, NULL, 0);
+	struct cxms_window_cfg cfg = host;
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		cfg.walk_ps = rows[i].walk_ps;
+		cfg.walkers = rows[i].walkers;
+		cfg.l1d_mshrs = rows[i].l1d;
+		cfg.l2_mshrs = rows[i].l2;
+		cfg.without = rows[i].without;
+		double got = steady_cyc(&cfg, &b, &walked, 1, 1);
+		if (fabs(got / rows[i].want_cyc - 1) > 0.01)
+			fail_msg("%s: %g cycles a load, expected %g", rows[i].why, got,
+				 rows[i].want_cyc);
+	}
+	cxms_block_fini(&b);
+}
+
+/* More registers, or shorter walks, are never slower, whatever bounds the loads; but for a part of
+ * a batch of walks at the end of a thousand loads. */
+static void test_walks_and_registers_are_monotonic(void **state)
+{
+	const struct cxms_xevent walked = {.kind = CXMS_XE_MEM, .flags = CXMS_XE_WALK, .line = 77};
+	const uint8_t len[] = {3};
+	struct cxms_code_access load = {0, CXMS_XA_LOAD, 3};
+	struct cxms_block b = code_of(gather, len, 1, &load, 1, NULL, 0);
+	struct cxms_window_cfg cfg = host;
+	(void)state;
+	cfg.walkers = 6;
+	for (cfg.walk_ps = 0; cfg.walk_ps <= 400000; cfg.walk_ps += 40000) {
+		double last = INFINITY;
+		for (cfg.l1d_mshrs = 1; cfg.l1d_mshrs <= 32; cfg.l1d_mshrs++) {
+			double got = steady_cyc(&cfg, &b, &walked, 1, 1), longer;
+			cfg.walk_ps += 40000;
+			longer = steady_cyc(&cfg, &b, &walked, 1, 1);
+			cfg.walk_ps -= 40000;
+			assert_true(got <= last * 1.005 && longer >= got * 0.995);
+			last = got;
+		}
+	}
+	cxms_block_fini(&b);
+}
+
 /* Stores translate at the same walkers as loads, and lanes do so each by itself. */
 static void test_stores_walk_too(void **state)
 {
@@ -227,6 +290,7 @@ static void test_stores_walk_too(void **state)
 	struct cxms_window_cfg cfg = host;
 	(void)state;
 	cfg.walk_ps = 200000;
+	cfg.l1d_mshrs = 16;
 	for (cfg.walkers = 1; cfg.walkers <= 8; cfg.walkers *= 2)
 		for (unsigned lane = 0; lane < 2; lane++) {
 			double got = steady_cyc(&cfg, &b, &walked, 1, lane);
@@ -1107,6 +1171,8 @@ int main(void)
 		cmocka_unit_test(test_dependent_loads_take_the_latency_each),
 		cmocka_unit_test(test_independent_misses_share_the_miss_registers),
 		cmocka_unit_test(test_page_walks_share_the_walkers),
+		cmocka_unit_test(test_page_walks_hold_miss_registers),
+		cmocka_unit_test(test_walks_and_registers_are_monotonic),
 		cmocka_unit_test(test_stores_walk_too),
 		cmocka_unit_test(test_the_load_queue_bounds_what_is_in_flight),
 		cmocka_unit_test(test_work_runs_at_the_width),
