@@ -316,6 +316,8 @@ static void judge_walk(struct search *s, size_t begin, size_t end)
 	cxms_linewait_share(&waits, step, share);
 	for (size_t i = begin; i < end && dense != CXMS_DENSE_NO; i++) {
 		struct cxms_group *g = &s->ev->group[s->group[i]];
+		if (g->column_step)
+			continue;
 		g->at_line[CXMS_SPAN_LO] = n < CXMS_LINEWAIT_MIN_SAMPLES ? 0 : share[CXMS_SPAN_LO];
 		if (dense == CXMS_DENSE_OPEN)
 			continue;
@@ -349,7 +351,8 @@ static void fit_stream(struct search *s, struct stream *n)
 static void find_streams(struct search *s)
 {
 	for (uint32_t g = 0; g < s->ev->n_group; g++) {
-		if (s->ev->group[g].stall_ns < MIN_STALL_RATIO * s->ev->wait_ns)
+		if (s->ev->group[g].stall_ns < MIN_STALL_RATIO * s->ev->wait_ns ||
+		    s->ev->group[g].column_step)
 			continue;
 		struct stream *n = &s->stream[s->n_stream];
 		size_t at = s->at[g];
