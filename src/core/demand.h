@@ -82,7 +82,8 @@ struct cxms_runs {
 	double window_turns; /* turns that the recording core's window holds */
 	double most_lines;   /* that its miss registers pass in the loop's time */
 	bool uneven;	     /* not run in each turn */
-	bool queued;	     /* a store: the store queue hides more than the window does */
+	bool queued; /* a store: the store queue hides more than the window does; or misses come
+			one behind the other, a column of new lines, and not evenly spread */
 };
 /**
  * cxms_runs_bound() - what counted executions say of the waits and lines of an instruction
@@ -96,7 +97,8 @@ struct cxms_runs {
  *   Low end: executions that hit nearer caches do not wait and are not seen, so that m is only what
  *   the waits need by the same relation. High end: at most what the miss registers pass. Where the
  *   instruction is passed over in some turns the middle is the geometric mean of the low end and N
- * m. There, and of stores, fewer waits than the first bound may be: those that were seen.
+ * m. There, of stores and of misses in bursts, fewer waits than the first bound may be: those that
+ * were seen.
  */
 void cxms_runs_bound(const struct cxms_runs *in, double waits[CXMS_SPAN_COUNT],
 		     double lines[CXMS_SPAN_COUNT]);

@@ -239,6 +239,7 @@ void cxms_turns_fit_nested(struct cxms_turn_point *point, size_t n, int64_t step
 			 .work = work};
 	double inner = out->found ? inner_turns(&o) : 0;
 	swap_counts(point, n);
+	out->run_turns = inner;
 	out->per_ns *= inner;
 	out->turns *= inner;
 	if (inner <= 0 || out->per_ns > MAX_RATE_PER_NS)

@@ -23,6 +23,7 @@ struct cxms_turns {
 	double time_ns;	     /* in the loop, all threads */
 	double turns;	     /* per_ns x time_ns */
 	size_t pairs;	     /* neighbours that agree */
+	double run_turns;    /* of one run of an inner loop; 0 = not known */
 };
 
 /* Most pairs that the median is taken over. */

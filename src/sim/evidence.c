@@ -11,6 +11,7 @@
 #include "core/reuse.h"
 #include "place/pagemap.h"
 #include "sim/cells.h"
+#include "sim/columns.h"
 #include "sim/company.h"
 #include "sim/hw_cells.h"
 #include "sim/linewaits.h"
@@ -360,11 +361,15 @@ int cxms_evidence_build(const struct cxms_recording *rec, const struct cxms_cell
 	if (!rc)
 		rc = find_blocks(rec, out);
 	if (!rc && !hw)
+		rc = cxms_columns_find(rec, out, err);
+	if (!rc && !hw)
 		rc = cxms_streams_find(rec, out, err);
 	if (!rc && !hw)
 		rc = judge_groups(rec, cells, out);
 	if (!rc && !hw)
 		judge_followers(out);
+	if (!rc && !hw)
+		cxms_columns_judge(out);
 	if (!rc && !hw)
 		rc = cxms_linewaits_find(rec, out);
 	if (!rc && !hw)

@@ -32,6 +32,12 @@ struct cxms_group {
 	/* Of a stream that goes where another of its loop has been: bytes of lines that come
 	 * between the two, and the share of its way that is the other's as well; 0 = it leads. */
 	double behind_bytes, behind_ratio;
+	/* Down a column of a matrix: bytes to the next column, less than a line, 0 = it is no such
+	 * walk; bytes of a full cache between the two uses of a line; and what of its waiting comes
+	 * once a line, by span (columns.h). */
+	unsigned column_step;
+	double column_bytes, column_line[CXMS_SPAN_COUNT];
+	double sweep_bytes; /* between two sweeps of a line's columns; 0 = not known */
 	/* Of a walk that uses each line several times: bytes from one use to the next, else 0; and
 	 * what of its waiting on memory, by span, comes once a line (linewaits.h), else 1 each. */
 	unsigned walk_step;

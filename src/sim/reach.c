@@ -24,7 +24,8 @@ struct range {
 
 static bool is_at_random(const struct cxms_rec_site *site, const struct cxms_group *g)
 {
-	return g->stall_ns > 0 && g->lines_per_stall_ns <= 0 && !(site->flags & CXMS_SITE_APPENDS);
+	return g->stall_ns > 0 && g->lines_per_stall_ns <= 0 && !g->column_step &&
+	       !(site->flags & CXMS_SITE_APPENDS);
 }
 
 static void gather(const struct cxms_recording *rec, const struct cxms_evidence *ev,

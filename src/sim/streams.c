@@ -224,12 +224,35 @@ static bool is_copy(struct search *s, const struct stream *leader, const struct 
 				     s->work) < SAME_STREAM_BYTES);
 }
 
-static uint32_t find_leader(struct search *s, uint32_t index)
+/* Copies of a copy are copies, as the code tells: an instruction with few samples may be known by
+ * its neighbour only. */
+static bool goes_with(struct search *s, uint32_t other, uint32_t index)
+{
+	const struct stream *a = &s->stream[other], *b = &s->stream[index];
+	return a->leader == other ? is_copy(s, a, b)
+				  : same_code(s, a->group, b->group) && same_way(s, a, b);
+}
+
+/* Those that a stream before @index has led go with @leader. */
+static void join(struct search *s, uint32_t index, uint32_t from, uint32_t leader)
 {
 	for (uint32_t i = 0; i < index; i++)
-		if (s->stream[i].leader == i && is_copy(s, &s->stream[i], &s->stream[index]))
-			return i;
-	return index;
+		if (s->stream[i].leader == from)
+			s->stream[i].leader = leader;
+}
+
+/* The first of all that the stream goes with; those that it brings together are one. */
+static uint32_t find_leader(struct search *s, uint32_t index)
+{
+	uint32_t leader = index;
+	for (uint32_t i = 0; i < index; i++) {
+		if (s->stream[i].leader == leader || !goes_with(s, i, index))
+			continue;
+		uint32_t other = s->stream[i].leader, first = other < leader ? other : leader;
+		join(s, index, other < leader ? leader : other, first);
+		leader = first;
+	}
+	return leader;
 }
 
 /* Where the code says that the address moves evenly, the turns of the loop tell how fast. */
@@ -316,6 +339,8 @@ static void judge_walk(struct search *s, size_t begin, size_t end)
 	cxms_linewait_share(&waits, step, share);
 	for (size_t i = begin; i < end && dense != CXMS_DENSE_NO; i++) {
 		struct cxms_group *g = &s->ev->group[s->group[i]];
+		if (g->column_step)
+			continue;
 		g->at_line[CXMS_SPAN_LO] = n < CXMS_LINEWAIT_MIN_SAMPLES ? 0 : share[CXMS_SPAN_LO];
 		if (dense == CXMS_DENSE_OPEN)
 			continue;
@@ -349,7 +374,8 @@ static void fit_stream(struct search *s, struct stream *n)
 static void find_streams(struct search *s)
 {
 	for (uint32_t g = 0; g < s->ev->n_group; g++) {
-		if (s->ev->group[g].stall_ns < MIN_STALL_RATIO * s->ev->wait_ns)
+		if (s->ev->group[g].stall_ns < MIN_STALL_RATIO * s->ev->wait_ns ||
+		    s->ev->group[g].column_step)
 			continue;
 		struct stream *n = &s->stream[s->n_stream];
 		size_t at = s->at[g];

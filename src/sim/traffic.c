@@ -195,7 +195,7 @@ static void bound_by_runs(const struct cxms_recording *rec, const struct cxms_ev
 			       .most_lines = CXMS_MOST_L1D_MSHRS * turns->time_ns * PS_PER_NS /
 					     (seen_ps * stall_ns),
 			       .uneven = site->flags & CXMS_SITE_UNEVEN,
-			       .queued = site->kind == CXMS_SITE_STORE};
+			       .queued = site->kind == CXMS_SITE_STORE || g->column_step};
 	cxms_runs_bound(&in, out->waits, out->lines);
 	out->seen_ps = out->waits[CXMS_SPAN_MID] * seen_ps;
 }
