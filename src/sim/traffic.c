@@ -88,8 +88,9 @@ static void set_hop(struct cxms_evidence *ev, struct cxms_group *g, double stall
 {
 	double turn_ps = stall_ns / ev->turns[g->site].turns * PS_PER_NS;
 	for (int k = 0; k < CXMS_SPAN_COUNT; k++)
-		g->hop_ps[k] = cxms_hop_seen_ps(turn_ps, fmin(1, memory_ns[k] / stall_ns),
-						ev->stair.mem_ps, ev->stair.llc_ps);
+		g->hop_ps[k] = cxms_hop_seen_ps(
+			turn_ps, fmin(1, memory_ns[k] / stall_ns),
+			ev->stair.mem_ps * cxms_wait_spread((enum cxms_span)k), ev->stair.llc_ps);
 }
 
 static void set_runs(const struct cxms_recording *rec, const struct sums *by_insn,
