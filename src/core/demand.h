@@ -19,7 +19,8 @@
 /* The hidden part never exceeds this share of a wait (MODELS: latency). */
 #define CXMS_HIDDEN_MAX_RATIO 0.9
 /* How well an idle latency measured once stands for the whole run: 5 % either way; repeated chases
- * on a shared two-CPU guest spread by about that. */
+ * on a shared two-CPU guest spread by about that. It moves what a wait was and what a device adds
+ * to it, L - L_mem, but not local memory of `latency: auto`, which is that of the run. */
 #define CXMS_ASSUMED_LATENCY_SPREAD 0.05
 /* Lines that a core of the recording machine can have in flight, for traffic that no loop tells: 16
  * line fill buffers of Golden Cove; Skylake has 12, Zen 3 and later 24 */

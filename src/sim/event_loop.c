@@ -252,13 +252,19 @@ static void choose(const struct cxms_event_loop *l, struct source *s)
 	s->next.target = i % (uint32_t)n;
 }
 
+/* With what a line of the target takes beyond its latency. */
+static uint64_t with_own_ps(const struct source *s, uint32_t target, uint64_t latency_ps)
+{
+	return (uint64_t)fmax(0, (double)latency_ps + s->worker->thread->demand[target].own_ps);
+}
+
 /* What a thread waits for a line that took so long. */
 static uint64_t wait_for(struct cxms_event_loop *l, const struct source *s, uint32_t target,
 			 uint64_t latency_ps)
 {
 	l->tally[target].waits += l->counts;
 	l->tally[target].waited_ps += l->counts ? latency_ps : 0;
-	uint64_t with = s->worker->stall_ps[target] + latency_ps;
+	uint64_t with = s->worker->stall_ps[target] + with_own_ps(s, target, latency_ps);
 	return with > s->worker->mem_ps ? with - s->worker->mem_ps : 0;
 }
 
@@ -345,10 +351,11 @@ static uint64_t step(struct cxms_event_loop *l, struct source *s, uint64_t at)
 		return start; /* others may come first */
 	uint32_t t = s->next.target;
 	uint64_t latency = ask(l, s, t, at);
+	uint64_t filled = at + with_own_ps(s, t, latency) + s->worker->walk_ps;
 	if (all)
-		register_take(&s->all, at + latency + s->worker->walk_ps);
+		register_take(&s->all, filled);
 	if (demand)
-		register_take(&s->demand, at + latency + s->worker->walk_ps);
+		register_take(&s->demand, filled);
 	s->left--;
 	if (s->next.waited_for)
 		s->wait_ps = 1 + wait_for(l, s, t, latency);

@@ -226,7 +226,8 @@ static void walks_of(const struct cxms_recording *rec, const struct cxms_evidenc
 	walk_ps[CXMS_SPAN_MID] = each * cxms_stair_walk_ps(&e->stair, reach, huge);
 	walk_ps[CXMS_SPAN_HI] = g->lines_per_stall_ns > 0 ? walk_ps[CXMS_SPAN_MID] : 0;
 	for (int k = 0; k < CXMS_SPAN_COUNT && g->hop_ps[k] > 0; k++) {
-		double hop = g->hop_ps[k] - e->stair.mem_ps;
+		/* its time is that of this run, however long the memory's part of it was */
+		double hop = g->hop_ps[k] / cxms_wait_spread((enum cxms_span)k) - e->stair.mem_ps;
 		bool longest = k == CXMS_SPAN_LO && !g->hop_sure;
 		walk_ps[k] = longest ? fmax(hop, walk_ps[k]) : hop;
 	}

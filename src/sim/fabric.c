@@ -431,6 +431,7 @@ static int build_local(const struct plan *p, size_t host, double idle_ps,
 	*out = (struct cxms_fabric_target){.name = "local",
 					   .idle_ps = idle_ps + tail_ps,
 					   .tail_ps = tail_ps,
+					   .own = h->local_latency_auto,
 					   .capacity_bytes = cap_of(h->local_capacity_bytes)};
 	out->server = calloc(2, sizeof(*out->server));
 	if (!out->server)

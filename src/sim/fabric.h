@@ -21,6 +21,9 @@ struct cxms_fabric_target {
 	double idle_ps;	  /* whole path, the mean of the device's tail included */
 	double switch_ps; /* of it: switches and links above the device */
 	double tail_ps;	  /* of it: mean of the device's tail */
+	/* it is the recording machine's own memory (`latency: auto`), whatever that took in the run
+	 */
+	bool own;
 	size_t n_server;
 	size_t *server;	       /* indices into cxms_fabric.server, from the device up */
 	double capacity_bytes; /* INFINITY when not stated */

@@ -133,12 +133,12 @@ static void add_target(const struct cxms_solve_thread *th, size_t t, double wait
 		       struct sums *sum)
 {
 	const struct cxms_demand *d = &th->demand[t];
-	double fill = latency + th->walk_ps;
-	sum->change += larger(0, d->stall_ps + d->spare_ps + d->waits * (waited - th->mem_ps)) -
-		       d->stall_ps;
+	double fill = latency + d->own_ps + th->walk_ps, wait = waited + d->own_ps;
+	sum->change +=
+		larger(0, d->stall_ps + d->spare_ps + d->waits * (wait - th->mem_ps)) - d->stall_ps;
 	sum->demand += (d->reads - d->kernel_reads - d->prefetched + d->past) * fill;
 	sum->all += (d->reads - d->kernel_reads) * fill;
-	sum->kernel += d->kernel_waits * waited;
+	sum->kernel += d->kernel_waits * wait;
 }
 
 static void set_time(struct cxms_solve_thread *th, const struct sums *sum)

@@ -14,6 +14,9 @@ struct cxms_demand {
 	double prefetched;	/* of reads: fetched ahead of demand */
 	double reads, writes;	/* lines filled; lines written */
 	double past;		/* of writes: stored past the caches, through the miss registers */
+	/* what lines of the target take beyond its latency: the recording machine's own memory is
+	 * as slow as the waits were judged to be (cxms_wait_spread()); else 0 */
+	double own_ps;
 	/* of waits and of reads: the kernel's, on the program's pages; none of prefetched */
 	double kernel_waits, kernel_reads;
 };
@@ -64,7 +67,8 @@ struct cxms_solve_room *cxms_solve_room_new(const struct cxms_fabric *f, size_t 
 void cxms_solve_room_free(struct cxms_solve_room *r);
 /**
  * cxms_solve_epoch() - the waits at which every server's wait is that of its load
- * Formula: MODELS, closed loop. S' = max(0, S + spare + n (L - L_mem)) for each target;
+ * Formula: MODELS, closed loop. S' = max(0, S + spare + n (L - L_mem)) for each target, L with
+ *   own_ps;
  *   T' = max(T + sum(S' - S), kernel + sum((R_demand + W_past) (L + walk))/demand_limit,
  *   kernel + sum(R (L + walk))/all_limit); load = R/wall'. The kernel's own reads are
  *   bounded by its waits: they are not in these sums, and kernel = kernel_ps + sum(n_kernel L).

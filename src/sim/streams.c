@@ -533,6 +533,17 @@ static void find_behind(struct search *s)
 	}
 }
 
+/* Lines that a stream brings from memory, at most: those of an area that the LLC holds are there.
+ */
+static double missed_per_ns(const struct search *s, uint32_t leader)
+{
+	const struct cxms_stair *stair = &s->ev->stair;
+	const uint32_t area = s->ev->group[s->stream[leader].group].area;
+	double bytes = stair->span * (double)cxms_pages_area_bytes(s->rec->pages, area);
+	return lines_per_ns(s, best_known(s, leader)) * area_ratio(s, &s->stream[leader]) *
+	       cxms_stair_miss_ratio(stair, bytes);
+}
+
 /*
  * How full the core's miss registers are while the code of each walk runs, by its lines a second
  * and Little's law. Full ones let the walk go on at the pace of memory, whatever use of a line it
@@ -548,13 +559,14 @@ static void fill_registers(struct search *s)
 	for (uint32_t l = 0; l < s->n_stream; l++)
 		if (s->stream[l].leader == l)
 			rate[s->ev->block_of_site[s->ev->group[s->stream[l].group].site]] +=
-				lines_per_ns(s, best_known(s, l)) * area_ratio(s, &s->stream[l]);
+				missed_per_ns(s, l);
 	for (size_t i = 0; i < s->ev->n_group; i++) {
 		struct cxms_group *g = &s->ev->group[i];
 		double used = mem_ns * rate[s->ev->block_of_site[g->site]] / most;
-		for (int k = 0; k < CXMS_SPAN_COUNT && g->walk_step; k++) {
+		for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
 			g->full[k] = fmin(1, fmax(0, (used - none[k]) / (1 - none[k])));
-			g->at_line[k] += (1 - g->at_line[k]) * g->full[k];
+			if (g->walk_step)
+				g->at_line[k] += (1 - g->at_line[k]) * g->full[k];
 		}
 	}
 }

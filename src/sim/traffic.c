@@ -88,8 +88,9 @@ static void set_hop(struct cxms_evidence *ev, struct cxms_group *g, double stall
 {
 	double turn_ps = stall_ns / ev->turns[g->site].turns * PS_PER_NS;
 	for (int k = 0; k < CXMS_SPAN_COUNT; k++)
-		g->hop_ps[k] = cxms_hop_seen_ps(turn_ps, fmin(1, memory_ns[k] / stall_ns),
-						ev->stair.mem_ps, ev->stair.llc_ps);
+		g->hop_ps[k] = cxms_hop_seen_ps(
+			turn_ps, fmin(1, memory_ns[k] / stall_ns),
+			ev->stair.mem_ps * cxms_wait_spread((enum cxms_span)k), ev->stair.llc_ps);
 }
 
 static void set_runs(const struct cxms_recording *rec, const struct sums *by_insn,
@@ -200,6 +201,21 @@ static void bound_by_runs(const struct cxms_recording *rec, const struct cxms_ev
 	out->seen_ps = out->waits[CXMS_SPAN_MID] * seen_ps;
 }
 
+/*
+ * Lines of a stream come ahead of it. Who waits no longer for each than the LLC takes may have
+ * found them all there: at the low end such waits are no memory's, but as far as full miss
+ * registers let lines come at the pace of memory.
+ */
+static void leave_out_arrived(const struct cxms_evidence *ev, const struct cxms_group *g,
+			      struct cxms_grain *out)
+{
+	const enum cxms_span lo = CXMS_SPAN_LO;
+	double arrived_ps = (1 - g->full[lo]) * out->lines[lo] * ev->stair.llc_ps;
+	double left = out->stall_ps[lo] > arrived_ps ? 1 - arrived_ps / out->stall_ps[lo] : 0;
+	out->stall_ps[lo] *= left;
+	out->waits[lo] *= left;
+}
+
 void cxms_traffic_of(const struct cxms_recording *rec, const struct cxms_evidence *ev,
 		     const struct cxms_group *group, unsigned rob, struct cxms_grain *out)
 {
@@ -221,7 +237,9 @@ void cxms_traffic_of(const struct cxms_recording *rec, const struct cxms_evidenc
 			out->lines[k] = group->lines_per_stall_ns *
 					cxms_group_share(group, (enum cxms_span)k);
 		out->written[k] = out->lines[k];
-		if (out->past)
-			out->lines[k] = 0;
 	}
+	if (is_stream && !out->past)
+		leave_out_arrived(ev, group, out);
+	for (int k = 0; k < CXMS_SPAN_COUNT && out->past; k++)
+		out->lines[k] = 0;
 }

@@ -284,13 +284,17 @@ static void cell_demand(const struct scene *s, struct tenant *tn,
 	double free_lines = lines[s->span] - traffic.known_lines;
 	double user_ps = th->cpu_ps - th->kernel_ps;
 	double cut = stall > user_ps && stall > 0 ? user_ps / stall : 1;
+	double own_ps = th->mem_ps - tn->in->ev->stair.mem_ps;
+	const struct cxms_fabric_target *target =
+		&s->fabric->target[tn->in->host * s->fabric->n_host_target];
 	th->walk_ps = mid > 0 ? fmax(0, traffic.seen_ps - tn->in->ev->stair.mem_ps) : 0;
 	for (size_t t = 0; t < n_target; t++) {
 		double own_free = fmax(0, l[t].waits[s->span] - l[t].known_waits[s->span]);
 		double share = free_waits > 0 ? own_free / free_waits : 0;
 		out[t] = (struct cxms_demand){.stall_ps = cut * l[t].stall_ps[s->span],
 					      .waits = cut * l[t].waits[s->span],
-					      .spare_ps = cut * l[t].spare_ps[s->span]};
+					      .spare_ps = cut * l[t].spare_ps[s->span],
+					      .own_ps = target[t].own ? own_ps : 0};
 		past += cut * set_lines(&l[t], s->span, cut, free_lines * share, &out[t]);
 	}
 	set_limits(s, mid > 0 ? traffic.seen_ps : tn->in->ev->stair.mem_ps, th, out);
@@ -377,7 +381,8 @@ static void set_length(const struct scene *s, struct tenant *tn)
 static double stall_ps(const struct cxms_solve_thread *th, const struct cxms_demand *d,
 		       double latency_ps)
 {
-	return fmax(0, d->stall_ps + d->spare_ps + d->waits * (latency_ps - th->mem_ps));
+	return fmax(0,
+		    d->stall_ps + d->spare_ps + d->waits * (latency_ps + d->own_ps - th->mem_ps));
 }
 
 /* Where one thread's time of the spell went, in nanoseconds; compute is what nothing else explains.
@@ -392,8 +397,9 @@ static void attribute(const struct scene *s, const struct tenant *tn,
 	for (size_t t = 0; t < s->fabric->n_host_target; t++) {
 		const struct cxms_demand *d = &th->demand[first + t];
 		const struct cxms_fabric_target *target = &s->fabric->target[first + t];
-		double latency = cxms_solve_waited_ps(&s->solve, first + t);
-		double stall = stall_ps(th, d, latency), waits = d->waits - d->kernel_waits;
+		double waited = cxms_solve_waited_ps(&s->solve, first + t);
+		double latency = waited + d->own_ps, waits = d->waits - d->kernel_waits;
+		double stall = stall_ps(th, d, waited);
 		stall = fmax(0, stall - d->kernel_waits * latency);
 		cause[CXMS_CAUSE_KERNEL] += d->kernel_waits * (latency - th->mem_ps) / PS_PER_NS;
 		if (t == 0) {

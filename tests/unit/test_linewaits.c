@@ -6,6 +6,8 @@
 #define PID	 50u
 #define ARRAY	 0x100000000000ull
 #define BYTES	 (4096 * PLAY_MIB)
+#define SMALL	 0x200000000000ull
+#define HELD	 (8 * PLAY_MIB) /* half of the LLC */
 #define N	 2000u
 #define PERIOD	 200000u
 #define DURATION (N * (uint64_t)PERIOD)
@@ -20,6 +22,7 @@ struct walk {
 	bool behind_any; /* those stand at any word */
 	bool rewinds;	 /* the loop begins anew with each line; another around it has its turns */
 	bool to_zero;	 /* the counting register counts up to 0 */
+	bool beside;	 /* as many samples on a fast loop in the same code, over a small array */
 };
 
 static uint32_t site(struct play *p, uint64_t ip, enum cxms_site_kind kind, unsigned flags)
@@ -35,6 +38,15 @@ static uint32_t site(struct play *p, uint64_t ip, enum cxms_site_kind kind, unsi
 	return id;
 }
 
+/* A line in 6.4 ns from what the caches hold: 16 of them under way, were they memory's. */
+static void add_beside(struct play *p, uint32_t load, uint64_t time_ns)
+{
+	uint64_t turns = time_ns * 10 / 8;
+	struct cxms_sample *s = play_sample(p, PID, PID, time_ns, load, SMALL + 8 * turns % HELD);
+	s->flags |= CXMS_SAMPLE_COUNT;
+	s->count = SMALL + 8 * turns;
+}
+
 static int record(const struct walk *w)
 {
 	struct play p = {0};
@@ -47,8 +59,14 @@ static int record(const struct walk *w)
 	p.ev[p.n - 1].site.loop_ip = 0x4000e0;
 	around[1] = site(&p, 0x400200, CXMS_SITE_NONE, CXMS_SITE_LONG);
 	p.ev[p.n - 1].site.loop_ip = 0x4000e0;
+	uint32_t beside = site(&p, 0x400180, CXMS_SITE_LOAD, CXMS_SITE_AFFINE);
+	p.ev[p.n - 1].site.loop_ip = 0x400170;
 	play_area(&p, PID, ARRAY, BYTES, BYTES, BYTES);
+	play_map(&p, PID, SMALL, HELD);
+	play_area(&p, PID, SMALL, HELD, HELD, HELD);
 	for (uint64_t i = 0; i < (w->unknown ? 20 : N); i++) {
+		if (w->beside)
+			add_beside(&p, beside, (i + 1) * PERIOD - PERIOD / 2);
 		uint64_t time = (i + 1) * PERIOD, turns = (uint64_t)((double)time / w->turn_ns);
 		state = state * 6364136223846793005ull + 1442695040888963407ull;
 		bool is_behind = w->behind && i % 2, waits = (state >> 50) % w->in == 0;
@@ -87,6 +105,9 @@ static void test_share_that_comes_once_a_line(void **state)
 		{{.in = 10, .turn_ns = 0.4},
 		 1,
 		 "a line in 3.2 ns, 31 under way: registers are full, all time is theirs"},
+		{{.in = 10, .turn_ns = 8, .beside = true},
+		 0.1,
+		 "lines of a small array that stay in the LLC are none under way"},
 		{{.in = 10, .turn_ns = 8, .random = true},
 		 1,
 		 "no walk: each use misses for itself"},
@@ -143,11 +164,37 @@ static void test_only_waiting_for_lines_grows(void **state)
 	assert_true(fabs(lines[1] / lines[0] - 1) < 0.01 && fabs(lines[2] / lines[0] - 1) < 0.01);
 }
 
+/* A line that came ahead is in the LLC at the farthest, 20 ns away: so much of the waiting for each
+ * is no memory's at the low end, unless lines come at the pace of memory. */
+static void test_lines_that_came_ahead_cost_the_llc(void **state)
+{
+	static const struct {
+		struct walk walk;
+		double least, most; /* of what the middle adds, at the low end */
+		const char *why;
+	} rows[] = {
+		{{.in = 10, .turn_ns = 8}, 0, 0.01, "6.4 ns for a line: all may have been there"},
+		{{.in = 1, .turn_ns = 8}, 0.6, 0.7, "64 ns for a line: 20 of them at most"},
+		{{.in = 10, .turn_ns = 0.4}, 0.85, 1, "full registers"},
+	};
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
+		struct cxms_result *r = play_all_far(record(&rows[i].walk));
+		const struct cxms_split_result *s = &r->split[0];
+		double part = (s->slowdown_lo - 1) / (s->slowdown - 1);
+		print_message("%s: %g (%g .. %g)\n", rows[i].why, s->slowdown, s->slowdown_lo,
+			      s->slowdown_hi);
+		assert_true(part >= rows[i].least && part <= rows[i].most);
+		cxms_result_free(r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_share_that_comes_once_a_line),
 		cmocka_unit_test(test_only_waiting_for_lines_grows),
+		cmocka_unit_test(test_lines_that_came_ahead_cost_the_llc),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 #include "play.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #define PID	 50u
 #define ARRAY	 0x100000000000ull
@@ -110,6 +111,51 @@ static void test_a_counted_chain_tells_its_walks(void **state)
 		assert_true(fabs(s->slowdown_lo - first.slowdown_lo) < 1e-9);
 		assert_true(fabs(s->slowdown_hi - first.slowdown_hi) < 1e-9);
 		cxms_result_free(r);
+	}
+}
+
+/*
+ * The number of its waits is known, the memory's part of each to 5 %: what a device of so many
+ * nanoseconds adds moves with it, and local memory that is the recording machine's own does not.
+ */
+static void test_a_counted_chain_holds_the_spread_of_the_latency(void **state)
+{
+	static const struct {
+		const char *device_ns;
+		double mid, hi; /* 1 + (L - L_mem)/250, and with L_mem 5 % less */
+	} rows[] = {{"200", 1.4, 1.42}, {"100", 1, 1.02}};
+	const double splits[] = {0, 100};
+	(void)state;
+	for (size_t i = 0; i < 2 * PLAY_COUNT(rows); i++) {
+		char text[300];
+		snprintf(text, sizeof(text),
+			 "schema: 1\nhost: {local: {latency: auto, bandwidth: unlimited}}\n"
+			 "devices:\n  mem0: {type: memdev, upstream: host, latency: %sns, "
+			 "bandwidth: unlimited, capacity: 4096GiB}\n",
+			 rows[i / 2].device_ns);
+		struct cxms_topo *t = play_topology(text);
+		const struct cxms_topo *topo = t;
+		const struct cxms_replay_cfg cfg = {.topo = &topo,
+						    .n_topo = 1,
+						    .split_pct = splits,
+						    .n_split = 2,
+						    .engine = i % 2 ? CXMS_ENGINE_EVENT
+								    : CXMS_ENGINE_EPOCH,
+						    .seed = 1};
+		int fd = record(CXMS_SITE_LOAD, CXMS_SITE_CARRIED, false, 250);
+		struct cxms_result *r = play_replay(fd, &cfg);
+		const struct cxms_split_result *s = &r->split[0], *local = &r->split[1];
+		print_message("%s ns, %s: %g (%g .. %g)\n", rows[i / 2].device_ns,
+			      i % 2 ? "event" : "epoch", s->slowdown, s->slowdown_lo,
+			      s->slowdown_hi);
+		assert_true(fabs(s->slowdown - rows[i / 2].mid) < 0.01);
+		assert_true(s->slowdown_lo < rows[i / 2].mid - 0.005);
+		assert_true(s->slowdown_hi > rows[i / 2].hi - 0.005);
+		assert_true(s->slowdown_hi < rows[i / 2].hi + 0.02);
+		assert_true(fabs(local->slowdown - 1) < 1e-9 && local->model_half_width < 1e-9);
+		cxms_result_free(r);
+		cxms_topo_free(t);
+		close(fd);
 	}
 }
 
@@ -644,6 +690,7 @@ int main(void)
 		cmocka_unit_test(test_lines_read_and_written),
 		cmocka_unit_test(test_unknown_rates_past_the_caches_read_nothing),
 		cmocka_unit_test(test_a_counted_chain_tells_its_walks),
+		cmocka_unit_test(test_a_counted_chain_holds_the_spread_of_the_latency),
 		cmocka_unit_test(test_a_chain_in_an_inner_loop_is_counted),
 		cmocka_unit_test(test_a_short_hop_does_not_tell_its_walks),
 		cmocka_unit_test(test_the_spread_of_walks_enters_the_interval),
