@@ -16,7 +16,8 @@
 #include "sim/watch_check.h"
 #include "sim/world.h"
 
-#define LOST_RATIO     0.005 /* lost share of the samples from which a warning is due */
+#define LOST_RATIO                                                                                 \
+	0.005 /* lost share of the samples, or of the page faults, from which a warning is due */
 #define STEAL_RATIO    0.01
 #define OVERHEAD_RATIO 0.05
 #define UNKNOWN_RATIO  0.25 /* of the memory waits without an address */
@@ -105,7 +106,9 @@ static void judge_loss(const struct cxms_recording *rec, struct cxms_warnings *o
 	if (lost > LOST_RATIO * (lost + got))
 		cxms_warn(out, CXMS_W_LOST_SAMPLES, "lost %.1f %% of the samples (scaled for)",
 			  100 * lost / (lost + got));
-	if (rec->lost_faults)
+	lost = (double)rec->lost_faults;
+	got = (double)rec->n_fault;
+	if (lost > LOST_RATIO * (lost + got))
 		cxms_warn(out, CXMS_W_LOST_FAULTS, "lost %llu page-fault records",
 			  (unsigned long long)rec->lost_faults);
 	if (rec->cut)

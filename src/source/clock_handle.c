@@ -21,6 +21,8 @@
 #define LOOKS_PER_ROUND 16u
 /* A process whose events end this soon after an exec, and lives on, has gained privileges by it. */
 #define SETUID_NS 50000000ull
+/* Where samples are decoded (clock_probe()), base pages are of this size. */
+#define PAGE_BYTES 4096u
 
 uint64_t clock_rel_ns(const struct clock *c, uint64_t time_ns)
 {
@@ -213,15 +215,48 @@ static int on_sample(struct clock *c, struct clock_task *t, const struct cxms_pe
 	return rc ? rc : follow_word(c, t, err);
 }
 
-static int on_fault(struct clock *c, struct clock_task *t, const struct cxms_perf_rec *r)
+/* Those of a run that were not recorded, evenly between the two that were. */
+static void fill_gap(struct clock *c, const struct cxms_event *fault, const struct cxms_perf_rec *r,
+		     const struct cxms_thin_gap *gap)
+{
+	struct cxms_event ev = *fault;
+	uint64_t span_ns = r->time_ns > gap->time_ns ? r->time_ns - gap->time_ns : 0;
+
+	for (uint32_t i = 1; i <= gap->n; i++) {
+		ev.time_ns =
+			clock_rel_ns(c, r->time_ns - span_ns * (gap->n + 1 - i) / (gap->n + 1));
+		ev.fault.addr = (gap->page + (uint64_t)(gap->step * (int64_t)i)) * PAGE_BYTES;
+		cxms_evq_push(&c->out, &ev);
+	}
+}
+
+static int on_fault(struct clock *c, struct clock_task *t, const struct cxms_perf_rec *r,
+		    bool is_one_of_many)
 {
 	struct cxms_event ev = event_of(c, CXMS_EV_FAULT, r);
+	const struct cxms_space *s = cxms_maps_space(&c->analyzer.maps, r->pid);
+	const struct cxms_mapping *m = s ? cxms_maps_find(s, r->fault.addr) : NULL;
+	const struct cxms_thin_fault f = {
+		.page = r->fault.addr / PAGE_BYTES,
+		.time_ns = r->time_ns,
+		.first_page = m ? m->start / PAGE_BYTES : 0,
+		.end_page = m ? m->end / PAGE_BYTES : 0,
+		.is_one_of_many = is_one_of_many,
+	};
+	struct cxms_thin_gap gap;
 
+	if (is_one_of_many && !cxms_thin_is_told(&c->thin, r->time_ns))
+		return 0;
 	t->fault_ip = r->fault.ip;
 	t->fault_ns = r->time_ns;
 	ev.fault.addr = r->fault.addr;
 	ev.fault.ip = r->fault.ip;
-	cxms_evq_push(&c->out, &ev);
+	gap = cxms_thin_follow(&c->thin, &t->runs, &f);
+	fill_gap(c, &ev, r, &gap);
+	if (gap.lost)
+		clock_lost(c, CXMS_PERF_FAULTS, r->time_ns, r->cpu, gap.lost);
+	if (!gap.is_known)
+		cxms_evq_push(&c->out, &ev);
 	return 0;
 }
 
@@ -301,6 +336,7 @@ static int on_exec(struct clock *c, struct clock_task *t, const struct cxms_perf
 		return cxms_fail(err, ENOMEM, "out of memory for processes");
 	t->tls = (struct cxms_tls){0};
 	t->fault_ip = 0;
+	t->runs = (struct cxms_fault_runs){0};
 	t->exec_ns = r->time_ns;
 	if (!t->is_running)
 		slice_begin(t, r->time_ns, r->cpu);
@@ -422,7 +458,8 @@ static int on_task_record(struct clock *c, enum cxms_perf_event event,
 		return cxms_fail(err, ENOMEM, "out of memory for tasks");
 	switch (r->type) {
 	case PERF_RECORD_SAMPLE:
-		return event == CXMS_PERF_SAMPLES ? on_sample(c, t, r, err) : on_fault(c, t, r);
+		return event == CXMS_PERF_SAMPLES ? on_sample(c, t, r, err)
+						  : on_fault(c, t, r, event == CXMS_PERF_SIDE);
 	case PERF_RECORD_COMM:
 		return on_exec(c, t, r, err);
 	case PERF_RECORD_FORK:

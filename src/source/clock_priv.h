@@ -17,6 +17,7 @@
 #include "source/order.h"
 #include "source/perf_rec.h"
 #include "source/source.h"
+#include "source/thin.h"
 #include "source/wp_set.h"
 
 /*
@@ -45,6 +46,7 @@ struct clock_task {
 	uint8_t look, waited; /* enum cxms_wait_kind: seen then; before the slice it runs in */
 	uint64_t fault_ip, fault_ns; /* its latest page fault; 0 = none */
 	uint64_t exec_ns;	     /* its latest exec; 0 = none */
+	struct cxms_fault_runs runs;
 	struct cxms_tls tls;
 };
 
@@ -59,6 +61,7 @@ struct clock {
 	struct cxms_idmap procs; /* pid -> struct clock_proc */
 	struct cxms_idmap tasks; /* tid -> struct clock_task */
 	struct cxms_wp_set wp;	 /* zeroed: no watchpoints */
+	struct cxms_thin thin;	 /* of page faults */
 	struct cxms_meter meter;
 	struct cxms_warnings *warnings;
 	struct cxms_hw_plan hw; /* empty: clock */

@@ -6,9 +6,11 @@
 #include "source/hw.h"
 #include "source/perf_open.h"
 #include "source/perf_rec.h"
+#include "source/thin.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define RING_FIRST (4u << 20)
@@ -16,17 +18,30 @@
 #define HW_MOST	   (256ull << 20) /* all rings of accesses: with many CPUs they begin smaller */
 #define RING_SMALL (128u << 10)	  /* below it bursts are likely to be lost: warn */
 #define SIDE_LEAST (16u << 10)	  /* holds three of the largest mapping records */
+#define SIDE_ROOMY (1u << 20)
 /* A ring holds the samples of so long: with a hundred busy threads we wait for a CPU for tenths of
  * seconds. Memory that is not needed takes time to get before the program starts, 0.8 ms for 4 MiB
  * of each CPU. */
 #define SAMPLES_NS   4000000000ull
 #define SAMPLE_BYTES 176u /* header, four words, and sixteen registers with their ABI */
+#define FAULT_BYTES  48u  /* header and five words */
 #define WAKE_SHARE   4u	  /* a ring wakes us at a quarter: three quarters are left for our delay */
 
-/* Mappings and switches are far fewer than faults can be. */
+static size_t at_least(size_t bytes, size_t least)
+{
+	return bytes < least ? least : bytes;
+}
+
+/* Mappings, switches and one fault of many are far fewer than faults can be; where there is little
+ * room they are the last to be lost. */
 static size_t side_bytes(size_t most)
 {
-	return most / 4 < SIDE_LEAST ? SIDE_LEAST : most / 4;
+	return at_least(most < SIDE_ROOMY ? most / 2 : most / 4, SIDE_LEAST);
+}
+
+static size_t least_hw_bytes(size_t most)
+{
+	return at_least(most / 4, SIDE_LEAST);
 }
 
 /* A CPU gives one sample a period. */
@@ -62,6 +77,14 @@ static void close_rings(struct cxms_clock_rings *r)
 	r->n = 0;
 }
 
+/* Of faults, as soon as there are enough to decide whether each has to be recorded. */
+static uint32_t wake_bytes(enum cxms_perf_event event, size_t bytes)
+{
+	size_t share = bytes / WAKE_SHARE, window = (size_t)CXMS_THIN_WINDOW * FAULT_BYTES;
+
+	return (uint32_t)(event == CXMS_PERF_FAULTS && window < share ? window : share);
+}
+
 static int open_event(pid_t pid, unsigned cpu, enum cxms_perf_event event, uint64_t period_ns,
 		      size_t bytes, struct cxms_err *err)
 {
@@ -69,7 +92,7 @@ static int open_event(pid_t pid, unsigned cpu, enum cxms_perf_event event, uint6
 	struct cxms_err first = {0};
 	int fd;
 
-	cxms_perf_attr(event, period_ns, (uint32_t)(bytes / WAKE_SHARE), true, &attr);
+	cxms_perf_attr(event, period_ns, wake_bytes(event, bytes), true, &attr);
 	fd = cxms_perf_open(&attr, pid, (int)cpu, &first);
 	if (fd == -EINVAL && attr.build_id) { /* before Linux 5.12 */
 		cxms_err_clear(&first);
@@ -152,7 +175,7 @@ static int open_size(struct cxms_clock_rings *r, pid_t pid, uint64_t period_ns,
 /* With many CPUs each has fewer samples to hold, and all of them would take much memory. */
 static size_t first_hw_bytes(const struct cxms_hw_plan *hw, unsigned n_cpu)
 {
-	size_t least = side_bytes(RING_FIRST), bytes = hw->n ? RING_FIRST : least;
+	size_t least = least_hw_bytes(RING_FIRST), bytes = hw->n ? RING_FIRST : least;
 
 	while (bytes > least && (uint64_t)bytes * hw->n * n_cpu > HW_MOST)
 		bytes /= 2;
@@ -162,16 +185,16 @@ static size_t first_hw_bytes(const struct cxms_hw_plan *hw, unsigned n_cpu)
 /* The next size to try: accesses by the hardware give up theirs first. */
 static bool shrink(struct cxms_clock_rings *r)
 {
-	size_t side = side_bytes(r->most_bytes);
+	size_t least = least_hw_bytes(r->most_bytes);
 
-	if (r->hw_bytes > side) {
-		r->hw_bytes = side;
+	if (r->hw_bytes > least) {
+		r->hw_bytes = least;
 		return true;
 	}
 	if (r->most_bytes <= RING_LEAST)
 		return false;
 	r->most_bytes /= 2;
-	r->hw_bytes = side_bytes(r->most_bytes);
+	r->hw_bytes = least_hw_bytes(r->most_bytes);
 	return true;
 }
 
@@ -219,6 +242,14 @@ int cxms_clock_rings_open(struct cxms_clock_rings *r, pid_t pid, uint64_t period
 			  "rings are %zu KiB because the memory-lock quota is small",
 			  r->most_bytes >> 10);
 	return 0;
+}
+
+void cxms_clock_rings_record_faults(const struct cxms_clock_rings *r, bool each)
+{
+	for (unsigned i = 0; i < r->n; i++)
+		if (r->ring[i].event == CXMS_PERF_FAULTS)
+			ioctl(r->ring[i].fd, each ? PERF_EVENT_IOC_ENABLE : PERF_EVENT_IOC_DISABLE,
+			      0);
 }
 
 void cxms_clock_rings_wait(struct cxms_clock_rings *r, int fd_a, int fd_b, int timeout_ms)

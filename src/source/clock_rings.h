@@ -46,6 +46,8 @@ struct cxms_clock_rings {
 int cxms_clock_rings_open(struct cxms_clock_rings *r, pid_t pid, uint64_t period_ns,
 			  const struct cxms_hw_plan *hw, struct cxms_warnings *warnings,
 			  struct cxms_err *err);
+/** each page fault from now on, or one in CXMS_THIN_PERIOD, which side records bring in any case */
+void cxms_clock_rings_record_faults(const struct cxms_clock_rings *r, bool each);
 /** wait until a ring is a quarter full, or one of two descriptors (-1 = none) is readable, or the
  * time is over */
 void cxms_clock_rings_wait(struct cxms_clock_rings *r, int fd_a, int fd_b, int timeout_ms);

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "source/pmu.h"
+#include "source/thin.h"
 
 #include <inttypes.h>
 #include <linux/hw_breakpoint.h>
@@ -13,7 +14,9 @@
 
 static void side_band(struct perf_event_attr *a, bool build_ids)
 {
-	a->config = PERF_COUNT_SW_DUMMY;
+	a->config = PERF_COUNT_SW_PAGE_FAULTS;
+	a->sample_period = CXMS_THIN_PERIOD;
+	a->sample_type |= PERF_SAMPLE_IP | PERF_SAMPLE_ADDR;
 	a->mmap = 1;
 	a->mmap2 = 1;
 	a->mmap_data = 1;

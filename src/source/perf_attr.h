@@ -12,7 +12,7 @@ struct cxms_pmu_code;
 enum cxms_perf_event {
 	CXMS_PERF_SAMPLES, /* CPU clock with user registers */
 	CXMS_PERF_FAULTS,  /* every page fault with its address */
-	CXMS_PERF_SIDE,	   /* dummy: mappings, commands, tasks, context switches */
+	CXMS_PERF_SIDE, /* mappings, commands, tasks, switches; one page fault of many (thin.h) */
 	CXMS_PERF_EVENT_COUNT
 };
 

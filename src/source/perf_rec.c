@@ -146,9 +146,7 @@ bool cxms_perf_rec_parse(enum cxms_perf_event event, const struct perf_event_hea
 	if (h->type == PERF_RECORD_SAMPLE) {
 		out->pid = u32_at(h, 16);
 		out->tid = u32_at(h, 20);
-		return event == CXMS_PERF_SAMPLES  ? parse_sample(h, out)
-		       : event == CXMS_PERF_FAULTS ? parse_fault(h, out)
-						   : false;
+		return event == CXMS_PERF_SAMPLES ? parse_sample(h, out) : parse_fault(h, out);
 	}
 	out->pid = u32_at(h, end);
 	out->tid = u32_at(h, end + 4);

@@ -1,6 +1,7 @@
 /*
  * Source `clock`: CPU-clock samples with user registers, page faults, and the kernel's notes on
- * mappings, tasks and context switches. Needs no PMU and no privileges at perf_event_paranoid <= 2.
+ * mappings, tasks and context switches. Of page faults one after the other along the addresses part
+ * is recorded (thin.h). Needs no PMU and no privileges at perf_event_paranoid <= 2.
  *
  * Records of all rings are put in time order: those before the beginning of a round of draining are
  * complete in it, later ones wait for the next. Children that outlive the program are not waited
@@ -22,6 +23,7 @@
 
 #define WAIT_MS	      90
 #define WAIT_WATCH_MS 20 /* a word is watched soon after it was waited for */
+#define WAIT_THIN_MS  2	 /* where one fault in many is recorded, what follows may need each */
 /* After the program's end, how long for the last records of children that end with it. */
 #define LINGER_NS 200000000ull
 /* Between two looks at the counters of sampled accesses: a few microseconds each. */
@@ -152,6 +154,21 @@ static void check_counters(struct clock *c, uint64_t now_ns)
 	c->check_ns = UINT64_MAX;
 }
 
+/* Switches between each page fault and one in many. */
+static void choose_faults(struct clock *c)
+{
+	cxms_thin_round(&c->thin, c->cut_ns);
+	if (c->thin.wants_thin == c->thin.is_thin)
+		return;
+	cxms_clock_rings_record_faults(&c->rings, !c->thin.wants_thin);
+	cxms_thin_switch(&c->thin, cxms_now_ns());
+}
+
+static int wait_ms(const struct clock *c)
+{
+	return c->thin.is_thin ? WAIT_THIN_MS : c->wp.ops ? WAIT_WATCH_MS : WAIT_MS;
+}
+
 /* What the rings hold now; all of it that is older than the round's beginning is complete. */
 static int drain_round(struct clock *c, struct cxms_err *err)
 {
@@ -233,12 +250,12 @@ int clock_read(struct cxms_source *s, struct cxms_event *buf, size_t cap, size_t
 	if (!rc && cxms_evq_is_empty(&c->out) && !c->is_last_round && !c->is_done &&
 	    cxms_order_first_ns(&c->order) >= c->cut_ns && (!c->seen_end_ns || c->tasks.n)) {
 		cxms_clock_rings_wait(&c->rings, c->child.signal_fd,
-				      c->seen_end_ns ? -1 : c->child.pid_fd,
-				      c->wp.ops ? WAIT_WATCH_MS : WAIT_MS);
+				      c->seen_end_ns ? -1 : c->child.pid_fd, wait_ms(c));
 		rc = drain_round(c, err);
 	}
 	if (!rc && !c->is_done) {
 		rc = handle_ready(c, cap, err);
+		choose_faults(c);
 		if (cxms_order_first_ns(&c->order) >= c->cut_ns && !c->seen_end_ns) {
 			clock_look_at_sleepers(c);
 			cxms_wp_round(&c->wp);

@@ -75,6 +75,19 @@ static int watch_chase_main(char **word)
 	return 0;
 }
 
+/* Touches base pages one after the other. */
+static int watch_fill_main(size_t mib)
+{
+	char *array =
+		mmap(NULL, mib << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (array == MAP_FAILED || madvise(array, mib << 20, MADV_NOHUGEPAGE))
+		return 99;
+	for (size_t at = 0; at < mib << 20; at += 4096)
+		array[at] = 1;
+	return 0;
+}
+
 static void *watch_left_run(void *arg)
 {
 	usleep(50000); /* until the first has ended */
@@ -157,6 +170,8 @@ static void watch_program_main(int argc, char **argv)
 		return;
 	if (!strcmp(word[0], "chase") && argc == 6)
 		_exit(watch_chase_main(word));
+	if (!strcmp(word[0], "fill") && argc == 3)
+		_exit(watch_fill_main((size_t)atoi(word[1])));
 	if (!strcmp(word[0], "left") && argc == 5)
 		watch_left_main(word);
 	if (!strcmp(word[0], "forks") && argc == 3)

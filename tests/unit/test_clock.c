@@ -27,6 +27,119 @@ static void test_first_touches_are_told(void **state)
 	assert_true(SOURCE->caps & CXMS_SRC_FAULTS);
 }
 
+#define ARRAY	 0x7f0000000000ull
+#define ARRAY_PG 16384u
+
+static void give(struct clock *c, enum cxms_perf_event event, struct cxms_perf_rec *r)
+{
+	r->pid = r->tid = 7;
+	assert_int_equal(clock_apply(c, event, r, NULL), 0);
+}
+
+static void fault_at(struct clock *c, uint64_t page)
+{
+	struct cxms_perf_rec r = {.type = PERF_RECORD_SAMPLE};
+
+	r.time_ns = 1000 + page * 1600;
+	r.fault.ip = 0x401000;
+	r.fault.addr = ARRAY + page * 4096;
+	if (!c->thin.is_thin)
+		give(c, CXMS_PERF_FAULTS, &r);
+	if (page % CXMS_THIN_PERIOD == 0)
+		give(c, CXMS_PERF_SIDE, &r);
+	if (c->thin.wants_thin != c->thin.is_thin)
+		cxms_thin_switch(&c->thin, r.time_ns);
+}
+
+/* The pages of an array, touched one after the other: each is told once, in order, at its time. */
+static void test_pages_whose_faults_were_not_recorded_are_told_in_their_order(void **state)
+{
+	struct clock c = {.base_ns = 1000};
+	struct cxms_perf_rec map = {.type = PERF_RECORD_MMAP2, .time_ns = 1000};
+	uint64_t next = 0;
+
+	(void)state;
+	map.map.addr = ARRAY;
+	map.map.len = 2 * ARRAY_PG * 4096ull;
+	map.map.path = "//anon";
+	give(&c, CXMS_PERF_SIDE, &map);
+	for (uint64_t page = 0; page < ARRAY_PG; page++)
+		fault_at(&c, page);
+	assert_true(c.thin.is_thin);
+	for (size_t i = 0; i < c.out.len; i++) {
+		const struct cxms_event *ev = &c.out.ev[i];
+
+		if (ev->kind != CXMS_EV_FAULT)
+			continue;
+		assert_int_equal(ev->pid, 7);
+		assert_int_equal(ev->fault.addr, ARRAY + next * 4096);
+		assert_int_equal(ev->fault.ip, 0x401000);
+		assert_in_range(ev->time_ns, next * 1600, next * 1600 + 1);
+		next++;
+	}
+	assert_in_range(next, ARRAY_PG - CXMS_THIN_PERIOD, ARRAY_PG);
+	assert_int_equal(c.lost_faults, 0);
+	cxms_evq_fini(&c.out);
+	clock_tasks_fini(&c);
+	cxms_analyzer_fini(&c.analyzer);
+	cxms_areas_fini(&c.areas);
+}
+
+#define FILL_PAGES  65536u
+#define FILL_END_NS 30000000u /* the array goes away */
+
+/* Page faults of which the kernel made a record each. */
+static uint64_t faults_recorded(const struct clock *c)
+{
+	uint64_t sum = 0, count;
+
+	for (unsigned i = 0; i < c->rings.n; i++) {
+		const struct cxms_clock_ring *ring = &c->rings.ring[i];
+
+		if (ring->event != CXMS_PERF_FAULTS)
+			continue;
+		assert_int_equal(read(ring->fd, &count, sizeof(count)), sizeof(count));
+		sum += count;
+	}
+	return sum;
+}
+
+/* However the kernel and we take turns. */
+static void test_an_array_is_told_whole_from_part_of_its_faults(void **state)
+{
+	char *argv[] = {"/proc/self/exe", "fill", "256", NULL};
+	const struct cxms_source_cfg cfg = {.argv = argv};
+	struct cxms_source *s = NULL;
+	struct cxms_totals totals;
+	struct cxms_event buf[256];
+	const struct clock *c;
+	uint64_t told = 0, recorded;
+	bool end = false;
+	size_t n;
+
+	(void)state;
+	WATCH_NEEDS(SOURCE);
+	assert_int_equal(cxms_source_open(SOURCE, &cfg, &s, NULL), 0);
+	assert_int_equal(s->ops->start(s, NULL), 0);
+	while (!end) {
+		assert_int_equal(s->ops->read(s, buf, 256, &n, &end, NULL), 0);
+		for (size_t i = 0; i < n; i++)
+			told += buf[i].kind == CXMS_EV_FAULT;
+	}
+	assert_int_equal(s->ops->stop(s, &totals, NULL), 0);
+	assert_int_equal(totals.exit_status, 0);
+	c = s->priv;
+	recorded = faults_recorded(c);
+	print_message("%" PRIu64 " page faults told of %" PRIu64 " recorded, %" PRIu64 " lost\n",
+		      told, recorded, totals.lost_faults);
+	assert_true(told + totals.lost_faults + CXMS_THIN_PERIOD >= FILL_PAGES);
+	assert_true(told < FILL_PAGES + 2048); /* those of its own start */
+	assert_true(c->thin.from_ns != 0);
+	if (c->thin.from_ns + FILL_END_NS < c->root_end_ns) /* we were not too late */
+		assert_true(recorded < told);
+	cxms_source_free(s);
+}
+
 /* Four seconds of samples fit, and no more memory is taken than that needs; faults are as many as
  * they are. */
 static void test_rings_of_samples_follow_the_period(void **state)
@@ -223,6 +336,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		WATCH_CASES,
 		cmocka_unit_test(test_first_touches_are_told),
+		cmocka_unit_test(test_pages_whose_faults_were_not_recorded_are_told_in_their_order),
+		cmocka_unit_test(test_an_array_is_told_whole_from_part_of_its_faults),
 		cmocka_unit_test(test_rings_of_samples_follow_the_period),
 		cmocka_unit_test(test_who_gets_away_by_exec_has_not_ended),
 		cmocka_unit_test(test_words_of_all_threads_are_watched),

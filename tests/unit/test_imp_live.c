@@ -34,6 +34,8 @@ int __wrap_clock_handle(struct clock *c, const struct cxms_clock_ring *ring,
 	bool is_sample = h->type == PERF_RECORD_SAMPLE;
 	struct cxms_buf b = {0};
 
+	if (is_sample && ring->event == CXMS_PERF_SIDE) /* a fault that has its own record */
+		return __real_clock_handle(c, ring, h, err);
 	if (is_sample)
 		cxms_buf_put_u64(&b, pw_id(ring->event));
 	cxms_buf_put(&b, body, h->size - sizeof(*h));

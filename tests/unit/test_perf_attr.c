@@ -34,11 +34,11 @@ static const struct {
 			 "use_clockid=1\nclockid=1\n\n"),
 	 "every page fault: IP TID TIME ADDR CPU"},
 	{CXMS_PERF_SIDE,
-	 "type=1\nconfig=9\nsize=%u\n" COMMON_OF(
-		 "0x86", "mmap=1\nmmap2=1\nmmap_data=1\ncomm=1\ncomm_exec=1\ntask=1\n"
+	 "type=1\nconfig=2\nsize=%u\nsample_period=31\n" COMMON_OF(
+		 "0x8f", "mmap=1\nmmap2=1\nmmap_data=1\ncomm=1\ncomm_exec=1\ntask=1\n"
 			 "context_switch=1\nbuild_id=1\nenable_on_exec=1\nsample_id_all=1\n"
 			 "watermark=1\nwakeup_watermark=4096\nuse_clockid=1\nclockid=1\n\n"),
-	 "dummy: mappings with build ids, commands, tasks, switches"},
+	 "mappings with build ids, commands, tasks, switches, and one page fault of 31"},
 };
 
 static void test_attributes_are_these_and_no_others(void **state)

@@ -734,6 +734,11 @@ static void test_lost_faults_are_in_the_interval(void **state)
 	assert_true(fabs(l->slowdown - f->slowdown) < 1e-9);
 	assert_true(f->slowdown_hi < a->slowdown);
 	assert_true(l->slowdown_lo <= a->slowdown && a->slowdown <= l->slowdown_hi);
+	/* a few more or less nobody has to be warned of */
+	struct cxms_result *one_of_many = touching(30, true);
+	assert_true(has_warning(lost, CXMS_W_LOST_FAULTS));
+	assert_false(has_warning(one_of_many, CXMS_W_LOST_FAULTS));
+	cxms_result_free(one_of_many);
 	cxms_result_free(all);
 	cxms_result_free(lost);
 	cxms_result_free(fewer);
