@@ -478,7 +478,7 @@ ALWAYS_INLINE bool is_at_hand(struct ex_core *core, uint64_t address)
 {
 	unsigned page_shift = run.page_shift;
 	uint64_t page = address >> CXMS_XS_PAGE_SHIFT;
-	const struct ex_front *f = &core->front[page % EX_FRONT];
+	const struct ex_front *f = &core->front[ex_front_at(page)];
 
 	return EX_LIKELY(address >> page_shift == core->tlb.last) ||
 	       (f->page == page && cxms_tlb_again(&core->tlb, address >> page_shift, f->at));
@@ -490,7 +490,7 @@ static unsigned other_page(struct ex_thread *t, uint64_t address)
 	unsigned flags = translate(t, address);
 	uint64_t page = address >> CXMS_XS_PAGE_SHIFT;
 
-	t->core->front[page % EX_FRONT] = (struct ex_front){page, t->core->tlb.at};
+	t->core->front[ex_front_at(page)] = (struct ex_front){page, t->core->tlb.at};
 	return flags;
 }
 
