@@ -162,12 +162,19 @@ struct ex_front {
 };
 #define EX_FRONT 64u
 
-/* @front: by the low bits of the page's number */
+/* @front: see ex_front_at() */
 struct ex_core {
 	struct cxms_tlb tlb;
 	struct ex_front front[EX_FRONT];
 	struct cxms_bpred bpred;
 };
+
+/* Where in front a page is, if at all: the digits of its number to the base EX_FRONT count alike,
+ * since arrays that are used in turn often lie a power of two apart. */
+static inline uint64_t ex_front_at(uint64_t page)
+{
+	return (page ^ page / EX_FRONT ^ page / (EX_FRONT * EX_FRONT)) % EX_FRONT;
+}
 
 /**
  * struct ex_call - a call of an allocator

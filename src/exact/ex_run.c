@@ -27,11 +27,13 @@ static struct {
 
 static char *memory;
 
-/* Memory that is accessed all over: in huge pages, if the system has them. */
+/* Memory that is accessed all over: in huge pages, if the system has them, and only whole ones. */
 static char *huge_alloc(size_t bytes)
 {
-	Addr at = (Addr)VG_(am_shadow_alloc)(bytes + HUGE_BYTES);
+	Addr at;
 
+	bytes = (bytes + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES;
+	at = (Addr)VG_(am_shadow_alloc)(bytes + HUGE_BYTES);
 	tl_assert(at);
 	at = (at + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES;
 	ex_system_call(__NR_madvise, (long)at, (long)bytes, MADV_HUGEPAGE, 0);
@@ -43,9 +45,14 @@ static size_t tlb_bytes(void)
 	return ex.opt.has_tlb ? cxms_tlb_bytes(&ex.opt.tlb) : 0;
 }
 
+static size_t hier_bytes(void)
+{
+	return cxms_hier_bytes(&ex.opt.hier);
+}
+
 void ex_run_cold(void)
 {
-	char *tlb = memory + cxms_hier_bytes(&ex.opt.hier);
+	char *tlb = memory + hier_bytes();
 
 	ex_run_forget();
 	cxms_hier_init(&ex.hier, &ex.opt.hier, memory);
@@ -61,8 +68,8 @@ void ex_run_init(void)
 {
 	uint32_t cores = ex.opt.hier.cores;
 
-	memory = huge_alloc(cxms_hier_bytes(&ex.opt.hier) + cores * tlb_bytes());
-	ex.core = VG_(calloc)("cxms.core", cores, sizeof(*ex.core));
+	memory = huge_alloc(hier_bytes() + cores * (tlb_bytes() + sizeof(*ex.core)));
+	ex.core = (struct ex_core *)(memory + hier_bytes() + cores * tlb_bytes());
 	run.page_shift = ex.opt.has_tlb ? ex.opt.tlb.page_shift : NO_TLB_SHIFT;
 	ex_run_cold();
 }
@@ -478,7 +485,7 @@ ALWAYS_INLINE bool is_at_hand(struct ex_core *core, uint64_t address)
 {
 	unsigned page_shift = run.page_shift;
 	uint64_t page = address >> CXMS_XS_PAGE_SHIFT;
-	const struct ex_front *f = &core->front[page % EX_FRONT];
+	const struct ex_front *f = &core->front[ex_front_at(page)];
 
 	return EX_LIKELY(address >> page_shift == core->tlb.last) ||
 	       (f->page == page && cxms_tlb_again(&core->tlb, address >> page_shift, f->at));
@@ -490,7 +497,7 @@ static unsigned other_page(struct ex_thread *t, uint64_t address)
 	unsigned flags = translate(t, address);
 	uint64_t page = address >> CXMS_XS_PAGE_SHIFT;
 
-	t->core->front[page % EX_FRONT] = (struct ex_front){page, t->core->tlb.at};
+	t->core->front[ex_front_at(page)] = (struct ex_front){page, t->core->tlb.at};
 	return flags;
 }
 

@@ -74,7 +74,7 @@ static void set(struct walk *w, unsigned r, bool known, uint64_t v, unsigned siz
 /* Pages of front are known. */
 static inline bool is_known(const struct ex_core *core, uint64_t page)
 {
-	return EX_LIKELY(core->front[page % EX_FRONT].page == page) || ex_page_known(page);
+	return EX_LIKELY(core->front[ex_front_at(page)].page == page) || ex_page_known(page);
 }
 
 static inline bool is_readable(const struct walk *w, uint64_t address, unsigned bytes)
