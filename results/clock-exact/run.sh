@@ -7,8 +7,8 @@
 #
 # FOLDER (default: one named by today's date, beside this script) gets clock-exact.csv and README.md;
 # why a row differs is told by explain.csv beside this script. Programs that the CSV has
-# already are left as they are. Environment: ONLY (programs, by space),
-# L1D, L2, LLC (sizes; default: those of the CPU, the LLC by the staircase of latencies), CLOCK_GHZ
+# already are left as they are. Environment: ONLY (programs, by space), SOURCES (sampled ones, by space,
+# default: clock ptrace), L1D, L2, LLC (sizes; default: those of the CPU, the LLC by the staircase of latencies), CLOCK_GHZ
 # (default: by a chain of multiplications), ROUNDS (of sampled kernels, default 1: some ten seconds each).
 # Needs a quiet machine, and about 40 minutes.
 set -eu
@@ -132,7 +132,7 @@ programs | while IFS='|' read -r name mib begin sampled exact; do
 	[[ $exact != *huge* ]] || page=2MiB
 	measure "$name-0"
 	own=
-	for source in clock ptrace; do
+	for source in ${SOURCES:-clock ptrace}; do
 		read -ra words <<<"$sampled"
 		"$tool" record -q -S $source "${facts[@]}" --llc-size "$llc" -o $source.cxlt -- "${words[@]}" >program.txt 2>&1 ||
 			{ echo "clock-exact: $name under $source: $(tail -n 1 program.txt)" >&2 && continue 2; }
@@ -145,7 +145,7 @@ programs | while IFS='|' read -r name mib begin sampled exact; do
 	read -ra words <<<"$exact"
 	"$tool" record -q -S exact -t "$there" "${facts[@]}" ${begin:+--roi-begin "$begin"} -o exact.cxlt -- "${words[@]}" >program.txt 2>&1 ||
 		{ echo "clock-exact: $name under exact: $(tail -n 1 program.txt)" >&2 && continue; }
-	for source in clock ptrace; do
+	for source in ${SOURCES:-clock ptrace}; do
 		read -r self self_lo self_hi <<<"$(row $source.cxlt self.yaml 0)"
 		for split in 0 50; do
 			read -r x _ _ <<<"$(row exact.cxlt "$there" $split)"
