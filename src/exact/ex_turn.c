@@ -45,7 +45,7 @@ extern Int VG_(fd_hard_limit);
 #define SHORT_TURNS  100u
 #define SHORT_BLOCKS 30u
 /* Turns may be cut so often, and once more each TURN_BLOCKS: less than a second, and 5 %. */
-#define CUTS_AT_ONCE 10000u
+#define CUTS_AT_ONCE 50000u
 
 #define FUTEX_WAIT_PRIVATE 128
 #define FUTEX_WAKE_PRIVATE 129
