@@ -375,6 +375,8 @@ ThreadId ex_turn_signalled(int lwp);
 bool ex_turn_wakes(ThreadId tid, ThreadId to);
 /** ex_turn_was_woken() - the call of @tid that is over ended by another's, which was told. */
 bool ex_turn_was_woken(ThreadId tid);
+/** ex_turn_locked() - the thread that has the turn runs a locked instruction. */
+void ex_turn_locked(void);
 
 /* ex_main.c */
 void ex_number_images(void);

@@ -286,6 +286,9 @@ static void compare_and_swap(struct builder *b, const IRCAS *cas)
 
 	access(b, CXMS_XA_LOAD, cas->addr, bytes, NULL);
 	access(b, CXMS_XA_STORE, cas->addr, bytes, NULL);
+	addStmtToIRSB(b->out, IRStmt_Dirty(unsafeIRDirty_0_N(0, "ex_turn_locked",
+							     VG_(fnptr_to_fnentry)(ex_turn_locked),
+							     mkIRExprVec_0())));
 }
 
 static void dirty(struct builder *b, const IRDirty *d)

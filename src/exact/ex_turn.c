@@ -8,7 +8,7 @@
  * thread that was woken, or has just ended, might still come or wake another. Which threads want
  * the lock then follows from what the program did. The thread that went into the kernel last goes
  * on if it came back; else it is the turn of the one that has waited longest. See
- * adr/0030-whose-turn-it-is.md.
+ * adr/0030-whose-turn-it-is.md; how long a turn is, adr/0083-turns-are-short-where-threads-meet.md.
  */
 #include "ex.h"
 
@@ -31,7 +31,21 @@ void __wrap_vgModuleLocal_acquire_sched_lock(struct sched_lock *p);
 void __real_vgModuleLocal_release_sched_lock(struct sched_lock *p);
 void __wrap_vgModuleLocal_release_sched_lock(struct sched_lock *p);
 
+/* Runs blocks of the program until its counter is 0 or something is to be done. */
+void __real_vgPlain_disp_run_translations(HWord *result, volatile void *guest, Addr host_code);
+void __wrap_vgPlain_disp_run_translations(HWord *result, volatile void *guest, Addr host_code);
+
 extern Int VG_(fd_hard_limit);
+
+/* Blocks of a turn while others want one: a hand-over is then less than 5 % of its time. */
+#define TURN_BLOCKS 10000u
+/* After a locked instruction: a lock that is held for longer is met by others. */
+#define LOCKED_BLOCKS 10u
+/* Threads may be about to meet for so many turns after one, which are short. */
+#define SHORT_TURNS  100u
+#define SHORT_BLOCKS 30u
+/* Turns may be cut so often, and once more each TURN_BLOCKS: less than a second, and 5 %. */
+#define CUTS_AT_ONCE 50000u
 
 #define FUTEX_WAIT_PRIVATE 128
 #define FUTEX_WAKE_PRIVATE 129
@@ -74,10 +88,16 @@ struct turn {
 /* All but @guard and the states that are polled are changed under @guard. @holder, @last: whose
  * turn it is and was, VG_INVALID_THREADID: nobody's. */
 static struct {
-	struct turn *of; /* by thread number of Valgrind; NULL: there has been one thread only */
-	unsigned end;	 /* numbers below this one have been used */
+	struct turn *of;  /* by thread number of Valgrind; NULL: there has been one thread only */
+	unsigned end;	  /* numbers below this one have been used */
+	unsigned waiting; /* threads that want a turn while another has it */
+	volatile UInt *left; /* blocks of the turn */
+	unsigned began;	     /* what that was when they began to run */
+	unsigned short_ones; /* of the turns to come */
+	uint64_t cuts, ran;  /* turns; blocks */
 	uint32_t guard;
 	bool deciding;
+	bool settled; /* no system call since the last decision, so nobody was woken */
 	ThreadId holder, last;
 	uint64_t next_place, came;
 } turns;
@@ -256,6 +276,10 @@ static ThreadId next(void)
 		if (t->state == TURN_WANTS && !t->place && i != turns.last)
 			t->place = ++turns.next_place;
 	}
+	turns.waiting = 0;
+	for (ThreadId i = 1; i < turns.end; i++)
+		turns.waiting += turns.of[i].state == TURN_WANTS;
+	turns.waiting -= turns.waiting > 0;
 	if (last->state == TURN_WANTS && last->in_kernel)
 		return turns.last;
 	if (last->state == TURN_WANTS && !last->place)
@@ -270,11 +294,14 @@ static ThreadId next(void)
 /* Under the guard, which it drops while it waits. */
 static void decide(ThreadId me)
 {
-	turns.deciding = true;
-	unlock();
-	settle();
-	lock();
-	turns.deciding = false;
+	if (!turns.settled) {
+		turns.deciding = true;
+		turns.settled = true;
+		unlock();
+		settle();
+		lock();
+		turns.deciding = false;
+	}
 	turns.holder = next();
 	if (turns.holder != me)
 		call(&turns.of[turns.holder]);
@@ -367,6 +394,8 @@ void ex_turn_create(ThreadId parent, ThreadId child)
 	lock();
 	t = add(child);
 	t->is_new = true;
+	turns.waiting++;
+	turns.settled = false;
 	__atomic_store_n(&t->state, TURN_AWAY, __ATOMIC_RELEASE);
 	unlock();
 }
@@ -375,6 +404,7 @@ void ex_turn_end(ThreadId tid)
 {
 	if (!turns.of)
 		return;
+	turns.settled = false;
 	if (turns.of[tid].is_new) /* a clone that failed */
 		remove_turn(&turns.of[tid]);
 	else
@@ -386,6 +416,7 @@ void ex_turn_call(ThreadId tid, bool wakes)
 	if (!turns.of)
 		return;
 	lock();
+	turns.settled = false;
 	turns.of[tid].wakes = wakes;
 	turns.of[tid].told = false;
 	turns.of[tid].woken_by = VG_INVALID_THREADID;
@@ -450,8 +481,10 @@ void __wrap_vgPlain_acquire_BigLock(ThreadId tid, const HChar *who)
 /* Called for system calls; that a turn is over tells the lock alone. */
 void __wrap_vgPlain_release_BigLock(ThreadId tid, UInt status, const HChar *who)
 {
-	if (turns.of)
+	if (turns.of) {
 		turns.of[tid].in_kernel = true;
+		turns.settled = false;
+	}
 	__real_vgPlain_release_BigLock(tid, status, who);
 }
 
@@ -476,6 +509,52 @@ void __wrap_vgModuleLocal_release_sched_lock(struct sched_lock *p)
 		end_turn(me, t);
 }
 
+/* ---- how long a turn is ---- */
+
+/* Once the turn has no more than @blocks, it is over. */
+static void shorten(unsigned blocks)
+{
+	if (*turns.left <= blocks)
+		return;
+	turns.began -= *turns.left - blocks;
+	*turns.left = blocks;
+}
+
+/* As shorten(), if the turns that were cut so far left time for it. */
+static bool cut(unsigned blocks)
+{
+	if (*turns.left <= blocks || turns.cuts >= CUTS_AT_ONCE + turns.ran / TURN_BLOCKS)
+		return false;
+	turns.cuts++;
+	shorten(blocks);
+	return true;
+}
+
+/* The counter is Valgrind's, which hands what is left of it on from one call to the next. It ends
+ * below 0 if the turn is over. */
+void __wrap_vgPlain_disp_run_translations(HWord *result, volatile void *guest, Addr host_code)
+{
+	volatile VexGuestAMD64State *state = guest;
+
+	turns.left = &state->host_EvC_COUNTER;
+	turns.began = *turns.left;
+	if (turns.waiting) {
+		if (turns.short_ones && cut(SHORT_BLOCKS))
+			turns.short_ones--;
+		shorten(TURN_BLOCKS);
+	}
+	__real_vgPlain_disp_run_translations(result, guest, host_code);
+	turns.ran += turns.began - ((Int)*turns.left > 0 ? *turns.left : 0);
+}
+
+void ex_turn_locked(void)
+{
+	if (!turns.waiting)
+		return;
+	turns.short_ones = SHORT_TURNS;
+	cut(LOCKED_BLOCKS);
+}
+
 /* At the start, and again in a forked child, which has one thread. */
 struct sched_lock *__wrap_vgModuleLocal_create_sched_lock(void)
 {
@@ -484,7 +563,9 @@ struct sched_lock *__wrap_vgModuleLocal_create_sched_lock(void)
 	VG_(free)(turns.of);
 	turns.of = NULL;
 	turns.end = 0;
+	turns.waiting = 0;
 	turns.guard = 0;
 	turns.deciding = false;
+	turns.settled = false;
 	return __real_vgModuleLocal_create_sched_lock();
 }

@@ -93,6 +93,8 @@ thrice "a pipe" "$BUILD/tests/crew" pipe 4
 thrice "a barrier and a lock, 8 threads" "$BUILD/tests/crew" barrier 8
 thrice "turns that are spun for" "$BUILD/tests/crew" spin 3
 thrice "threads that end" "$BUILD/tests/crew" ends 3
+thrice "a lock that is held for long" "$BUILD/tests/meet" locks 4 5000
+thrice "short tasks" "$BUILD/tests/meet" tasks 4 5000
 # What the tool reads of threads is among what these close, or cannot be opened at all.
 for limit in 1024 256; do
 	if (ulimit -n $limit && timeout 60 "$BUILD/cxlmemsim" record -q -S exact -t t.yaml --mem-latency 100ns \

@@ -1,0 +1,143 @@
+/* Threads that keep each other from work, in one of several ways, and read no clock:
+ *
+ *   meet alone|lock|locks|semaphore|tasks THREADS STEPS
+ *
+ * Each chases STEPS lines that are its own; 'alone' nobody keeps it from that.
+ */
+#include <pthread.h>
+#include <semaphore.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_THREADS 16u
+#define LINES	    16384u /* 1 MiB of each thread */
+#define STRIDE	    6007u  /* has no divisor of LINES */
+#define PARTS	    10u	   /* locks: of the work; tasks: for each thread */
+
+struct line {
+	struct line *next;
+	char rest[64 - sizeof(struct line *)];
+};
+
+struct member {
+	struct line *at;
+	pthread_t thread;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static sem_t two;
+static unsigned n_thread, steps, taken;
+
+static void work(struct member *m, unsigned n)
+{
+	while (n-- > 0)
+		m->at = m->at->next;
+}
+
+static void *alone(void *arg)
+{
+	work(arg, steps);
+	return NULL;
+}
+
+static void *in_lock(void *arg)
+{
+	pthread_mutex_lock(&lock);
+	work(arg, steps);
+	pthread_mutex_unlock(&lock);
+	return NULL;
+}
+
+static void *in_locks(void *arg)
+{
+	for (unsigned i = 0; i < PARTS; i++) {
+		pthread_mutex_lock(&lock);
+		work(arg, steps / PARTS);
+		pthread_mutex_unlock(&lock);
+	}
+	return NULL;
+}
+
+static void *two_at_once(void *arg)
+{
+	sem_wait(&two);
+	work(arg, steps);
+	sem_post(&two);
+	return NULL;
+}
+
+static unsigned take(void)
+{
+	unsigned task;
+
+	pthread_mutex_lock(&lock);
+	task = taken++;
+	pthread_mutex_unlock(&lock);
+	return task;
+}
+
+static void *tasks(void *arg)
+{
+	while (take() < n_thread * PARTS)
+		work(arg, steps / PARTS);
+	return NULL;
+}
+
+static struct line *scattered(void)
+{
+	struct line *lines = aligned_alloc(64, LINES * sizeof(*lines));
+
+	for (unsigned i = 0; lines && i < LINES; i++)
+		lines[i].next = &lines[(i + STRIDE) % LINES];
+	return lines;
+}
+
+/* The region of interest begins here. */
+int together(void *(*run)(void *), struct member *member);
+
+__attribute__((noinline)) int together(void *(*run)(void *), struct member *member)
+{
+	for (unsigned i = 0; i < n_thread; i++)
+		if (pthread_create(&member[i].thread, NULL, run, &member[i]))
+			return 1;
+	for (unsigned i = 0; i < n_thread; i++)
+		pthread_join(member[i].thread, NULL);
+	return 0;
+}
+
+static void *(*way(const char *name))(void *)
+{
+	static const struct {
+		const char *name;
+		void *(*run)(void *);
+	} ways[] = {{"alone", alone},
+		    {"lock", in_lock},
+		    {"locks", in_locks},
+		    {"semaphore", two_at_once},
+		    {"tasks", tasks}};
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		if (strcmp(name, ways[i].name) == 0)
+			return ways[i].run;
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	static struct member member[MAX_THREADS];
+	void *(*run)(void *) = argc == 4 ? way(argv[1]) : NULL;
+
+	if (!run)
+		return 2;
+	n_thread = (unsigned)atoi(argv[2]);
+	steps = (unsigned)atoi(argv[3]);
+	if (n_thread < 1 || n_thread > MAX_THREADS || sem_init(&two, 0, 2))
+		return 2;
+	for (unsigned i = 0; i < n_thread; i++) {
+		member[i].at = scattered();
+		if (!member[i].at)
+			return 1;
+	}
+	return together(run, member);
+}

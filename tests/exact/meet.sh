@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Threads of the exact source that keep each other from work take as long as on CPUs of their own:
+# all one after another in a lock, two at a time with a semaphore of two, each its share of tasks.
+#
+#   meet.sh BUILD SOURCE_DIR
+#
+# Exits 0, 1, or 77 = skipped, with the reason.
+set -eu
+export LC_ALL=C TZ=UTC
+[ $# -eq 2 ] || { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2 && exit 2; }
+BUILD=$1
+# shellcheck source=tests/e2e/lib.sh
+. "$2/tests/e2e/lib.sh"
+state=$("$BUILD/cxlmemsim" doctor 2>/dev/null | sed -n 's/^ *exact  *//p' | head -n 1)
+[[ $state == works* ]] || { echo "skipped: source exact here: ${state:-no answer from doctor}" && exit 77; }
+work=$(mktemp -d "${TMPDIR:-/tmp}/cxlmemsim-meet.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+cat >t.yaml <<YAML
+schema: 1
+name: small caches
+host:
+  cpu: {cores: 4}
+  caches:
+    l1d: {size: 16KiB, ways: 4, latency: 5cyc}
+    l2: none
+    llc: {size: 256KiB, ways: 16, latency: 40cyc}
+  tlb: none
+  local: {latency: 100ns, bandwidth: unlimited, capacity: 4GiB}
+devices:
+  mem0: {type: memdev, upstream: host, latency: 250ns, bandwidth: unlimited, capacity: 4GiB}
+placement: {policy: page-interleave, splits: [100, 0]}
+YAML
+
+# times WAY THREADS STEPS: ns, all local and all on CXL
+times() {
+	"$BUILD/cxlmemsim" record -q -S exact -t t.yaml --roi-begin together -o m.cxlt -- "$BUILD/tests/meet" "$@"
+	"$BUILD/cxlmemsim" replay -q -t t.yaml -f json -o m.json m.cxlt
+	"$BUILD/cxlmemsim" report -q -f csv m.json | awk -F, 'NR > 1 { print $11 }'
+}
+
+# as_long ROW WAY THREADS STEPS TURNS TOLERANCE_PCT WHY: as threads alone that do TURNS times as much
+as_long() {
+	local row="$1, $3 threads, $4 steps" way=$2 threads=$3 steps=$4 turns=$5 pct=$6 why=$7
+	local alone together i split=(local CXL)
+	mapfile -t alone < <(times alone "$threads" $((steps * turns)))
+	mapfile -t together < <(times "$way" "$threads" "$steps")
+	for i in 0 1; do
+		within "$row, ${split[i]}" "$(calc "${together[i]} / ${alone[i]}")" 1 "$pct" "$why"
+	done
+}
+
+for steps in 2000 20000; do
+	as_long "a lock" lock 4 $steps 4 5 "one at a time"
+	as_long "a lock, ten times each" locks 4 $steps 4 10 "one at a time"
+	as_long "a semaphore of two" semaphore 4 $steps 2 5 "two at a time"
+	as_long "forty tasks" tasks 4 $steps 1 30 "each takes what it has time for"
+done
+as_long "a lock" lock 2 100000 2 5 "one at a time"
+finish
