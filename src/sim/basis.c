@@ -16,8 +16,8 @@
 #include "sim/watch_check.h"
 #include "sim/world.h"
 
-#define LOST_RATIO                                                                                 \
-	0.005 /* lost share of the samples, or of the page faults, from which a warning is due */
+/* Lost share of the samples, or of the page faults, from which a warning is due. */
+#define LOST_RATIO     0.005
 #define STEAL_RATIO    0.01
 #define OVERHEAD_RATIO 0.05
 #define UNKNOWN_RATIO  0.25 /* of the memory waits without an address */

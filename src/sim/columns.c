@@ -316,17 +316,22 @@ void cxms_columns_judge(struct cxms_evidence *ev)
 		struct cxms_group *g = &ev->group[i];
 		const double first = (double)g->column_step / CXMS_LINE_BYTES;
 		double *share[] = {&g->share.lo, &g->share.mid};
+		if (!g->column_step)
+			continue;
 		double swept = cxms_stair_miss_ratio(&ev->stair, g->sweep_bytes);
 		if (g->sweep_bytes > 0)
 			g->share.mid = fmax(g->share.mid, cxms_stair_time_share(&ev->stair, swept));
-		for (int k = 0; k < CXMS_SPAN_HI && g->column_step; k++) {
+		for (int k = 0; k < CXMS_SPAN_HI; k++) {
 			double bytes = g->column_bytes / (k ? 1 : ev->stair.span);
 			double again = cxms_stair_miss_ratio(&ev->stair, bytes);
 			double all = cxms_stair_time_share(&ev->stair, first + (1 - first) * again);
 			double rest = cxms_stair_time_share(&ev->stair, again);
-			double line = g->column_line[k];
+			double *line = &g->column_line[k];
 			*share[k] *= all;
-			g->at_line[k] = (line + (1 - line) * rest) / all;
+			*line += (1 - *line) * rest;
+			g->at_line[k] = *line / all;
 		}
+		g->column_line[CXMS_SPAN_HI] = 1;
+		g->share.hi = fmax(g->share.hi, g->share.mid);
 	}
 }

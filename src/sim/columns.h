@@ -33,7 +33,8 @@ int cxms_columns_find(const struct cxms_recording *rec, struct cxms_evidence *ev
  * ts(M) = M L_mem/(M L_mem + (1 - M) L_llc) is memory. share x ts(m), from which lines are counted,
  * and at_line = (x + (1 - x) ts(M))/ts(m). At the high end all uses miss.
  * Where the samples show sweeps through whole rows a new line was last used a sweep ago: as much of
- * its wait is memory, at least, as the staircase says for the range of the addresses.
+ * its wait is memory, at least, as the staircase says for the range of the addresses, and share.hi
+ * is no less. column_line becomes x + (1 - x) ts(M), all at the high end.
  */
 void cxms_columns_judge(struct cxms_evidence *ev);
 

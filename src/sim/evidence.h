@@ -34,7 +34,8 @@ struct cxms_group {
 	double behind_bytes, behind_ratio;
 	/* Down a column of a matrix: bytes to the next column, less than a line, 0 = it is no such
 	 * walk; bytes of a full cache between the two uses of a line; and what of its waiting comes
-	 * once a line, by span (columns.h). */
+	 * once a line, by span, from cxms_columns_judge() on with the other waits for memory
+	 * (columns.h). */
 	unsigned column_step;
 	double column_bytes, column_line[CXMS_SPAN_COUNT];
 	double sweep_bytes; /* between two sweeps of a line's columns; 0 = not known */

@@ -118,7 +118,8 @@ struct cxms_site_result {
 	double dram_share, dram_share_lo, dram_share_hi;
 	double line_share, line_share_lo, line_share_hi; /* of the memory's share: waits for a line,
 							    where lines are used several times
-							    in a row; else 1 */
+							    in a row; down columns of all its
+							    waiting; else 1 */
 	double footprint_bytes;		   /* estimated from collisions, or touched bytes */
 	double hidden_ns;		   /* h, midpoint */
 	double mlp;			   /* lines per exposed wait, central */

@@ -50,12 +50,13 @@ static enum cxms_traffic_how how_of(const struct cxms_recording *rec, const stru
 static void add_group(const struct cxms_recording *rec, const struct cxms_group *g, struct sum *to)
 {
 	struct cxms_site_result *r = &to->r;
+	const double *line = g->column_step ? g->column_line : g->at_line;
 	r->dram_share += g->share.mid * g->stall_ns;
 	r->dram_share_lo += g->share.lo * g->stall_ns;
 	r->dram_share_hi += g->share.hi * g->stall_ns;
-	r->line_share += g->at_line[CXMS_SPAN_MID] * g->stall_ns;
-	r->line_share_lo += g->at_line[CXMS_SPAN_LO] * g->stall_ns;
-	r->line_share_hi += g->at_line[CXMS_SPAN_HI] * g->stall_ns;
+	r->line_share += line[CXMS_SPAN_MID] * g->stall_ns;
+	r->line_share_lo += line[CXMS_SPAN_LO] * g->stall_ns;
+	r->line_share_hi += line[CXMS_SPAN_HI] * g->stall_ns;
 	r->footprint_bytes += g->share.footprint_bytes;
 	r->stall_ns += g->stall_ns;
 	if (how_of(rec, g) > r->how)

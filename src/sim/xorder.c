@@ -553,6 +553,16 @@ static void end_image(struct cxms_xorder *o, uint32_t pid)
 			o->log[i].last = CXMS_XC_EXIT;
 }
 
+/* Threads of the image before sleep for ever, also where one now sleeps at the same address. */
+static void drop_sleepers(struct cxms_xorder *o, uint32_t pid)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < o->n_sleeper; i++)
+		if (o->log[o->sleeper[i].log].pid != pid)
+			o->sleeper[n++] = o->sleeper[i];
+	o->n_sleeper = n;
+}
+
 /* What its process told before was no end: it goes on with another image. */
 static void begin_image(struct cxms_xorder *o, uint32_t space, struct log *l)
 {
@@ -560,6 +570,7 @@ static void begin_image(struct cxms_xorder *o, uint32_t space, struct log *l)
 	struct wake *w = find_wake(o, space, l->pid, CXMS_XS_PROCESS | (l->pid & number));
 	if (w)
 		*w = o->wake[--o->n_wake];
+	drop_sleepers(o, l->pid);
 	l->last = 0;
 }
 

@@ -523,6 +523,42 @@ static void test_who_waits_after_an_exec_comes_after_its_waker(void **state)
 	close(fd);
 }
 
+/* A thread that slept when its process executed another program is never woken: not in place of one
+ * that sleeps there now. */
+static void test_an_exec_ends_who_slept(void **state)
+{
+	static const uint64_t rows[] = {0x5000, CXMS_XS_PRIVATE | 0x5000};
+	const char *yaml = HOST LOCAL("unlimited") MEMDEV("200ns", "unlimited");
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
+		struct stream s;
+		int fd;
+		start(&s, &fd);
+		number(&s, CXMS_XC_CLONE, 3);
+		thread(&s, 3);
+		number(&s, CXMS_XC_WAIT, rows[i]);
+		flush(&s);
+		s.image++;
+		s.seq = 0;
+		begin(&s);
+		number(&s, CXMS_XC_CLONE, 2);
+		thread(&s, 2);
+		number(&s, CXMS_XC_WAIT, rows[i]);
+		for (uint64_t k = 0; k < 2; k++) {
+			chase(&s, 1, 300, 0x100 + 0x100 * k);
+			wake_some(&s, rows[i], 1);
+		}
+		thread(&s, 2);
+		resume(&s, rows[i]);
+		chase(&s, 2, 400, 0x300);
+		finish(&s);
+		double ns = time_of(fd, yaml, 0);
+		if (fabs(ns / ((300 + 400) * 200.0) - 1) > 0.01)
+			fail_msg("row %zu: %g ns", i, ns);
+		close(fd);
+	}
+}
+
 static void counts(struct stream *s)
 {
 	number(s, CXMS_XC_COUNTS, 0);
@@ -1142,6 +1178,7 @@ int main(void)
 		cmocka_unit_test(test_who_is_joined_late_is_waited_for),
 		cmocka_unit_test(test_forked_children_have_futexes_of_their_own),
 		cmocka_unit_test(test_who_waits_after_an_exec_comes_after_its_waker),
+		cmocka_unit_test(test_an_exec_ends_who_slept),
 		cmocka_unit_test(test_who_waits_for_a_child_may_be_read_before_its_end),
 		cmocka_unit_test(test_a_late_child_shares_what_a_device_passes),
 		cmocka_unit_test(test_threads_stand_in_one_order),

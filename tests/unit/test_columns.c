@@ -4,6 +4,9 @@
 
 #include <math.h>
 
+#include "sim/columns.h"
+#include "sim/evidence.h"
+
 #define PID	 50u
 #define ARRAY	 0x100000000000ull
 #define BYTES	 (4096 * PLAY_MIB)
@@ -100,6 +103,10 @@ static void test_columns_share_their_lines(void **state)
 		 0,
 		 0.3,
 		 "floats: for sixteen"},
+		{{.rows = 4000, .pitch = 65600, .apart = 8, .waits = 0.7},
+		 0,
+		 0.7,
+		 "most of the time: more than so few lines are worth"},
 		{{.rows = 4000, .pitch = 65600, .apart = 32, .waits = 0.3},
 		 0.5,
 		 0.3,
@@ -131,6 +138,10 @@ static void test_columns_share_their_lines(void **state)
 		/* the judgement of the area takes some of 260 MiB for hits */
 		assert_true(fabs(slower - rows[i].waits) < 0.06);
 		assert_true(r->split[0].slowdown_hi - 1 > 0.95);
+		const struct cxms_site_result *at = &r->basis.site[0];
+		assert_true(fabs(at->line_share - rows[i].waits) < 0.06);
+		assert_true(at->line_share_lo <= at->line_share &&
+			    at->line_share <= at->line_share_hi && at->line_share_hi <= 1);
 		if (rows[i].lines > 0)
 			assert_true(fabs(lines / rows[i].lines - 1) < 0.03);
 		cxms_result_free(r);
@@ -162,11 +173,29 @@ static void test_sweeps_find_nothing(void **state)
 	close(fd);
 }
 
+/* What the range of its addresses tells of a column is in the interval. */
+static void test_the_interval_holds_the_sweeps(void **state)
+{
+	struct cxms_group g = {.share = {.lo = 0.1, .mid = 0.2, .hi = 0.3},
+			       .column_step = 32,
+			       .sweep_bytes = 64.0 * PLAY_MIB};
+	struct cxms_evidence ev = {
+		.stair = {.mem_ps = 100e3, .llc_ps = 20e3, .llc_bytes = 4 * PLAY_MIB, .span = 1},
+		.n_group = 1,
+		.group = &g};
+	(void)state;
+	cxms_columns_judge(&ev);
+	/* half of the lines are new: 100/(100 + 20) of the time */
+	assert_true(fabs(g.share.mid - 100.0 / 120) < 1e-9);
+	assert_true(g.share.lo <= g.share.mid && g.share.mid <= g.share.hi && g.share.hi <= 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_columns_share_their_lines),
 		cmocka_unit_test(test_sweeps_find_nothing),
+		cmocka_unit_test(test_the_interval_holds_the_sweeps),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
