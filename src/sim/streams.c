@@ -40,6 +40,10 @@
 #define GAP_PLACES 8u
 #define MIN_PLACED 16u
 #define MAX_COMMON 0.4
+/* Rows of one array go the same way, but for a few at its ends; distinct arrays do not. A step of
+ * the staircase is at hand where half of the lines would miss. */
+#define MIN_COMMON_WAY 0.75
+#define MAX_ROW_MISSES 0.5
 
 struct stream {
 	uint32_t group, leader; /* leader: index of the stream it is a copy of, or its own */
@@ -213,15 +217,63 @@ static bool same_way(const struct search *s, const struct stream *a, const struc
 	       take_turns(a, b, ceil(gap / reach) * reach);
 }
 
+/* Does the loop move both by as much a turn, each from where a pointer of its own stands (rows)? */
+static bool same_pace(const struct cxms_rec_site *a, const struct cxms_rec_site *b)
+{
+	return a->flags & b->flags & CXMS_SITE_AFFINE && a->loop_ip && a->loop_ip == b->loop_ip &&
+	       a->pid == b->pid && a->stride && a->stride == b->stride && a->base != b->base &&
+	       a->index == b->index && a->scale == b->scale;
+}
+
+/* Instructions of the loop of @site that the code moves evenly, by area. */
+static size_t moving_in_loop(const struct search *s, const struct cxms_rec_site *site)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < s->ev->n_group; i++) {
+		const struct cxms_rec_site *other = &s->rec->site[s->ev->group[i].site];
+		n += other->pid == site->pid && other->loop_ip == site->loop_ip &&
+		     other->flags & CXMS_SITE_AFFINE && other->stride;
+	}
+	return n;
+}
+
+/*
+ * Rows of one array, @distance bytes apart, as far as samples tell (the faster both move and the
+ * less evenly, the more): while one comes to where the other was, each brings as many bytes at
+ * most, and where a cache holds these the lines come once.
+ */
+static bool finds_lines(const struct search *s, const struct stream *a, const struct stream *b,
+			double distance)
+{
+	const struct cxms_rec_site *sa = &s->rec->site[s->ev->group[a->group].site];
+	const struct cxms_rec_site *sb = &s->rec->site[s->ev->group[b->group].site];
+	if (!same_pace(sa, sb))
+		return false;
+	const struct way way_a = way_of(a), way_b = way_of(b), both = common_way(way_a, way_b);
+	uint64_t longest = way_a.to - way_a.from;
+	if (way_b.to - way_b.from > longest)
+		longest = way_b.to - way_b.from;
+	if (both.from >= both.to ||
+	    (double)(both.to - both.from) < MIN_COMMON_WAY * (double)longest)
+		return false;
+	double bytes = distance * (double)moving_in_loop(s, sa);
+	return cxms_stair_miss_ratio(&s->ev->stair, bytes) < MAX_ROW_MISSES;
+}
+
 /* Where the code does not tell, by where both stand: that is no sign the less, the faster they move
  * and the less evenly. */
+static bool is_near(struct search *s, const struct stream *leader, const struct stream *n)
+{
+	double distance = cxms_stream_distance(leader->point, leader->n_point, n->point, n->n_point,
+					       leader->fit.bytes_per_ns, s->max_gap_ns, s->work);
+	return distance < SAME_STREAM_BYTES ||
+	       (isfinite(distance) && finds_lines(s, leader, n, distance));
+}
+
 static bool is_copy(struct search *s, const struct stream *leader, const struct stream *n)
 {
 	return same_code(s, leader->group, n->group) &&
-	       (same_way(s, leader, n) ||
-		cxms_stream_distance(leader->point, leader->n_point, n->point, n->n_point,
-				     leader->fit.bytes_per_ns, s->max_gap_ns,
-				     s->work) < SAME_STREAM_BYTES);
+	       (same_way(s, leader, n) || is_near(s, leader, n));
 }
 
 /* Copies of a copy are copies, as the code tells: an instruction with few samples may be known by

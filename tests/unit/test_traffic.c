@@ -400,8 +400,9 @@ static void test_unknown_rates_past_the_caches_read_nothing(void **state)
 	assert_true(reads[1] == 0 && writes[1] == writes[0]);
 }
 
-/* Two loads of a loop that go through memory by the same register, one @gap bytes ahead. */
-static int record_pair(uint64_t gap)
+/* Two loads of a loop that go through memory by the same register, one @gap bytes ahead; or each
+ * from a pointer of its own. */
+static int record_pair(uint64_t gap, bool own)
 {
 	struct play p = {0};
 	uint32_t site[2];
@@ -414,7 +415,13 @@ static int record_pair(uint64_t gap)
 		s->loop_ip = 0x4000f0;
 		s->count_reg = s->base = 1;
 		s->step = s->stride = 8;
-		s->disp = (int64_t)(k * gap);
+		if (own) {
+			s->base = (uint8_t)(2 + k);
+			s->index = 1;
+			s->scale = 1;
+		} else {
+			s->disp = (int64_t)(k * gap);
+		}
 		s->access_bytes = 8;
 	}
 	play_area(&p, PID, ARRAY, BYTES, BYTES, BYTES);
@@ -436,12 +443,16 @@ static void test_who_follows_finds_the_lines(void **state)
 	static const double splits[] = {0};
 	static const struct {
 		uint64_t gap, llc;
+		bool own;
 		double lines; /* a turn */
 		const char *why;
 	} rows[] = {
-		{PLAY_MIB, 8 * PLAY_MIB, 0.125, "a MiB behind, two in between of eight"},
-		{PLAY_MIB, PLAY_MIB, 0.25, "two of one: they are gone"},
-		{BYTES / 2, 8 * PLAY_MIB, 0.25, "far behind"},
+		{PLAY_MIB, 8 * PLAY_MIB, false, 0.125, "a MiB behind, two in between of eight"},
+		{PLAY_MIB, PLAY_MIB, false, 0.25, "two of one: they are gone"},
+		{BYTES / 2, 8 * PLAY_MIB, false, 0.25, "far behind"},
+		{PLAY_MIB, 8 * PLAY_MIB, true, 0.125, "rows with pointers of their own"},
+		{PLAY_MIB, PLAY_MIB, true, 0.25, "such rows, too long for the cache"},
+		{BYTES / 2, 8 * PLAY_MIB, true, 0.25, "two arrays with a pointer each"},
 	};
 	struct cxms_topo *topo = play_topology(PLAY_TOPO(100, 200));
 	(void)state;
@@ -452,7 +463,7 @@ static void test_who_follows_finds_the_lines(void **state)
 						    .n_split = 1,
 						    .llc_bytes = rows[i].llc,
 						    .seed = 1};
-		int fd = record_pair(rows[i].gap);
+		int fd = record_pair(rows[i].gap, rows[i].own);
 		struct cxms_result *r = play_replay(fd, &cfg);
 		double lines = (double)r->split[0].target[1].reads / ((double)DURATION / 2);
 		print_message("%s: %g lines a turn; %g (%g .. %g)\n", rows[i].why, lines,
