@@ -128,14 +128,21 @@ void cxms_stream_fit(const struct cxms_stream_point *point, size_t n, double max
 	out->found = true;
 }
 
+size_t cxms_stream_last(const struct cxms_stream_point *point, size_t n, size_t from,
+			const struct cxms_stream_point *p)
+{
+	while (from + 1 < n && !is_before(p, &point[from + 1]))
+		from++;
+	return from;
+}
+
 double cxms_stream_distance(const struct cxms_stream_point *a, size_t n_a,
 			    const struct cxms_stream_point *b, size_t n_b, double bytes_per_ns,
 			    double max_gap_ns, double *work)
 {
 	size_t n = 0, last = 0;
 	for (size_t i = 0; i < n_b && n < CXMS_STREAM_MAX_PAIRS; i++) {
-		while (last + 1 < n_a && is_before(&a[last + 1], &b[i]))
-			last++;
+		last = cxms_stream_last(a, n_a, last, &b[i]);
 		if (n_a == 0 || !is_pair(&a[last], &b[i], max_gap_ns))
 			continue;
 		double moved = bytes_per_ns * (double)(b[i].time_ns - a[last].time_ns);
@@ -145,6 +152,20 @@ double cxms_stream_distance(const struct cxms_stream_point *a, size_t n_a,
 		return INFINITY;
 	qsort(work, n, sizeof(*work), by_value);
 	return work[n / 2];
+}
+
+double cxms_stream_back_ratio(const struct cxms_stream_point *point, size_t n, double max_gap_ns,
+			      double bytes_per_ns, double max_bytes)
+{
+	size_t pairs = 0, back = 0;
+	for (size_t i = 0; i + 1 < n; i += pair_step(n)) {
+		if (!is_pair(&point[i], &point[i + 1], max_gap_ns))
+			continue;
+		double moved = (double)(int64_t)(point[i + 1].addr - point[i].addr);
+		pairs++;
+		back += moved * bytes_per_ns < 0 && fabs(moved) <= max_bytes;
+	}
+	return pairs ? (double)back / (double)pairs : 0;
 }
 
 double cxms_stream_lines_per_ns(const struct cxms_stream *s, double step_bytes, double step_lines)

@@ -61,6 +61,16 @@ double cxms_stream_distance(const struct cxms_stream_point *a, size_t n_a,
 			    const struct cxms_stream_point *b, size_t n_b, double bytes_per_ns,
 			    double max_gap_ns, double *work);
 
+/** cxms_stream_back_ratio() - share of the neighbours that move against @bytes_per_ns, which is not
+ * 0, by no more than @max_bytes */
+double cxms_stream_back_ratio(const struct cxms_stream_point *point, size_t n, double max_gap_ns,
+			      double bytes_per_ns, double max_bytes);
+
+/** cxms_stream_last() - the last of n > 0 points, from @from on, that is not after @p; else @from
+ */
+size_t cxms_stream_last(const struct cxms_stream_point *point, size_t n, size_t from,
+			const struct cxms_stream_point *p);
+
 /**
  * cxms_stream_lines_per_ns() - of a stream that was found
  * @step_bytes: it moves in a turn of its loop, 0 = not known: then the steps' greatest common

@@ -3,13 +3,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define MIN_PAIRS	10u
-#define NEAR_FACTOR	1.5 /* around the median */
-#define MIN_NEAR	0.6 /* of the pairs that count */
-#define MIN_AGREE	0.4 /* of all pairs */
-#define MAX_RATE_HZ	6e9 /* a turn takes a cycle at least; clocks end below 6 GHz */
-#define NS_PER_S	1e9
-#define MAX_RATE_PER_NS (MAX_RATE_HZ / NS_PER_S)
+#define MIN_PAIRS   10u
+#define NEAR_FACTOR 1.5 /* around the median */
+#define MIN_NEAR    0.6 /* of the pairs that count */
+#define MIN_AGREE   0.4 /* of all pairs */
 /* The tenth at either end of the places may be chance as well. */
 #define PLACE_TAIL 0.05
 /* Below the middle of the places and above it lies as much of a run; of 100 the error of the ratio
@@ -44,7 +41,7 @@ static double rate_of(const struct cxms_turn_point *p, int64_t step)
 	if (moved == INT64_MIN || moved % step || moved / step <= 0)
 		return 0;
 	double rate = (double)(moved / step) / (double)(p[1].time_ns - p[0].time_ns);
-	return rate <= MAX_RATE_PER_NS ? rate : 0;
+	return rate <= CXMS_TURNS_MOST_PER_NS ? rate : 0;
 }
 
 static bool is_near(double rate, double median)
@@ -242,6 +239,6 @@ void cxms_turns_fit_nested(struct cxms_turn_point *point, size_t n, int64_t step
 	out->run_turns = inner;
 	out->per_ns *= inner;
 	out->turns *= inner;
-	if (inner <= 0 || out->per_ns > MAX_RATE_PER_NS)
+	if (inner <= 0 || out->per_ns > CXMS_TURNS_MOST_PER_NS)
 		*out = (struct cxms_turns){0};
 }

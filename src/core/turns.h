@@ -26,6 +26,8 @@ struct cxms_turns {
 	double run_turns;    /* of one run of an inner loop; 0 = not known */
 };
 
+/* A turn takes a cycle at least; clocks end below 6 GHz. */
+#define CXMS_TURNS_MOST_PER_NS 6.0
 /* Most pairs that the median is taken over. */
 #define CXMS_TURNS_MAX_PAIRS 4096u
 

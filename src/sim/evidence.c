@@ -47,6 +47,8 @@ static int group_of(struct cxms_evidence *e, struct cxms_pagemap *map, size_t *c
 	e->group[e->n_group] = *g;
 	for (int k = 0; k < CXMS_SPAN_COUNT; k++)
 		e->group[e->n_group].at_line[k] = 1;
+	for (int k = 0; k < CXMS_SPAN_HI; k++)
+		e->group[e->n_group].apart[k] = 1;
 	e->n_group++;
 	return 0;
 }
@@ -165,6 +167,8 @@ static void judge_followers(struct cxms_evidence *e)
 			gone[k] =
 				1 - g->behind_ratio * (1 - cxms_stair_time_share(&e->stair, miss));
 		}
+		g->share.lo *= g->apart[CXMS_SPAN_LO];
+		g->share.mid *= g->apart[CXMS_SPAN_MID];
 		if (g->behind_bytes > 0) {
 			g->share.lo *= gone[0];
 			g->share.mid *= gone[1];

@@ -43,6 +43,10 @@ struct cxms_group {
 	 * what of its waiting on memory, by span, comes once a line (linewaits.h), else 1 each. */
 	unsigned walk_step;
 	double at_line[CXMS_SPAN_COUNT];
+	bool walk_parts; /* it goes through parts of an array, each again in parts of its own */
+	/* Of what else the loop of such a walk uses: share of its waiting further from the walk
+	 * than the cache holds, at the low end and in the middle; 1 = there is none. */
+	double apart[CXMS_SPAN_HI];
 	double full[CXMS_SPAN_COUNT]; /* how full the miss registers are while it runs, 0 to 1 */
 	/* of a chain whose turns are counted: L_obs of its hops that miss, by span; 0 = not known
 	 */

@@ -43,7 +43,8 @@ static int add_walk(struct search *s, const struct cxms_group *g)
 	const struct cxms_rec_site *site = &s->rec->site[g->site];
 	uint32_t l = loop_of(s, site);
 	/* A register that begins anew within the walk tells the phase of a loop, not the place. */
-	if (!g->walk_step || !site->count_reg || !site->step || !s->ev->turns[g->site].found)
+	if (!g->walk_step || g->walk_parts || !site->count_reg || !site->step ||
+	    !s->ev->turns[g->site].found)
 		return 0;
 	if (l == NO_LOOP) {
 		l = (uint32_t)s->n_loop;
@@ -104,7 +105,7 @@ static void raise_walks(struct search *s)
 	for (size_t i = 0; i < s->ev->n_group; i++) {
 		struct cxms_group *g = &s->ev->group[i];
 		uint32_t l = loop_of(s, &s->rec->site[g->site]);
-		if (!g->walk_step || l == NO_LOOP || !(s->loop[l].stall_ns > 0))
+		if (!g->walk_step || g->walk_parts || l == NO_LOOP || !(s->loop[l].stall_ns > 0))
 			continue;
 		for (int k = 0; k < CXMS_SPAN_COUNT; k++)
 			g->at_line[k] +=

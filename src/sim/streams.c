@@ -10,6 +10,7 @@
 #include "core/kernel.h"
 #include "core/linewait.h"
 #include "core/stream.h"
+#include "core/turns.h"
 #include "sim/evidence.h"
 #include "sim/recording.h"
 #include "sim/traffic.h"
@@ -31,6 +32,10 @@
 /* Of a walk that leaves nothing out, by the loop's turns: their rate is known to about a quarter.
  */
 #define MAX_STEP_RATIO 1.25
+/* Who goes anywhere is near by chance in the rest, in an area of twice what the cache holds. */
+#define MAX_APART 0.5
+/* Of the pairs: chance, such as an interrupt's late sample, is less. */
+#define MIN_BACK_RATIO 0.05
 
 /*
  * Where two streams go the same way their samples lie alike in eighths of it; of 16 random ones
@@ -369,25 +374,70 @@ static double least_runs(const struct search *s, uint32_t site)
 	return runs;
 }
 
-/* The groups from place @begin on are one instruction's: does it go through memory? Where its
- * samples are too few to tell it does at the low end. */
-static void judge_walk(struct search *s, size_t begin, size_t end)
+/* Does a turn of its loop add a constant less than a line to the register that addresses it, once
+ * each? Then any sample of the loop tells where it is. */
+static bool is_counted_walk(const struct cxms_rec_site *site)
 {
-	const uint32_t number = s->ev->group[s->group[begin]].site;
-	const struct cxms_rec_site *site = &s->rec->site[number];
-	const struct cxms_stream_point *point = s->point + s->first[begin];
+	const bool scaled = site->index && site->count_reg == site->index;
+	return site->flags & CXMS_SITE_AFFINE && site->step && site->stride &&
+	       site->stride % site->step == 0 && (scaled || site->count_reg == site->base);
+}
+
+/* The addresses of a counted walk, by all samples of its loop. Return: how many, or -ENOMEM. */
+static ptrdiff_t walk_points(const struct search *s, const struct cxms_rec_site *site,
+			     struct cxms_stream_point **out)
+{
+	const struct cxms_recording *rec = s->rec;
+	const int64_t bytes_a_count = site->stride / site->step;
+	ptrdiff_t n = 0;
+	*out = malloc((rec->n_sample + 1) * sizeof(**out));
+	for (size_t i = 0; i < rec->n_sample && *out; i++) {
+		const struct cxms_rec_sample *from = &rec->sample[s->order->sample[i]];
+		if (!(from->flags & CXMS_SAMPLE_COUNT) || from->site == CXMS_NO_SITE)
+			continue;
+		const struct cxms_rec_site *other = &rec->site[from->site];
+		if (other->loop_ip == site->loop_ip && other->pid == site->pid)
+			(*out)[n++] = (struct cxms_stream_point){.time_ns = s->order->cpu_ns[i],
+								 .addr = from->count *
+									 (uint64_t)bytes_a_count,
+								 .thread = from->thread};
+	}
+	return *out ? n : -ENOMEM;
+}
+
+/*
+ * Does a walk go through the parts of an array, each again in parts of its own (a recursion)? It
+ * then goes back now and then, to what the cache still holds, and moves less between two samples
+ * than in its turns, so their rate is no bound: by the code it leaves nothing out, and three pairs
+ * in four that go its way, as fast as a core turns at most, are runs of many turns.
+ */
+static int judge_parts(const struct search *s, const struct cxms_rec_site *site, bool *parts)
+{
+	const double most = fabs((double)site->stride) * CXMS_TURNS_MOST_PER_NS;
+	const double gap_ns = WALK_GAP_RATIO * s->max_gap_ns;
+	struct cxms_stream_point *point;
+	double mean;
+	ptrdiff_t n = walk_points(s, site, &point);
+	*parts = n > 0 &&
+		 cxms_stream_dense(point, (size_t)n, gap_ns, MIN_PAIRS, most, s->work, &mean) ==
+			 CXMS_DENSE_YES &&
+		 mean * (double)site->stride > 0 &&
+		 cxms_stream_back_ratio(point, (size_t)n, gap_ns, mean,
+					cxms_stair_llc_bytes(&s->ev->stair)) >= MIN_BACK_RATIO;
+	free(point);
+	return n < 0 ? -ENOMEM : 0;
+}
+
+/* What the groups of such an instruction then are. */
+static void set_walk(struct search *s, size_t begin, size_t end, enum cxms_dense dense, bool parts,
+		     double bytes_per_ns)
+{
+	const unsigned step = step_of(&s->rec->site[s->ev->group[s->group[begin]].site]);
 	const size_t n = s->first[end] - s->first[begin];
-	const size_t pairs = site->flags & CXMS_SITE_AFFINE ? MIN_PAIRS_BY_CODE : MIN_PAIRS;
 	struct cxms_linewait waits = {0};
-	double share[CXMS_SPAN_COUNT], bytes_per_ns, runs = least_runs(s, number);
-	unsigned step = step_of(site);
-	if (!step || runs <= 0)
-		return;
-	enum cxms_dense dense =
-		cxms_stream_dense(point, n, WALK_GAP_RATIO * s->max_gap_ns, pairs,
-				  MAX_STEP_RATIO * step * runs, s->work, &bytes_per_ns);
-	for (size_t i = 0; i < n; i++)
-		cxms_linewait_add(&waits, point[i].addr);
+	double share[CXMS_SPAN_COUNT];
+	for (size_t i = s->first[begin]; i < s->first[end]; i++)
+		cxms_linewait_add(&waits, s->point[i].addr);
 	cxms_linewait_share(&waits, step, share);
 	for (size_t i = begin; i < end && dense != CXMS_DENSE_NO; i++) {
 		struct cxms_group *g = &s->ev->group[s->group[i]];
@@ -397,20 +447,116 @@ static void judge_walk(struct search *s, size_t begin, size_t end)
 		if (dense == CXMS_DENSE_OPEN)
 			continue;
 		g->walk_step = step;
+		g->walk_parts = parts;
 		g->bytes_per_ns = bytes_per_ns;
 		memcpy(g->at_line, share, sizeof(share));
 	}
 }
 
-static void find_walks(struct search *s)
+/* The groups from place @begin on are one instruction's: does it go through memory? Where its
+ * samples are too few to tell it does at the low end. */
+static int judge_walk(struct search *s, size_t begin, size_t end)
 {
-	for (size_t begin = 0, end; begin < s->ev->n_group; begin = end) {
+	const uint32_t number = s->ev->group[s->group[begin]].site;
+	const struct cxms_rec_site *site = &s->rec->site[number];
+	const struct cxms_stream_point *point = s->point + s->first[begin];
+	const size_t n = s->first[end] - s->first[begin];
+	const size_t pairs = site->flags & CXMS_SITE_AFFINE ? MIN_PAIRS_BY_CODE : MIN_PAIRS;
+	double bytes_per_ns, runs = least_runs(s, number);
+	unsigned step = step_of(site);
+	if (!step || runs <= 0)
+		return 0;
+	enum cxms_dense dense =
+		cxms_stream_dense(point, n, WALK_GAP_RATIO * s->max_gap_ns, pairs,
+				  MAX_STEP_RATIO * step * runs, s->work, &bytes_per_ns);
+	bool parts = false;
+	int rc = 0;
+	if (dense != CXMS_DENSE_NO && s->ev->turns[number].found && is_counted_walk(site))
+		rc = judge_parts(s, site, &parts);
+	if (parts && dense == CXMS_DENSE_OPEN) {
+		dense = CXMS_DENSE_YES;
+		bytes_per_ns = (double)site->stride * s->ev->turns[number].per_ns;
+	}
+	if (!rc)
+		set_walk(s, begin, end, dense, parts, bytes_per_ns);
+	return rc;
+}
+
+/* Is it of the loop of a walk through parts, whose register is the address? */
+static bool goes_along(const struct search *s, const struct cxms_group *walk, uint32_t site)
+{
+	const struct cxms_rec_site *of_walk = &s->rec->site[walk->site];
+	const struct cxms_rec_site *is = &s->rec->site[site];
+	return walk->walk_parts && !of_walk->index && of_walk->stride == of_walk->step &&
+	       of_walk->pid == is->pid &&
+	       (of_walk->loop_ip == is->loop_ip || is_around(s->rec, of_walk, is));
+}
+
+/* Of what lies @bytes from such a walk, the time that uses of it wait for memory. */
+static double gone_share(const struct search *s, double bytes)
+{
+	return cxms_stair_time_share(&s->ev->stair, cxms_stair_miss_ratio(&s->ev->stair, bytes));
+}
+
+/*
+ * Two that run toward each other from the ends of a part stand anywhere up to its length apart, so
+ * at d the part has 2d on average; both have gone through it before, in the part that it is of.
+ */
+static void set_apart(struct search *s, size_t begin, size_t end,
+		      const struct cxms_stream_point *walk, size_t n_walk, uint64_t disp)
+{
+	double sum[2] = {0};
+	size_t n = 0, last = 0;
+	for (size_t i = s->first[begin]; i < s->first[end]; i++) {
+		const struct cxms_stream_point *p = &s->point[i];
+		last = cxms_stream_last(walk, n_walk, last, p);
+		if (walk[last].thread != p->thread || walk[last].time_ns > p->time_ns ||
+		    (double)(p->time_ns - walk[last].time_ns) > s->max_gap_ns)
+			continue;
+		double part = 2 * fabs((double)(int64_t)(p->addr - walk[last].addr - disp));
+		sum[CXMS_SPAN_LO] += gone_share(s, part / s->ev->stair.span);
+		sum[CXMS_SPAN_MID] += gone_share(s, part);
+		n++;
+	}
+	if (n < MIN_PAIRS || sum[CXMS_SPAN_MID] > MAX_APART * (double)n)
+		return;
+	for (size_t i = begin; i < end; i++)
+		for (int k = 0; k < CXMS_SPAN_HI; k++)
+			s->ev->group[s->group[i]].apart[k] = sum[k] / (double)n;
+}
+
+/* What else the loop of a walk through parts uses is near it as far as the cache holds the part. */
+static int judge_along(struct search *s, size_t begin, size_t end)
+{
+	const uint32_t site = s->ev->group[s->group[begin]].site;
+	struct cxms_stream_point *point;
+	size_t g = 0;
+	if (s->ev->group[s->group[begin]].walk_step || !step_of(&s->rec->site[site]))
+		return 0;
+	while (g < s->ev->n_group && !goes_along(s, &s->ev->group[g], site))
+		g++;
+	if (g == s->ev->n_group)
+		return 0;
+	const struct cxms_rec_site *walk = &s->rec->site[s->ev->group[g].site];
+	ptrdiff_t n = walk_points(s, walk, &point);
+	if (n > 0)
+		set_apart(s, begin, end, point, (size_t)n, (uint64_t)walk->disp);
+	free(point);
+	return n < 0 ? -ENOMEM : 0;
+}
+
+/* The groups of an instruction stand together: runs @judge on those of each. */
+static int for_each_site(struct search *s, int (*judge)(struct search *, size_t, size_t))
+{
+	int rc = 0;
+	for (size_t begin = 0, end; begin < s->ev->n_group && !rc; begin = end) {
 		uint32_t site = s->ev->group[s->group[begin]].site;
 		for (end = begin; end < s->ev->n_group; end++)
 			if (s->ev->group[s->group[end]].site != site)
 				break;
-		judge_walk(s, begin, end);
+		rc = judge(s, begin, end);
 	}
+	return rc;
 }
 
 static void fit_stream(struct search *s, struct stream *n)
@@ -635,8 +781,11 @@ int cxms_streams_find(const struct cxms_recording *rec, struct cxms_evidence *ev
 		rc = order_groups(&s);
 	if (!rc)
 		rc = gather_points(&s);
+	if (!rc)
+		rc = for_each_site(&s, judge_walk);
+	if (!rc)
+		rc = for_each_site(&s, judge_along);
 	if (!rc) {
-		find_walks(&s);
 		find_streams(&s);
 		spread_lines(&s);
 		find_behind(&s);
