@@ -8,7 +8,7 @@
  * thread that was woken, or has just ended, might still come or wake another. Which threads want
  * the lock then follows from what the program did. The thread that went into the kernel last goes
  * on if it came back; else it is the turn of the one that has waited longest. See
- * adr/0030-whose-turn-it-is.md; how long a turn is, adr/0083-turns-are-short-where-threads-meet.md.
+ * adr/0030-whose-turn-it-is.md; how long a turn is, adr/0059-turns-are-short-where-threads-meet.md.
  */
 #include "ex.h"
 

@@ -1,6 +1,6 @@
 /*
  * Which page faults are recorded: each of them, or, where they follow one another along the
- * addresses, one in many, between which the others are known (adr/0060).
+ * addresses, one in many, between which the others are known (adr/0055).
  */
 #ifndef CXMS_SOURCE_THIN_H
 #define CXMS_SOURCE_THIN_H
