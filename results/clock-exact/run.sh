@@ -81,7 +81,7 @@ walk() {
 # has one figure per program: walks drift within minutes, and one measurement may fall into a neighbour's burst.
 walks() {
 	for file in "$work/$3"-*/cxlmemsim/machine-*.yaml; do walk "$1" "$2" "$file"; done | sort -n |
-		awk '{ ps[NR] = $1 } END { print ps[int((NR + 1) / 2)], ps[1], ps[NR] }'
+		awk '{ ps[NR] = $1 } END { print (ps[int((NR + 1) / 2)] + ps[int((NR + 2) / 2)]) / 2, ps[1], ps[NR] }'
 }
 # hops WORD...: the same of a chase run unwatched between the sampled runs: its own time a hop less the memory's
 hops() {
