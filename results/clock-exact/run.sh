@@ -25,6 +25,10 @@ tool=$build/cxlmemsim
 mb=$build/microbench/mb
 load=$build/workloads
 rounds=${ROUNDS:-1}
+sources=${SOURCES:-clock ptrace}
+for source in $sources; do
+	[[ $source == clock || $source == ptrace ]] || { echo "clock-exact: '$source' of SOURCES is neither clock nor ptrace" >&2 && exit 2; }
+done
 work=$(mktemp -d "${TMPDIR:-/tmp}/cxlmemsim-clock-exact.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$out"
@@ -132,7 +136,7 @@ programs | while IFS='|' read -r name mib begin sampled exact; do
 	[[ $exact != *huge* ]] || page=2MiB
 	measure "$name-0"
 	own=
-	for source in ${SOURCES:-clock ptrace}; do
+	for source in $sources; do
 		read -ra words <<<"$sampled"
 		"$tool" record -q -S $source "${facts[@]}" --llc-size "$llc" -o $source.cxlt -- "${words[@]}" >program.txt 2>&1 ||
 			{ echo "clock-exact: $name under $source: $(tail -n 1 program.txt)" >&2 && continue 2; }
@@ -145,7 +149,7 @@ programs | while IFS='|' read -r name mib begin sampled exact; do
 	read -ra words <<<"$exact"
 	"$tool" record -q -S exact -t "$there" "${facts[@]}" ${begin:+--roi-begin "$begin"} -o exact.cxlt -- "${words[@]}" >program.txt 2>&1 ||
 		{ echo "clock-exact: $name under exact: $(tail -n 1 program.txt)" >&2 && continue; }
-	for source in ${SOURCES:-clock ptrace}; do
+	for source in $sources; do
 		read -r self self_lo self_hi <<<"$(row $source.cxlt self.yaml 0)"
 		for split in 0 50; do
 			read -r x _ _ <<<"$(row exact.cxlt "$there" $split)"

@@ -74,3 +74,10 @@ void cxms_linewait_share(const struct cxms_linewait *w, unsigned step_bytes,
 		share[k] = fmin(1, fmax(0, (mid + wide - chance) / (1 - chance)));
 	}
 }
+
+double cxms_linewait_full(double ratio, enum cxms_span end)
+{
+	const double none =
+		end == CXMS_SPAN_HI ? CXMS_ASSUMED_FULL_FROM_HIGH : CXMS_ASSUMED_FULL_FROM;
+	return fmin(1, fmax(0, (ratio - none) / (1 - none)));
+}

@@ -43,4 +43,13 @@ void cxms_linewait_add(struct cxms_linewait *w, uint64_t addr);
 void cxms_linewait_share(const struct cxms_linewait *w, unsigned step_bytes,
 			 double share[CXMS_SPAN_COUNT]);
 
+/**
+ * cxms_linewait_full() - how far walks go at the pace of memory, 0 to 1
+ * @ratio: lines under way for the most that are, or more
+ *
+ * 0 up to CXMS_ASSUMED_FULL_FROM (at the high end CXMS_ASSUMED_FULL_FROM_HIGH), 1 from 1 on,
+ * straight in between.
+ */
+double cxms_linewait_full(double ratio, enum cxms_span end);
+
 #endif

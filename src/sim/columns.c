@@ -246,12 +246,11 @@ static double turns_by_range(const struct search *s, uint32_t group)
  */
 static double fullness(const struct search *s, const struct cxms_group *g, double part)
 {
-	const double none = CXMS_ASSUMED_FULL_FROM,
-		     fresh = (double)g->column_step / CXMS_LINE_BYTES;
+	const double fresh = (double)g->column_step / CXMS_LINE_BYTES;
 	double lines_per_ns = s->ev->turns[g->site].per_ns * fresh / part;
 	double used = s->ev->stair.mem_ps / (double)CXMS_PS_PER_NS * lines_per_ns /
 		      CXMS_KERNEL_LINES_BEST;
-	return fmin(1, fmax(0, (used - none) / (1 - none)));
+	return cxms_linewait_full(used, CXMS_SPAN_MID);
 }
 
 static void set_column(struct search *s, uint32_t group)

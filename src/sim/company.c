@@ -84,18 +84,14 @@ static double registers_of(const struct cxms_facts *facts)
 	return strstr(facts->cpu, "AMD") ? CXMS_MOST_L1D_MSHRS : CXMS_ASSUMED_RECORDED_MSHRS;
 }
 
-static double how_full(double ratio)
-{
-	return fmin(1, fmax(0, (ratio - CXMS_ASSUMED_FULL_FROM) / (1 - CXMS_ASSUMED_FULL_FROM)));
-}
-
 static struct cxms_company company_of(const struct sums *s, double registers)
 {
 	double a_turn = s->turns > 0 ? s->lines / s->turns : 0;
 	double window = fmax(1, a_turn * s->window_turns);
 	double flight = s->waits > 0 ? fmin(window, fmax(1, s->lines / s->waits)) : 1;
-	return (struct cxms_company){
-		.window = window, .flight = flight, .full = how_full(flight / registers)};
+	return (struct cxms_company){.window = window,
+				     .flight = flight,
+				     .full = cxms_linewait_full(flight / registers, CXMS_SPAN_MID)};
 }
 
 int cxms_company_find(const struct cxms_recording *rec, struct cxms_evidence *ev)

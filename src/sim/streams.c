@@ -525,6 +525,14 @@ static void set_apart(struct search *s, size_t begin, size_t end,
 			s->ev->group[s->group[i]].apart[k] = sum[k] / (double)n;
 }
 
+static bool has_parts(const struct search *s)
+{
+	size_t i = 0;
+	while (i < s->ev->n_group && !s->ev->group[i].walk_parts)
+		i++;
+	return i < s->ev->n_group;
+}
+
 /* What else the loop of a walk through parts uses is near it as far as the cache holds the part. */
 static int judge_along(struct search *s, size_t begin, size_t end)
 {
@@ -749,8 +757,6 @@ static double missed_per_ns(const struct search *s, uint32_t leader)
  */
 static void fill_registers(struct search *s)
 {
-	static const double none[CXMS_SPAN_COUNT] = {CXMS_ASSUMED_FULL_FROM, CXMS_ASSUMED_FULL_FROM,
-						     CXMS_ASSUMED_FULL_FROM_HIGH};
 	const double most = CXMS_KERNEL_LINES_BEST, mem_ns = s->ev->stair.mem_ps / PS_PER_NS;
 	double *rate = s->block_ns; /* whose times were used up */
 	memset(rate, 0, (s->rec->n_site + 1) * sizeof(*rate));
@@ -762,7 +768,7 @@ static void fill_registers(struct search *s)
 		struct cxms_group *g = &s->ev->group[i];
 		double used = mem_ns * rate[s->ev->block_of_site[g->site]] / most;
 		for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
-			g->full[k] = fmin(1, fmax(0, (used - none[k]) / (1 - none[k])));
+			g->full[k] = cxms_linewait_full(used, (enum cxms_span)k);
 			if (g->walk_step)
 				g->at_line[k] += (1 - g->at_line[k]) * g->full[k];
 		}
@@ -783,7 +789,7 @@ int cxms_streams_find(const struct cxms_recording *rec, struct cxms_evidence *ev
 		rc = gather_points(&s);
 	if (!rc)
 		rc = for_each_site(&s, judge_walk);
-	if (!rc)
+	if (!rc && has_parts(&s))
 		rc = for_each_site(&s, judge_along);
 	if (!rc) {
 		find_streams(&s);

@@ -28,6 +28,13 @@ skip_row() {
 	echo "skipped $1: $2"
 }
 
+# needs_exact: ends the script as skipped where BUILD's tool has no source exact
+needs_exact() {
+	local state
+	state=$("$BUILD/cxlmemsim" doctor 2>/dev/null | sed -n 's/^ *exact  *//p' | head -n 1)
+	[[ $state == works* ]] || { echo "skipped: source exact here: ${state:-no answer from doctor}" && exit 77; }
+}
+
 # finish: the verdict of the script
 finish() {
 	echo "$n_rows rows, $n_failed failed, $n_skipped skipped"

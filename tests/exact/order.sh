@@ -11,8 +11,7 @@ export LC_ALL=C TZ=UTC
 BUILD=$1
 # shellcheck source=tests/e2e/lib.sh
 . "$2/tests/e2e/lib.sh"
-state=$("$BUILD/cxlmemsim" doctor 2>/dev/null | sed -n 's/^ *exact  *//p' | head -n 1)
-[[ $state == works* ]] || { echo "skipped: source exact here: ${state:-no answer from doctor}" && exit 77; }
+needs_exact
 work=$(mktemp -d "${TMPDIR:-/tmp}/cxlmemsim-order.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work"
