@@ -19,9 +19,9 @@ struct cxms_err;
  */
 int cxms_sample_cost_measure(struct cxms_chase *c, uint64_t *cost_ns, struct cxms_err *err);
 
-/* Two per cent of the CPU for sampling leaves one for the reader within the three that are
- * promised (adr/0005). */
-#define CXMS_SAMPLE_BUDGET_PPM 20000u
+/* One and a half per cent of the CPU for sampling leaves as much for the start, the faults and the
+ * reader within the three that are promised to a program of one or two seconds (adr/0005). */
+#define CXMS_SAMPLE_BUDGET_PPM 15000u
 
 /**
  * cxms_sample_period_ns() - the period that keeps the cost of sampling within a budget

@@ -21,7 +21,7 @@ struct cxms_source_cfg {
 	uint64_t period_ns;	 /* 0 = the source's default */
 	uint64_t sample_cost_ns; /* of one CPU-clock sample here; 0 = not known */
 	const char *events;	 /* sources of the PMU: sample these, not the default; NULL */
-	uint32_t budget_ppm;	 /* share of the CPU that sampling may cost; 0 = 2 % */
+	uint32_t budget_ppm;	 /* share of the CPU that sampling may cost; 0 = the source's own */
 	const char *pattern;	 /* synth: the YAML line */
 	uint64_t seed;
 	const struct cxms_exact_cfg *exact; /* what source exact simulates; NULL for others */
