@@ -16,6 +16,7 @@
  *   ex_alloc.c       calls of malloc and its kin
  *   ex_join.c        threads that had ended before they were joined
  *   ex_woken.c       threads that a system call of another woke
+ *   ex_spin.c        threads that spin until another stores
  */
 #ifndef CXMS_EXACT_EX_H
 #define CXMS_EXACT_EX_H
@@ -193,6 +194,8 @@ struct ex_call {
  * @line:    of its last line body, if that was in packet number @line_packet
  * @clear:   address that the kernel clears and wakes at its exit, or 0
  * @handle:  its thread pointer, which pthread_t is, or 0
+ * @locked:  address of its last locked operation;  @locked_at: how many there had been by then
+ * @spin:    see ex_spin.c, or NULL
  */
 struct ex_thread {
 	uint32_t number, core_number;
@@ -202,6 +205,8 @@ struct ex_thread {
 	struct cxms_hier_core *caches;
 	uint64_t line, line_packet;
 	uint64_t clear, handle, waits_on;
+	uint64_t locked, locked_at;
+	struct ex_spin *spin;
 	struct ex_call call;
 	struct ex_nt_line nt[EX_ASSUMED_NT_OPEN];
 	uint64_t nt_clock;
@@ -235,12 +240,15 @@ struct ex_options {
  * @pending: the block that was entered last and has not been accounted for
  * @slot:    where generated code notes, for the thread that runs
  * @in_region, @in_sample: timed = both
+ * @looks: what the thread does is noted, to see whether it spins;  @spins: it does, and is not told
+ * @calm: blocks until the next look
  */
 struct ex_state {
 	struct ex_block *pending;
 	uint64_t *slot;
 	struct ex_thread *thread;
-	bool timed, in_region, in_sample, had_region;
+	bool timed, in_region, in_sample, had_region, looks, spins;
+	uint32_t calm;
 	uint64_t sample_left;
 	unsigned n_event;
 	struct ex_event event[EX_EVENTS];
@@ -375,8 +383,10 @@ ThreadId ex_turn_signalled(int lwp);
 bool ex_turn_wakes(ThreadId tid, ThreadId to);
 /** ex_turn_was_woken() - the call of @tid that is over ended by another's, which was told. */
 bool ex_turn_was_woken(ThreadId tid);
-/** ex_turn_locked() - the thread that has the turn runs a locked instruction. */
-void ex_turn_locked(void);
+/** ex_turn_locked() - the thread that has the turn runs a locked instruction on @address. */
+void ex_turn_locked(uint64_t address);
+/** ex_turn_over() - the turn ends with the block that runs. */
+void ex_turn_over(void);
 
 /* ex_main.c */
 void ex_number_images(void);
@@ -398,6 +408,22 @@ void ex_join_enter(void);
  */
 void ex_join_begun(const struct ex_thread *t);
 void ex_join_ended(const struct ex_thread *t);
+
+/* ex_spin.c */
+/** ex_spin_enter() - @b is entered, and ex.calm is 0;  @guest: the registers then */
+void ex_spin_enter(const struct ex_block *b, const char *guest);
+/** ex_spin_ran() - while ex.looks: @b ran and was left by its exit @left */
+void ex_spin_ran(const struct ex_block *b, unsigned left);
+/** ex_spin_start() - the turn of the running thread begins. */
+void ex_spin_start(void);
+/** ex_spin_call() - the running thread begins a system call. */
+void ex_spin_call(UInt number);
+/** ex_spin_forget() - memory is about to be unmapped or protected. */
+void ex_spin_forget(void);
+/** ex_spin_end() - @t is about to be no more. */
+void ex_spin_end(struct ex_thread *t);
+/** ex_spin_forked() - in the child, which has one thread. */
+void ex_spin_forked(void);
 
 /* ex_woken.c */
 void ex_woken_enter(ThreadId tid, UInt number, const UWord *args);

@@ -288,7 +288,7 @@ static void compare_and_swap(struct builder *b, const IRCAS *cas)
 	access(b, CXMS_XA_STORE, cas->addr, bytes, NULL);
 	addStmtToIRSB(b->out, IRStmt_Dirty(unsafeIRDirty_0_N(0, "ex_turn_locked",
 							     VG_(fnptr_to_fnentry)(ex_turn_locked),
-							     mkIRExprVec_0())));
+							     mkIRExprVec_1(cas->addr))));
 }
 
 static void dirty(struct builder *b, const IRDirty *d)

@@ -772,10 +772,14 @@ ALWAYS_INLINE void settle(uint64_t next)
 			return;
 		left = b->n_exit;
 	}
+	if (EX_UNLIKELY(ex.spins))
+		return;
 	if (EX_LIKELY(ex.timed))
 		account(b, ex.slot, (unsigned)left, next, true);
 	else
 		account_warming(b, ex.slot, (unsigned)left, next);
+	if (EX_UNLIKELY(ex.looks))
+		ex_spin_ran(b, (unsigned)left);
 	if (EX_UNLIKELY(b->fences))
 		close_lines(ex.thread);
 }
@@ -791,6 +795,8 @@ VG_REGPARM(2) void ex_enter(char *guest, struct ex_block *b)
 
 	ex.slot = slot;
 	settle(b->addr);
+	if (EX_UNLIKELY(--ex.calm == 0))
+		ex_spin_enter(b, guest);
 	if (EX_UNLIKELY(ex.thread->call.returns_to == b->addr))
 		ex_alloc_return(guest);
 	if (EX_UNLIKELY(b->mark)) {

@@ -1,11 +1,14 @@
 /* Threads that keep each other from work, in one of several ways, and read no clock:
  *
- *   meet alone|lock|locks|semaphore|tasks THREADS STEPS
+ *   meet alone|lock|locks|spinlocks|flags|barriers|semaphore|tasks THREADS STEPS
  *
- * Each chases STEPS lines that are its own; 'alone' nobody keeps it from that.
+ * Each chases STEPS lines that are its own; 'alone' nobody keeps it from that. Those of 'flags'
+ * take turns; of 'barriers' one works in each round.
  */
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,12 +25,15 @@ struct line {
 
 struct member {
 	struct line *at;
+	unsigned index;
 	pthread_t thread;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static sem_t two;
 static unsigned n_thread, steps, taken;
+static atomic_bool spinlock;
+static atomic_uint turn, arrived, rounds;
 
 static void work(struct member *m, unsigned n)
 {
@@ -55,6 +61,55 @@ static void *in_locks(void *arg)
 		pthread_mutex_lock(&lock);
 		work(arg, steps / PARTS);
 		pthread_mutex_unlock(&lock);
+	}
+	return NULL;
+}
+
+static void *in_spinlocks(void *arg)
+{
+	for (unsigned i = 0; i < PARTS; i++) {
+		while (atomic_exchange(&spinlock, true))
+			;
+		work(arg, steps / PARTS);
+		atomic_store(&spinlock, false);
+	}
+	return NULL;
+}
+
+static void *by_flags(void *arg)
+{
+	const struct member *m = arg;
+
+	for (unsigned i = 0; i < PARTS; i++) {
+		while (atomic_load(&turn) != i * n_thread + m->index)
+			;
+		work(arg, steps / PARTS);
+		atomic_fetch_add(&turn, 1);
+	}
+	return NULL;
+}
+
+static void meet(void)
+{
+	unsigned round = atomic_load(&rounds);
+
+	if (atomic_fetch_add(&arrived, 1) + 1 == n_thread) {
+		atomic_store(&arrived, 0);
+		atomic_fetch_add(&rounds, 1);
+		return;
+	}
+	while (atomic_load(&rounds) == round)
+		;
+}
+
+static void *by_barriers(void *arg)
+{
+	const struct member *m = arg;
+
+	for (unsigned i = 0; i < PARTS * n_thread; i++) {
+		if (i % n_thread == m->index)
+			work(arg, steps / PARTS);
+		meet();
 	}
 	return NULL;
 }
@@ -111,11 +166,10 @@ static void *(*way(const char *name))(void *)
 	static const struct {
 		const char *name;
 		void *(*run)(void *);
-	} ways[] = {{"alone", alone},
-		    {"lock", in_lock},
-		    {"locks", in_locks},
-		    {"semaphore", two_at_once},
-		    {"tasks", tasks}};
+	} ways[] = {{"alone", alone},		{"lock", in_lock},
+		    {"locks", in_locks},	{"spinlocks", in_spinlocks},
+		    {"flags", by_flags},	{"barriers", by_barriers},
+		    {"semaphore", two_at_once}, {"tasks", tasks}};
 
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
 		if (strcmp(name, ways[i].name) == 0)
@@ -136,6 +190,7 @@ int main(int argc, char **argv)
 		return 2;
 	for (unsigned i = 0; i < n_thread; i++) {
 		member[i].at = scattered();
+		member[i].index = i;
 		if (!member[i].at)
 			return 1;
 	}
