@@ -16,6 +16,7 @@
  *   ex_alloc.c       calls of malloc and its kin
  *   ex_join.c        threads that had ended before they were joined
  *   ex_woken.c       threads that a system call of another woke
+ *   ex_exec.c        programs that execute themselves
  *   ex_spin.c        threads that spin until another stores
  */
 #ifndef CXMS_EXACT_EX_H
@@ -116,6 +117,7 @@ struct ex_line {
  * @id:      its number in the stream; 0 = not sent yet
  * @mark:    enum ex_mark: its first instruction is the entry of a function of interest
  * @fences:  it has a fence or a locked operation, which ends what non-temporal stores left open
+ * @pauses:  it has a PAUSE, as loops have that wait for others
  * @sibling: the next block of the same translation, or the next prefix made of it by a fault
  */
 struct ex_block {
@@ -123,7 +125,7 @@ struct ex_block {
 	uint32_t id;
 	uint16_t n_insn, n_access, n_exit, n_line;
 	uint8_t mark, alloc;
-	bool fences;
+	bool fences, pauses;
 	struct ex_access *access;
 	struct ex_part *part; /* n_exit + 1 */
 	struct ex_line *line;
@@ -376,6 +378,8 @@ void ex_turn_create(ThreadId parent, ThreadId child);
 void ex_turn_end(ThreadId tid);
 /** ex_turn_call() - @tid begins a system call; @wakes: who comes before it is over, it woke. */
 void ex_turn_call(ThreadId tid, bool wakes);
+/** ex_turn_thread() - the thread of the kernel's number @lwp, or VG_INVALID_THREADID */
+ThreadId ex_turn_thread(int lwp);
 /** ex_turn_signalled() - the thread of the kernel's number @lwp, if it is in the kernel: woken, and
  * told. Return: VG_INVALID_THREADID: none */
 ThreadId ex_turn_signalled(int lwp);
@@ -418,8 +422,10 @@ void ex_spin_ran(const struct ex_block *b, unsigned left);
 void ex_spin_start(void);
 /** ex_spin_call() - the running thread begins a system call. */
 void ex_spin_call(UInt number);
-/** ex_spin_forget() - memory is about to be unmapped or protected. */
-void ex_spin_forget(void);
+/** ex_spin_forget() - memory from @first on is about to be unmapped or protected. */
+void ex_spin_forget(uint64_t first, uint64_t bytes);
+/** ex_spin_signalled() - the running thread sends a signal to @t. */
+void ex_spin_signalled(struct ex_thread *t);
 /** ex_spin_end() - @t is about to be no more. */
 void ex_spin_end(struct ex_thread *t);
 /** ex_spin_forked() - in the child, which has one thread. */

@@ -22,8 +22,10 @@ struct word {
 	uint32_t value;
 };
 
+/* @pauses: it lets others run, by PAUSE or a system call */
 struct round {
 	unsigned n_block, n_word;
+	bool pauses;
 	const struct ex_block *block[ROUND_BLOCKS];
 	struct word word[ROUND_WORDS];
 };
@@ -40,7 +42,8 @@ struct registers {
 /**
  * struct ex_spin - what is known of a thread's rounds
  * @head:    where rounds begin; NULL: nobody looks
- * @begun:   rounds since then;  @entered: blocks since @head
+ * @begun:   rounds since then;  @entered: blocks with accesses since @head
+ * @in_call: a system call that leaves the round as it was
  * @before, @at: the round that was complete when @head was reached last, with its words then, and
  *           the registers
  * @now:     the round that is under way
@@ -51,14 +54,14 @@ struct ex_spin {
 	unsigned begun, entered;
 	struct round before, now;
 	struct registers at;
-	bool waits, woken;
+	bool waits, woken, in_call;
 };
 
 /* Threads that wait and have not been woken. */
 static struct {
 	struct ex_thread **thread; /* room for VG_N_THREADS */
 	unsigned n;
-	const struct ex_thread *last; /* that had the turn */
+	const struct ex_thread *last; /* that ran */
 } waiting;
 
 static uint64_t name_of(const struct ex_thread *t)
@@ -72,6 +75,12 @@ static void look_no_more(struct ex_spin *s)
 {
 	s->head = NULL;
 	ex.looks = false;
+}
+
+static void clear(struct round *r)
+{
+	r->n_block = r->n_word = 0;
+	r->pauses = false;
 }
 
 static bool has_block(const struct round *r, const struct ex_block *b)
@@ -109,6 +118,7 @@ static bool add_block(struct round *r, const struct ex_block *b, unsigned left)
 		if (r->n_block == ROUND_BLOCKS)
 			return false;
 		r->block[r->n_block++] = b;
+		r->pauses |= b->pauses;
 	}
 	for (unsigned i = 0; i < b->part[left].accesses; i++) {
 		uint64_t last = address[i] + b->access[i].last;
@@ -153,14 +163,15 @@ static void read_registers(const char *guest, struct registers *out)
 	VG_(memcpy)(out->x87, state->guest_FPREG, sizeof(out->x87));
 }
 
-/* Whether the round that is complete is the one before once more: then so is the next. */
+/* Whether the round that is complete is the one before once more: then so is the next. Loops that
+ * let others run may count how often. */
 static bool is_same(const struct ex_spin *s, const struct registers *at)
 {
 	for (unsigned i = 0; i < s->now.n_word; i++)
 		if (!has_word(&s->before, s->now.word[i].address))
 			return false;
 	return s->now.n_word > 0 && !is_changed(&s->before) &&
-	       VG_(memcmp)(at, &s->at, sizeof(*at)) == 0;
+	       (s->now.pauses || VG_(memcmp)(at, &s->at, sizeof(*at)) == 0);
 }
 
 /* ---- who waits ---- */
@@ -241,12 +252,13 @@ static void look(struct ex_spin *s, const struct ex_block *b, const char *guest)
 	if (!s->head) {
 		s->head = b;
 		s->begun = s->entered = 0;
-		s->now.n_block = s->now.n_word = 0;
+		clear(&s->now);
 		ex.looks = true;
 		return;
 	}
 	if (b != s->head) {
-		if (++s->entered >= ROUND_BLOCKS)
+		s->entered += b->n_access > 0;
+		if (s->entered >= ROUND_BLOCKS)
 			look_no_more(s);
 		return;
 	}
@@ -264,7 +276,7 @@ static void look(struct ex_spin *s, const struct ex_block *b, const char *guest)
 	for (unsigned i = 0; i < s->before.n_word; i++)
 		s->before.word[i].value = read_word(&s->before.word[i]);
 	s->at = at;
-	s->now.n_block = s->now.n_word = 0;
+	clear(&s->now);
 }
 
 void ex_spin_enter(const struct ex_block *b, const char *guest)
@@ -294,8 +306,10 @@ void ex_spin_start(void)
 {
 	struct ex_spin *s = ex.thread->spin;
 
-	if (s && waiting.last != ex.thread)
+	if (s && waiting.last != ex.thread && !s->in_call)
 		s->head = NULL;
+	if (s)
+		s->in_call = false;
 	waiting.last = ex.thread;
 	if (s && s->waits && s->woken)
 		end_wait(ex.thread);
@@ -309,26 +323,47 @@ void ex_spin_call(UInt number)
 {
 	struct ex_spin *s = ex.thread->spin;
 
-	if (!s || number == __NR_sched_yield || number == __NR_nanosleep ||
-	    number == __NR_clock_nanosleep)
+	if (!s)
 		return;
+	if (number == __NR_sched_yield || number == __NR_nanosleep ||
+	    number == __NR_clock_nanosleep) {
+		s->in_call = s->now.pauses = true;
+		return;
+	}
 	if (s->waits)
 		end_wait(ex.thread);
 	look_no_more(s);
 }
 
-/* Memory may go: nobody reads words that were seen before. */
-void ex_spin_forget(void)
+static bool reaches_into(const struct round *r, uint64_t first, uint64_t bytes)
+{
+	for (unsigned i = 0; i < r->n_word; i++)
+		if (r->word[i].address - first < bytes)
+			return true;
+	return false;
+}
+
+void ex_spin_signalled(struct ex_thread *t)
+{
+	if (!t->spin || !t->spin->waits || t->spin->woken)
+		return;
+	wake(t);
+	drop(t);
+}
+
+/* Nobody reads words there that were seen before. */
+void ex_spin_forget(uint64_t first, uint64_t bytes)
 {
 	for (unsigned i = 0; i < VG_N_THREADS; i++) {
 		struct ex_spin *s = ex.thread_of[i] ? ex.thread_of[i]->spin : NULL;
 
-		if (!s)
+		if (!s || (!reaches_into(&s->before, first, bytes) &&
+			   !reaches_into(&s->now, first, bytes)))
 			continue;
 		s->head = NULL;
-		s->before.n_block = s->before.n_word = 0;
+		clear(&s->before);
 	}
-	ex.looks = false;
+	ex.looks = ex.thread->spin && ex.thread->spin->head;
 }
 
 void ex_spin_end(struct ex_thread *t)

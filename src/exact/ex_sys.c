@@ -394,15 +394,21 @@ static void pre_syscall(ThreadId tid, UInt number, UWord *args, UInt n)
 		break;
 	case __NR_shmdt:
 		detaching(args[0]);
-		ex_spin_forget();
+		ex_spin_forget(args[0], sys.detach ? sys.detach - args[0] : 0);
 		break;
 	case __NR_mmap:
+		if (args[3] & VKI_MAP_FIXED)
+			ex_spin_forget(args[0], args[1]);
+		break;
 	case __NR_munmap:
 	case __NR_mremap:
 	case __NR_mprotect:
 	case __NR_pkey_mprotect:
+		ex_spin_forget(args[0], args[1]);
+		break;
 	case __NR_brk:
-		ex_spin_forget();
+		if (args[0] && args[0] < sys.brk)
+			ex_spin_forget(args[0], sys.brk - args[0]);
 		break;
 	case __NR_execve:
 	case __NR_execveat:

@@ -424,6 +424,18 @@ void ex_turn_call(ThreadId tid, bool wakes)
 	unlock();
 }
 
+ThreadId ex_turn_thread(int lwp)
+{
+	ThreadId found = VG_INVALID_THREADID;
+
+	lock();
+	for (unsigned i = 1; i < turns.end; i++)
+		if (turns.of[i].lwp == lwp)
+			found = i;
+	unlock();
+	return found;
+}
+
 ThreadId ex_turn_signalled(int lwp)
 {
 	ThreadId found = VG_INVALID_THREADID;

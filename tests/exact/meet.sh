@@ -58,6 +58,9 @@ for steps in 2000 20000; do
 	as_long "a semaphore of two" semaphore 4 $steps 2 5 "two at a time"
 	as_long "forty tasks" tasks 4 $steps 1 30 "each takes what it has time for"
 done
+for way in yields counts unmaps; do
+	as_long "turns by a flag, $way" $way 4 20000 4 5 "one at a time"
+done
 as_long "a barrier that spins, one works in each round" barriers 4 20000 4 5 "one at a time"
 as_long "a lock" lock 2 100000 2 5 "one at a time"
 finish
