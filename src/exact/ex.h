@@ -309,7 +309,8 @@ void ex_run_forget(void);
 
 /**
  * ex_wrong_load() - a load behind the mispredicted branch of exit @branch, @insns instructions on
- * Return: where the line was; it is in the first level now.
+ * Return: where the line was; it is in the first level now. One that is still on its way, as the
+ * branch waits for it, counts as in memory.
  */
 enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64_t pc,
 				   unsigned branch, unsigned insns, bool timed);

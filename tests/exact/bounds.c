@@ -151,6 +151,20 @@ static NOINLINE void calls(u64 n)
 		(void)depth(10);
 }
 
+/* A chain with a branch on each line that half of the time goes the wrong way. That way leads on to
+ * the next hop, whose address is in the line that the branch waits for. */
+static NOINLINE void guesses(u64 n)
+{
+	u64 a = 0;
+	for (u64 i = 0; i < n; i++) {
+		a = at(a + i)[0];
+		u64 v = at(a + i + 1)[1];
+		if ((v + (i * 0x9e3779b97f4a7c15u >> 40)) & 1)
+			__asm__ volatile("nop");
+	}
+	KEEP(a);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -161,7 +175,7 @@ int main(int argc, char **argv)
 		{"stores", stores},	  {"updates", updates},	      {"meetings", meetings},
 		{"branches", branches},	  {"neighbours", neighbours}, {"calls", calls},
 		{"read_back", read_back}, {"read_wider", read_wider}, {"loads16", loads16},
-		{"stores16", stores16},
+		{"stores16", stores16},	  {"guesses", guesses},
 	};
 	u64 n = arg(argc, argv, 2, 1000);
 	area = big_alloc(AREA);
