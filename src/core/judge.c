@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rng.h"
 #include "base/units.h"
 #include "core/collide.h"
 #include "core/demand.h"
@@ -28,6 +29,8 @@
 #define SHARED_PRIOR 3.0
 /* Of a sample: as long as no run is. */
 #define MAX_WEIGHT_NS 1e18
+/* Answers kept, a power of two. */
+#define TOLD 1024u
 /* A stream takes more than this of its area's waits: the others need no room of their own. */
 #define MOSTLY 0.95
 
@@ -39,8 +42,14 @@ struct known {
 	double random, random_lo, random_hi;
 	bool turns_told; /* pairs at a short lag, or that there are none, tell of turns */
 	double stall_ns, slice_ns[SLICES];
-	double shared; /* waiting for its lines by all groups of the area / its own */
+	double all_ns; /* waiting for its lines by all groups of the area */
 	bool fitted;   /* a group with a mixture of its own */
+};
+
+/* What was found for a group that takes its area's mixture: many ask for the same. */
+struct told {
+	const struct known *area; /* NULL = free */
+	double value[CXMS_MIX_MAX], least;
 };
 
 struct work {
@@ -50,6 +59,7 @@ struct work {
 	uint64_t *line, *scratch;
 	uint32_t *window;
 	struct known *area, *group;
+	struct told *told; /* [TOLD] */
 	double stall_ns;
 	uint64_t begin_ns, span_ns;
 	struct cxms_reuse slice[SLICES], whole, large, small;
@@ -64,6 +74,7 @@ static void work_fini(struct work *w)
 	free(w->window);
 	free(w->area);
 	free(w->group);
+	free(w->told);
 }
 
 static int work_init(struct work *w, const struct cxms_judge *in)
@@ -76,9 +87,10 @@ static int work_init(struct work *w, const struct cxms_judge *in)
 			   .scratch = malloc((2 * n + 1) * sizeof(*w->scratch)),
 			   .window = malloc((n + 1) * sizeof(*w->window)),
 			   .area = calloc(in->n_area + 1, sizeof(*w->area)),
-			   .group = calloc(in->n_group + 1, sizeof(*w->group))};
+			   .group = calloc(in->n_group + 1, sizeof(*w->group)),
+			   .told = calloc(TOLD, sizeof(*w->told))};
 	if (!w->first || !w->order || !w->line || !w->scratch || !w->window || !w->area ||
-	    !w->group)
+	    !w->group || !w->told)
 		return -ENOMEM;
 	double first_ns = 0;
 	uint64_t end_ns = 0;
@@ -218,7 +230,7 @@ static void fit_areas(struct work *w)
 			look(w, a, k);
 		else
 			k->random = k->random_hi = 1;
-		k->shared = 1;
+		k->all_ns = k->stall_ns;
 		cxms_mixture_fit(&k->seen, touched_lines(w, a), NULL, &k->mix);
 	}
 }
@@ -234,7 +246,6 @@ static void fit_groups(struct work *w)
 			k->stall_ns >= MIN_WAIT_RATIO * w->stall_ns && k->stall_ns < area.stall_ns;
 		if (!k->fitted) {
 			memcpy(area.slice_ns, k->slice_ns, sizeof(area.slice_ns));
-			area.shared = area.stall_ns / k->stall_ns;
 			area.stall_ns = k->stall_ns;
 			*k = area;
 			continue;
@@ -299,7 +310,7 @@ static int find_shared(struct work *w)
 			continue;
 		double others = area->stall_ns / k->stall_ns - 1;
 		double prior = 2 * SHARED_PRIOR * others, alike = 2 * own[g] * others;
-		k->shared = 1 + others * (cross[g] + prior) / (alike + prior);
+		k->all_ns = k->stall_ns * (1 + others * (cross[g] + prior) / (alike + prior));
 	}
 	free(met);
 	free(own);
@@ -344,24 +355,25 @@ static void fill_reuse(struct work *w, unsigned slice, double scale, size_t mix,
 	cxms_reuse_solve(r);
 }
 
-/* Share of memory by class of a group's lines, in one model of the cache. */
+/* Share of memory by class of a group's lines, in one model of the cache, where @part of its
+ * waiting takes @span_ns. */
 static void values(const struct cxms_reuse *r, const struct known *k, double lines_per_stall_ns,
-		   double stall_per_ns, double random, double *value)
+		   double part, double span_ns, double random, double *value)
 {
-	double lines = 0;
+	double lines = 0, all_per_ns = part * k->all_ns / span_ns;
 	for (unsigned i = 0; i < k->mix.n; i++)
 		lines += cxms_mixture_lines(&k->mix, i);
+	double stall_per_ns = part * k->stall_ns / span_ns;
 	double uses = lines_per_stall_ns > 0 ? lines_per_stall_ns * stall_per_ns / lines : 0;
 	for (unsigned i = 0; i < k->mix.n; i++)
-		value[i] = cxms_reuse_memory_share(r, k->mix.p[i] * stall_per_ns * k->shared, uses,
-						   random);
+		value[i] = cxms_reuse_memory_share(r, k->mix.p[i] * all_per_ns, uses, random);
 }
 
 /* The mixtures of an area with the least and the most memory that its samples allow. */
 static void bound_area(struct work *w, struct known *k)
 {
 	double value[CXMS_MIX_MAX];
-	values(&w->whole, k, 0, k->stall_ns / (double)w->span_ns, k->random, value);
+	values(&w->whole, k, 0, 1, (double)w->span_ns, k->random, value);
 	(void)cxms_mixture_least(&k->seen, &k->mix, value, &k->least);
 	for (unsigned i = 0; i < k->mix.n; i++)
 		value[i] = 1 - value[i];
@@ -390,6 +402,33 @@ static int fill_models(struct work *w)
 	return 0;
 }
 
+static struct told *told_at(struct work *w, const struct known *area, const double *value)
+{
+	uint64_t hash = (uint64_t)(area - w->area);
+	for (unsigned i = 0; i < area->mix.n; i++) {
+		uint64_t bits;
+		memcpy(&bits, &value[i], sizeof(bits));
+		hash = cxms_hash_u64(hash ^ bits);
+	}
+	return &w->told[hash % TOLD];
+}
+
+/* The least mean of @value that what was seen of a group allows. */
+static double least_of(struct work *w, size_t g, const double *value)
+{
+	const struct known *k = &w->group[g], *area = &w->area[w->in->group[g].area];
+	if (k->fitted)
+		return cxms_mixture_least(&k->seen, &k->mix, value, NULL);
+	struct told *t = told_at(w, area, value);
+	size_t bytes = area->mix.n * sizeof(*value);
+	if (t->area != area || memcmp(t->value, value, bytes)) {
+		t->area = area;
+		t->least = cxms_mixture_least(&k->seen, &k->mix, value, NULL);
+		memcpy(t->value, value, bytes);
+	}
+	return t->least;
+}
+
 static void judge_group(struct work *w, size_t g)
 {
 	const struct known *k = &w->group[g];
@@ -403,20 +442,21 @@ static void judge_group(struct work *w, size_t g)
 	for (unsigned s = 0; s < SLICES; s++) {
 		if (k->slice_ns[s] <= 0)
 			continue;
-		values(&w->slice[s], k, rate, k->slice_ns[s] / (span_ns / SLICES), random, value);
+		double part = k->slice_ns[s] / k->stall_ns;
+		values(&w->slice[s], k, rate, part, span_ns / SLICES, random, value);
 		for (unsigned i = 0; i < k->mix.n; i++)
-			mid[i] += value[i] * k->slice_ns[s] / k->stall_ns;
+			mid[i] += value[i] * part;
 	}
 	to->share.mid = cxms_mixture_mean(&k->mix, mid);
-	values(&w->large, k, rate, k->stall_ns / span_ns, random_hi, value);
+	values(&w->large, k, rate, 1, span_ns, random_hi, value);
 	for (unsigned i = 0; i < k->mix.n; i++)
 		value[i] = fmin(value[i], mid[i]);
-	to->share.lo = fmin(to->share.mid, cxms_mixture_least(&k->seen, &k->mix, value, NULL));
-	values(&w->small, k, rate, k->stall_ns / span_ns, random_hi, value);
-	values(&w->small, k, rate, k->stall_ns / span_ns, k->random_lo, other);
+	to->share.lo = fmin(to->share.mid, least_of(w, g, value));
+	values(&w->small, k, rate, 1, span_ns, random_hi, value);
+	values(&w->small, k, rate, 1, span_ns, k->random_lo, other);
 	for (unsigned i = 0; i < k->mix.n; i++)
 		value[i] = 1 - fmax(fmax(value[i], other[i]), mid[i]);
-	to->share.hi = fmax(to->share.mid, 1 - cxms_mixture_least(&k->seen, &k->mix, value, NULL));
+	to->share.hi = fmax(to->share.mid, 1 - least_of(w, g, value));
 	to->share.footprint_bytes = w->in->touched_bytes[to->area];
 	if (k->seen.pairs >= MIN_PAIRS)
 		to->share.footprint_bytes =

@@ -127,63 +127,95 @@ static double height(const struct model *m, const struct goal *g, const double *
 	return sum + INSIDE_ROOM * log(left) + (g->value ? log(like - g->floor) : like);
 }
 
-/* Slope and curvature with respect to the logarithms of the weights: well scaled however small. */
+/* A class's share of what is expected in each bin, and of what was seen there. */
+struct share {
+	double of_like[CXMS_MIX_MAX]; /* slope of the likelihood */
+	double room[CXMS_MIX_MAX];
+	double scaled[CXMS_SEEN_BINS][CXMS_MIX_MAX];
+	double gain, left;
+};
+
+static void set_shares(const struct model *m, const struct goal *g, const double *w,
+		       struct share *s)
+{
+	double expected[CXMS_SEEN_BINS];
+	double like = likelihood(m, w, expected);
+	s->gain = g->value ? 1 / (like - g->floor) : 1;
+	s->left = 1;
+	for (unsigned i = 0; i < m->n; i++) {
+		s->of_like[i] = -m->all[i] * w[i];
+		s->room[i] = m->room[i] * w[i];
+		s->left -= s->room[i];
+	}
+	for (unsigned b = 0; b < m->n_bin; b++) {
+		double root = sqrt(s->gain * m->seen[b]);
+		for (unsigned i = 0; i < m->n; i++) {
+			double part = m->lines[i][b] * w[i] / expected[b];
+			s->of_like[i] += m->seen[b] * part;
+			s->scaled[b][i] = root * part;
+		}
+	}
+}
+
+/*
+ * Slope and curvature with respect to the logarithms of the weights: well scaled however small.
+ * Of the matrices only the upper triangle is used. All loops run along rows: sums that do not wait
+ * for each other.
+ */
 static void shape(const struct model *m, const struct goal *g, const double *w, double *slope,
 		  double h[CXMS_MIX_MAX][CXMS_MIX_MAX])
 {
-	double expected[CXMS_SEEN_BINS], scaled[CXMS_MIX_MAX][CXMS_SEEN_BINS];
-	double of_like[CXMS_MIX_MAX], room[CXMS_MIX_MAX], left = 1;
-	double like = likelihood(m, w, expected);
-	double gain = g->value ? 1 / (like - g->floor) : 1;
-	for (unsigned i = 0; i < m->n; i++) {
-		of_like[i] = -m->all[i] * w[i];
-		for (unsigned b = 0; b < m->n_bin; b++) {
-			double part = m->lines[i][b] * w[i] / expected[b];
-			of_like[i] += m->seen[b] * part;
-			scaled[i][b] = sqrt(gain * m->seen[b]) * part;
-		}
-		room[i] = m->room[i] * w[i];
-		left -= room[i];
-	}
+	struct share s;
+	set_shares(m, g, w, &s);
+	double square = s.left * s.left, of_goal = s.gain * s.gain;
 	for (unsigned i = 0; i < m->n; i++) {
 		double own = g->inside + (g->value ? 0 : m->prior[i]);
-		slope[i] = gain * of_like[i] + own - INSIDE_ROOM * room[i] / left;
+		slope[i] = s.gain * s.of_like[i] + own - INSIDE_ROOM * s.room[i] / s.left;
 		slope[i] += g->value ? g->push * g->value[i] * w[i] : 0;
-		for (unsigned j = 0; j <= i; j++) {
-			h[i][j] = INSIDE_ROOM * room[i] * room[j] / (left * left);
-			if (g->value)
-				h[i][j] += gain * gain * of_like[i] * of_like[j];
-			for (unsigned b = 0; b < m->n_bin; b++)
-				h[i][j] += scaled[i][b] * scaled[j][b];
-		}
+		for (unsigned j = i; j < m->n; j++)
+			h[i][j] = INSIDE_ROOM * s.room[j] * s.room[i] / square;
+		for (unsigned j = i; g->value && j < m->n; j++)
+			h[i][j] += of_goal * s.of_like[j] * s.of_like[i];
+		for (unsigned b = 0; b < m->n_bin; b++)
+			for (unsigned j = i; j < m->n; j++)
+				h[i][j] += s.scaled[b][i] * s.scaled[b][j];
 		h[i][i] += own;
 	}
 }
 
-/* Cholesky's factor in place of the lower triangle. */
+/* Cholesky's factor, transposed, in place of the upper triangle. */
 static void factor(unsigned n, double h[CXMS_MIX_MAX][CXMS_MIX_MAX])
 {
-	for (unsigned i = 0; i < n; i++)
-		for (unsigned j = 0; j <= i; j++) {
-			double sum = h[i][j];
-			for (unsigned k = 0; k < j; k++)
-				sum -= h[i][k] * h[j][k];
-			h[i][j] = i == j ? sqrt(fmax(sum, 1e-12)) : sum / h[j][j];
-		}
+	for (unsigned k = 0; k < n; k++) {
+		double root = sqrt(fmax(h[k][k], 1e-12));
+		h[k][k] = root;
+		for (unsigned j = k + 1; j < n; j++)
+			h[k][j] /= root;
+		for (unsigned i = k + 1; i < n; i++)
+			for (unsigned j = i; j < n; j++)
+				h[i][j] -= h[k][i] * h[k][j];
+	}
 }
 
-static void solve(unsigned n, double h[CXMS_MIX_MAX][CXMS_MIX_MAX], const double *b, double *x)
+/* Two right-hand sides at once, in place: each one's sums wait for each other. */
+static void solve(unsigned n, double h[CXMS_MIX_MAX][CXMS_MIX_MAX], double *x, double *y)
 {
-	for (unsigned i = 0; i < n; i++) {
-		x[i] = b[i];
-		for (unsigned k = 0; k < i; k++)
-			x[i] -= h[i][k] * x[k];
-		x[i] /= h[i][i];
+	for (unsigned k = 0; k < n; k++) {
+		x[k] /= h[k][k];
+		y[k] /= h[k][k];
+		for (unsigned i = k + 1; i < n; i++) {
+			x[i] -= h[k][i] * x[k];
+			y[i] -= h[k][i] * y[k];
+		}
 	}
 	for (unsigned i = n; i-- > 0;) {
-		for (unsigned k = i + 1; k < n; k++)
-			x[i] -= h[k][i] * x[k];
-		x[i] /= h[i][i];
+		double from_x = x[i], from_y = y[i];
+		for (unsigned k = i + 1; k < n; k++) {
+			from_x -= h[i][k] * x[k];
+			from_y -= h[i][k] * y[k];
+		}
+		x[i] = from_x / h[i][i];
+		y[i] = from_y / h[i][i];
 	}
 }
 
@@ -194,8 +226,9 @@ static bool climb(const struct model *m, const struct goal *g, double *w)
 	double to[CXMS_MIX_MAX], step[CXMS_MIX_MAX], keep[CXMS_MIX_MAX], ws = 0, wk = 0, gain = 0;
 	shape(m, g, w, slope, h);
 	factor(m->n, h);
-	solve(m->n, h, slope, step);
-	solve(m->n, h, w, keep);
+	memcpy(step, slope, m->n * sizeof(*step));
+	memcpy(keep, w, m->n * sizeof(*keep));
+	solve(m->n, h, step, keep);
 	for (unsigned i = 0; i < m->n; i++) {
 		ws += w[i] * step[i];
 		wk += w[i] * keep[i];

@@ -97,7 +97,8 @@ enum cxms_xs_level { CXMS_XL_L1 = 1, CXMS_XL_L2 = 2, CXMS_XL_LLC = 3, CXMS_XL_ME
  * for. */
 #define CXMS_XS_PROCESS (UINT64_C(1) << 48)
 /* In place of the address of a WAKE_SOME and a RESUME, with its tid: a thread that a system call of
- * another had come back from the kernel. */
+ * another had come back from the kernel. Also of a WAIT or MEET: a thread that spins until another
+ * stores; its rounds are not told. */
 #define CXMS_XS_THREAD (UINT64_C(1) << 49)
 /* In the address of a WAIT, RESUME, WAKE, WAKE_SOME or MEET: a word of this process alone, though
  * one that was forked may have another at the same address. (Older tools did not tell.) */

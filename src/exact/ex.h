@@ -16,6 +16,8 @@
  *   ex_alloc.c       calls of malloc and its kin
  *   ex_join.c        threads that had ended before they were joined
  *   ex_woken.c       threads that a system call of another woke
+ *   ex_exec.c        programs that execute themselves
+ *   ex_spin.c        threads that spin until another stores
  */
 #ifndef CXMS_EXACT_EX_H
 #define CXMS_EXACT_EX_H
@@ -115,6 +117,7 @@ struct ex_line {
  * @id:      its number in the stream; 0 = not sent yet
  * @mark:    enum ex_mark: its first instruction is the entry of a function of interest
  * @fences:  it has a fence or a locked operation, which ends what non-temporal stores left open
+ * @pauses:  it has a PAUSE, as loops have that wait for others
  * @sibling: the next block of the same translation, or the next prefix made of it by a fault
  */
 struct ex_block {
@@ -122,7 +125,7 @@ struct ex_block {
 	uint32_t id;
 	uint16_t n_insn, n_access, n_exit, n_line;
 	uint8_t mark, alloc;
-	bool fences;
+	bool fences, pauses;
 	struct ex_access *access;
 	struct ex_part *part; /* n_exit + 1 */
 	struct ex_line *line;
@@ -193,6 +196,8 @@ struct ex_call {
  * @line:    of its last line body, if that was in packet number @line_packet
  * @clear:   address that the kernel clears and wakes at its exit, or 0
  * @handle:  its thread pointer, which pthread_t is, or 0
+ * @locked:  address of its last locked operation;  @locked_at: how many there had been by then
+ * @spin:    see ex_spin.c, or NULL
  */
 struct ex_thread {
 	uint32_t number, core_number;
@@ -202,6 +207,8 @@ struct ex_thread {
 	struct cxms_hier_core *caches;
 	uint64_t line, line_packet;
 	uint64_t clear, handle, waits_on;
+	uint64_t locked, locked_at;
+	struct ex_spin *spin;
 	struct ex_call call;
 	struct ex_nt_line nt[EX_ASSUMED_NT_OPEN];
 	uint64_t nt_clock;
@@ -235,12 +242,15 @@ struct ex_options {
  * @pending: the block that was entered last and has not been accounted for
  * @slot:    where generated code notes, for the thread that runs
  * @in_region, @in_sample: timed = both
+ * @looks: what the thread does is noted, to see whether it spins;  @spins: it does, and is not told
+ * @calm: blocks until the next look
  */
 struct ex_state {
 	struct ex_block *pending;
 	uint64_t *slot;
 	struct ex_thread *thread;
-	bool timed, in_region, in_sample, had_region;
+	bool timed, in_region, in_sample, had_region, looks, spins;
+	uint32_t calm;
 	uint64_t sample_left;
 	unsigned n_event;
 	struct ex_event event[EX_EVENTS];
@@ -299,7 +309,8 @@ void ex_run_forget(void);
 
 /**
  * ex_wrong_load() - a load behind the mispredicted branch of exit @branch, @insns instructions on
- * Return: where the line was; it is in the first level now.
+ * Return: where the line was; it is in the first level now. One that is still on its way, as the
+ * branch waits for it, counts as in memory.
  */
 enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64_t pc,
 				   unsigned branch, unsigned insns, bool timed);
@@ -368,6 +379,8 @@ void ex_turn_create(ThreadId parent, ThreadId child);
 void ex_turn_end(ThreadId tid);
 /** ex_turn_call() - @tid begins a system call; @wakes: who comes before it is over, it woke. */
 void ex_turn_call(ThreadId tid, bool wakes);
+/** ex_turn_thread() - the thread of the kernel's number @lwp, or VG_INVALID_THREADID */
+ThreadId ex_turn_thread(int lwp);
 /** ex_turn_signalled() - the thread of the kernel's number @lwp, if it is in the kernel: woken, and
  * told. Return: VG_INVALID_THREADID: none */
 ThreadId ex_turn_signalled(int lwp);
@@ -375,8 +388,10 @@ ThreadId ex_turn_signalled(int lwp);
 bool ex_turn_wakes(ThreadId tid, ThreadId to);
 /** ex_turn_was_woken() - the call of @tid that is over ended by another's, which was told. */
 bool ex_turn_was_woken(ThreadId tid);
-/** ex_turn_locked() - the thread that has the turn runs a locked instruction. */
-void ex_turn_locked(void);
+/** ex_turn_locked() - the thread that has the turn runs a locked instruction on @address. */
+void ex_turn_locked(uint64_t address);
+/** ex_turn_over() - the turn ends with the block that runs. */
+void ex_turn_over(void);
 
 /* ex_main.c */
 void ex_number_images(void);
@@ -398,6 +413,24 @@ void ex_join_enter(void);
  */
 void ex_join_begun(const struct ex_thread *t);
 void ex_join_ended(const struct ex_thread *t);
+
+/* ex_spin.c */
+/** ex_spin_enter() - @b is entered, and ex.calm is 0;  @guest: the registers then */
+void ex_spin_enter(const struct ex_block *b, const char *guest);
+/** ex_spin_ran() - while ex.looks: @b ran and was left by its exit @left */
+void ex_spin_ran(const struct ex_block *b, unsigned left);
+/** ex_spin_start() - the turn of the running thread begins. */
+void ex_spin_start(void);
+/** ex_spin_call() - the running thread begins a system call. */
+void ex_spin_call(UInt number);
+/** ex_spin_forget() - memory from @first on is about to be unmapped or protected. */
+void ex_spin_forget(uint64_t first, uint64_t bytes);
+/** ex_spin_signalled() - the running thread sends a signal to @t. */
+void ex_spin_signalled(struct ex_thread *t);
+/** ex_spin_end() - @t is about to be no more. */
+void ex_spin_end(struct ex_thread *t);
+/** ex_spin_forked() - in the child, which has one thread. */
+void ex_spin_forked(void);
 
 /* ex_woken.c */
 void ex_woken_enter(ThreadId tid, UInt number, const UWord *args);

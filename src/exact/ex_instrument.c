@@ -184,6 +184,8 @@ static void finish(struct builder *b, unsigned end_kind)
 	VG_(memcpy)(k->insn, b->insn, k->n_insn * sizeof(*k->insn));
 	VG_(memcpy)(k->access, b->access, k->n_access * sizeof(*k->access));
 	VG_(memcpy)(k->part, b->part, (k->n_exit + 1u) * sizeof(*k->part));
+	for (unsigned i = 0; i < k->n_insn; i++)
+		k->pauses |= k->insn[i].bytes[0] == 0xf3 && k->insn[i].bytes[1] == 0x90;
 	lines_of(k->insn, k->n_insn, k->line);
 	complete_parts(k);
 	put_progress(b, k->n_exit);
@@ -288,7 +290,7 @@ static void compare_and_swap(struct builder *b, const IRCAS *cas)
 	access(b, CXMS_XA_STORE, cas->addr, bytes, NULL);
 	addStmtToIRSB(b->out, IRStmt_Dirty(unsafeIRDirty_0_N(0, "ex_turn_locked",
 							     VG_(fnptr_to_fnentry)(ex_turn_locked),
-							     mkIRExprVec_0())));
+							     mkIRExprVec_1(cas->addr))));
 }
 
 static void dirty(struct builder *b, const IRDirty *d)

@@ -18,8 +18,10 @@
 
 #define EX_LINE_BYTES (1u << CXMS_XS_LINE_SHIFT)
 
+/* @fills: of the thread before the block that is accounted for */
 static struct {
 	unsigned page_shift;
+	uint64_t fills;
 } run;
 
 #define HUGE_BYTES    (UINT64_C(2) << 20)
@@ -627,6 +629,15 @@ NEVER_INLINE enum cxms_hier_level wrong_miss(struct ex_thread *t, uint64_t addre
 	return res.level;
 }
 
+/* A line that this block asked for itself: the branch at its end waits for it, most likely. */
+static bool is_awaited(const struct ex_thread *t, const struct cxms_cache *l1, size_t slot)
+{
+	uint32_t back = (uint32_t)t->fills - l1->mark[slot].fill;
+
+	return l1->tag[slot] & CXMS_TAG_MARKED && l1->owner[slot] == (uint16_t)t->number &&
+	       back - 1 < t->fills - run.fills;
+}
+
 enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64_t pc,
 				   unsigned branch, unsigned insns, bool timed)
 {
@@ -637,7 +648,7 @@ enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64
 	if (EX_UNLIKELY(slot == CXMS_CACHE_NO_SLOT || l1->tag[slot] & CXMS_TAG_UNUSED))
 		return wrong_miss(t, address, pc, branch, insns, timed);
 	cxms_cache_touch(l1, set, slot);
-	return CXMS_HIER_L1;
+	return timed && is_awaited(t, l1, slot) ? CXMS_HIER_MEM : CXMS_HIER_L1;
 }
 
 /* The predictor was wrong about the last branch of a block: what it chose instead is walked. */
@@ -720,6 +731,7 @@ ALWAYS_INLINE void account(struct ex_block *b, const uint64_t *slot, unsigned le
 	const struct level l1d = level_of(&t->caches->l1d);
 
 	ex.n_event = 0;
+	run.fills = t->fills;
 	part->runs++;
 	if (EX_UNLIKELY(part->fetched != t->caches->l1i_state))
 		fetch(t, b, part, timed);
@@ -772,10 +784,14 @@ ALWAYS_INLINE void settle(uint64_t next)
 			return;
 		left = b->n_exit;
 	}
+	if (EX_UNLIKELY(ex.spins))
+		return;
 	if (EX_LIKELY(ex.timed))
 		account(b, ex.slot, (unsigned)left, next, true);
 	else
 		account_warming(b, ex.slot, (unsigned)left, next);
+	if (EX_UNLIKELY(ex.looks))
+		ex_spin_ran(b, (unsigned)left);
 	if (EX_UNLIKELY(b->fences))
 		close_lines(ex.thread);
 }
@@ -791,6 +807,8 @@ VG_REGPARM(2) void ex_enter(char *guest, struct ex_block *b)
 
 	ex.slot = slot;
 	settle(b->addr);
+	if (EX_UNLIKELY(--ex.calm == 0))
+		ex_spin_enter(b, guest);
 	if (EX_UNLIKELY(ex.thread->call.returns_to == b->addr))
 		ex_alloc_return(guest);
 	if (EX_UNLIKELY(b->mark)) {

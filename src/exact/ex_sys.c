@@ -144,6 +144,7 @@ static void thread_exit(ThreadId tid)
 	control_of(tid);
 	if (t->clear)
 		wake(t->clear | CXMS_XS_PRIVATE, 1);
+	ex_spin_end(t);
 	ex_control(CXMS_XC_EXIT, 16);
 	ex_varint(t->number);
 	ex_join_ended(t);
@@ -153,6 +154,7 @@ static void client_start(ThreadId tid, ULong blocks)
 {
 	(void)blocks;
 	ex.thread = ex.thread_of[tid];
+	ex_spin_start();
 }
 
 static void client_stop(ThreadId tid, ULong blocks)
@@ -378,6 +380,7 @@ static void pre_syscall(ThreadId tid, UInt number, UWord *args, UInt n)
 		ex_varint(number);
 	}
 	ex_woken_enter(tid, number, args);
+	ex_spin_call(number);
 	switch (number) {
 	case __NR_futex:
 		pre_futex(tid, t, args);
@@ -391,6 +394,21 @@ static void pre_syscall(ThreadId tid, UInt number, UWord *args, UInt n)
 		break;
 	case __NR_shmdt:
 		detaching(args[0]);
+		ex_spin_forget(args[0], sys.detach ? sys.detach - args[0] : 0);
+		break;
+	case __NR_mmap:
+		if (args[3] & VKI_MAP_FIXED)
+			ex_spin_forget(args[0], args[1]);
+		break;
+	case __NR_munmap:
+	case __NR_mremap:
+	case __NR_mprotect:
+	case __NR_pkey_mprotect:
+		ex_spin_forget(args[0], args[1]);
+		break;
+	case __NR_brk:
+		if (args[0] && args[0] < sys.brk)
+			ex_spin_forget(args[0], sys.brk - args[0]);
 		break;
 	case __NR_execve:
 	case __NR_execveat:
@@ -482,6 +500,7 @@ static void in_child(ThreadId tid)
 	ex.timed_from = 0;
 	ex.hier.writeback = ex.hier.prefetched = ex.hier.lost = 0;
 	ex.thread = t;
+	ex_spin_forked();
 	ex_out_close();
 	ex_out_open(0, true);
 	ex_time_restart();

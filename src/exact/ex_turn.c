@@ -95,6 +95,7 @@ static struct {
 	unsigned began;	     /* what that was when they began to run */
 	unsigned short_ones; /* of the turns to come */
 	uint64_t cuts, ran;  /* turns; blocks */
+	uint64_t locked;     /* locked instructions */
 	uint32_t guard;
 	bool deciding;
 	bool settled; /* no system call since the last decision, so nobody was woken */
@@ -423,6 +424,18 @@ void ex_turn_call(ThreadId tid, bool wakes)
 	unlock();
 }
 
+ThreadId ex_turn_thread(int lwp)
+{
+	ThreadId found = VG_INVALID_THREADID;
+
+	lock();
+	for (unsigned i = 1; i < turns.end; i++)
+		if (turns.of[i].lwp == lwp)
+			found = i;
+	unlock();
+	return found;
+}
+
 ThreadId ex_turn_signalled(int lwp)
 {
 	ThreadId found = VG_INVALID_THREADID;
@@ -547,12 +560,23 @@ void __wrap_vgPlain_disp_run_translations(HWord *result, volatile void *guest, A
 	turns.ran += turns.began - ((Int)*turns.left > 0 ? *turns.left : 0);
 }
 
-void ex_turn_locked(void)
+void ex_turn_locked(uint64_t address)
 {
+	if (ex.spins)
+		return;
+	ex.thread->locked = address;
+	ex.thread->locked_at = ++turns.locked;
+	ex.calm = 1;
 	if (!turns.waiting)
 		return;
 	turns.short_ones = SHORT_TURNS;
 	cut(LOCKED_BLOCKS);
+}
+
+void ex_turn_over(void)
+{
+	if (turns.waiting)
+		shorten(0);
 }
 
 /* At the start, and again in a forked child, which has one thread. */

@@ -76,11 +76,17 @@ static void tell_woken(const struct ex_thread *t)
 /* A signal to one thread goes out with the turn kept: who it reaches has not come by its end. */
 void ex_woken_enter(ThreadId tid, UInt number, const UWord *args)
 {
-	ThreadId to = VG_INVALID_THREADID;
+	ThreadId to;
+	int lwp;
 
 	ex_turn_call(tid, wakes(number));
-	if (number == __NR_tkill || number == __NR_tgkill)
-		to = ex_turn_signalled((int)args[number == __NR_tgkill]);
+	if (number != __NR_tkill && number != __NR_tgkill)
+		return;
+	lwp = (int)args[number == __NR_tgkill];
+	to = ex_turn_thread(lwp);
+	if (to != VG_INVALID_THREADID && ex.thread_of[to])
+		ex_spin_signalled(ex.thread_of[to]);
+	to = ex_turn_signalled(lwp);
 	if (to != VG_INVALID_THREADID && ex.thread_of[to])
 		tell_woken(ex.thread_of[to]);
 }

@@ -151,6 +151,27 @@ static NOINLINE void calls(u64 n)
 		(void)depth(10);
 }
 
+/* A chain with a branch on each line that half of the time goes the wrong way. That way leads on to
+ * the next hop, whose address is in the line that the branch waits for. */
+static NOINLINE void guesses(u64 n)
+{
+	u64 a = 0;
+	for (u64 i = 0; i < n; i++) {
+		a = at(a + i)[0];
+		u64 v = at(a + i + 1)[1];
+		if ((v + (i * 0x9e3779b97f4a7c15u >> 40)) & 1)
+			__asm__ volatile("nop");
+	}
+	KEEP(a);
+}
+
+/* The wrong way reads pages only that have been accessed: another line of each has. */
+static void touch_pages(u64 n)
+{
+	for (u64 i = 0; i <= n + 64; i++)
+		*(volatile char *)((char *)at(i) + STRIDE / 2) = 1;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -161,13 +182,15 @@ int main(int argc, char **argv)
 		{"stores", stores},	  {"updates", updates},	      {"meetings", meetings},
 		{"branches", branches},	  {"neighbours", neighbours}, {"calls", calls},
 		{"read_back", read_back}, {"read_wider", read_wider}, {"loads16", loads16},
-		{"stores16", stores16},
+		{"stores16", stores16},	  {"guesses", guesses},
 	};
 	u64 n = arg(argc, argv, 2, 1000);
 	area = big_alloc(AREA);
 	for (size_t i = 0; argc > 1 && i < sizeof(cases) / sizeof(*cases); i++)
 		if (!strcmp(argv[1], cases[i].name)) {
 			calls(2);
+			if (cases[i].run == guesses)
+				touch_pages(n);
 			MARK_ROI_BEGIN();
 			cases[i].run(n);
 			MARK_ROI_END();

@@ -504,6 +504,12 @@ static int nothing(void)
 	return 3;
 }
 
+static int itself(void)
+{
+	execl("/proc/self/exe", self, "nothing", (char *)NULL);
+	return 1;
+}
+
 static int crash(void)
 {
 	abort();
@@ -521,7 +527,7 @@ int main(int argc, char **argv)
 		{"allocate", allocate}, {"strings", strings}, {"nothing", nothing},
 		{"crash", crash},	{"combine", combine}, {"adopted", adopted},
 		{"barrier", barrier},	{"crowd", crowd},     {"unreadable", unreadable},
-		{"ended", ended},	{"turns", turns},
+		{"ended", ended},	{"turns", turns},     {"itself", itself},
 	};
 
 	self = argv[0];

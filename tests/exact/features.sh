@@ -60,6 +60,7 @@ told=$(grep -c "hello fork 1" stream.txt)
 echo "ended: $told children"
 run signals 0
 run unreadable 0
+run itself 3
 run crash 134
 
 # Guarded accesses that do not happen, and futexes, as often as they should be.

@@ -1,14 +1,22 @@
 /* Threads that keep each other from work, in one of several ways, and read no clock:
  *
- *   meet alone|lock|locks|semaphore|tasks THREADS STEPS
+ *   meet alone|lock|locks|spinlocks|flags|yields|counts|unmaps|barriers|semaphore|tasks THREADS
+ *        STEPS
  *
- * Each chases STEPS lines that are its own; 'alone' nobody keeps it from that.
+ * Each chases STEPS lines that are its own; 'alone' nobody keeps it from that. Those of 'flags'
+ * take turns, and of 'yields', 'counts' and 'unmaps', with other loops; of 'barriers' one works in
+ * each round.
  */
+#include <immintrin.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define MAX_THREADS 16u
 #define LINES	    16384u /* 1 MiB of each thread */
@@ -22,12 +30,15 @@ struct line {
 
 struct member {
 	struct line *at;
+	unsigned index;
 	pthread_t thread;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static sem_t two;
 static unsigned n_thread, steps, taken;
+static atomic_bool spinlock;
+static atomic_uint turn, arrived, rounds;
 
 static void work(struct member *m, unsigned n)
 {
@@ -55,6 +66,107 @@ static void *in_locks(void *arg)
 		pthread_mutex_lock(&lock);
 		work(arg, steps / PARTS);
 		pthread_mutex_unlock(&lock);
+	}
+	return NULL;
+}
+
+static void *in_spinlocks(void *arg)
+{
+	for (unsigned i = 0; i < PARTS; i++) {
+		while (atomic_exchange(&spinlock, true))
+			;
+		work(arg, steps / PARTS);
+		atomic_store(&spinlock, false);
+	}
+	return NULL;
+}
+
+static void spin(unsigned until)
+{
+	while (atomic_load(&turn) != until)
+		;
+}
+
+static void yield(unsigned until)
+{
+	while (atomic_load(&turn) != until)
+		sched_yield();
+}
+
+static void count(unsigned until)
+{
+	for (unsigned i = 0; atomic_load(&turn) != until; i++) {
+		_mm_pause();
+		if (i % 1000 == 999)
+			sched_yield();
+	}
+}
+
+/* Others wait while memory that is none of theirs goes. */
+static void unmap(unsigned until)
+{
+	const size_t bytes = 65536;
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	spin(until);
+	if (p != MAP_FAILED)
+		munmap(p, bytes);
+}
+
+static void in_turns(struct member *m, void (*wait)(unsigned until))
+{
+	for (unsigned i = 0; i < PARTS; i++) {
+		wait(i * n_thread + m->index);
+		work(m, steps / PARTS);
+		atomic_fetch_add(&turn, 1);
+	}
+}
+
+static void *by_flags(void *arg)
+{
+	in_turns(arg, spin);
+	return NULL;
+}
+
+static void *by_yields(void *arg)
+{
+	in_turns(arg, yield);
+	return NULL;
+}
+
+static void *by_counts(void *arg)
+{
+	in_turns(arg, count);
+	return NULL;
+}
+
+static void *by_unmaps(void *arg)
+{
+	in_turns(arg, unmap);
+	return NULL;
+}
+
+static void meet(void)
+{
+	unsigned round = atomic_load(&rounds);
+
+	if (atomic_fetch_add(&arrived, 1) + 1 == n_thread) {
+		atomic_store(&arrived, 0);
+		atomic_fetch_add(&rounds, 1);
+		return;
+	}
+	while (atomic_load(&rounds) == round)
+		;
+}
+
+static void *by_barriers(void *arg)
+{
+	const struct member *m = arg;
+
+	for (unsigned i = 0; i < PARTS * n_thread; i++) {
+		if (i % n_thread == m->index)
+			work(arg, steps / PARTS);
+		meet();
 	}
 	return NULL;
 }
@@ -111,10 +223,11 @@ static void *(*way(const char *name))(void *)
 	static const struct {
 		const char *name;
 		void *(*run)(void *);
-	} ways[] = {{"alone", alone},
-		    {"lock", in_lock},
-		    {"locks", in_locks},
-		    {"semaphore", two_at_once},
+	} ways[] = {{"alone", alone},	       {"lock", in_lock},
+		    {"locks", in_locks},       {"spinlocks", in_spinlocks},
+		    {"flags", by_flags},       {"yields", by_yields},
+		    {"counts", by_counts},     {"unmaps", by_unmaps},
+		    {"barriers", by_barriers}, {"semaphore", two_at_once},
 		    {"tasks", tasks}};
 
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
@@ -136,6 +249,7 @@ int main(int argc, char **argv)
 		return 2;
 	for (unsigned i = 0; i < n_thread; i++) {
 		member[i].at = scattered();
+		member[i].index = i;
 		if (!member[i].at)
 			return 1;
 	}

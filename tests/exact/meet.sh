@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Threads of the exact source that keep each other from work take as long as on CPUs of their own:
-# all one after another in a lock, two at a time with a semaphore of two, each its share of tasks.
+# all one after another in a lock, by flags or barriers that spin, two at a time with a semaphore of two, each its share of tasks.
 #
 #   meet.sh BUILD SOURCE_DIR
 #
@@ -53,8 +53,14 @@ as_long() {
 for steps in 2000 20000; do
 	as_long "a lock" lock 4 $steps 4 5 "one at a time"
 	as_long "a lock, ten times each" locks 4 $steps 4 10 "one at a time"
+	as_long "a spin lock, ten times each" spinlocks 4 $steps 4 10 "one at a time"
+	as_long "turns by a flag" flags 4 $steps 4 10 "one at a time"
 	as_long "a semaphore of two" semaphore 4 $steps 2 5 "two at a time"
 	as_long "forty tasks" tasks 4 $steps 1 30 "each takes what it has time for"
 done
+for way in yields counts unmaps; do
+	as_long "turns by a flag, $way" $way 4 20000 4 5 "one at a time"
+done
+as_long "a barrier that spins, one works in each round" barriers 4 20000 4 5 "one at a time"
 as_long "a lock" lock 2 100000 2 5 "one at a time"
 finish

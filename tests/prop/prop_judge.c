@@ -546,12 +546,57 @@ static void test_few_waits(void **state)
 				}
 }
 
+/* Instructions that hardly wait take what their area shows: those that wait in the same quarter of
+ * the run get the same answer, to the last bit, however long they wait. One answer then serves all.
+ */
+static void test_rare_groups_of_a_quarter_are_one(void **state)
+{
+	enum { MANY = 30000, RARE = 20 };
+	static struct cxms_judge_sample s[MANY + RARE * (RARE + 1) / 2];
+	struct cxms_judge_group g[1 + RARE] = {{0}};
+	const struct cxms_facts facts = {.mem_latency_ps = (uint64_t)(MEM_NS * 1e3),
+					 .llc_latency_ps = (uint64_t)(LLC_NS * 1e3)};
+	double touched = LINE * 4 * CACHE_LINES;
+	struct cxms_stair stair;
+	struct cxms_rng rng;
+	size_t n = 0;
+	(void)state;
+	cxms_stair_init(&stair, &facts, (uint64_t)(CACHE_LINES * LINE));
+	cxms_rng_init(&rng, 1);
+	while (n < MANY) {
+		s[n] = (struct cxms_judge_sample){.line = cxms_rng_below(&rng, 2 * CACHE_LINES),
+						  .time_ns = n * 1000003,
+						  .weight_ns = 1199994};
+		n++;
+	}
+	for (uint32_t rare = 1; rare <= RARE; rare++)
+		for (uint32_t i = 0; i < rare; i++, n++)
+			s[n] = (struct cxms_judge_sample){.line = rare,
+							  .time_ns = n * 1000003,
+							  .group = rare,
+							  .weight_ns = 1199994};
+	assert_int_equal(cxms_judge(&(struct cxms_judge){.stair = &stair,
+							 .sample = s,
+							 .n_sample = n,
+							 .group = g,
+							 .n_group = 1 + RARE,
+							 .touched_bytes = &touched,
+							 .n_area = 1,
+							 .window_ns = WINDOW_NS}),
+			 0);
+	print_message("%.3f (%.3f .. %.3f)\n", g[1].share.mid, g[1].share.lo, g[1].share.hi);
+	assert_true(g[1].share.mid > 0 && g[1].share.lo < g[1].share.hi);
+	for (uint32_t rare = 2; rare <= RARE; rare++)
+		assert_memory_equal(&g[rare].share, &g[1].share, sizeof(g[1].share));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random_programs),
 		cmocka_unit_test(test_known_programs),
 		cmocka_unit_test(test_few_waits),
+		cmocka_unit_test(test_rare_groups_of_a_quarter_are_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
