@@ -4,7 +4,7 @@
  * knows nothing of it. But a thread that comes to the same place twice, with the same registers and
  * the same bytes wherever it read or wrote in between, goes round until another changes one of
  * them: that is a wait. It is told as one, its rounds are not, and whose block changes a byte wakes
- * it. See adr/0090-who-spins-waits.md.
+ * it. See adr/0062-who-spins-waits.md.
  */
 #include "ex.h"
 
