@@ -208,8 +208,7 @@ static void end_wait(struct ex_thread *t)
 /*
  * The thread that runs changed what @t waits for. Was its last locked operation on the same word as
  * that of @t, and later, and is it not that word that @t waits for? Then it has counted on from
- * what
- * @t counted: it is the last at a barrier.
+ * where @t had come: it is the last at a barrier.
  */
 static void wake(struct ex_thread *t)
 {
