@@ -20,6 +20,7 @@
 #define MIN_WHOLE      0.9		  /* of the places: by whole steps from the first */
 #define GOLDEN_RATIO   0.6180339887498949 /* multiples fill an interval evenly */
 #define MAX_ROW	       9e15		  /* of a register; exact in a double */
+#define MAX_SHIFT      64		  /* the next column of a matrix lies within a line */
 
 static int by_value(const void *pa, const void *pb)
 {
@@ -123,10 +124,44 @@ static size_t stride_of(const struct nest *o)
 	return o->n / CXMS_TURNS_MAX_PAIRS + 1;
 }
 
-/* Over all pairs together, as places of neighbours hang together; by whole steps, as a row has
- * whole elements. */
+/* Inner turns that begin @shift further in each outer one: pairs that then moved by whole steps. */
+static size_t whole_pairs(const struct nest *o, int64_t shift)
+{
+	size_t n = 0;
+	for (size_t i = 0; i + 1 < o->n; i += stride_of(o)) {
+		const struct cxms_turn_point *p = &o->point[i];
+		if (!is_nest_pair(o, i))
+			continue;
+		int64_t turns = (int64_t)(p[1].count - p[0].count) / o->outer_step;
+		uint64_t shifted = (uint64_t)turns * (uint64_t)shift;
+		int64_t moved = (int64_t)(p[1].outer - p[0].outer - shifted);
+		n += moved != INT64_MIN && moved % o->step == 0;
+	}
+	return n;
+}
+
+/* An address that is its own counter begins a column's width further in each outer turn, which is
+ * no whole step. The width that most pairs agree on; 0 before others. */
+static int64_t find_shift(const struct nest *o)
+{
+	int64_t best = 0;
+	size_t most = whole_pairs(o, 0);
+	for (int64_t shift = 1; shift < MAX_SHIFT; shift++)
+		for (int side = -1; side <= 1; side += 2) {
+			size_t n = whole_pairs(o, side * shift);
+			if (n > most) {
+				most = n;
+				best = side * shift;
+			}
+		}
+	return best;
+}
+
+/* Over all pairs together, as places of neighbours hang together; by whole steps but for the
+ * shift, as a row has whole elements. */
 static void find_row(struct nest *o)
 {
+	const double shift = (double)find_shift(o);
 	double inner = 0, outer = 0;
 	for (size_t i = 0; i + 1 < o->n; i++) {
 		const struct cxms_turn_point *p = &o->point[i];
@@ -135,7 +170,8 @@ static void find_row(struct nest *o)
 		inner += (double)(int64_t)(p[1].outer - p[0].outer);
 		outer += (double)((int64_t)(p[1].count - p[0].count) / o->outer_step);
 	}
-	double row = outer > 0 ? round(inner / outer / (double)o->step) * (double)o->step : 0;
+	double steps = outer > 0 ? round((inner / outer - shift) / (double)o->step) : 0;
+	double row = steps * (double)o->step + shift;
 	o->row = fabs(row) < MAX_ROW ? (int64_t)row : 0;
 }
 

@@ -54,11 +54,12 @@ void cxms_turns_fit(const struct cxms_turn_point *point, size_t n, int64_t step,
  * @outer_step: of the register of the loop around it, whose turns are counted as above
  *
  * In a turn of the outer loop the inner register moves by S, 0 where it begins anew: over all pairs
- * that agree, in whole steps. Less that, where samples fall on any turn alike and each run has M,
- * it is spread evenly over M steps: M from the span of its 5th to 95th percentile. Found where the
- * median lies in the middle (where M varies it lies below: samples see each run up to its own end)
- * and where neighbours span as much as all (else runs begin anywhere). Rate: M turns in each outer
- * turn.
+ * that agree, in whole steps, and in what less than a line beside these most pairs agree on (an
+ * address that counts itself, set anew for each column). Less that, where samples fall on any turn
+ * alike and each run has M, it is spread evenly over M steps: M from the span of its 5th to 95th
+ * percentile. Found where the median lies in the middle (where M varies it lies below: samples see
+ * each run up to its own end) and where neighbours span as much as all (else runs begin anywhere).
+ * Rate: M turns in each outer turn.
  */
 void cxms_turns_fit_nested(struct cxms_turn_point *point, size_t n, int64_t step,
 			   int64_t outer_step, double max_gap_ns, double *work,

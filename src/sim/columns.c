@@ -19,6 +19,9 @@ __extension__ typedef __int128 wide;
  * that agree to the byte; a loop around both takes those away in which it goes on. */
 #define MIN_TRIPLES 10u
 #define MIN_AGREE   0.25
+/* Least pitch of rows: of addresses of doubles one in 64 agrees by chance on a way to the next
+ * column down to it. */
+#define MIN_PITCH 512
 /* Differences of registers and addresses: two factors of them are exact below it. */
 #define MAX_MOVED (INT64_C(1) << 60)
 
@@ -143,6 +146,55 @@ static int by_moves(const void *pa, const void *pb)
 	if (a->down != b->down)
 		return a->down < b->down ? -1 : 1;
 	return a->across < b->across ? -1 : a->across > b->across;
+}
+
+/* The way that the code says a turn goes, where chance has few agree on one to the next column; 0:
+ * it does not say. */
+static int64_t down_by_code(const struct cxms_rec_site *site)
+{
+	const int64_t down = site->stride < 0 ? -site->stride : site->stride;
+	const bool even = (site->flags & (CXMS_SITE_AFFINE | CXMS_SITE_UNEVEN)) == CXMS_SITE_AFFINE;
+	return even && down >= MIN_PITCH && down < MAX_MOVED ? down : 0;
+}
+
+/* Counts for each way to the next column whether two points agree on it. 1: they lie in different
+ * columns; 0: in one, or of two threads; -1: they do not move evenly. */
+static int vote(const struct point p[2], const struct cxms_rec_site *site, int64_t down,
+		size_t votes[2 * CXMS_LINE_BYTES])
+{
+	const int line = CXMS_LINE_BYTES;
+	wide outer, addr;
+	if (p[0].thread != p[1].thread)
+		return 0;
+	if (!steps_between(p[0].outer, p[1].outer, site->outer_step, &outer) ||
+	    !steps_between(p[0].addr, p[1].addr, 1, &addr))
+		return -1;
+	if (!outer)
+		return addr % down ? -1 : 0;
+	for (int across = 1 - line; across < line; across++)
+		votes[across + line] += (addr - across * outer) % down == 0;
+	return 1;
+}
+
+/* Where the code says how far a turn goes each two samples tell the next column, wherever a run of
+ * the loop begins. {0}: they do not agree. */
+static struct moves agree_by_code(const struct search *s, uint32_t group)
+{
+	const struct point *p = s->point + s->first[group];
+	const struct cxms_rec_site *site = &s->rec->site[s->ev->group[group].site];
+	const int64_t down = down_by_code(site);
+	size_t votes[2 * CXMS_LINE_BYTES] = {0}, all = 0;
+	const int line = CXMS_LINE_BYTES;
+	int best = 0;
+	for (size_t i = 0; down && i + 1 < s->first[group + 1] - s->first[group]; i++)
+		all += vote(&p[i], site, down, votes) != 0;
+	for (int across = 1 - line; across < line; across++)
+		if (votes[across + line] > votes[best + line])
+			best = across;
+	const size_t agreed = votes[best + line];
+	return agreed >= MIN_TRIPLES && (double)agreed >= MIN_AGREE * (double)all
+		       ? (struct moves){.down = down, .across = best < 0 ? -best : best}
+		       : (struct moves){0};
 }
 
 /* The moves that most triples tell, {0} where those are too few. */
@@ -281,7 +333,9 @@ static void set_column(struct search *s, uint32_t group)
 static void find(struct search *s)
 {
 	for (uint32_t g = 0; g < s->ev->n_group; g++) {
-		struct moves m = agree(s, g);
+		struct moves m = agree_by_code(s, g);
+		if (!m.across)
+			m = agree(s, g);
 		if (m.down >= CXMS_LINE_BYTES && m.across > 0 && m.across < CXMS_LINE_BYTES)
 			s->of[g] = m;
 	}

@@ -12,13 +12,14 @@ struct cxms_recording;
  *
  * Formula: with k the turns of the inner loop and o those of the outer one by their counting
  *   registers, an address that both move evenly is a = a0 + s k + e o; three samples tell s and e,
- *   and a quarter of all such must agree. A run begins a whole number of turns from where the one
- * before did, so the next column lies |e mod s| bytes further. It is a column where a turn goes on
- * by a line at least and the next column by less than one. Between two uses of a line come N lines,
- * N the turns of a run (where the loops do not tell, the range of the addresses over s), and what
- * the others of the loop bring in them. Steps by a power of two p (below a page, as frames lie
- * anywhere) use one in p/64 sets of a cache, which so holds N p bytes as well as it would N lines
- * p/64 times as many. 0 or -ENOMEM
+ *   and a quarter of all such must agree. Where the code tells s, and it is 512 bytes or more, two
+ *   samples tell e modulo s, and of these a quarter. A run begins a whole number of turns from
+ * where the one before did, so the next column lies |e mod s| bytes further. It is a column where a
+ * turn goes on by a line at least and the next column by less than one. Between two uses of a line
+ * come N lines, N the turns of a run (where the loops do not tell, the range of the addresses over
+ * s), and what the others of the loop bring in them. Steps by a power of two p (below a page, as
+ * frames lie anywhere) use one in p/64 sets of a cache, which so holds N p bytes as well as it
+ * would N lines p/64 times as many. 0 or -ENOMEM
  */
 int cxms_columns_find(const struct cxms_recording *rec, struct cxms_evidence *ev,
 		      struct cxms_err *err);

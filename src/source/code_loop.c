@@ -304,11 +304,37 @@ static void describe_append(struct cxms_code *c, const struct cxms_loop *l,
 		s->flags |= CXMS_SITE_APPENDS;
 }
 
+/* The two registers that are the same when the loop is over, as its last compare is of them; 0:
+ * none. */
+static uint32_t equal_at_end(struct cxms_code *c, const struct cxms_loop *l)
+{
+	struct cxms_x86_info info = {.reads = 0};
+	bool is_compare = false;
+	struct cxms_step in;
+
+	for (uint64_t at = l->first; at < l->last && cxms_code_step_at(c, at, &in); at += in.len)
+		is_compare = cxms_code_x86_at(c, at, &info) && info.fusible && !info.writes &&
+			     info.site.kind == CXMS_SITE_NONE;
+	return is_compare && __builtin_popcount(info.reads) == 2 ? info.reads : 0;
+}
+
+/* An address that ran up to an end, plus a constant, is the end of the next run: as good as if the
+ * constant were added to the end. */
+static void add_to_end(struct cxms_x86_info *info, uint32_t equal)
+{
+	if (info->sum < 0 || info->sum == info->sum_of || info->sum_shift ||
+	    (1u << info->sum | 1u << info->sum_of) != equal)
+		return;
+	info->added = info->sum;
+	info->add = info->sum_add;
+}
+
 /* A register that counts the turns of the loop around @inner. */
 static void describe_outer(struct cxms_code *c, const struct cxms_loop *inner,
 			   struct cxms_code_site *s)
 {
 	const struct cxms_loop l = loop_outside(c, inner);
+	const uint32_t equal = equal_at_end(c, inner);
 	struct uneven u;
 	struct turn t = {.spoilt = 0};
 	struct cxms_step in;
@@ -321,8 +347,11 @@ static void describe_outer(struct cxms_code *c, const struct cxms_loop *inner,
 	for (uint64_t at = l.first; at <= l.last && cxms_code_step_at(c, at, &in); at += in.len) {
 		struct cxms_x86_info info;
 
-		if (cxms_code_x86_at(c, at, &info))
-			note_turn(&info, !uneven_get(&u, at), &t);
+		if (!cxms_code_x86_at(c, at, &info))
+			continue;
+		if (at > inner->last)
+			add_to_end(&info, equal);
+		note_turn(&info, !uneven_get(&u, at), &t);
 	}
 	s->outer_reg = pick_counter(&t);
 	s->outer_step = s->outer_reg >= 0 ? t.step[s->outer_reg] : 0;

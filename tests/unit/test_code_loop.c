@@ -260,6 +260,15 @@ static void test_the_counting_register_of_the_loop_around(void **state)
 		 * lea 64(%rsi),%rsi; cmp %rdi,%rsi; jne 1b */
 		{"31 db [ 4c 8b 0c de | 48 83 c3 01 4c 39 c3 75 f3 48 8d 76 40 48 39 fe 75 e8 c3",
 		 CXMS_REG_SI, 64, "the row"},
+		/* gcc's column sum. 1: lea -64(%rdx),%rax; 3: add (%rax),%r9; add $32,%rax;
+		 * cmp %rdx,%rax; jne 3b; lea 8(%rax),%rdx; cmp %rcx,%rdx; jne 1b */
+		{"48 8d 42 c0 [ 4c 03 08 | 48 83 c0 20 48 39 d0 75 f4 48 8d 50 08 48 39 ca 75 e7 "
+		 "c3",
+		 CXMS_REG_DX, 8, "the end that the next run begins from"},
+		/* the same with cmp %rsi,%rax */
+		{"48 8d 42 c0 [ 4c 03 08 | 48 83 c0 20 48 39 f0 75 f4 48 8d 50 08 48 39 ca 75 e7 "
+		 "c3",
+		 NONE, 0, "from elsewhere: it is not where the run ended"},
 		/* the same, but the row moves in the inner loop, too */
 		{"31 db [ 4c 8b 0c de | 48 83 c3 01 48 83 c6 08 4c 39 c3 75 ef 48 8d 76 40 48 39 "
 		 "fe 75 e4 c3",

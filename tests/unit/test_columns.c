@@ -22,17 +22,20 @@ struct walk {
 	double waits; /* share of the time that is waiting for new lines */
 	bool shifts;  /* the counting register goes on where the last column ended */
 	bool to_left;
+	bool by_address; /* the address itself counts, set anew for each column */
 };
 
 static uint32_t site(struct play *p, const struct walk *w)
 {
-	uint32_t id = play_site(p, PID, 0x400100, CXMS_SITE_LOAD, 0);
+	uint32_t id =
+		play_site(p, PID, 0x400100, CXMS_SITE_LOAD, w->by_address ? CXMS_SITE_AFFINE : 0);
 	struct cxms_site *s = &p->ev[p->n - 1].site;
 	s->access_bytes = 8;
 	s->loop_insns = 5;
 	s->loop_ip = 0x4000f0;
 	s->count_reg = 4;
-	s->step = 16;
+	s->step = w->by_address ? (int64_t)w->pitch : 16;
+	s->stride = w->by_address ? (int64_t)w->pitch : 0;
 	s->outer_reg = 5;
 	s->outer_step = w->to_left ? -1 : 1;
 	return id;
@@ -72,6 +75,8 @@ static int record(const struct walk *w)
 						    ARRAY + row * w->pitch + from_left * w->apart);
 		s->flags |= CXMS_SAMPLE_COUNT | CXMS_SAMPLE_OUTER;
 		s->count = 16 * (row + (w->shifts ? column * w->rows : 0));
+		if (w->by_address)
+			s->count = s->addr;
 		s->outer = w->to_left ? 0 - column : column;
 	}
 	play_run(&p, PID, PID, 0, DURATION);
@@ -99,6 +104,19 @@ static void test_columns_share_their_lines(void **state)
 		 0.125,
 		 0.3,
 		 "from the right to the left"},
+		{{.rows = 4000, .pitch = 65600, .apart = 8, .waits = 0.3, .by_address = true},
+		 0,
+		 0.3,
+		 "an address that is set anew for each column"},
+		{{.rows = 4000,
+		  .pitch = 65600,
+		  .apart = 8,
+		  .waits = 0.3,
+		  .to_left = true,
+		  .by_address = true},
+		 0,
+		 0.3,
+		 "the same from the right to the left"},
 		{{.rows = 4000, .pitch = 65600, .apart = 4, .waits = 0.3},
 		 0,
 		 0.3,

@@ -213,6 +213,8 @@ static void test_an_inner_loop_by_the_one_around_it(void **state)
 		{100, 300, -8, 4096 + 8, "backwards, rows further apart"},
 		{1000, 3000, 64, 0, "by lines"},
 		{10000, 12000, 8, -65536, "a run of 12 us, rows upwards"},
+		{2000, 9000, 96000, 8, "an address set anew for each column"},
+		{2000, 9000, -96000, -8, "backwards, columns to the left"},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
