@@ -369,6 +369,13 @@ bool ex_page_known(uint64_t page);
 /** ex_page_index() - the physical line that caches are indexed by. */
 uint64_t ex_page_index(uint64_t line);
 void ex_page_forget(uint64_t first, uint64_t last);
+/** ex_page_move() - pages [first, last] are those from @to on, too, as far as accesses go. */
+void ex_page_move(uint64_t first, uint64_t last, uint64_t to);
+/** ex_page_share(), ex_page_unshare() - forked processes share [first, last]; no more. */
+void ex_page_share(uint64_t first, uint64_t last);
+void ex_page_unshare(uint64_t first, uint64_t last);
+/** ex_page_forked() - this is a process that was forked: its stores make private pages its own. */
+void ex_page_forked(void);
 
 /* ex_sys.c */
 void ex_sys_init(void);

@@ -29,6 +29,7 @@ enum {
 	FUTEX_CMP_REQUEUE_PI = 12,
 	FUTEX_LOCK_PI2 = 13
 };
+#define CLONE_VM	     0x00000100u
 #define CLONE_SETTLS	     0x00080000u
 #define CLONE_CHILD_CLEARTID 0x00200000u
 
@@ -36,7 +37,7 @@ static struct {
 	uint64_t clone_clear, clone_handle; /* of the clone that is being made */
 	uint64_t brk;			    /* 0: not known yet */
 	uint64_t detach;		    /* end of the segment that is being detached, or 0 */
-	bool warned_requeue;
+	bool warned_requeue, is_vfork;
 } sys;
 
 static void control_of(ThreadId tid)
@@ -182,6 +183,11 @@ static uint64_t whole_pages(uint64_t bytes)
 	return (bytes + page - 1) / page * page;
 }
 
+static uint64_t page_of(uint64_t addr)
+{
+	return addr >> CXMS_XS_PAGE_SHIFT;
+}
+
 static void mapped(uint64_t addr, uint64_t bytes, unsigned prot, const HChar *path)
 {
 	unsigned len = path ? (unsigned)VG_(strlen)(path) : 0;
@@ -203,7 +209,8 @@ static void unmapped(uint64_t addr, uint64_t bytes)
 		return;
 	ex_wrong_forget();
 	ex_run_forget();
-	ex_page_forget(addr >> CXMS_XS_PAGE_SHIFT, (addr + bytes - 1) >> CXMS_XS_PAGE_SHIFT);
+	ex_page_forget(page_of(addr), page_of(addr + bytes - 1));
+	ex_page_unshare(page_of(addr), page_of(addr + bytes - 1));
 	cxms_hier_forget(&ex.hier, addr >> CXMS_XS_LINE_SHIFT,
 			 (addr + bytes - 1) >> CXMS_XS_LINE_SHIFT);
 	ex_control(CXMS_XC_UNMAP, 32);
@@ -230,9 +237,22 @@ static void map_file(const UWord *args, uint64_t addr)
 	if (args[3] & VKI_MAP_FIXED)
 		unmapped(addr, args[1]);
 	mapped(addr, args[1], (unsigned)args[2] & 7, path);
+	if (args[3] & VKI_MAP_SHARED && args[1])
+		ex_page_share(page_of(addr), page_of(addr + args[1] - 1));
 }
 
-/* What stays in its place stays mapped; what moves is new, as far as first accesses go. */
+static void moved(uint64_t old, uint64_t now, uint64_t bytes)
+{
+	if (!bytes)
+		return;
+	ex_page_move(page_of(old), page_of(old + bytes - 1), page_of(now));
+	ex_control(CXMS_XC_MOVE, 48);
+	ex_varint(page_of(old));
+	ex_varint(page_of(now));
+	ex_varint(page_of(bytes));
+}
+
+/* What stays in its place stays mapped; what moves is the same pages under another address. */
 static void remapped(uint64_t old, uint64_t old_bytes, uint64_t now, uint64_t bytes)
 {
 	const unsigned prot = VKI_PROT_READ | VKI_PROT_WRITE;
@@ -240,8 +260,10 @@ static void remapped(uint64_t old, uint64_t old_bytes, uint64_t now, uint64_t by
 	old_bytes = whole_pages(old_bytes);
 	bytes = whole_pages(bytes);
 	if (now != old) {
-		unmapped(old, old_bytes);
+		ex_page_forget(page_of(now), page_of(now + bytes - 1));
 		mapped(now, bytes, prot, NULL);
+		moved(old, now, old_bytes < bytes ? old_bytes : bytes);
+		unmapped(old, old_bytes);
 	} else if (bytes > old_bytes) {
 		mapped(old + old_bytes, bytes - old_bytes, prot, NULL);
 	} else {
@@ -253,8 +275,10 @@ static void attached(uint64_t addr)
 {
 	const NSegment *segment = VG_(am_find_nsegment)(addr);
 
-	if (segment)
-		mapped(addr, segment->end - addr + 1, VKI_PROT_READ | VKI_PROT_WRITE, "[shm]");
+	if (!segment)
+		return;
+	mapped(addr, segment->end - addr + 1, VKI_PROT_READ | VKI_PROT_WRITE, "[shm]");
+	ex_page_share(page_of(addr), page_of(segment->end));
 }
 
 /* Before the call: what is attached there is known until then. */
@@ -273,7 +297,7 @@ static void reprotected(uint64_t addr, uint64_t bytes, uint64_t prot)
 	if (!bytes || prot & (VKI_PROT_READ | VKI_PROT_WRITE))
 		return;
 	ex_run_forget();
-	ex_page_forget(addr >> CXMS_XS_PAGE_SHIFT, (addr + bytes - 1) >> CXMS_XS_PAGE_SHIFT);
+	ex_page_forget(page_of(addr), page_of(addr + bytes - 1));
 }
 
 static void moved_brk(uint64_t now)
@@ -388,6 +412,13 @@ static void pre_syscall(ThreadId tid, UInt number, UWord *args, UInt n)
 	case __NR_clone:
 		sys.clone_clear = args[0] & CLONE_CHILD_CLEARTID ? args[3] : 0;
 		sys.clone_handle = args[0] & CLONE_SETTLS ? args[4] : 0;
+		sys.is_vfork = args[0] & CLONE_VM;
+		break;
+	case __NR_vfork:
+		sys.is_vfork = true;
+		break;
+	case __NR_fork:
+		sys.is_vfork = false;
 		break;
 	case __NR_set_tid_address:
 		t->clear = args[0];
@@ -499,6 +530,9 @@ static void in_child(ThreadId tid)
 		ex.count[i] = 0;
 	ex.timed_from = 0;
 	ex.hier.writeback = ex.hier.prefetched = ex.hier.lost = 0;
+	cxms_hier_clean(&ex.hier); /* the parent's lines, which it writes back */
+	if (!sys.is_vfork)
+		ex_page_forked();
 	ex.thread = t;
 	ex_spin_forked();
 	ex_out_close();

@@ -70,7 +70,7 @@ static void host_request(struct cxms_xengine *e, uint64_t line, enum cxms_xreque
 	uint32_t first = (uint32_t)(h * e->fabric->n_host_target), target = 0;
 	if ((line ^ e->page_line) >> (shift - CXMS_XS_LINE_SHIFT)) {
 		e->page_line = line;
-		e->page = cxms_xpages_find(host->pages, e->space / (uint32_t)e->n_host, line);
+		e->page = cxms_xpages_find(host->pages, e->view, line);
 	}
 	uint64_t dpa = own_frame(e, line, shift);
 	if (e->page < host->pages->n)
@@ -95,7 +95,7 @@ static void request(void *arg, unsigned lane, uint64_t line, enum cxms_xrequest 
 	}
 	if ((line ^ e->page_line) >> (e->pages->shift - CXMS_XS_LINE_SHIFT)) {
 		e->page_line = line;
-		e->page = cxms_xpages_find(e->pages, e->space, line);
+		e->page = cxms_xpages_find(e->pages, e->view, line);
 	}
 	uint64_t dpa = own_frame(e, line, e->pages->shift);
 	if (x->place && e->page < x->n_page)
@@ -186,6 +186,18 @@ static void forget(struct cxms_xengine *e, const struct cxms_window *w)
 		cxms_net_forget(e->lane[l].net, cxms_window_past_ps(w, l));
 }
 
+/* What follows is of this process, which sees pages its own way. */
+static void turn_to(struct cxms_xengine *e, uint32_t space, uint32_t pid)
+{
+	const uint32_t number = (1u << CXMS_XHOST_SHIFT) - 1;
+	e->space = space;
+	e->pid = pid;
+	e->view = e->n_host ? cxms_xpages_view(e->host[space % e->n_host].pages, pid & number,
+					       space / (uint32_t)e->n_host)
+			    : cxms_xpages_view(e->pages, pid, space);
+	e->page_line = UINT64_MAX;
+}
+
 int cxms_xengine_run(struct cxms_xengine *e, uint32_t space, const struct cxms_xrun *run,
 		     struct cxms_err *err)
 {
@@ -193,10 +205,8 @@ int cxms_xengine_run(struct cxms_xengine *e, uint32_t space, const struct cxms_x
 	int rc = thread_of(e, run->pid, run->tid, space, &t, err);
 	if (rc)
 		return rc;
-	if (e->space != space) {
-		e->space = space;
-		e->page_line = UINT64_MAX;
-	}
+	if (e->space != space || e->pid != run->pid)
+		turn_to(e, space, run->pid);
 	cxms_window_run(t->window, run);
 	forget(e, t->window);
 	return 0;

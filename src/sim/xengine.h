@@ -68,7 +68,7 @@ struct cxms_xengine {
 	struct cxms_xstretch *stretch;
 	size_t n_stretch, cap_stretch;
 	/* of the request being served, and a line of its page */
-	uint32_t space, page;
+	uint32_t space, pid, view, page;
 	uint64_t page_line;
 };
 
