@@ -140,8 +140,13 @@ enum cxms_xs_control {
 				   behind all who sleep there */
 	CXMS_XC_MOVE = 23,	/* v page, v page it is now, v pages: by mremap; no first accesses
 				   follow of those that have been accessed */
+	CXMS_XC_PIPE = 24,	/* v number of a pipe, the same in all processes, v bytes, b enum
+				   cxms_xs_pipe: the call is over. Not of a process that is
+				   alone */
 	CXMS_XC_END
 };
+
+enum cxms_xs_pipe { CXMS_XPIPE_MADE = 0, CXMS_XPIPE_WRITTEN = 1, CXMS_XPIPE_READ = 2 };
 
 /* Bits of the byte of a PAGE. */
 #define CXMS_XP_STORE 1u

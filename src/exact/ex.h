@@ -195,6 +195,7 @@ struct ex_call {
  * @floor:   fills before this one belong to the past
  * @line:    of its last line body, if that was in packet number @line_packet
  * @clear:   address that the kernel clears and wakes at its exit, or 0
+ * @robust:  address of the head of its list of robust futexes, or 0
  * @handle:  its thread pointer, which pthread_t is, or 0
  * @locked:  address of its last locked operation;  @locked_at: how many there had been by then
  * @spin:    see ex_spin.c, or NULL
@@ -206,7 +207,7 @@ struct ex_thread {
 	struct ex_core *core;
 	struct cxms_hier_core *caches;
 	uint64_t line, line_packet;
-	uint64_t clear, handle, waits_on;
+	uint64_t clear, handle, waits_on, robust;
 	uint64_t locked, locked_at;
 	struct ex_spin *spin;
 	struct ex_call call;

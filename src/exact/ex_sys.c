@@ -4,10 +4,12 @@
 
 #include "pub_tool_aspacemgr.h"
 #include "pub_tool_debuginfo.h"
+#include "pub_tool_libcfile.h"
 #include "pub_tool_libcproc.h"
 #include "pub_tool_machine.h"
 #include "pub_tool_vki.h"
 #include "pub_tool_vkiscnums.h"
+#include "pub_tool_xarray.h"
 
 /* The path of an open file; exported by Valgrind's core, not in the tool headers. */
 extern Bool VG_(resolve_filename)(Int fd, const HChar **name);
@@ -29,15 +31,26 @@ enum {
 	FUTEX_CMP_REQUEUE_PI = 12,
 	FUTEX_LOCK_PI2 = 13
 };
+#define FUTEX_TID	     0x3fffffffu
+#define ROBUST_MOST	     2048u /* as the kernel's ROBUST_LIST_LIMIT */
+#define FIONREAD	     0x541b
 #define CLONE_VM	     0x00000100u
 #define CLONE_SETTLS	     0x00080000u
 #define CLONE_CHILD_CLEARTID 0x00200000u
+
+/* A pipe that nobody else has. */
+struct made {
+	UWord fd;
+	uint64_t number;
+};
 
 static struct {
 	uint64_t clone_clear, clone_handle; /* of the clone that is being made */
 	uint64_t brk;			    /* 0: not known yet */
 	uint64_t detach;		    /* end of the segment that is being detached, or 0 */
 	bool warned_requeue, is_vfork;
+	bool has_forked; /* or was forked */
+	XArray *made;	 /* of struct made, while it has no company */
 } sys;
 
 static void control_of(ThreadId tid)
@@ -135,6 +148,35 @@ static void thread_create(ThreadId parent, ThreadId child)
 	ex_varint(t->number);
 }
 
+static bool read_words(uint64_t at, uint64_t *word, unsigned n)
+{
+	if (!VG_(am_is_valid_for_client)(at, n * sizeof(*word), VKI_PROT_READ))
+		return false;
+	VG_(memcpy)(word, (const void *)(Addr)at, n * sizeof(*word));
+	return true;
+}
+
+/* The kernel wakes one sleeper of each robust lock that a thread leaves locked at its end. The list
+ * is circular: words of its head are the first entry, and how far the lock is behind an entry. */
+static void wake_robust(uint64_t list)
+{
+	const uint32_t self = (uint32_t)ex_system_call(__NR_gettid, 0, 0, 0, 0);
+	uint64_t head[2], entry, next;
+
+	if (!list || !read_words(list, head, 2))
+		return;
+	entry = head[0] & ~UINT64_C(1);
+	for (unsigned i = 0; i < ROBUST_MOST && entry != list; i++, entry = next & ~UINT64_C(1)) {
+		const uint64_t futex = entry + head[1];
+		uint64_t value;
+
+		if (!read_words(entry, &next, 1) || !read_words(futex & ~UINT64_C(7), &value, 1))
+			return;
+		if (((uint32_t)(value >> (futex & 4) * 8) & FUTEX_TID) == self)
+			wake(futex, 1);
+	}
+}
+
 static void thread_exit(ThreadId tid)
 {
 	struct ex_thread *t = ex.thread_of[tid];
@@ -143,6 +185,7 @@ static void thread_exit(ThreadId tid)
 	if (!t)
 		return;
 	control_of(tid);
+	wake_robust(t->robust);
 	if (t->clear)
 		wake(t->clear | CXMS_XS_PRIVATE, 1);
 	ex_spin_end(t);
@@ -372,6 +415,74 @@ static void reaped(uint64_t pid)
 	ex_byte(1);
 }
 
+/* ---- pipes ---- */
+
+/* Told at once: who reads may be another process, which waits for this. */
+static void tell_pipe(uint64_t number, uint64_t bytes, enum cxms_xs_pipe what)
+{
+	ex_control(CXMS_XC_PIPE, 32);
+	ex_varint(number);
+	ex_varint(bytes);
+	ex_byte((uint8_t)what);
+	if (what == CXMS_XPIPE_WRITTEN)
+		ex_out_flush();
+}
+
+/* The number of its inode; 0: it is none. */
+static uint64_t pipe_of(UWord fd)
+{
+	struct vg_stat stat;
+
+	return VG_(fstat)((Int)fd, &stat) || !VKI_S_ISFIFO(stat.mode) ? 0 : stat.ino;
+}
+
+static bool has_company(void)
+{
+	return sys.has_forked || ex.opt.image > 0;
+}
+
+/* A process without company tells no inodes, which differ in each run. */
+static void used_pipe(UWord fd, uint64_t bytes, enum cxms_xs_pipe what)
+{
+	const uint64_t number = has_company() ? pipe_of(fd) : 0;
+
+	if (number)
+		tell_pipe(number, bytes, what);
+}
+
+static void made_pipe(UWord fd)
+{
+	const struct made made = {fd, pipe_of(fd)};
+
+	if (has_company()) {
+		tell_pipe(made.number, 0, CXMS_XPIPE_MADE);
+		return;
+	}
+	if (!sys.made)
+		sys.made = VG_(newXA)(VG_(malloc), "cxms.pipes", VG_(free), sizeof(made));
+	VG_(addToXA)(sys.made, &made);
+}
+
+/* From here on others may read and write what was made before, and what is still in it. */
+static void begin_company(void)
+{
+	sys.has_forked = true;
+	for (Word i = 0; sys.made && i < VG_(sizeXA)(sys.made); i++) {
+		const struct made *made = VG_(indexXA)(sys.made, i);
+		Int bytes = 0;
+
+		if (pipe_of(made->fd) != made->number)
+			continue; /* it was closed */
+		tell_pipe(made->number, 0, CXMS_XPIPE_MADE);
+		ex_system_call(__NR_ioctl, (long)made->fd, FIONREAD, (long)&bytes, 0);
+		if (bytes > 0)
+			tell_pipe(made->number, (uint64_t)bytes, CXMS_XPIPE_WRITTEN);
+	}
+	if (sys.made)
+		VG_(deleteXA)(sys.made);
+	sys.made = NULL;
+}
+
 /* The pid that waitid() tells in its siginfo_t; 0: nobody's. */
 static uint64_t told_pid(uint64_t info)
 {
@@ -419,6 +530,9 @@ static void pre_syscall(ThreadId tid, UInt number, UWord *args, UInt n)
 		break;
 	case __NR_fork:
 		sys.is_vfork = false;
+		break;
+	case __NR_set_robust_list:
+		t->robust = args[0];
 		break;
 	case __NR_set_tid_address:
 		t->clear = args[0];
@@ -493,6 +607,18 @@ static void post_syscall(ThreadId tid, UInt number, UWord *args, UInt n, SysRes 
 	case __NR_wait4:
 		reaped(value);
 		break;
+	case __NR_pipe:
+	case __NR_pipe2:
+		made_pipe((UWord)((const Int *)args[0])[0]);
+		break;
+	case __NR_write:
+	case __NR_writev:
+		used_pipe(args[0], value, CXMS_XPIPE_WRITTEN);
+		break;
+	case __NR_read:
+	case __NR_readv:
+		used_pipe(args[0], value, CXMS_XPIPE_READ);
+		break;
 	case __NR_waitid:
 		reaped(told_pid(args[2]));
 		break;
@@ -509,6 +635,7 @@ static void post_syscall(ThreadId tid, UInt number, UWord *args, UInt n, SysRes 
 static void before_fork(ThreadId tid)
 {
 	control_of(tid);
+	begin_company();
 	ex_out_before_fork();
 }
 

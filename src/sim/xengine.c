@@ -123,6 +123,9 @@ void cxms_xengine_fini(struct cxms_xengine *e)
 	free(e->thread);
 	free(e->wake);
 	free(e->stretch);
+	for (size_t i = 0; i < e->n_pipe; i++)
+		free(e->pipe[i].at_ps);
+	free(e->pipe);
 	*e = (struct cxms_xengine){0};
 }
 
@@ -287,6 +290,38 @@ void cxms_xengine_wake(struct cxms_xengine *e, uint32_t pid, uint32_t tid, uint3
 		sleeper->woken_ps[l] = time_of(waker, l);
 	if (waker && sleeper)
 		sleeper->is_woken = true;
+}
+
+int cxms_xengine_written(struct cxms_xengine *e, uint32_t pid, uint32_t tid, size_t pipe,
+			 size_t write, struct cxms_err *err)
+{
+	const struct cxms_xthread *t = find_thread(e, pid, tid);
+	const size_t first = write * e->n_lane;
+	if (!t)
+		return 0;
+	if (cxms_array_grow((void **)&e->pipe, &e->cap_pipe, pipe + 1, sizeof(*e->pipe)) < 0)
+		return cxms_fail(err, ENOMEM, "out of memory for a pipe");
+	while (e->n_pipe <= pipe)
+		e->pipe[e->n_pipe++] = (struct cxms_xpipe){0};
+	struct cxms_xpipe *p = &e->pipe[pipe];
+	if (cxms_array_grow((void **)&p->at_ps, &p->cap, first + e->n_lane, sizeof(*p->at_ps)) < 0)
+		return cxms_fail(err, ENOMEM, "out of memory for a pipe");
+	while (p->n < first + e->n_lane)
+		p->at_ps[p->n++] = 0;
+	for (unsigned l = 0; l < e->n_lane; l++)
+		p->at_ps[first + l] = time_of(t, l);
+	return 0;
+}
+
+void cxms_xengine_read(struct cxms_xengine *e, uint32_t pid, uint32_t tid, size_t pipe,
+		       size_t write)
+{
+	struct cxms_xthread *t = find_thread(e, pid, tid);
+	const size_t first = write * e->n_lane;
+	if (!t || pipe >= e->n_pipe || first + e->n_lane > e->pipe[pipe].n)
+		return;
+	for (unsigned l = 0; l < e->n_lane; l++)
+		wait_until(t, l, e->pipe[pipe].at_ps[first + l]);
 }
 
 uint64_t cxms_xengine_woken_ps(const struct cxms_xengine *e, uint32_t pid, uint32_t tid,
