@@ -12,6 +12,8 @@
 #define VIEW_SHIFT  36
 #define SPACE_SHIFT 52
 #define PAGES_MAX   (1ull << VIEW_SHIFT)
+/* Of 4 KiB: Valgrind gives programs 128 GiB. */
+#define MOVED_MOST (1ull << 25)
 /* Views from this number on are of processes that were forked; below, address spaces. */
 #define FORKED	  (1u << 20)
 #define VIEWS_MAX ((1u << (SPACE_SHIFT - VIEW_SHIFT)) - 1)
@@ -177,7 +179,8 @@ int cxms_xpages_move(struct cxms_xpages *p, uint32_t view, uint64_t line, uint64
 {
 	const uint64_t step = 1ull << (p->shift - CXMS_XS_LINE_SHIFT), end = line + lines;
 	int rc = 0;
-	if (end < line || end / step > PAGES_MAX || to / step > PAGES_MAX)
+	if (lines >> (CXMS_XS_PAGE_SHIFT - CXMS_XS_LINE_SHIFT) > MOVED_MOST ||
+	    end / step > PAGES_MAX || to / step > PAGES_MAX)
 		return cxms_fail(err, EINVAL, "the exact stream is damaged: a move");
 	p->moved = true;
 	if ((line ^ to) % step)
