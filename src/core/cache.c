@@ -694,3 +694,20 @@ void cxms_hier_forget(struct cxms_hier *h, uint64_t first, uint64_t last)
 		}
 	}
 }
+
+static void clean_all(struct cxms_cache *c)
+{
+	for (size_t slot = 0; slot < c->sets * c->stride; slot++)
+		if (c->tag[slot] != CXMS_CACHE_NO_TAG)
+			c->tag[slot] &= ~CXMS_TAG_DIRTY;
+}
+
+void cxms_hier_clean(struct cxms_hier *h)
+{
+	for (uint32_t i = 0; i < h->active; i++) {
+		clean_all(&h->core[i].l1d);
+		if (h->has_l2)
+			clean_all(&h->core[i].l2);
+	}
+	clean_all(&h->llc);
+}

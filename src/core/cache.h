@@ -319,4 +319,7 @@ void cxms_hier_flush(struct cxms_hier *h, uint64_t line);
 /** cxms_hier_forget() - drops lines [first, last] from all first-level data caches, unwritten. */
 void cxms_hier_forget(struct cxms_hier *h, uint64_t first, uint64_t last);
 
+/** cxms_hier_clean() - no line of the data caches is dirty: another hierarchy writes them back. */
+void cxms_hier_clean(struct cxms_hier *h);
+
 #endif

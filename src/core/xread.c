@@ -400,7 +400,8 @@ static const struct {
 	[CXMS_XC_SYSCALL] = {1, false, false, true}, [CXMS_XC_WARN] = {0, false, true, true},
 	[CXMS_XC_LOST] = {1, false, false, true},    [CXMS_XC_TIME] = {1, false, false, true},
 	[CXMS_XC_ROI] = {0, true, false, true},	     [CXMS_XC_WAKE_SOME] = {2, false, false, true},
-	[CXMS_XC_MEET] = {1, false, false, true},
+	[CXMS_XC_MEET] = {1, false, false, true},    [CXMS_XC_MOVE] = {3, false, false, true},
+	[CXMS_XC_PIPE] = {2, true, false, true},
 };
 
 /* What follows is of this thread: its lines go on where they stood. */
@@ -445,6 +446,7 @@ static int read_control(struct cxms_xread *r, struct cxms_cur *c, const struct c
 	} else if (m.type < CXMS_XC_END && shapes[m.type].known) {
 		m.a = shapes[m.type].numbers > 0 ? cxms_cur_varint(c) : 0;
 		m.b = shapes[m.type].numbers > 1 ? cxms_cur_varint(c) : 0;
+		m.c = shapes[m.type].numbers > 2 ? cxms_cur_varint(c) : 0;
 		m.flag = shapes[m.type].flag ? cxms_cur_u8(c) : 0;
 		m.text = shapes[m.type].text ? cxms_cur_str(c, &m.n_text) : NULL;
 	} else {

@@ -34,7 +34,7 @@ struct cxms_xrun {
 struct cxms_xcontrol {
 	enum cxms_xs_control type;
 	uint32_t pid, image, tid; /* of the thread it came from */
-	uint64_t a, b;		  /* the numbers in their order: tid, address, page, bytes, ... */
+	uint64_t a, b, c;	  /* the numbers in their order: tid, address, page, bytes, ... */
 	uint8_t flag;		  /* the byte */
 	const uint8_t *text;	  /* counted bytes, n_text of them, or NULL */
 	size_t n_text;

@@ -120,7 +120,10 @@ enum cxms_xs_control {
 	CXMS_XC_TIMED = 9, /* b 1 = block messages follow from here, 0 = they stop (warming);
 			      v instructions of the thread so far */
 	CXMS_XC_ROI = 10,  /* b 1 = region entered, 0 = left */
-	CXMS_XC_PAGE = 11, /* first access to a page: v page, b 1 = a store; timed or not */
+	CXMS_XC_PAGE = 11, /* first access to a page, timed or not: v page, b 1 = a store, + 2 = a
+			      process that was forked has it for itself from here on: its first
+			      store to a private page, or its first access to one that nobody had.
+			      (Older tools told no 2.) */
 	CXMS_XC_MAP = 12,  /* v address, v bytes, b prot, s path */
 	CXMS_XC_UNMAP = 13,   /* v address, v bytes */
 	CXMS_XC_ALLOC = 14,   /* v address, v bytes, v address of the caller */
@@ -135,8 +138,19 @@ enum cxms_xs_control {
 				   first that went to sleep first */
 	CXMS_XC_MEET = 22,	/* v address: the thread, the last to come to a barrier, goes on
 				   behind all who sleep there */
+	CXMS_XC_MOVE = 23,	/* v page, v page it is now, v pages: by mremap; no first accesses
+				   follow of those that have been accessed */
+	CXMS_XC_PIPE = 24,	/* v number of a pipe, the same in all processes, v bytes, b enum
+				   cxms_xs_pipe: the call is over. Not of a process that is
+				   alone */
 	CXMS_XC_END
 };
+
+enum cxms_xs_pipe { CXMS_XPIPE_MADE = 0, CXMS_XPIPE_WRITTEN = 1, CXMS_XPIPE_READ = 2 };
+
+/* Bits of the byte of a PAGE. */
+#define CXMS_XP_STORE 1u
+#define CXMS_XP_OWN   2u
 
 /*
  * CXMS_XC_BLOCK: v id (1, 2, ... per image), v address of the first instruction,

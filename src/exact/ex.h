@@ -195,6 +195,7 @@ struct ex_call {
  * @floor:   fills before this one belong to the past
  * @line:    of its last line body, if that was in packet number @line_packet
  * @clear:   address that the kernel clears and wakes at its exit, or 0
+ * @robust:  address of the head of its list of robust futexes, or 0
  * @handle:  its thread pointer, which pthread_t is, or 0
  * @locked:  address of its last locked operation;  @locked_at: how many there had been by then
  * @spin:    see ex_spin.c, or NULL
@@ -206,7 +207,7 @@ struct ex_thread {
 	struct ex_core *core;
 	struct cxms_hier_core *caches;
 	uint64_t line, line_packet;
-	uint64_t clear, handle, waits_on;
+	uint64_t clear, handle, waits_on, robust;
 	uint64_t locked, locked_at;
 	struct ex_spin *spin;
 	struct ex_call call;
@@ -369,6 +370,13 @@ bool ex_page_known(uint64_t page);
 /** ex_page_index() - the physical line that caches are indexed by. */
 uint64_t ex_page_index(uint64_t line);
 void ex_page_forget(uint64_t first, uint64_t last);
+/** ex_page_move() - pages [first, last] are those from @to on, too, as far as accesses go. */
+void ex_page_move(uint64_t first, uint64_t last, uint64_t to);
+/** ex_page_share(), ex_page_unshare() - forked processes share [first, last]; no more. */
+void ex_page_share(uint64_t first, uint64_t last);
+void ex_page_unshare(uint64_t first, uint64_t last);
+/** ex_page_forked() - this is a process that was forked: its stores make private pages its own. */
+void ex_page_forked(void);
 
 /* ex_sys.c */
 void ex_sys_init(void);

@@ -4,10 +4,12 @@
 
 #include "pub_tool_aspacemgr.h"
 #include "pub_tool_debuginfo.h"
+#include "pub_tool_libcfile.h"
 #include "pub_tool_libcproc.h"
 #include "pub_tool_machine.h"
 #include "pub_tool_vki.h"
 #include "pub_tool_vkiscnums.h"
+#include "pub_tool_xarray.h"
 
 /* The path of an open file; exported by Valgrind's core, not in the tool headers. */
 extern Bool VG_(resolve_filename)(Int fd, const HChar **name);
@@ -29,14 +31,26 @@ enum {
 	FUTEX_CMP_REQUEUE_PI = 12,
 	FUTEX_LOCK_PI2 = 13
 };
+#define FUTEX_TID	     0x3fffffffu
+#define ROBUST_MOST	     2048u /* as the kernel's ROBUST_LIST_LIMIT */
+#define FIONREAD	     0x541b
+#define CLONE_VM	     0x00000100u
 #define CLONE_SETTLS	     0x00080000u
 #define CLONE_CHILD_CLEARTID 0x00200000u
+
+/* A pipe that nobody else has. */
+struct made {
+	UWord fd;
+	uint64_t number;
+};
 
 static struct {
 	uint64_t clone_clear, clone_handle; /* of the clone that is being made */
 	uint64_t brk;			    /* 0: not known yet */
 	uint64_t detach;		    /* end of the segment that is being detached, or 0 */
-	bool warned_requeue;
+	bool warned_requeue, is_vfork;
+	bool has_forked; /* or was forked */
+	XArray *made;	 /* of struct made, while it has no company */
 } sys;
 
 static void control_of(ThreadId tid)
@@ -134,6 +148,35 @@ static void thread_create(ThreadId parent, ThreadId child)
 	ex_varint(t->number);
 }
 
+static bool read_words(uint64_t at, uint64_t *word, unsigned n)
+{
+	if (!VG_(am_is_valid_for_client)(at, n * sizeof(*word), VKI_PROT_READ))
+		return false;
+	VG_(memcpy)(word, (const void *)(Addr)at, n * sizeof(*word));
+	return true;
+}
+
+/* The kernel wakes one sleeper of each robust lock that a thread leaves locked at its end. The list
+ * is circular: words of its head are the first entry, and how far the lock is behind an entry. */
+static void wake_robust(uint64_t list)
+{
+	const uint32_t self = (uint32_t)ex_system_call(__NR_gettid, 0, 0, 0, 0);
+	uint64_t head[2], entry, next;
+
+	if (!list || !read_words(list, head, 2))
+		return;
+	entry = head[0] & ~UINT64_C(1);
+	for (unsigned i = 0; i < ROBUST_MOST && entry != list; i++, entry = next & ~UINT64_C(1)) {
+		const uint64_t futex = entry + head[1];
+		uint64_t value;
+
+		if (!read_words(entry, &next, 1) || !read_words(futex & ~UINT64_C(7), &value, 1))
+			return;
+		if (((uint32_t)(value >> (futex & 4) * 8) & FUTEX_TID) == self)
+			wake(futex, 1);
+	}
+}
+
 static void thread_exit(ThreadId tid)
 {
 	struct ex_thread *t = ex.thread_of[tid];
@@ -142,6 +185,7 @@ static void thread_exit(ThreadId tid)
 	if (!t)
 		return;
 	control_of(tid);
+	wake_robust(t->robust);
 	if (t->clear)
 		wake(t->clear | CXMS_XS_PRIVATE, 1);
 	ex_spin_end(t);
@@ -182,6 +226,11 @@ static uint64_t whole_pages(uint64_t bytes)
 	return (bytes + page - 1) / page * page;
 }
 
+static uint64_t page_of(uint64_t addr)
+{
+	return addr >> CXMS_XS_PAGE_SHIFT;
+}
+
 static void mapped(uint64_t addr, uint64_t bytes, unsigned prot, const HChar *path)
 {
 	unsigned len = path ? (unsigned)VG_(strlen)(path) : 0;
@@ -203,7 +252,8 @@ static void unmapped(uint64_t addr, uint64_t bytes)
 		return;
 	ex_wrong_forget();
 	ex_run_forget();
-	ex_page_forget(addr >> CXMS_XS_PAGE_SHIFT, (addr + bytes - 1) >> CXMS_XS_PAGE_SHIFT);
+	ex_page_forget(page_of(addr), page_of(addr + bytes - 1));
+	ex_page_unshare(page_of(addr), page_of(addr + bytes - 1));
 	cxms_hier_forget(&ex.hier, addr >> CXMS_XS_LINE_SHIFT,
 			 (addr + bytes - 1) >> CXMS_XS_LINE_SHIFT);
 	ex_control(CXMS_XC_UNMAP, 32);
@@ -230,9 +280,22 @@ static void map_file(const UWord *args, uint64_t addr)
 	if (args[3] & VKI_MAP_FIXED)
 		unmapped(addr, args[1]);
 	mapped(addr, args[1], (unsigned)args[2] & 7, path);
+	if (args[3] & VKI_MAP_SHARED && args[1])
+		ex_page_share(page_of(addr), page_of(addr + args[1] - 1));
 }
 
-/* What stays in its place stays mapped; what moves is new, as far as first accesses go. */
+static void moved(uint64_t old, uint64_t now, uint64_t bytes)
+{
+	if (!bytes)
+		return;
+	ex_page_move(page_of(old), page_of(old + bytes - 1), page_of(now));
+	ex_control(CXMS_XC_MOVE, 48);
+	ex_varint(page_of(old));
+	ex_varint(page_of(now));
+	ex_varint(page_of(bytes));
+}
+
+/* What stays in its place stays mapped; what moves is the same pages under another address. */
 static void remapped(uint64_t old, uint64_t old_bytes, uint64_t now, uint64_t bytes)
 {
 	const unsigned prot = VKI_PROT_READ | VKI_PROT_WRITE;
@@ -240,8 +303,10 @@ static void remapped(uint64_t old, uint64_t old_bytes, uint64_t now, uint64_t by
 	old_bytes = whole_pages(old_bytes);
 	bytes = whole_pages(bytes);
 	if (now != old) {
-		unmapped(old, old_bytes);
+		ex_page_forget(page_of(now), page_of(now + bytes - 1));
 		mapped(now, bytes, prot, NULL);
+		moved(old, now, old_bytes < bytes ? old_bytes : bytes);
+		unmapped(old, old_bytes);
 	} else if (bytes > old_bytes) {
 		mapped(old + old_bytes, bytes - old_bytes, prot, NULL);
 	} else {
@@ -253,8 +318,10 @@ static void attached(uint64_t addr)
 {
 	const NSegment *segment = VG_(am_find_nsegment)(addr);
 
-	if (segment)
-		mapped(addr, segment->end - addr + 1, VKI_PROT_READ | VKI_PROT_WRITE, "[shm]");
+	if (!segment)
+		return;
+	mapped(addr, segment->end - addr + 1, VKI_PROT_READ | VKI_PROT_WRITE, "[shm]");
+	ex_page_share(page_of(addr), page_of(segment->end));
 }
 
 /* Before the call: what is attached there is known until then. */
@@ -273,7 +340,7 @@ static void reprotected(uint64_t addr, uint64_t bytes, uint64_t prot)
 	if (!bytes || prot & (VKI_PROT_READ | VKI_PROT_WRITE))
 		return;
 	ex_run_forget();
-	ex_page_forget(addr >> CXMS_XS_PAGE_SHIFT, (addr + bytes - 1) >> CXMS_XS_PAGE_SHIFT);
+	ex_page_forget(page_of(addr), page_of(addr + bytes - 1));
 }
 
 static void moved_brk(uint64_t now)
@@ -348,6 +415,74 @@ static void reaped(uint64_t pid)
 	ex_byte(1);
 }
 
+/* ---- pipes ---- */
+
+/* Told at once: who reads may be another process, which waits for this. */
+static void tell_pipe(uint64_t number, uint64_t bytes, enum cxms_xs_pipe what)
+{
+	ex_control(CXMS_XC_PIPE, 32);
+	ex_varint(number);
+	ex_varint(bytes);
+	ex_byte((uint8_t)what);
+	if (what == CXMS_XPIPE_WRITTEN)
+		ex_out_flush();
+}
+
+/* The number of its inode; 0: it is none. */
+static uint64_t pipe_of(UWord fd)
+{
+	struct vg_stat stat;
+
+	return VG_(fstat)((Int)fd, &stat) || !VKI_S_ISFIFO(stat.mode) ? 0 : stat.ino;
+}
+
+static bool has_company(void)
+{
+	return sys.has_forked || ex.opt.image > 0;
+}
+
+/* A process without company tells no inodes, which differ in each run. */
+static void used_pipe(UWord fd, uint64_t bytes, enum cxms_xs_pipe what)
+{
+	const uint64_t number = has_company() ? pipe_of(fd) : 0;
+
+	if (number)
+		tell_pipe(number, bytes, what);
+}
+
+static void made_pipe(UWord fd)
+{
+	const struct made made = {fd, pipe_of(fd)};
+
+	if (has_company()) {
+		tell_pipe(made.number, 0, CXMS_XPIPE_MADE);
+		return;
+	}
+	if (!sys.made)
+		sys.made = VG_(newXA)(VG_(malloc), "cxms.pipes", VG_(free), sizeof(made));
+	VG_(addToXA)(sys.made, &made);
+}
+
+/* From here on others may read and write what was made before, and what is still in it. */
+static void begin_company(void)
+{
+	sys.has_forked = true;
+	for (Word i = 0; sys.made && i < VG_(sizeXA)(sys.made); i++) {
+		const struct made *made = VG_(indexXA)(sys.made, i);
+		Int bytes = 0;
+
+		if (pipe_of(made->fd) != made->number)
+			continue; /* it was closed */
+		tell_pipe(made->number, 0, CXMS_XPIPE_MADE);
+		ex_system_call(__NR_ioctl, (long)made->fd, FIONREAD, (long)&bytes, 0);
+		if (bytes > 0)
+			tell_pipe(made->number, (uint64_t)bytes, CXMS_XPIPE_WRITTEN);
+	}
+	if (sys.made)
+		VG_(deleteXA)(sys.made);
+	sys.made = NULL;
+}
+
 /* The pid that waitid() tells in its siginfo_t; 0: nobody's. */
 static uint64_t told_pid(uint64_t info)
 {
@@ -388,6 +523,16 @@ static void pre_syscall(ThreadId tid, UInt number, UWord *args, UInt n)
 	case __NR_clone:
 		sys.clone_clear = args[0] & CLONE_CHILD_CLEARTID ? args[3] : 0;
 		sys.clone_handle = args[0] & CLONE_SETTLS ? args[4] : 0;
+		sys.is_vfork = args[0] & CLONE_VM;
+		break;
+	case __NR_vfork:
+		sys.is_vfork = true;
+		break;
+	case __NR_fork:
+		sys.is_vfork = false;
+		break;
+	case __NR_set_robust_list:
+		t->robust = args[0];
 		break;
 	case __NR_set_tid_address:
 		t->clear = args[0];
@@ -462,6 +607,18 @@ static void post_syscall(ThreadId tid, UInt number, UWord *args, UInt n, SysRes 
 	case __NR_wait4:
 		reaped(value);
 		break;
+	case __NR_pipe:
+	case __NR_pipe2:
+		made_pipe((UWord)((const Int *)args[0])[0]);
+		break;
+	case __NR_write:
+	case __NR_writev:
+		used_pipe(args[0], value, CXMS_XPIPE_WRITTEN);
+		break;
+	case __NR_read:
+	case __NR_readv:
+		used_pipe(args[0], value, CXMS_XPIPE_READ);
+		break;
 	case __NR_waitid:
 		reaped(told_pid(args[2]));
 		break;
@@ -478,6 +635,7 @@ static void post_syscall(ThreadId tid, UInt number, UWord *args, UInt n, SysRes 
 static void before_fork(ThreadId tid)
 {
 	control_of(tid);
+	begin_company();
 	ex_out_before_fork();
 }
 
@@ -499,6 +657,9 @@ static void in_child(ThreadId tid)
 		ex.count[i] = 0;
 	ex.timed_from = 0;
 	ex.hier.writeback = ex.hier.prefetched = ex.hier.lost = 0;
+	cxms_hier_clean(&ex.hier); /* the parent's lines, which it writes back */
+	if (!sys.is_vfork)
+		ex_page_forked();
 	ex.thread = t;
 	ex_spin_forked();
 	ex_out_close();

@@ -70,7 +70,7 @@ static void host_request(struct cxms_xengine *e, uint64_t line, enum cxms_xreque
 	uint32_t first = (uint32_t)(h * e->fabric->n_host_target), target = 0;
 	if ((line ^ e->page_line) >> (shift - CXMS_XS_LINE_SHIFT)) {
 		e->page_line = line;
-		e->page = cxms_xpages_find(host->pages, e->space / (uint32_t)e->n_host, line);
+		e->page = cxms_xpages_find(host->pages, e->view, line);
 	}
 	uint64_t dpa = own_frame(e, line, shift);
 	if (e->page < host->pages->n)
@@ -95,7 +95,7 @@ static void request(void *arg, unsigned lane, uint64_t line, enum cxms_xrequest 
 	}
 	if ((line ^ e->page_line) >> (e->pages->shift - CXMS_XS_LINE_SHIFT)) {
 		e->page_line = line;
-		e->page = cxms_xpages_find(e->pages, e->space, line);
+		e->page = cxms_xpages_find(e->pages, e->view, line);
 	}
 	uint64_t dpa = own_frame(e, line, e->pages->shift);
 	if (x->place && e->page < x->n_page)
@@ -123,6 +123,9 @@ void cxms_xengine_fini(struct cxms_xengine *e)
 	free(e->thread);
 	free(e->wake);
 	free(e->stretch);
+	for (size_t i = 0; i < e->n_pipe; i++)
+		free(e->pipe[i].at_ps);
+	free(e->pipe);
 	*e = (struct cxms_xengine){0};
 }
 
@@ -186,6 +189,18 @@ static void forget(struct cxms_xengine *e, const struct cxms_window *w)
 		cxms_net_forget(e->lane[l].net, cxms_window_past_ps(w, l));
 }
 
+/* What follows is of this process, which sees pages its own way. */
+static void turn_to(struct cxms_xengine *e, uint32_t space, uint32_t pid)
+{
+	const uint32_t number = (1u << CXMS_XHOST_SHIFT) - 1;
+	e->space = space;
+	e->pid = pid;
+	e->view = e->n_host ? cxms_xpages_view(e->host[space % e->n_host].pages, pid & number,
+					       space / (uint32_t)e->n_host)
+			    : cxms_xpages_view(e->pages, pid, space);
+	e->page_line = UINT64_MAX;
+}
+
 int cxms_xengine_run(struct cxms_xengine *e, uint32_t space, const struct cxms_xrun *run,
 		     struct cxms_err *err)
 {
@@ -193,10 +208,8 @@ int cxms_xengine_run(struct cxms_xengine *e, uint32_t space, const struct cxms_x
 	int rc = thread_of(e, run->pid, run->tid, space, &t, err);
 	if (rc)
 		return rc;
-	if (e->space != space) {
-		e->space = space;
-		e->page_line = UINT64_MAX;
-	}
+	if (e->space != space || e->pid != run->pid)
+		turn_to(e, space, run->pid);
 	cxms_window_run(t->window, run);
 	forget(e, t->window);
 	return 0;
@@ -277,6 +290,38 @@ void cxms_xengine_wake(struct cxms_xengine *e, uint32_t pid, uint32_t tid, uint3
 		sleeper->woken_ps[l] = time_of(waker, l);
 	if (waker && sleeper)
 		sleeper->is_woken = true;
+}
+
+int cxms_xengine_written(struct cxms_xengine *e, uint32_t pid, uint32_t tid, size_t pipe,
+			 size_t write, struct cxms_err *err)
+{
+	const struct cxms_xthread *t = find_thread(e, pid, tid);
+	const size_t first = write * e->n_lane;
+	if (!t)
+		return 0;
+	if (cxms_array_grow((void **)&e->pipe, &e->cap_pipe, pipe + 1, sizeof(*e->pipe)) < 0)
+		return cxms_fail(err, ENOMEM, "out of memory for a pipe");
+	while (e->n_pipe <= pipe)
+		e->pipe[e->n_pipe++] = (struct cxms_xpipe){0};
+	struct cxms_xpipe *p = &e->pipe[pipe];
+	if (cxms_array_grow((void **)&p->at_ps, &p->cap, first + e->n_lane, sizeof(*p->at_ps)) < 0)
+		return cxms_fail(err, ENOMEM, "out of memory for a pipe");
+	while (p->n < first + e->n_lane)
+		p->at_ps[p->n++] = 0;
+	for (unsigned l = 0; l < e->n_lane; l++)
+		p->at_ps[first + l] = time_of(t, l);
+	return 0;
+}
+
+void cxms_xengine_read(struct cxms_xengine *e, uint32_t pid, uint32_t tid, size_t pipe,
+		       size_t write)
+{
+	struct cxms_xthread *t = find_thread(e, pid, tid);
+	const size_t first = write * e->n_lane;
+	if (!t || pipe >= e->n_pipe || first + e->n_lane > e->pipe[pipe].n)
+		return;
+	for (unsigned l = 0; l < e->n_lane; l++)
+		wait_until(t, l, e->pipe[pipe].at_ps[first + l]);
 }
 
 uint64_t cxms_xengine_woken_ps(const struct cxms_xengine *e, uint32_t pid, uint32_t tid,

@@ -34,6 +34,12 @@ struct cxms_xwake {
 	uint64_t at_ps[CXMS_LANES];
 };
 
+/** struct cxms_xpipe - when each of its writes was over: n_lane times for each, owned */
+struct cxms_xpipe {
+	uint64_t *at_ps;
+	size_t n, cap; /* times */
+};
+
 /** the address space in which an address of a WAKE or RESUME is told from others, that of its
  * process alone where it says so; @n_host: 0 = one */
 uint32_t cxms_xwake_space(uint32_t space, uint32_t pid, uint64_t addr, size_t n_host);
@@ -65,10 +71,12 @@ struct cxms_xengine {
 	uint32_t n_run; /* of blocks */
 	struct cxms_xwake *wake;
 	size_t n_wake, cap_wake;
+	struct cxms_xpipe *pipe;
+	size_t n_pipe, cap_pipe;
 	struct cxms_xstretch *stretch;
 	size_t n_stretch, cap_stretch;
 	/* of the request being served, and a line of its page */
-	uint32_t space, page;
+	uint32_t space, pid, view, page;
 	uint64_t page_line;
 };
 
@@ -91,6 +99,13 @@ void cxms_xengine_wake(struct cxms_xengine *e, uint32_t pid, uint32_t tid, uint3
 /** the first of two threads goes on behind where the second went to sleep */
 void cxms_xengine_meet(struct cxms_xengine *e, uint32_t pid, uint32_t tid, uint32_t sleeper_pid,
 		       uint32_t sleeper_tid);
+/** a thread that has begun has written to pipe number @pipe for the @write-th time, from 0. 0 or
+ * -ENOMEM */
+int cxms_xengine_written(struct cxms_xengine *e, uint32_t pid, uint32_t tid, size_t pipe,
+			 size_t write, struct cxms_err *err);
+/** a thread has read what that write wrote: it goes on behind it */
+void cxms_xengine_read(struct cxms_xengine *e, uint32_t pid, uint32_t tid, size_t pipe,
+		       size_t write);
 /** when a sleeper that has been woken goes on; UINT64_MAX: none has, or not yet */
 uint64_t cxms_xengine_woken_ps(const struct cxms_xengine *e, uint32_t pid, uint32_t tid,
 			       unsigned lane);

@@ -18,7 +18,7 @@
  * the end comes with the next of its packets, or the child was killed and told none. That many
  * steps are more than a socket holds. */
 #define END_WITHIN 1000000u
-/* In place of a log: who ends the process that a RESUME names. */
+/* In place of a log: who ends the process that a RESUME names, or wrote what a read got. */
 #define NOT_YET SIZE_MAX
 
 /* In place of a control type: what a thread has to do with one that sleeps, log number a. */
@@ -42,6 +42,19 @@ struct wake {
 	uint32_t space;
 	uint64_t addr;
 	size_t log, step;
+};
+
+/* A write to a pipe: the bytes written by its end, and its step. */
+struct written {
+	uint64_t total;
+	size_t log, step;
+};
+
+struct pipe {
+	uint64_t id;
+	uint64_t read; /* bytes */
+	struct written *write;
+	size_t n, cap;
 };
 
 /* A thread that sleeps, and the step that woke it. */
@@ -76,6 +89,8 @@ struct cxms_xorder {
 	size_t n_wake, cap_wake;
 	struct sleeper *sleeper; /* in the order in which they went to sleep */
 	size_t n_sleeper, cap_sleeper;
+	struct pipe *pipe;
+	size_t n_pipe, cap_pipe;
 	size_t kept, since_look, added;
 	size_t n_host; /* 0: of one, which nobody else waits for */
 	bool *ended;   /* [n_host] nothing more comes */
@@ -104,6 +119,9 @@ void cxms_xorder_free(struct cxms_xorder *o)
 	free(o->log);
 	free(o->wake);
 	free(o->sleeper);
+	for (size_t i = 0; i < o->n_pipe; i++)
+		free(o->pipe[i].write);
+	free(o->pipe);
 	free(o->cursor);
 	free(o->ended);
 	free(o);
@@ -179,12 +197,42 @@ static struct wake *find_wake(const struct cxms_xorder *o, uint32_t space, uint3
 	return NULL;
 }
 
+/* Number of the write by which @total bytes had been written; p->n: it is not known yet. */
+static size_t write_of(const struct pipe *p, uint64_t total)
+{
+	size_t low = 0, high = p->n;
+	while (low < high) {
+		size_t at = low + (high - low) / 2;
+		if (p->write[at].total >= total)
+			high = at;
+		else
+			low = at + 1;
+	}
+	return low;
+}
+
+static bool is_read(const struct step *s)
+{
+	return !s->block && s->type == CXMS_XC_PIPE && s->flag == CXMS_XPIPE_READ;
+}
+
+/* The write that a read comes behind, or NULL. */
+static const struct written *written_for(const struct cxms_xorder *o, const struct step *s)
+{
+	const struct pipe *p = &o->pipe[s->a];
+	const size_t at = write_of(p, s->b);
+	return at < p->n ? &p->write[at] : NULL;
+}
+
 /* Has what a step comes behind been simulated? */
 static bool is_behind(const struct cxms_xorder *o, size_t e, uint32_t pid, const struct step *s)
 {
+	const struct written *by = is_read(s) ? written_for(o, s) : NULL;
+	if (by)
+		return *cursor_of(o, e, by->log) >= by->step;
 	if (s->after_log != NOT_YET)
 		return *cursor_of(o, e, s->after_log) >= s->after_step;
-	const struct wake *w = find_wake(o, s->space, pid, s->a);
+	const struct wake *w = is_read(s) ? NULL : find_wake(o, s->space, pid, s->a);
 	if (w)
 		return *cursor_of(o, e, w->log) >= w->step;
 	return o->is_over || o->added - s->after_step > END_WITHIN;
@@ -265,6 +313,13 @@ static int take_step(struct cxms_xorder *o, size_t e, size_t i, struct cxms_err 
 		const struct log *sleeper = &o->log[s->a];
 		(s->type == STEP_WAKES ? cxms_xengine_wake : cxms_xengine_meet)(
 			&o->engine[e], l->pid, l->tid, sleeper->pid, sleeper->tid);
+		return 0;
+	}
+	if (s->type == CXMS_XC_PIPE && s->flag == CXMS_XPIPE_WRITTEN)
+		return cxms_xengine_written(&o->engine[e], l->pid, l->tid, s->a, s->b, err);
+	if (s->type == CXMS_XC_PIPE) {
+		cxms_xengine_read(&o->engine[e], l->pid, l->tid, s->a,
+				  write_of(&o->pipe[s->a], s->b));
 		return 0;
 	}
 	const struct cxms_xcontrol c = {.type = s->type,
@@ -603,6 +658,56 @@ static int end_process(struct cxms_xorder *o, uint32_t space, const struct cxms_
 	return rc ? rc : note_wake(o, space, s.a, (size_t)(l - o->log), err);
 }
 
+static int make_pipe(struct cxms_xorder *o, uint64_t id, struct cxms_err *err)
+{
+	if (cxms_array_grow((void **)&o->pipe, &o->cap_pipe, o->n_pipe + 1, sizeof(*o->pipe)) < 0)
+		return cxms_fail(err, ENOMEM, "out of memory for a pipe");
+	o->pipe[o->n_pipe++] = (struct pipe){.id = id};
+	return 0;
+}
+
+/* The newest of that number, or NULL: what comes from outside is not waited for. */
+static struct pipe *find_pipe(const struct cxms_xorder *o, uint64_t id)
+{
+	for (size_t i = o->n_pipe; i-- > 0;)
+		if (o->pipe[i].id == id)
+			return &o->pipe[i];
+	return NULL;
+}
+
+static int note_write(struct pipe *p, uint64_t bytes, size_t log, size_t step, struct cxms_err *err)
+{
+	const uint64_t before = p->n ? p->write[p->n - 1].total : 0;
+	if (cxms_array_grow((void **)&p->write, &p->cap, p->n + 1, sizeof(*p->write)) < 0)
+		return cxms_fail(err, ENOMEM, "out of memory for a pipe");
+	p->write[p->n++] = (struct written){before + bytes, log, step};
+	return 0;
+}
+
+/* Bytes are read in the order in which they were written. */
+static int use_pipe(struct cxms_xorder *o, struct log *l, const struct cxms_xcontrol *c,
+		    struct cxms_err *err)
+{
+	const uint64_t id = c->a ^ (uint64_t)(c->pid >> CXMS_XHOST_SHIFT) << CXMS_XHOST_SHIFT * 2;
+	struct pipe *p = find_pipe(o, id);
+	struct step s = {
+		.type = CXMS_XC_PIPE, .flag = c->flag, .event = l->base_event + l->n_event};
+	if (c->flag == CXMS_XPIPE_MADE)
+		return make_pipe(o, id, err);
+	if (!p || c->b == 0)
+		return 0;
+	s.a = (uint64_t)(p - o->pipe);
+	if (c->flag == CXMS_XPIPE_WRITTEN) {
+		s.b = p->n;
+		int rc = add_step(o, l, &s, err);
+		return rc ? rc : note_write(p, c->b, (size_t)(l - o->log), l->base + l->n, err);
+	}
+	s.b = p->read += c->b;
+	s.after_log = NOT_YET;
+	s.after_step = o->added;
+	return add_step(o, l, &s, err);
+}
+
 int cxms_xorder_control(struct cxms_xorder *o, uint32_t space, const struct cxms_xcontrol *c,
 			struct cxms_err *err)
 {
@@ -627,6 +732,8 @@ int cxms_xorder_control(struct cxms_xorder *o, uint32_t space, const struct cxms
 		return add_sleeper(o, space, c->a, at, err);
 	if (c->type == CXMS_XC_HELLO && !c->flag)
 		begin_image(o, space, l);
+	if (c->type == CXMS_XC_PIPE)
+		return use_pipe(o, l, c, err);
 	if (c->type == CXMS_XC_MEET)
 		return meet_sleepers(o, at, c->a, err);
 	if (!is_step(c))

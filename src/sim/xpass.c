@@ -111,10 +111,25 @@ static void add_totals(struct cxms_xspace *x, const struct cxms_xcontrol *c,
 	xr->branches += more[CXMS_XN_BRANCH];
 }
 
+/* What of it concerns pages. */
+static int tell_pages(struct cxms_xpass *p, uint32_t space, const struct cxms_xcontrol *c,
+		      struct cxms_err *err)
+{
+	const unsigned shift = CXMS_XS_PAGE_SHIFT - CXMS_XS_LINE_SHIFT;
+	if (c->type != CXMS_XC_PAGE && c->type != CXMS_XC_MOVE && c->type != CXMS_XC_HELLO)
+		return 0;
+	p->last_line = 0;
+	if (c->type == CXMS_XC_HELLO)
+		return c->flag ? cxms_xpages_fork(p->pages, c->pid, (uint32_t)c->b, space, err) : 0;
+	uint32_t view = cxms_xpages_view(p->pages, c->pid, space);
+	if (c->type == CXMS_XC_PAGE)
+		return cxms_xpages_touch(p->pages, view, c->a << shift, c->flag & CXMS_XP_OWN, err);
+	return cxms_xpages_move(p->pages, view, c->a << shift, c->b << shift, c->c << shift, err);
+}
+
 static int on_control(void *arg, const struct cxms_xcontrol *c, struct cxms_err *err)
 {
 	struct cxms_xpass *p = arg;
-	uint32_t page;
 	int rc = 0;
 	if (c->type == CXMS_XC_THREAD)
 		return 0; /* stands before the first message of all */
@@ -124,9 +139,8 @@ static int on_control(void *arg, const struct cxms_xcontrol *c, struct cxms_err 
 	if (!rc && !space)
 		rc = cxms_fail(err, EINVAL,
 			       "the exact stream is damaged: a process without a begin");
-	if (!rc && c->type == CXMS_XC_PAGE && p->counts_heat)
-		rc = cxms_xpages_add(p->pages, *space,
-				     c->a << (CXMS_XS_PAGE_SHIFT - CXMS_XS_LINE_SHIFT), &page, err);
+	if (!rc && p->counts_heat)
+		rc = tell_pages(p, *space, c, err);
 	if (!rc && c->type == CXMS_XC_COUNTS && p->xr)
 		add_totals(process_of(p, c->pid), c, p->xr);
 	p->n_begun += c->type == CXMS_XC_CLONE || (c->type == CXMS_XC_HELLO && c->flag);
@@ -143,10 +157,11 @@ static int count_pages(struct cxms_xpass *p, uint32_t space, const struct cxms_x
 		const struct cxms_xevent *e = &run->event[i];
 		if (e->line == 0)
 			continue; /* stays in the caches */
-		if (!p->last_line || (e->line ^ p->last_line) >> shift || space != p->last_space)
-			rc = cxms_xpages_add(p->pages, space, e->line, &p->last_page, err);
+		if (!p->last_line || (e->line ^ p->last_line) >> shift || run->pid != p->last_pid)
+			rc = cxms_xpages_add(p->pages, cxms_xpages_view(p->pages, run->pid, space),
+					     e->line, &p->last_page, err);
 		p->last_line = rc ? 0 : e->line;
-		p->last_space = space;
+		p->last_pid = run->pid;
 		if (!rc)
 			p->pages->page[p->last_page].heat += e->kind == CXMS_XE_MEM;
 	}

@@ -17,7 +17,7 @@ struct cxms_trace_reader;
 struct cxms_xorder;
 struct cxms_xread;
 
-/** struct cxms_xspace - address space of a process: a fork shares its parent's pages, an exec
+/** struct cxms_xspace - address space of a process: a fork has its parent's addresses, an exec
  * begins a new one */
 struct cxms_xspace {
 	uint32_t pid, space;
@@ -29,7 +29,7 @@ struct cxms_xpass {
 	struct cxms_xpages *pages;
 	bool counts_heat;   /* pages and their heat are filled */
 	uint64_t last_line; /* whose page was counted last; 0 = none */
-	uint32_t last_space, last_page;
+	uint32_t last_pid, last_page;
 	struct cxms_xengine **engine;
 	size_t n_engine, cap_engine;
 	struct cxms_xorder

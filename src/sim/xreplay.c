@@ -559,7 +559,7 @@ void cxms_xearly_packet(struct cxms_xearly *x, const void *data, size_t len)
 	x->n_packet++;
 	if (!x->failed)
 		x->failed = cxms_xpass_packet(&x->pass, x->read, data, len, NULL) < 0;
-	if (x->failed || x->pass.n_begun > 0)
+	if (x->failed || x->pass.n_begun > 0 || x->pages.moved)
 		drop_engines(x);
 }
 

@@ -1,12 +1,13 @@
 /* Threads that keep each other from work, in one of several ways, and read no clock:
  *
- *   meet alone|lock|locks|spinlocks|flags|yields|counts|unmaps|barriers|semaphore|tasks THREADS
- *        STEPS
+ *   meet alone|lock|robust|locks|spinlocks|flags|yields|counts|unmaps|barriers|semaphore|tasks
+ *        THREADS STEPS
  *
  * Each chases STEPS lines that are its own; 'alone' nobody keeps it from that. Those of 'flags'
  * take turns, and of 'yields', 'counts' and 'unmaps', with other loops; of 'barriers' one works in
  * each round.
  */
+#include <errno.h>
 #include <immintrin.h>
 #include <pthread.h>
 #include <sched.h>
@@ -35,6 +36,7 @@ struct member {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t robust;
 static sem_t two;
 static unsigned n_thread, steps, taken;
 static atomic_bool spinlock;
@@ -57,6 +59,15 @@ static void *in_lock(void *arg)
 	pthread_mutex_lock(&lock);
 	work(arg, steps);
 	pthread_mutex_unlock(&lock);
+	return NULL;
+}
+
+/* Who has it next finds that its owner has ended. */
+static void *in_robust(void *arg)
+{
+	if (pthread_mutex_lock(&robust) == EOWNERDEAD)
+		pthread_mutex_consistent(&robust);
+	work(arg, steps);
 	return NULL;
 }
 
@@ -223,12 +234,10 @@ static void *(*way(const char *name))(void *)
 	static const struct {
 		const char *name;
 		void *(*run)(void *);
-	} ways[] = {{"alone", alone},	       {"lock", in_lock},
-		    {"locks", in_locks},       {"spinlocks", in_spinlocks},
-		    {"flags", by_flags},       {"yields", by_yields},
-		    {"counts", by_counts},     {"unmaps", by_unmaps},
-		    {"barriers", by_barriers}, {"semaphore", two_at_once},
-		    {"tasks", tasks}};
+	} ways[] = {{"alone", alone},	       {"lock", in_lock},	    {"robust", in_robust},
+		    {"locks", in_locks},       {"spinlocks", in_spinlocks}, {"flags", by_flags},
+		    {"yields", by_yields},     {"counts", by_counts},	    {"unmaps", by_unmaps},
+		    {"barriers", by_barriers}, {"semaphore", two_at_once},  {"tasks", tasks}};
 
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
 		if (strcmp(name, ways[i].name) == 0)
@@ -239,6 +248,7 @@ static void *(*way(const char *name))(void *)
 int main(int argc, char **argv)
 {
 	static struct member member[MAX_THREADS];
+	pthread_mutexattr_t attr;
 	void *(*run)(void *) = argc == 4 ? way(argv[1]) : NULL;
 
 	if (!run)
@@ -247,6 +257,9 @@ int main(int argc, char **argv)
 	steps = (unsigned)atoi(argv[3]);
 	if (n_thread < 1 || n_thread > MAX_THREADS || sem_init(&two, 0, 2))
 		return 2;
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	pthread_mutex_init(&robust, &attr);
 	for (unsigned i = 0; i < n_thread; i++) {
 		member[i].at = scattered();
 		member[i].index = i;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Threads of the exact source that keep each other from work take as long as on CPUs of their own:
-# all one after another in a lock, by flags or barriers that spin, two at a time with a semaphore of two, each its share of tasks.
+# Threads and processes of the exact source that keep each other from work take as long as on CPUs of their own:
+# all one after another in a lock, by flags or barriers that spin, two at a time with a semaphore of two, each its share of tasks, one behind the other at pipes.
 #
 #   meet.sh BUILD SOURCE_DIR
 #
@@ -32,9 +32,9 @@ devices:
 placement: {policy: page-interleave, splits: [100, 0]}
 YAML
 
-# times WAY THREADS STEPS: ns, all local and all on CXL
+# times WORDS...: ns, all local and all on CXL
 times() {
-	"$BUILD/cxlmemsim" record -q -S exact -t t.yaml --roi-begin together -o m.cxlt -- "$BUILD/tests/meet" "$@"
+	"$BUILD/cxlmemsim" record -q -S exact -t t.yaml --roi-begin together -o m.cxlt -- "$@"
 	"$BUILD/cxlmemsim" replay -q -t t.yaml -f json -o m.json m.cxlt
 	"$BUILD/cxlmemsim" report -q -f csv m.json | awk -F, 'NR > 1 { print $11 }'
 }
@@ -43,8 +43,8 @@ times() {
 as_long() {
 	local row="$1, $3 threads, $4 steps" way=$2 threads=$3 steps=$4 turns=$5 pct=$6 why=$7
 	local alone together i split=(local CXL)
-	mapfile -t alone < <(times alone "$threads" $((steps * turns)))
-	mapfile -t together < <(times "$way" "$threads" "$steps")
+	mapfile -t alone < <(times "$BUILD/tests/meet" alone "$threads" $((steps * turns)))
+	mapfile -t together < <(times "$BUILD/tests/meet" "$way" "$threads" "$steps")
 	for i in 0 1; do
 		within "$row, ${split[i]}" "$(calc "${together[i]} / ${alone[i]}")" 1 "$pct" "$why"
 	done
@@ -52,6 +52,7 @@ as_long() {
 
 for steps in 2000 20000; do
 	as_long "a lock" lock 4 $steps 4 5 "one at a time"
+	as_long "a lock whose owner ends" robust 4 $steps 4 5 "one at a time"
 	as_long "a lock, ten times each" locks 4 $steps 4 10 "one at a time"
 	as_long "a spin lock, ten times each" spinlocks 4 $steps 4 10 "one at a time"
 	as_long "turns by a flag" flags 4 $steps 4 10 "one at a time"
@@ -63,4 +64,18 @@ for way in yields counts unmaps; do
 done
 as_long "a barrier that spins, one works in each round" barriers 4 20000 4 5 "one at a time"
 as_long "a lock" lock 2 100000 2 5 "one at a time"
+
+# in_a_row ROW WORDS...: two processes as long as one that does the work of both
+mapfile -t one < <(times "$BUILD/tests/relay" alone 40000)
+in_a_row() {
+	local both i split=(local CXL)
+	mapfile -t both < <(times "${@:2}")
+	for i in 0 1; do
+		within "$1, ${split[i]}" "$(calc "${both[i]} / ${one[i]}")" 1 2 "one after the other"
+	done
+}
+for way in parent child turns late; do
+	in_a_row "a pipe between processes, $way" "$BUILD/tests/relay" $way 40000
+done
+in_a_row "a pipe of a shell" sh -c "'$BUILD/tests/relay' writes 40000 | '$BUILD/tests/relay' reads 40000"
 finish

@@ -545,7 +545,8 @@ static void plain(unsigned type)
 		[CXMS_XC_UNMAP] = {"unmap", "vv"}, [CXMS_XC_ALLOC] = {"alloc", "vvv"},
 		[CXMS_XC_FREE] = {"free", "v"},	   [CXMS_XC_SYSCALL] = {"syscall", "v"},
 		[CXMS_XC_TIME] = {"time", "v"},	   [CXMS_XC_WAKE_SOME] = {"wake", "vv"},
-		[CXMS_XC_MEET] = {"meet", "v"},
+		[CXMS_XC_MEET] = {"meet", "v"},	   [CXMS_XC_MOVE] = {"move", "vvv"},
+		[CXMS_XC_PIPE] = {"pipe", "vvb"},
 	};
 	const char *body = type < CXMS_XC_END ? form[type].body : NULL;
 

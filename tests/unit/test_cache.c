@@ -750,6 +750,25 @@ static void test_flush_and_forget(void **state)
 	host_fini(&o);
 }
 
+static void test_clean_lines_are_not_written_back(void **state)
+{
+	struct cxms_hier_req req = {.line = 9, .store = true};
+	struct cxms_hier_res res;
+	struct host o;
+
+	(void)state;
+	host_init(&o, &small);
+	cxms_hier_data(o.h, &req, &res);
+	cxms_hier_clean(o.h);
+	cxms_hier_data(o.h, &req, &res);
+	assert_int_equal(res.level, CXMS_HIER_L1);
+	cxms_hier_clean(o.h);
+	o.h->n_effect = 0;
+	cxms_hier_flush(o.h, 9);
+	assert_int_equal(o.h->n_effect, 0);
+	host_fini(&o);
+}
+
 static void test_instructions_share_the_lower_levels(void **state)
 {
 	uint64_t fills = 0;
@@ -840,6 +859,7 @@ int main(void)
 		cmocka_unit_test(test_prefetchers_below_the_first_level_see_frames),
 		cmocka_unit_test(test_clean_lines_that_leave_the_l2_stay_longer),
 		cmocka_unit_test(test_flush_and_forget),
+		cmocka_unit_test(test_clean_lines_are_not_written_back),
 		cmocka_unit_test(test_instructions_share_the_lower_levels),
 		cmocka_unit_test(test_what_changes_an_l1i_changes_its_state),
 		cmocka_unit_test(test_lower_levels_may_be_indexed_by_something_else),
