@@ -10,7 +10,7 @@
 #define RING_BITS 17u
 /* Remembered at first, as long as nothing newer is forgotten for it: so short a ring stays in the
  * caches. */
-#define RING_BITS_FIRST 10u
+#define RING_BITS_FIRST 6u
 _Static_assert(1u << RING_BITS == CXMS_CALENDAR_SLOTS, "a power of two");
 
 int cxms_calendar_init_ps(struct cxms_calendar *c, uint64_t service_ps, uint32_t ring_bits,

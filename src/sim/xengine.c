@@ -13,8 +13,9 @@
 /* Each host has a part of a shared device, one behind the other (decoders map 256 MiB at least):
  * far enough apart that each has its pages where it would have them alone. log2 of bytes */
 #define HOST_SHARE_SHIFT 48u
-/* Runs of blocks after which the fabric is told what is past. */
-#define FORGET_RUNS 64u
+/* Requests of a lane after which the fabric is told what is past: what calendars need to keep then
+ * stays in the first level of a cache for every lane. */
+#define FORGET_REQUESTS 4u
 
 static uint64_t ps_of(const struct cxms_host *h, uint64_t cyc)
 {
@@ -89,6 +90,7 @@ static void request(void *arg, unsigned lane, uint64_t line, enum cxms_xrequest 
 	struct cxms_xengine *e = arg;
 	struct cxms_xlane *x = &e->lane[lane];
 	uint32_t target = 0;
+	e->n_request++;
 	if (e->n_host) {
 		host_request(e, line, kind, at_ps, out);
 		return;
@@ -180,8 +182,9 @@ static int thread_of(struct cxms_xengine *e, uint32_t pid, uint32_t tid, uint32_
 /* One thread, whose children begin where it is, asks for nothing before its own time. */
 static void forget(struct cxms_xengine *e, const struct cxms_window *w)
 {
-	if (e->n_run++ % FORGET_RUNS || e->n_thread > 1 || e->n_host)
+	if (e->n_request < FORGET_REQUESTS * e->n_lane || e->n_thread > 1 || e->n_host)
 		return;
+	e->n_request = 0;
 	for (unsigned l = 0; l < e->n_lane; l++)
 		cxms_net_forget(e->lane[l].net, cxms_window_past_ps(w, l));
 }
