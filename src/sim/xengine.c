@@ -84,6 +84,17 @@ static void host_request(struct cxms_xengine *e, uint64_t line, enum cxms_xreque
 	out->target = target;
 }
 
+/* The page of a line, and where each lane has it: lanes ask one after the other, and do not wait for
+ * their tables one by one. */
+static void find_page(struct cxms_xengine *e, uint64_t line)
+{
+	e->page_line = line;
+	e->page = cxms_xpages_find(e->pages, e->space, line);
+	for (unsigned l = 0; l < e->n_lane; l++)
+		if (e->lane[l].place && e->page < e->lane[l].n_page)
+			cxms_place_prefetch(e->lane[l].place, e->page);
+}
+
 static void request(void *arg, unsigned lane, uint64_t line, enum cxms_xrequest kind,
 		    uint64_t at_ps, struct cxms_xreply *out)
 {
@@ -95,10 +106,8 @@ static void request(void *arg, unsigned lane, uint64_t line, enum cxms_xrequest 
 		host_request(e, line, kind, at_ps, out);
 		return;
 	}
-	if ((line ^ e->page_line) >> (e->pages->shift - CXMS_XS_LINE_SHIFT)) {
-		e->page_line = line;
-		e->page = cxms_xpages_find(e->pages, e->space, line);
-	}
+	if ((line ^ e->page_line) >> (e->pages->shift - CXMS_XS_LINE_SHIFT))
+		find_page(e, line);
 	uint64_t dpa = own_frame(e, line, e->pages->shift);
 	if (x->place && e->page < x->n_page)
 		target = cxms_place_target(
