@@ -84,8 +84,8 @@ static void host_request(struct cxms_xengine *e, uint64_t line, enum cxms_xreque
 	out->target = target;
 }
 
-/* The page of a line, and where each lane has it: lanes ask one after the other, and do not wait for
- * their tables one by one. */
+/* The page of a line, and where each lane has it: lanes ask one after the other, and do not wait
+ * for their tables one by one. */
 static void find_page(struct cxms_xengine *e, uint64_t line)
 {
 	e->page_line = line;
