@@ -10,7 +10,7 @@
 #define RING_BITS 17u
 /* Remembered at first, as long as nothing newer is forgotten for it: so short a ring stays in the
  * caches. */
-#define RING_BITS_FIRST 10u
+#define RING_BITS_FIRST 6u
 _Static_assert(1u << RING_BITS == CXMS_CALENDAR_SLOTS, "a power of two");
 
 int cxms_calendar_init_ps(struct cxms_calendar *c, uint64_t service_ps, uint32_t ring_bits,
@@ -83,17 +83,26 @@ static bool remember_more(struct cxms_calendar *c)
 	return true;
 }
 
-/* A slot that stands for another time is taken over, unless that is needed and there is room to
- * remember more: then the slots move. Of the most slots, one behind the latest is taken over
+/* Is a slot behind the latest, and nothing needed that may stand where it belongs? It is taken over
  * unread, as it is in no cache. */
+static bool is_fresh(const struct cxms_calendar *c, uint64_t number)
+{
+	uint64_t ring = 1ull << c->ring_bits;
+	return number > c->latest &&
+	       (c->ring_bits >= c->most_bits || number < ring ||
+		(c->past_ps && (number - ring + 1) << c->slot_bits <= *c->past_ps));
+}
+
+/* A slot that stands for another time is taken over, unless that is needed and there is room to
+ * remember more: then the slots move. */
 static struct cxms_calendar_slot *slot_at(struct cxms_calendar *c, uint64_t number)
 {
 	struct cxms_calendar_slot *s = &c->slot[index_of(c, number)];
 	uint32_t turn = (uint32_t)(number >> c->ring_bits);
 	if (number <= c->latest && s->turn == turn)
 		return s;
-	if (c->ring_bits < c->most_bits && s->turn != turn && is_needed(c, index_of(c, number)) &&
-	    remember_more(c))
+	if (c->ring_bits < c->most_bits && !is_fresh(c, number) && s->turn != turn &&
+	    is_needed(c, index_of(c, number)) && remember_more(c))
 		return slot_at(c, number);
 	*s = (struct cxms_calendar_slot){.turn = turn};
 	return s;
@@ -154,7 +163,7 @@ static uint64_t serve(struct cxms_calendar_slot *s, uint64_t slot_ps, uint64_t f
 uint64_t cxms_calendar_backlog_ps(struct cxms_calendar *c, uint64_t at_ps)
 {
 	uint64_t number = at_ps >> c->slot_bits, from = at_ps & (c->slot_ps - 1);
-	if (!c->slot || number < c->first)
+	if (!c->slot || number < c->first || number > c->latest)
 		return 0;
 	uint64_t open = next_open(c, number);
 	const struct cxms_calendar_slot *s = slot_at(c, open);
@@ -194,12 +203,28 @@ static uint64_t wait_for(struct cxms_calendar *c, uint64_t at_ps, uint64_t servi
 	return end > at_ps + service ? end - at_ps - service : 0;
 }
 
+/* The first in a slot that is_fresh(): written without a look at what stood there. */
+static void begin_slot(struct cxms_calendar *c, uint64_t number, uint64_t from, uint64_t service)
+{
+	c->slot[index_of(c, number)] =
+		(struct cxms_calendar_slot){.turn = (uint32_t)(number >> c->ring_bits),
+					    .used_ps = (uint32_t)service,
+					    .begin_ps = (uint32_t)from,
+					    .end_ps = (uint32_t)(from + service)};
+	note_latest(c, number);
+}
+
 /* What most requests find: room in one slot behind all that is there. */
 static bool fits(struct cxms_calendar *c, uint64_t at_ps, uint64_t service, uint64_t *wait)
 {
 	uint64_t number = at_ps >> c->slot_bits, from = at_ps & (c->slot_ps - 1);
 	if (number < c->first)
 		return false;
+	if (from + service < c->slot_ps && is_fresh(c, number)) {
+		begin_slot(c, number, from, service);
+		*wait = 0;
+		return true;
+	}
 	struct cxms_calendar_slot *s = slot_at(c, number);
 	uint64_t start = from > s->end_ps ? from : s->end_ps;
 	if (from < s->begin_ps || start + service >= c->slot_ps)

@@ -54,6 +54,12 @@ int cxms_place_split(const struct cxms_policy_ops *policy, const struct cxms_pol
  */
 uint32_t cxms_place_target(const struct cxms_fabric *f, const struct cxms_placement *p, size_t page,
 			   uint64_t line, uint64_t *dpa);
+/** cxms_place_prefetch() - what cxms_place_target() will read of a page is brought near */
+static inline void cxms_place_prefetch(const struct cxms_placement *p, size_t page)
+{
+	__builtin_prefetch(&p->place_of_page[page]);
+	__builtin_prefetch(&p->frame_of_page[page]);
+}
 void cxms_placement_fini(struct cxms_placement *p);
 /** what policies see of each page, heat 0; array of count + 1, caller frees; NULL: out of memory */
 struct cxms_policy_page *cxms_policy_pages_new(const struct cxms_pages *pages);

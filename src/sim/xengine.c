@@ -13,8 +13,9 @@
 /* Each host has a part of a shared device, one behind the other (decoders map 256 MiB at least):
  * far enough apart that each has its pages where it would have them alone. log2 of bytes */
 #define HOST_SHARE_SHIFT 48u
-/* Runs of blocks after which the fabric is told what is past. */
-#define FORGET_RUNS 64u
+/* Requests of a lane after which the fabric is told what is past: the less calendars have to keep,
+ * the less of the caches every lane's take. */
+#define FORGET_REQUESTS 4u
 
 static uint64_t ps_of(const struct cxms_host *h, uint64_t cyc)
 {
@@ -83,20 +84,30 @@ static void host_request(struct cxms_xengine *e, uint64_t line, enum cxms_xreque
 	out->target = target;
 }
 
+/* The page of a line, and where each lane has it: lanes ask one after the other, and do not wait
+ * for their tables one by one. */
+static void find_page(struct cxms_xengine *e, uint64_t line)
+{
+	e->page_line = line;
+	e->page = cxms_xpages_find(e->pages, e->view, line);
+	for (unsigned l = 0; l < e->n_lane; l++)
+		if (e->lane[l].place && e->page < e->lane[l].n_page)
+			cxms_place_prefetch(e->lane[l].place, e->page);
+}
+
 static void request(void *arg, unsigned lane, uint64_t line, enum cxms_xrequest kind,
 		    uint64_t at_ps, struct cxms_xreply *out)
 {
 	struct cxms_xengine *e = arg;
 	struct cxms_xlane *x = &e->lane[lane];
 	uint32_t target = 0;
+	e->n_request++;
 	if (e->n_host) {
 		host_request(e, line, kind, at_ps, out);
 		return;
 	}
-	if ((line ^ e->page_line) >> (e->pages->shift - CXMS_XS_LINE_SHIFT)) {
-		e->page_line = line;
-		e->page = cxms_xpages_find(e->pages, e->view, line);
-	}
+	if ((line ^ e->page_line) >> (e->pages->shift - CXMS_XS_LINE_SHIFT))
+		find_page(e, line);
 	uint64_t dpa = own_frame(e, line, e->pages->shift);
 	if (x->place && e->page < x->n_page)
 		target = cxms_place_target(
@@ -183,8 +194,9 @@ static int thread_of(struct cxms_xengine *e, uint32_t pid, uint32_t tid, uint32_
 /* One thread, whose children begin where it is, asks for nothing before its own time. */
 static void forget(struct cxms_xengine *e, const struct cxms_window *w)
 {
-	if (e->n_run++ % FORGET_RUNS || e->n_thread > 1 || e->n_host)
+	if (e->n_request < FORGET_REQUESTS * e->n_lane || e->n_thread > 1 || e->n_host)
 		return;
+	e->n_request = 0;
 	for (unsigned l = 0; l < e->n_lane; l++)
 		cxms_net_forget(e->lane[l].net, cxms_window_past_ps(w, l));
 }

@@ -68,7 +68,7 @@ struct cxms_xengine {
 	size_t n_host;
 	struct cxms_xthread *thread;
 	size_t n_thread, cap_thread;
-	uint32_t n_run; /* of blocks */
+	uint32_t n_request; /* of all lanes, since the fabric was told what is past */
 	struct cxms_xwake *wake;
 	size_t n_wake, cap_wake;
 	struct cxms_xpipe *pipe;

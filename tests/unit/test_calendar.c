@@ -255,10 +255,23 @@ static void test_what_is_past_takes_no_room(void **state)
 	}
 	assert_int_equal(late.wait_ps, all.wait_ps);
 	assert_true(all.wait_ps > 0);
-	assert_true(1u << late.ring_bits < CXMS_CALENDAR_SLOTS / 16);
+	assert_true(1u << late.ring_bits <= 256); /* a power of two of 100 slots, or the next */
 	assert_int_equal(1u << all.ring_bits, CXMS_CALENDAR_SLOTS);
 	cxms_calendar_fini(&all);
 	cxms_calendar_fini(&late);
+}
+
+/* Who asks how long it would take books nothing, and takes no room from what is booked. */
+static void test_a_question_changes_nothing(void **state)
+{
+	struct cxms_calendar c;
+	(void)state;
+	assert_int_equal(cxms_calendar_init_ring(&c, 8000000000, 4, NULL), 0);
+	for (uint64_t i = 0; i < 16; i++)
+		cxms_calendar_take(&c, i * c.slot_ps, 64);
+	assert_int_equal(cxms_calendar_backlog_ps(&c, 17 * (uint64_t)c.slot_ps), 0);
+	assert_int_equal(cxms_calendar_take(&c, c.slot_ps, 64), 8000);
+	cxms_calendar_fini(&c);
 }
 
 static void test_what_lies_too_far_back_is_counted(void **state)
@@ -283,6 +296,7 @@ int main(void)
 		cmocka_unit_test(test_order_hardly_matters),
 		cmocka_unit_test(test_slots_are_never_overfull),
 		cmocka_unit_test(test_what_is_past_takes_no_room),
+		cmocka_unit_test(test_a_question_changes_nothing),
 		cmocka_unit_test(test_what_lies_too_far_back_is_counted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
