@@ -20,6 +20,22 @@
 /* A nominal LLC is shared: half of it, or as much again where /sys names one of several slices. */
 #define CXMS_ASSUMED_NOMINAL_SPAN 2.0
 
+/*
+ * The first step beyond the second level took as long as the largest: others had all of the LLC
+ * when it was measured. What took as long as that is memory, if less than its latency, which is
+ * measured without neighbours that are fetched along.
+ */
+static void take_llc_for_full(struct cxms_stair *s)
+{
+	double top_ps = s->ps[s->n - 1];
+	if (s->llc_ps < top_ps || top_ps >= s->mem_ps)
+		return;
+	for (unsigned i = 0; i < s->n; i++)
+		if (s->ps[i] >= top_ps)
+			s->ps[i] = s->mem_ps;
+	s->llc_ps = fmin(CXMS_ASSUMED_LLC_PS, s->mem_ps / 3);
+}
+
 void cxms_stair_init(struct cxms_stair *s, const struct cxms_facts *facts, uint64_t llc_bytes)
 {
 	*s = (struct cxms_stair){.mem_ps = (double)facts->mem_latency_ps,
@@ -36,6 +52,8 @@ void cxms_stair_init(struct cxms_stair *s, const struct cxms_facts *facts, uint6
 		if (s->bytes[s->n] > 0 && s->ps[s->n] > 0)
 			s->n++;
 	}
+	if (s->n >= 2)
+		take_llc_for_full(s);
 	s->walk_ps = (double)facts->walk_ps;
 	for (unsigned i = 0; i < facts->n_walk && i < CXMS_STAIR_MAX; i++) {
 		if (facts->walk_bytes[i] == 0)

@@ -46,6 +46,22 @@ static void test_measured_steps(void **state)
 	}
 }
 
+/* A guest's neighbours had the whole LLC: 2 MiB took as long as 64, and less than memory. */
+static void test_an_llc_that_others_fill(void **state)
+{
+	struct cxms_facts f = facts();
+	struct cxms_stair s;
+	(void)state;
+	f.stair_bytes[1] = 2u << 20;
+	f.stair_ps[0] = 10000;
+	f.stair_ps[1] = f.stair_ps[2] = f.llc_latency_ps = 70000;
+	cxms_stair_init(&s, &f, 0);
+	assert_true(fabs(cxms_stair_miss_ratio(&s, 2 * MIB) - 1) < 1e-9);
+	assert_true(fabs(cxms_stair_miss_ratio(&s, 256 * MIB) - 1) < 1e-9);
+	assert_true(cxms_stair_miss_ratio(&s, 1 * MIB) <= 0);
+	assert_true(s.llc_ps < 70000);
+}
+
 static void test_capacity_rule(void **state)
 {
 	struct cxms_facts f = facts();
@@ -166,6 +182,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_measured_steps),
+		cmocka_unit_test(test_an_llc_that_others_fill),
 		cmocka_unit_test(test_capacity_rule),
 		cmocka_unit_test(test_what_the_cache_holds),
 		cmocka_unit_test(test_walks),
