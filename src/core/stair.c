@@ -20,6 +20,11 @@
 /* A nominal LLC is shared: half of it, or as much again where /sys names one of several slices. */
 #define CXMS_ASSUMED_NOMINAL_SPAN 2.0
 
+static double assumed_llc_ps(double mem_ps)
+{
+	return fmin(CXMS_ASSUMED_LLC_PS, mem_ps / 3);
+}
+
 /*
  * The first step beyond the second level took as long as the largest: others had all of the LLC
  * when it was measured. What took as long as that is memory, if less than its latency, which is
@@ -33,7 +38,7 @@ static void take_llc_for_full(struct cxms_stair *s)
 	for (unsigned i = 0; i < s->n; i++)
 		if (s->ps[i] >= top_ps)
 			s->ps[i] = s->mem_ps;
-	s->llc_ps = fmin(CXMS_ASSUMED_LLC_PS, s->mem_ps / 3);
+	s->llc_ps = assumed_llc_ps(s->mem_ps);
 }
 
 void cxms_stair_init(struct cxms_stair *s, const struct cxms_facts *facts, uint64_t llc_bytes)
@@ -45,7 +50,7 @@ void cxms_stair_init(struct cxms_stair *s, const struct cxms_facts *facts, uint6
 	if (s->mem_ps <= 0)
 		s->mem_ps = CXMS_ASSUMED_MEM_PS;
 	if (s->llc_ps <= 0 || s->llc_ps >= s->mem_ps)
-		s->llc_ps = fmin(CXMS_ASSUMED_LLC_PS, s->mem_ps / 3);
+		s->llc_ps = assumed_llc_ps(s->mem_ps);
 	for (unsigned i = 0; i < facts->n_stair && i < CXMS_STAIR_MAX; i++) {
 		s->bytes[s->n] = (double)facts->stair_bytes[i];
 		s->ps[s->n] = (double)facts->stair_ps[i];

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/units.h"
+
 #define MIN_PAIRS   10u
 #define NEAR_FACTOR 1.5 /* around the median */
 #define MIN_NEAR    0.6 /* of the pairs that count */
@@ -20,7 +22,6 @@
 #define MIN_WHOLE      0.9		  /* of the places: by whole steps from the first */
 #define GOLDEN_RATIO   0.6180339887498949 /* multiples fill an interval evenly */
 #define MAX_ROW	       9e15		  /* of a register; exact in a double */
-#define MAX_SHIFT      64		  /* the next column of a matrix lies within a line */
 
 static int by_value(const void *pa, const void *pb)
 {
@@ -141,12 +142,12 @@ static size_t whole_pairs(const struct nest *o, int64_t shift)
 }
 
 /* An address that is its own counter begins a column's width further in each outer turn, which is
- * no whole step. The width that most pairs agree on; 0 before others. */
+ * no whole step and within a line. The width that most pairs agree on; 0 before others. */
 static int64_t find_shift(const struct nest *o)
 {
 	int64_t best = 0;
 	size_t most = whole_pairs(o, 0);
-	for (int64_t shift = 1; shift < MAX_SHIFT; shift++)
+	for (int64_t shift = 1; shift < (int64_t)CXMS_LINE_BYTES; shift++)
 		for (int side = -1; side <= 1; side += 2) {
 			size_t n = whole_pairs(o, side * shift);
 			if (n > most) {
