@@ -283,6 +283,7 @@ enum ex_what {
 	EX_WHAT_PREFETCH,
 	EX_WHAT_NT_STORE,
 	EX_WHAT_GATHER,
+	EX_WHAT_BIT, /* of a register, by a register */
 	EX_WHAT_FLUSH
 };
 /**

@@ -124,6 +124,12 @@ static bool is_nt_store(const struct cursor *c, uint8_t opcode)
 	return c->map == 1 && (opcode == 0x2b || opcode == 0xe7 || (opcode == 0xc3 && !c->is_vex));
 }
 
+/* bt, bts, btr, btc */
+static bool is_bit_test(const struct cursor *c, uint8_t opcode)
+{
+	return c->map == 1 && !c->is_vex && (opcode & 0xe7) == 0xa3;
+}
+
 enum ex_what ex_decode(const uint8_t *bytes, unsigned len, struct ex_operand *operand)
 {
 	struct cursor c = {.at = bytes, .end = bytes + len};
@@ -136,8 +142,10 @@ enum ex_what ex_decode(const uint8_t *bytes, unsigned len, struct ex_operand *op
 			  (c.map == 0 && opcode >= 0xe0 && opcode <= 0xe3) ||
 			  (c.map == 1 && (opcode & 0xf0) == 0x80)))
 		return EX_WHAT_BRANCH;
-	if (c.at + 1 >= c.end || c.at[1] >> 6 == 3)
+	if (c.at + 1 >= c.end)
 		return EX_WHAT_OTHER;
+	if (c.at[1] >> 6 == 3)
+		return is_bit_test(&c, opcode) ? EX_WHAT_BIT : EX_WHAT_OTHER;
 	if (is_nt_store(&c, opcode))
 		return EX_WHAT_NT_STORE;
 	if (c.is_vex && c.map == 2 && opcode >= 0x90 && opcode <= 0x93)

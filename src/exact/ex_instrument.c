@@ -242,6 +242,8 @@ static void access(struct builder *b, unsigned kind, IRExpr *addr, unsigned byte
 	bool fast = !cxms_prefetch_any(&ex.hier.core->pf_l1d);
 
 	tl_assert(b->n_access < MAX_ACCESSES && b->n_insn > 0 && bytes > 0);
+	if (b->what == EX_WHAT_BIT) /* VEX puts the register on the stack to find the bit */
+		return;
 	if (kind == CXMS_XA_STORE && b->what == EX_WHAT_NT_STORE)
 		kind = CXMS_XA_NT_STORE;
 	/* VEX lets the lanes of a gather that are masked out load the top of the stack. */

@@ -470,6 +470,27 @@ static int strings(void)
 	return area[24][5] != area[32][5];
 }
 
+/* Bits of registers, with the stack in a page of its own: what must not be touched there. */
+static int bits(void)
+{
+	char *stack = area[40] + PAGE / 2;
+	long value = 1, which = 3;
+
+	for (unsigned i = 0; i < PAGE / 64; i++)
+		printf("line %lx\n", line_of(area[40] + 64 * i));
+	fflush(stdout);
+	__asm__ volatile("xchg %0, %%rsp\n\t"
+			 "bt %2, %1\n\t"
+			 "bts %2, %1\n\t"
+			 "btr %2, %1\n\t"
+			 "btc %2, %1\n\t"
+			 "xchg %0, %%rsp"
+			 : "+r"(stack), "+r"(value)
+			 : "r"(which)
+			 : "cc", "memory");
+	return value != 9;
+}
+
 static __attribute__((noinline, noclone)) uint64_t sum_of(const volatile uint64_t *p, unsigned n)
 {
 	uint64_t sum = 0;
@@ -521,13 +542,28 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*run)(void);
 	} cases[] = {
-		{"prefetch", prefetch}, {"nt", nt},	      {"gather", gather},
-		{"fault", fault},	{"threads", threads}, {"region", region},
-		{"jit", jit},		{"child", child},     {"signals", signals},
-		{"allocate", allocate}, {"strings", strings}, {"nothing", nothing},
-		{"crash", crash},	{"combine", combine}, {"adopted", adopted},
-		{"barrier", barrier},	{"crowd", crowd},     {"unreadable", unreadable},
-		{"ended", ended},	{"turns", turns},     {"itself", itself},
+		{"prefetch", prefetch},
+		{"nt", nt},
+		{"gather", gather},
+		{"fault", fault},
+		{"threads", threads},
+		{"region", region},
+		{"jit", jit},
+		{"child", child},
+		{"signals", signals},
+		{"allocate", allocate},
+		{"strings", strings},
+		{"bits", bits},
+		{"nothing", nothing},
+		{"crash", crash},
+		{"combine", combine},
+		{"adopted", adopted},
+		{"barrier", barrier},
+		{"crowd", crowd},
+		{"unreadable", unreadable},
+		{"ended", ended},
+		{"turns", turns},
+		{"itself", itself},
 	};
 
 	self = argv[0];

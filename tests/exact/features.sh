@@ -60,6 +60,11 @@ told=$(grep -c "hello fork 1" stream.txt)
 echo "ended: $told children"
 run signals 0
 run unreadable 0
+# Bits of registers are no accesses.
+run bits 0
+while read -r words; do
+	! grep -qE "(^| )$words( |\$)" stream.txt || fail "bits: '$words' in its stream"
+done <want.txt
 run itself 3
 run crash 134
 
