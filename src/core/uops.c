@@ -226,8 +226,8 @@ static void add_operation(struct work *w, bool stores)
 		copy_sources(o, &in->data, at);
 		if (i < in->result_at)
 			o->dst[0] = CXMS_SLOT_TEMP + 6;
-		else if (i == in->result_at && i > 0)
-			o->src[0] = CXMS_SLOT_TEMP + 6;
+		if (i > 0 && (i == in->result_at || (i < in->result_at && i % 2 == 0)))
+			o->src[0] = CXMS_SLOT_TEMP + 6; /* of many steps half wait for another */
 		if (i != in->result_at)
 			continue;
 		write_results(o, &in->out);
@@ -280,9 +280,12 @@ static void add_stack_move(struct work *w)
 	o->src[0] = o->dst[0] = CXMS_SLOT_GPR + CXMS_GPR_SP;
 }
 
-/* A string's pointers move by themselves: the next round does not wait for what this one loads. */
+/* A string's pointers move by themselves: the next round does not wait for what this one loads. A
+ * split core counts, moves each pointer and jumps back in each round. */
 static void crack_string_move(struct work *w)
 {
+	if (w->u->split && w->insn.string_bytes != 1)
+		add_fillers(w, w->insn.n_load > 0 ? 3 : 2);
 	add_loads(w, false);
 	add_stores(w, false);
 	struct cxms_uop *o = add(w, CXMS_UC_INT, 1);
@@ -344,9 +347,18 @@ static bool rounds_only(const struct cxms_code_block *c)
 	return true;
 }
 
-/* What one round with @bytes makes of the block. */
-static void set_string(const struct cxms_code_block *c, unsigned bytes, struct cxms_block *out)
+/*
+ * What one round with @bytes makes of the block. A split core has no pieces (gem5 v24.0,
+ * insts/general_purpose/string). Of bytes it is given them all the same: the C library moves memory
+ * by bytes where the recording machine is fast at it, and by vectors on one that is not.
+ */
+static void set_string(const struct cxms_code_block *c, bool split, unsigned bytes,
+		       struct cxms_block *out)
 {
+	if (split && bytes > 1) {
+		out->string_rounds = 1;
+		return;
+	}
 	out->string_bytes = bytes * (uint32_t)c->n_insn;
 	out->string_rounds = CXMS_STRING_PIECE / bytes;
 }
@@ -367,7 +379,7 @@ static void crack_all(struct work *w, const struct cxms_code_block *c, uint32_t 
 		else if (w->u->split)
 			cxms_insn_split_flags(w->u->insn, &w->insn, &w->carry_apart);
 		if (i == 0 && w->insn.string_bytes > 0 && rounds_only(c))
-			set_string(c, w->insn.string_bytes, out);
+			set_string(c, w->u->split, w->insn.string_bytes, out);
 		if (!w->u->split && i > 0)
 			cxms_insn_fuse(&w->insn, &c->insn[i - 1]);
 		if (out->string_rounds == 0 || i % out->string_rounds == 0)

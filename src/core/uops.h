@@ -123,14 +123,16 @@ struct cxms_block {
 	struct cxms_uop *uop;
 	struct cxms_segment *segment;
 	struct cxms_fetch_insn *fetch; /* n_insn */
-	uint32_t *exit_uops;	/* by exit: uops executed when it is left there; [n_exit] = all */
-	uint16_t *exit_insns;	/* the same in instructions */
-	uint16_t *exit_stores;	/* the same in stores */
-	uint32_t string_bytes;	/* nothing but rounds of one rep movs or rep stos: their bytes, else
-				   0 */
-	uint32_t string_rounds; /* of a piece: the first has uops, the others' accesses are its own
-				 */
-	uint32_t n_undecoded;	/* instructions the decoder does not know: one uop each, no data */
+	uint32_t *exit_uops;   /* by exit: uops executed when it is left there; [n_exit] = all */
+	uint16_t *exit_insns;  /* the same in instructions */
+	uint16_t *exit_stores; /* the same in stores */
+	/* nothing but rounds of one rep movs or rep stos: their bytes where it moves pieces, else 0
+	 */
+	uint32_t string_bytes;
+	/* of a piece: the first has uops, the others' accesses are its own; 1 where each is one; 0:
+	 * no string */
+	uint32_t string_rounds;
+	uint32_t n_undecoded; /* instructions the decoder does not know: one uop each, no data */
 };
 
 struct cxms_uops;

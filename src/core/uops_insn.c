@@ -174,9 +174,15 @@ static bool is_vector(const cs_insn *in)
 	return false;
 }
 
+/* The mnemonic of the same operation without VEX. */
+static const char *without_v(const cs_insn *in)
+{
+	return in->mnemonic[0] == 'v' ? in->mnemonic + 1 : in->mnemonic;
+}
+
 static enum cxms_uop_class class_of(const cs_insn *in)
 {
-	const char *name = in->mnemonic[0] == 'v' ? in->mnemonic + 1 : in->mnemonic;
+	const char *name = without_v(in);
 	if (starts(name, "div") && is_vector(in))
 		return CXMS_UC_FDIV;
 	if (starts(name, "mul") && is_vector(in))
@@ -194,7 +200,7 @@ static enum cxms_uop_class class_of(const cs_insn *in)
 /* Moves between registers and memory: no operation of their own when they touch memory. */
 static bool is_move(const cs_insn *in)
 {
-	const char *name = in->mnemonic[0] == 'v' ? in->mnemonic + 1 : in->mnemonic;
+	const char *name = without_v(in);
 	if (is_string(in))
 		return false; /* moves its pointers too */
 	return (starts(name, "mov") && !starts(name, "movmsk")) || starts(name, "lddqu") ||
@@ -217,6 +223,27 @@ static bool is_shift(const cs_insn *in)
 	return !in->detail->x86.opcode[1] && (op == 0xc0 || op == 0xc1 || (op & 0xfc) == 0xd0);
 }
 
+/* movd, movq between a vector register and anything else, or between two. */
+static bool is_short_move(const cs_insn *in)
+{
+	const char *name = without_v(in);
+	return is_vector(in) && (strcmp(name, "movd") == 0 || strcmp(name, "movq") == 0);
+}
+
+/* Uops that clear what a scalar leaves of a vector register: an upper half, of a single-precision
+ * load the rest of the lower one too (gem5 v24.0, insts/simd128, data_transfer/move.py). Those of
+ * movss and movsd that vector_parts() counts are not among them. */
+static unsigned cleared_parts(const cs_insn *in)
+{
+	const cs_x86 *x = &in->detail->x86;
+	bool partial, loads = x->op_count > 1 && x->operands[1].type == X86_OP_MEM;
+	bool to_vector = x->operands[0].type == X86_OP_REG &&
+			 slot_of(x->operands[0].reg, &partial) >= CXMS_SLOT_VEC;
+	if (is_short_move(in))
+		return to_vector;
+	return loads && strcmp(without_v(in), "movss") == 0;
+}
+
 /* Uops for immediate operands, branch targets, and the instruction pointer that an address is
  * relative to, where each is its own. */
 static unsigned split_extra(const cs_insn *in, const struct cxms_insn *out)
@@ -229,7 +256,9 @@ static unsigned split_extra(const cs_insn *in, const struct cxms_insn *out)
 		return has_immediate(x) ? 2 : relative; /* instruction pointer, displacement */
 	if (in->id == X86_INS_NOT)			/* all ones */
 		return 1 + relative;
-	if (!has_immediate(x) || is_shift(in) || is_vector(in))
+	if (is_vector(in))
+		return relative + cleared_parts(in);
+	if (!has_immediate(x) || is_shift(in) || (in->id == X86_INS_BT && out->n_load == 0))
 		return relative;
 	/* an immediate moved to a register is the operation itself */
 	return relative + (is_move(in) && out->n_store == 0 ? 0 : 1);
@@ -251,6 +280,47 @@ static unsigned split_division(const cs_insn *in)
 	return 5 + (steps + 1) / 4 * 5 + (in->id == X86_INS_IDIV ? 17 : 0);
 }
 
+/* A conversion between a vector and a general register: one of its two uops is the move. */
+static bool is_conversion_of_register(const cs_insn *in)
+{
+	bool partial;
+	if (!starts(without_v(in), "cvt"))
+		return false;
+	for (unsigned i = 0; i < in->detail->x86.op_count; i++) {
+		const cs_x86_op *o = &in->detail->x86.operands[i];
+		if (o->type == X86_OP_REG && slot_of(o->reg, &partial) < CXMS_SLOT_VEC)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What a split core makes in several steps of integers: a bit is looked for by halves, bytes are
+ * turned round in pairs, and so on (gem5 v24.0, insts/general_purpose: bit_scan.py, bit_test.py,
+ * endian_conversion.py, sign_extension.py). 0: in one, or another rule counts it.
+ */
+static unsigned split_steps(const cs_insn *in)
+{
+	switch (in->id) {
+	case X86_INS_BSF:
+	case X86_INS_TZCNT:
+		return 30;
+	case X86_INS_BSR:
+		return 28;
+	case X86_INS_BSWAP:
+		return in->detail->x86.operands[0].size > 4 ? 9 : 3;
+	case X86_INS_CDQ:
+	case X86_INS_CQO:
+		return 2;
+	case X86_INS_BTS:
+	case X86_INS_BTR:
+	case X86_INS_BTC:
+		return has_immediate(&in->detail->x86) ? 3 : 4;
+	default:
+		return is_conversion_of_register(in) ? 2 : 0;
+	}
+}
+
 static unsigned operation_count(const cs_insn *in, const struct cxms_insn *out, bool split)
 {
 	const char *name = in->mnemonic;
@@ -261,6 +331,8 @@ static unsigned operation_count(const cs_insn *in, const struct cxms_insn *out, 
 		return memory || in->detail->x86.operands[1].size > 1 ? 1 : 2;
 	if (out->prefetch || (memory && is_move(in)))
 		return 0;
+	if (split && split_steps(in) > 0)
+		return split_steps(in);
 	if (starts(name, "imul") || (starts(name, "mul") && !is_vector(in)))
 		return split ? 3 : starts(name, "mul") ? 2 : 1;
 	if (starts(name, "idiv") || (starts(name, "div") && !is_vector(in)))
@@ -274,17 +346,24 @@ static unsigned operation_count(const cs_insn *in, const struct cxms_insn *out, 
 	return 1;
 }
 
+/* movlpd, movhps, movhlps, ...: one half of a vector register. */
+static bool is_half_move(const char *name)
+{
+	return starts(name, "movlp") || starts(name, "movhp") || starts(name, "movhl") ||
+	       starts(name, "movlh");
+}
+
 static unsigned vector_parts(const cs_insn *in, bool split)
 {
 	bool scalar_load = false, wide = false, partial;
-	const char *name = in->mnemonic[0] == 'v' ? in->mnemonic + 1 : in->mnemonic;
+	const char *name = without_v(in);
 	size_t len = strlen(name);
 	if (!split || !is_vector(in))
 		return 1;
 	if (len > 2 && name[len - 2] == 's' && (name[len - 1] == 's' || name[len - 1] == 'd') &&
 	    !starts(name, "movs"))
 		return 1; /* scalar arithmetic */
-	if (starts(name, "cvt") || starts(name, "movd") || starts(name, "movq"))
+	if (starts(name, "cvt") || is_short_move(in) || is_half_move(name))
 		return 1;
 	for (unsigned i = 0; i < in->detail->x86.op_count; i++) {
 		const cs_x86_op *o = &in->detail->x86.operands[i];
@@ -301,7 +380,7 @@ static unsigned vector_parts(const cs_insn *in, bool split)
 static bool is_zero_idiom(const cs_insn *in)
 {
 	const cs_x86 *x = &in->detail->x86;
-	const char *name = in->mnemonic[0] == 'v' ? in->mnemonic + 1 : in->mnemonic;
+	const char *name = without_v(in);
 	unsigned n = x->op_count;
 	return (starts(name, "xor") || starts(name, "sub") || starts(name, "pxor") ||
 		starts(name, "psub")) &&
@@ -317,7 +396,7 @@ static bool is_zero_idiom(const cs_insn *in)
  */
 static bool is_vector_copy(const cs_insn *in)
 {
-	const char *name = in->mnemonic[0] == 'v' ? in->mnemonic + 1 : in->mnemonic;
+	const char *name = without_v(in);
 	return is_vector(in) &&
 	       (starts(name, "movap") || starts(name, "movup") || starts(name, "movdq"));
 }
@@ -401,7 +480,8 @@ static void set_pieces(const struct cxms_code_access *access, size_t n, struct c
 
 static bool changes_stack(const cs_insn *in)
 {
-	return starts(in->mnemonic, "push") || starts(in->mnemonic, "pop") ||
+	return starts(in->mnemonic, "push") ||
+	       (starts(in->mnemonic, "pop") && in->id != X86_INS_POPCNT) ||
 	       starts(in->mnemonic, "leave") || in_group(in, X86_GRP_CALL) ||
 	       in_group(in, X86_GRP_RET);
 }
@@ -411,6 +491,15 @@ static bool is_string_move(const cs_insn *in)
 {
 	uint8_t op = in->detail->x86.opcode[0];
 	return is_string(in) && (op == 0xa4 || op == 0xa5 || op == 0xaa || op == 0xab);
+}
+
+/* Which of several operations gives the result: a product is moved out of the multiplier by a uop
+ * of its own; a byte made wider, or set by a condition, takes two steps. */
+static unsigned result_step(const cs_insn *in, const struct cxms_insn *out)
+{
+	if (split_steps(in) > 0)
+		return out->n_op - 1;
+	return out->class == CXMS_UC_MUL || is_extension(in) || starts(in->mnemonic, "set");
 }
 
 bool cxms_insn_read(csh cs, cs_insn *tmp, const struct cxms_code_insn *code,
@@ -437,7 +526,7 @@ bool cxms_insn_read(csh cs, cs_insn *tmp, const struct cxms_code_insn *code,
 		out->data.n = 0;
 	if (split && n == 0 && out->out.n > 0 && keeps_target(tmp))
 		put(&out->data, out->out.slot[0]);
-	out->class = class_of(tmp);
+	out->class = split && split_steps(tmp) && !is_vector(tmp) ? CXMS_UC_INT : class_of(tmp);
 	if (split && out->class == CXMS_UC_MUL && is_vector(tmp))
 		out->class = CXMS_UC_VECTOR;
 	out->parts = vector_parts(tmp, split);
@@ -448,11 +537,7 @@ bool cxms_insn_read(csh cs, cs_insn *tmp, const struct cxms_code_insn *code,
 	if (out->string_move && x->prefix[0] == X86_PREFIX_REP)
 		out->string_bytes = x->operands[0].size;
 	out->n_split_extra = split ? split_extra(tmp, out) : 0;
-	/* a product is moved out of the multiplier by a uop of its own; a byte made wider, or set
-	 * by a condition, takes two steps */
-	out->result_at =
-		split && out->n_op > 1 &&
-		(out->class == CXMS_UC_MUL || is_extension(tmp) || starts(tmp->mnemonic, "set"));
+	out->result_at = split && out->n_op > 1 ? result_step(tmp, out) : 0;
 	out->rob_op = out->n_op;
 	/* renamed away: register moves, nops and zeroing take an entry but no unit */
 	if (tmp->id == X86_INS_NOP)

@@ -21,7 +21,7 @@ struct cxms_insn {
 	int16_t load[CXMS_INSN_ACCESS_MAX], store[CXMS_INSN_ACCESS_MAX]; /* numbers of accesses */
 	enum cxms_uop_class class;
 	unsigned n_op;		/* operations between load and store */
-	unsigned result_at;	/* which of them gives the result: 0, or 1 after the first */
+	unsigned result_at;	/* which of them gives the result: 0, or a later one */
 	unsigned rob_op;	/* fused: reorder-buffer entries of those */
 	unsigned n_split_extra; /* split: uops for immediates and branch targets */
 	unsigned parts;		/* split: vector halves */

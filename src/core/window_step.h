@@ -682,7 +682,7 @@ CXMS_STEP void run_block(struct cxms_window *w, const struct cxms_xrun *run)
 	w->counts.insns += b->exit_insns[run->exit];
 	w->counts.uops += end;
 	w->counts.undecoded += b->n_undecoded;
-	if (b->string_bytes > 0)
+	if (b->string_rounds > 0)
 		w->n_store = store;
 	if (any(w->retire.all > CXMS_TICK_LONG))
 		cxms_window_bound(w);

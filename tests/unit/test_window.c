@@ -774,7 +774,8 @@ static void test_a_gather_waits_for_all_its_elements(void **state)
 	}
 }
 
-/* Bytes or words, a rep instruction moves its pieces; what compares goes element by element. */
+/* Bytes or words, a rep instruction moves its pieces; what compares goes element by element, and so
+ * do words where uops are split. */
 static void test_strings_move_in_pieces(void **state)
 {
 	static const uint8_t stosb[] = {0xf3, 0xaa}, stosq[] = {0xf3, 0x48, 0xab},
@@ -786,48 +787,50 @@ static void test_strings_move_in_pieces(void **state)
 		uint8_t len;
 		struct cxms_code_access access[2];
 		size_t n_access;
-		unsigned want; /* rounds of a piece */
-	} rows[] = {{stosb, 2, {store}, 1, 32},
-		    {stosq, 3, {store}, 1, 4},
-		    {movsb, 2, {load, store}, 2, 32},
-		    {scasb, 2, {load}, 1, 1},
-		    {once, 1, {store}, 1, 1}};
+		unsigned want[2]; /* rounds of a piece, fused and split */
+	} rows[] = {{stosb, 2, {store}, 1, {32, 32}},
+		    {stosq, 3, {store}, 1, {4, 1}},
+		    {movsb, 2, {load, store}, 2, {32, 32}},
+		    {scasb, 2, {load}, 1, {1, 1}},
+		    {once, 1, {store}, 1, {1, 1}}};
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t which = 0; which < 2 * sizeof(rows) / sizeof(rows[0]); which++) {
+		size_t i = which / 2;
+		unsigned rounds = rows[i].want[which % 2];
 		struct cxms_code_access access[2] = {rows[i].access[0], rows[i].access[1]};
-		struct cxms_block s =
-			code_of(rows[i].bytes, &rows[i].len, 1, access, rows[i].n_access, NULL, 0);
+		struct cxms_block s = code_by_rule(which % 2, rows[i].bytes, &rows[i].len, 1,
+						   access, rows[i].n_access, NULL, 0);
 		struct cxms_window *w = window_of(&host, 1);
 		const struct cxms_window_counts *c = cxms_window_counts(w);
 		for (int k = 0; k < 3200; k++)
 			run(w, &s, NULL, 0);
 		assert_int_equal(c->insns, 3200);
-		assert_int_equal(c->uops, (uint64_t)s.n_uop * 3200 / rows[i].want);
+		assert_int_equal(c->uops, (uint64_t)s.n_uop * 3200 / rounds);
 		for (int k = 0; k < 10; k++) /* no round that misses is passed over */
 			run(w, &s, &from_l2, 1);
-		assert_int_equal(c->uops, (uint64_t)s.n_uop * (3200 / rows[i].want + 10));
+		assert_int_equal(c->uops, (uint64_t)s.n_uop * (3200 / rounds + 10));
 		cxms_window_free(w);
 		cxms_block_fini(&s);
 	}
 }
 
-/* A string ends with a round that stores nothing: who counts stores back does not count it. */
-static void test_the_end_of_a_string_is_no_store(void **state)
+/* A string ends with a round that stores nothing: who counts stores back does not count it. @split,
+ * @size: of the cracking rule and of the string's instruction. */
+static void end_of_a_string(bool split, const uint8_t *string, uint8_t size)
 {
-	/* mov rbx,[rbx]; mov [rdx],rbx | rep stosb | mov rbx,[rdx] */
+	/* mov rbx,[rbx]; mov [rdx],rbx | rep stos | mov rbx,[rdx] */
 	static const uint8_t before[] = {0x48, 0x8b, 0x1b, 0x48, 0x89, 0x1a},
-			     string[] = {0xf3, 0xaa}, after[] = {0x48, 0x8b, 0x1a};
-	static const uint8_t len[] = {3, 3}, two[] = {2};
+			     after[] = {0x48, 0x8b, 0x1a};
+	static const uint8_t len[] = {3, 3};
 	struct cxms_code_access a[] = {{0, CXMS_XA_LOAD, 3}, {1, CXMS_XA_STORE, 3}},
 				store = {0, CXMS_XA_STORE, 0};
 	struct cxms_code_exit end = {0, 0, CXMS_XX_OTHER};
 	const struct cxms_xevent from_string = {.kind = CXMS_XE_FWD, .back = 41};
-	struct cxms_block b = code_of(before, len, 2, a, 2, NULL, 0),
-			  s = code_of(string, two, 1, &store, 1, &end, 1),
-			  l = code_of(after, len, 1, a, 1, NULL, 0);
+	struct cxms_block b = code_by_rule(split, before, len, 2, a, 2, NULL, 0),
+			  s = code_by_rule(split, string, &size, 1, &store, 1, &end, 1),
+			  l = code_by_rule(split, after, len, 1, a, 1, NULL, 0);
 	const struct cxms_xrun left = {.block = &s, .exit = 0};
 	struct cxms_window *w = window_of(&host, 1);
-	(void)state;
 	for (int k = 0; k < 100; k++) {
 		run(w, &b, &from_memory, 1);
 		for (int round = 0; round < 40; round++)
@@ -841,6 +844,15 @@ static void test_the_end_of_a_string_is_no_store(void **state)
 	cxms_block_fini(&b);
 	cxms_block_fini(&s);
 	cxms_block_fini(&l);
+}
+
+static void test_the_end_of_a_string_is_no_store(void **state)
+{
+	static const uint8_t stosb[] = {0xf3, 0xaa}, stosq[] = {0xf3, 0x48, 0xab};
+	(void)state;
+	end_of_a_string(false, stosb, 2);
+	end_of_a_string(true, stosb, 2);
+	end_of_a_string(true, stosq, 3);
 }
 
 static struct cxms_xevent random_event(struct cxms_rng *r)
