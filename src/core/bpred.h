@@ -72,15 +72,50 @@ static inline bool cxms_bpred_cond(struct cxms_bpred *b, uint32_t hash, bool tak
 	return then >> 6;
 }
 
-/** cxms_bpred_peek() - what it would say of a conditional branch now; learns nothing. */
-static inline bool cxms_bpred_peek(const struct cxms_bpred *b, uint32_t hash)
+#define CXMS_BPRED_GUESSES 8 /* a power of two */
+
+/** struct cxms_bpred_guess - histories of branches that were predicted and are not yet known */
+struct cxms_bpred_guess {
+	uint64_t history;
+	uint32_t hash[CXMS_BPRED_GUESSES];
+	uint16_t local[CXMS_BPRED_GUESSES];
+	uint8_t there; /* bits: entries */
+};
+
+/** cxms_bpred_guess_behind() - histories behind a branch that was said wrongly, and just learnt */
+static inline void cxms_bpred_guess_behind(const struct cxms_bpred *b, uint32_t hash,
+					   struct cxms_bpred_guess *g)
+{
+	unsigned at = hash % CXMS_BPRED_GUESSES;
+
+	g->history = b->history ^ 1;
+	g->hash[at] = hash;
+	g->local[at] = b->local_history[hash % CXMS_BPRED_LOCAL_HISTORIES] ^ 1;
+	g->there = (uint8_t)(1u << at);
+}
+
+/**
+ * cxms_bpred_guess() - what it would say of a conditional branch behind those of @g; learns nothing
+ * @g: of cxms_bpred_guess_behind(); its histories move on with what is said, as a core's do
+ */
+static inline bool cxms_bpred_guess(const struct cxms_bpred *b, struct cxms_bpred_guess *g,
+				    uint32_t hash)
 {
 	const uint32_t global_mask = (1u << CXMS_BPRED_GLOBAL_BITS) - 1;
-	uint32_t history = b->local_history[hash % CXMS_BPRED_LOCAL_HISTORIES];
-	uint8_t global = b->global[((uint32_t)b->history ^ hash) & global_mask];
-	uint8_t local = b->local[history & ((1u << CXMS_BPRED_LOCAL_BITS) - 1)];
+	unsigned at = hash % CXMS_BPRED_GUESSES;
+	uint16_t *history = &g->local[at];
+	uint8_t global = b->global[((uint32_t)g->history ^ hash) & global_mask];
 
-	return (b->chooser[(uint32_t)b->history & global_mask] > 1 ? global : local) > 1;
+	if (!(g->there >> at & 1) || g->hash[at] != hash) {
+		g->hash[at] = hash;
+		*history = b->local_history[hash % CXMS_BPRED_LOCAL_HISTORIES];
+		g->there |= (uint8_t)(1u << at);
+	}
+	uint8_t local = b->local[*history & ((1u << CXMS_BPRED_LOCAL_BITS) - 1)];
+	bool taken = (b->chooser[(uint32_t)g->history & global_mask] > 1 ? global : local) > 1;
+	*history = (uint16_t)(*history << 1 | taken);
+	g->history = g->history << 1 | taken;
+	return taken;
 }
 
 /** cxms_bpred_jump() - a computed jump or call. */

@@ -753,6 +753,36 @@ static void wrong_fill(struct cxms_window *w, const struct cxms_xevent *e,
 	}
 }
 
+/* A line that an earlier wrong path did not get to: in those lanes this one may. */
+static void wrong_use(struct cxms_window *w, const struct cxms_xevent *e,
+		      const struct cxms_lanes *at, const struct cxms_lanes *branch_done)
+{
+	struct cxms_fill *f = fill_back(w, e->back);
+	for (unsigned l = 0; f && l < w->n_lane; l++)
+		if (f->done.v[l] == CXMS_TICK_NEVER && at->v[l] < branch_done->v[l] &&
+		    !(w->cfg.without & CXMS_WP_WRONG_PATH))
+			f->done.v[l] = wrong_miss(w, l, f, at->v[l], branch_done->v[l]);
+}
+
+/*
+ * When a load of the wrong path, @insns behind the branch of @b, begins: as fast as blocks like
+ * this one are fetched, and when the reorder buffer has room for it. What has none before the
+ * branch retires never begins: as late as the branch is done.
+ */
+static void begin_wrong(const struct cxms_window *w, const struct cxms_block *b, uint32_t insns,
+			const struct cxms_lanes *branch_done, struct cxms_lanes *at)
+{
+	uint32_t n = insns * b->n_uop / b->n_insn;
+	const struct cxms_lanes *room = &w->rob[(w->rob_at + n) % w->n_rob];
+	int32_t later = (int32_t)(n * CXMS_TICKS / w->cfg.width);
+	if (w->cfg.fetch_lines) /* a group ends with the block */
+		later = (int32_t)(n * CXMS_TICKS * ((b->n_uop - 1) / w->cfg.width + 1) / b->n_uop);
+	*at = *branch_done;
+	for (unsigned l = 0; n < w->n_rob && l < w->n_lane; l++)
+		at->v[l] = later_of(w->dispatch.v[l] + later, room->v[l]) +
+			   CXMS_ASSUMED_ISSUE_CYC * CXMS_TICKS;
+}
+
 /*
  * Loads behind a mispredicted branch: they follow it through the front end and begin unless the
  * branch is done before; then the line comes though nobody waits for it.
@@ -761,19 +791,18 @@ static void wrong_path(struct cxms_window *w, const struct cxms_xrun *run, int64
 		       const struct cxms_lanes *branch_done)
 {
 	const struct cxms_block *b = run->block;
-	int32_t per_insn = CXMS_TICKS * (int32_t)b->n_uop / (int32_t)(w->cfg.width * b->n_insn);
 	struct cxms_lanes at = w->dispatch;
 	for (size_t i = 0; i < run->n_event; i++) {
 		const struct cxms_xevent *e = &run->event[i];
-		bool wrong = e->kind == CXMS_XE_WRONG;
-		if (e->index != exit || !(wrong || e->flags & CXMS_XE_BEHIND))
+		bool wrong = e->kind == CXMS_XE_WRONG, use = e->kind == CXMS_XE_WRONGUSE;
+		if (e->index != exit || !(wrong || use || e->flags & CXMS_XE_BEHIND))
 			continue;
-		if (wrong) {
-			at.all = w->dispatch.all + ((int32_t)e->back * per_insn +
-						    CXMS_ASSUMED_ISSUE_CYC * CXMS_TICKS);
-			w->counts.wrong_loads++;
-		}
-		if (wrong || e->kind == CXMS_XE_PF)
+		if (wrong || use)
+			begin_wrong(w, b, wrong ? e->back : e->behind + 1u, branch_done, &at);
+		w->counts.wrong_loads += wrong;
+		if (use)
+			wrong_use(w, e, &at, branch_done);
+		else if (wrong || e->kind == CXMS_XE_PF)
 			wrong_fill(w, e, &at, branch_done);
 		else
 			write_back(w, e, &at, NULL);

@@ -318,7 +318,8 @@ CXMS_STEP bool common_event(struct cxms_window *w, const struct cxms_xevent *e, 
 /* Events that do not belong to an access. */
 CXMS_STEP bool is_aside(const struct cxms_xevent *e)
 {
-	const uint32_t aside = 1u << CXMS_XE_MISP | 1u << CXMS_XE_IF | 1u << CXMS_XE_WRONG;
+	const uint32_t aside = 1u << CXMS_XE_MISP | 1u << CXMS_XE_IF | 1u << CXMS_XE_WRONG |
+			       1u << CXMS_XE_WRONGUSE;
 	return (aside >> e->kind & 1) || e->flags & CXMS_XE_BEHIND;
 }
 
@@ -534,6 +535,7 @@ CXMS_STEP void after_uop(struct cxms_window *w, struct step *s, const struct cxm
 {
 	if (s->branches && run->block->uop[i].flags & CXMS_UF_LAST) {
 		const struct cxms_lanes at = {.all = done};
+		w->rob_at = s->rob;
 		cxms_window_end_branch(w, run, i + 1, &at);
 	}
 	/* a few long waits already fill the range */

@@ -239,6 +239,7 @@ static uint32_t limit_of(const struct cxms_block *b, const struct cxms_xevent *e
 	switch (e->kind) {
 	case CXMS_XE_MISP:
 	case CXMS_XE_WRONG:
+	case CXMS_XE_WRONGUSE:
 		return b->n_exit + 1;
 	case CXMS_XE_IF:
 		return b->n_segment;
@@ -265,7 +266,7 @@ static int read_event(struct cxms_xread *r, struct cxms_cur *c, const struct cxm
 		      struct cxms_xevent *e)
 {
 	uint8_t kind = cxms_cur_u8(c);
-	uint64_t index = cxms_cur_varint(c), back = 1;
+	uint64_t index = cxms_cur_varint(c), back = 1, behind = 0;
 	*e = (struct cxms_xevent){.kind = kind & CXMS_XE_KIND_MASK,
 				  .flags = kind & (CXMS_XE_TLB2 | CXMS_XE_WALK | CXMS_XE_BEHIND)};
 	switch (e->kind) {
@@ -288,6 +289,10 @@ static int read_event(struct cxms_xread *r, struct cxms_cur *c, const struct cxm
 		e->from = kind >> 4;
 		e->line = read_line(r, c);
 		break;
+	case CXMS_XE_WRONGUSE:
+		behind = cxms_cur_varint(c);
+		back = cxms_cur_varint(c);
+		break;
 	case CXMS_XE_WRONG:
 		back = cxms_cur_varint(c) + 1;
 		e->from = cxms_cur_u8(c);
@@ -303,8 +308,9 @@ static int read_event(struct cxms_xread *r, struct cxms_cur *c, const struct cxm
 	}
 	e->index = (uint32_t)index;
 	e->back = (uint32_t)back;
-	if (c->failed || e->kind >= CXMS_XE_KIND_END || index >= limit_of(b, e) || back == 0 ||
-	    back > UINT32_MAX)
+	e->behind = (uint16_t)behind;
+	if (c->failed || behind >= UINT16_MAX || e->kind >= CXMS_XE_KIND_END ||
+	    index >= limit_of(b, e) || back == 0 || back > UINT32_MAX)
 		return -EINVAL;
 	if (e->kind == CXMS_XE_PF && (!level_fits(e->into) || !level_fits(e->from)))
 		return -EINVAL;
@@ -326,7 +332,8 @@ static bool begins_fill(const struct cxms_xevent *e)
 
 static bool names_fill(const struct cxms_xevent *e)
 {
-	return e->kind == CXMS_XE_USE || e->kind == CXMS_XE_L2USE || e->kind == CXMS_XE_LLCUSE;
+	return e->kind == CXMS_XE_USE || e->kind == CXMS_XE_L2USE || e->kind == CXMS_XE_LLCUSE ||
+	       e->kind == CXMS_XE_WRONGUSE;
 }
 
 /* Events of a string's rounds by the access that begins their piece; fills keep their names. */

@@ -17,7 +17,8 @@ struct cxms_xevent {
 	uint8_t kind, flags; /* flags: CXMS_XE_TLB2, CXMS_XE_WALK */
 	uint8_t into, from;  /* PF: levels; IF, WRONG: from */
 	uint32_t index;
-	uint32_t back; /* fills or stores back, >= 1; WRONG: instructions behind the branch */
+	uint32_t back;	 /* fills or stores back, >= 1; WRONG: instructions behind the branch */
+	uint16_t behind; /* WRONGUSE: those */
 	uint64_t line;
 };
 

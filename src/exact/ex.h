@@ -199,7 +199,9 @@ struct ex_call {
  * @handle:  its thread pointer, which pthread_t is, or 0
  * @locked:  address of its last locked operation;  @locked_at: how many there had been by then
  * @spin:    see ex_spin.c, or NULL
+ * @wrong_fill: of wrong paths, by the last bits of their number
  */
+#define EX_WRONG_FILLS 256u
 struct ex_thread {
 	uint32_t number, core_number;
 	uint64_t insns, fills, floor;
@@ -215,6 +217,7 @@ struct ex_thread {
 	uint64_t nt_clock;
 	struct ex_store store[EX_FORWARD_BACK];
 	struct ex_granule granule[EX_GRANULES];
+	uint32_t wrong_fill[EX_WRONG_FILLS];
 };
 
 struct ex_event {
@@ -320,11 +323,12 @@ enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64
 /* ex_wrong.c */
 /**
  * ex_wrong_path() - walks the path that the predictor chose in vain
- * @guest: registers as the branch left them;  @branch: its exit number;  @to: where it led
+ * @guest: registers as the branch left them;  @branch: its exit number;  @hash: of its address
+ * @to: where it led
  * @waits: the branch probably waits for a miss, so the walk may be long
  */
-void ex_wrong_path(struct ex_thread *t, const char *guest, unsigned branch, uint64_t to, bool waits,
-		   bool timed);
+void ex_wrong_path(struct ex_thread *t, const char *guest, unsigned branch, uint32_t hash,
+		   uint64_t to, bool waits, bool timed);
 /** ex_wrong_forget() - code was unmapped or rewritten: what was decoded of it is void. */
 void ex_wrong_forget(void);
 

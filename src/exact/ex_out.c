@@ -437,6 +437,9 @@ static inline uint8_t *event(uint8_t *at, const struct ex_event *e)
 	if (is_back)
 		return varint(at, e->value);
 	switch (e->kind & CXMS_XE_KIND_MASK) {
+	case CXMS_XE_WRONGUSE:
+		at = varint(at, e->behind);
+		return varint(at, e->value);
 	case CXMS_XE_WRONG:
 		at = varint(at, e->behind);
 		/* fall through */

@@ -413,6 +413,12 @@ NEVER_INLINE bool slow_access(struct ex_thread *t, const struct ex_block *b, uns
 	return true;
 }
 
+/* Where it stands that fill @number is of a wrong path. */
+static inline uint32_t *wrong_fill(struct ex_thread *t, uint32_t number)
+{
+	return &t->wrong_fill[number % EX_WRONG_FILLS];
+}
+
 /* A hit on a marked line: an event if its fill is recent, else the mark goes. Return: whether there
  * is an event. */
 static inline bool in_flight(struct ex_thread *t, struct cxms_cache *l1, size_t slot,
@@ -426,6 +432,8 @@ static inline bool in_flight(struct ex_thread *t, struct cxms_cache *l1, size_t 
 	if (EX_LIKELY(timed && (uint32_t)(mark->fresh - (uint32_t)now) <= ex.opt.hier.window &&
 		      back - 1 < t->fills - t->floor)) {
 		note(CXMS_XE_USE | flags, index, back, 0);
+		if (*wrong_fill(t, mark->fill) == mark->fill)
+			*wrong_fill(t, mark->fill) = mark->fill + 1; /* now it has begun */
 		return true;
 	}
 	l1->tag[slot] &= ~CXMS_TAG_MARKED;
@@ -618,6 +626,7 @@ NEVER_INLINE enum cxms_hier_level wrong_miss(struct ex_thread *t, uint64_t addre
 							   .kind = CXMS_XE_WRONG,
 							   .byte = (uint8_t)(res.level),
 							   .behind = (uint16_t)insns};
+		*wrong_fill(t, (uint32_t)t->fills) = (uint32_t)t->fills;
 		req.fill = ++t->fills;
 	}
 	if (ex.hier.has_prefetch && res.level > CXMS_HIER_L1 && has_room())
@@ -638,6 +647,28 @@ static bool is_awaited(const struct ex_thread *t, const struct cxms_cache *l1, s
 	       back - 1 < t->fills - run.fills;
 }
 
+/* A line that a wrong path asked for, which may have been over before it began; told once a walk.
+ */
+static void wrong_use(struct ex_thread *t, const struct cxms_cache *l1, size_t slot,
+		      unsigned branch, unsigned insns)
+{
+	const struct cxms_cache_mark *mark = &l1->mark[slot];
+	uint32_t back = (uint32_t)t->fills - mark->fill;
+
+	if (!(l1->tag[slot] & CXMS_TAG_MARKED) || l1->owner[slot] != (uint16_t)t->number ||
+	    *wrong_fill(t, mark->fill) != mark->fill || back - 1 >= t->fills - t->floor ||
+	    (uint32_t)(mark->fresh - (uint32_t)t->insns) > ex.opt.hier.window ||
+	    ex.n_event >= EX_EVENTS_LIMIT)
+		return;
+	for (unsigned i = ex.n_event; i-- > 0 && ex.event[i].kind == CXMS_XE_WRONGUSE;)
+		if (ex.event[i].value == back)
+			return;
+	ex.event[ex.n_event++] = (struct ex_event){.value = back,
+						   .index = (uint16_t)branch,
+						   .kind = CXMS_XE_WRONGUSE,
+						   .behind = (uint16_t)insns};
+}
+
 enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64_t pc,
 				   unsigned branch, unsigned insns, bool timed)
 {
@@ -648,7 +679,16 @@ enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64
 	if (EX_UNLIKELY(slot == CXMS_CACHE_NO_SLOT || l1->tag[slot] & CXMS_TAG_UNUSED))
 		return wrong_miss(t, address, pc, branch, insns, timed);
 	cxms_cache_touch(l1, set, slot);
+	if (timed)
+		wrong_use(t, l1, slot, branch, insns);
 	return timed && is_awaited(t, l1, slot) ? CXMS_HIER_MEM : CXMS_HIER_L1;
+}
+
+/* Does an access with such an event take longer than a walk of a few instructions? */
+static bool is_waited_for(unsigned kind)
+{
+	return kind == CXMS_XE_LLC || kind == CXMS_XE_MEM || kind == CXMS_XE_USE ||
+	       kind == CXMS_XE_L2USE || kind == CXMS_XE_LLCUSE;
 }
 
 /* The predictor was wrong about the last branch of a block: what it chose instead is walked. */
@@ -668,9 +708,9 @@ static void wrong_path(struct ex_thread *t, const struct ex_block *b, unsigned e
 	else
 		target += (uint64_t)(int64_t)(int8_t)in->bytes[in->len - 1];
 	for (unsigned i = 0; i < ex.n_event && timed; i++)
-		waits |= (ex.event[i].kind & CXMS_XE_KIND_MASK) == CXMS_XE_MEM;
-	ex_wrong_path(t, (const char *)ex.slot - EX_SLOTS_OFFSET, exit, taken ? next : target,
-		      waits, timed);
+		waits |= is_waited_for(ex.event[i].kind & CXMS_XE_KIND_MASK);
+	ex_wrong_path(t, (const char *)ex.slot - EX_SLOTS_OFFSET, exit, b->part[exit].hash,
+		      taken ? next : target, waits, timed);
 }
 
 static void mispredicted(unsigned index, bool wrong, bool timed)

@@ -13,10 +13,10 @@
 
 #define REGISTERS 16u
 #define SP	  4u
-/* Instructions walked behind a branch that waits for no miss: it is done after a dozen cycles; and
- * behind one that does: the reorder buffer also holds what is older. */
+/* Instructions walked behind a branch that waits for no miss: it is done after a dozen cycles. */
 #define SHORT_WALK 16u
-#define LONG_WALK  64u
+/* Uops of an instruction, in the longer walk behind one that does. */
+#define UOPS_OF_INSN 2u
 /* Decoded stretches that are kept, by address, and instructions of each at most. */
 #define KEPT	1024u
 #define STRETCH 16u
@@ -48,6 +48,7 @@ struct walk {
 	uint32_t known;
 	unsigned branch, insns, budget;
 	bool timed;
+	struct cxms_bpred_guess guess;
 };
 
 static bool knows(const struct walk *w, unsigned r)
@@ -319,7 +320,7 @@ static void push(struct walk *w, const struct ex_op *op)
 
 static void branch(struct walk *w, const struct ex_op *op)
 {
-	if (cxms_bpred_peek(&w->t->core->bpred, cxms_bpred_hash(op->pc)))
+	if (cxms_bpred_guess(&w->t->core->bpred, &w->guess, cxms_bpred_hash(op->pc)))
 		w->next = op->immediate;
 }
 
@@ -422,8 +423,8 @@ void ex_wrong_forget(void)
 	any_kept = false;
 }
 
-void ex_wrong_path(struct ex_thread *t, const char *guest, unsigned branch_number, uint64_t to,
-		   bool waits, bool timed)
+void ex_wrong_path(struct ex_thread *t, const char *guest, unsigned branch_number, uint32_t hash,
+		   uint64_t to, bool waits, bool timed)
 {
 	const VexGuestAMD64State *g = (const VexGuestAMD64State *)guest;
 	const struct stretch *s;
@@ -434,8 +435,9 @@ void ex_wrong_path(struct ex_thread *t, const char *guest, unsigned branch_numbe
 	w.t = t;
 	w.branch = branch_number;
 	w.insns = 0;
-	w.budget = waits ? LONG_WALK : SHORT_WALK;
+	w.budget = waits ? (unsigned)ex.opt.hier.window / UOPS_OF_INSN : SHORT_WALK;
 	w.timed = timed;
+	cxms_bpred_guess_behind(&t->core->bpred, hash, &w.guess);
 	__builtin_memcpy(w.value, &g->guest_RAX, sizeof(w.value));
 	while (w.insns < w.budget && (s = stretch_at(&w, w.next)))
 		walk_stretch(&w, s);

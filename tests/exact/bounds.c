@@ -137,6 +137,13 @@ static NOINLINE void branches(u64 n)
 	KEEP(sum);
 }
 
+/* The same where the wrong way can read, too: it asks for the lines that the right one needs next.
+ */
+static NOINLINE void picks(u64 n)
+{
+	branches(n);
+}
+
 static NOINLINE u64 depth(u64 n)
 {
 	u64 v = n ? depth(n - 1) + 1 : 0;
@@ -182,14 +189,14 @@ int main(int argc, char **argv)
 		{"stores", stores},	  {"updates", updates},	      {"meetings", meetings},
 		{"branches", branches},	  {"neighbours", neighbours}, {"calls", calls},
 		{"read_back", read_back}, {"read_wider", read_wider}, {"loads16", loads16},
-		{"stores16", stores16},	  {"guesses", guesses},
+		{"stores16", stores16},	  {"guesses", guesses},	      {"picks", picks},
 	};
 	u64 n = arg(argc, argv, 2, 1000);
 	area = big_alloc(AREA);
 	for (size_t i = 0; argc > 1 && i < sizeof(cases) / sizeof(*cases); i++)
 		if (!strcmp(argv[1], cases[i].name)) {
 			calls(2);
-			if (cases[i].run == guesses)
+			if (cases[i].run == guesses || cases[i].run == picks)
 				touch_pages(n);
 			MARK_ROI_BEGIN();
 			cases[i].run(n);

@@ -267,9 +267,15 @@ static void define_block(struct image *m)
 /* ---- runs ---- */
 
 static const char *const event_name[CXMS_XE_KIND_END] = {
-	"hit", "l2", "llc", "mem",  "use", "l2use", "llcuse", "fwd",
-	"pf",  "wb", "nt",  "misp", "if",  "skip",  "wrong",  "near",
+	"hit", "l2", "llc",  "mem", "use",  "l2use", "llcuse", "fwd",  "pf",
+	"wb",  "nt", "misp", "if",  "skip", "wrong", "near",   "part", "wronguse",
 };
+
+/* Loads of a wrong path. */
+static bool is_wrong(unsigned kind)
+{
+	return kind == CXMS_XE_WRONG || kind == CXMS_XE_WRONGUSE;
+}
 
 /* What may stand at which index, and in which order: instruction lines, accesses, branches and what
  * is behind them. */
@@ -278,7 +284,7 @@ static unsigned phase_of(const struct block *b, unsigned b0, uint64_t index, uin
 {
 	unsigned kind = b0 & CXMS_XE_KIND_MASK;
 
-	if (kind == CXMS_XE_MISP || kind == CXMS_XE_WRONG || (b0 & CXMS_XE_BEHIND)) {
+	if (kind == CXMS_XE_MISP || is_wrong(kind) || (b0 & CXMS_XE_BEHIND)) {
 		if (index > b->n_exit)
 			fail("mispredicted exit %" PRIu64, index);
 		return 2;
@@ -331,6 +337,12 @@ static void event_body(struct image *m, const struct block *b, unsigned kind, ui
 		    where >> 4 <= (where & 15) || where >> 4 > CXMS_XL_MEM)
 			fail("prefetch with levels %#x", where);
 		say(" into %u from %u line %" PRIx64, where & 15, where >> 4, line(m));
+		break;
+	case CXMS_XE_WRONGUSE:
+		say(" behind %" PRIu64, varint());
+		v = varint();
+		check_back(v, t->fills);
+		say(" back %" PRIu64, v);
 		break;
 	case CXMS_XE_WRONG:
 		v = varint();
@@ -391,7 +403,7 @@ static void events(struct image *m, const struct block *b, uint64_t accesses, bo
 		    (b0 & (CXMS_XE_TLB2 | CXMS_XE_WALK)) == (CXMS_XE_TLB2 | CXMS_XE_WALK) ||
 		    ((b0 & CXMS_XE_BEHIND) && kind != CXMS_XE_PF && kind != CXMS_XE_WB))
 			fail("event %#x", b0);
-		if (((b0 & CXMS_XE_BEHIND) || kind == CXMS_XE_WRONG) && phase < 2)
+		if (((b0 & CXMS_XE_BEHIND) || is_wrong(kind)) && phase < 2)
 			fail("event %s behind no mispredicted branch", event_name[kind]);
 		if ((b0 & CXMS_XE_BEHIND) && kind_before == CXMS_XE_MISP)
 			fail("event %s behind no load", event_name[kind]);

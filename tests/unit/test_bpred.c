@@ -101,20 +101,49 @@ static void test_correlated_branches(void **state)
 	assert_in_range(wrong, 0, 20000 / 50);
 }
 
-static void test_peek_says_what_cond_would_and_learns_nothing(void **state)
+/* Behind a branch that was said wrongly: what would be said if the wrong way were the right one. */
+static void test_guesses_follow_what_was_said_and_learn_nothing(void **state)
 {
+	struct cxms_bpred other;
 	struct cxms_rng rng;
+	unsigned guesses = 0;
 
 	cxms_rng_init(&rng, 6);
 	for (unsigned i = 0; i < 20000; i++) {
-		uint64_t pc = 0x404000 + 16 * cxms_rng_below(&rng, 100);
-		bool taken = cxms_rng_below(&rng, 3) == 0,
-		     said = cxms_bpred_peek(*state, cxms_bpred_hash(pc));
+		uint32_t hash = cxms_bpred_hash(0x404000 + 16 * cxms_rng_below(&rng, 5));
+		bool taken = cxms_rng_below(&rng, 3) == 0;
+		struct cxms_bpred_guess g;
 
-		assert_int_equal(cxms_bpred_peek(*state, cxms_bpred_hash(pc)), said);
-		assert_int_equal(cxms_bpred_cond(*state, cxms_bpred_hash(pc), taken),
-				 said != taken);
+		other = *(struct cxms_bpred *)*state;
+		if (!cxms_bpred_cond(*state, hash, taken))
+			continue;
+		cxms_bpred_cond(&other, hash, !taken);
+		cxms_bpred_guess_behind(*state, hash, &g);
+		hash = cxms_bpred_hash(0x404000 + 16 * cxms_rng_below(&rng, 5));
+		bool said = cxms_bpred_guess(*state, &g, hash);
+		/* the wrong branch taught the two something else */
+		guesses += cxms_bpred_cond(&other, hash, said);
 	}
+	assert_in_range(guesses, 0, 20000 / 20);
+}
+
+/* Twelve directions that repeat are told ahead, though none of them has been seen yet. */
+static void test_guesses_go_on(void **state)
+{
+	const uint32_t hash = cxms_bpred_hash(0x404000), pattern = 0xb2d;
+	struct cxms_bpred_guess g;
+	struct cxms_bpred before;
+	unsigned i = 0;
+
+	for (; i < 12000; i++)
+		cxms_bpred_cond(*state, hash, pattern >> i % 12 & 1);
+	/* a wrong direction is learnt; the way that was said goes on as ever */
+	assert_true(cxms_bpred_cond(*state, hash, !(pattern >> i % 12 & 1)));
+	cxms_bpred_guess_behind(*state, hash, &g);
+	before = *(struct cxms_bpred *)*state;
+	for (i++; i < 12024; i++)
+		assert_int_equal(cxms_bpred_guess(*state, &g, hash), pattern >> i % 12 & 1);
+	assert_memory_equal(&before, *state, sizeof(before));
 }
 
 /* Calls to depth @depth and back; how many returns were wrong. */
@@ -165,7 +194,8 @@ int main(void)
 		TEST(test_patterns_are_learnt),
 		TEST(test_random_directions_are_not),
 		TEST(test_correlated_branches),
-		TEST(test_peek_says_what_cond_would_and_learns_nothing),
+		TEST(test_guesses_follow_what_was_said_and_learn_nothing),
+		TEST(test_guesses_go_on),
 		TEST(test_returns_are_known_to_a_depth),
 		TEST(test_computed_jumps),
 	};

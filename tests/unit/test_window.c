@@ -478,6 +478,52 @@ static void test_prefetches_that_pile_up_stay_within_the_range(void **state)
 	cxms_block_fini(&b);
 }
 
+/*
+ * A load of the wrong path begins before the branch is done where the reorder buffer has room for
+ * it; its line is there as soon as the branch's own. If it did not, the next wrong path may begin
+ * it, else the right path does.
+ */
+static void test_the_wrong_path_ends_with_the_reorder_buffer(void **state)
+{
+	/* mov rax,[rax]; test rax,rax; jne | mov rbx,[rdx+rax] */
+	static const uint8_t branch[] = {0x48, 0x8b, 0x00, 0x48, 0x85, 0xc0, 0x75, 0x00},
+			     use[] = {0x48, 0x8b, 0x1c, 0x02};
+	static const uint8_t len[] = {3, 3, 2}, four[] = {4};
+	static const struct {
+		uint32_t behind;
+		bool again;
+		unsigned want; /* latencies */
+	} rows[] = {{8, false, 1}, {200, false, 2}, {200, true, 2}, {8, true, 2}};
+	struct cxms_code_access a = {0, CXMS_XA_LOAD, 3};
+	struct cxms_block b = code_of(branch, len, 3, &a, 1, NULL, 0),
+			  u = code_of(use, four, 1, &a, 1, NULL, 0);
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct cxms_xevent e[3] = {{.kind = CXMS_XE_MEM, .line = 1},
+					   {.kind = CXMS_XE_MISP},
+					   {.kind = CXMS_XE_WRONG,
+					    .from = CXMS_XL_MEM,
+					    .back = rows[i].behind,
+					    .line = 2}};
+		struct cxms_xevent used = {.kind = CXMS_XE_USE, .back = rows[i].again ? 2 : 1};
+		struct cxms_window *w = window_of(&host, 1);
+		run(w, &b, e, 3);
+		if (rows[i].again) {
+			e[2] = (struct cxms_xevent){
+				.kind = CXMS_XE_WRONGUSE, .behind = 8, .back = 2};
+			run(w, &b, e, 3);
+		}
+		run(w, &u, &used, 1);
+		if (time_cyc(w, 0) < rows[i].want * 200 || time_cyc(w, 0) > rows[i].want * 240)
+			fail_msg("%u instructions behind%s: %g cycles, not %u latencies",
+				 rows[i].behind, rows[i].again ? ", and again" : "", time_cyc(w, 0),
+				 rows[i].want);
+		cxms_window_free(w);
+	}
+	cxms_block_fini(&b);
+	cxms_block_fini(&u);
+}
+
 /* Behind a wrong branch as many loads begin as there are registers until it is done. */
 static void test_the_wrong_path_shares_the_miss_registers(void **state)
 {
@@ -1194,6 +1240,7 @@ int main(void)
 		cmocka_unit_test(test_software_prefetches_share_the_miss_registers),
 		cmocka_unit_test(test_prefetches_take_the_registers_of_each_level),
 		cmocka_unit_test(test_prefetches_that_pile_up_stay_within_the_range),
+		cmocka_unit_test(test_the_wrong_path_ends_with_the_reorder_buffer),
 		cmocka_unit_test(test_the_wrong_path_shares_the_miss_registers),
 		cmocka_unit_test(test_stores_that_did_not_happen_have_no_number),
 		cmocka_unit_test(test_a_store_carries_a_value_to_its_load),
