@@ -73,7 +73,8 @@ int cxms_basis_fill(const struct cxms_recording *rec, const struct cxms_cells *c
 				   .n_thread = rec->n_thread,
 				   .n_process = rec->n_process,
 				   .n_page = cxms_pages_count(rec->pages),
-				   .footprint_bytes = cxms_pages_total_bytes(rec->pages)};
+				   .footprint_bytes = cxms_pages_total_bytes(rec->pages),
+				   .ran_on_ns = rec->ran_on_ns};
 	count_pages(rec, out);
 	for (size_t i = 0; i < cells->n; i++) {
 		out->cpu_ns += cells->cell[i].cpu_ns;
