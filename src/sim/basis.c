@@ -26,6 +26,7 @@
 #define FEW_SAMPLES    400u /* one epoch's worth (MODELS: notation) */
 #define SHORT_RUN_NS   200000000u
 #define BLOCKED_RATIO  0.2
+#define SHORT_RATIO    0.05 /* of the CPU time, in threads that ran for less than a period */
 /* Interruptions of the program by setting a watchpoint and taking it back, each as long as a
  * sample, as each use of the word is. */
 #define CXMS_ASSUMED_WATCH_STOPS 2.0
@@ -118,6 +119,22 @@ static void judge_loss(const struct cxms_recording *rec, struct cxms_warnings *o
 	cxms_warn_outlived(rec->n_outlived, out);
 }
 
+/* The first sample of a thread comes after a whole period of its own. */
+static void judge_short_threads(const struct cxms_recording *rec, struct cxms_warnings *out)
+{
+	double run = 0, unseen = 0;
+	for (size_t i = 0; i < rec->n_thread; i++) {
+		double ns = (double)rec->thread[i].run_ns;
+		run += ns;
+		unseen += rec->thread[i].run_ns < rec->facts.period_ns ? ns : 0;
+	}
+	if (rec->n_thread > 1 && unseen > SHORT_RATIO * run)
+		cxms_warn(out, CXMS_W_SHORT_THREADS,
+			  "%.0f %% of the CPU time is of threads that ran for less than %.3g ms, "
+			  "the time between two samples",
+			  100 * unseen / run, (double)rec->facts.period_ns / 1e6);
+}
+
 static void judge_latency(const struct cxms_facts *f, struct cxms_warnings *out)
 {
 	if (f->latency_given)
@@ -143,6 +160,7 @@ void cxms_basis_judge(const struct cxms_recording *rec, const struct cxms_basis 
 			  (double)rec->duration_ns / 1e6);
 	else if (rec->n_sample < FEW_SAMPLES)
 		cxms_warn(out, CXMS_W_FEW_SAMPLES, "only %zu samples were taken", rec->n_sample);
+	judge_short_threads(rec, out);
 	if (basis->known_addr_ratio < 1 - UNKNOWN_RATIO)
 		cxms_warn(out, CXMS_W_UNKNOWN_ADDRESS,
 			  "%.0f %% of the memory waits have no known address",
