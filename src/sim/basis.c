@@ -128,7 +128,7 @@ static void judge_short_threads(const struct cxms_recording *rec, struct cxms_wa
 		run += ns;
 		unseen += rec->thread[i].run_ns < rec->facts.period_ns ? ns : 0;
 	}
-	if (rec->n_thread > 1 && unseen > SHORT_RATIO * run)
+	if (unseen > SHORT_RATIO * run)
 		cxms_warn(out, CXMS_W_SHORT_THREADS,
 			  "%.0f %% of the CPU time is of threads that ran for less than %.3g ms, "
 			  "the time between two samples",
