@@ -65,6 +65,7 @@ function units(of, list,    n, u, i, pair) {
 	n = split(list, u, " ")
 	for (i = 1; i <= n; i++) { split(u[i], pair, "="); factor[pair[1]] = pair[2]; name[pair[1]] = of }
 }
+function fault(text) { print text; faulty = 1; exit 1 }
 BEGIN {
 	factor[""] = 1; name[""] = ""
 	units("ns", "ps=1e-3 ns=1 us=1e3 ms=1e6 s=1e9"); units("cyc", "cyc=1")
@@ -75,10 +76,10 @@ BEGIN {
 NR == 1 {
 	n = fields($0, head)
 	for (i = 1; i <= n; i++) column[head[i]] = i
-	if (!("topology_file" in column) || column["topology_file"] == 1) { print "no CSV of a sweep"; exit 1 }
+	if (!("topology_file" in column) || column["topology_file"] == 1) fault("no CSV of a sweep")
 	keys = column["topology_file"] - 1
 	if (key == "") key = head[1]
-	if (!(key in column) || column[key] > keys) { print "no swept key \"" key "\" in it"; exit 1 }
+	if (!(key in column) || column[key] > keys) fault("no swept key \"" key "\" in it")
 	next
 }
 {
@@ -96,7 +97,8 @@ NR == 1 {
 	at[title, value] = f[column["slowdown_lo"]] " " f[column["slowdown"]] " " f[column["slowdown_hi"]]
 }
 END {
-	if (n_value == 0) exit 1
+	if (faulty) exit 1
+	if (n_value == 0) fault(NR ? "no row in it" : "no CSV of a sweep")
 	for (i = 0; i < n_title; i++) {
 		n = split(substr(rows[order[i]], 2), list, SUBSEP)
 		for (k = 1; k <= n; k++) {
@@ -116,7 +118,6 @@ END {
 
 {
 	echo "set terminal $terminal"
-	echo "set output '$(printf %s "$out" | sed "s/'/''/g")'"
 	echo 'set termoption noenhanced; set key outside bottom center horizontal maxcols 2; set grid'
 	echo 'set ylabel "slowdown against all local (90 % interval)"; set offsets graph 0.03, graph 0.03, 0, 0'
 	echo "set xlabel \"$(sed -n 1p "$work/axis")\""
@@ -130,4 +131,10 @@ END {
 	}' "$work/titles"
 	echo
 } >"$work/plot.gp"
-gnuplot "$work/plot.gp"
+# gnuplot tells nobody of a full disk: cat does.
+set -o pipefail
+if ! gnuplot "$work/plot.gp" | cat >"$out.part" || ! mv "$out.part" "$out"; then
+	rm -f "$out.part"
+	echo "plot_sweep: cannot draw '$out'" >&2
+	exit 1
+fi

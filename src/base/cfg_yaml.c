@@ -333,6 +333,14 @@ static void builder_fini(struct builder *b)
 	cxms_cfg_free(b->cfg);
 }
 
+/* Bytes of the mark that some editors put before UTF-8. libyaml counts it as a column, which would
+ * indent the first line. */
+static size_t byte_order_mark(const char *text, size_t len)
+{
+	static const char mark[] = {'\xEF', '\xBB', '\xBF'};
+	return len >= sizeof(mark) && memcmp(text, mark, sizeof(mark)) == 0 ? sizeof(mark) : 0;
+}
+
 static int load_mem(const char *name, const void *data, size_t len,
 		    const struct cxms_cfg_limits *most, struct cxms_cfg **out, struct cxms_err *err)
 {
@@ -348,8 +356,10 @@ static int load_mem(const char *name, const void *data, size_t len,
 	}
 	b.cfg->most = *most;
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&parser, len ? data : (const void *)"", len);
-	int rc = parse_all(&b, &parser, data);
+	const char *text = len ? data : "";
+	size_t mark = byte_order_mark(text, len);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text + mark, len - mark);
+	int rc = parse_all(&b, &parser, text + mark);
 	if (rc == 0) {
 		*out = b.cfg;
 		b.cfg = NULL;

@@ -1,5 +1,6 @@
 #include "base/err.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,7 +48,8 @@ int cxms_fail_sys(struct cxms_err *err, int errnum, const char *fmt, ...)
 		snprintf(why, sizeof(why), "error %d", errnum);
 		desc = why;
 	}
-	return cxms_fail(err, errnum, "%s: %s", what, desc);
+	return cxms_fail(err, errnum, "%s: %s%s", what, desc,
+			 errnum == EMFILE ? "; raise the limit of open files (ulimit -n)" : "");
 }
 
 void cxms_err_prefix(struct cxms_err *err, const char *fmt, ...)

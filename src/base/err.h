@@ -18,7 +18,8 @@ struct cxms_err {
 int cxms_fail(struct cxms_err *err, int errnum, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/** cxms_fail_sys() - as cxms_fail(), with ": <strerror(errnum)>" appended */
+/** cxms_fail_sys() - as cxms_fail(), with ": <strerror(errnum)>" appended, of EMFILE the remedy too
+ */
 int cxms_fail_sys(struct cxms_err *err, int errnum, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

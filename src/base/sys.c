@@ -356,7 +356,7 @@ int cxms_outfile_commit(struct cxms_outfile *f, struct cxms_err *err)
 		rc = -errno;
 	else if (bad)
 		rc = cxms_fail(err, EIO,
-			       "cannot write '%s': an earlier write failed, is the disk full?; "
+			       "cannot write '%s': an earlier write failed (is the disk full?); "
 			       "free some space or choose another --output",
 			       f->path);
 	if (rc == 0 && f->tmp && fsync(fileno(f->fp)) < 0)

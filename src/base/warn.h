@@ -31,7 +31,7 @@
 	X(LLC_ASSUMED,                                                                             \
 	  "how much of the LLC is ours was estimated; give --llc-size on a quiet machine")         \
 	X(OVERHEAD, "watching slowed the program; use a longer run, or raise --period")            \
-	X(SHORT_RUN, "the program ran too briefly for a judgement; use a longer input")            \
+	X(SHORT_RUN, "that is too brief for a judgement; use a longer input")                      \
 	X(NO_FAULTS,                                                                               \
 	  "first touch is known only through samples, and less memory than there is; use source "  \
 	  "clock, or with perf record -e page-faults/period=1/u -d as well")                       \
@@ -89,8 +89,11 @@
 		       "fast; use source exact, or a trace with code bytes (drmemtrace)")          \
 	X(EPOCH, "phases shorter than a step are seen as their mean; give a longer --epoch, or "   \
 		 "leave it out")                                                                   \
-	X(OUTLIVED, "what was left running counts up to the end of the program only; let the "     \
-		    "program wait for it, or run it in the foreground")
+	X(OUTLIVED,                                                                                \
+	  "what was left running was watched for 0.2 s more, and counts so far; let the "          \
+	  "program wait for it, or run it in the foreground")                                      \
+	X(SHORT_THREADS, "they give no samples: their waits are missed, and their time counts as " \
+			 "the kernel's; give a shorter --period")
 
 enum cxms_warn_code {
 #define CXMS_WARN_ENUM(code, text) CXMS_W_##code,

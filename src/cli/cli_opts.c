@@ -54,7 +54,7 @@ static const char *const engine_words[] = {"auto", "epoch", "event", NULL};
 		"between (default: the source's)"}
 #define OPT_BUDGET {.name = "budget", .type = CXMS_OPT_STR, .offset = AT(budget), .arg = "PCT", \
 	.help = "sources clock, ptrace, pebs, ibs: share of the CPU that sampling may cost, " \
-		"0.1% .. 25% (default: 2%, of ptrace 3%)"}
+		"0.1% .. 25% (default: 1.5%, of ptrace 3%)"}
 #define OPT_RECORD_TOPOLOGY {.name = "topology", .short_name = 't', .type = CXMS_OPT_STRS, \
 	.offset = AT(topology), .arg = "FILE", \
 	.help = "source exact: topology whose caches, TLB and cores are simulated " \

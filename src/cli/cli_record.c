@@ -337,6 +337,12 @@ int cli_rec_commit(struct cli *c, struct cli_rec *r)
 	if (r->part && rename_part(r->part) < 0)
 		return cxms_fail_sys(&c->err, errno, "cannot rename '%s' to '%s'", r->part,
 				     r->path);
+	struct stat st;
+	if (r->created && fstat(r->fd, &st) == 0 && st.st_nlink == 0)
+		return cxms_fail(&c->err, ENOENT,
+				 "'%s' was removed or replaced while it was written; choose a name "
+				 "that nothing else uses",
+				 r->path);
 	return 0;
 }
 

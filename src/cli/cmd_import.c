@@ -150,6 +150,8 @@ static int import_into(struct cli *c, struct cxms_input *in, struct cli_rec *rec
 		return rc;
 	rc = cxms_imp_access_knows(format) ? import_accesses(c, format, in, rec)
 					   : import_timed(c, format, in, rec);
+	if (rc == -ENOSPC || rc == -EDQUOT)
+		cxms_err_prefix(&c->err, "'%s'", rec->path);
 	if (rc < 0)
 		cli_rec_discard(rec);
 	return rc;

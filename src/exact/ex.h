@@ -11,7 +11,9 @@
  *   ex_out.c         packets
  *   ex_roi.c         regions of interest, sampling, client requests
  *   ex_pages.c       pages: seen so far, their frames
- *   ex_sys.c         threads, futexes, maps, fork and exec
+ *   ex_sys.c         threads, futexes, fork and exec
+ *   ex_map.c         the address space
+ *   ex_pipe.c        pipes between processes
  *   ex_turn.c        whose turn it is, of several threads
  *   ex_alloc.c       calls of malloc and its kin
  *   ex_join.c        threads that had ended before they were joined
@@ -386,6 +388,21 @@ void ex_page_forked(void);
 /* ex_sys.c */
 void ex_sys_init(void);
 void ex_sys_end(void);
+
+/* ex_map.c */
+void ex_map_startup(Addr addr, SizeT bytes, Bool rr, Bool ww, Bool xx, ULong handle);
+/** ex_map_enter() - the running thread begins a system call. */
+void ex_map_enter(UInt number, const UWord *args);
+/** ex_map_leave() - that call succeeded, with @value. */
+void ex_map_leave(UInt number, const UWord *args, uint64_t value);
+
+/* ex_pipe.c */
+/** ex_pipe_made() - @fd: the end that is read */
+void ex_pipe_made(UWord fd);
+/** ex_pipe_used() - @bytes were written to @fd or read from it, which need not be a pipe. */
+void ex_pipe_used(UWord fd, uint64_t bytes, enum cxms_xs_pipe what);
+/** ex_pipe_company() - the process is about to fork: what it made is told. */
+void ex_pipe_company(void);
 
 /* ex_turn.c */
 void ex_turn_create(ThreadId parent, ThreadId child);

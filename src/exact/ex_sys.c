@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Threads, what they wait for, and the address space. */
+/* Threads and processes: how they begin and end, and what they wait for. */
 #include "ex.h"
 
 #include "pub_tool_aspacemgr.h"
@@ -10,9 +10,6 @@
 #include "pub_tool_vki.h"
 #include "pub_tool_vkiscnums.h"
 #include "pub_tool_xarray.h"
-
-/* The path of an open file; exported by Valgrind's core, not in the tool headers. */
-extern Bool VG_(resolve_filename)(Int fd, const HChar **name);
 
 /* Futex operations, from the kernel's interface. */
 enum {
@@ -33,24 +30,13 @@ enum {
 };
 #define FUTEX_TID	     0x3fffffffu
 #define ROBUST_MOST	     2048u /* as the kernel's ROBUST_LIST_LIMIT */
-#define FIONREAD	     0x541b
 #define CLONE_VM	     0x00000100u
 #define CLONE_SETTLS	     0x00080000u
 #define CLONE_CHILD_CLEARTID 0x00200000u
 
-/* A pipe that nobody else has. */
-struct made {
-	UWord fd;
-	uint64_t number;
-};
-
 static struct {
 	uint64_t clone_clear, clone_handle; /* of the clone that is being made */
-	uint64_t brk;			    /* 0: not known yet */
-	uint64_t detach;		    /* end of the segment that is being detached, or 0 */
 	bool warned_requeue, is_vfork;
-	bool has_forked; /* or was forked */
-	XArray *made;	 /* of struct made, while it has no company */
 } sys;
 
 static void control_of(ThreadId tid)
@@ -217,141 +203,6 @@ static void before_handler(ThreadId tid, Int signal, Bool alt_stack)
 	client_stop(tid, 0);
 }
 
-/* ---- maps ---- */
-
-static uint64_t whole_pages(uint64_t bytes)
-{
-	const uint64_t page = UINT64_C(1) << CXMS_XS_PAGE_SHIFT;
-
-	return (bytes + page - 1) / page * page;
-}
-
-static uint64_t page_of(uint64_t addr)
-{
-	return addr >> CXMS_XS_PAGE_SHIFT;
-}
-
-static void mapped(uint64_t addr, uint64_t bytes, unsigned prot, const HChar *path)
-{
-	unsigned len = path ? (unsigned)VG_(strlen)(path) : 0;
-
-	bytes = whole_pages(bytes);
-	if (!bytes)
-		return;
-	ex_control(CXMS_XC_MAP, 64 + len);
-	ex_varint(addr);
-	ex_varint(bytes);
-	ex_byte((uint8_t)prot);
-	ex_string(path ? path : "", len);
-}
-
-static void unmapped(uint64_t addr, uint64_t bytes)
-{
-	bytes = whole_pages(bytes);
-	if (!bytes)
-		return;
-	ex_wrong_forget();
-	ex_run_forget();
-	ex_page_forget(page_of(addr), page_of(addr + bytes - 1));
-	ex_page_unshare(page_of(addr), page_of(addr + bytes - 1));
-	cxms_hier_forget(&ex.hier, addr >> CXMS_XS_LINE_SHIFT,
-			 (addr + bytes - 1) >> CXMS_XS_LINE_SHIFT);
-	ex_control(CXMS_XC_UNMAP, 32);
-	ex_varint(addr);
-	ex_varint(bytes);
-}
-
-static void startup_map(Addr addr, SizeT bytes, Bool rr, Bool ww, Bool xx, ULong handle)
-{
-	const NSegment *segment = VG_(am_find_nsegment)(addr);
-	unsigned prot =
-		(rr ? VKI_PROT_READ : 0u) | (ww ? VKI_PROT_WRITE : 0u) | (xx ? VKI_PROT_EXEC : 0u);
-
-	(void)handle;
-	mapped(addr, bytes, prot, segment ? VG_(am_get_filename)(segment) : NULL);
-}
-
-static void map_file(const UWord *args, uint64_t addr)
-{
-	const HChar *path = NULL;
-
-	if (args[3] & VKI_MAP_ANONYMOUS || !VG_(resolve_filename)((Int)args[4], &path))
-		path = NULL;
-	if (args[3] & VKI_MAP_FIXED)
-		unmapped(addr, args[1]);
-	mapped(addr, args[1], (unsigned)args[2] & 7, path);
-	if (args[3] & VKI_MAP_SHARED && args[1])
-		ex_page_share(page_of(addr), page_of(addr + args[1] - 1));
-}
-
-static void moved(uint64_t old, uint64_t now, uint64_t bytes)
-{
-	if (!bytes)
-		return;
-	ex_page_move(page_of(old), page_of(old + bytes - 1), page_of(now));
-	ex_control(CXMS_XC_MOVE, 48);
-	ex_varint(page_of(old));
-	ex_varint(page_of(now));
-	ex_varint(page_of(bytes));
-}
-
-/* What stays in its place stays mapped; what moves is the same pages under another address. */
-static void remapped(uint64_t old, uint64_t old_bytes, uint64_t now, uint64_t bytes)
-{
-	const unsigned prot = VKI_PROT_READ | VKI_PROT_WRITE;
-
-	old_bytes = whole_pages(old_bytes);
-	bytes = whole_pages(bytes);
-	if (now != old) {
-		ex_page_forget(page_of(now), page_of(now + bytes - 1));
-		mapped(now, bytes, prot, NULL);
-		moved(old, now, old_bytes < bytes ? old_bytes : bytes);
-		unmapped(old, old_bytes);
-	} else if (bytes > old_bytes) {
-		mapped(old + old_bytes, bytes - old_bytes, prot, NULL);
-	} else {
-		unmapped(old + bytes, old_bytes - bytes);
-	}
-}
-
-static void attached(uint64_t addr)
-{
-	const NSegment *segment = VG_(am_find_nsegment)(addr);
-
-	if (!segment)
-		return;
-	mapped(addr, segment->end - addr + 1, VKI_PROT_READ | VKI_PROT_WRITE, "[shm]");
-	ex_page_share(page_of(addr), page_of(segment->end));
-}
-
-/* Before the call: what is attached there is known until then. */
-static void detaching(uint64_t addr)
-{
-	const NSegment *segment = VG_(am_find_nsegment)(addr);
-
-	sys.detach = segment && segment->start == addr ? segment->end + 1 : 0;
-}
-
-/* Nobody may read it: neither does the path behind a mispredicted branch, until it is accessed
- * again. */
-static void reprotected(uint64_t addr, uint64_t bytes, uint64_t prot)
-{
-	bytes = whole_pages(bytes);
-	if (!bytes || prot & (VKI_PROT_READ | VKI_PROT_WRITE))
-		return;
-	ex_run_forget();
-	ex_page_forget(page_of(addr), page_of(addr + bytes - 1));
-}
-
-static void moved_brk(uint64_t now)
-{
-	if (sys.brk && now > sys.brk)
-		mapped(sys.brk, now - sys.brk, VKI_PROT_READ | VKI_PROT_WRITE, "[heap]");
-	if (sys.brk && now < sys.brk)
-		unmapped(now, sys.brk - now);
-	sys.brk = now;
-}
-
 /* ---- system calls ---- */
 
 static void pre_futex(ThreadId tid, struct ex_thread *t, const UWord *args)
@@ -415,74 +266,6 @@ static void reaped(uint64_t pid)
 	ex_byte(1);
 }
 
-/* ---- pipes ---- */
-
-/* Told at once: who reads may be another process, which waits for this. */
-static void tell_pipe(uint64_t number, uint64_t bytes, enum cxms_xs_pipe what)
-{
-	ex_control(CXMS_XC_PIPE, 32);
-	ex_varint(number);
-	ex_varint(bytes);
-	ex_byte((uint8_t)what);
-	if (what == CXMS_XPIPE_WRITTEN)
-		ex_out_flush();
-}
-
-/* The number of its inode; 0: it is none. */
-static uint64_t pipe_of(UWord fd)
-{
-	struct vg_stat stat;
-
-	return VG_(fstat)((Int)fd, &stat) || !VKI_S_ISFIFO(stat.mode) ? 0 : stat.ino;
-}
-
-static bool has_company(void)
-{
-	return sys.has_forked || ex.opt.image > 0;
-}
-
-/* A process without company tells no inodes, which differ in each run. */
-static void used_pipe(UWord fd, uint64_t bytes, enum cxms_xs_pipe what)
-{
-	const uint64_t number = has_company() ? pipe_of(fd) : 0;
-
-	if (number)
-		tell_pipe(number, bytes, what);
-}
-
-static void made_pipe(UWord fd)
-{
-	const struct made made = {fd, pipe_of(fd)};
-
-	if (has_company()) {
-		tell_pipe(made.number, 0, CXMS_XPIPE_MADE);
-		return;
-	}
-	if (!sys.made)
-		sys.made = VG_(newXA)(VG_(malloc), "cxms.pipes", VG_(free), sizeof(made));
-	VG_(addToXA)(sys.made, &made);
-}
-
-/* From here on others may read and write what was made before, and what is still in it. */
-static void begin_company(void)
-{
-	sys.has_forked = true;
-	for (Word i = 0; sys.made && i < VG_(sizeXA)(sys.made); i++) {
-		const struct made *made = VG_(indexXA)(sys.made, i);
-		Int bytes = 0;
-
-		if (pipe_of(made->fd) != made->number)
-			continue; /* it was closed */
-		tell_pipe(made->number, 0, CXMS_XPIPE_MADE);
-		ex_system_call(__NR_ioctl, (long)made->fd, FIONREAD, (long)&bytes, 0);
-		if (bytes > 0)
-			tell_pipe(made->number, (uint64_t)bytes, CXMS_XPIPE_WRITTEN);
-	}
-	if (sys.made)
-		VG_(deleteXA)(sys.made);
-	sys.made = NULL;
-}
-
 /* The pid that waitid() tells in its siginfo_t; 0: nobody's. */
 static uint64_t told_pid(uint64_t info)
 {
@@ -516,6 +299,7 @@ static void pre_syscall(ThreadId tid, UInt number, UWord *args, UInt n)
 	}
 	ex_woken_enter(tid, number, args);
 	ex_spin_call(number);
+	ex_map_enter(number, args);
 	switch (number) {
 	case __NR_futex:
 		pre_futex(tid, t, args);
@@ -536,24 +320,6 @@ static void pre_syscall(ThreadId tid, UInt number, UWord *args, UInt n)
 		break;
 	case __NR_set_tid_address:
 		t->clear = args[0];
-		break;
-	case __NR_shmdt:
-		detaching(args[0]);
-		ex_spin_forget(args[0], sys.detach ? sys.detach - args[0] : 0);
-		break;
-	case __NR_mmap:
-		if (args[3] & VKI_MAP_FIXED)
-			ex_spin_forget(args[0], args[1]);
-		break;
-	case __NR_munmap:
-	case __NR_mremap:
-	case __NR_mprotect:
-	case __NR_pkey_mprotect:
-		ex_spin_forget(args[0], args[1]);
-		break;
-	case __NR_brk:
-		if (args[0] && args[0] < sys.brk)
-			ex_spin_forget(args[0], sys.brk - args[0]);
 		break;
 	case __NR_execve:
 	case __NR_execveat:
@@ -583,47 +349,25 @@ static void post_syscall(ThreadId tid, UInt number, UWord *args, UInt n, SysRes 
 	}
 	if (failed)
 		return;
+	ex_map_leave(number, args, value);
 	switch (number) {
-	case __NR_mmap:
-		map_file(args, value);
-		break;
-	case __NR_munmap:
-		unmapped(args[0], args[1]);
-		break;
-	case __NR_mremap:
-		remapped(args[0], args[1], value, args[2]);
-		break;
-	case __NR_mprotect:
-	case __NR_pkey_mprotect:
-		reprotected(args[0], args[1], args[2]);
-		break;
-	case __NR_shmat:
-		attached(value);
-		break;
-	case __NR_shmdt:
-		if (sys.detach)
-			unmapped(args[0], sys.detach - args[0]);
-		break;
 	case __NR_wait4:
 		reaped(value);
 		break;
 	case __NR_pipe:
 	case __NR_pipe2:
-		made_pipe((UWord)((const Int *)args[0])[0]);
+		ex_pipe_made((UWord)((const Int *)args[0])[0]);
 		break;
 	case __NR_write:
 	case __NR_writev:
-		used_pipe(args[0], value, CXMS_XPIPE_WRITTEN);
+		ex_pipe_used(args[0], value, CXMS_XPIPE_WRITTEN);
 		break;
 	case __NR_read:
 	case __NR_readv:
-		used_pipe(args[0], value, CXMS_XPIPE_READ);
+		ex_pipe_used(args[0], value, CXMS_XPIPE_READ);
 		break;
 	case __NR_waitid:
 		reaped(told_pid(args[2]));
-		break;
-	case __NR_brk:
-		moved_brk(value);
 		break;
 	default:
 		break;
@@ -635,7 +379,7 @@ static void post_syscall(ThreadId tid, UInt number, UWord *args, UInt n, SysRes 
 static void before_fork(ThreadId tid)
 {
 	control_of(tid);
-	begin_company();
+	ex_pipe_company();
 	ex_out_before_fork();
 }
 
@@ -694,7 +438,7 @@ void ex_sys_init(void)
 {
 	VG_(needs_syscall_wrapper)(pre_syscall, post_syscall);
 	VG_(track_pre_thread_first_insn)(first_insn);
-	VG_(track_new_mem_startup)(startup_map);
+	VG_(track_new_mem_startup)(ex_map_startup);
 	VG_(track_pre_thread_ll_create)(thread_create);
 	VG_(track_pre_thread_ll_exit)(thread_exit);
 	VG_(track_start_client_code)(client_start);

@@ -1,6 +1,7 @@
 #include "record/counters.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,6 +141,17 @@ static void poll_pcm(struct cxms_counters *c, cxms_counters_keep *keep, void *ar
 	}
 }
 
+static void tell_skipped(const struct cxms_counters *c)
+{
+	uint64_t n = c->pcm.pcm ? cxms_pcm_skipped(c->pcm.pcm) : 0;
+
+	if (n)
+		cxms_log(c->log, CXMS_LOG_NORMAL,
+			 "'%s': %" PRIu64 " line%s neither head nor interval: what %s counted "
+			 "is missing",
+			 c->pcm_path, n, n == 1 ? " is" : "s are", n == 1 ? "it" : "they");
+}
+
 void cxms_counters_poll(struct cxms_counters *c, bool last, cxms_counters_keep *keep, void *arg)
 {
 	uint64_t now_ns = cxms_now_ns();
@@ -149,6 +161,8 @@ void cxms_counters_poll(struct cxms_counters *c, bool last, cxms_counters_keep *
 		return;
 	c->next_ns = now_ns + INTERVAL_NS;
 	poll_pcm(c, keep, arg);
+	if (last)
+		tell_skipped(c);
 	if (c->core) {
 		cxms_cnt_live_read(c->core, now_ns - c->begin_ns, c->n_pcm, c->ev, &n);
 		keep(arg, c->ev, n);

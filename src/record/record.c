@@ -228,8 +228,9 @@ static enum cxms_record_stage stage_of(int rc)
 								: CXMS_RECORD_NOT_STARTED;
 }
 
-static int run(struct recording *r, const struct cxms_source_ops *ops, struct cxms_facts *facts,
-	       int fd, struct cxms_record_result *out, struct cxms_err *err)
+/* Opens the source: the program is there, and held. @facts: what its source sees, and how often */
+static int open_source(struct recording *r, const struct cxms_source_ops *ops,
+		       struct cxms_facts *facts, struct cxms_err *err)
 {
 	struct cxms_source_cfg cfg = {
 		.argv = r->cfg->argv,
@@ -249,21 +250,38 @@ static int run(struct recording *r, const struct cxms_source_ops *ops, struct cx
 	};
 	int rc = cxms_source_open(ops, &cfg, &r->source, err);
 
-	if (rc) {
-		out->stage = ops->caps & CXMS_SRC_LIVE ? stage_of(rc) : CXMS_RECORD_NOT_STARTED;
+	if (rc)
 		return rc;
-	}
 	facts->period_ns = r->source->cfg.period_ns;
 	facts->source_caps = r->source->caps;
 	facts->mem_min_cyc = r->source->mem_min_cyc;
 	facts->core_hz = r->source->core_hz;
-	rc = cxms_counters_attach(&r->counters, r->cfg->counters, r->source->caps, r->source->pid,
-				  err);
+	return 0;
+}
+
+/* Counters and the head of the recording, before the program is let go. */
+static int prepare(struct recording *r, struct cxms_facts *facts, int fd, struct cxms_err *err)
+{
+	int rc = cxms_counters_attach(&r->counters, r->cfg->counters, r->source->caps,
+				      r->source->pid, err);
+
 	if (rc)
 		return rc;
 	if (cxms_counters_count(&r->counters) > 0)
 		facts->source_caps |= CXMS_SRC_COUNTERS;
-	rc = begin_trace(r, facts, fd, err);
+	return begin_trace(r, facts, fd, err);
+}
+
+static int run(struct recording *r, const struct cxms_source_ops *ops, struct cxms_facts *facts,
+	       int fd, struct cxms_record_result *out, struct cxms_err *err)
+{
+	int rc = open_source(r, ops, facts, err);
+
+	if (rc) {
+		out->stage = ops->caps & CXMS_SRC_LIVE ? stage_of(rc) : CXMS_RECORD_NOT_STARTED;
+		return rc;
+	}
+	rc = prepare(r, facts, fd, err);
 	if (rc)
 		return rc;
 	if (!(r->source->caps & (CXMS_SRC_FAULTS | CXMS_SRC_EXACT)) && r->cfg->warnings)

@@ -22,6 +22,7 @@ const struct rpt_field rpt_basis_fields[] = {
 	FIELD(struct cxms_basis, "open_lines", RPT_F64, open_lines),
 	FIELD(struct cxms_basis, "pages", RPT_SIZE, n_page),
 	FIELD(struct cxms_basis, "processes", RPT_SIZE, n_process),
+	FIELD(struct cxms_basis, "ran_on_ns", RPT_U64, ran_on_ns),
 	FIELD(struct cxms_basis, "read_lines", RPT_F64, read_lines),
 	FIELD(struct cxms_basis, "stall_ns", RPT_F64, stall_ns),
 	FIELD(struct cxms_basis, "threads", RPT_SIZE, n_thread),

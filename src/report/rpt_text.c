@@ -8,9 +8,10 @@
 #include "report/report.h"
 #include "report/rpt_priv.h"
 
-#define PARA_MAX    8192 /* longest paragraph; a longer one ends with "..." */
-#define KNOWN_RATIO 0.9	 /* of the touched bytes in known pages, below which it is said */
-#define TOP_THREADS 8	 /* threads with a column of their own */
+#define PARA_MAX     8192 /* longest paragraph; a longer one ends with "..." */
+#define RAN_ON_RATIO 0.01 /* of the native time, from which on it is told */
+#define KNOWN_RATIO  0.9  /* of the touched bytes in known pages, below which it is said */
+#define TOP_THREADS  8	  /* threads with a column of their own */
 
 static const char *const cause_heads[CXMS_CAUSE_COUNT] = {
 	[CXMS_CAUSE_COMPUTE] = "compute",	  [CXMS_CAUSE_KERNEL] = "kernel",
@@ -150,8 +151,13 @@ static void put_pages(const struct cxms_basis *b, struct cxms_buf *out)
 static void put_memory(const struct cxms_result *r, struct cxms_buf *out)
 {
 	struct cxms_buf text = {0};
-	cxms_buf_printf(&text, "%s touched", cxms_fmt_bytes(RPT_FMT, r->basis.footprint_bytes));
-	put_pages(&r->basis, &text);
+	if (r->basis.footprint_bytes || r->basis.n_page) {
+		cxms_buf_printf(&text, "%s touched",
+				cxms_fmt_bytes(RPT_FMT, r->basis.footprint_bytes));
+		put_pages(&r->basis, &text);
+	} else {
+		cxms_buf_printf(&text, "what was touched is not known");
+	}
 	if (r->totals.lost_faults)
 		cxms_buf_printf(&text, ", more by up to %" PRIu64 " lost page faults",
 				r->totals.lost_faults);
@@ -162,21 +168,32 @@ static void put_memory(const struct cxms_result *r, struct cxms_buf *out)
 	cxms_buf_fini(&text);
 }
 
-static void put_header(const struct cxms_result *r, struct cxms_buf *out)
+/* What ran on after the program's end is in the predicted time, but in no native one. */
+static void put_native(const struct cxms_result *r, struct cxms_buf *out)
 {
 	const struct cxms_totals *t = &r->totals;
+	const struct cxms_basis *b = &r->basis;
+	char more[CXMS_FMT_MAX + 80] = "";
+	if ((double)b->ran_on_ns > RAN_ON_RATIO * (double)t->duration_ns)
+		snprintf(more, sizeof(more), "; what ran on after its end was watched for %s more",
+			 rpt_time_ns(RPT_FMT, (double)b->ran_on_ns));
+	rpt_para(out, "native",
+		 "%s wall, %s user + %s kernel CPU time, %zu thread%s, %zu process%s%s",
+		 rpt_time_ns(RPT_FMT, (double)t->duration_ns),
+		 rpt_time_ns(RPT_FMT, (double)t->user_ns),
+		 rpt_time_ns(RPT_FMT, (double)t->system_ns), b->n_thread,
+		 b->n_thread == 1 ? "" : "s", b->n_process, b->n_process == 1 ? "" : "es", more);
+}
+
+static void put_header(const struct cxms_result *r, struct cxms_buf *out)
+{
 	const struct cxms_basis *b = &r->basis;
 	put_program(r, out);
 	if (r->exact) {
 		rpt_exact_header(r, out);
 		return;
 	}
-	rpt_para(out, "native",
-		 "%s wall, %s user + %s kernel CPU time, %zu thread%s, %zu process%s",
-		 rpt_time_ns(RPT_FMT, (double)t->duration_ns),
-		 rpt_time_ns(RPT_FMT, (double)t->user_ns),
-		 rpt_time_ns(RPT_FMT, (double)t->system_ns), b->n_thread,
-		 b->n_thread == 1 ? "" : "s", b->n_process, b->n_process == 1 ? "" : "es");
+	put_native(r, out);
 	put_memory(r, out);
 	rpt_para(out, "machine", "%s, Linux %s, memory latency %s (%s), page walk %s",
 		 r->facts.cpu[0] ? r->facts.cpu : "unknown CPU",

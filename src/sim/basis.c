@@ -26,6 +26,7 @@
 #define FEW_SAMPLES    400u /* one epoch's worth (MODELS: notation) */
 #define SHORT_RUN_NS   200000000u
 #define BLOCKED_RATIO  0.2
+#define SHORT_RATIO    0.05 /* of the CPU time, in threads that ran for less than a period */
 /* Interruptions of the program by setting a watchpoint and taking it back, each as long as a
  * sample, as each use of the word is. */
 #define CXMS_ASSUMED_WATCH_STOPS 2.0
@@ -73,7 +74,8 @@ int cxms_basis_fill(const struct cxms_recording *rec, const struct cxms_cells *c
 				   .n_thread = rec->n_thread,
 				   .n_process = rec->n_process,
 				   .n_page = cxms_pages_count(rec->pages),
-				   .footprint_bytes = cxms_pages_total_bytes(rec->pages)};
+				   .footprint_bytes = cxms_pages_total_bytes(rec->pages),
+				   .ran_on_ns = rec->ran_on_ns};
 	count_pages(rec, out);
 	for (size_t i = 0; i < cells->n; i++) {
 		out->cpu_ns += cells->cell[i].cpu_ns;
@@ -117,6 +119,22 @@ static void judge_loss(const struct cxms_recording *rec, struct cxms_warnings *o
 	cxms_warn_outlived(rec->n_outlived, out);
 }
 
+/* The first sample of a thread comes after a whole period of its own. */
+static void judge_short_threads(const struct cxms_recording *rec, struct cxms_warnings *out)
+{
+	double run = 0, unseen = 0;
+	for (size_t i = 0; i < rec->n_thread; i++) {
+		double ns = (double)rec->thread[i].run_ns;
+		run += ns;
+		unseen += rec->thread[i].run_ns < rec->facts.period_ns ? ns : 0;
+	}
+	if (unseen > SHORT_RATIO * run)
+		cxms_warn(out, CXMS_W_SHORT_THREADS,
+			  "%.0f %% of the CPU time is of threads that ran for less than %.3g ms, "
+			  "the time between two samples",
+			  100 * unseen / run, (double)rec->facts.period_ns / 1e6);
+}
+
 static void judge_latency(const struct cxms_facts *f, struct cxms_warnings *out)
 {
 	if (f->latency_given)
@@ -128,12 +146,11 @@ static void judge_latency(const struct cxms_facts *f, struct cxms_warnings *out)
 			  "memory and cache are told apart by a chase at the start");
 }
 
-void cxms_basis_judge(const struct cxms_recording *rec, const struct cxms_basis *basis,
-		      double overhead_ratio, struct cxms_warnings *out)
+/* How much of it ran, and was sampled. */
+static void judge_length(const struct cxms_recording *rec, struct cxms_warnings *out)
 {
 	const struct cxms_totals *t = &rec->totals;
 	double cpus = rec->facts.n_cpu ? rec->facts.n_cpu : 1;
-	judge_loss(rec, out);
 	if ((double)t->steal_ns > STEAL_RATIO * (double)rec->duration_ns * cpus)
 		cxms_warn(out, CXMS_W_STEAL, "the host took %.1f %% of the CPU time",
 			  100 * (double)t->steal_ns / ((double)rec->duration_ns * cpus));
@@ -142,6 +159,12 @@ void cxms_basis_judge(const struct cxms_recording *rec, const struct cxms_basis 
 			  (double)rec->duration_ns / 1e6);
 	else if (rec->n_sample < FEW_SAMPLES)
 		cxms_warn(out, CXMS_W_FEW_SAMPLES, "only %zu samples were taken", rec->n_sample);
+	judge_short_threads(rec, out);
+}
+
+/* Which parts of the CPU time the samples say little of. */
+static void judge_parts(const struct cxms_basis *basis, struct cxms_warnings *out)
+{
 	if (basis->known_addr_ratio < 1 - UNKNOWN_RATIO)
 		cxms_warn(out, CXMS_W_UNKNOWN_ADDRESS,
 			  "%.0f %% of the memory waits have no known address",
@@ -153,6 +176,11 @@ void cxms_basis_judge(const struct cxms_recording *rec, const struct cxms_basis 
 	if (basis->kernel_ns > CXMS_KERNEL_RATIO * basis->cpu_ns)
 		cxms_warn(out, CXMS_W_KERNEL_TIME, "%.0f %% of the CPU time is in the kernel",
 			  100 * basis->kernel_ns / basis->cpu_ns);
+}
+
+/* What else was measured against what the samples say. */
+static void judge_checks(const struct cxms_basis *basis, struct cxms_warnings *out)
+{
 	if (basis->read_lines > 0 && basis->least_lines > CONTRADICTION * basis->read_lines)
 		cxms_warn(
 			out, CXMS_W_READ_LESS,
@@ -167,6 +195,15 @@ void cxms_basis_judge(const struct cxms_recording *rec, const struct cxms_basis 
 			"lines that %.0f to %.0f %% are",
 			100 * w->share_lo, 100 * w->share_hi, 100 * w->sampled_lo,
 			100 * w->sampled_hi);
+}
+
+void cxms_basis_judge(const struct cxms_recording *rec, const struct cxms_basis *basis,
+		      double overhead_ratio, struct cxms_warnings *out)
+{
+	judge_loss(rec, out);
+	judge_length(rec, out);
+	judge_parts(basis, out);
+	judge_checks(basis, out);
 	if (overhead_ratio > OVERHEAD_RATIO)
 		cxms_warn(out, CXMS_W_OVERHEAD, "watching cost %.1f %% of the run",
 			  100 * overhead_ratio);

@@ -344,7 +344,8 @@ static int by_pid(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* A live source is told of every exit up to the end of the program. */
+/* A live source is told of every exit up to the end of the program, and for some time after it:
+ * what ran on counts as long as it was watched. */
 static int count_outlived(struct cxms_recording *rec, struct cxms_err *err)
 {
 	uint32_t *pid;
@@ -361,6 +362,11 @@ static int count_outlived(struct cxms_recording *rec, struct cxms_err *err)
 	for (size_t i = 0; i < n; i++)
 		rec->n_outlived += i == 0 || pid[i] != pid[i - 1];
 	free(pid);
+	uint64_t end_ns = 0;
+	for (size_t i = 0; i < rec->n_thread; i++)
+		if (rec->thread[i].pid == rec->thread[0].pid && rec->thread[i].exit_ns > end_ns)
+			end_ns = rec->thread[i].exit_ns;
+	rec->ran_on_ns = rec->duration_ns - end_ns;
 	return 0;
 }
 

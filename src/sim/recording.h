@@ -84,7 +84,8 @@ struct cxms_recording {
 	size_t n_site, cap_site;
 	struct cxms_buf names; /* of functions and objects of the sites, each with its NUL */
 	uint64_t lost_samples, lost_faults;
-	size_t n_outlived; /* processes that ran on when the program had ended */
+	size_t n_outlived;  /* processes that still ran when watching ended, after the program */
+	uint64_t ran_on_ns; /* from the end of the program to that of the last one watched */
 	struct cxms_pages *pages;
 	struct cxms_hw hw; /* what the hardware sampled: sample[] is made from it (hw_cells.h) */
 };

@@ -156,6 +156,7 @@ struct cxms_basis {
 	uint64_t epoch_ns;
 	size_t n_epoch, n_thread, n_process, n_page;
 	uint64_t footprint_bytes, known_bytes; /* known: of the pages; 0 = not told */
+	uint64_t ran_on_ns; /* that processes were watched after the end of the program */
 	struct cxms_watch_result watch;
 	size_t n_site;
 	struct cxms_site_result site[CXMS_TOP_SITES];

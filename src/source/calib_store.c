@@ -138,7 +138,9 @@ int cxms_calib_save(const struct cxms_facts *facts, struct cxms_err *err)
 	int rc = cxms_calib_path(facts, path, sizeof(path));
 
 	if (rc)
-		return cxms_fail(err, -rc, "no cache directory; set HOME or XDG_CACHE_HOME");
+		return cxms_fail(err, -rc,
+				 "no cache directory; set XDG_CACHE_HOME, or HOME to a folder that "
+				 "is there");
 	memcpy(dir, path, sizeof(dir));
 	*strrchr(dir, '/') = '\0';
 	rc = cxms_mkdirs(dir, err);

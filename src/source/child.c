@@ -1,6 +1,7 @@
 #include "source/child.h"
 
 #include "base/err.h"
+#include "base/near.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -165,6 +166,7 @@ static bool find_on_path(const char *program, int mode, char *file)
 static int exec_failed(int errnum, const char *program, struct cxms_err *err)
 {
 	char file[PATH_MAX];
+	int len = cxms_quote_len(program);
 	bool is_there =
 		strchr(program, '/') ? !access(program, F_OK) : find_on_path(program, F_OK, file);
 
@@ -173,21 +175,22 @@ static int exec_failed(int errnum, const char *program, struct cxms_err *err)
 	switch (errnum) {
 	case ENOENT:
 		if (is_there)
-			return cxms_fail(err, ENOENT,
-					 "the interpreter or loader that program '%s' names is not "
-					 "found; see its first line, or readelf -l",
-					 program);
-		return cxms_fail(err, ENOENT, "program '%s' not found; check the name and PATH",
-				 program);
+			return cxms_fail(
+				err, ENOENT,
+				"the interpreter or loader that program '%.*s' names is not "
+				"found; see its first line, or readelf -l",
+				len, program);
+		return cxms_fail(err, ENOENT, "program '%.*s' not found; check the name and PATH",
+				 len, program);
 	case EACCES:
-		return cxms_fail(err, EACCES, "program '%s' is not executable; check its mode",
-				 program);
+		return cxms_fail(err, EACCES, "program '%.*s' is not executable; check its mode",
+				 len, program);
 	case ENOEXEC:
-		return cxms_fail(err, ENOEXEC, "program '%s' is not in a format this kernel runs",
-				 program);
+		return cxms_fail(err, ENOEXEC, "program '%.*s' is not in a format this kernel runs",
+				 len, program);
 	default:
-		return cxms_fail(err, ENOEXEC, "program '%s' cannot be executed: %s", program,
-				 strerrordesc_np(errnum));
+		return cxms_fail(err, ENOEXEC, "program '%.*s' cannot be executed: %s", len,
+				 program, strerrordesc_np(errnum));
 	}
 }
 

@@ -493,7 +493,8 @@ int cxms_machine_measure(struct cxms_facts *facts, const struct cxms_machine_cfg
 
 	if (cfg->remeasure || (!cxms_machine_cache_load(&f, cfg->log) && !all_given)) {
 		cxms_log(cfg->log, CXMS_LOG_NORMAL,
-			 "measuring this machine's memory latency (once, about ten seconds)");
+			 "measuring this machine's memory latency (once, about ten seconds; longer "
+			 "on a busy machine)");
 		rc = measure_now(&f, err);
 		if (rc)
 			return rc;

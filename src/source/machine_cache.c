@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cfg.h"
 #include "base/err.h"
@@ -48,6 +49,14 @@ static void identity(const struct cxms_facts *f, char out[DIGITS_MAX])
 	snprintf(out, DIGITS_MAX, "%016" PRIx64, h);
 }
 
+/* Services have homes that are not there (/nonexistent): made by root, they would be. */
+static bool is_home(const char *path)
+{
+	struct stat st;
+
+	return path && path[0] == '/' && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 /* The XDG base directory specification: a relative path is to be ignored. */
 static int cache_dir(char *out, size_t cap)
 {
@@ -56,7 +65,7 @@ static int cache_dir(char *out, size_t cap)
 
 	if (xdg && xdg[0] == '/')
 		n = snprintf(out, cap, "%s/cxlmemsim", xdg);
-	else if (home && home[0] == '/')
+	else if (is_home(home))
 		n = snprintf(out, cap, "%s/.cache/cxlmemsim", home);
 	else
 		return -ENOENT;
@@ -212,7 +221,9 @@ int cxms_machine_cache_save(const struct cxms_facts *facts, struct cxms_err *err
 	if (!rc)
 		rc = cxms_machine_cache_path(facts, path, sizeof(path));
 	if (rc)
-		return cxms_fail(err, -rc, "no cache directory; set HOME or XDG_CACHE_HOME");
+		return cxms_fail(err, -rc,
+				 "no cache directory; set XDG_CACHE_HOME, or HOME to a folder that "
+				 "is there");
 	rc = cxms_mkdirs(dir, err);
 	if (!rc)
 		rc = cxms_outfile_open(&f, path, err);

@@ -13,8 +13,8 @@ struct cxms_log;
 /**
  * cxms_machine_cache_path() - "<cache>/cxlmemsim/machine-<16 hex digits>.yaml"
  * The digits are a hash of CPU model, kernel, cache sizes and memory size (in steps of 256 MiB):
- * the same after a reboot. <cache> is $XDG_CACHE_HOME when absolute, else $HOME/.cache. Return: 0,
- * -ENOENT (no such directory is known), -ENAMETOOLONG
+ * the same after a reboot. <cache> is $XDG_CACHE_HOME when absolute, else $HOME/.cache if there is
+ * such a home. Return: 0, -ENOENT (no such directory is known), -ENAMETOOLONG
  */
 int cxms_machine_cache_path(const struct cxms_facts *facts, char *out, size_t cap);
 /**

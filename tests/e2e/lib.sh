@@ -35,6 +35,19 @@ needs_exact() {
 	[[ $state == works* ]] || { echo "skipped: source exact here: ${state:-no answer from doctor}" && exit 77; }
 }
 
+# exact_script BUILD SOURCE_DIR: how scripts of tests/exact begin. Sets BUILD, and goes to a
+# folder that is gone at the end. Ends the script as skipped where source exact does not work, with
+# its head where the words are wrong.
+exact_script() {
+	[ $# -eq 2 ] || { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2 && exit 2; }
+	BUILD=$(realpath "$1")
+	export LC_ALL=C TZ=UTC
+	needs_exact
+	work=$(mktemp -d "${TMPDIR:-/tmp}/cxlmemsim-$(basename "$0" .sh).XXXXXX")
+	trap 'rm -rf "$work"' EXIT
+	cd "$work"
+}
+
 # finish: the verdict of the script
 finish() {
 	echo "$n_rows rows, $n_failed failed, $n_skipped skipped"

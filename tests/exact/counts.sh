@@ -6,17 +6,14 @@
 #
 # Exits 0, 1, or 77 = skipped, with the reason.
 set -eu
-export LC_ALL=C TZ=UTC
-[ $# -eq 2 ] || { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2 && exit 2; }
-programs=$1/tests/gem5
-xdump=$1/tests/xdump
-[ -x "$1/exact/cxms-amd64-linux" ] || { echo "skipped: the tool was not built (package: valgrind)" && exit 77; }
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/../e2e/lib.sh"
+exact_script "$@"
+programs=$BUILD/tests/gem5
+xdump=$BUILD/tests/xdump
 [ -x "$programs/gather" ] || { echo "skipped: the programs were not built; they need gcc" && exit 77; }
-work=$(mktemp -d "${TMPDIR:-/tmp}/cxlmemsim-counts.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-cd "$work"
 # A program's stack begins below its environment: all tools run with the same.
-export VALGRIND_LIB=$1/exact
+export VALGRIND_LIB=$BUILD/exact
 failed=0
 
 # Cachegrind and this tool differ in the order of an instruction's line and its data's, and in where

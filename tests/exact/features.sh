@@ -7,14 +7,10 @@
 # Each case of 'features' prints what its stream has to say; that is looked for. Exits 0, 1, or 77 =
 # skipped, with the reason.
 set -eu
-export LC_ALL=C TZ=UTC
-[ $# -eq 2 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2 && exit 2; }
-[ -x "$1/exact/cxms-amd64-linux" ] || { echo "skipped: the tool was not built (package: valgrind)" && exit 77; }
-build=$1
-work=$(mktemp -d "${TMPDIR:-/tmp}/cxlmemsim-features.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-export VALGRIND_LIB=$build/exact
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/../e2e/lib.sh"
+exact_script "$@"
+export VALGRIND_LIB=$BUILD/exact
 failed=0
 
 fail() {
@@ -28,11 +24,11 @@ run() {
 	shift 2
 	rm -f stream.cxs
 	valgrind --tool=cxms -q --vgdb=no --run-libc-freeres=no --trace-children=yes --log-file=log.%p \
-		--cxms-cores=4 --cxms-out="$work/stream.cxs" "$@" "$build/tests/features" "$case" \
+		--cxms-cores=4 --cxms-out="$work/stream.cxs" "$@" "$BUILD/tests/features" "$case" \
 		>want.txt || got=$?
 	[ "$got" = 77 ] && want=77
 	[ "$got" = "$want" ] || fail "$case: exit status $got, not $want: $(cat log.*)"
-	"$build/tests/xdump" -t stream.cxs >stream.txt 2>err.txt || fail "$case: $(cat err.txt)"
+	"$BUILD/tests/xdump" -t stream.cxs >stream.txt 2>err.txt || fail "$case: $(cat err.txt)"
 	rm -f log.*
 }
 

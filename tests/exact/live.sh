@@ -6,14 +6,9 @@
 #
 # Exits 0, 1, or 77 = skipped, with the reason.
 set -eu
-export LC_ALL=C TZ=UTC
-[ $# -eq 2 ] || { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2 && exit 2; }
-BUILD=$1
-state=$("$BUILD/cxlmemsim" doctor 2>/dev/null | sed -n 's/^ *exact  *//p' | head -n 1)
-[[ $state == works* ]] || { echo "skipped: source exact here: ${state:-no answer from doctor}" && exit 77; }
-work=$(mktemp -d "${TMPDIR:-/tmp}/cxlmemsim-live.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/../e2e/lib.sh"
+exact_script "$@"
 
 # topology NAME LATENCY
 topology() {

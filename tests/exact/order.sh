@@ -6,15 +6,9 @@
 #
 # Exits 0, 1, or 77 = skipped, with the reason.
 set -eu
-export LC_ALL=C TZ=UTC
-[ $# -eq 2 ] || { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2 && exit 2; }
-BUILD=$1
 # shellcheck source=tests/e2e/lib.sh
-. "$2/tests/e2e/lib.sh"
-needs_exact
-work=$(mktemp -d "${TMPDIR:-/tmp}/cxlmemsim-order.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/../e2e/lib.sh"
+exact_script "$@"
 
 # A request is as often dispatched a cycle later or earlier as its neighbours let it: less than this.
 SLACK_PCT=0.5

@@ -57,6 +57,16 @@ static void test_tree_and_positions(void **state)
 	cxms_cfg_free(NULL);
 }
 
+static void test_a_byte_order_mark_is_no_column(void **state)
+{
+	(void)state;
+	struct cxms_cfg *cfg = load("\xEF\xBB\xBF"
+				    "a: 1\nb: 2\n");
+	assert_int_equal(cxms_cfg_root(cfg)->n_child, 2);
+	assert_int_equal(cxms_cfg_get(cxms_cfg_root(cfg), "a")->key_col, 1);
+	cxms_cfg_free(cfg);
+}
+
 static void test_sha256_is_of_the_bytes(void **state)
 {
 	(void)state;
@@ -463,6 +473,7 @@ int main(void)
 		cmocka_unit_test(test_set_replaces_and_makes),
 		cmocka_unit_test(test_set_refuses),
 		cmocka_unit_test(test_tree_and_positions),
+		cmocka_unit_test(test_a_byte_order_mark_is_no_column),
 		cmocka_unit_test(test_sha256_is_of_the_bytes),
 		cmocka_unit_test(test_a_variant_has_a_sha256_of_its_own),
 		cmocka_unit_test(test_json_and_aliases),

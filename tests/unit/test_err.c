@@ -38,6 +38,10 @@ static void test_sys_appends_the_reason(void **state)
 	cxms_err_clear(&err);
 	cxms_fail_sys(&err, 99999, "cannot open 'f'");
 	assert_string_equal(err.msg, "cannot open 'f': error 99999");
+	cxms_err_clear(&err);
+	cxms_fail_sys(&err, EMFILE, "cannot open a pipe");
+	assert_string_equal(err.msg, "cannot open a pipe: Too many open files; raise the limit of "
+				     "open files (ulimit -n)");
 }
 
 static void test_prefix_only_on_an_error(void **state)

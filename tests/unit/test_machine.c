@@ -343,6 +343,25 @@ static void test_given_figures_win(void **state)
 	assert_false(f.latency_given);
 }
 
+static void test_a_home_that_is_not_there_is_not_made(void **state)
+{
+	struct cxms_facts f = {.cpu = "a machine"};
+	char home[PATH_MAX], path[PATH_MAX];
+
+	(void)state;
+	snprintf(home, sizeof(home), "%s/nobody", scratch);
+	assert_int_equal(unsetenv("XDG_CACHE_HOME"), 0);
+	assert_int_equal(setenv("HOME", home, 1), 0);
+	int saved = cxms_machine_cache_save(&f, NULL);
+	int made = access(home, F_OK);
+	assert_int_equal(setenv("HOME", scratch, 1), 0);
+	int found = cxms_machine_cache_path(&f, path, sizeof(path));
+	assert_int_equal(setenv("XDG_CACHE_HOME", scratch, 1), 0);
+	assert_int_equal(saved, -ENOENT);
+	assert_int_equal(made, -1);
+	assert_int_equal(found, 0);
+}
+
 static void test_memory_is_told_from_walks(void **state)
 {
 	static const struct {
@@ -373,6 +392,7 @@ int main(void)
 		cmocka_unit_test(test_memory_is_told_from_walks),
 		cmocka_unit_test(test_identify_reads_the_captured_tree),
 		cmocka_unit_test(test_identify_lives_without_any_file),
+		cmocka_unit_test(test_a_home_that_is_not_there_is_not_made),
 		cmocka_unit_test(test_cache_gives_back_what_was_saved_for_this_machine_only),
 		cmocka_unit_test(test_damaged_cache_is_ignored_with_a_line),
 		cmocka_unit_test(test_chase_of_base_pages_is_not_huge),

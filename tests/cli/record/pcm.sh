@@ -11,8 +11,9 @@ line() { date -d "$1 seconds" "+%Y-%m-%d,%H:%M:%S.000,$2,$3,0,0,0"; }
 	line -20 1 1
 	line -10 1 1
 	line +10 3000 2000
+	echo torn
 } > text
-cxlmemsim record $machine --pcm text -o a.cxlt -- sleep 0.3; echo "text: $?"
+cxlmemsim record ${machine% -q} --pcm text -o a.cxlt -- sleep 0.3; echo "text: $?"
 cxlmemsim trace dump a.cxlt | grep -c "counter=0.*cpu=0"
 cxlmemsim trace dump a.cxlt | sed -n "s/.* counter id=\([0-9]*\).*unit=\([a-z]*\) name=/\1 \2 /p"
 echo 'Date,Time,Nothing' > text

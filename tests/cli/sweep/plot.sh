@@ -8,3 +8,8 @@ plot -o s.jpg s.csv; echo $?
 plot none.csv; echo $?
 echo a,b >other.csv; plot other.csv; echo $?
 cxlmemsim replay -q -t one.yaml -f csv w.cxlt >r.csv; plot r.csv; echo $?
+head -n 1 s.csv >head.csv; plot head.csv; echo $?
+: >empty.csv; plot empty.csv; echo $?
+# A limit of file sizes is as a full disk: told, and no half picture.
+(trap '' XFSZ; ulimit -f 4; plot -o large.svg s.csv | grep -v '^cat: '; ls large.svg* 2>/dev/null)
+plot -o none/x.svg s.csv | tail -n 1

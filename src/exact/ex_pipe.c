@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Who made, wrote to and read from which pipe, as soon as another process may be at its other end.
+ */
+#include "ex.h"
+
+#include "pub_tool_libcfile.h"
+#include "pub_tool_vki.h"
+#include "pub_tool_vkiscnums.h"
+#include "pub_tool_xarray.h"
+
+#define FIONREAD 0x541b
+
+/* A pipe that nobody else has. */
+struct made {
+	UWord fd;
+	uint64_t number;
+};
+
+static struct {
+	bool has_forked; /* or was forked */
+	XArray *made;	 /* of struct made, while it has no company */
+} pipes;
+
+/* Told at once: who reads may be another process, which waits for this. */
+static void tell_pipe(uint64_t number, uint64_t bytes, enum cxms_xs_pipe what)
+{
+	ex_control(CXMS_XC_PIPE, 32);
+	ex_varint(number);
+	ex_varint(bytes);
+	ex_byte((uint8_t)what);
+	if (what == CXMS_XPIPE_WRITTEN)
+		ex_out_flush();
+}
+
+/* The number of its inode; 0: it is none. */
+static uint64_t pipe_of(UWord fd)
+{
+	struct vg_stat stat;
+
+	return VG_(fstat)((Int)fd, &stat) || !VKI_S_ISFIFO(stat.mode) ? 0 : stat.ino;
+}
+
+static bool has_company(void)
+{
+	return pipes.has_forked || ex.opt.image > 0;
+}
+
+/* A process without company tells no inodes, which differ in each run. */
+void ex_pipe_used(UWord fd, uint64_t bytes, enum cxms_xs_pipe what)
+{
+	const uint64_t number = has_company() ? pipe_of(fd) : 0;
+
+	if (number)
+		tell_pipe(number, bytes, what);
+}
+
+void ex_pipe_made(UWord fd)
+{
+	const struct made made = {fd, pipe_of(fd)};
+
+	if (has_company()) {
+		tell_pipe(made.number, 0, CXMS_XPIPE_MADE);
+		return;
+	}
+	if (!pipes.made)
+		pipes.made = VG_(newXA)(VG_(malloc), "cxms.pipes", VG_(free), sizeof(made));
+	VG_(addToXA)(pipes.made, &made);
+}
+
+/* From here on others may read and write what was made before, and what is still in it. */
+void ex_pipe_company(void)
+{
+	pipes.has_forked = true;
+	for (Word i = 0; pipes.made && i < VG_(sizeXA)(pipes.made); i++) {
+		const struct made *made = VG_(indexXA)(pipes.made, i);
+		Int bytes = 0;
+
+		if (pipe_of(made->fd) != made->number)
+			continue; /* it was closed */
+		tell_pipe(made->number, 0, CXMS_XPIPE_MADE);
+		ex_system_call(__NR_ioctl, (long)made->fd, FIONREAD, (long)&bytes, 0);
+		if (bytes > 0)
+			tell_pipe(made->number, (uint64_t)bytes, CXMS_XPIPE_WRITTEN);
+	}
+	if (pipes.made)
+		VG_(deleteXA)(pipes.made);
+	pipes.made = NULL;
+}
