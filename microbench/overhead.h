@@ -19,11 +19,12 @@ struct overhead_opts {
 	char scratch[BENCH_PATH_BYTES];
 };
 
-/* One program, and its words: for one or two seconds; with all its memory and the least to do in
- * it; for some milliseconds. */
+/* One program, and its words: for one or two seconds; for a part of that; for some milliseconds.
+ * And those of mb where it does no more than to fill as many pages. */
 struct overhead_program {
 	const char *name, *path;
-	const char *full[OVERHEAD_ARGS], *brief[OVERHEAD_ARGS], *tiny[OVERHEAD_ARGS];
+	const char *full[OVERHEAD_ARGS], *part[OVERHEAD_ARGS], *tiny[OVERHEAD_ARGS],
+		*fill[OVERHEAD_ARGS];
 };
 
 extern const struct overhead_program overhead_programs[OVERHEAD_PROGRAMS];

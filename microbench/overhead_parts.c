@@ -4,9 +4,9 @@
  *
  * - start and end, by a program that sleeps, while which the tool loads what it needs: wall time,
  *   less what the program itself took longer;
- * - faults, mappings and switches: CPU time of the program with all its memory and little to do in
- *   it, sampled hardly ever, less the same unwatched;
- * - one sample: CPU time of the whole program at an eighth of the period, less the same at the
+ * - faults, mappings and switches: CPU time of a short program that fills as many pages along the
+ *   addresses, sampled hardly ever, less the same unwatched;
+ * - one sample: CPU time of a part of the program at an eighth of the period, less the same at the
  *   period, by the number of samples between.
  *
  * CPU time, since who else runs takes none of it. The two runs of a pair go at the same time, each
@@ -31,6 +31,7 @@
  * CPUs when it begins to again (Linux, kernel/events/core.c, perf_sched_count). */
 #define KERNEL_FORGETS_NS 1200000000l
 #define STARTS_PER_PAIR	  3u
+#define FILLS_PER_PAIR	  4u
 #define SLEEP_S		  "0.03"
 #define ALONE_RUNS	  3u
 #define FASTER		  8u
@@ -120,6 +121,13 @@ static void run_both(const struct overhead_opts *o, const struct overhead_run ru
 		out[i] = end_of(&run[i], &job[i]);
 }
 
+/* What takes little is done so many times as often. */
+static unsigned many(const struct overhead_opts *o, unsigned times)
+{
+	unsigned n = o->pairs * times;
+	return n < OVERHEAD_PAIRS ? n : OVERHEAD_PAIRS;
+}
+
 /* By how much the CPU time of @run[1] is above that of @run[0], seconds, in the mean of two that
  * change their CPUs; so are the samples. */
 static double pair(const struct overhead_opts *o, const struct overhead_run run[2], double *samples)
@@ -135,35 +143,46 @@ static double pair(const struct overhead_opts *o, const struct overhead_run run[
 	return cpu_s;
 }
 
+static struct overhead_summary measure_rest(const struct overhead_opts *o,
+					    const struct overhead_program *p)
+{
+	char path[BENCH_PATH_BYTES + 64], trace[BENCH_PATH_BYTES + 16];
+	double ms[OVERHEAD_PAIRS], samples;
+	unsigned n = many(o, FILLS_PER_PAIR);
+	snprintf(path, sizeof(path), "%s/microbench/mb", o->build);
+	snprintf(trace, sizeof(trace), "%s/w.cxlt", o->scratch);
+	const char *const *args = o->tiny ? overhead_programs[0].tiny : p->fill;
+	const struct overhead_run run[2] = {{path, args, NULL, NULL},
+					    {path, args, trace, HARDLY_EVER}};
+	for (unsigned i = 0; i < n; i++)
+		ms[i] = MS_PER_S * pair(o, run, &samples);
+	return overhead_summarize(ms, n);
+}
+
 static void measure_program(const struct overhead_opts *o, const struct overhead_program *p,
 			    struct parts *m)
 {
 	char path[BENCH_PATH_BYTES + 64], trace[2][BENCH_PATH_BYTES + 16], faster[32];
-	double value[OVERHEAD_PAIRS], samples;
+	double us[OVERHEAD_PAIRS], samples;
 	snprintf(path, sizeof(path), "%s/%s", o->build, p->path);
 	for (int i = 0; i < 2; i++)
 		snprintf(trace[i], sizeof(trace[i]), "%s/%d.cxlt", o->scratch, i);
-	const char *const *brief = o->tiny ? p->tiny : p->brief;
-	const char *const *full = o->tiny ? p->tiny : p->full;
-	const struct overhead_run rest[2] = {{path, brief, NULL, NULL},
-					     {path, brief, trace[1], HARDLY_EVER}};
-	const struct overhead_run sampled[2] = {{path, full, trace[0], o->period},
-						{path, full, trace[1], faster}};
-	m->period_ns = run_once(o, &(struct overhead_run){path, brief, trace[0], o->period})
-			       .period_ns; /* which measures the machine, once */
+	const char *const *part = o->tiny ? p->tiny : p->part;
+	const struct overhead_run run[2] = {{path, part, trace[0], o->period},
+					    {path, part, trace[1], faster}};
+	const struct overhead_run alone = {path, o->tiny ? p->tiny : p->full, NULL, NULL};
+	m->period_ns = run_once(o, &run[0]).period_ns; /* which measures the machine, once */
 	snprintf(faster, sizeof(faster), "%" PRIu64 "ns", m->period_ns / FASTER);
 	for (unsigned i = 0; i < ALONE_RUNS; i++) {
-		double s = run_once(o, &(struct overhead_run){path, full, NULL, NULL}).cpu_s;
+		double s = run_once(o, &alone).cpu_s;
 		m->alone_s = i == 0 || s < m->alone_s ? s : m->alone_s;
 	}
-	for (unsigned i = 0; i < o->pairs; i++)
-		value[i] = MS_PER_S * pair(o, rest, &samples);
-	m->rest_ms = overhead_summarize(value, o->pairs);
+	m->rest_ms = measure_rest(o, p);
 	for (unsigned i = 0; i < o->pairs; i++) {
-		value[i] = US_PER_S * pair(o, sampled, &samples);
-		value[i] = samples > 0 ? value[i] / samples : 0;
+		us[i] = US_PER_S * pair(o, run, &samples);
+		us[i] = samples > 0 ? us[i] / samples : 0;
 	}
-	m->sample_us = overhead_summarize(value, o->pairs);
+	m->sample_us = overhead_summarize(us, o->pairs);
 }
 
 static double beside_program_ms(const struct outcome *watched, const struct outcome *plain)
@@ -178,8 +197,7 @@ static void measure_starts(const struct overhead_opts *o, struct starts *s)
 	static const char *const args[OVERHEAD_ARGS] = {SLEEP_S};
 	char trace[BENCH_PATH_BYTES + 16];
 	double first[OVERHEAD_PAIRS], again[OVERHEAD_PAIRS];
-	unsigned n = o->pairs * STARTS_PER_PAIR;
-	n = n < OVERHEAD_PAIRS ? n : OVERHEAD_PAIRS;
+	unsigned n = many(o, STARTS_PER_PAIR);
 	snprintf(trace, sizeof(trace), "%s/w.cxlt", o->scratch);
 	const struct overhead_run run = {"sleep", args, trace, NULL};
 	const struct overhead_run bare = {"sleep", args, NULL, NULL};
@@ -206,7 +224,7 @@ static void print_head(const struct overhead_opts *o, const struct starts *s, co
 {
 	printf("watched    source %s, period %" PRIu64
 	       " ns, %u pairs; medians [%.1f %% interval]\n",
-	       o->source, m->period_ns, o->pairs, 100 * m->rest_ms.coverage);
+	       o->source, m->period_ns, o->pairs, 100 * m->sample_us.coverage);
 	printf("start, end %.2f [%.2f, %.2f] ms; %.2f [%.2f, %.2f] ms within a second of another\n",
 	       s->first_ms.median, s->first_ms.lo, s->first_ms.hi, s->again_ms.median,
 	       s->again_ms.lo, s->again_ms.hi);
