@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,29 +36,47 @@ static double seconds(struct timeval t)
 	return (double)t.tv_sec + 1e-6 * (double)t.tv_usec;
 }
 
-struct bench_times bench_run(char *const *argv)
+void bench_start(char *const *argv, int cpu, struct bench_job *out)
 {
-	double start = now_s();
-	pid_t child = fork();
-	if (child < 0)
+	snprintf(out->name, sizeof(out->name), "%s", argv[0]);
+	out->start_s = now_s();
+	out->pid = fork();
+	if (out->pid < 0)
 		bench_die(1, "cannot fork: %s", strerror(errno));
-	if (child == 0) {
+	if (out->pid == 0) {
 		int null = open("/dev/null", O_WRONLY);
 		if (null >= 0)
 			dup2(null, STDOUT_FILENO);
+		if (cpu >= 0) {
+			cpu_set_t only;
+			CPU_ZERO(&only);
+			CPU_SET((size_t)cpu, &only);
+			sched_setaffinity(0, sizeof(only), &only);
+		}
 		execvp(argv[0], argv);
 		_exit(127);
 	}
+}
+
+struct bench_times bench_end(const struct bench_job *job)
+{
 	int status;
 	struct rusage use;
-	while (wait4(child, &status, 0, &use) < 0)
+	while (wait4(job->pid, &status, 0, &use) < 0)
 		if (errno != EINTR)
-			bench_die(1, "cannot wait for '%s': %s", argv[0], strerror(errno));
+			bench_die(1, "cannot wait for '%s': %s", job->name, strerror(errno));
 	if (status)
-		bench_die(1, "'%s' ended with status 0x%x; run it by hand", argv[0],
+		bench_die(1, "'%s' ended with status 0x%x; run it by hand", job->name,
 			  (unsigned)status);
-	return (struct bench_times){.wall_s = now_s() - start,
+	return (struct bench_times){.wall_s = now_s() - job->start_s,
 				    .cpu_s = seconds(use.ru_utime) + seconds(use.ru_stime)};
+}
+
+struct bench_times bench_run(char *const *argv)
+{
+	struct bench_job job;
+	bench_start(argv, -1, &job);
+	return bench_end(&job);
 }
 
 static int by_value(const void *a, const void *b)

@@ -3,6 +3,7 @@
 #define CXMS_BENCH_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #define BENCH_PATH_BYTES 4096u
 
@@ -13,7 +14,19 @@ struct bench_times {
 
 /** the name of this benchmark in front, then exit */
 __attribute__((noreturn, format(printf, 2, 3))) void bench_die(int status, const char *fmt, ...);
-/** run and wait, standard output thrown away; dies when the status is not 0. argv[0]: in PATH */
+/** struct bench_job - a program that was started */
+struct bench_job {
+	pid_t pid;
+	double start_s;
+	char name[BENCH_PATH_BYTES];
+};
+
+/** start a program, standard output thrown away. argv[0]: in PATH; @cpu: its only one, negative =
+ * any */
+void bench_start(char *const *argv, int cpu, struct bench_job *out);
+/** wait for its end; dies when the status is not 0 */
+struct bench_times bench_end(const struct bench_job *job);
+/** start, and wait for the end */
 struct bench_times bench_run(char *const *argv);
 /** median of @n values, which it sorts */
 double bench_median(double *value, size_t n);

@@ -327,12 +327,20 @@ int cli_rec_run(struct cli *c, struct cli_rec *r, struct cxms_record_result *res
 	return rc;
 }
 
+/* As close(2): file systems that write at its time tell what failed. */
+static int flush(int fd)
+{
+	int copy = dup(fd);
+	return copy < 0 ? -1 : close(copy);
+}
+
+/* What stands is given up only for what has reached the disk. For that of a new file nobody waits,
+ * who waits for the watched program. */
 int cli_rec_commit(struct cli *c, struct cli_rec *r)
 {
 	if (!r->path)
 		return 0;
-	/* devices and pipes know no fsync */
-	if (fsync(r->fd) < 0 && errno != EINVAL && errno != EROFS)
+	if ((r->part ? fsync(r->fd) : flush(r->fd)) < 0)
 		return cxms_fail_sys(&c->err, errno, "cannot write '%s'", r->path);
 	if (r->part && rename_part(r->part) < 0)
 		return cxms_fail_sys(&c->err, errno, "cannot rename '%s' to '%s'", r->part,

@@ -17,8 +17,7 @@
 #include "core/xstream.h"
 
 struct cxms_uops {
-	csh cs;
-	cs_insn *insn;
+	struct cxms_disasm disasm;
 	bool split;
 };
 
@@ -79,15 +78,10 @@ int cxms_uops_new(bool split, struct cxms_uops **out, struct cxms_err *err)
 	if (!u)
 		return cxms_fail(err, ENOMEM, "out of memory");
 	u->split = split;
-	if (cs_open(CS_ARCH_X86, CS_MODE_64, &u->cs) != CS_ERR_OK) {
-		free(u);
-		return cxms_fail(err, ENOTSUP, "cannot start capstone for x86-64");
-	}
-	cs_option(u->cs, CS_OPT_DETAIL, CS_OPT_ON);
-	u->insn = cs_malloc(u->cs);
-	if (!u->insn) {
+	int rc = cxms_disasm_open(&u->disasm, err);
+	if (rc < 0) {
 		cxms_uops_free(u);
-		return cxms_fail(err, ENOMEM, "out of memory");
+		return rc;
 	}
 	*out = u;
 	return 0;
@@ -97,9 +91,7 @@ void cxms_uops_free(struct cxms_uops *u)
 {
 	if (!u)
 		return;
-	if (u->insn)
-		cs_free(u->insn, 1);
-	cs_close(&u->cs);
+	cxms_disasm_close(&u->disasm);
 	free(u);
 }
 
@@ -372,12 +364,11 @@ static void crack_all(struct work *w, const struct cxms_code_block *c, uint32_t 
 		while (access + n < c->n_access && c->access[access + n].insn == i)
 			n++;
 		w->insn_at = (uint16_t)i;
-		if (!cxms_insn_read(w->u->cs, w->u->insn, &c->insn[i],
-				    n ? &c->access[access] : NULL, n, (int16_t)access, w->u->split,
-				    &w->insn))
+		if (!cxms_insn_read(&w->u->disasm, &c->insn[i], n ? &c->access[access] : NULL, n,
+				    (int16_t)access, w->u->split, &w->insn))
 			out->n_undecoded++;
 		else if (w->u->split)
-			cxms_insn_split_flags(w->u->insn, &w->insn, &w->carry_apart);
+			cxms_insn_split_flags(w->u->disasm.insn, &w->insn, &w->carry_apart);
 		if (i == 0 && w->insn.string_bytes > 0 && rounds_only(c))
 			set_string(c, w->u->split, w->insn.string_bytes, out);
 		if (!w->u->split && i > 0)

@@ -97,13 +97,14 @@ static bool is_string(const cs_insn *in)
 }
 
 /* What it reads for addresses, what for data, and what it writes. */
-static void read_registers(csh cs, const cs_insn *in, bool has_memory, struct cxms_insn *out)
+static void read_registers(const struct cxms_disasm *d, bool has_memory, struct cxms_insn *out)
 {
+	const cs_insn *in = d->insn;
 	const cs_x86 *x = &in->detail->x86;
 	cs_regs reads, writes;
 	uint8_t n_reads = 0, n_writes = 0;
 	bool partial, flags = false;
-	if (cs_regs_access(cs, in, reads, &n_reads, writes, &n_writes) != CS_ERR_OK)
+	if (!cxms_disasm_registers(d, reads, &n_reads, writes, &n_writes))
 		n_reads = n_writes = 0;
 	for (unsigned i = 0; i < n_writes; i++) {
 		uint8_t slot = slot_of(writes[i], &partial);
@@ -502,17 +503,18 @@ static unsigned result_step(const cs_insn *in, const struct cxms_insn *out)
 	return out->class == CXMS_UC_MUL || is_extension(in) || starts(in->mnemonic, "set");
 }
 
-bool cxms_insn_read(csh cs, cs_insn *tmp, const struct cxms_code_insn *code,
+bool cxms_insn_read(const struct cxms_disasm *d, const struct cxms_code_insn *code,
 		    const struct cxms_code_access *access, size_t n, int16_t first, bool split,
 		    struct cxms_insn *out)
 {
+	const cs_insn *tmp = d->insn;
 	const uint8_t *bytes = code->bytes;
 	size_t len = code->len;
 	uint64_t addr = code->addr;
 	*out = (struct cxms_insn){
 		.class = CXMS_UC_INT, .rob_op = 1, .parts = 1, .load_pieces = 1, .store_pieces = 1};
 	sort_accesses(access, n, first, out);
-	if (!cs_disasm_iter(cs, &bytes, &len, &addr, tmp)) {
+	if (!cxms_disasm_next(d, &bytes, &len, &addr)) {
 		out->n_op = out->n_load + out->n_store == 0;
 		return false;
 	}
@@ -521,7 +523,7 @@ bool cxms_insn_read(csh cs, cs_insn *tmp, const struct cxms_code_insn *code,
 	out->locked = x->prefix[0] == X86_PREFIX_LOCK ||
 		      (tmp->id == X86_INS_XCHG && out->n_store > 0) || tmp->id == X86_INS_MFENCE;
 	out->load_fence = tmp->id == X86_INS_LFENCE;
-	read_registers(cs, tmp, n > 0, out);
+	read_registers(d, n > 0, out);
 	if (!split && is_zero_idiom(tmp))
 		out->data.n = 0;
 	if (split && n == 0 && out->out.n > 0 && keeps_target(tmp))

@@ -2,8 +2,7 @@
 #ifndef CXMS_CORE_UOPS_PRIV_H
 #define CXMS_CORE_UOPS_PRIV_H
 
-#include <capstone/capstone.h>
-
+#include "base/disasm.h"
 #include "core/uops.h"
 
 #define CXMS_BLOCK_MAX	     4096 /* instructions, exits of a block */
@@ -38,7 +37,7 @@ struct cxms_insn {
  * @access: its @n memory accesses, numbered from @first in the block
  * Return: false when the decoder does not know it; *out then stands for one uop without data
  */
-bool cxms_insn_read(csh cs, cs_insn *tmp, const struct cxms_code_insn *code,
+bool cxms_insn_read(const struct cxms_disasm *d, const struct cxms_code_insn *code,
 		    const struct cxms_code_access *access, size_t n, int16_t first, bool split,
 		    struct cxms_insn *out);
 /**

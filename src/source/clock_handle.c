@@ -265,6 +265,7 @@ static int on_map(struct clock *c, const struct cxms_perf_rec *r, struct cxms_er
 	struct cxms_space *s = cxms_maps_space(&c->analyzer.maps, r->pid);
 	struct cxms_event ev = event_of(c, CXMS_EV_MAP, r);
 	struct cxms_file_id id = {.maj = r->map.maj, .min = r->map.min, .ino = r->map.ino};
+	struct cxms_err why = {0};
 	int rc;
 
 	if (!s)
@@ -286,9 +287,11 @@ static int on_map(struct clock *c, const struct cxms_perf_rec *r, struct cxms_er
 	} else {
 		ev.map.path = r->map.path;
 	}
-	rc = cxms_maps_add(&c->analyzer.maps, s, &ev.map, &id, NULL);
+	rc = cxms_maps_add(&c->analyzer.maps, s, &ev.map, &id, &why);
 	if (rc == -ENOMEM)
 		return cxms_fail(err, ENOMEM, "out of memory for mappings");
+	if (rc == -ENOTSUP) /* code cannot be decoded at all */
+		return cxms_fail(err, ENOTSUP, "%s", why.msg);
 	if (!rc)
 		cxms_evq_push(&c->out, &ev);
 	return 0;

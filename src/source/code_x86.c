@@ -1,40 +1,30 @@
 /* Memory operands by capstone. Its access marks for memory are wrong for many stores: direction is
  * ours. */
-#include <capstone/capstone.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/disasm.h"
 #include "base/err.h"
 #include "source/code_priv.h"
 
 #define BIT(reg) (1u << (reg))
 
 struct cxms_x86 {
-	csh cs;
-	bool is_open;
-	cs_insn *insn;
+	struct cxms_disasm disasm;
 };
 
 int cxms_x86_new(struct cxms_x86 **out, struct cxms_err *err)
 {
 	struct cxms_x86 *x = calloc(1, sizeof(*x));
-	cs_err rc;
+	int rc;
 
 	if (!x)
 		return cxms_fail(err, ENOMEM, "out of memory for the instruction decoder");
-	rc = cs_open(CS_ARCH_X86, CS_MODE_64, &x->cs);
-	x->is_open = rc == CS_ERR_OK;
-	if (rc == CS_ERR_OK)
-		rc = cs_option(x->cs, CS_OPT_DETAIL, CS_OPT_ON);
-	if (rc == CS_ERR_OK)
-		x->insn = cs_malloc(x->cs);
-	if (!x->insn) {
-		int errnum = rc == CS_ERR_OK || rc == CS_ERR_MEM ? ENOMEM : ENOTSUP;
-
+	rc = cxms_disasm_open(&x->disasm, err);
+	if (rc) {
 		cxms_x86_free(x);
-		return cxms_fail(err, errnum, "cannot start capstone for x86-64: %s",
-				 cs_strerror(rc));
+		return rc;
 	}
 	*out = x;
 	return 0;
@@ -44,10 +34,7 @@ void cxms_x86_free(struct cxms_x86 *x)
 {
 	if (!x)
 		return;
-	if (x->insn)
-		cs_free(x->insn, 1);
-	if (x->is_open)
-		cs_close(&x->cs);
+	cxms_disasm_close(&x->disasm);
 	free(x);
 }
 
@@ -205,21 +192,21 @@ static enum cxms_site_kind kind_of(const cs_insn *in, int mem_at)
 /* Registers read and written; capstone leaves some implicit ones out. */
 static void note_registers(struct cxms_x86 *x, struct cxms_x86_info *out)
 {
-	const cs_x86 *d = &x->insn->detail->x86;
+	const cs_x86 *d = &x->disasm.insn->detail->x86;
 	cs_regs reads, writes;
 	uint8_t n_reads = 0, n_writes = 0;
 
-	if (cs_regs_access(x->cs, x->insn, reads, &n_reads, writes, &n_writes) != CS_ERR_OK)
+	if (!cxms_disasm_registers(&x->disasm, reads, &n_reads, writes, &n_writes))
 		n_reads = n_writes = 0;
 	for (unsigned i = 0; i < n_reads; i++)
 		out->reads |= gpr_bit(reads[i]);
 	for (unsigned i = 0; i < n_writes; i++)
 		out->writes |= gpr_bit(writes[i]);
-	if (x->insn->id == X86_INS_CMPXCHG)
+	if (x->disasm.insn->id == X86_INS_CMPXCHG)
 		out->writes |= BIT(CXMS_REG_AX);
-	if (x->insn->id == X86_INS_ENTER)
+	if (x->disasm.insn->id == X86_INS_ENTER)
 		out->writes |= BIT(CXMS_REG_BP) | BIT(CXMS_REG_SP);
-	if (x->insn->id == X86_INS_SYSCALL)
+	if (x->disasm.insn->id == X86_INS_SYSCALL)
 		out->writes |= BIT(CXMS_REG_AX) | BIT(CXMS_REG_CX) | BIT(CXMS_REG_R11);
 	for (unsigned i = 0; i < d->op_count; i++) {
 		unsigned width;
@@ -229,9 +216,9 @@ static void note_registers(struct cxms_x86 *x, struct cxms_x86_info *out)
 		    gpr_of(d->operands[i].reg, &width) >= 0 && width > 1)
 			out->reads |= gpr_bit(d->operands[i].reg);
 	}
-	if ((x->insn->id == X86_INS_XOR || x->insn->id == X86_INS_SUB) && d->op_count == 2 &&
-	    d->operands[0].type == X86_OP_REG && d->operands[1].type == X86_OP_REG &&
-	    d->operands[0].reg == d->operands[1].reg)
+	if ((x->disasm.insn->id == X86_INS_XOR || x->disasm.insn->id == X86_INS_SUB) &&
+	    d->op_count == 2 && d->operands[0].type == X86_OP_REG &&
+	    d->operands[1].type == X86_OP_REG && d->operands[0].reg == d->operands[1].reg)
 		out->reads = 0; /* zero idiom */
 }
 
@@ -473,7 +460,7 @@ bool cxms_x86_decode(struct cxms_x86 *x, const uint8_t *p, size_t n, uint64_t ad
 		s->kind = CXMS_SITE_UNDECODED;
 		return false;
 	}
-	is_known = cs_disasm_iter(x->cs, &p, &n, &at, x->insn) && x->insn->size == shape.len;
+	is_known = cxms_disasm_next(&x->disasm, &p, &n, &at) && x->disasm.insn->size == shape.len;
 	if (is_known)
 		note_registers(x, out);
 	if (shape.vex) {
@@ -488,18 +475,19 @@ bool cxms_x86_decode(struct cxms_x86 *x, const uint8_t *p, size_t n, uint64_t ad
 		s->kind = shape.modrm_mem && !shape.nop ? CXMS_SITE_UNDECODED : CXMS_SITE_NONE;
 		return false;
 	}
-	out->fusible = is_fusible(x->insn->id);
+	out->fusible = is_fusible(x->disasm.insn->id);
 	out->loaded = out->writes;
-	note_step(x->insn, out);
-	note_sum(x->insn, out);
-	if (string_site(x->insn, resume, s)) {
+	note_step(x->disasm.insn, out);
+	note_sum(x->disasm.insn, out);
+	if (string_site(x->disasm.insn, resume, s)) {
 		out->loaded &= ~(BIT(CXMS_REG_SI) | BIT(CXMS_REG_DI) | BIT(CXMS_REG_CX));
 		return true;
 	}
-	if (x->insn->id == X86_INS_POP && x->insn->detail->x86.operands[0].type == X86_OP_REG)
-		out->loaded = gpr_bit(x->insn->detail->x86.operands[0].reg);
-	if (!never_waits(x->insn))
-		explicit_site(x->insn, &shape, out);
+	if (x->disasm.insn->id == X86_INS_POP &&
+	    x->disasm.insn->detail->x86.operands[0].type == X86_OP_REG)
+		out->loaded = gpr_bit(x->disasm.insn->detail->x86.operands[0].reg);
+	if (!never_waits(x->disasm.insn))
+		explicit_site(x->disasm.insn, &shape, out);
 	if (is_nontemp(&shape))
 		s->flags |= CXMS_SITE_NONTEMP;
 	return true;

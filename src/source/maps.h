@@ -46,7 +46,7 @@ void cxms_maps_exit(struct cxms_maps *m, uint32_t pid);
  * cxms_maps_add() - a mapping was made; it takes the place of what was there
  * @map: a build id missing in it is filled in when the mapped file has one
  * @id:  inode and build id as far as known
- * Return: 0, -EINVAL (empty, not page aligned, beyond user space), -ENOMEM
+ * Return: 0, -EINVAL (empty, not page aligned, beyond user space), -ENOMEM, -ENOTSUP (no decoder)
  */
 int cxms_maps_add(struct cxms_maps *m, struct cxms_space *s, struct cxms_map *map,
 		  const struct cxms_file_id *id, struct cxms_err *err);

@@ -1,6 +1,8 @@
 /* Event names by libpfm4, for the CPU we are told, not the one we run on. */
 #include "source/pmu_names.h"
 
+#include "base/lib.h"
+
 #include <errno.h>
 #include <perfmon/pfmlib_perf_event.h>
 #include <stdio.h>
@@ -9,6 +11,35 @@
 
 #define WORD_MAX 256u
 #define N_WORD	 2
+#define SONAME	 "libpfm.so.4"
+
+struct pfm {
+	__typeof__(pfm_initialize) *initialize;
+	__typeof__(pfm_get_os_event_encoding) *encode;
+	__typeof__(pfm_get_pmu_info) *pmu_info;
+	__typeof__(pfm_get_event_info) *event_info;
+	__typeof__(pfm_get_event_next) *event_next;
+	__typeof__(pfm_get_event_attr_info) *attr_info;
+};
+
+static int load(struct pfm *pfm)
+{
+#define FUNCTION(name, member)                                                                     \
+	{                                                                                          \
+#name, offsetof(struct pfm, member)                                                \
+	}
+	static const struct cxms_lib_function functions[] = {
+		FUNCTION(pfm_initialize, initialize),
+		FUNCTION(pfm_get_os_event_encoding, encode),
+		FUNCTION(pfm_get_pmu_info, pmu_info),
+		FUNCTION(pfm_get_event_info, event_info),
+		FUNCTION(pfm_get_event_next, event_next),
+		FUNCTION(pfm_get_event_attr_info, attr_info),
+	};
+#undef FUNCTION
+	return cxms_lib_load(SONAME, "libpfm4", functions, sizeof(functions) / sizeof(*functions),
+			     pfm, NULL);
+}
 
 /* What pfm_initialize() looks at: names of all CPUs are wanted, and none is forced on us. */
 static const struct {
@@ -24,11 +55,13 @@ static void put_word(const char *name, const char *value)
 }
 
 /* The environment is the watched program's as well: it is as before afterwards. */
-static int begin(void)
+static int begin(struct pfm *pfm)
 {
 	char *kept[N_WORD] = {NULL};
-	int rc = 0;
+	int rc = load(pfm);
 
+	if (rc)
+		return rc;
 	for (int i = 0; i < N_WORD; i++) {
 		const char *old = getenv(words[i].name);
 
@@ -39,7 +72,7 @@ static int begin(void)
 	for (int i = 0; i < N_WORD && !rc; i++)
 		put_word(words[i].name, words[i].value);
 	if (!rc) {
-		rc = pfm_initialize() == PFM_SUCCESS ? 0 : -ENOTSUP;
+		rc = pfm->initialize() == PFM_SUCCESS ? 0 : -ENOTSUP;
 		for (int i = 0; i < N_WORD; i++)
 			put_word(words[i].name, kept[i]);
 	}
@@ -50,7 +83,9 @@ static int begin(void)
 
 bool cxms_pfm_present(void)
 {
-	return true;
+	struct pfm pfm;
+
+	return load(&pfm) == 0;
 }
 
 int cxms_pfm_encode(const char *pmu, const char *name, struct cxms_pmu_code *out)
@@ -58,7 +93,8 @@ int cxms_pfm_encode(const char *pmu, const char *name, struct cxms_pmu_code *out
 	struct perf_event_attr attr = {.size = sizeof(attr)};
 	pfm_perf_encode_arg_t arg = {.attr = &attr, .size = sizeof(arg)};
 	char word[WORD_MAX];
-	int n = snprintf(word, sizeof(word), "%s::%s", pmu, name), rc = begin();
+	struct pfm pfm;
+	int n = snprintf(word, sizeof(word), "%s::%s", pmu, name), rc = begin(&pfm);
 
 	if (rc)
 		return rc;
@@ -66,13 +102,13 @@ int cxms_pfm_encode(const char *pmu, const char *name, struct cxms_pmu_code *out
 		return -ENOENT;
 	for (char *p = word; *p; p++)
 		*p = *p == '.' ? ':' : *p;
-	if (pfm_get_os_event_encoding(word, PFM_PLM3, PFM_OS_PERF_EVENT, &arg) != PFM_SUCCESS)
+	if (pfm.encode(word, PFM_PLM3, PFM_OS_PERF_EVENT, &arg) != PFM_SUCCESS)
 		return -ENOENT;
 	*out = (struct cxms_pmu_code){attr.type, {attr.config, attr.config1, attr.config2}};
 	return 0;
 }
 
-static int find_pmu(const char *name, pfm_pmu_info_t *out)
+static int find_pmu(const struct pfm *pfm, const char *name, pfm_pmu_info_t *out)
 {
 	int pmu;
 
@@ -80,7 +116,7 @@ static int find_pmu(const char *name, pfm_pmu_info_t *out)
 	{
 		pfm_pmu_info_t info = {.size = sizeof(info)};
 
-		if (pfm_get_pmu_info((pfm_pmu_t)pmu, &info) != PFM_SUCCESS ||
+		if (pfm->pmu_info((pfm_pmu_t)pmu, &info) != PFM_SUCCESS ||
 		    strcmp(info.name, name) != 0)
 			continue;
 		*out = info;
@@ -89,8 +125,8 @@ static int find_pmu(const char *name, pfm_pmu_info_t *out)
 	return -ENOTSUP;
 }
 
-static void list_event(const pfm_event_info_t *ev, void (*fn)(void *arg, const char *name),
-		       void *arg)
+static void list_event(const struct pfm *pfm, const pfm_event_info_t *ev,
+		       void (*fn)(void *arg, const char *name), void *arg)
 {
 	bool has_umask = false;
 	char word[WORD_MAX];
@@ -98,7 +134,7 @@ static void list_event(const pfm_event_info_t *ev, void (*fn)(void *arg, const c
 	for (int i = 0; i < ev->nattrs; i++) {
 		pfm_event_attr_info_t attr = {.size = sizeof(attr)};
 
-		if (pfm_get_event_attr_info(ev->idx, i, PFM_OS_PERF_EVENT, &attr) != PFM_SUCCESS ||
+		if (pfm->attr_info(ev->idx, i, PFM_OS_PERF_EVENT, &attr) != PFM_SUCCESS ||
 		    attr.type != PFM_ATTR_UMASK)
 			continue;
 		has_umask = true;
@@ -112,15 +148,16 @@ static void list_event(const pfm_event_info_t *ev, void (*fn)(void *arg, const c
 int cxms_pfm_list(const char *pmu, void (*fn)(void *arg, const char *name), void *arg)
 {
 	pfm_pmu_info_t info;
-	int rc = begin();
+	struct pfm pfm;
+	int rc = begin(&pfm);
 
 	if (!rc)
-		rc = find_pmu(pmu, &info);
-	for (int i = rc ? -1 : info.first_event; i != -1; i = pfm_get_event_next(i)) {
+		rc = find_pmu(&pfm, pmu, &info);
+	for (int i = rc ? -1 : info.first_event; i != -1; i = pfm.event_next(i)) {
 		pfm_event_info_t ev = {.size = sizeof(ev)};
 
-		if (pfm_get_event_info(i, PFM_OS_PERF_EVENT, &ev) == PFM_SUCCESS)
-			list_event(&ev, fn, arg);
+		if (pfm.event_info(i, PFM_OS_PERF_EVENT, &ev) == PFM_SUCCESS)
+			list_event(&pfm, &ev, fn, arg);
 	}
 	return rc;
 }

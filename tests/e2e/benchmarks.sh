@@ -36,6 +36,13 @@ for by in clock ptrace; do
 		echo "skipped overhead: source $by does not work here"
 	fi
 done
+if "$1/cxlmemsim" doctor | grep -q '^ *clock  *works'; then
+	"$1/microbench/overhead" --tiny --pairs 1 --parts |
+		awk '/^start, end [0-9.-]+ \[/ { start = 1 } / none: too short to judge$/ { n++ } END { exit !(start && n == 3) }'
+	check "overhead --parts has start and end, and a line for each program" $?
+else
+	echo "skipped overhead --parts: source clock does not work here"
+fi
 if "$1/cxlmemsim" doctor | grep -q '^ *exact  *works'; then
 	"$1/microbench/bench_exact" --tiny --runs 1 | grep -Ec '^(chase|gather|stream|sort|page-rank|hash join) ' |
 		grep -qx 18
