@@ -36,6 +36,12 @@
 #define MAX_APART 0.5
 /* Of the pairs: chance, such as an interrupt's late sample, is less. */
 #define MIN_BACK_RATIO 0.05
+/* Who goes anywhere goes back in half of the pairs, in nearly four in ten by more than an eighth of
+ * all its way; who sorts parts does so where it begins with the next one before. */
+#define NEAR_WAY     8.0
+#define MAX_FAR_BACK 0.1
+/* Of the bytes that as many waits for lines bring, one after the other or more at a time. */
+#define MAX_NEW 0.75
 
 /*
  * Where two streams go the same way their samples lie alike in eighths of it; of 16 random ones
@@ -428,6 +434,38 @@ static int judge_parts(const struct search *s, const struct cxms_rec_site *site,
 	return n < 0 ? -ENOMEM : 0;
 }
 
+static uint64_t extent(const struct cxms_stream_point *point, size_t n)
+{
+	uint64_t from = UINT64_MAX, to = 0;
+	for (size_t i = 0; i < n; i++) {
+		from = point[i].addr < from ? point[i].addr : from;
+		to = point[i].addr > to ? point[i].addr : to;
+	}
+	return n ? to - from : 0;
+}
+
+/*
+ * The same by the ways between neighbours alone, where turns are not told or parts come in any
+ * order (the smaller first): it goes back now and then, but hardly ever far. What it advances
+ * between samples is new at most. Who moves as the code does not tell may come to each line once,
+ * within a place that moves on: it then advances by a line for each wait.
+ */
+static bool is_unordered(const struct search *s, const struct cxms_stream_point *point, size_t n,
+			 bool up, double wait_ns, double *bytes_per_ns)
+{
+	const double line_ps = s->ev->stair.mem_ps / (double)CXMS_LINE_BYTES;
+	double near =
+		fmin((double)extent(point, n) / NEAR_WAY, cxms_stair_llc_bytes(&s->ev->stair));
+	if (near <= 0)
+		return false;
+	struct cxms_stream_ways way =
+		cxms_stream_ways(point, n, WALK_GAP_RATIO * s->max_gap_ns, up, near, s->work);
+	*bytes_per_ns = up ? way.bytes_per_ns : -way.bytes_per_ns;
+	return way.pairs >= MIN_PAIRS && way.back_ratio >= MIN_BACK_RATIO &&
+	       way.far_ratio <= MAX_FAR_BACK &&
+	       way.median_bytes * line_ps <= MAX_NEW * wait_ns * PS_PER_NS;
+}
+
 /* What the groups of such an instruction then are. */
 static void set_walk(struct search *s, size_t begin, size_t end, enum cxms_dense dense, bool parts,
 		     double bytes_per_ns)
@@ -439,7 +477,7 @@ static void set_walk(struct search *s, size_t begin, size_t end, enum cxms_dense
 	for (size_t i = s->first[begin]; i < s->first[end]; i++)
 		cxms_linewait_add(&waits, s->point[i].addr);
 	cxms_linewait_share(&waits, step, share);
-	for (size_t i = begin; i < end && dense != CXMS_DENSE_NO; i++) {
+	for (size_t i = begin; i < end; i++) {
 		struct cxms_group *g = &s->ev->group[s->group[i]];
 		if (g->column_step)
 			continue;
@@ -453,6 +491,38 @@ static void set_walk(struct search *s, size_t begin, size_t end, enum cxms_dense
 	}
 }
 
+/* Such a walk is one, at the high end as far as any: short runs of no order may look like it. */
+static int judge_unordered(struct search *s, size_t begin, size_t end)
+{
+	const struct cxms_rec_site *site = &s->rec->site[s->ev->group[s->group[begin]].site];
+	const struct cxms_stream_point *own = s->point + s->first[begin];
+	const size_t n_own = s->first[end] - s->first[begin];
+	struct cxms_stream_point *point = NULL;
+	double bytes_per_ns, wait_ns = 0;
+	bool parts;
+	for (size_t i = begin; i < end; i++)
+		wait_ns += s->ev->group[s->group[i]].stall_ns / (double)n_own;
+	if (is_counted_walk(site)) {
+		ptrdiff_t n = walk_points(s, site, &point);
+		parts = n > 0 && is_unordered(s, point, (size_t)n, site->stride > 0, INFINITY,
+					      &bytes_per_ns);
+		free(point);
+		if (n < 0)
+			return -ENOMEM;
+	} else {
+		parts = is_unordered(s, own, n_own, true, wait_ns, &bytes_per_ns);
+	}
+	if (!parts)
+		return 0;
+	set_walk(s, begin, end, CXMS_DENSE_YES, true, bytes_per_ns);
+	for (size_t i = begin; i < end; i++) {
+		struct cxms_group *g = &s->ev->group[s->group[i]];
+		if (!g->column_step)
+			g->at_line[CXMS_SPAN_HI] = 1;
+	}
+	return 0;
+}
+
 /* The groups from place @begin on are one instruction's: does it go through memory? Where its
  * samples are too few to tell it does at the low end. */
 static int judge_walk(struct search *s, size_t begin, size_t end)
@@ -464,32 +534,33 @@ static int judge_walk(struct search *s, size_t begin, size_t end)
 	const size_t pairs = site->flags & CXMS_SITE_AFFINE ? MIN_PAIRS_BY_CODE : MIN_PAIRS;
 	double bytes_per_ns, runs = least_runs(s, number);
 	unsigned step = step_of(site);
-	if (!step || runs <= 0)
-		return 0;
-	enum cxms_dense dense =
-		cxms_stream_dense(point, n, WALK_GAP_RATIO * s->max_gap_ns, pairs,
-				  MAX_STEP_RATIO * step * runs, s->work, &bytes_per_ns);
+	enum cxms_dense dense = CXMS_DENSE_NO;
 	bool parts = false;
 	int rc = 0;
+	if (step && runs > 0)
+		dense = cxms_stream_dense(point, n, WALK_GAP_RATIO * s->max_gap_ns, pairs,
+					  MAX_STEP_RATIO * step * runs, s->work, &bytes_per_ns);
 	if (dense != CXMS_DENSE_NO && s->ev->turns[number].found && is_counted_walk(site))
 		rc = judge_parts(s, site, &parts);
 	if (parts && dense == CXMS_DENSE_OPEN) {
 		dense = CXMS_DENSE_YES;
 		bytes_per_ns = (double)site->stride * s->ev->turns[number].per_ns;
 	}
-	if (!rc)
+	if (!rc && dense != CXMS_DENSE_NO)
 		set_walk(s, begin, end, dense, parts, bytes_per_ns);
-	return rc;
+	return rc || dense == CXMS_DENSE_YES || !step ? rc : judge_unordered(s, begin, end);
 }
 
-/* Is it of the loop of a walk through parts, whose register is the address? */
+/* Is it of the loop of a walk through parts, whose register is the address, or of one around or
+ * within that? */
 static bool goes_along(const struct search *s, const struct cxms_group *walk, uint32_t site)
 {
 	const struct cxms_rec_site *of_walk = &s->rec->site[walk->site];
 	const struct cxms_rec_site *is = &s->rec->site[site];
-	return walk->walk_parts && !of_walk->index && of_walk->stride == of_walk->step &&
-	       of_walk->pid == is->pid &&
-	       (of_walk->loop_ip == is->loop_ip || is_around(s->rec, of_walk, is));
+	return walk->walk_parts && is_counted_walk(of_walk) && !of_walk->index &&
+	       of_walk->stride == of_walk->step && of_walk->pid == is->pid &&
+	       (of_walk->loop_ip == is->loop_ip || is_around(s->rec, of_walk, is) ||
+		is_around(s->rec, is, of_walk));
 }
 
 /* Of what lies @bytes from such a walk, the time that uses of it wait for memory. */
