@@ -551,14 +551,12 @@ static int judge_walk(struct search *s, size_t begin, size_t end)
 	return rc || dense == CXMS_DENSE_YES || !step ? rc : judge_unordered(s, begin, end);
 }
 
-/* Is it of the loop of a walk through parts, whose register is the address, or of one around or
- * within that? */
+/* Is it of the loop of a walk through parts, or of one around or within that? */
 static bool goes_along(const struct search *s, const struct cxms_group *walk, uint32_t site)
 {
 	const struct cxms_rec_site *of_walk = &s->rec->site[walk->site];
 	const struct cxms_rec_site *is = &s->rec->site[site];
-	return walk->walk_parts && is_counted_walk(of_walk) && !of_walk->index &&
-	       of_walk->stride == of_walk->step && of_walk->pid == is->pid &&
+	return walk->walk_parts && of_walk->loop_ip && of_walk->pid == is->pid &&
 	       (of_walk->loop_ip == is->loop_ip || is_around(s->rec, of_walk, is) ||
 		is_around(s->rec, is, of_walk));
 }
@@ -604,7 +602,8 @@ static bool has_parts(const struct search *s)
 	return i < s->ev->n_group;
 }
 
-/* What else the loop of a walk through parts uses is near it as far as the cache holds the part. */
+/* What else the loop of a walk through parts uses is near it as far as the cache holds the part.
+ * Where its register is the address all samples of its loop tell where it is, else its own. */
 static int judge_along(struct search *s, size_t begin, size_t end)
 {
 	const uint32_t site = s->ev->group[s->group[begin]].site;
@@ -617,6 +616,11 @@ static int judge_along(struct search *s, size_t begin, size_t end)
 	if (g == s->ev->n_group)
 		return 0;
 	const struct cxms_rec_site *walk = &s->rec->site[s->ev->group[g].site];
+	if (!is_counted_walk(walk) || walk->index || walk->stride != walk->step) {
+		set_apart(s, begin, end, s->point + s->first[s->at[g]],
+			  s->first[s->at[g] + 1] - s->first[s->at[g]], 0);
+		return 0;
+	}
 	ptrdiff_t n = walk_points(s, walk, &point);
 	if (n > 0)
 		set_apart(s, begin, end, point, (size_t)n, (uint64_t)walk->disp);
