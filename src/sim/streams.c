@@ -155,15 +155,19 @@ struct way {
 	uint64_t from, to;
 };
 
-static struct way way_of(const struct stream *n)
+static struct way way_of(const struct cxms_stream_point *point, size_t n)
 {
 	struct way way = {UINT64_MAX, 0};
-	for (size_t i = 0; i < n->n_point; i++) {
-		uint64_t addr = n->point[i].addr;
-		way.from = addr < way.from ? addr : way.from;
-		way.to = addr > way.to ? addr : way.to;
+	for (size_t i = 0; i < n; i++) {
+		way.from = point[i].addr < way.from ? point[i].addr : way.from;
+		way.to = point[i].addr > way.to ? point[i].addr : way.to;
 	}
 	return way;
+}
+
+static struct way stream_way(const struct stream *n)
+{
+	return way_of(n->point, n->n_point);
 }
 
 static struct way common_way(struct way a, struct way b)
@@ -194,7 +198,7 @@ static unsigned count_places(const struct stream *n, double gap, struct way way,
  */
 static bool take_turns(const struct stream *a, const struct stream *b, double gap)
 {
-	const struct way way = common_way(way_of(a), way_of(b));
+	const struct way way = common_way(stream_way(a), stream_way(b));
 	unsigned of_a[GAP_PLACES] = {0}, of_b[GAP_PLACES] = {0};
 	double common = 0;
 	if (gap < CXMS_LINE_BYTES)
@@ -260,7 +264,8 @@ static bool finds_lines(const struct search *s, const struct stream *a, const st
 	const struct cxms_rec_site *sb = &s->rec->site[s->ev->group[b->group].site];
 	if (!same_pace(sa, sb))
 		return false;
-	const struct way way_a = way_of(a), way_b = way_of(b), both = common_way(way_a, way_b);
+	const struct way way_a = stream_way(a), way_b = stream_way(b),
+			 both = common_way(way_a, way_b);
 	uint64_t longest = way_a.to - way_a.from;
 	if (way_b.to - way_b.from > longest)
 		longest = way_b.to - way_b.from;
@@ -434,16 +439,6 @@ static int judge_parts(const struct search *s, const struct cxms_rec_site *site,
 	return n < 0 ? -ENOMEM : 0;
 }
 
-static uint64_t extent(const struct cxms_stream_point *point, size_t n)
-{
-	uint64_t from = UINT64_MAX, to = 0;
-	for (size_t i = 0; i < n; i++) {
-		from = point[i].addr < from ? point[i].addr : from;
-		to = point[i].addr > to ? point[i].addr : to;
-	}
-	return n ? to - from : 0;
-}
-
 /*
  * The same by the ways between neighbours alone, where turns are not told or parts come in any
  * order (the smaller first): it goes back now and then, but hardly ever far. What it advances
@@ -454,9 +449,10 @@ static bool is_unordered(const struct search *s, const struct cxms_stream_point 
 			 bool up, double wait_ns, double *bytes_per_ns)
 {
 	const double line_ps = s->ev->stair.mem_ps / (double)CXMS_LINE_BYTES;
+	const struct way all = way_of(point, n);
 	double near =
-		fmin((double)extent(point, n) / NEAR_WAY, cxms_stair_llc_bytes(&s->ev->stair));
-	if (near <= 0)
+		fmin((double)(all.to - all.from) / NEAR_WAY, cxms_stair_llc_bytes(&s->ev->stair));
+	if (n == 0 || near <= 0)
 		return false;
 	struct cxms_stream_ways way =
 		cxms_stream_ways(point, n, WALK_GAP_RATIO * s->max_gap_ns, up, near, s->work);
@@ -771,7 +767,7 @@ static double ahead_of(const struct search *s, const struct stream *a, const str
  * that lie behind each other have none. */
 static double common_ratio(const struct stream *a, const struct stream *b, double gap)
 {
-	struct way way_b = way_of(b), both = common_way(way_of(a), way_b);
+	struct way way_b = stream_way(b), both = common_way(stream_way(a), way_b);
 	if (both.from >= both.to || take_turns(a, b, gap))
 		return 0;
 	return (double)(both.to - both.from) / (double)(way_b.to - way_b.from);
