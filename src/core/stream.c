@@ -12,6 +12,7 @@
 #define MIN_NEAR    0.6	 /* share of the pairs */
 /* Of the median: a pair that moved further did not go all the way. */
 #define MOST_RATIO 3.0
+#define LONG_WAY   3.0 /* of the median */
 
 static int by_value(const void *pa, const void *pb)
 {
@@ -192,6 +193,10 @@ struct cxms_stream_ways cxms_stream_ways(const struct cxms_stream_point *point, 
 	out.bytes_per_ns = ahead / ns;
 	qsort(work, out.pairs, sizeof(*work), by_value);
 	out.median_bytes = work[out.pairs / 2];
+	size_t up_to = out.pairs;
+	while (up_to > 0 && work[up_to - 1] > LONG_WAY * out.median_bytes)
+		up_to--;
+	out.long_ratio = (double)(out.pairs - up_to) / (double)out.pairs;
 	return out;
 }
 

@@ -73,6 +73,7 @@ struct cxms_stream_ways {
 	double far_ratio;    /* behind, farther than that */
 	double bytes_per_ns; /* ahead: bytes passed over the time of all pairs; not signed */
 	double median_bytes; /* of all ways, either way */
+	double long_ratio;   /* longer than three times that */
 };
 /**
  * cxms_stream_ways() - the ways between neighbours
