@@ -231,10 +231,10 @@ struct block {
 };
 
 /* The last look that covers the whole block; NULL = none */
-static const struct cxms_look *look_at(const struct cxms_pages *p, const struct block *b)
+static struct cxms_look *look_at(const struct cxms_pages *p, const struct block *b)
 {
 	for (size_t i = p->n_look; i-- > 0;) {
-		const struct cxms_look *l = &p->look[i];
+		struct cxms_look *l = &p->look[i];
 		if (l->space == b->space && b->addr >= l->addr && b->addr + p->huge <= l->end)
 			return l;
 	}
@@ -252,12 +252,25 @@ static bool block_is_huge(const struct cxms_pages *p, const struct block *b)
 	return l->huge >= l->resident / 100 * HUGE_WHOLE_PCT || b->faulted <= HUGE_MAX_FAULTS;
 }
 
-/* A load was the only fault, and the rest was there then: the zero page of 2 MiB. It is never
- * resident, so there must be room for it beside what is. */
-static bool block_is_zero(const struct cxms_pages *p, const struct block *b)
+/* A load was the only fault, and the rest was there then: the zero page of 2 MiB. */
+static bool block_is_zero(const struct block *b)
+{
+	return b->faulted == 1 && b->zero == 1 && b->n > 1;
+}
+
+static void add_zero(struct cxms_pages *p, const struct block *b)
+{
+	struct cxms_look *l = b->zero ? look_at(p, b) : NULL;
+	if (l)
+		l->zero += block_is_zero(b) ? p->huge : b->zero * p->base;
+}
+
+/* The zero page is never resident, so there must be room for it beside what is: else the kernel
+ * stored there (a system call that reads), which is no fault that is told. */
+static bool has_room(const struct cxms_pages *p, const struct block *b)
 {
 	const struct cxms_look *l = look_at(p, b);
-	return b->faulted == 1 && b->zero == 1 && (!l || l->resident + p->huge <= l->end - l->addr);
+	return !l || l->resident + l->zero <= l->end - l->addr;
 }
 
 /* Each block of the recording with its number of base pages, faulted and zero ones, by a second
@@ -290,14 +303,25 @@ static int collect_blocks(struct cxms_pages *p, struct cxms_pagemap *map, struct
 	return 0;
 }
 
-enum backing { BACKED_BASE, BACKED_HUGE, BACKED_ZERO };
+/* STORED: by base pages, of which none is zero */
+enum backing { BACKED_BASE, BACKED_STORED, BACKED_HUGE, BACKED_ZERO };
+
+static enum backing backing_of(const struct cxms_pages *p, const struct block *b)
+{
+	bool zero = b->zero && has_room(p, b);
+	if (zero && block_is_zero(b))
+		return BACKED_ZERO;
+	if (block_is_huge(p, b))
+		return BACKED_HUGE;
+	return zero ? BACKED_BASE : BACKED_STORED;
+}
 
 static void settle_page(struct cxms_pages *p, size_t i, enum backing backing,
 			uint32_t *first_of_block)
 {
 	const struct provisional *v = &p->prov[i];
 	bool huge = backing == BACKED_HUGE;
-	if (backing == BACKED_ZERO || (v->zero && !huge)) {
+	if (backing == BACKED_ZERO || (backing == BACKED_BASE && v->zero)) {
 		p->remap[i] = CXMS_NO_PAGE;
 		return;
 	}
@@ -357,12 +381,11 @@ int cxms_pages_settle(struct cxms_pages *p, const uint32_t **remap, size_t *n_pr
 		rc = cxms_fail(err, ENOMEM, "out of memory for %zu pages", p->n_prov);
 		goto out;
 	}
+	for (size_t b = 0; b < n_block; b++)
+		add_zero(p, &block[b]);
 	for (size_t b = 0; b < n_block; b++) {
 		first[b] = CXMS_NO_PAGE;
-		if (block_is_zero(p, &block[b]))
-			backing[b] = BACKED_ZERO;
-		else if (block_is_huge(p, &block[b]))
-			backing[b] = BACKED_HUGE;
+		backing[b] = backing_of(p, &block[b]);
 	}
 	for (size_t i = 0; i < p->n_prov; i++) {
 		uint32_t b = cxms_pagemap_get(&map, p->prov[i].space, p->prov[i].addr / p->huge);
