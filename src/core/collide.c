@@ -1,6 +1,7 @@
 #include "core/collide.h"
 
 #include <assert.h>
+#include <stdbool.h>
 
 #define SINGLE_BINS 8u
 
@@ -54,12 +55,19 @@ static uint64_t *sort_lines(uint64_t *v, uint64_t *spare, size_t n)
 	return v;
 }
 
-static void count_window(const uint64_t *line, size_t n, uint64_t *work, struct cxms_seen *out)
+/* One and the same stall, seen twice? */
+static bool is_repeat(const struct cxms_collide_sample *s)
+{
+	return s[0].line == s[-1].line && s[0].time_ns - s[-1].time_ns < CXMS_ASSUMED_STALL_NS;
+}
+
+static void count_window(const struct cxms_collide_sample *s, size_t n, uint64_t *work,
+			 struct cxms_seen *out)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < n; i++)
-		if (i == 0 || line[i] != line[i - 1]) /* else: one and the same stall, seen twice */
-			work[kept++] = line[i];
+		if (i == 0 || !is_repeat(&s[i]))
+			work[kept++] = s[i].line;
 	const uint64_t *sorted = sort_lines(work, work + n, kept);
 	for (size_t i = 0; i < kept;) {
 		size_t j = i;
@@ -75,15 +83,15 @@ static void count_window(const uint64_t *line, size_t n, uint64_t *work, struct 
 	out->sum_sq += (double)kept * (double)kept;
 }
 
-void cxms_collide_count(const uint64_t *line, const uint32_t *window, size_t n, uint64_t *work,
+void cxms_collide_count(const struct cxms_collide_sample *s, size_t n, uint64_t *work,
 			struct cxms_seen *out)
 {
 	*out = (struct cxms_seen){0};
 	for (size_t i = 0; i < n;) {
 		size_t j = i;
-		while (j < n && window[j] == window[i])
+		while (j < n && s[j].window == s[i].window)
 			j++;
-		count_window(line + i, j - i, work, out);
+		count_window(s + i, j - i, work, out);
 		i = j;
 	}
 }

@@ -23,13 +23,24 @@ unsigned cxms_seen_bin(uint64_t times);
  * the end of the last */
 uint64_t cxms_seen_first(unsigned bin);
 
+/* Longer than a wait for any memory that loads reach: samples of one line further apart are waits
+ * of their own, as of who comes to a single line again and again. */
+#define CXMS_ASSUMED_STALL_NS 2000u
+
+/** struct cxms_collide_sample - one wait */
+struct cxms_collide_sample {
+	uint64_t line, time_ns;
+	uint32_t window;
+};
+
 /**
  * cxms_collide_count() - count within windows
- * @line:   n line numbers in time order
- * @window: n window numbers, non-decreasing
- * @work:   scratch for 2 n numbers
+ * @s:    n samples in order of time; window numbers do not fall
+ * @work: scratch for 2 n numbers
+ *
+ * Neighbours of one line less than CXMS_ASSUMED_STALL_NS apart count once.
  */
-void cxms_collide_count(const uint64_t *line, const uint32_t *window, size_t n, uint64_t *work,
+void cxms_collide_count(const struct cxms_collide_sample *s, size_t n, uint64_t *work,
 			struct cxms_seen *out);
 
 #endif

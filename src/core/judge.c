@@ -56,8 +56,8 @@ struct work {
 	const struct cxms_judge *in;
 	size_t *first; /* by key, into order */
 	uint32_t *order;
-	uint64_t *line, *scratch;
-	uint32_t *window;
+	uint64_t *scratch;
+	struct cxms_collide_sample *seen;
 	struct known *area, *group;
 	struct told *told; /* [TOLD] */
 	double stall_ns;
@@ -69,9 +69,8 @@ static void work_fini(struct work *w)
 {
 	free(w->first);
 	free(w->order);
-	free(w->line);
 	free(w->scratch);
-	free(w->window);
+	free(w->seen);
 	free(w->area);
 	free(w->group);
 	free(w->told);
@@ -83,14 +82,12 @@ static int work_init(struct work *w, const struct cxms_judge *in)
 	*w = (struct work){.in = in,
 			   .first = calloc(keys + 2, sizeof(*w->first)),
 			   .order = malloc((n + 1) * sizeof(*w->order)),
-			   .line = malloc((n + 1) * sizeof(*w->line)),
 			   .scratch = malloc((2 * n + 1) * sizeof(*w->scratch)),
-			   .window = malloc((n + 1) * sizeof(*w->window)),
+			   .seen = malloc((n + 1) * sizeof(*w->seen)),
 			   .area = calloc(in->n_area + 1, sizeof(*w->area)),
 			   .group = calloc(in->n_group + 1, sizeof(*w->group)),
 			   .told = calloc(TOLD, sizeof(*w->told))};
-	if (!w->first || !w->order || !w->line || !w->scratch || !w->window || !w->area ||
-	    !w->group || !w->told)
+	if (!w->first || !w->order || !w->scratch || !w->seen || !w->area || !w->group || !w->told)
 		return -ENOMEM;
 	double first_ns = 0;
 	uint64_t end_ns = 0;
@@ -200,14 +197,16 @@ static void look(struct work *w, size_t key, struct known *k)
 	size_t from = w->first[key], n = w->first[key + 1] - from;
 	struct cxms_seen seen[LAGS];
 	uint64_t length = w->in->window_ns;
-	for (size_t i = 0; i < n; i++)
-		w->line[i] = w->in->sample[w->order[from + i]].line;
+	for (size_t i = 0; i < n; i++) {
+		const struct cxms_judge_sample *s = &w->in->sample[w->order[from + i]];
+		w->seen[i] = (struct cxms_collide_sample){.line = s->line,
+							  .time_ns = s->time_ns - w->begin_ns};
+	}
 	for (unsigned lag = 0; lag < LAGS; lag++, length = longer_lag(length)) {
-		for (size_t i = 0; i < n; i++) {
-			uint64_t at = w->in->sample[w->order[from + i]].time_ns - w->begin_ns;
-			w->window[i] = lag + 1 < LAGS ? (uint32_t)(at / length) : 0;
-		}
-		cxms_collide_count(w->line, w->window, n, w->scratch, &seen[lag]);
+		for (size_t i = 0; i < n; i++)
+			w->seen[i].window =
+				lag + 1 < LAGS ? (uint32_t)(w->seen[i].time_ns / length) : 0;
+		cxms_collide_count(w->seen, n, w->scratch, &seen[lag]);
 	}
 	unsigned lag = choose_lag(seen);
 	k->seen = seen[lag];

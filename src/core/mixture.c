@@ -278,6 +278,9 @@ static void grid(double touched_lines, struct cxms_mixture *out)
 		out->p[out->n++] = p;
 		p *= CLASS_STEP;
 	}
+	/* one line that takes all samples, however many: no class near it explains those */
+	if (out->n < CXMS_MIX_MAX && out->p[out->n - 1] < 1)
+		out->p[out->n++] = 1;
 	out->w[alike] = 1;
 }
 

@@ -12,6 +12,7 @@
 #define MIN_NEAR    0.6	 /* share of the pairs */
 /* Of the median: a pair that moved further did not go all the way. */
 #define MOST_RATIO 3.0
+#define LONG_WAY   3.0 /* of the median */
 
 static int by_value(const void *pa, const void *pb)
 {
@@ -166,6 +167,37 @@ double cxms_stream_back_ratio(const struct cxms_stream_point *point, size_t n, d
 		back += moved * bytes_per_ns < 0 && fabs(moved) <= max_bytes;
 	}
 	return pairs ? (double)back / (double)pairs : 0;
+}
+
+struct cxms_stream_ways cxms_stream_ways(const struct cxms_stream_point *point, size_t n,
+					 double max_gap_ns, bool up, double near_bytes,
+					 double *work)
+{
+	struct cxms_stream_ways out = {0};
+	double ahead = 0, ns = 0, back = 0, far = 0;
+	for (size_t i = 0; i + 1 < n; i += pair_step(n)) {
+		if (!is_pair(&point[i], &point[i + 1], max_gap_ns))
+			continue;
+		double moved = (double)(int64_t)(point[i + 1].addr - point[i].addr);
+		moved = up ? moved : -moved;
+		ns += (double)(point[i + 1].time_ns - point[i].time_ns);
+		work[out.pairs++] = fabs(moved);
+		ahead += fmax(0, moved);
+		back += moved < 0 && moved >= -near_bytes;
+		far += moved < -near_bytes;
+	}
+	if (!out.pairs)
+		return out;
+	out.back_ratio = back / (double)out.pairs;
+	out.far_ratio = far / (double)out.pairs;
+	out.bytes_per_ns = ahead / ns;
+	qsort(work, out.pairs, sizeof(*work), by_value);
+	out.median_bytes = work[out.pairs / 2];
+	size_t up_to = out.pairs;
+	while (up_to > 0 && work[up_to - 1] > LONG_WAY * out.median_bytes)
+		up_to--;
+	out.long_ratio = (double)(out.pairs - up_to) / (double)out.pairs;
+	return out;
 }
 
 double cxms_stream_lines_per_ns(const struct cxms_stream *s, double step_bytes, double step_lines)

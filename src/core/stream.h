@@ -66,6 +66,25 @@ double cxms_stream_distance(const struct cxms_stream_point *a, size_t n_a,
 double cxms_stream_back_ratio(const struct cxms_stream_point *point, size_t n, double max_gap_ns,
 			      double bytes_per_ns, double max_bytes);
 
+/** struct cxms_stream_ways - where neighbours of a walk lie, seen from each; shares of the pairs */
+struct cxms_stream_ways {
+	size_t pairs;
+	double back_ratio;   /* behind, near */
+	double far_ratio;    /* behind, farther than that */
+	double bytes_per_ns; /* ahead: bytes passed over the time of all pairs; not signed */
+	double median_bytes; /* of all ways, either way */
+	double long_ratio;   /* longer than three times that */
+};
+/**
+ * cxms_stream_ways() - the ways between neighbours
+ * @up:        the walk goes up
+ * @near_bytes: a way back of no more than this is near; > 0
+ * @work:      scratch for CXMS_STREAM_MAX_PAIRS numbers
+ */
+struct cxms_stream_ways cxms_stream_ways(const struct cxms_stream_point *point, size_t n,
+					 double max_gap_ns, bool up, double near_bytes,
+					 double *work);
+
 /** cxms_stream_last() - the last of n > 0 points, from @from on, that is not after @p; else @from
  */
 size_t cxms_stream_last(const struct cxms_stream_point *point, size_t n, size_t from,

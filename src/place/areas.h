@@ -11,8 +11,8 @@ struct cxms_err;
 
 #define CXMS_NO_SPACE UINT32_MAX
 
-/* What is mapped; ANY: not told, or whatever is there. */
-enum cxms_area_kind { CXMS_AREA_ANY, CXMS_AREA_MEMORY, CXMS_AREA_FILE };
+/* What is mapped; ANY: not told, or whatever is there. SHARED is memory that has a path. */
+enum cxms_area_kind { CXMS_AREA_ANY, CXMS_AREA_MEMORY, CXMS_AREA_SHARED, CXMS_AREA_FILE };
 
 int cxms_areas_new(struct cxms_areas **out, struct cxms_err *err);
 void cxms_areas_free(struct cxms_areas *a);

@@ -28,7 +28,7 @@
 struct provisional {
 	uint64_t addr;
 	uint32_t space, area;
-	bool faulted;
+	bool faulted, zero; /* zero: by loads only, and nothing else is known to be there */
 };
 
 struct cxms_pages {
@@ -111,6 +111,10 @@ static uint32_t find_inherited(const struct cxms_pages *p, uint32_t space, uint6
 	return CXMS_NO_PAGE;
 }
 
+/*
+ * A load that faults in private memory is shown the kernel's zero page, until someone stores there:
+ * that is another fault.
+ */
 static int on_fault(struct cxms_pages *p, const struct cxms_event *ev, struct cxms_err *err)
 {
 	uint32_t space;
@@ -119,13 +123,18 @@ static int on_fault(struct cxms_pages *p, const struct cxms_event *ev, struct cx
 	if (rc)
 		return rc;
 	uint32_t index = cxms_pagemap_get(&p->map, space, ev->fault.addr / p->base);
-	if (index != CXMS_NO_PAGE)
-		p->prov[index].faulted = true;
-	else
-		rc = add_provisional(p, space, ev->fault.addr, true, &index, err);
-	if (!rc && cxms_areas_kind(p->areas, space, ev->fault.addr) != CXMS_AREA_FILE)
+	if (index == CXMS_NO_PAGE)
+		rc = add_provisional(p, space, ev->fault.addr, false, &index, err);
+	if (rc)
+		return rc;
+	struct provisional *v = &p->prov[index];
+	enum cxms_area_kind kind = cxms_areas_kind(p->areas, space, ev->fault.addr);
+	bool loads = ev->fault.flags & CXMS_FAULT_LOAD && kind == CXMS_AREA_MEMORY;
+	v->zero = loads && (v->zero || !v->faulted);
+	v->faulted = true;
+	if (kind != CXMS_AREA_FILE)
 		p->last = index;
-	return rc;
+	return 0;
 }
 
 static int on_sample(struct cxms_pages *p, const struct cxms_event *ev, struct cxms_err *err)
@@ -143,24 +152,23 @@ static int on_sample(struct cxms_pages *p, const struct cxms_event *ev, struct c
 }
 
 /* Memory that the kernel shows by a path: shared, of a file system in memory, or of huge pages. */
-static bool is_memory(const char *path)
+static enum cxms_area_kind kind_of(const char *path)
 {
 	static const char *const of_memory[] = {
 		"/dev/zero", "/dev/shm/", "/memfd:", "/SYSV", "/anon_hugepage", "/dev/hugepages/"};
 	for (size_t i = 0; i < sizeof(of_memory) / sizeof(of_memory[0]); i++)
 		if (strncmp(path, of_memory[i], strlen(of_memory[i])) == 0)
-			return true;
-	return path[0] != '/';
+			return CXMS_AREA_SHARED;
+	return path[0] == '/' ? CXMS_AREA_FILE : CXMS_AREA_MEMORY;
 }
 
 static int on_map(struct cxms_pages *p, const struct cxms_event *ev, struct cxms_err *err)
 {
 	uint32_t space;
 	int rc = cxms_areas_space(p->areas, ev->pid, &space, err);
-	bool memory = !ev->map.path || is_memory(ev->map.path);
 	return rc ? rc
 		  : cxms_areas_map(p->areas, space, ev->map.addr, ev->map.len,
-				   memory ? CXMS_AREA_MEMORY : CXMS_AREA_FILE, err);
+				   kind_of(ev->map.path ? ev->map.path : ""), err);
 }
 
 static int on_area(struct cxms_pages *p, const struct cxms_event *ev, struct cxms_err *err)
@@ -219,25 +227,54 @@ uint32_t cxms_pages_last(const struct cxms_pages *p)
 struct block {
 	uint32_t space;
 	uint64_t addr; /* huge-aligned */
-	uint32_t n, faulted;
+	uint32_t n, faulted, zero;
 };
 
-/* The last look that covers the whole block decides; none: the pattern of faults does. */
-static bool block_is_huge(const struct cxms_pages *p, const struct block *b)
+/* The last look that covers the whole block; NULL = none */
+static struct cxms_look *look_at(const struct cxms_pages *p, const struct block *b)
 {
 	for (size_t i = p->n_look; i-- > 0;) {
-		const struct cxms_look *l = &p->look[i];
-		if (l->space != b->space || b->addr < l->addr || b->addr + p->huge > l->end)
-			continue;
-		if (l->huge == 0)
-			return false;
-		return l->huge >= l->resident / 100 * HUGE_WHOLE_PCT ||
-		       b->faulted <= HUGE_MAX_FAULTS;
+		struct cxms_look *l = &p->look[i];
+		if (l->space == b->space && b->addr >= l->addr && b->addr + p->huge <= l->end)
+			return l;
 	}
-	return p->saw_fault && b->faulted == 1 && b->n - b->faulted >= HUGE_MIN_UNFAULTED;
+	return NULL;
 }
 
-/* Each block of the recording with its number of base pages and faulted ones, by a second page map.
+/* The look decides; none: the pattern of faults does. */
+static bool block_is_huge(const struct cxms_pages *p, const struct block *b)
+{
+	const struct cxms_look *l = look_at(p, b);
+	if (!l)
+		return p->saw_fault && b->faulted == 1 && b->n - b->faulted >= HUGE_MIN_UNFAULTED;
+	if (l->huge == 0)
+		return false;
+	return l->huge >= l->resident / 100 * HUGE_WHOLE_PCT || b->faulted <= HUGE_MAX_FAULTS;
+}
+
+/* A load was the only fault, and the rest was there then: the zero page of 2 MiB. */
+static bool block_is_zero(const struct block *b)
+{
+	return b->faulted == 1 && b->zero == 1 && b->n > 1;
+}
+
+static void add_zero(struct cxms_pages *p, const struct block *b)
+{
+	struct cxms_look *l = b->zero ? look_at(p, b) : NULL;
+	if (l)
+		l->zero += block_is_zero(b) ? p->huge : b->zero * p->base;
+}
+
+/* The zero page is never resident, so there must be room for it beside what is: else the kernel
+ * stored there (a system call that reads), which is no fault that is told. */
+static bool has_room(const struct cxms_pages *p, const struct block *b)
+{
+	const struct cxms_look *l = look_at(p, b);
+	return !l || l->resident + l->zero <= l->end - l->addr;
+}
+
+/* Each block of the recording with its number of base pages, faulted and zero ones, by a second
+ * page map.
  */
 static int collect_blocks(struct cxms_pages *p, struct cxms_pagemap *map, struct block **out,
 			  size_t *n_out)
@@ -259,15 +296,35 @@ static int collect_blocks(struct cxms_pages *p, struct cxms_pagemap *map, struct
 		}
 		block[b].n++;
 		block[b].faulted += v->faulted;
+		block[b].zero += v->zero;
 	}
 	*out = block;
 	*n_out = n;
 	return 0;
 }
 
-static void settle_page(struct cxms_pages *p, size_t i, bool huge, uint32_t *first_of_block)
+/* STORED: by base pages, of which none is zero */
+enum backing { BACKED_BASE, BACKED_STORED, BACKED_HUGE, BACKED_ZERO };
+
+static enum backing backing_of(const struct cxms_pages *p, const struct block *b)
+{
+	bool zero = b->zero && has_room(p, b);
+	if (zero && block_is_zero(b))
+		return BACKED_ZERO;
+	if (block_is_huge(p, b))
+		return BACKED_HUGE;
+	return zero ? BACKED_BASE : BACKED_STORED;
+}
+
+static void settle_page(struct cxms_pages *p, size_t i, enum backing backing,
+			uint32_t *first_of_block)
 {
 	const struct provisional *v = &p->prov[i];
+	bool huge = backing == BACKED_HUGE;
+	if (backing == BACKED_ZERO || (backing == BACKED_BASE && v->zero)) {
+		p->remap[i] = CXMS_NO_PAGE;
+		return;
+	}
 	if (huge && *first_of_block != CXMS_NO_PAGE) {
 		p->remap[i] = *first_of_block;
 		return;
@@ -312,25 +369,27 @@ int cxms_pages_settle(struct cxms_pages *p, const uint32_t **remap, size_t *n_pr
 	struct block *block = NULL;
 	size_t n_block = 0;
 	uint32_t *first = NULL;
-	bool *huge = NULL;
+	enum backing *backing = NULL;
 	int rc = collect_blocks(p, &map, &block, &n_block);
 	p->n_area = cxms_areas_count(p->areas);
 	p->page = calloc(p->n_prov + 1, sizeof(*p->page));
 	p->remap = calloc(p->n_prov + 1, sizeof(*p->remap));
 	p->area_bytes = calloc(p->n_area + 1, sizeof(*p->area_bytes));
 	first = malloc((n_block + 1) * sizeof(*first));
-	huge = calloc(n_block + 1, sizeof(*huge));
-	if (rc || !p->page || !p->remap || !p->area_bytes || !first || !huge) {
+	backing = calloc(n_block + 1, sizeof(*backing));
+	if (rc || !p->page || !p->remap || !p->area_bytes || !first || !backing) {
 		rc = cxms_fail(err, ENOMEM, "out of memory for %zu pages", p->n_prov);
 		goto out;
 	}
+	for (size_t b = 0; b < n_block; b++)
+		add_zero(p, &block[b]);
 	for (size_t b = 0; b < n_block; b++) {
 		first[b] = CXMS_NO_PAGE;
-		huge[b] = block_is_huge(p, &block[b]);
+		backing[b] = backing_of(p, &block[b]);
 	}
 	for (size_t i = 0; i < p->n_prov; i++) {
 		uint32_t b = cxms_pagemap_get(&map, p->prov[i].space, p->prov[i].addr / p->huge);
-		settle_page(p, i, huge[b], &first[b]);
+		settle_page(p, i, backing[b], &first[b]);
 	}
 	rc = count_resident(p);
 	if (rc) {
@@ -343,7 +402,7 @@ out:
 	cxms_pagemap_fini(&map);
 	free(block);
 	free(first);
-	free(huge);
+	free(backing);
 	return rc;
 }
 

@@ -38,7 +38,8 @@ uint32_t cxms_pages_last(const struct cxms_pages *p);
 /**
  * cxms_pages_settle() - decide page sizes (huge where the kernel used huge pages), merge, rank by
  * first touch
- * @remap: for each provisional index, the final one; borrowed until free
+ * @remap: for each provisional index, the final one; CXMS_NO_PAGE: the kernel's zero page, as
+ *         nothing was ever stored there; borrowed until free
  */
 int cxms_pages_settle(struct cxms_pages *p, const uint32_t **remap, size_t *n_provisional,
 		      struct cxms_err *err);

@@ -12,6 +12,7 @@ struct cxms_page;
 struct cxms_look {
 	uint32_t space;
 	uint64_t addr, end, resident, huge;
+	uint64_t zero; /* bytes of it that are taken for the zero page; 0 at first */
 };
 
 /** struct cxms_resident - what is known at the end of a recording; all borrowed */

@@ -84,7 +84,7 @@ static int on_sample(struct loader *l, const struct cxms_event *ev, uint32_t thr
 		.thread = thread,
 		.site = ev->sample.site,
 		.page = cxms_pages_last(rec->pages),
-		.flags = ev->sample.flags,
+		.flags = ev->sample.flags & (uint16_t)~CXMS_REC_ZERO_PAGE,
 		.cpu = ev->sample.cpu,
 		.weight_ns = ev->sample.weight_ns,
 		.count = ev->sample.count,
@@ -399,16 +399,25 @@ static int settle_pages(struct cxms_recording *rec, struct cxms_err *err)
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < rec->n_sample; i++)
-		if (rec->sample[i].page < n)
+		if (rec->sample[i].page < n) {
 			rec->sample[i].page = remap[rec->sample[i].page];
+			if (rec->sample[i].page == CXMS_NO_PAGE)
+				rec->sample[i].flags |= CXMS_REC_ZERO_PAGE;
+		}
 	for (size_t i = 0; i < rec->hw.n_mem; i++)
 		if (rec->hw.mem[i].page < n)
 			rec->hw.mem[i].page = remap[rec->hw.mem[i].page];
 	for (size_t i = 0; i < rec->n_watch; i++)
 		if (rec->watch[i].page < n)
 			rec->watch[i].page = remap[rec->watch[i].page];
-	for (size_t i = 0; i < rec->n_fault; i++)
-		rec->fault[i].page = remap[rec->fault[i].page];
+	size_t filled = 0;
+	for (size_t i = 0; i < rec->n_fault; i++) {
+		struct cxms_rec_fault f = rec->fault[i];
+		f.page = remap[f.page];
+		if (f.page != CXMS_NO_PAGE)
+			rec->fault[filled++] = f;
+	}
+	rec->n_fault = filled;
 	return 0;
 }
 
@@ -563,7 +572,9 @@ void cxms_rec_order_fini(struct cxms_rec_order *o)
 
 bool cxms_rec_is_wait(const struct cxms_recording *rec, const struct cxms_rec_sample *s)
 {
-	if (s->site == CXMS_NO_SITE || s->flags & (CXMS_SAMPLE_KERNEL | CXMS_SAMPLE_AFTER_FAULT))
+	const unsigned not_memory =
+		CXMS_SAMPLE_KERNEL | CXMS_SAMPLE_AFTER_FAULT | CXMS_REC_ZERO_PAGE;
+	if (s->site == CXMS_NO_SITE || s->flags & not_memory)
 		return false;
 	uint8_t kind = rec->site[s->site].kind;
 	return kind != CXMS_SITE_NONE && kind != CXMS_SITE_UNDECODED;

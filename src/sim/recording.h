@@ -37,6 +37,9 @@ struct cxms_rec_fault {
 	uint64_t time_ns;
 	uint32_t thread, page;
 };
+/* Beside enum cxms_sample_flag, in no file: its address is that of the kernel's zero page, which is
+ * local whatever is placed where, and in a cache. */
+#define CXMS_REC_ZERO_PAGE (1u << 15)
 /** struct cxms_rec_sample - weight already scaled for loss */
 struct cxms_rec_sample {
 	uint64_t time_ns, addr;

@@ -13,29 +13,16 @@
 #include "core/turns.h"
 #include "sim/evidence.h"
 #include "sim/recording.h"
+#include "sim/streams_priv.h"
 #include "sim/traffic.h"
 
 #define PS_PER_NS ((double)CXMS_PS_PER_NS)
 /* Neighbouring samples of one run of a loop: at most two are missing between them. */
 #define MAX_GAP_PERIODS 3.0
-/* Of a walk that need not be even neighbours may be further apart, less than it takes to begin anew
- * (16 MiB at a few GB/s are some milliseconds, a few of the longest periods). */
-#define WALK_GAP_RATIO 3.0
-/* Pairs of neighbours that a walk must show: where the code moves the address by a constant; and
- * else, so that one in a hundred random orders goes three quarters one way. */
-#define MIN_PAIRS_BY_CODE 6u
-#define MIN_PAIRS	  24u
 /* Copies of a loop body lie within its unrolled reach; distinct arrays are further apart. */
 #define SAME_STREAM_BYTES 65536.0
 /* Instructions with a smaller share of all waiting do not matter for the traffic. */
 #define MIN_STALL_RATIO 1e-3
-/* Of a walk that leaves nothing out, by the loop's turns: their rate is known to about a quarter.
- */
-#define MAX_STEP_RATIO 1.25
-/* Who goes anywhere is near by chance in the rest, in an area of twice what the cache holds. */
-#define MAX_APART 0.5
-/* Of the pairs: chance, such as an interrupt's late sample, is less. */
-#define MIN_BACK_RATIO 0.05
 
 /*
  * Where two streams go the same way their samples lie alike in eighths of it; of 16 random ones
@@ -59,22 +46,8 @@ struct stream {
 	double own_ratio; /* of its way: where that one goes as well */
 };
 
-struct search {
-	const struct cxms_recording *rec;
-	const struct cxms_rec_order *order;
-	struct cxms_evidence *ev;
-	uint32_t *group; /* their numbers by site: areas of an instruction together */
-	size_t *at;	 /* [group] its place there */
-	struct cxms_stream_point *point; /* by place, then thread, in time order */
-	size_t *first;			 /* n_group + 2, by place */
-	double *work, max_gap_ns;
-	double *block_ns; /* by number of the block, see block_of_site */
-	struct stream *stream;
-	size_t n_stream;
-};
-
 /* Time in each block of code, over the whole run. */
-static int sum_blocks(struct search *s)
+static int sum_blocks(struct stream_search *s)
 {
 	s->block_ns = calloc(s->rec->n_site + 1, sizeof(*s->block_ns));
 	if (!s->block_ns)
@@ -88,7 +61,7 @@ static int sum_blocks(struct search *s)
 }
 
 /* Groups by the number of their site, which is below n_site. */
-static int order_groups(struct search *s)
+static int order_groups(struct stream_search *s)
 {
 	const struct cxms_evidence *ev = s->ev;
 	size_t *first = calloc(s->rec->n_site + 2, sizeof(*first));
@@ -107,7 +80,7 @@ static int order_groups(struct search *s)
 	return rc;
 }
 
-static int gather_points(struct search *s)
+static int gather_points(struct stream_search *s)
 {
 	const struct cxms_recording *rec = s->rec;
 	double weight = 0;
@@ -137,27 +110,16 @@ static int gather_points(struct search *s)
 	return 0;
 }
 
-static bool same_code(const struct search *s, uint32_t a, uint32_t b)
+static bool same_code(const struct stream_search *s, uint32_t a, uint32_t b)
 {
 	const struct cxms_group *ga = &s->ev->group[a], *gb = &s->ev->group[b];
 	const uint32_t *block = s->ev->block_of_site;
 	return ga->area == gb->area && block[ga->site] == block[gb->site];
 }
 
-/* Addresses of a stream's samples, the lowest and the highest. */
-struct way {
-	uint64_t from, to;
-};
-
-static struct way way_of(const struct stream *n)
+static struct way stream_way(const struct stream *n)
 {
-	struct way way = {UINT64_MAX, 0};
-	for (size_t i = 0; i < n->n_point; i++) {
-		uint64_t addr = n->point[i].addr;
-		way.from = addr < way.from ? addr : way.from;
-		way.to = addr > way.to ? addr : way.to;
-	}
-	return way;
+	return cxms_way_of(n->point, n->n_point);
 }
 
 static struct way common_way(struct way a, struct way b)
@@ -188,7 +150,7 @@ static unsigned count_places(const struct stream *n, double gap, struct way way,
  */
 static bool take_turns(const struct stream *a, const struct stream *b, double gap)
 {
-	const struct way way = common_way(way_of(a), way_of(b));
+	const struct way way = common_way(stream_way(a), stream_way(b));
 	unsigned of_a[GAP_PLACES] = {0}, of_b[GAP_PLACES] = {0};
 	double common = 0;
 	if (gap < CXMS_LINE_BYTES)
@@ -210,7 +172,7 @@ static bool same_registers(const struct cxms_rec_site *a, const struct cxms_rec_
 }
 
 /* Through what one turn reaches, or what it jumps over, within which both take turns. */
-static bool same_way(const struct search *s, const struct stream *a, const struct stream *b)
+static bool same_way(const struct stream_search *s, const struct stream *a, const struct stream *b)
 {
 	const struct cxms_rec_site *sa = &s->rec->site[s->ev->group[a->group].site];
 	const struct cxms_rec_site *sb = &s->rec->site[s->ev->group[b->group].site];
@@ -231,7 +193,7 @@ static bool same_pace(const struct cxms_rec_site *a, const struct cxms_rec_site 
 }
 
 /* Instructions of the loop of @site that the code moves evenly, by area. */
-static size_t moving_in_loop(const struct search *s, const struct cxms_rec_site *site)
+static size_t moving_in_loop(const struct stream_search *s, const struct cxms_rec_site *site)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < s->ev->n_group; i++) {
@@ -247,14 +209,15 @@ static size_t moving_in_loop(const struct search *s, const struct cxms_rec_site 
  * less evenly, the more): while one comes to where the other was, each brings as many bytes at
  * most, and where a cache holds these the lines come once.
  */
-static bool finds_lines(const struct search *s, const struct stream *a, const struct stream *b,
-			double distance)
+static bool finds_lines(const struct stream_search *s, const struct stream *a,
+			const struct stream *b, double distance)
 {
 	const struct cxms_rec_site *sa = &s->rec->site[s->ev->group[a->group].site];
 	const struct cxms_rec_site *sb = &s->rec->site[s->ev->group[b->group].site];
 	if (!same_pace(sa, sb))
 		return false;
-	const struct way way_a = way_of(a), way_b = way_of(b), both = common_way(way_a, way_b);
+	const struct way way_a = stream_way(a), way_b = stream_way(b),
+			 both = common_way(way_a, way_b);
 	uint64_t longest = way_a.to - way_a.from;
 	if (way_b.to - way_b.from > longest)
 		longest = way_b.to - way_b.from;
@@ -267,7 +230,7 @@ static bool finds_lines(const struct search *s, const struct stream *a, const st
 
 /* Where the code does not tell, by where both stand: that is no sign the less, the faster they move
  * and the less evenly. */
-static bool is_near(struct search *s, const struct stream *leader, const struct stream *n)
+static bool is_near(struct stream_search *s, const struct stream *leader, const struct stream *n)
 {
 	double distance = cxms_stream_distance(leader->point, leader->n_point, n->point, n->n_point,
 					       leader->fit.bytes_per_ns, s->max_gap_ns, s->work);
@@ -275,7 +238,7 @@ static bool is_near(struct search *s, const struct stream *leader, const struct 
 	       (isfinite(distance) && finds_lines(s, leader, n, distance));
 }
 
-static bool is_copy(struct search *s, const struct stream *leader, const struct stream *n)
+static bool is_copy(struct stream_search *s, const struct stream *leader, const struct stream *n)
 {
 	return same_code(s, leader->group, n->group) &&
 	       (same_way(s, leader, n) || is_near(s, leader, n));
@@ -283,7 +246,7 @@ static bool is_copy(struct search *s, const struct stream *leader, const struct 
 
 /* Copies of a copy are copies, as the code tells: an instruction with few samples may be known by
  * its neighbour only. */
-static bool goes_with(struct search *s, uint32_t other, uint32_t index)
+static bool goes_with(struct stream_search *s, uint32_t other, uint32_t index)
 {
 	const struct stream *a = &s->stream[other], *b = &s->stream[index];
 	return a->leader == other ? is_copy(s, a, b)
@@ -291,7 +254,7 @@ static bool goes_with(struct search *s, uint32_t other, uint32_t index)
 }
 
 /* Those that a stream before @index has led go with @leader. */
-static void join(struct search *s, uint32_t index, uint32_t from, uint32_t leader)
+static void join(struct stream_search *s, uint32_t index, uint32_t from, uint32_t leader)
 {
 	for (uint32_t i = 0; i < index; i++)
 		if (s->stream[i].leader == from)
@@ -299,7 +262,7 @@ static void join(struct search *s, uint32_t index, uint32_t from, uint32_t leade
 }
 
 /* The first of all that the stream goes with; those that it brings together are one. */
-static uint32_t find_leader(struct search *s, uint32_t index)
+static uint32_t find_leader(struct stream_search *s, uint32_t index)
 {
 	uint32_t leader = index;
 	for (uint32_t i = 0; i < index; i++) {
@@ -313,7 +276,7 @@ static uint32_t find_leader(struct search *s, uint32_t index)
 }
 
 /* Where the code says that the address moves evenly, the turns of the loop tell how fast. */
-static void fit_by_turns(const struct search *s, uint32_t group, struct cxms_stream *out)
+static void fit_by_turns(const struct stream_search *s, uint32_t group, struct cxms_stream *out)
 {
 	uint32_t site = s->ev->group[group].site;
 	const struct cxms_rec_site *is = &s->rec->site[site];
@@ -325,249 +288,7 @@ static void fit_by_turns(const struct search *s, uint32_t group, struct cxms_str
 				    .bytes_per_ns = (double)is->stride * turns->per_ns};
 }
 
-/* Bytes from one use of a walk to the next, at most; 0: not several times a line, or no address. */
-static unsigned step_of(const struct cxms_rec_site *site)
-{
-	const unsigned none = CXMS_SITE_STACK | CXMS_SITE_TLS | CXMS_SITE_GATHER | CXMS_SITE_NOADDR;
-	uint64_t stride = (uint64_t)site->stride;
-	if (site->stride < 0)
-		stride = 0 - stride;
-	if (cxms_is_carried(site) || site->flags & none || site->kind == CXMS_SITE_STRING)
-		return 0;
-	if (stride == 0) /* it moves where the loop takes another way, or by an inner loop */
-		stride = site->access_bytes;
-	return stride < CXMS_LINE_BYTES ? (unsigned)stride : 0;
-}
-
-/* Does the loop of @outer, which has inner loops, go on both sides of @site? */
-static bool is_around(const struct cxms_recording *rec, const struct cxms_rec_site *outer,
-		      const struct cxms_rec_site *site)
-{
-	bool before = false, behind = false;
-	if (!(outer->flags & CXMS_SITE_LONG) || outer->pid != site->pid)
-		return false;
-	for (size_t i = 0; i < rec->n_site && !(before && behind); i++) {
-		const struct cxms_rec_site *other = &rec->site[i];
-		if (other->pid != outer->pid || other->loop_ip != outer->loop_ip)
-			continue;
-		before |= other->ip < site->ip;
-		behind |= other->ip > site->ip;
-	}
-	return before && behind;
-}
-
-/*
- * Runs of an instruction in a nanosecond, at least: the turns of its loop, or of the loop around
- * that, which runs it once or more in each turn.
- */
-static double least_runs(const struct search *s, uint32_t site)
-{
-	const struct cxms_recording *rec = s->rec;
-	double runs = 0;
-	if (s->ev->turns[site].found)
-		return s->ev->turns[site].per_ns;
-	for (size_t i = 0; i < rec->n_site; i++)
-		if (s->ev->turns[i].found && s->ev->turns[i].per_ns > runs &&
-		    s->ev->block_of_site[i] == s->ev->block_of_site[site] &&
-		    is_around(rec, &rec->site[i], &rec->site[site]))
-			runs = s->ev->turns[i].per_ns;
-	return runs;
-}
-
-/* Does a turn of its loop add a constant less than a line to the register that addresses it, once
- * each? Then any sample of the loop tells where it is. */
-static bool is_counted_walk(const struct cxms_rec_site *site)
-{
-	const bool scaled = site->index && site->count_reg == site->index;
-	return site->flags & CXMS_SITE_AFFINE && site->step && site->stride &&
-	       site->stride % site->step == 0 && (scaled || site->count_reg == site->base);
-}
-
-/* The addresses of a counted walk, by all samples of its loop. Return: how many, or -ENOMEM. */
-static ptrdiff_t walk_points(const struct search *s, const struct cxms_rec_site *site,
-			     struct cxms_stream_point **out)
-{
-	const struct cxms_recording *rec = s->rec;
-	const int64_t bytes_a_count = site->stride / site->step;
-	ptrdiff_t n = 0;
-	*out = malloc((rec->n_sample + 1) * sizeof(**out));
-	for (size_t i = 0; i < rec->n_sample && *out; i++) {
-		const struct cxms_rec_sample *from = &rec->sample[s->order->sample[i]];
-		if (!(from->flags & CXMS_SAMPLE_COUNT) || from->site == CXMS_NO_SITE)
-			continue;
-		const struct cxms_rec_site *other = &rec->site[from->site];
-		if (other->loop_ip == site->loop_ip && other->pid == site->pid)
-			(*out)[n++] = (struct cxms_stream_point){.time_ns = s->order->cpu_ns[i],
-								 .addr = from->count *
-									 (uint64_t)bytes_a_count,
-								 .thread = from->thread};
-	}
-	return *out ? n : -ENOMEM;
-}
-
-/*
- * Does a walk go through the parts of an array, each again in parts of its own (a recursion)? It
- * then goes back now and then, to what the cache still holds, and moves less between two samples
- * than in its turns, so their rate is no bound: by the code it leaves nothing out, and three pairs
- * in four that go its way, as fast as a core turns at most, are runs of many turns.
- */
-static int judge_parts(const struct search *s, const struct cxms_rec_site *site, bool *parts)
-{
-	const double most = fabs((double)site->stride) * CXMS_TURNS_MOST_PER_NS;
-	const double gap_ns = WALK_GAP_RATIO * s->max_gap_ns;
-	struct cxms_stream_point *point;
-	double mean;
-	ptrdiff_t n = walk_points(s, site, &point);
-	*parts = n > 0 &&
-		 cxms_stream_dense(point, (size_t)n, gap_ns, MIN_PAIRS, most, s->work, &mean) ==
-			 CXMS_DENSE_YES &&
-		 mean * (double)site->stride > 0 &&
-		 cxms_stream_back_ratio(point, (size_t)n, gap_ns, mean,
-					cxms_stair_llc_bytes(&s->ev->stair)) >= MIN_BACK_RATIO;
-	free(point);
-	return n < 0 ? -ENOMEM : 0;
-}
-
-/* What the groups of such an instruction then are. */
-static void set_walk(struct search *s, size_t begin, size_t end, enum cxms_dense dense, bool parts,
-		     double bytes_per_ns)
-{
-	const unsigned step = step_of(&s->rec->site[s->ev->group[s->group[begin]].site]);
-	const size_t n = s->first[end] - s->first[begin];
-	struct cxms_linewait waits = {0};
-	double share[CXMS_SPAN_COUNT];
-	for (size_t i = s->first[begin]; i < s->first[end]; i++)
-		cxms_linewait_add(&waits, s->point[i].addr);
-	cxms_linewait_share(&waits, step, share);
-	for (size_t i = begin; i < end && dense != CXMS_DENSE_NO; i++) {
-		struct cxms_group *g = &s->ev->group[s->group[i]];
-		if (g->column_step)
-			continue;
-		g->at_line[CXMS_SPAN_LO] = n < CXMS_LINEWAIT_MIN_SAMPLES ? 0 : share[CXMS_SPAN_LO];
-		if (dense == CXMS_DENSE_OPEN)
-			continue;
-		g->walk_step = step;
-		g->walk_parts = parts;
-		g->bytes_per_ns = bytes_per_ns;
-		memcpy(g->at_line, share, sizeof(share));
-	}
-}
-
-/* The groups from place @begin on are one instruction's: does it go through memory? Where its
- * samples are too few to tell it does at the low end. */
-static int judge_walk(struct search *s, size_t begin, size_t end)
-{
-	const uint32_t number = s->ev->group[s->group[begin]].site;
-	const struct cxms_rec_site *site = &s->rec->site[number];
-	const struct cxms_stream_point *point = s->point + s->first[begin];
-	const size_t n = s->first[end] - s->first[begin];
-	const size_t pairs = site->flags & CXMS_SITE_AFFINE ? MIN_PAIRS_BY_CODE : MIN_PAIRS;
-	double bytes_per_ns, runs = least_runs(s, number);
-	unsigned step = step_of(site);
-	if (!step || runs <= 0)
-		return 0;
-	enum cxms_dense dense =
-		cxms_stream_dense(point, n, WALK_GAP_RATIO * s->max_gap_ns, pairs,
-				  MAX_STEP_RATIO * step * runs, s->work, &bytes_per_ns);
-	bool parts = false;
-	int rc = 0;
-	if (dense != CXMS_DENSE_NO && s->ev->turns[number].found && is_counted_walk(site))
-		rc = judge_parts(s, site, &parts);
-	if (parts && dense == CXMS_DENSE_OPEN) {
-		dense = CXMS_DENSE_YES;
-		bytes_per_ns = (double)site->stride * s->ev->turns[number].per_ns;
-	}
-	if (!rc)
-		set_walk(s, begin, end, dense, parts, bytes_per_ns);
-	return rc;
-}
-
-/* Is it of the loop of a walk through parts, whose register is the address? */
-static bool goes_along(const struct search *s, const struct cxms_group *walk, uint32_t site)
-{
-	const struct cxms_rec_site *of_walk = &s->rec->site[walk->site];
-	const struct cxms_rec_site *is = &s->rec->site[site];
-	return walk->walk_parts && !of_walk->index && of_walk->stride == of_walk->step &&
-	       of_walk->pid == is->pid &&
-	       (of_walk->loop_ip == is->loop_ip || is_around(s->rec, of_walk, is));
-}
-
-/* Of what lies @bytes from such a walk, the time that uses of it wait for memory. */
-static double gone_share(const struct search *s, double bytes)
-{
-	return cxms_stair_time_share(&s->ev->stair, cxms_stair_miss_ratio(&s->ev->stair, bytes));
-}
-
-/*
- * Two that run toward each other from the ends of a part stand anywhere up to its length apart, so
- * at d the part has 2d on average; both have gone through it before, in the part that it is of.
- */
-static void set_apart(struct search *s, size_t begin, size_t end,
-		      const struct cxms_stream_point *walk, size_t n_walk, uint64_t disp)
-{
-	double sum[2] = {0};
-	size_t n = 0, last = 0;
-	for (size_t i = s->first[begin]; i < s->first[end]; i++) {
-		const struct cxms_stream_point *p = &s->point[i];
-		last = cxms_stream_last(walk, n_walk, last, p);
-		if (walk[last].thread != p->thread || walk[last].time_ns > p->time_ns ||
-		    (double)(p->time_ns - walk[last].time_ns) > s->max_gap_ns)
-			continue;
-		double part = 2 * fabs((double)(int64_t)(p->addr - walk[last].addr - disp));
-		sum[CXMS_SPAN_LO] += gone_share(s, part / s->ev->stair.span);
-		sum[CXMS_SPAN_MID] += gone_share(s, part);
-		n++;
-	}
-	if (n < MIN_PAIRS || sum[CXMS_SPAN_MID] > MAX_APART * (double)n)
-		return;
-	for (size_t i = begin; i < end; i++)
-		for (int k = 0; k < CXMS_SPAN_HI; k++)
-			s->ev->group[s->group[i]].apart[k] = sum[k] / (double)n;
-}
-
-static bool has_parts(const struct search *s)
-{
-	size_t i = 0;
-	while (i < s->ev->n_group && !s->ev->group[i].walk_parts)
-		i++;
-	return i < s->ev->n_group;
-}
-
-/* What else the loop of a walk through parts uses is near it as far as the cache holds the part. */
-static int judge_along(struct search *s, size_t begin, size_t end)
-{
-	const uint32_t site = s->ev->group[s->group[begin]].site;
-	struct cxms_stream_point *point;
-	size_t g = 0;
-	if (s->ev->group[s->group[begin]].walk_step || !step_of(&s->rec->site[site]))
-		return 0;
-	while (g < s->ev->n_group && !goes_along(s, &s->ev->group[g], site))
-		g++;
-	if (g == s->ev->n_group)
-		return 0;
-	const struct cxms_rec_site *walk = &s->rec->site[s->ev->group[g].site];
-	ptrdiff_t n = walk_points(s, walk, &point);
-	if (n > 0)
-		set_apart(s, begin, end, point, (size_t)n, (uint64_t)walk->disp);
-	free(point);
-	return n < 0 ? -ENOMEM : 0;
-}
-
-/* The groups of an instruction stand together: runs @judge on those of each. */
-static int for_each_site(struct search *s, int (*judge)(struct search *, size_t, size_t))
-{
-	int rc = 0;
-	for (size_t begin = 0, end; begin < s->ev->n_group && !rc; begin = end) {
-		uint32_t site = s->ev->group[s->group[begin]].site;
-		for (end = begin; end < s->ev->n_group; end++)
-			if (s->ev->group[s->group[end]].site != site)
-				break;
-		rc = judge(s, begin, end);
-	}
-	return rc;
-}
-
-static void fit_stream(struct search *s, struct stream *n)
+static void fit_stream(struct stream_search *s, struct stream *n)
 {
 	const struct cxms_group *g = &s->ev->group[n->group];
 	cxms_stream_fit(n->point, n->n_point, s->max_gap_ns, s->work, &n->fit);
@@ -577,7 +298,7 @@ static void fit_stream(struct search *s, struct stream *n)
 		fit_by_turns(s, n->group, &n->fit);
 }
 
-static void find_streams(struct search *s)
+static void find_streams(struct stream_search *s)
 {
 	for (uint32_t g = 0; g < s->ev->n_group; g++) {
 		if (s->ev->group[g].stall_ns < MIN_STALL_RATIO * s->ev->wait_ns ||
@@ -597,7 +318,7 @@ static void find_streams(struct search *s)
 }
 
 /* Of a stream and its copies the one of most samples: it knows the rate best. */
-static const struct stream *best_known(const struct search *s, uint32_t leader)
+static const struct stream *best_known(const struct stream_search *s, uint32_t leader)
 {
 	const struct stream *best = &s->stream[leader];
 	for (uint32_t m = leader; m < s->n_stream; m++)
@@ -607,7 +328,7 @@ static const struct stream *best_known(const struct search *s, uint32_t leader)
 }
 
 /* Do copies of it go through what the loop jumps over? */
-static bool is_filled(const struct search *s, uint32_t leader)
+static bool is_filled(const struct stream_search *s, uint32_t leader)
 {
 	const struct cxms_rec_site *site =
 		&s->rec->site[s->ev->group[s->stream[leader].group].site];
@@ -622,7 +343,7 @@ static bool is_filled(const struct search *s, uint32_t leader)
 	return false;
 }
 
-static double lines_per_ns(const struct search *s, const struct stream *n)
+static double lines_per_ns(const struct stream_search *s, const struct stream *n)
 {
 	uint32_t site = s->ev->group[n->group].site;
 	const struct cxms_turns *turns = &s->ev->turns[site];
@@ -633,7 +354,7 @@ static double lines_per_ns(const struct search *s, const struct stream *n)
 }
 
 /* How much of its instruction's waiting lies in this stream's area. */
-static double area_ratio(const struct search *s, const struct stream *n)
+static double area_ratio(const struct stream_search *s, const struct stream *n)
 {
 	const struct cxms_group *groups = s->ev->group;
 	const uint32_t site = groups[n->group].site;
@@ -646,7 +367,7 @@ static double area_ratio(const struct search *s, const struct stream *n)
 	return groups[n->group].stall_ns / stall;
 }
 
-static void spread_lines(struct search *s)
+static void spread_lines(struct stream_search *s)
 {
 	for (uint32_t l = 0; l < s->n_stream; l++) {
 		if (s->stream[l].leader != l)
@@ -681,7 +402,8 @@ static bool same_lines(double gap, double stride)
 
 /* How many bytes @a goes ahead of @b, as the code says: the same registers move both. 0: it does
  * not. */
-static double ahead_of(const struct search *s, const struct stream *a, const struct stream *b)
+static double ahead_of(const struct stream_search *s, const struct stream *a,
+		       const struct stream *b)
 {
 	const struct cxms_rec_site *sa = &s->rec->site[s->ev->group[a->group].site];
 	const struct cxms_rec_site *sb = &s->rec->site[s->ev->group[b->group].site];
@@ -696,14 +418,14 @@ static double ahead_of(const struct search *s, const struct stream *a, const str
  * that lie behind each other have none. */
 static double common_ratio(const struct stream *a, const struct stream *b, double gap)
 {
-	struct way way_b = way_of(b), both = common_way(way_of(a), way_b);
+	struct way way_b = stream_way(b), both = common_way(stream_way(a), way_b);
 	if (both.from >= both.to || take_turns(a, b, gap))
 		return 0;
 	return (double)(both.to - both.from) / (double)(way_b.to - way_b.from);
 }
 
 /* The nearest that goes ahead of each. */
-static void find_gaps(struct search *s)
+static void find_gaps(struct stream_search *s)
 {
 	for (size_t i = 0; i < s->n_stream; i++) {
 		struct stream *n = &s->stream[i];
@@ -723,7 +445,7 @@ static void find_gaps(struct search *s)
 
 /* While a stream goes on by its gap each other one of its code brings as many bytes, but for those
  * that the one ahead of that has brought meanwhile. */
-static void find_behind(struct search *s)
+static void find_behind(struct stream_search *s)
 {
 	const uint32_t *block = s->ev->block_of_site;
 	find_gaps(s);
@@ -741,7 +463,7 @@ static void find_behind(struct search *s)
 
 /* Lines that a stream brings from memory, at most: those of an area that the LLC holds are there.
  */
-static double missed_per_ns(const struct search *s, uint32_t leader)
+static double missed_per_ns(const struct stream_search *s, uint32_t leader)
 {
 	const struct cxms_stair *stair = &s->ev->stair;
 	const uint32_t area = s->ev->group[s->stream[leader].group].area;
@@ -755,7 +477,7 @@ static double missed_per_ns(const struct search *s, uint32_t leader)
  * and Little's law. Full ones let the walk go on at the pace of memory, whatever use of a line it
  * then stands at: all its waiting is for lines.
  */
-static void fill_registers(struct search *s)
+static void fill_registers(struct stream_search *s)
 {
 	const double most = CXMS_KERNEL_LINES_BEST, mem_ns = s->ev->stair.mem_ps / PS_PER_NS;
 	double *rate = s->block_ns; /* whose times were used up */
@@ -779,7 +501,7 @@ int cxms_streams_find(const struct cxms_recording *rec, struct cxms_evidence *ev
 		      struct cxms_err *err)
 {
 	struct cxms_rec_order order;
-	struct search s = {.rec = rec, .order = &order, .ev = ev};
+	struct stream_search s = {.rec = rec, .order = &order, .ev = ev};
 	int rc = cxms_rec_order_init(rec, &order);
 	if (!rc)
 		rc = sum_blocks(&s);
@@ -788,9 +510,7 @@ int cxms_streams_find(const struct cxms_recording *rec, struct cxms_evidence *ev
 	if (!rc)
 		rc = gather_points(&s);
 	if (!rc)
-		rc = for_each_site(&s, judge_walk);
-	if (!rc && has_parts(&s))
-		rc = for_each_site(&s, judge_along);
+		rc = cxms_walks_find(&s);
 	if (!rc) {
 		find_streams(&s);
 		spread_lines(&s);

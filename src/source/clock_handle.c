@@ -230,6 +230,28 @@ static void fill_gap(struct clock *c, const struct cxms_event *fault, const stru
 	}
 }
 
+/*
+ * Did the fault come from a load? Of those between two of many that are told nothing is known but
+ * by these: where so many in a row were loads, none of the arrays followed is stored to as well.
+ * With NUMA balancing pages fault that are there.
+ */
+static bool is_load(const struct clock *c, struct clock_task *t, const struct cxms_space *s,
+		    const struct cxms_perf_rec *r, bool is_one_of_many)
+{
+	const struct cxms_mapping *code = s ? cxms_maps_find(s, r->fault.ip) : NULL;
+
+	if (c->has_numa_hints || !code || !code->module ||
+	    !cxms_module_loads(code, (pid_t)r->pid, r->fault.ip)) {
+		t->loads_in_row = 0;
+		return false;
+	}
+	if (!is_one_of_many)
+		return true;
+	if (t->loads_in_row < 2 * CXMS_THIN_RUNS)
+		t->loads_in_row++;
+	return t->loads_in_row == 2 * CXMS_THIN_RUNS;
+}
+
 static int on_fault(struct clock *c, struct clock_task *t, const struct cxms_perf_rec *r,
 		    bool is_one_of_many)
 {
@@ -251,6 +273,7 @@ static int on_fault(struct clock *c, struct clock_task *t, const struct cxms_per
 	t->fault_ns = r->time_ns;
 	ev.fault.addr = r->fault.addr;
 	ev.fault.ip = r->fault.ip;
+	ev.fault.flags = is_load(c, t, s, r, is_one_of_many) ? CXMS_FAULT_LOAD : 0;
 	gap = cxms_thin_follow(&c->thin, &t->runs, &f);
 	fill_gap(c, &ev, r, &gap);
 	if (gap.lost)

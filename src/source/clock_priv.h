@@ -45,6 +45,7 @@ struct clock_task {
 	uint64_t look_ns;     /* it was looked at last, asleep */
 	uint8_t look, waited; /* enum cxms_wait_kind: seen then; before the slice it runs in */
 	uint64_t fault_ip, fault_ns; /* its latest page fault; 0 = none */
+	unsigned loads_in_row;	     /* of faults that stand for many, the latest */
 	uint64_t exec_ns;	     /* its latest exec; 0 = none */
 	struct cxms_fault_runs runs;
 	struct cxms_tls tls;
@@ -62,6 +63,7 @@ struct clock {
 	struct cxms_idmap tasks; /* tid -> struct clock_task */
 	struct cxms_wp_set wp;	 /* zeroed: no watchpoints */
 	struct cxms_thin thin;	 /* of page faults */
+	bool has_numa_hints;	 /* pages fault that are there, as the kernel balances them */
 	struct cxms_meter meter;
 	struct cxms_warnings *warnings;
 	struct cxms_hw_plan hw; /* empty: clock */

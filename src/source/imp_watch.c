@@ -24,6 +24,7 @@ void cxms_imp_watch_init(struct cxms_imp_watch *w, const struct cxms_imp_watch_c
 	if (!cfg->has_switches)
 		w->c.gap_ns = cfg->period_ns * CXMS_ASSUMED_GAP_PERIODS_X2 / 2;
 	w->c.analyzer.maps.is_offline = true;
+	w->c.has_numa_hints = true; /* nobody tells whether it has */
 	w->c.analyzer.maps.symfs = cfg->symfs;
 	w->c.analyzer.maps.cache = cfg->cache;
 }

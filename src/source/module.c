@@ -320,6 +320,15 @@ struct cxms_site_ref *cxms_module_site_of(const struct cxms_mapping *at, pid_t p
 	return find_site(at, pid, ip, ip ^ OWN_KEY, cxms_code_site_of, is_new);
 }
 
+bool cxms_module_loads(const struct cxms_mapping *at, pid_t pid, uint64_t ip)
+{
+	struct read_ctx ctx = {.at = at, .pid = pid};
+
+	return at->module->kind != CXMS_MODULE_PRIVATE &&
+	       cxms_code_site_of(at->module->code, ip - bias_of(at), read_code, &ctx)->kind ==
+		       CXMS_SITE_LOAD;
+}
+
 int cxms_module_name(const struct cxms_mapping *at, struct cxms_site *site)
 {
 	struct cxms_module *m = at->module;

@@ -85,6 +85,12 @@ struct cxms_site_ref *cxms_module_site_of(const struct cxms_mapping *at, pid_t p
 					  bool *is_new);
 
 /**
+ * cxms_module_loads() - does the instruction at @ip load? It gets no number.
+ * false as well where nobody can tell: own memory of a process may be written over.
+ */
+bool cxms_module_loads(const struct cxms_mapping *at, pid_t pid, uint64_t ip);
+
+/**
  * cxms_module_name() - set function and object of @site, whose ip lies in mapping @at
  * Only of a file that is known to be the one that was mapped are functions told. Own memory of a
  * process and the vdso have no object. Names are borrowed from the module.

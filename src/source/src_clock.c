@@ -75,8 +75,11 @@ uint64_t clock_cost_ns(const struct cxms_source *s)
 int clock_watch(struct cxms_source *s, uint32_t budget_ppm, struct cxms_err *err)
 {
 	struct clock *c = s->priv;
+	uint64_t balancing = 0;
 	int rc;
 
+	(void)cxms_sys_read_u64("/proc/sys/kernel/numa_balancing", &balancing, NULL);
+	c->has_numa_hints = balancing != 0;
 	c->warnings = s->cfg.warnings;
 	c->sample_cost_ns = clock_cost_ns(s);
 	if (!s->cfg.period_ns)

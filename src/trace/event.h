@@ -80,8 +80,10 @@ struct cxms_sample {
 	uint64_t count; /* value of the site's counting register; valid with CXMS_SAMPLE_COUNT */
 	uint64_t outer; /* of its outer one; valid with CXMS_SAMPLE_OUTER */
 };
+enum cxms_fault_flag { CXMS_FAULT_LOAD = 1u << 0 /* of an instruction that loads */ };
 struct cxms_fault {
 	uint64_t addr, ip;
+	uint8_t flags; /* enum cxms_fault_flag */
 };
 /* What a thread waited for while it was off the CPU; of the system call it was seen in. */
 enum cxms_wait_kind {

@@ -14,6 +14,9 @@ static const struct bit_name sample_bits[] = {
 	{CXMS_SAMPLE_COUNT, "count"},
 	{CXMS_SAMPLE_OUTER, "outer"},
 };
+static const struct bit_name fault_bits[] = {
+	{CXMS_FAULT_LOAD, "load"},
+};
 static const struct bit_name site_bits[] = {
 	{CXMS_SITE_SELF, "self"},	{CXMS_SITE_CARRIED, "carried"},
 	{CXMS_SITE_FUSED, "fused"},	{CXMS_SITE_STACK, "stack"},
@@ -281,6 +284,7 @@ static void put_rest(const struct cxms_event *ev, struct cxms_buf *out)
 		cxms_buf_printf(out, "fault");
 		put_hex(out, "addr", ev->fault.addr);
 		put_hex(out, "ip", ev->fault.ip);
+		PUT_BITS(out, ev->fault.flags, fault_bits);
 		break;
 	case CXMS_EV_FORK:
 		cxms_buf_printf(out, "fork");

@@ -33,6 +33,7 @@ static const struct cxms_column sample[] = {
 static const struct cxms_column fault[] = {
 	FIELD(fault.addr, DELTA, 0),
 	FIELD(fault.ip, DELTA, 0),
+	FIELD(fault.flags, PLAIN, 0),
 };
 static const struct cxms_column run[] = {
 	FIELD(run.dur_ns, PLAIN, 0),

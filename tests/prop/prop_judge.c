@@ -590,12 +590,55 @@ static void test_rare_groups_of_a_quarter_are_one(void **state)
 		assert_memory_equal(&g[rare].share, &g[1].share, sizeof(g[1].share));
 }
 
+/* All waits on few lines of a large area, or half of them: those lines are in the cache. */
+static void test_few_hot_lines(void **state)
+{
+	enum { N = 40000 };
+	static const uint32_t lines[] = {1, 2, 20};
+	static const size_t samples[] = {100, 1000, N};
+	static struct cxms_judge_sample s[N];
+	const struct cxms_facts facts = {.mem_latency_ps = (uint64_t)(MEM_NS * 1e3),
+					 .llc_latency_ps = (uint64_t)(LLC_NS * 1e3)};
+	double touched = LINE * 512 * CACHE_LINES;
+	struct cxms_stair stair;
+	(void)state;
+	cxms_stair_init(&stair, &facts, (uint64_t)(CACHE_LINES * LINE));
+	for (unsigned l = 0; l < 3; l++)
+		for (unsigned k = 0; k < 6; k++) {
+			const unsigned cold = k / 3;
+			struct cxms_judge_group g = {0};
+			struct cxms_rng rng;
+			cxms_rng_init(&rng, 1);
+			for (size_t i = 0; i < samples[k % 3]; i++)
+				s[i] = (struct cxms_judge_sample){
+					.line = 17 *
+						cxms_rng_below(&rng, i & cold ? 512 * CACHE_LINES
+									      : lines[l]),
+					.time_ns = i * 1000003,
+					.weight_ns = 1000000};
+			assert_int_equal(cxms_judge(&(struct cxms_judge){.stair = &stair,
+									 .sample = s,
+									 .n_sample = samples[k % 3],
+									 .group = &g,
+									 .n_group = 1,
+									 .touched_bytes = &touched,
+									 .n_area = 1,
+									 .window_ns = WINDOW_NS}),
+					 0);
+			print_message("%u lines, %zu samples: %.3f (%.3f .. %.3f)\n", lines[l],
+				      samples[k % 3], g.share.mid, g.share.lo, g.share.hi);
+			assert_true(g.share.mid < cold * 0.5 + 0.1);
+			assert_true(g.share.lo <= cold * 0.5 && g.share.hi >= cold * 0.45);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random_programs),
 		cmocka_unit_test(test_known_programs),
 		cmocka_unit_test(test_few_waits),
+		cmocka_unit_test(test_few_hot_lines),
 		cmocka_unit_test(test_rare_groups_of_a_quarter_are_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

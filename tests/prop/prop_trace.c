@@ -26,7 +26,7 @@
 _Static_assert(sizeof(struct cxms_event) == 112,
 	       "add the new field to gen_event() and same_event()");
 _Static_assert(sizeof(struct cxms_sample) == 40, "add the new field");
-_Static_assert(sizeof(struct cxms_fault) == 16, "add the new field");
+_Static_assert(sizeof(struct cxms_fault) == 24, "add the new field");
 _Static_assert(sizeof(struct cxms_run) == 16, "add the new field");
 _Static_assert(sizeof(struct cxms_fork) == 8, "add the new field");
 _Static_assert(sizeof(struct cxms_exec) == 8, "add the new field");
@@ -195,7 +195,7 @@ static struct cxms_event gen_event(struct cxms_rng *rng, uint8_t kind)
 						 any16(rng), any64(rng), any64(rng)};
 		break;
 	case CXMS_EV_FAULT:
-		ev.fault = (struct cxms_fault){any64(rng), any64(rng)};
+		ev.fault = (struct cxms_fault){any64(rng), any64(rng), below8(rng, 255)};
 		break;
 	case CXMS_EV_RUN:
 		ev.run =
@@ -288,7 +288,8 @@ static bool same_event(const struct cxms_event *a, const struct cxms_event *b)
 		       a->sample.flags == b->sample.flags && a->sample.cpu == b->sample.cpu &&
 		       a->sample.count == b->sample.count && a->sample.outer == b->sample.outer;
 	case CXMS_EV_FAULT:
-		return a->fault.addr == b->fault.addr && a->fault.ip == b->fault.ip;
+		return a->fault.addr == b->fault.addr && a->fault.ip == b->fault.ip &&
+		       a->fault.flags == b->fault.flags;
 	case CXMS_EV_RUN:
 		return a->run.dur_ns == b->run.dur_ns && a->run.cpu == b->run.cpu &&
 		       a->run.end == b->run.end && a->run.waited == b->run.waited;

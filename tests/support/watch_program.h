@@ -4,6 +4,8 @@
  * - chase FILE MIB HOPS THREADS: dependent loads in an array per thread; FILE gets "begin end" of
  *   each, in hex
  * - left FILE MIB HOPS: the same of one thread, after the first has ended
+ * - fill MIB, read MIB, update MIB: stores to each page of fresh memory, loads there, or loads and
+ *   stores
  * - forks N: N children that compute a little and end
  * - execs N: replaces its image N times
  * - daemon: leaves a child behind that lives on for a minute
@@ -76,15 +78,21 @@ static int watch_chase_main(char **word)
 }
 
 /* Touches base pages one after the other. */
-static int watch_fill_main(size_t mib)
+static int watch_fill_main(size_t mib, bool loads, bool stores)
 {
-	char *array =
+	volatile char *array =
 		mmap(NULL, mib << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (array == MAP_FAILED || madvise(array, mib << 20, MADV_NOHUGEPAGE))
+	char was = 0;
+
+	if (array == MAP_FAILED || madvise((void *)array, mib << 20, MADV_NOHUGEPAGE))
 		return 99;
-	for (size_t at = 0; at < mib << 20; at += 4096)
-		array[at] = 1;
+	for (size_t at = 0; at < mib << 20; at += 4096) {
+		if (loads)
+			was = array[at];
+		if (stores)
+			array[at] = (char)(was + 1);
+	}
 	return 0;
 }
 
@@ -171,7 +179,11 @@ static void watch_program_main(int argc, char **argv)
 	if (!strcmp(word[0], "chase") && argc == 6)
 		_exit(watch_chase_main(word));
 	if (!strcmp(word[0], "fill") && argc == 3)
-		_exit(watch_fill_main((size_t)atoi(word[1])));
+		_exit(watch_fill_main((size_t)atoi(word[1]), false, true));
+	if (!strcmp(word[0], "read") && argc == 3)
+		_exit(watch_fill_main((size_t)atoi(word[1]), true, false));
+	if (!strcmp(word[0], "update") && argc == 3)
+		_exit(watch_fill_main((size_t)atoi(word[1]), true, true));
 	if (!strcmp(word[0], "left") && argc == 5)
 		watch_left_main(word);
 	if (!strcmp(word[0], "forks") && argc == 3)

@@ -12,6 +12,7 @@
 #include "base/sys.h"
 #include "base/warn.h"
 #include "perf_double.h"
+#include "place/pages.h"
 #include "source/clock_priv.h"
 #include "watch_cases.h"
 
@@ -144,6 +145,59 @@ static void test_an_array_is_told_whole_from_part_of_its_faults(void **state)
 	if (c->thin.from_ns + FILL_END_NS < c->root_end_ns) /* we were not too late */
 		assert_true(recorded < told);
 	cxms_source_free(s);
+}
+
+/* Bytes that were touched, by what the source tells of @word MIB in watch_program.h. */
+static uint64_t touched_bytes(const char *word, uint64_t *lost)
+{
+	char *argv[] = {"/proc/self/exe", (char *)(uintptr_t)word, "256", NULL};
+	const struct cxms_source_cfg cfg = {.argv = argv};
+	struct cxms_source *s = NULL;
+	struct cxms_totals totals;
+	struct cxms_pages *pages = NULL;
+	struct cxms_event buf[256];
+	const uint32_t *remap;
+	bool end = false;
+	size_t n;
+
+	assert_int_equal(cxms_source_open(SOURCE, &cfg, &s, NULL), 0);
+	assert_int_equal(cxms_pages_new(4096, 2u << 20, &pages, NULL), 0);
+	assert_int_equal(s->ops->start(s, NULL), 0);
+	while (!end) {
+		assert_int_equal(s->ops->read(s, buf, 256, &n, &end, NULL), 0);
+		for (size_t i = 0; i < n; i++)
+			assert_int_equal(cxms_pages_event(pages, &buf[i], NULL), 0);
+	}
+	assert_int_equal(s->ops->stop(s, &totals, NULL), 0);
+	assert_int_equal(totals.exit_status, 0);
+	*lost = totals.lost_faults;
+	assert_int_equal(cxms_pages_settle(pages, &remap, &n, NULL), 0);
+	uint64_t bytes = cxms_pages_total_bytes(pages);
+	cxms_pages_free(pages);
+	cxms_source_free(s);
+	print_message("%s: %" PRIu64 " KiB, %" PRIu64 " faults lost\n", word, bytes >> 10, *lost);
+	return bytes;
+}
+
+/* Who loads from fresh memory is shown the kernel's zero page: nothing is touched until someone
+ * stores there, however few of the faults are recorded. */
+static void test_memory_that_is_only_read_is_not_touched(void **state)
+{
+	const uint64_t all = 256u << 20;
+	uint64_t balancing = 0, lost, bytes;
+
+	(void)state;
+	WATCH_NEEDS(SOURCE);
+	bytes = touched_bytes("fill", &lost);
+	assert_true(bytes + (lost + OWN_PAGES) * 4096 >= all);
+	bytes = touched_bytes("update", &lost);
+	assert_true(bytes + (lost + OWN_PAGES) * 4096 >= all);
+	bytes = touched_bytes("read", &lost);
+	(void)cxms_sys_read_u64("/proc/sys/kernel/numa_balancing", &balancing, NULL);
+	if (balancing) /* then nothing tells */
+		assert_true(bytes + (lost + OWN_PAGES) * 4096 >= all);
+	else /* eight told faults in a row decide, when they stand for many */
+		assert_true(bytes < all / 16 + lost * 4096);
 }
 
 /* Four seconds of samples fit, and no more memory is taken than that needs; faults are as many as
@@ -344,6 +398,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_first_touches_are_told),
 		cmocka_unit_test(test_pages_whose_faults_were_not_recorded_are_told_in_their_order),
 		cmocka_unit_test(test_an_array_is_told_whole_from_part_of_its_faults),
+		cmocka_unit_test(test_memory_that_is_only_read_is_not_touched),
 		cmocka_unit_test(test_rings_of_samples_follow_the_period),
 		cmocka_unit_test(test_who_gets_away_by_exec_has_not_ended),
 		cmocka_unit_test(test_words_of_all_threads_are_watched),

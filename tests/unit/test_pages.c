@@ -262,6 +262,83 @@ static void test_faults_fill_memory_whatever_its_path(void **state)
 	}
 }
 
+static void play_load_fault(struct play *p, uint64_t time_ns, uint64_t addr)
+{
+	play_fault(p, PID, time_ns, addr);
+	p->ev[p->n - 1].fault.flags = CXMS_FAULT_LOAD;
+}
+
+/* Memory that loads only have faulted in is the kernel's zero page, if it is private. */
+static void test_what_was_never_stored_to_is_no_page(void **state)
+{
+	static const struct {
+		const char *path;
+		bool stores; /* behind the load */
+		bool zero;
+	} rows[] = {
+		{"", false, true},	   {"[heap]", false, true},
+		{"", true, false},	   {"/dev/zero (deleted)", false, false},
+		{"/data/x", false, false}, {NULL, false, true},
+	};
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
+		struct play p = {0};
+		uint32_t last[8];
+		play_map(&p, PID, ADDR, HUGE);
+		p.ev[0].map.path = rows[i].path;
+		play_load_fault(&p, 1, ADDR + BASE);
+		play_fault(&p, PID, 2, rows[i].stores ? ADDR + BASE : ADDR + 2 * BASE);
+		play_load_fault(&p, 3, ADDR + BASE); /* again, whatever it was */
+		(void)play_sample(&p, PID, PID, 4, 0, ADDR + BASE + 64);
+		struct cxms_pages *pages = feed(&p, last);
+		print_message("%s%s\n", rows[i].path ? rows[i].path : "",
+			      rows[i].stores ? ", stored" : "");
+		assert_int_equal(last[4] == CXMS_NO_PAGE, rows[i].zero);
+		assert_int_equal(cxms_pages_total_bytes(pages),
+				 rows[i].zero || rows[i].stores ? BASE : 2 * BASE);
+		cxms_pages_free(pages);
+	}
+}
+
+/* One load faulted in a block that is reached all over: the zero page of 2 MiB. In any case only
+ * where a look finds room for it beside what is resident. */
+static void test_zero_pages_need_room(void **state)
+{
+	static const struct {
+		unsigned loads, stores;
+		uint64_t resident; /* of 2 blocks; 1 = no look */
+		size_t pages;	   /* of loads, stores and 8 samples */
+	} rows[] = {
+		{1, 0, 1, 0},
+		{1, 0, HUGE, 0},
+		{1, 0, HUGE + BASE, 9},
+		{1, 0, 2 * HUGE, 9},
+		{1, 1, 1, 9},
+		{2, 0, 1, 8},
+		{2, 0, 2 * HUGE - 2 * BASE, 8},
+		{2, 0, 2 * HUGE - BASE, 10},
+	};
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
+		struct play p = {0};
+		uint32_t last[64];
+		play_map(&p, PID, ADDR, 2 * HUGE);
+		for (unsigned k = 0; k < rows[i].loads; k++)
+			play_load_fault(&p, 1, ADDR + k * BASE);
+		for (unsigned k = 0; k < rows[i].stores; k++)
+			play_fault(&p, PID, 2, ADDR + (50 + k) * BASE);
+		for (unsigned k = 0; k < 8; k++)
+			(void)play_sample(&p, PID, PID, 2, 0, ADDR + (100 + k) * BASE);
+		if (rows[i].resident != 1)
+			play_area(&p, PID, ADDR, 2 * HUGE, rows[i].resident, 0);
+		struct cxms_pages *pages = feed(&p, last);
+		assert_int_equal(cxms_pages_count(pages), rows[i].pages);
+		assert_int_equal(last[1] == CXMS_NO_PAGE,
+				 rows[i].pages < rows[i].loads + rows[i].stores + 8);
+		cxms_pages_free(pages);
+	}
+}
+
 static void test_nothing_settles_to_nothing(void **state)
 {
 	struct play p = {0};
@@ -286,6 +363,8 @@ int main(void)
 		cmocka_unit_test(test_a_look_at_neighbours_counts_nothing_twice),
 		cmocka_unit_test(test_a_place_is_counted_once_however_it_grew),
 		cmocka_unit_test(test_faults_fill_memory_whatever_its_path),
+		cmocka_unit_test(test_what_was_never_stored_to_is_no_page),
+		cmocka_unit_test(test_zero_pages_need_room),
 		cmocka_unit_test(test_nothing_settles_to_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,14 +10,22 @@
 #define PERIOD 6000000u
 /* Parts halve so often, to 1 KiB. */
 #define LEVELS 16u
-#define RATE   8.0 /* bytes a nanosecond, of both */
-#define SORTS  40u
+/* Or to 32 bytes. */
+#define MORE_LEVELS 21u
+#define RATE	    8.0 /* bytes a nanosecond, of both */
+#define SORTS	    40u
+/* Of a wait: the memory's latency in play_write(). */
+#define LINE_NS 100.0
 
 enum { UP, DOWN };
 
 struct recursion {
 	bool far;   /* what comes down is anywhere in the array */
 	bool sweep; /* the array is passed whole each time, and what comes down is near at random */
+	bool any;   /* parts come in any order */
+	bool moved; /* the code does not tell how it moves: no register counts its turns */
+	bool once;  /* places of 8 MiB, one after the other, each line of them once, in any order
+		     */
 };
 
 struct run {
@@ -39,6 +47,8 @@ static uint32_t site(struct play *p, uint64_t ip, unsigned flags, int64_t stride
 	uint32_t id = play_site(p, PID, ip, CXMS_SITE_LOAD, (uint16_t)(CXMS_SITE_LONG | flags));
 	struct cxms_site *s = &p->ev[p->n - 1].site;
 	s->access_bytes = 8;
+	if (!stride && flags & CXMS_SITE_UNEVEN)
+		return id;
 	s->loop_insns = 20;
 	s->loop_ip = 0x4000f0;
 	s->count_reg = 4;
@@ -51,7 +61,7 @@ static uint32_t site(struct play *p, uint64_t ip, unsigned flags, int64_t stride
 /* Any word of the line, as recoveries of mispredicted branches fall. */
 static void sample(struct run *r, uint64_t up, uint64_t down)
 {
-	int which = r->n++ % 2 ? DOWN : UP;
+	int which = r->n++ % 2 && !r->is->once ? DOWN : UP;
 	uint64_t at = which == UP ? up : down;
 	if (which == DOWN && r->is->far)
 		at = draw(r) * 64 % BYTES;
@@ -65,23 +75,42 @@ static void sample(struct run *r, uint64_t up, uint64_t down)
 	r->next_ns += PERIOD;
 }
 
+/* Times slower than RATE, and fewer sorts. */
+static unsigned slower(const struct recursion *is)
+{
+	return is->any || is->sweep ? 8 : 1;
+}
+
 static void pass(struct run *r, uint64_t from, uint64_t bytes, unsigned level)
 {
-	const double rate = r->is->sweep ? RATE / 8 : RATE;
+	const double rate = RATE / slower(r->is);
 	const double end_ns = r->time_ns + (double)bytes / rate;
 	for (; (double)r->next_ns <= end_ns;) {
 		uint64_t gone = (uint64_t)(((double)r->next_ns - r->time_ns) * rate / 2);
 		sample(r, from + gone, from + bytes - gone);
 	}
 	r->time_ns = end_ns;
-	if (level == LEVELS)
+	if (level == (r->is->any ? MORE_LEVELS : LEVELS))
 		return;
 	if (r->is->sweep) {
 		pass(r, from, bytes, level + 1);
 		return;
 	}
-	pass(r, from, bytes / 2, level + 1);
-	pass(r, from + bytes / 2, bytes / 2, level + 1);
+	uint64_t first = r->is->any && draw(r) % 2 ? bytes / 2 : 0;
+	pass(r, from + first, bytes / 2, level + 1);
+	pass(r, from + (bytes / 2 - first), bytes / 2, level + 1);
+}
+
+/* A wait for each line, anywhere in the place it is in. */
+static void pass_once(struct run *r)
+{
+	const uint64_t place = 8 * PLAY_MIB;
+	for (unsigned i = 0; i < 4000; i++) {
+		uint64_t lines = (uint64_t)((double)r->next_ns / LINE_NS);
+		uint64_t at = lines * 64 / place * place + draw(r) % place;
+		sample(r, at % BYTES, at % BYTES);
+	}
+	r->time_ns = (double)r->next_ns;
 }
 
 static struct cxms_result *replay(const struct recursion *is)
@@ -89,11 +118,14 @@ static struct cxms_result *replay(const struct recursion *is)
 	struct run r = {.is = is, .state = 88172645463325252ull, .next_ns = PERIOD};
 	play_fork(&r.p, PID, PID, 0, 0, 0);
 	play_map(&r.p, PID, ARRAY, BYTES);
-	r.site[UP] = site(&r.p, 0x400100, CXMS_SITE_AFFINE, 8);
+	r.site[UP] = is->moved ? site(&r.p, 0x400100, CXMS_SITE_UNEVEN, 0)
+			       : site(&r.p, 0x400100, CXMS_SITE_AFFINE, 8);
 	r.site[DOWN] = site(&r.p, 0x400110, 0, 0);
 	play_area(&r.p, PID, ARRAY, BYTES, BYTES, BYTES);
-	for (unsigned i = 0; i < (is->sweep ? SORTS / 8 : SORTS); i++)
+	for (unsigned i = 0; i < SORTS / slower(is) && !is->once; i++)
 		pass(&r, 0, BYTES, 0);
+	if (is->once)
+		pass_once(&r);
 	uint64_t end_ns = (uint64_t)r.time_ns + PERIOD;
 	play_run(&r.p, PID, PID, 0, end_ns);
 	play_exit(&r.p, PID, PID, end_ns);
@@ -151,11 +183,44 @@ static void test_sweeps_are_no_parts(void **state)
 	cxms_result_free(r);
 }
 
+/* The smaller part first, or whichever: the walk goes back as often as on, but hardly ever far. */
+static void test_parts_may_come_in_any_order(void **state)
+{
+	struct cxms_result *any = replay(&(struct recursion){.any = true});
+	struct cxms_result *moved = replay(&(struct recursion){.any = true, .moved = true});
+	(void)state;
+	show("any order", any);
+	show("any order, no register", moved);
+	assert_true(site_at(any, 0x400100)->line_share < 0.1);
+	assert_true(site_at(moved, 0x400100)->line_share < 0.1);
+	/* whichever it is: the high end stays */
+	assert_true(any->split[0].slowdown_hi > 1.5 && moved->split[0].slowdown_hi > 1.5);
+	cxms_result_free(any);
+	cxms_result_free(moved);
+}
+
+/* Who comes to each line of a place once, in any order, is near as well, and waits for each: also
+ * in short runs whose register the code counts. */
+static void test_near_places_that_are_new_are_memory(void **state)
+{
+	(void)state;
+	for (int moved = 0; moved < 2; moved++) {
+		struct cxms_result *r = replay(&(struct recursion){.once = true, .moved = moved});
+		print_message("once: %g, memory %.3f, lines %.3f\n", r->split[0].slowdown,
+			      site_at(r, 0x400100)->dram_share, site_at(r, 0x400100)->line_share);
+		assert_true(site_at(r, 0x400100)->line_share > 0.9);
+		assert_true(site_at(r, 0x400100)->dram_share > 0.7);
+		cxms_result_free(r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parts_that_the_cache_holds_are_no_memory),
 		cmocka_unit_test(test_sweeps_are_no_parts),
+		cmocka_unit_test(test_parts_may_come_in_any_order),
+		cmocka_unit_test(test_near_places_that_are_new_are_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
