@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What the exact source's tool must understand: software prefetch, non-temporal and guarded accesses,
-# faults, threads, regions, code that changes, children, signals, allocations, string instructions.
+# faults, threads, regions, code that changes, children, signals, allocations, string instructions,
+# loads of what was just stored.
 #
 #   features.sh BUILD SOURCE_DIR
 #
@@ -8,7 +9,7 @@
 # skipped, with the reason.
 set -eu
 export LC_ALL=C TZ=UTC
-[ $# -eq 2 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2 && exit 2; }
+[ $# -eq 2 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2 && exit 2; }
 [ -x "$1/exact/cxms-amd64-linux" ] || { echo "skipped: the tool was not built (package: valgrind)" && exit 77; }
 build=$1
 work=$(mktemp -d "${TMPDIR:-/tmp}/cxlmemsim-features.XXXXXX")
@@ -46,7 +47,7 @@ said() {
 	echo "$1: $(wc -l <want.txt) things found"
 }
 
-for case in prefetch nt combine gather fault threads region jit child adopted barrier strings; do
+for case in prefetch nt combine gather fault threads region jit child adopted barrier strings forward; do
 	status=0
 	run $case $status
 	[ -s want.txt ] || { echo "$case: skipped, not on this machine" && continue; }

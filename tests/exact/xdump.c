@@ -267,8 +267,8 @@ static void define_block(struct image *m)
 /* ---- runs ---- */
 
 static const char *const event_name[CXMS_XE_KIND_END] = {
-	"hit", "l2", "llc", "mem",  "use", "l2use", "llcuse", "fwd",
-	"pf",  "wb", "nt",  "misp", "if",  "skip",  "wrong",  "near",
+	"hit", "l2", "llc",  "mem", "use",  "l2use", "llcuse", "fwd",  "pf",
+	"wb",  "nt", "misp", "if",  "skip", "wrong", "near",   "part",
 };
 
 /* What may stand at which index, and in which order: instruction lines, accesses, branches and what
