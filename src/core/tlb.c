@@ -41,6 +41,7 @@ size_t cxms_tlb_bytes(const struct cxms_tlb_cfg *cfg)
 		size_t n = cfg->entries[i], sets = n ? n / ways_of(cfg, i) : 0;
 
 		bytes += aligned(n * sizeof(struct cxms_tlb_entry)) +
+			 (i == 0 ? aligned(n * sizeof(struct cxms_tlb_stamp)) : 0) +
 			 2 * aligned(sets * sizeof(uint32_t)) +
 			 (n ? aligned(buckets_of((uint32_t)n) * sizeof(uint32_t)) : 0);
 	}
@@ -61,8 +62,11 @@ static void link_set(struct cxms_tlb_level *l, uint32_t set)
 {
 	uint32_t first = set * l->ways, last = first + l->ways - 1;
 
+	for (uint32_t i = first; i <= last && l->stamp; i++)
+		l->stamp[i] = (struct cxms_tlb_stamp){0};
 	for (uint32_t i = first; i <= last; i++)
-		l->entry[i] = (struct cxms_tlb_entry){.newer = i == first ? CXMS_TLB_NONE : i - 1,
+		l->entry[i] = (struct cxms_tlb_entry){.page = CXMS_TLB_NO_PAGE,
+						      .newer = i == first ? CXMS_TLB_NONE : i - 1,
 						      .older = i == last ? CXMS_TLB_NONE : i + 1,
 						      .next = CXMS_TLB_NONE};
 	l->newest[set] = first;
@@ -85,6 +89,10 @@ void cxms_tlb_init(struct cxms_tlb *t, const struct cxms_tlb_cfg *cfg, void *mem
 		l->buckets = buckets_of(cfg->entries[i]);
 		l->entry = (void *)at;
 		at += aligned(cfg->entries[i] * sizeof(*l->entry));
+		if (i == 0) {
+			l->stamp = (void *)at;
+			at += aligned(cfg->entries[i] * sizeof(*l->stamp));
+		}
 		l->newest = words(&at, l->sets, 0);
 		l->oldest = words(&at, l->sets, 0);
 		l->bucket = words(&at, l->buckets, CXMS_TLB_NONE);
@@ -99,6 +107,75 @@ static uint32_t *bucket_of(struct cxms_tlb_level *l, uint64_t page)
 	return &l->bucket[(page * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (l->buckets - 1)];
 }
 
+/* The set of @page. */
+static uint32_t set_of(const struct cxms_tlb_level *l, uint64_t page)
+{
+	if (l->mask || l->sets == 1)
+		return (uint32_t)page & l->mask;
+	return (uint32_t)(page % l->sets);
+}
+
+/* Not the newest. */
+static void unlink_entry(struct cxms_tlb_level *l, uint32_t set, const struct cxms_tlb_entry *e)
+{
+	l->entry[e->newer].older = e->older;
+	if (e->older == CXMS_TLB_NONE)
+		l->oldest[set] = e->newer;
+	else
+		l->entry[e->older].newer = e->newer;
+}
+
+/* Puts an entry that is in no list where @newer is the next newer one. */
+static void link_entry(struct cxms_tlb_level *l, uint32_t set, uint32_t i, uint32_t newer)
+{
+	struct cxms_tlb_entry *e = &l->entry[i];
+	uint32_t *from = newer == CXMS_TLB_NONE ? &l->newest[set] : &l->entry[newer].older;
+
+	e->newer = newer;
+	e->older = *from;
+	*from = i;
+	*(e->older == CXMS_TLB_NONE ? &l->oldest[set] : &l->entry[e->older].newer) = i;
+}
+
+static void make_newest(struct cxms_tlb_level *l, uint32_t set, uint32_t i)
+{
+	if (l->stamp)
+		l->stamp[i].used = l->stamp[i].placed = ++l->clock;
+	if (l->newest[set] == i)
+		return;
+	unlink_entry(l, set, &l->entry[i]);
+	link_entry(l, set, i, CXMS_TLB_NONE);
+}
+
+/* Takes an entry that was used since it came there to where it belongs in the list of its set. */
+static void place(struct cxms_tlb_level *l, uint32_t set, uint32_t i)
+{
+	uint64_t used = l->stamp[i].used;
+	uint32_t newer = CXMS_TLB_NONE, at;
+
+	l->stamp[i].placed = used;
+	if (l->newest[set] == i)
+		return;
+	unlink_entry(l, set, &l->entry[i]);
+	for (at = l->newest[set]; at != CXMS_TLB_NONE && l->stamp[at].placed > used;
+	     at = l->entry[at].older)
+		newer = at;
+	link_entry(l, set, i, newer);
+}
+
+/* The entry at the old end that was not used since it came there: those before it were not either.
+ */
+static uint32_t oldest_of(struct cxms_tlb_level *l, uint32_t set)
+{
+	uint32_t i = l->oldest[set];
+
+	while (l->stamp && l->stamp[i].used != l->stamp[i].placed) {
+		place(l, set, i);
+		i = l->oldest[set];
+	}
+	return i;
+}
+
 /* The entry of a page, which is the newest of its set afterwards, or CXMS_TLB_NONE. */
 static uint32_t hit(struct cxms_tlb_level *l, uint64_t page)
 {
@@ -107,18 +184,18 @@ static uint32_t hit(struct cxms_tlb_level *l, uint64_t page)
 	while (i != CXMS_TLB_NONE && l->entry[i].page != page)
 		i = l->entry[i].next;
 	if (i != CXMS_TLB_NONE)
-		cxms_tlb_make_newest(l, cxms_tlb_set(l, page), i);
+		make_newest(l, set_of(l, page), i);
 	return i;
 }
 
 /* Returns the entry. */
 static uint32_t insert(struct cxms_tlb_level *l, uint64_t page)
 {
-	uint32_t set = cxms_tlb_set(l, page), i = l->oldest[set];
+	uint32_t set = set_of(l, page), i = oldest_of(l, set);
 	struct cxms_tlb_entry *e = &l->entry[i];
 	uint32_t *bucket;
 
-	if (e->valid) {
+	if (e->page != CXMS_TLB_NO_PAGE) {
 		bucket = bucket_of(l, e->page);
 		while (*bucket != i)
 			bucket = &l->entry[*bucket].next;
@@ -126,10 +203,9 @@ static uint32_t insert(struct cxms_tlb_level *l, uint64_t page)
 	}
 	bucket = bucket_of(l, page);
 	e->page = page;
-	e->valid = true;
 	e->next = *bucket;
 	*bucket = i;
-	cxms_tlb_make_newest(l, set, i);
+	make_newest(l, set, i);
 	return i;
 }
 

@@ -11,6 +11,8 @@
 
 /* "No entry" in links. */
 #define CXMS_TLB_NONE UINT32_MAX
+/* The page of an entry that holds none. */
+#define CXMS_TLB_NO_PAGE UINT64_MAX
 
 /**
  * struct cxms_tlb_cfg - geometry
@@ -22,17 +24,29 @@ struct cxms_tlb_cfg {
 	uint32_t entries[2], ways[2], page_shift;
 };
 
-/* An entry is in the list of its set, by age, and in a hash chain. */
+/* An entry is in the list of its set, and in a hash chain. */
 struct cxms_tlb_entry {
 	uint64_t page;
 	uint32_t newer, older, next;
-	bool valid;
 };
 
-/* @mask: sets - 1, or 0 if their number is no power of two. */
+/**
+ * struct cxms_tlb_stamp - of an entry of the first level
+ * @used:   when it was used last, by the level's clock
+ * @placed: what @used was when it came to its place in the list, which is in this order: a use may
+ *          leave it where it is, since only who looks for the oldest needs to know
+ */
+struct cxms_tlb_stamp {
+	uint64_t used, placed;
+};
+
+/* @mask: sets - 1, or 0 if their number is no power of two;  @clock: uses so far;  @stamp: NULL in
+ * the second level. */
 struct cxms_tlb_level {
+	uint64_t clock;
 	uint32_t sets, mask, ways, buckets;
 	struct cxms_tlb_entry *entry;
+	struct cxms_tlb_stamp *stamp;
 	uint32_t *newest, *oldest; /* by set */
 	uint32_t *bucket;
 };
@@ -57,41 +71,14 @@ void cxms_tlb_init(struct cxms_tlb *t, const struct cxms_tlb_cfg *cfg, void *mem
 /** cxms_tlb_access() - looks up the page of @address; what missed is brought into both levels. */
 enum cxms_tlb_result cxms_tlb_access(struct cxms_tlb *t, uint64_t address);
 
-/* The set of @page. */
-static inline uint32_t cxms_tlb_set(const struct cxms_tlb_level *l, uint64_t page)
-{
-	if (l->mask || l->sets == 1)
-		return (uint32_t)page & l->mask;
-	return (uint32_t)(page % l->sets);
-}
-
-/* Makes entry @i the most recently used of its set, to whose list it belongs. */
-static inline void cxms_tlb_make_newest(struct cxms_tlb_level *l, uint32_t set, uint32_t i)
-{
-	struct cxms_tlb_entry *e = &l->entry[i];
-	uint32_t newest = l->newest[set], newer = e->newer, older = e->older;
-
-	if (newest == i)
-		return;
-	l->entry[newer].older = older;
-	if (older == CXMS_TLB_NONE)
-		l->oldest[set] = newer;
-	else
-		l->entry[older].newer = newer;
-	e->newer = CXMS_TLB_NONE;
-	e->older = newest;
-	l->entry[newest].newer = i;
-	l->newest[set] = i;
-}
-
 /** cxms_tlb_again() - whether entry @at of the first level is @page's; if so, that is a hit. */
 static inline bool cxms_tlb_again(struct cxms_tlb *t, uint64_t page, uint32_t at)
 {
 	struct cxms_tlb_level *l = &t->level[0];
 
-	if (l->entry[at].page != page || !l->entry[at].valid)
+	if (l->entry[at].page != page)
 		return false;
-	cxms_tlb_make_newest(l, cxms_tlb_set(l, page), at);
+	l->stamp[at].used = ++l->clock;
 	t->last = page;
 	return true;
 }

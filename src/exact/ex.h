@@ -90,13 +90,14 @@ struct ex_access {
  * @hash:       of the branch, cxms_bpred_hash()
  * @kind:       enum cxms_xs_exit
  * @is_inverse: the side exit is the branch not taken
+ * @turns:      it is the end, and more than a jump to a fixed address
  */
 struct ex_part {
 	uint64_t runs, message, fetched;
 	uint32_t hash;
 	uint16_t insns, accesses, lines, loads, stores, branches;
 	uint8_t kind, message_bytes;
-	bool is_inverse;
+	bool is_inverse, turns;
 };
 
 enum ex_mark {
@@ -158,6 +159,8 @@ struct ex_nt_line {
 	uint64_t line, bytes, used;
 };
 #define EX_FORWARD_BACK 128u /* stores */
+/* Aligned pieces of 16 bytes that are told apart by whether any was stored to recently. */
+#define EX_RECENT 1024u
 
 /* A page of 4 KiB that was touched, and its entry in the TLB's first level as far as it is known.
  */
@@ -191,6 +194,21 @@ struct ex_call {
 };
 
 /**
+ * struct ex_level - what an access needs of the first level to see that it hits
+ * @in_sets: the first slot of an address's set is address >> @down & @in_sets; 0: the number of
+ * sets is no power of two, or one
+ * @tag, @mark, @owner: of slot 0;  @recent: the most recent way of set 0
+ */
+struct ex_level {
+	uint64_t in_sets;
+	uint64_t *tag;
+	const struct cxms_cache_mark *mark;
+	const uint16_t *owner;
+	const uint8_t *recent;
+	uint8_t down;
+};
+
+/**
  * struct ex_thread - a thread of the program
  * @number:  1, 2, ... in order of creation: its name in the stream
  * @insns, @fills, @stores: so far; fills and stores only while timed
@@ -202,6 +220,7 @@ struct ex_call {
  * @locked:  address of its last locked operation;  @locked_at: how many there had been by then
  * @spin:    see ex_spin.c, or NULL
  * @wrong_fill: of wrong paths, by the last bits of their number
+ * @recent:  the last store to any aligned 16 bytes whose number is this, to the base EX_RECENT
  */
 #define EX_WRONG_FILLS 256u
 struct ex_thread {
@@ -210,6 +229,7 @@ struct ex_thread {
 	uint32_t stores;
 	struct ex_core *core;
 	struct cxms_hier_core *caches;
+	struct ex_level l1d;
 	uint64_t line, line_packet;
 	uint64_t clear, handle, waits_on, robust;
 	uint64_t locked, locked_at;
@@ -218,16 +238,20 @@ struct ex_thread {
 	struct ex_nt_line nt[EX_ASSUMED_NT_OPEN];
 	uint64_t nt_clock;
 	struct ex_store store[EX_FORWARD_BACK];
+	uint32_t recent[EX_RECENT];
 	struct ex_granule granule[EX_GRANULES];
 	uint32_t wrong_fill[EX_WRONG_FILLS];
 };
 
+/* @value: line, or how far back;  @head: its kind and, from EX_EVENT_INDEX on, its index, as they
+ * are sent if the index is small;  @byte: of its body;  @behind: WRONG: instructions */
 struct ex_event {
-	uint64_t value; /* line, or how far back */
-	uint16_t index;
-	uint16_t behind; /* WRONG: instructions */
-	uint8_t kind, byte;
+	uint64_t value;
+	uint32_t head;
+	uint16_t behind;
+	uint8_t byte;
 };
+#define EX_EVENT_INDEX 8
 /* A message of this many events fits in a packet: 17 bytes each at most. What accesses cause finds
  * room up to a limit; behind it there is room for the events of the accesses and exits themselves.
  */

@@ -129,6 +129,7 @@ static void complete_parts(struct ex_block *b)
 		p->lines = (uint16_t)lines_of(b->insn, p->insns, NULL);
 		p->hash = cxms_bpred_hash(b->insn[p->insns - 1].addr);
 		p->fetched = 0;
+		p->turns = e == b->n_exit && p->kind != CXMS_XX_JUMP;
 		p->loads = p->stores = p->branches = 0;
 		for (unsigned i = 0; i <= e && i < b->n_exit; i++)
 			p->branches += b->part[i].kind == CXMS_XX_COND;

@@ -421,22 +421,21 @@ static inline uint8_t *line_body(uint8_t *at, uint64_t line)
 
 static inline uint8_t *event(uint8_t *at, const struct ex_event *e)
 {
-	bool is_back = BACK_KINDS >> (e->kind & CXMS_XE_KIND_MASK) & 1;
+	bool is_back = BACK_KINDS >> (e->head & CXMS_XE_KIND_MASK) & 1;
 
 	/* Most are these: without a branch on how long the number is. */
-	if (EX_LIKELY(is_back && e->index < 0x80 && e->value < 0x4000)) {
-		unsigned value = (unsigned)e->value, more = value >= 0x80;
-		uint32_t bytes = e->kind | (uint32_t)e->index << 8 |
-				 ((value & 0x7f) | more << 7) << 16 | value >> 7 << 24;
+	if (EX_LIKELY(is_back && e->head < 0x80u << EX_EVENT_INDEX && e->value < 0x4000)) {
+		unsigned value = (unsigned)e->value, high = value >> 7, more = high != 0;
+		uint32_t bytes = e->head | (value & 0x7f) << 16 | more << 23 | high << 24;
 
 		__builtin_memcpy(at, &bytes, sizeof(bytes));
 		return at + 3 + more;
 	}
-	*at++ = e->kind;
-	at = varint(at, e->index);
+	*at++ = (uint8_t)e->head;
+	at = varint(at, e->head >> EX_EVENT_INDEX);
 	if (is_back)
 		return varint(at, e->value);
-	switch (e->kind & CXMS_XE_KIND_MASK) {
+	switch (e->head & CXMS_XE_KIND_MASK) {
 	case CXMS_XE_WRONGUSE:
 		at = varint(at, e->behind);
 		return varint(at, e->value);

@@ -83,6 +83,16 @@ void ex_run_forget(void)
 			ex.core[i].front[k].page = UINT64_MAX;
 }
 
+static struct ex_level level_of(const struct cxms_cache *c)
+{
+	return (struct ex_level){.in_sets = c->mask << c->shift,
+				 .tag = c->tag,
+				 .mark = c->mark,
+				 .owner = c->owner,
+				 .recent = cxms_cache_recent(c, 0),
+				 .down = (uint8_t)(CXMS_XS_LINE_SHIFT - c->shift)};
+}
+
 struct ex_thread *ex_thread_new(void)
 {
 	struct ex_thread *t = VG_(calloc)("cxms.thread", 1, sizeof(*t));
@@ -91,16 +101,18 @@ struct ex_thread *ex_thread_new(void)
 	t->core_number = (t->number - 1) % ex.opt.hier.cores;
 	t->core = &ex.core[t->core_number];
 	t->caches = &ex.hier.core[t->core_number];
+	t->l1d = level_of(&t->caches->l1d);
 	t->stores = EX_FORWARD_BACK + 1;
 	return t;
 }
 
 ALWAYS_INLINE void note(unsigned kind, unsigned index, uint64_t value, unsigned byte)
 {
-	ex.event[ex.n_event++] = (struct ex_event){.value = value,
-						   .index = (uint16_t)index,
-						   .kind = (uint8_t)kind,
-						   .byte = (uint8_t)byte};
+	struct ex_event *e = &ex.event[ex.n_event++];
+
+	e->value = value;
+	e->head = kind | index << EX_EVENT_INDEX;
+	e->byte = (uint8_t)byte;
 }
 
 /* Whether all that one access makes prefetchers bring has room: each line has a number, so none is
@@ -421,13 +433,13 @@ static inline uint32_t *wrong_fill(struct ex_thread *t, uint32_t number)
 
 /* A hit on a marked line: an event if its fill is recent, else the mark goes. Return: whether there
  * is an event. */
-static inline bool in_flight(struct ex_thread *t, struct cxms_cache *l1, size_t slot,
-			     unsigned index, uint64_t now, unsigned flags, bool timed)
+static inline bool in_flight(struct ex_thread *t, size_t slot, unsigned index, uint64_t now,
+			     unsigned flags, bool timed)
 {
-	const struct cxms_cache_mark *mark = &l1->mark[slot];
+	const struct cxms_cache_mark *mark = &t->l1d.mark[slot];
 	uint32_t back = (uint32_t)t->fills - mark->fill;
 
-	if (timed && l1->owner[slot] != (uint16_t)t->number)
+	if (timed && t->l1d.owner[slot] != (uint16_t)t->number)
 		return false;
 	if (EX_LIKELY(timed && (uint32_t)(mark->fresh - (uint32_t)now) <= ex.opt.hier.window &&
 		      back - 1 < t->fills - t->floor)) {
@@ -436,7 +448,7 @@ static inline bool in_flight(struct ex_thread *t, struct cxms_cache *l1, size_t 
 			*wrong_fill(t, mark->fill) = mark->fill + 1; /* now it has begun */
 		return true;
 	}
-	l1->tag[slot] &= ~CXMS_TAG_MARKED;
+	t->l1d.tag[slot] &= ~CXMS_TAG_MARKED;
 	return false;
 }
 
@@ -449,9 +461,21 @@ ALWAYS_INLINE uint32_t store_of(const struct ex_thread *t, uint64_t g, uint32_t 
 	return EX_UNLIKELY(e->granule == (uint32_t)g && back < nearest) ? back : nearest;
 }
 
+/* Whether a recent store may have written to any of the aligned 16 bytes that an access touches. */
+ALWAYS_INLINE bool is_near_store(const struct ex_thread *t, uint64_t address, unsigned last)
+{
+	uint64_t at = address >> 4, end = (address + last) >> 4;
+
+	do
+		if (t->stores - t->recent[at % EX_RECENT] <= EX_FORWARD_BACK)
+			return true;
+	while (EX_UNLIKELY(++at <= end));
+	return false;
+}
+
 /* A load of what a recent store wrote, or of what lies beside it in 16 bytes. */
-ALWAYS_INLINE void forward(struct ex_thread *t, unsigned index, uint64_t address, unsigned last,
-			   uint64_t now)
+NEVER_INLINE void forward(struct ex_thread *t, unsigned index, uint64_t address, unsigned last,
+			  uint64_t now)
 {
 	uint64_t g = address >> 3, end = (address + last) >> 3, first = g;
 	uint32_t nearest = EX_FORWARD_BACK + 1;
@@ -484,6 +508,8 @@ ALWAYS_INLINE void stored(struct ex_thread *t, uint64_t address, unsigned last, 
 		t->granule[g % EX_GRANULES] =
 			(struct ex_granule){.granule = (uint32_t)g, .store = t->stores};
 	while (EX_UNLIKELY(++g <= end));
+	for (uint64_t at = address >> 4; at <= (address + last) >> 4; at++)
+		t->recent[at % EX_RECENT] = t->stores;
 	t->store[t->stores % EX_FORWARD_BACK] =
 		(struct ex_store){.insn = now, .address = address, .last = last};
 	t->stores++;
@@ -543,46 +569,31 @@ NEVER_INLINE void other_access(struct ex_thread *t, const struct ex_block *b, un
 	if (!same_page)
 		ex_page_touch(address >> CXMS_XS_PAGE_SHIFT, a->kind == CXMS_XA_STORE);
 	cxms_cache_touch(l1, set, slot);
-	if (tag & CXMS_TAG_MARKED &&
-	    in_flight(t, l1, slot, index, t->insns + a->insn, flags, timed))
+	if (tag & CXMS_TAG_MARKED && in_flight(t, slot, index, t->insns + a->insn, flags, timed))
 		return;
 	if (timed && flags)
 		note(CXMS_XE_HIT | flags, index, 0, 0);
 }
 
-/* What the loop over accesses needs of the first level, where the compiler sees that no store
- * changes it. @recent: the most recent way of set 0. */
-struct level {
-	uint64_t sets, mask;
-	uint64_t *tag;
-	const uint8_t *recent;
-	uint32_t shift;
-};
-
-ALWAYS_INLINE struct level level_of(const struct cxms_cache *c)
+/* The slot that was used last in the set of @address. */
+ALWAYS_INLINE size_t recent_slot(const struct ex_thread *t, uint64_t address)
 {
-	return (struct level){.sets = c->sets,
-			      .mask = c->mask,
-			      .tag = c->tag,
-			      .recent = cxms_cache_recent(c, 0),
-			      .shift = c->shift};
+	const struct ex_level *l = &t->l1d;
+	size_t first = (size_t)(address >> l->down & l->in_sets);
+
+	if (EX_UNLIKELY(!l->in_sets))
+		first = cxms_cache_set(&t->caches->l1d, address >> CXMS_XS_LINE_SHIFT)
+			<< t->caches->l1d.shift;
+	return first + l->recent[first << 1];
 }
 
-/* The slot that was used last in the set of @line. */
-ALWAYS_INLINE size_t recent_slot(const struct level *l, uint64_t line)
+ALWAYS_INLINE void access_one(struct ex_thread *t, const struct ex_block *b,
+			      const struct ex_access *a, uint64_t address, bool timed)
 {
-	size_t set = (size_t)(l->mask ? line & l->mask : line % l->sets) << l->shift;
-
-	return set + l->recent[set << 1];
-}
-
-ALWAYS_INLINE void access_one(struct ex_thread *t, const struct level *l1, const struct ex_block *b,
-			      unsigned index, uint64_t address, bool timed)
-{
-	const struct ex_access *a = &b->access[index];
+	unsigned index = (unsigned)(a - b->access);
 	uint64_t line = address >> CXMS_XS_LINE_SHIFT, last = address + a->last;
-	size_t slot = recent_slot(l1, line);
-	uint64_t differs = (l1->tag[slot] ^ line << CXMS_TAG_SHIFT) | a->ignore;
+	size_t slot = recent_slot(t, address);
+	uint64_t differs = (t->l1d.tag[slot] ^ line << CXMS_TAG_SHIFT) | a->ignore;
 	bool is_within = last >> CXMS_XS_LINE_SHIFT == line;
 
 	/* The most recent line of a set, used again: nothing changes but its mark. */
@@ -593,14 +604,16 @@ ALWAYS_INLINE void access_one(struct ex_thread *t, const struct level *l1, const
 		else if (!slow_access(t, b, index, address, timed))
 			return;
 	} else if (differs & CXMS_TAG_MARKED) {
-		in_flight(t, &t->caches->l1d, slot, index, t->insns + a->insn, 0, timed);
+		in_flight(t, slot, index, t->insns + a->insn, 0, timed);
 	}
 	if (!timed)
 		return;
-	if (a->kind == CXMS_XA_LOAD)
-		forward(t, index, address, a->last, t->insns + a->insn);
-	else if (a->kind != CXMS_XA_PREFETCH)
+	if (a->kind == CXMS_XA_LOAD) {
+		if (is_near_store(t, address, a->last))
+			forward(t, index, address, a->last, t->insns + a->insn);
+	} else if (a->kind != CXMS_XA_PREFETCH) {
 		stored(t, address, a->last, t->insns + a->insn);
+	}
 }
 
 NEVER_INLINE enum cxms_hier_level wrong_miss(struct ex_thread *t, uint64_t address, uint64_t pc,
@@ -621,11 +634,11 @@ NEVER_INLINE enum cxms_hier_level wrong_miss(struct ex_thread *t, uint64_t addre
 	ex.hier.n_effect = 0;
 	cxms_hier_data(&ex.hier, &req, &res);
 	if (res.level > CXMS_HIER_L1 && timed) {
-		ex.event[ex.n_event++] = (struct ex_event){.value = req.line,
-							   .index = (uint16_t)branch,
-							   .kind = CXMS_XE_WRONG,
-							   .byte = (uint8_t)(res.level),
-							   .behind = (uint16_t)insns};
+		ex.event[ex.n_event++] =
+			(struct ex_event){.value = req.line,
+					  .head = CXMS_XE_WRONG | branch << EX_EVENT_INDEX,
+					  .byte = (uint8_t)(res.level),
+					  .behind = (uint16_t)insns};
 		*wrong_fill(t, (uint32_t)t->fills) = (uint32_t)t->fills;
 		req.fill = ++t->fills;
 	}
@@ -660,13 +673,14 @@ static void wrong_use(struct ex_thread *t, const struct cxms_cache *l1, size_t s
 	    (uint32_t)(mark->fresh - (uint32_t)t->insns) > ex.opt.hier.window ||
 	    ex.n_event >= EX_EVENTS_LIMIT)
 		return;
-	for (unsigned i = ex.n_event; i-- > 0 && ex.event[i].kind == CXMS_XE_WRONGUSE;)
+	for (unsigned i = ex.n_event;
+	     i-- > 0 && (ex.event[i].head & CXMS_XE_KIND_MASK) == CXMS_XE_WRONGUSE;)
 		if (ex.event[i].value == back)
 			return;
-	ex.event[ex.n_event++] = (struct ex_event){.value = back,
-						   .index = (uint16_t)branch,
-						   .kind = CXMS_XE_WRONGUSE,
-						   .behind = (uint16_t)insns};
+	ex.event[ex.n_event++] =
+		(struct ex_event){.value = back,
+				  .head = CXMS_XE_WRONGUSE | branch << EX_EVENT_INDEX,
+				  .behind = (uint16_t)insns};
 }
 
 enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64_t pc,
@@ -674,11 +688,15 @@ enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64
 {
 	struct cxms_cache *l1 = &t->caches->l1d;
 	uint64_t line = address >> CXMS_XS_LINE_SHIFT;
-	size_t set = cxms_cache_set(l1, line), slot = cxms_cache_find(l1, set, line);
+	size_t set, slot = recent_slot(t, address);
 
-	if (EX_UNLIKELY(slot == CXMS_CACHE_NO_SLOT || l1->tag[slot] & CXMS_TAG_UNUSED))
-		return wrong_miss(t, address, pc, branch, insns, timed);
-	cxms_cache_touch(l1, set, slot);
+	if ((l1->tag[slot] ^ line << CXMS_TAG_SHIFT) & ~(CXMS_TAG_DIRTY | CXMS_TAG_MARKED)) {
+		set = cxms_cache_set(l1, line);
+		slot = cxms_cache_find(l1, set, line);
+		if (EX_UNLIKELY(slot == CXMS_CACHE_NO_SLOT || l1->tag[slot] & CXMS_TAG_UNUSED))
+			return wrong_miss(t, address, pc, branch, insns, timed);
+		cxms_cache_touch(l1, set, slot);
+	}
 	if (timed)
 		wrong_use(t, l1, slot, branch, insns);
 	return timed && is_awaited(t, l1, slot) ? CXMS_HIER_MEM : CXMS_HIER_L1;
@@ -708,7 +726,7 @@ static void wrong_path(struct ex_thread *t, const struct ex_block *b, unsigned e
 	else
 		target += (uint64_t)(int64_t)(int8_t)in->bytes[in->len - 1];
 	for (unsigned i = 0; i < ex.n_event && timed; i++)
-		waits |= is_waited_for(ex.event[i].kind & CXMS_XE_KIND_MASK);
+		waits |= is_waited_for(ex.event[i].head & CXMS_XE_KIND_MASK);
 	ex_wrong_path(t, (const char *)ex.slot - EX_SLOTS_OFFSET, exit, b->part[exit].hash,
 		      taken ? next : target, waits, timed);
 }
@@ -742,7 +760,7 @@ ALWAYS_INLINE void branches(struct ex_thread *t, const struct ex_block *b, unsig
 		    part->insns == b->part[left].insns)
 			wrong_path(t, b, e, taken, timed);
 	}
-	if (left < b->n_exit || EX_LIKELY(b->part[left].kind == CXMS_XX_JUMP))
+	if (EX_LIKELY(!b->part[left].turns))
 		return;
 	last = &b->insn[b->n_insn - 1];
 	switch (b->part[left].kind) {
@@ -768,15 +786,15 @@ ALWAYS_INLINE void account(struct ex_block *b, const uint64_t *slot, unsigned le
 {
 	struct ex_thread *t = ex.thread;
 	struct ex_part *part = &b->part[left];
-	const struct level l1d = level_of(&t->caches->l1d);
+	const uint64_t *address = slot + EX_SLOT_ADDRESS;
 
 	ex.n_event = 0;
 	run.fills = t->fills;
 	part->runs++;
 	if (EX_UNLIKELY(part->fetched != t->caches->l1i_state))
 		fetch(t, b, part, timed);
-	for (unsigned i = 0; i < part->accesses; i++)
-		access_one(t, &l1d, b, i, slot[EX_SLOT_ADDRESS + i], timed);
+	for (const struct ex_access *a = b->access, *end = a + part->accesses; a < end; a++)
+		access_one(t, b, a, *address++, timed);
 	branches(t, b, left, next, timed);
 	if (timed)
 		ex_send_run(b, left);
@@ -809,7 +827,7 @@ NEVER_INLINE void account_warming(struct ex_block *b, const uint64_t *slot, unsi
 	account(b, slot, left, next, false);
 }
 
-ALWAYS_INLINE void settle(uint64_t next)
+ALWAYS_INLINE void settle(const uint64_t *slot, uint64_t next)
 {
 	struct ex_block *b = ex.pending;
 	uint64_t left;
@@ -817,7 +835,7 @@ ALWAYS_INLINE void settle(uint64_t next)
 	if (!b)
 		return;
 	ex.pending = NULL;
-	left = ex.slot[EX_SLOT_PROGRESS];
+	left = slot[EX_SLOT_PROGRESS];
 	if (EX_UNLIKELY(left > b->n_exit)) {
 		b = cut_short(b, left, next);
 		if (!b)
@@ -827,9 +845,9 @@ ALWAYS_INLINE void settle(uint64_t next)
 	if (EX_UNLIKELY(ex.spins))
 		return;
 	if (EX_LIKELY(ex.timed))
-		account(b, ex.slot, (unsigned)left, next, true);
+		account(b, slot, (unsigned)left, next, true);
 	else
-		account_warming(b, ex.slot, (unsigned)left, next);
+		account_warming(b, slot, (unsigned)left, next);
 	if (EX_UNLIKELY(ex.looks))
 		ex_spin_ran(b, (unsigned)left);
 	if (EX_UNLIKELY(b->fences))
@@ -838,7 +856,7 @@ ALWAYS_INLINE void settle(uint64_t next)
 
 void ex_settle(uint64_t next)
 {
-	settle(next);
+	settle(ex.slot, next);
 }
 
 VG_REGPARM(2) void ex_enter(char *guest, struct ex_block *b)
@@ -846,7 +864,7 @@ VG_REGPARM(2) void ex_enter(char *guest, struct ex_block *b)
 	uint64_t *slot = (uint64_t *)(guest + EX_SLOTS_OFFSET);
 
 	ex.slot = slot;
-	settle(b->addr);
+	settle(slot, b->addr);
 	if (EX_UNLIKELY(--ex.calm == 0))
 		ex_spin_enter(b, guest);
 	if (EX_UNLIKELY(ex.thread->call.returns_to == b->addr))

@@ -520,6 +520,38 @@ static int unreadable(void)
 	return sum != 0;
 }
 
+/* Loads of what a store wrote, of part of it, and of what lies beside it in 16 bytes, the lower or
+ * the upper of those that the load touches. The store past the caches tells which block it is.
+ * Valgrind leaves out a load whose register is loaded again. */
+static int forward(void)
+{
+	char *p = area[48];
+
+	memset(p + 256, 1, 128);
+	for (volatile unsigned i = 0; i < 2000; i++) /* nothing is in flight any more */
+		;
+	printf("nt line %lx near back 1 fwd back 1 part back 1 near back 1 fwd back 1 fwd back 1 "
+	       "near back 1\n",
+	       line_of(p));
+	fflush(stdout);
+	for (volatile unsigned i = 0; i < 2000; i++)
+		;
+	__asm__ volatile("movnti %1, (%0)\n\t"
+			 "mov %1, 0x118(%0)\n\t"
+			 "movdqu 0x108(%0), %%xmm0\n\t"
+			 "movdqu 0x10c(%0), %%xmm1\n\t"
+			 "mov 0x114(%0), %%r9\n\t"
+			 "mov 0x10c(%0), %%rcx\n\t"
+			 "mov 0x118(%0), %%rdx\n\t"
+			 "mov 0x11c(%0), %%esi\n\t"
+			 "mov 0x110(%0), %%edi\n\t"
+			 "mov 0x120(%0), %%r8"
+			 :
+			 : "r"(p), "r"(5L)
+			 : "rcx", "rdx", "rsi", "rdi", "r8", "r9", "xmm0", "xmm1", "memory");
+	return 0;
+}
+
 static int nothing(void)
 {
 	return 3;
@@ -564,6 +596,7 @@ int main(int argc, char **argv)
 		{"ended", ended},
 		{"turns", turns},
 		{"itself", itself},
+		{"forward", forward},
 	};
 
 	self = argv[0];

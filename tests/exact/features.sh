@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What the exact source's tool must understand: software prefetch, non-temporal and guarded accesses,
-# faults, threads, regions, code that changes, children, signals, allocations, string instructions.
+# faults, threads, regions, code that changes, children, signals, allocations, string instructions,
+# loads of what was just stored.
 #
 #   features.sh BUILD SOURCE_DIR
 #
@@ -42,7 +43,7 @@ said() {
 	echo "$1: $(wc -l <want.txt) things found"
 }
 
-for case in prefetch nt combine gather fault threads region jit child adopted barrier strings; do
+for case in prefetch nt combine gather fault threads region jit child adopted barrier strings forward; do
 	status=0
 	run $case $status
 	[ -s want.txt ] || { echo "$case: skipped, not on this machine" && continue; }
