@@ -426,7 +426,7 @@ NEVER_INLINE bool slow_access(struct ex_thread *t, const struct ex_block *b, uns
 }
 
 /* Where it stands that fill @number is of a wrong path. */
-static inline uint32_t *wrong_fill(struct ex_thread *t, uint32_t number)
+static inline struct ex_wrong_fill *wrong_fill(struct ex_thread *t, uint32_t number)
 {
 	return &t->wrong_fill[number % EX_WRONG_FILLS];
 }
@@ -444,8 +444,8 @@ static inline bool in_flight(struct ex_thread *t, size_t slot, unsigned index, u
 	if (EX_LIKELY(timed && (uint32_t)(mark->fresh - (uint32_t)now) <= ex.opt.hier.window &&
 		      back - 1 < t->fills - t->floor)) {
 		note(CXMS_XE_USE | flags, index, back, 0);
-		if (*wrong_fill(t, mark->fill) == mark->fill)
-			*wrong_fill(t, mark->fill) = mark->fill + 1; /* now it has begun */
+		if (wrong_fill(t, mark->fill)->fill == mark->fill)
+			wrong_fill(t, mark->fill)->walk = 0; /* now it has begun */
 		return true;
 	}
 	t->l1d.tag[slot] &= ~CXMS_TAG_MARKED;
@@ -639,7 +639,8 @@ NEVER_INLINE enum cxms_hier_level wrong_miss(struct ex_thread *t, uint64_t addre
 					  .head = CXMS_XE_WRONG | branch << EX_EVENT_INDEX,
 					  .byte = (uint8_t)(res.level),
 					  .behind = (uint16_t)insns};
-		*wrong_fill(t, (uint32_t)t->fills) = (uint32_t)t->fills;
+		*wrong_fill(t, (uint32_t)t->fills) =
+			(struct ex_wrong_fill){(uint32_t)t->fills, t->walks};
 		req.fill = ++t->fills;
 	}
 	if (ex.hier.has_prefetch && res.level > CXMS_HIER_L1 && has_room())
@@ -660,23 +661,24 @@ static bool is_awaited(const struct ex_thread *t, const struct cxms_cache *l1, s
 	       back - 1 < t->fills - run.fills;
 }
 
-/* A line that a wrong path asked for, which may have been over before it began; told once a walk.
+/*
+ * A line that a wrong path asked for, which may have been over before it began; told once a walk,
+ * and not in the one that asked: what comes later in a walk begins no sooner.
  */
 static void wrong_use(struct ex_thread *t, const struct cxms_cache *l1, size_t slot,
 		      unsigned branch, unsigned insns)
 {
 	const struct cxms_cache_mark *mark = &l1->mark[slot];
+	struct ex_wrong_fill *asked = wrong_fill(t, mark->fill);
 	uint32_t back = (uint32_t)t->fills - mark->fill;
 
 	if (!(l1->tag[slot] & CXMS_TAG_MARKED) || l1->owner[slot] != (uint16_t)t->number ||
-	    *wrong_fill(t, mark->fill) != mark->fill || back - 1 >= t->fills - t->floor ||
+	    asked->fill != mark->fill || asked->walk == 0 || asked->walk == t->walks ||
+	    back - 1 >= t->fills - t->floor ||
 	    (uint32_t)(mark->fresh - (uint32_t)t->insns) > ex.opt.hier.window ||
 	    ex.n_event >= EX_EVENTS_LIMIT)
 		return;
-	for (unsigned i = ex.n_event;
-	     i-- > 0 && (ex.event[i].head & CXMS_XE_KIND_MASK) == CXMS_XE_WRONGUSE;)
-		if (ex.event[i].value == back)
-			return;
+	asked->walk = t->walks;
 	ex.event[ex.n_event++] =
 		(struct ex_event){.value = back,
 				  .head = CXMS_XE_WRONGUSE | branch << EX_EVENT_INDEX,
@@ -725,6 +727,7 @@ static void wrong_path(struct ex_thread *t, const struct ex_block *b, unsigned e
 						       (uint32_t)in->bytes[in->len - 1] << 24);
 	else
 		target += (uint64_t)(int64_t)(int8_t)in->bytes[in->len - 1];
+	t->walks++;
 	for (unsigned i = 0; i < ex.n_event && timed; i++)
 		waits |= is_waited_for(ex.event[i].head & CXMS_XE_KIND_MASK);
 	ex_wrong_path(t, (const char *)ex.slot - EX_SLOTS_OFFSET, exit, b->part[exit].hash,
