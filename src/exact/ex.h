@@ -230,9 +230,10 @@ struct ex_wrong_fill {
  * @spin:    see ex_spin.c, or NULL
  * @walks:   of wrong paths so far;  @wrong_fill: those that they asked for, by the last bits of
  *           their number
+ * @near_fill: numbers of fills from the second level, plus one, by their last bits
  * @recent:  the last store to any aligned 16 bytes whose number is this, to the base EX_RECENT
  */
-#define EX_WRONG_FILLS 256u
+#define EX_RECENT_FILLS 256u
 struct ex_thread {
 	uint32_t number, core_number;
 	uint64_t insns, fills, floor;
@@ -251,7 +252,8 @@ struct ex_thread {
 	uint32_t recent[EX_RECENT];
 	struct ex_granule granule[EX_GRANULES];
 	uint32_t walks;
-	struct ex_wrong_fill wrong_fill[EX_WRONG_FILLS];
+	struct ex_wrong_fill wrong_fill[EX_RECENT_FILLS];
+	uint32_t near_fill[EX_RECENT_FILLS];
 };
 
 /* @value: line, or how far back;  @head: its kind and, from EX_EVENT_INDEX on, its index, as they

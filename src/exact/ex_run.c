@@ -18,10 +18,12 @@
 
 #define EX_LINE_BYTES (1u << CXMS_XS_LINE_SHIFT)
 
-/* @fills: of the thread before the block that is accounted for */
+/* Of the block that is accounted for. @fills: of its thread before it;  @waits: it has an access
+ * that waits longer than a walk of a few instructions takes */
 static struct {
 	unsigned page_shift;
 	uint64_t fills;
+	bool waits;
 } run;
 
 #define HUGE_BYTES    (UINT64_C(2) << 20)
@@ -218,6 +220,18 @@ static void count_access(unsigned kind, enum cxms_hier_level level)
 	}
 }
 
+/* The next fill comes from the second level. */
+static inline void note_near(struct ex_thread *t)
+{
+	t->near_fill[t->fills % EX_RECENT_FILLS] = (uint32_t)t->fills + 1;
+}
+
+/* Does who waits for fill @number wait longer than for the second level? */
+static inline bool is_far(const struct ex_thread *t, uint32_t number)
+{
+	return t->near_fill[number % EX_RECENT_FILLS] != number + 1;
+}
+
 /* The event of a served access, unless it is a plain first-level hit. */
 static void note_access(struct ex_thread *t, unsigned index, const struct served *s, unsigned flags)
 {
@@ -227,6 +241,10 @@ static void note_access(struct ex_thread *t, unsigned index, const struct served
 
 	if (s->res.level == CXMS_HIER_L1 && !use && !flags)
 		return;
+	if (s->res.level == CXMS_HIER_L2 && !use)
+		note_near(t);
+	run.waits |= s->res.level > CXMS_HIER_L2 ||
+		     (use && (s->res.level > CXMS_HIER_L1 || is_far(t, (uint32_t)s->res.number)));
 	if (use)
 		note(in_flight[s->res.level] | flags, index, t->fills - s->res.number, 0);
 	else
@@ -428,7 +446,7 @@ NEVER_INLINE bool slow_access(struct ex_thread *t, const struct ex_block *b, uns
 /* Where it stands that fill @number is of a wrong path. */
 static inline struct ex_wrong_fill *wrong_fill(struct ex_thread *t, uint32_t number)
 {
-	return &t->wrong_fill[number % EX_WRONG_FILLS];
+	return &t->wrong_fill[number % EX_RECENT_FILLS];
 }
 
 /* A hit on a marked line: an event if its fill is recent, else the mark goes. Return: whether there
@@ -444,6 +462,7 @@ static inline bool in_flight(struct ex_thread *t, size_t slot, unsigned index, u
 	if (EX_LIKELY(timed && (uint32_t)(mark->fresh - (uint32_t)now) <= ex.opt.hier.window &&
 		      back - 1 < t->fills - t->floor)) {
 		note(CXMS_XE_USE | flags, index, back, 0);
+		run.waits |= is_far(t, mark->fill);
 		if (wrong_fill(t, mark->fill)->fill == mark->fill)
 			wrong_fill(t, mark->fill)->walk = 0; /* now it has begun */
 		return true;
@@ -639,6 +658,8 @@ NEVER_INLINE enum cxms_hier_level wrong_miss(struct ex_thread *t, uint64_t addre
 					  .head = CXMS_XE_WRONG | branch << EX_EVENT_INDEX,
 					  .byte = (uint8_t)(res.level),
 					  .behind = (uint16_t)insns};
+		if (res.level == CXMS_HIER_L2 && !res.use)
+			note_near(t);
 		*wrong_fill(t, (uint32_t)t->fills) =
 			(struct ex_wrong_fill){(uint32_t)t->fills, t->walks};
 		req.fill = ++t->fills;
@@ -704,20 +725,12 @@ enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64
 	return timed && is_awaited(t, l1, slot) ? CXMS_HIER_MEM : CXMS_HIER_L1;
 }
 
-/* Does an access with such an event take longer than a walk of a few instructions? */
-static bool is_waited_for(unsigned kind)
-{
-	return kind == CXMS_XE_LLC || kind == CXMS_XE_MEM || kind == CXMS_XE_USE ||
-	       kind == CXMS_XE_L2USE || kind == CXMS_XE_LLCUSE;
-}
-
 /* The predictor was wrong about the last branch of a block: what it chose instead is walked. */
 static void wrong_path(struct ex_thread *t, const struct ex_block *b, unsigned exit, bool taken,
 		       bool timed)
 {
 	const struct ex_insn *in = &b->insn[b->part[exit].insns - 1];
 	uint64_t next = in->addr + in->len, target = next;
-	bool waits = false;
 
 	/* a displacement of four bytes, perhaps behind a prefix */
 	if (in->len >= 6)
@@ -728,10 +741,8 @@ static void wrong_path(struct ex_thread *t, const struct ex_block *b, unsigned e
 	else
 		target += (uint64_t)(int64_t)(int8_t)in->bytes[in->len - 1];
 	t->walks++;
-	for (unsigned i = 0; i < ex.n_event && timed; i++)
-		waits |= is_waited_for(ex.event[i].head & CXMS_XE_KIND_MASK);
 	ex_wrong_path(t, (const char *)ex.slot - EX_SLOTS_OFFSET, exit, b->part[exit].hash,
-		      taken ? next : target, waits, timed);
+		      taken ? next : target, run.waits, timed);
 }
 
 static void mispredicted(unsigned index, bool wrong, bool timed)
@@ -793,6 +804,7 @@ ALWAYS_INLINE void account(struct ex_block *b, const uint64_t *slot, unsigned le
 
 	ex.n_event = 0;
 	run.fills = t->fills;
+	run.waits = false;
 	part->runs++;
 	if (EX_UNLIKELY(part->fetched != t->caches->l1i_state))
 		fetch(t, b, part, timed);
