@@ -117,6 +117,7 @@ static void reset_clocks(struct cxms_window *w)
 		w->l1_mshr[l].limit = w->cfg.l1d_mshrs;
 		w->l2_mshr[l].limit = w->cfg.l2_mshrs;
 		w->walker[l].limit = w->cfg.walkers;
+		w->queue_l1[l].from = w->queue_l2[l].from = CXMS_TICK_LONG_AGO;
 		w->used.v[l] = l < w->n_lane ? -1 : 0;
 	}
 }
@@ -232,6 +233,12 @@ static void move_base(struct cxms_window *w, unsigned l)
 	shift_mshr(&w->l1_mshr[l], by);
 	shift_mshr(&w->l2_mshr[l], by);
 	shift_mshr(&w->walker[l], by);
+	shift(&w->queue_l1[l].from, by);
+	shift(&w->queue_l2[l].from, by);
+	for (int i = 0; i < CXMS_PREFETCH_QUEUE; i++) {
+		shift(&w->queue_l1[l].asked[i], by);
+		shift(&w->queue_l2[l].asked[i], by);
+	}
 	for (int i = 0; i < CXMS_WAIT_BOOKS; i++) {
 		shift(&w->book[i].last.v[l], by / CXMS_TICKS);
 		shift_ring(w->book[i].cycle, CXMS_WAIT_NOTES, l, by / CXMS_TICKS);

@@ -81,25 +81,31 @@ static int32_t mshr_free(struct cxms_mshr *m, int32_t t)
 	return free;
 }
 
-/* Earliest time from @t on at which a register is free, and stays so for @len. Stores leave long
- * after they dispatched: those that are known to begin within keep theirs. */
-static int32_t free_for(struct cxms_mshr *m, int32_t t, int32_t len)
+/* Earliest time from @t on, when fewer than @limit registers are taken, from which on that stays so
+ * for @len. Stores leave long after they dispatched: those that are known to begin within keep
+ * theirs. */
+static int32_t stays_below(const struct cxms_mshr *m, uint32_t limit, int32_t t, int32_t len)
 {
 	const int32_t *start = m->start + m->first, *end = m->end + m->first;
-	t = mshr_free(m, t);
-	if (m->n < m->limit || start[m->n - 1] <= t)
+	if (m->n < limit || start[m->n - 1] <= t)
 		return t;
-	uint32_t k = count_until(start, m->n, t), over = k < m->limit ? 0 : k - m->limit;
+	uint32_t k = count_until(start, m->n, t), over = k < limit ? 0 : k - limit;
 	while (k < m->n && start[k] - t < len) {
 		while (over < k && end[over] <= start[k])
 			over++;
-		if (k + 1 - over >= m->limit)
-			t = below(m, m->limit, start[k]);
+		if (k + 1 - over >= limit)
+			t = below(m, limit, start[k]);
 		do
 			k++;
 		while (k < m->n && start[k] <= t);
 	}
 	return t;
+}
+
+/* Earliest time from @t on at which a register is free, and stays so for @len. */
+static int32_t free_for(struct cxms_mshr *m, int32_t t, int32_t len)
+{
+	return stays_below(m, m->limit, mshr_free(m, t), len);
 }
 
 /* Most are later than all before. */
@@ -148,20 +154,6 @@ static bool is_beyond_l2(const struct cxms_window *w, uint8_t level)
 static int32_t way_to(const struct cxms_window *w, unsigned l, uint8_t level)
 {
 	return level <= CXMS_XL_L2 ? w->l2 : level == CXMS_XL_LLC ? w->llc : w->far.v[l];
-}
-
-/* Earliest time from @at on at which a request of the first level has the registers that it needs
- * on its way to @level, for @len. */
-static int32_t registers_for(struct cxms_window *w, unsigned l, uint8_t level, int32_t at,
-			     int32_t len)
-{
-	int32_t t = free_for(&w->l1_mshr[l], at, len);
-	return is_beyond_l2(w, level) ? free_for(&w->l2_mshr[l], t, len) : t;
-}
-
-static int32_t registers_free(struct cxms_window *w, unsigned l, uint8_t level, int32_t at)
-{
-	return registers_for(w, l, level, at, way_to(w, l, level));
 }
 
 static uint32_t new_origin(struct cxms_window *w)
@@ -251,6 +243,83 @@ static int32_t miss_from(struct cxms_window *w, unsigned l, const struct cxms_fi
 	return done;
 }
 
+/* A prefetch into the first level, or into one below. Takes the registers of each level that it
+ * crosses. */
+static int32_t prefetch_free(struct cxms_window *w, unsigned l, const struct cxms_fill *f,
+			     bool first, int32_t asked)
+{
+	uint32_t limit = w->cfg.l2_mshrs - w->l2_reserve;
+	int32_t len = way_to(w, l, f->from);
+	int32_t t = first ? free_for(&w->l1_mshr[l], asked, len) : asked;
+	if (!first || is_beyond_l2(w, f->from))
+		t = stays_below(&w->l2_mshr[l], limit, below(&w->l2_mshr[l], limit, t), len);
+	return t;
+}
+
+static void begin_prefetch(struct cxms_window *w, unsigned l, struct cxms_fill *f, bool first,
+			   int32_t t)
+{
+	struct cxms_xreply kept = w->reply[l];
+	int32_t done = latency_from(w, l, f, CXMS_XR_PREFETCH, t);
+	w->reply[l] = kept;
+	f->done.v[l] = done;
+	if (first)
+		mshr_take(&w->l1_mshr[l], t, done, w->dispatch.v[l]);
+	if (!first || is_beyond_l2(w, f->from))
+		mshr_take(&w->l2_mshr[l], t, done, w->dispatch.v[l]);
+}
+
+static void drop_oldest(struct cxms_prefetch_queue *q, uint32_t n)
+{
+	q->n -= n;
+	memmove(q->asked, q->asked + n, q->n * sizeof(*q->asked));
+	memmove(q->fill, q->fill + n, q->n * sizeof(*q->fill));
+}
+
+/* Prefetches that wait begin, if they can by @until. One whose line was asked for meanwhile, or
+ * that nobody can name any more, is gone. */
+static void begin_queued(struct cxms_window *w, unsigned l, bool first, int32_t until)
+{
+	struct cxms_prefetch_queue *q = first ? &w->queue_l1[l] : &w->queue_l2[l];
+	uint32_t over = 0;
+	for (; over < q->n && q->from <= until; over++) {
+		struct cxms_fill *f = &w->fill[q->fill[over] & (CXMS_FILL_RING - 1)];
+		if (w->n_fill - q->fill[over] > CXMS_FILL_RING || f->done.v[l] != CXMS_TICK_NEVER)
+			continue;
+		int32_t t = prefetch_free(w, l, f, first, later_of(q->asked[over], q->from));
+		if (t > until) {
+			if (q->asked[over] <= until)
+				q->from = later_of(q->from, t);
+			break;
+		}
+		begin_prefetch(w, l, f, first, t);
+	}
+	if (over > 0)
+		drop_oldest(q, over);
+}
+
+/*
+ * Earliest time from @at on at which a request of the first level has the registers that it needs
+ * on its way to @level, for @len.
+ *
+ * A request of the core takes a register before any prefetch that still waits for one (gem5 v24.0,
+ * src/mem/cache/base.cc, getNextQueueEntry: the prefetcher is asked last): those that could begin
+ * before it have.
+ */
+static int32_t registers_for(struct cxms_window *w, unsigned l, uint8_t level, int32_t at,
+			     int32_t len)
+{
+	begin_queued(w, l, true, at - 1);
+	begin_queued(w, l, false, at - 1);
+	int32_t t = free_for(&w->l1_mshr[l], at, len);
+	return is_beyond_l2(w, level) ? free_for(&w->l2_mshr[l], t, len) : t;
+}
+
+static int32_t registers_free(struct cxms_window *w, unsigned l, uint8_t level, int32_t at)
+{
+	return registers_for(w, l, level, at, way_to(w, l, level));
+}
+
 static struct cxms_fill *fill_back(struct cxms_window *w, uint32_t back)
 {
 	if (back > w->n_fill || back > CXMS_FILL_RING)
@@ -263,36 +332,34 @@ static int32_t fill_done(struct cxms_window *w, unsigned l, struct cxms_fill *f,
 			 enum cxms_xrequest kind, int32_t at)
 {
 	struct cxms_xreply kept = w->reply[l];
-	if (f->done.v[l] == CXMS_TICK_NEVER) {
-		f->done.v[l] = miss_from(w, l, f, kind, registers_free(w, l, f->from, at),
-					 CXMS_TICK_LONG_AGO);
+	int32_t t = f->done.v[l];
+	if (t != CXMS_TICK_NEVER)
+		return t;
+	t = registers_free(w, l, f->from, at);
+	if (f->done.v[l] == CXMS_TICK_NEVER) { /* nor was it a prefetch that began meanwhile */
+		f->done.v[l] = miss_from(w, l, f, kind, t, CXMS_TICK_LONG_AGO);
 		w->reply[l] = kept;
 	}
 	return f->done.v[l];
 }
 
-/*
- * A prefetch takes the registers of each level that it crosses. One for which none comes free
- * within the range of times never begins: where prefetches that nobody uses are asked for faster
- * than memory brings them, more and more of them wait.
- */
-static int32_t prefetch_lane(struct cxms_window *w, unsigned l, const struct cxms_fill *f,
-			     uint8_t into, int32_t asked)
+/* The newest fill is a prefetch's: it waits in its prefetcher's queue for registers. */
+static void ask_prefetch(struct cxms_window *w, unsigned l, struct cxms_fill *f, uint8_t into,
+			 int32_t asked)
 {
-	bool first = into == CXMS_XL_L1, second = !first || is_beyond_l2(w, f->from);
-	struct cxms_xreply kept = w->reply[l];
-	int32_t t = first ? mshr_free(&w->l1_mshr[l], asked) : asked;
-	if (second)
-		t = below(&w->l2_mshr[l], w->cfg.l2_mshrs - w->l2_reserve, t);
-	if (t - w->dispatch.v[l] > CXMS_TICK_LONG)
-		return CXMS_TICK_NEVER;
-	int32_t done = latency_from(w, l, f, CXMS_XR_PREFETCH, t);
-	w->reply[l] = kept;
-	if (first)
-		mshr_take(&w->l1_mshr[l], t, done, w->dispatch.v[l]);
-	if (second)
-		mshr_take(&w->l2_mshr[l], t, done, w->dispatch.v[l]);
-	return done;
+	bool first = into == CXMS_XL_L1;
+	struct cxms_prefetch_queue *q = first ? &w->queue_l1[l] : &w->queue_l2[l];
+	f->done.v[l] = CXMS_TICK_NEVER;
+	if (q->n == CXMS_PREFETCH_QUEUE)
+		drop_oldest(q, 1);
+	uint32_t at = q->n++;
+	for (; at > 0 && q->asked[at - 1] > asked; at--) {
+		q->asked[at] = q->asked[at - 1];
+		q->fill[at] = q->fill[at - 1];
+	}
+	q->asked[at] = asked;
+	q->fill[at] = w->n_fill - 1;
+	begin_queued(w, l, first, asked);
 }
 
 static void prefetch(struct cxms_window *w, const struct cxms_xevent *e,
@@ -301,12 +368,33 @@ static void prefetch(struct cxms_window *w, const struct cxms_xevent *e,
 	struct cxms_fill *f = new_fill(w, e->line, e->from);
 	w->counts.prefetches++;
 	for (unsigned l = 0; l < w->n_lane; l++)
-		f->done.v[l] = prefetch_lane(w, l, f, e->into, asked->v[l]);
+		ask_prefetch(w, l, f, e->into, asked->v[l]);
 }
 
 static void waits_for(struct cxms_window *w, const struct cxms_fill *f)
 {
 	w->waited = f->origin ? f->origin : w->waited;
+}
+
+/* A miss of the first level from @at on. @before: brings its line to the level it asks, or NULL;
+ * one that has not begun, this one begins, with the registers on its way. Return: when its line is
+ * there; @begin: when it has its registers. */
+static int32_t miss_lane(struct cxms_window *w, unsigned l, const struct cxms_fill *f,
+			 struct cxms_fill *before, enum cxms_xrequest kind, int32_t at,
+			 int32_t *begin)
+{
+	bool waits = before && before->done.v[l] == CXMS_TICK_NEVER;
+	*begin = registers_free(w, l, waits ? before->from : f->from, at);
+	if (!before)
+		return miss_from(w, l, f, kind, *begin, CXMS_TICK_LONG_AGO);
+	if (before->done.v[l] != CXMS_TICK_NEVER)
+		return miss_from(w, l, f, kind, *begin, before->done.v[l]);
+	struct cxms_xreply kept = w->reply[l];
+	before->done.v[l] = latency_from(w, l, before, kind, *begin);
+	w->reply[l] = kept;
+	int32_t done = later_of(latency_from(w, l, f, kind, *begin), before->done.v[l]);
+	take_registers(w, l, before->from, *begin, done);
+	return done;
 }
 
 /* The access missed, or hit what is in flight: done is moved accordingly. The level below sees a
@@ -330,10 +418,8 @@ static void data_event(struct cxms_window *w, const struct cxms_xevent *e, enum 
 		w->counts.l2_misses += level != CXMS_XL_L2;
 		w->counts.llc_misses += level == CXMS_XL_MEM;
 		for (unsigned l = 0; l < w->n_lane; l++) {
-			int32_t begin = registers_free(w, l, level, at->v[l]);
-			int32_t there = before ? fill_done(w, l, before, kind, at->v[l])
-					       : CXMS_TICK_LONG_AGO;
-			int32_t t = miss_from(w, l, f, kind, begin, there);
+			int32_t begin;
+			int32_t t = miss_lane(w, l, f, before, kind, at->v[l], &begin);
 			f->done.v[l] = t;
 			done->v[l] = t > done->v[l] ? t : done->v[l];
 			w->begun.v[l] = later_of(w->begun.v[l], begin);
@@ -786,8 +872,7 @@ static void wrong_fill(struct cxms_window *w, const struct cxms_xevent *e,
 	for (unsigned l = 0; l < w->n_lane; l++) {
 		bool began = at->v[l] < branch_done->v[l] && !(w->cfg.without & CXMS_WP_WRONG_PATH);
 		if (e->kind == CXMS_XE_PF)
-			f->done.v[l] = prefetch_lane(w, l, f, e->into,
-						     began ? at->v[l] : branch_done->v[l]);
+			ask_prefetch(w, l, f, e->into, began ? at->v[l] : branch_done->v[l]);
 		else if (began)
 			f->done.v[l] = wrong_miss(w, l, f, at->v[l], branch_done->v[l]);
 		else

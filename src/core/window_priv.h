@@ -27,6 +27,11 @@
  * has to be free (gem5 v24.0: demand_mshr_reserve, src/mem/cache/mshr_queue.hh). */
 #define CXMS_MSHR_RESERVE 2
 
+/* Prefetches of a prefetcher that wait for a register; one more takes the place of the oldest
+ * (tests/data/gem5: queue_size of the reference's prefetcher, and gem5 v24.0,
+ * src/mem/cache/prefetch/queued.cc). */
+#define CXMS_PREFETCH_QUEUE 64
+
 /* Where uops are split (gem5 v24.0, src/cpu/o3/FuncUnitConfig.py: IntALU). */
 #define CXMS_INTEGER_UNITS 6
 
@@ -60,6 +65,15 @@ struct cxms_mshr {
 	uint32_t limit, first, n;
 	int32_t full_from, full_to; /* no register is free within */
 	int32_t start[CXMS_MSHR_MAX + CXMS_MSHR_SPARE], end[CXMS_MSHR_MAX + CXMS_MSHR_SPARE];
+};
+
+/* Prefetches that have not begun, by when they were asked for. @fill: numbers;  @from: none of them
+ * has its registers before. */
+struct cxms_prefetch_queue {
+	uint32_t n;
+	int32_t from;
+	int32_t asked[CXMS_PREFETCH_QUEUE];
+	uint64_t fill[CXMS_PREFETCH_QUEUE];
 };
 
 /* Uops of a lane that wait to issue, by the cycle in which they will. Entry
@@ -166,6 +180,8 @@ struct cxms_window {
 	uint64_t string_addr,
 		string_bytes; /* rep instruction, and what it moved since its last uops */
 	struct cxms_mshr l1_mshr[CXMS_LANES], l2_mshr[CXMS_LANES], walker[CXMS_LANES];
+	struct cxms_prefetch_queue queue_l1[CXMS_LANES],
+		queue_l2[CXMS_LANES]; /* of whose prefetcher */
 	/* the first level takes nobody within, where uops are split */
 	struct cxms_lanes block_from, block_to;
 	/* who waits to issue: how many sorted ones, cycle before which they have left; -1 = a lane

@@ -83,9 +83,10 @@ enum cxms_xs_event {
 	CXMS_XE_PART = 16,  /* in place of FWD: the load reads eight bytes at most, and not all of
 			       them are the store's, which has to be in the first level first.
 			       (Older tools said FWD.) */
-	CXMS_XE_WRONGUSE = 17, /* as WRONG, of a line that a fill brings: v instructions behind the
-				  branch, v fills back. It begins here where it has not yet.
-				  (Older tools did not tell.) */
+	CXMS_XE_WRONGUSE = 17, /* as WRONG, of a line that the wrong path of an earlier run asked
+				  for: v instructions behind the branch, v fills back. It begins
+				  here where it has not yet. Once a line and branch. (Older tools
+				  did not tell, or told more.) */
 	CXMS_XE_KIND_END
 };
 #define CXMS_XE_KIND_MASK 0x1fu

@@ -209,6 +209,15 @@ struct ex_level {
 };
 
 /**
+ * struct ex_wrong_fill - a line that a wrong path asked for
+ * @fill: its number
+ * @walk: the last walk that told of it; 0 = it is known to have begun
+ */
+struct ex_wrong_fill {
+	uint32_t fill, walk;
+};
+
+/**
  * struct ex_thread - a thread of the program
  * @number:  1, 2, ... in order of creation: its name in the stream
  * @insns, @fills, @stores: so far; fills and stores only while timed
@@ -219,10 +228,12 @@ struct ex_level {
  * @handle:  its thread pointer, which pthread_t is, or 0
  * @locked:  address of its last locked operation;  @locked_at: how many there had been by then
  * @spin:    see ex_spin.c, or NULL
- * @wrong_fill: of wrong paths, by the last bits of their number
+ * @walks:   of wrong paths so far;  @wrong_fill: those that they asked for, by the last bits of
+ *           their number
+ * @near_fill: numbers of fills from the second level, plus one, by their last bits
  * @recent:  the last store to any aligned 16 bytes whose number is this, to the base EX_RECENT
  */
-#define EX_WRONG_FILLS 256u
+#define EX_RECENT_FILLS 256u
 struct ex_thread {
 	uint32_t number, core_number;
 	uint64_t insns, fills, floor;
@@ -240,7 +251,9 @@ struct ex_thread {
 	struct ex_store store[EX_FORWARD_BACK];
 	uint32_t recent[EX_RECENT];
 	struct ex_granule granule[EX_GRANULES];
-	uint32_t wrong_fill[EX_WRONG_FILLS];
+	uint32_t walks;
+	struct ex_wrong_fill wrong_fill[EX_RECENT_FILLS];
+	uint32_t near_fill[EX_RECENT_FILLS];
 };
 
 /* @value: line, or how far back;  @head: its kind and, from EX_EVENT_INDEX on, its index, as they

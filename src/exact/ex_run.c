@@ -18,10 +18,12 @@
 
 #define EX_LINE_BYTES (1u << CXMS_XS_LINE_SHIFT)
 
-/* @fills: of the thread before the block that is accounted for */
+/* Of the block that is accounted for. @fills: of its thread before it;  @waits: it has an access
+ * that waits longer than a walk of a few instructions takes */
 static struct {
 	unsigned page_shift;
 	uint64_t fills;
+	bool waits;
 } run;
 
 #define HUGE_BYTES    (UINT64_C(2) << 20)
@@ -218,6 +220,18 @@ static void count_access(unsigned kind, enum cxms_hier_level level)
 	}
 }
 
+/* The next fill comes from the second level. */
+static inline void note_near(struct ex_thread *t)
+{
+	t->near_fill[t->fills % EX_RECENT_FILLS] = (uint32_t)t->fills + 1;
+}
+
+/* Does who waits for fill @number wait longer than for the second level? */
+static inline bool is_far(const struct ex_thread *t, uint32_t number)
+{
+	return t->near_fill[number % EX_RECENT_FILLS] != number + 1;
+}
+
 /* The event of a served access, unless it is a plain first-level hit. */
 static void note_access(struct ex_thread *t, unsigned index, const struct served *s, unsigned flags)
 {
@@ -227,6 +241,10 @@ static void note_access(struct ex_thread *t, unsigned index, const struct served
 
 	if (s->res.level == CXMS_HIER_L1 && !use && !flags)
 		return;
+	if (s->res.level == CXMS_HIER_L2 && !use)
+		note_near(t);
+	run.waits |= s->res.level > CXMS_HIER_L2 ||
+		     (use && (s->res.level > CXMS_HIER_L1 || is_far(t, (uint32_t)s->res.number)));
 	if (use)
 		note(in_flight[s->res.level] | flags, index, t->fills - s->res.number, 0);
 	else
@@ -426,9 +444,9 @@ NEVER_INLINE bool slow_access(struct ex_thread *t, const struct ex_block *b, uns
 }
 
 /* Where it stands that fill @number is of a wrong path. */
-static inline uint32_t *wrong_fill(struct ex_thread *t, uint32_t number)
+static inline struct ex_wrong_fill *wrong_fill(struct ex_thread *t, uint32_t number)
 {
-	return &t->wrong_fill[number % EX_WRONG_FILLS];
+	return &t->wrong_fill[number % EX_RECENT_FILLS];
 }
 
 /* A hit on a marked line: an event if its fill is recent, else the mark goes. Return: whether there
@@ -444,8 +462,9 @@ static inline bool in_flight(struct ex_thread *t, size_t slot, unsigned index, u
 	if (EX_LIKELY(timed && (uint32_t)(mark->fresh - (uint32_t)now) <= ex.opt.hier.window &&
 		      back - 1 < t->fills - t->floor)) {
 		note(CXMS_XE_USE | flags, index, back, 0);
-		if (*wrong_fill(t, mark->fill) == mark->fill)
-			*wrong_fill(t, mark->fill) = mark->fill + 1; /* now it has begun */
+		run.waits |= is_far(t, mark->fill);
+		if (wrong_fill(t, mark->fill)->fill == mark->fill)
+			wrong_fill(t, mark->fill)->walk = 0; /* now it has begun */
 		return true;
 	}
 	t->l1d.tag[slot] &= ~CXMS_TAG_MARKED;
@@ -639,7 +658,10 @@ NEVER_INLINE enum cxms_hier_level wrong_miss(struct ex_thread *t, uint64_t addre
 					  .head = CXMS_XE_WRONG | branch << EX_EVENT_INDEX,
 					  .byte = (uint8_t)(res.level),
 					  .behind = (uint16_t)insns};
-		*wrong_fill(t, (uint32_t)t->fills) = (uint32_t)t->fills;
+		if (res.level == CXMS_HIER_L2 && !res.use)
+			note_near(t);
+		*wrong_fill(t, (uint32_t)t->fills) =
+			(struct ex_wrong_fill){(uint32_t)t->fills, t->walks};
 		req.fill = ++t->fills;
 	}
 	if (ex.hier.has_prefetch && res.level > CXMS_HIER_L1 && has_room())
@@ -660,23 +682,24 @@ static bool is_awaited(const struct ex_thread *t, const struct cxms_cache *l1, s
 	       back - 1 < t->fills - run.fills;
 }
 
-/* A line that a wrong path asked for, which may have been over before it began; told once a walk.
+/*
+ * A line that a wrong path asked for, which may have been over before it began; told once a walk,
+ * and not in the one that asked: what comes later in a walk begins no sooner.
  */
 static void wrong_use(struct ex_thread *t, const struct cxms_cache *l1, size_t slot,
 		      unsigned branch, unsigned insns)
 {
 	const struct cxms_cache_mark *mark = &l1->mark[slot];
+	struct ex_wrong_fill *asked = wrong_fill(t, mark->fill);
 	uint32_t back = (uint32_t)t->fills - mark->fill;
 
 	if (!(l1->tag[slot] & CXMS_TAG_MARKED) || l1->owner[slot] != (uint16_t)t->number ||
-	    *wrong_fill(t, mark->fill) != mark->fill || back - 1 >= t->fills - t->floor ||
+	    asked->fill != mark->fill || asked->walk == 0 || asked->walk == t->walks ||
+	    back - 1 >= t->fills - t->floor ||
 	    (uint32_t)(mark->fresh - (uint32_t)t->insns) > ex.opt.hier.window ||
 	    ex.n_event >= EX_EVENTS_LIMIT)
 		return;
-	for (unsigned i = ex.n_event;
-	     i-- > 0 && (ex.event[i].head & CXMS_XE_KIND_MASK) == CXMS_XE_WRONGUSE;)
-		if (ex.event[i].value == back)
-			return;
+	asked->walk = t->walks;
 	ex.event[ex.n_event++] =
 		(struct ex_event){.value = back,
 				  .head = CXMS_XE_WRONGUSE | branch << EX_EVENT_INDEX,
@@ -702,20 +725,12 @@ enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64
 	return timed && is_awaited(t, l1, slot) ? CXMS_HIER_MEM : CXMS_HIER_L1;
 }
 
-/* Does an access with such an event take longer than a walk of a few instructions? */
-static bool is_waited_for(unsigned kind)
-{
-	return kind == CXMS_XE_LLC || kind == CXMS_XE_MEM || kind == CXMS_XE_USE ||
-	       kind == CXMS_XE_L2USE || kind == CXMS_XE_LLCUSE;
-}
-
 /* The predictor was wrong about the last branch of a block: what it chose instead is walked. */
 static void wrong_path(struct ex_thread *t, const struct ex_block *b, unsigned exit, bool taken,
 		       bool timed)
 {
 	const struct ex_insn *in = &b->insn[b->part[exit].insns - 1];
 	uint64_t next = in->addr + in->len, target = next;
-	bool waits = false;
 
 	/* a displacement of four bytes, perhaps behind a prefix */
 	if (in->len >= 6)
@@ -725,10 +740,9 @@ static void wrong_path(struct ex_thread *t, const struct ex_block *b, unsigned e
 						       (uint32_t)in->bytes[in->len - 1] << 24);
 	else
 		target += (uint64_t)(int64_t)(int8_t)in->bytes[in->len - 1];
-	for (unsigned i = 0; i < ex.n_event && timed; i++)
-		waits |= is_waited_for(ex.event[i].head & CXMS_XE_KIND_MASK);
+	t->walks++;
 	ex_wrong_path(t, (const char *)ex.slot - EX_SLOTS_OFFSET, exit, b->part[exit].hash,
-		      taken ? next : target, waits, timed);
+		      taken ? next : target, run.waits, timed);
 }
 
 static void mispredicted(unsigned index, bool wrong, bool timed)
@@ -790,6 +804,7 @@ ALWAYS_INLINE void account(struct ex_block *b, const uint64_t *slot, unsigned le
 
 	ex.n_event = 0;
 	run.fills = t->fills;
+	run.waits = false;
 	part->runs++;
 	if (EX_UNLIKELY(part->fetched != t->caches->l1i_state))
 		fetch(t, b, part, timed);

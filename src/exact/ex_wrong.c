@@ -11,6 +11,9 @@
 
 #include "ex_wrong.h"
 
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define NEVER_INLINE  static __attribute__((noinline))
+
 #define REGISTERS 16u
 #define SP	  4u
 /* Instructions walked behind a branch that waits for no miss: it is done after a dozen cycles. */
@@ -20,6 +23,9 @@
 /* Decoded stretches that are kept, by address, and instructions of each at most. */
 #define KEPT	1024u
 #define STRETCH 16u
+/* Lines that a walk keeps in mind. A power of two that divides the sets of a first level: lines of
+ * one set take each other's place, so its order is as if each load had touched it. */
+#define SEEN 8u
 
 /**
  * struct stretch - straight code: up to a branch, to what is not followed or known, or to STRETCH
@@ -35,15 +41,23 @@ struct stretch {
 static struct stretch kept[KEPT];
 static bool any_kept;
 
+/* A line that a walk has in mind, and where it was; @line: all ones = none. */
+struct seen_line {
+	uint64_t line;
+	enum cxms_hier_level level;
+};
+
 /**
  * struct walk - where a walk is
  * @known:  a bit for each register;  @next: where it goes on behind this stretch
+ * @seen:   lines that it read, by their last bits
  * @branch: exit number
  * @budget: it ends when this many instructions were walked
  */
 struct walk {
 	uint64_t value[REGISTERS];
 	uint64_t next;
+	struct seen_line seen[SEEN];
 	struct ex_thread *t;
 	uint32_t known;
 	unsigned branch, insns, budget;
@@ -59,6 +73,12 @@ static bool knows(const struct walk *w, unsigned r)
 static void forget(struct walk *w, unsigned r)
 {
 	w->known &= ~(1u << r);
+}
+
+static void forget_lines(struct walk *w)
+{
+	for (unsigned i = 0; i < SEEN; i++)
+		w->seen[i].line = UINT64_MAX;
 }
 
 /* 32-bit results clear the upper half; smaller ones are not followed. */
@@ -86,7 +106,7 @@ static inline bool is_readable(const struct walk *w, uint64_t address, unsigned 
 	return is_known(w->t->core, first) && (first == last || is_known(w->t->core, last));
 }
 
-static bool address_of(const struct walk *w, const struct ex_op *op, uint64_t *address)
+ALWAYS_INLINE bool address_of(const struct walk *w, const struct ex_op *op, uint64_t *address)
 {
 	*address = op->displacement;
 	if (op->base != EX_NO_REGISTER) {
@@ -102,16 +122,39 @@ static bool address_of(const struct walk *w, const struct ex_op *op, uint64_t *a
 	return true;
 }
 
-/* A load of the wrong path, by @op. Return: whether its value is there in time to be used. */
-static bool load(struct walk *w, const struct ex_op *op, uint64_t address, unsigned size,
-		 uint64_t *value)
+/* A load of a line that the walk has not in mind. Return: where the line is; it keeps that in mind
+ * if the next load of it would be told the same. */
+NEVER_INLINE enum cxms_hier_level load_anew(struct walk *w, const struct ex_op *op,
+					    uint64_t address, struct seen_line *seen)
 {
-	enum cxms_hier_level level;
+	uint64_t fills = w->t->fills;
+	enum cxms_hier_level level =
+		ex_wrong_load(w->t, address, op->pc, w->branch, w->insns, w->timed);
 
-	if (!is_readable(w, address, size))
-		return false;
-	level = ex_wrong_load(w->t, address, op->pc, w->branch, w->insns, w->timed);
-	if (level > CXMS_HIER_L2 || size < 4)
+	if (level == CXMS_HIER_L1 || (w->timed && w->t->fills == fills))
+		*seen = (struct seen_line){address >> CXMS_XS_LINE_SHIFT, level};
+	else /* what it brings may be in the place of any other */
+		forget_lines(w);
+	return level;
+}
+
+/* Whether the value of a load is there in time to be used. */
+ALWAYS_INLINE bool is_at_hand(struct walk *w, const struct ex_op *op, uint64_t address,
+			      unsigned size)
+{
+	uint64_t line = address >> CXMS_XS_LINE_SHIFT;
+	struct seen_line *seen = &w->seen[line % SEEN];
+
+	if (EX_LIKELY(seen->line == line && (address + size - 1) >> CXMS_XS_LINE_SHIFT == line))
+		return seen->level <= CXMS_HIER_L2;
+	return is_readable(w, address, size) && load_anew(w, op, address, seen) <= CXMS_HIER_L2;
+}
+
+/* A load of the wrong path, by @op. Return: whether its value is known. */
+ALWAYS_INLINE bool load(struct walk *w, const struct ex_op *op, uint64_t address, unsigned size,
+			uint64_t *value)
+{
+	if (!is_at_hand(w, op, address, size) || size < 4)
 		return false;
 	*value = 0;
 	if (size == 4)
@@ -122,7 +165,7 @@ static bool load(struct walk *w, const struct ex_op *op, uint64_t address, unsig
 }
 
 /* The value of rm. */
-static bool read_rm(struct walk *w, const struct ex_op *op, uint64_t *value)
+ALWAYS_INLINE bool read_rm(struct walk *w, const struct ex_op *op, uint64_t *value)
 {
 	uint64_t address;
 
@@ -304,18 +347,17 @@ static void read_and_forget(struct walk *w, const struct ex_op *op)
 	forget(w, op->reg);
 }
 
-static void end(struct walk *w, const struct ex_op *op)
+static void end(struct walk *w)
 {
-	(void)op;
 	w->budget = 0;
 }
 
-static void push(struct walk *w, const struct ex_op *op)
+static void push(struct walk *w)
 {
 	if (knows(w, SP))
 		w->value[SP] -= 8;
 	else
-		end(w, op);
+		end(w);
 }
 
 static void branch(struct walk *w, const struct ex_op *op)
@@ -329,28 +371,69 @@ static void jump(struct walk *w, const struct ex_op *op)
 	w->next = op->immediate;
 }
 
-static void (*const follow[EX_OP_KINDS])(struct walk *w, const struct ex_op *op) = {
-	[EX_OP_END] = end,
-	[EX_OP_TWO] = two_operands,
-	[EX_OP_IMMEDIATE] = with_immediate,
-	[EX_OP_SHIFT] = shift,
-	[EX_OP_F7] = unary,
-	[EX_OP_FF] = unary,
-	[EX_OP_PUSH] = push,
-	[EX_OP_POP] = pop,
-	[EX_OP_READ] = read_only,
-	[EX_OP_READ_FORGET] = read_and_forget,
-	[EX_OP_FORGET] = forget_register,
-	[EX_OP_LOAD] = load_register,
-	[EX_OP_MOVE] = move,
-	[EX_OP_LOAD_SIGNED] = load_signed,
-	[EX_OP_LEA] = lea,
-	[EX_OP_SET] = set_constant,
-	[EX_OP_MULTIPLY] = multiply,
-	[EX_OP_EXTEND] = extend,
-	[EX_OP_BRANCH] = branch,
-	[EX_OP_JUMP] = jump,
-};
+/* A call for each kind would cost more than what most of them do. */
+static inline void follow(struct walk *w, const struct ex_op *op)
+{
+	switch (op->kind) {
+	case EX_OP_TWO:
+		two_operands(w, op);
+		break;
+	case EX_OP_IMMEDIATE:
+		with_immediate(w, op);
+		break;
+	case EX_OP_SHIFT:
+		shift(w, op);
+		break;
+	case EX_OP_F7:
+	case EX_OP_FF:
+		unary(w, op);
+		break;
+	case EX_OP_PUSH:
+		push(w);
+		break;
+	case EX_OP_POP:
+		pop(w, op);
+		break;
+	case EX_OP_READ:
+		read_only(w, op);
+		break;
+	case EX_OP_READ_FORGET:
+		read_and_forget(w, op);
+		break;
+	case EX_OP_FORGET:
+		forget_register(w, op);
+		break;
+	case EX_OP_LOAD:
+		load_register(w, op);
+		break;
+	case EX_OP_MOVE:
+		move(w, op);
+		break;
+	case EX_OP_LOAD_SIGNED:
+		load_signed(w, op);
+		break;
+	case EX_OP_LEA:
+		lea(w, op);
+		break;
+	case EX_OP_SET:
+		set_constant(w, op);
+		break;
+	case EX_OP_MULTIPLY:
+		multiply(w, op);
+		break;
+	case EX_OP_EXTEND:
+		extend(w, op);
+		break;
+	case EX_OP_BRANCH:
+		branch(w, op);
+		break;
+	case EX_OP_JUMP:
+		jump(w, op);
+		break;
+	default:
+		end(w);
+	}
+}
 
 /* Flags are not kept: what only sets them does nothing, unless it loads. */
 static bool does_something(const struct ex_op *op)
@@ -411,7 +494,7 @@ static void walk_stretch(struct walk *w, const struct stretch *s)
 		w->insns = before + op->at;
 		if (w->insns >= w->budget)
 			return;
-		follow[op->kind](w, op);
+		follow(w, op);
 	}
 	w->insns = before + s->insns;
 }
@@ -438,6 +521,7 @@ void ex_wrong_path(struct ex_thread *t, const char *guest, unsigned branch_numbe
 	w.budget = waits ? (unsigned)ex.opt.hier.window / UOPS_OF_INSN : SHORT_WALK;
 	w.timed = timed;
 	cxms_bpred_guess_behind(&t->core->bpred, hash, &w.guess);
+	forget_lines(&w);
 	__builtin_memcpy(w.value, &g->guest_RAX, sizeof(w.value));
 	while (w.insns < w.budget && (s = stretch_at(&w, w.next)))
 		walk_stretch(&w, s);

@@ -271,6 +271,12 @@ static const char *const event_name[CXMS_XE_KIND_END] = {
 	"wb",  "nt", "misp", "if",  "skip", "wrong", "near",   "part", "wronguse",
 };
 
+/* Fills of which the wrong path of a run told;  @first_fill: the run's own first. */
+struct told {
+	uint64_t first_fill, fill[256];
+	unsigned n;
+};
+
 /* Loads of a wrong path. */
 static bool is_wrong(unsigned kind)
 {
@@ -307,8 +313,18 @@ static void check_back(uint64_t back, uint64_t limit)
 		fail("%" PRIu64 " back, of %" PRIu64, back, limit);
 }
 
+/* A wrong path that comes to a line twice, or asked for it itself, has nothing to tell. */
+static void check_told(const struct told *told, uint64_t fill)
+{
+	if (fill >= told->first_fill)
+		fail("a wrong path's line was asked for in the same run");
+	for (unsigned i = 0; i < told->n && i < 256; i++)
+		if (told->fill[i] == fill)
+			fail("a wrong path tells of a line twice");
+}
+
 static void event_body(struct image *m, const struct block *b, unsigned kind, uint64_t index,
-		       uint64_t stores)
+		       uint64_t stores, struct told *told)
 {
 	struct thread *t = current(m);
 	unsigned where;
@@ -342,6 +358,8 @@ static void event_body(struct image *m, const struct block *b, unsigned kind, ui
 		say(" behind %" PRIu64, varint());
 		v = varint();
 		check_back(v, t->fills);
+		check_told(told, t->fills - v);
+		told->fill[told->n++ % 256] = t->fills - v;
 		say(" back %" PRIu64, v);
 		break;
 	case CXMS_XE_WRONG:
@@ -390,6 +408,7 @@ static void events(struct image *m, const struct block *b, uint64_t accesses, bo
 		[CXMS_XE_L2USE] = true, [CXMS_XE_LLCUSE] = true, [CXMS_XE_PF] = true,
 		[CXMS_XE_WRONG] = true};
 	struct thread *t = current(m);
+	struct told told = {.first_fill = t->fills};
 	uint64_t n = varint(), done = 0, before = 0;
 	unsigned phase = 0, kind_before = CXMS_XE_KIND_END;
 
@@ -417,7 +436,7 @@ static void events(struct image *m, const struct block *b, uint64_t accesses, bo
 			count_stores(m, b, skipped, &done, index);
 		say(" %s %" PRIu64 "%s%s", event_name[kind], index,
 		    b0 & CXMS_XE_TLB2 ? " tlb2" : "", b0 & CXMS_XE_WALK ? " walk" : "");
-		event_body(m, b, kind, index, t->stores);
+		event_body(m, b, kind, index, t->stores, &told);
 		if (kind == CXMS_XE_SKIP)
 			skipped[index] = true;
 		t->fills += fills[kind];

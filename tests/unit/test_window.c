@@ -455,6 +455,36 @@ static void test_prefetches_take_the_registers_of_each_level(void **state)
 	cxms_block_fini(&b);
 }
 
+/* Where prefetches wait for registers, the core's requests do not wait for them: a chase keeps its
+ * pace beside more useless prefetches than there is room for, and loads that reach lines which are
+ * only asked for take the registers that no prefetch may. */
+static void test_the_core_goes_before_prefetches_that_wait(void **state)
+{
+	const uint8_t len[] = {3};
+	struct cxms_code_access load = {0, CXMS_XA_LOAD, 3};
+	struct cxms_block chasing = code_of(chase, len, 1, &load, 1, NULL, 0);
+	struct cxms_block gathering = code_of(gather, len, 1, &load, 1, NULL, 0);
+	struct cxms_window_cfg cfg = host;
+	struct cxms_xevent miss[9] = {from_memory};
+	const struct cxms_xevent use[] = {
+		{.kind = CXMS_XE_L2USE, .back = 2 * 8 - 1},
+		{.kind = CXMS_XE_PF, .into = CXMS_XL_L2, .from = CXMS_XL_MEM, .line = 5}};
+	(void)state;
+	for (int i = 1; i < 9; i++)
+		miss[i] = use[1];
+	cfg.split = true;
+	cfg.l1d_mshrs = 16;
+	cfg.l2_mshrs = 4;
+	double got = steady_cyc(&cfg, &chasing, miss, 9, 1);
+	if (fabs(got / 300 - 1) > 0.01)
+		fail_msg("a chase: %g cycles a hop, expected 300", got);
+	got = steady_cyc(&cfg, &gathering, use, 2, 1);
+	if (fabs(got / (300.0 / 4) - 1) > 0.01)
+		fail_msg("a stream: %g cycles a line, expected 75", got);
+	cxms_block_fini(&chasing);
+	cxms_block_fini(&gathering);
+}
+
 /* Prefetches that nobody uses hold up nobody, however many wait; a line of theirs that is used
  * after all comes then. */
 static void test_prefetches_that_pile_up_stay_within_the_range(void **state)
@@ -1323,6 +1353,7 @@ int main(void)
 		cmocka_unit_test(test_a_prefetch_in_time_hides_memory),
 		cmocka_unit_test(test_software_prefetches_share_the_miss_registers),
 		cmocka_unit_test(test_prefetches_take_the_registers_of_each_level),
+		cmocka_unit_test(test_the_core_goes_before_prefetches_that_wait),
 		cmocka_unit_test(test_prefetches_that_pile_up_stay_within_the_range),
 		cmocka_unit_test(test_the_wrong_path_ends_with_the_reorder_buffer),
 		cmocka_unit_test(test_the_wrong_path_shares_the_miss_registers),

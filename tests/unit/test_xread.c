@@ -158,6 +158,41 @@ static void test_a_run_and_its_events(void **state)
 	cxms_xread_free(r);
 }
 
+/* The line of a wrong path, asked for in one run and told of by another's in the next. */
+static void test_a_line_that_wrong_paths_ask_for(void **state)
+{
+	struct cxms_xread *r = reader();
+	static struct packet p;
+	struct seen s = {0};
+	(void)state;
+	hello(&p, 42, 1, false, 1);
+	block(&p, 1);
+	for (uint8_t use = 0; use < 2; use++) {
+		cxms_buf_put_varint(&p.messages, 1 << 2 | 2);
+		cxms_buf_put_varint(&p.messages, 2);
+		cxms_buf_put_u8(&p.messages, CXMS_XE_MISP);
+		cxms_buf_put_varint(&p.messages, 0);
+		cxms_buf_put_u8(&p.messages, use ? CXMS_XE_WRONGUSE : CXMS_XE_WRONG);
+		cxms_buf_put_varint(&p.messages, 0);
+		cxms_buf_put_varint(&p.messages, 200); /* instructions behind, in two bytes */
+		if (use) {
+			cxms_buf_put_varint(&p.messages, 1);
+		} else {
+			cxms_buf_put_u8(&p.messages, CXMS_XL_MEM);
+			cxms_buf_put_svarint(&p.messages, 7);
+		}
+	}
+	close_packet(&p, 42, 0, 0);
+	assert_int_equal(read_packet(r, &p, &s), 0);
+	assert_int_equal(s.runs, 2);
+	assert_int_equal(s.last.n_event, 2);
+	assert_int_equal(s.event[1].kind, CXMS_XE_WRONGUSE);
+	assert_int_equal(s.event[1].index, 0);
+	assert_int_equal(s.event[1].behind, 200);
+	assert_int_equal(s.event[1].back, 1);
+	cxms_xread_free(r);
+}
+
 /* rep movsb, unrolled to eight rounds: two accesses each */
 static void block_of_rounds(struct packet *p, uint64_t id)
 {
@@ -363,6 +398,12 @@ static void test_what_does_not_fit_is_refused(void **state)
 		{5, {1 << 2 | 2, 1, CXMS_XE_USE, 0, 0}, "no fill back"},
 		{4, {1 << 2 | 2, 1, CXMS_XE_KIND_END, 0}, "an unknown event"},
 		{6, {1 << 2 | 2, 1, CXMS_XE_PF, 0, 0x09, 0}, "an unknown level"},
+		{6, {1 << 2 | 2, 1, CXMS_XE_WRONGUSE, 2, 3, 1}, "a branch it has not"},
+		{6, {1 << 2 | 2, 1, CXMS_XE_WRONGUSE, 0, 3, 0}, "no fill back of a wrong path"},
+		{5, {1 << 2 | 2, 1, CXMS_XE_WRONGUSE, 0, 3}, "a wrong path's line that is cut"},
+		{6, {1 << 2 | 2, 1, CXMS_XE_WRONGUSE, 0, 3, 0x81}, "its fill that is cut"},
+		{4, {1 << 2 | 2, 1, CXMS_XE_WRONGUSE, 0}, "its distance that is cut"},
+		{8, {1 << 2 | 2, 1, CXMS_XE_WRONGUSE, 0, 0xff, 0xff, 3, 1}, "one behind too many"},
 		{2, {0, CXMS_XC_END}, "an unknown message"},
 		{3, {0, CXMS_XC_THREAD, 0x80}, "a number that is cut"},
 		{4, {0, CXMS_XC_BLOCK, 5, 0}, "a block out of order"},
@@ -424,6 +465,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_run_and_its_events),
+		cmocka_unit_test(test_a_line_that_wrong_paths_ask_for),
 		cmocka_unit_test(test_rounds_of_a_string_are_one_piece),
 		cmocka_unit_test(test_lines_begin_anew_in_each_packet),
 		cmocka_unit_test(test_lines_are_those_of_the_thread),
