@@ -158,6 +158,40 @@ static void test_a_run_and_its_events(void **state)
 	cxms_xread_free(r);
 }
 
+/* Behind a branch: a load of its wrong path that misses, and one of a line that this brings. */
+static void test_loads_of_a_wrong_path(void **state)
+{
+	struct cxms_xread *r = reader();
+	static struct packet p;
+	struct seen s = {0};
+	(void)state;
+	hello(&p, 42, 1, false, 1);
+	block(&p, 1);
+	cxms_buf_put_varint(&p.messages, 1 << 2 | 2 | 1);
+	cxms_buf_put_varint(&p.messages, 0);
+	cxms_buf_put_varint(&p.messages, 3);
+	cxms_buf_put_u8(&p.messages, CXMS_XE_MISP);
+	cxms_buf_put_varint(&p.messages, 0);
+	cxms_buf_put_u8(&p.messages, CXMS_XE_WRONG);
+	cxms_buf_put_varint(&p.messages, 0);
+	cxms_buf_put_varint(&p.messages, 4);
+	cxms_buf_put_u8(&p.messages, CXMS_XL_MEM);
+	cxms_buf_put_svarint(&p.messages, 1000);
+	cxms_buf_put_u8(&p.messages, CXMS_XE_WRONGUSE);
+	cxms_buf_put_varint(&p.messages, 0);
+	cxms_buf_put_varint(&p.messages, 300);
+	cxms_buf_put_varint(&p.messages, 1);
+	close_packet(&p, 42, 0, 0);
+	assert_int_equal(read_packet(r, &p, &s), 0);
+	assert_int_equal(s.event[1].kind, CXMS_XE_WRONG);
+	assert_int_equal(s.event[1].back, 5);
+	assert_int_equal(s.event[1].line, 1000);
+	assert_int_equal(s.event[2].kind, CXMS_XE_WRONGUSE);
+	assert_int_equal(s.event[2].behind, 300);
+	assert_int_equal(s.event[2].back, 1);
+	cxms_xread_free(r);
+}
+
 /* rep movsb, unrolled to eight rounds: two accesses each */
 static void block_of_rounds(struct packet *p, uint64_t id)
 {
@@ -361,6 +395,11 @@ static void test_what_does_not_fit_is_refused(void **state)
 		{2, {1 << 2 | 1, 1}, "an exit it has not"},
 		{4, {1 << 2 | 2, 1, CXMS_XE_L2, 1}, "an access it has not"},
 		{5, {1 << 2 | 2, 1, CXMS_XE_USE, 0, 0}, "no fill back"},
+		{7, {1 << 2 | 2, 1, CXMS_XE_WRONG, 0, 0, CXMS_XL_L1, 0}, "no miss"},
+		{6, {1 << 2 | 2, 1, CXMS_XE_WRONGUSE, 0, 0, 0}, "no fill back"},
+		{6, {1 << 2 | 2, 1, CXMS_XE_WRONGUSE, 9, 0, 1}, "a branch it has not"},
+		{8, {1 << 2 | 2, 1, CXMS_XE_WRONGUSE, 0, 0xff, 0xff, 3, 1}, "too far behind"},
+		{4, {1 << 2 | 2, 1, CXMS_XE_WRONGUSE, 0}, "an event that is cut"},
 		{4, {1 << 2 | 2, 1, CXMS_XE_KIND_END, 0}, "an unknown event"},
 		{6, {1 << 2 | 2, 1, CXMS_XE_PF, 0, 0x09, 0}, "an unknown level"},
 		{2, {0, CXMS_XC_END}, "an unknown message"},
@@ -424,6 +463,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_run_and_its_events),
+		cmocka_unit_test(test_loads_of_a_wrong_path),
 		cmocka_unit_test(test_rounds_of_a_string_are_one_piece),
 		cmocka_unit_test(test_lines_begin_anew_in_each_packet),
 		cmocka_unit_test(test_lines_are_those_of_the_thread),
