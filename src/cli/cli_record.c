@@ -212,12 +212,19 @@ int cli_rec_open(struct cli *c, struct cli_rec *r, const char *path,
 	return path ? cli_rec_target(c, r, path) : open_unnamed(c, r, is_exact);
 }
 
+/* Does @name still name what is written? Another may have taken its place. */
+static bool is_ours(const struct cli_rec *r, const char *name)
+{
+	struct stat own, there;
+	return fstat(r->fd, &own) == 0 && lstat(name, &there) == 0 && own.st_dev == there.st_dev &&
+	       own.st_ino == there.st_ino;
+}
+
 void cli_rec_discard(struct cli_rec *r)
 {
-	if (r->part)
-		unlink(r->part);
-	else if (r->created)
-		unlink(r->path);
+	const char *name = r->part ? r->part : r->path;
+	if ((r->part || r->created) && is_ours(r, name))
+		unlink(name);
 }
 
 /* Exit code of the program as a shell shows it; a pattern without an end counts as success. */
@@ -347,7 +354,7 @@ int cli_rec_commit(struct cli *c, struct cli_rec *r)
 				     r->path);
 	struct stat st;
 	if (r->created && fstat(r->fd, &st) == 0 && st.st_nlink == 0)
-		return cxms_fail(&c->err, ENOENT,
+		return cxms_fail(&c->err, ESTALE,
 				 "'%s' was removed or replaced while it was written; choose a name "
 				 "that nothing else uses",
 				 r->path);

@@ -51,6 +51,10 @@ static int list_events(struct cli *c, struct cxms_buf *out)
 		struct events_ctx ctx = {out, core.pmu[i].name};
 		rc = cxms_events_list(&core, i, put_event, &ctx);
 	}
+	struct cxms_err why = {0};
+	if (rc == 0 && cxms_events_lack_pfm(&core, &why))
+		cxms_log(&c->log, CXMS_LOG_NORMAL, "the names of libpfm4 are left out: %s",
+			 why.msg);
 	return rc;
 }
 

@@ -43,10 +43,11 @@ static int look_at_maps(struct cxms_analyzer *a, struct cxms_space *s, uint64_t 
 {
 	struct found_ctx ctx = {.out = out, .pid = s->pid, .time_ns = time_ns};
 
-	/* A process that is gone is no failure. */
-	if (cxms_maps_look(&a->maps, s, map_found, &ctx, NULL) == -ENOMEM)
-		return cxms_fail(err, ENOMEM, "out of memory for mappings");
-	return 0;
+	struct cxms_err why = {0};
+	int rc = cxms_maps_look(&a->maps, s, map_found, &ctx, &why);
+
+	/* A process that is gone is no failure; code that cannot be decoded at all is. */
+	return rc == -ENOMEM || rc == -ENOTSUP ? cxms_fail(err, -rc, "%s", why.msg) : 0;
 }
 
 int cxms_analyze_maps(struct cxms_analyzer *a, uint32_t pid, uint64_t time_ns, struct cxms_evq *out,

@@ -54,7 +54,7 @@ struct cxms_analyzer {
 /**
  * cxms_analyze() - append the SAMPLE, before it the SITE when it is new, and MAPs found on the way
  * An address that cannot be one (page 0, beyond user space, not mapped) is left out of the sample.
- * Return: 0 or -ENOMEM
+ * Return: 0, -ENOMEM, or -ENOTSUP (no decoder)
  */
 int cxms_analyze(struct cxms_analyzer *a, const struct cxms_look *look, struct cxms_evq *out,
 		 struct cxms_err *err);
@@ -62,11 +62,12 @@ int cxms_analyze(struct cxms_analyzer *a, const struct cxms_look *look, struct c
  * cxms_analyze_site() - the number of the instruction at @ip itself; its SITE first when it is new
  * @at: whose it is (pid, not 0, and tid) and when
  * Several sites can have one ip: this one, and those that samples beside it were resolved to.
- * Return: 0 or -ENOMEM
+ * Return: 0, -ENOMEM, or -ENOTSUP (no decoder)
  */
 int cxms_analyze_site(struct cxms_analyzer *a, const struct cxms_event *at, uint64_t ip,
 		      struct cxms_evq *out, uint32_t *site, struct cxms_err *err);
-/** read /proc/<pid>/maps of a live process and append a MAP for each new range; 0 or -ENOMEM */
+/** read /proc/<pid>/maps of a live process and append a MAP for each new range; 0, -ENOMEM, or
+ * -ENOTSUP (no decoder) */
 int cxms_analyze_maps(struct cxms_analyzer *a, uint32_t pid, uint64_t time_ns, struct cxms_evq *out,
 		      struct cxms_err *err);
 void cxms_analyzer_fini(struct cxms_analyzer *a);

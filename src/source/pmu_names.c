@@ -106,6 +106,24 @@ static int by_table(const struct cxms_core_pmus *core, unsigned which, const cha
 	return -ENOENT;
 }
 
+bool cxms_events_lack_pfm(const struct cxms_core_pmus *core, struct cxms_err *why)
+{
+	return core->cpu.pfm && cxms_pfm_check(why) < 0;
+}
+
+static void tell_unknown(const struct cxms_core_pmus *core, const struct cxms_pmu *pmu,
+			 const char *name, struct cxms_err *err)
+{
+	struct cxms_err why = {0};
+	bool lacks = cxms_events_lack_pfm(core, &why);
+
+	cxms_fail(err, ENOENT,
+		  "event '%s' is not known for this CPU (%s, PMU '%s'); see cxlmemsim list events, "
+		  "or write it as pmu/term=value,.../%s%s",
+		  name, *core->cpu.name ? core->cpu.name : "unknown model", pmu->name,
+		  lacks ? "; libpfm4 may know it: " : "", why.msg);
+}
+
 int cxms_event_named(const struct cxms_core_pmus *core, unsigned which, const char *name,
 		     struct cxms_named_event *out, struct cxms_err *err)
 {
@@ -124,14 +142,7 @@ int cxms_event_named(const struct cxms_core_pmus *core, unsigned which, const ch
 		if (rc == -ENOENT)
 			rc = by_table(core, which, name, &ev, err);
 		if (rc == -ENOENT)
-			cxms_fail(err, ENOENT,
-				  "event '%s' is not known for this CPU (%s, PMU '%s'); see "
-				  "cxlmemsim list events, or write it as pmu/term=value,.../%s",
-				  name, *core->cpu.name ? core->cpu.name : "unknown model",
-				  ev.pmu.name,
-				  core->cpu.pfm && !cxms_pfm_present()
-					  ? "; a build with libpfm4-dev knows more names"
-					  : "");
+			tell_unknown(core, &ev.pmu, name, err);
 	}
 	if (!rc)
 		*out = ev;
@@ -168,7 +179,7 @@ int cxms_events_list(const struct cxms_core_pmus *core, unsigned which,
 	for (size_t i = 0; !rc && (row = cxms_event_row(i)); i++)
 		if (row_is_for(row, core, which))
 			fn(arg, CXMS_ORIGIN_TABLE, row->name);
-	if (!rc && core->cpu.pfm && which == 0 && cxms_pfm_present())
+	if (!rc && core->cpu.pfm && which == 0)
 		rc = cxms_pfm_list(core->cpu.pfm, list_pfm, &ctx);
 	return rc == -ENOTSUP ? 0 : rc; /* an older libpfm4 does not know the CPU */
 }

@@ -38,6 +38,8 @@ struct cxms_named_event {
  */
 int cxms_event_named(const struct cxms_core_pmus *core, unsigned which, const char *name,
 		     struct cxms_named_event *out, struct cxms_err *err);
+/** would libpfm4 know names for this CPU, but cannot be asked, @why? */
+bool cxms_events_lack_pfm(const struct cxms_core_pmus *core, struct cxms_err *why);
 /** @fn for each name known on core PMU @which, by origin; 0 or -ENOMEM */
 int cxms_events_list(const struct cxms_core_pmus *core, unsigned which,
 		     void (*fn)(void *arg, enum cxms_event_origin origin, const char *name),
@@ -56,11 +58,11 @@ const struct cxms_event_row *cxms_event_row(size_t i);
 bool cxms_event_name_is(const char *a, const char *b);
 
 /* pmu_pfm.c, or pmu_pfm_none.c where libpfm4 is not built in. */
-/** is libpfm4 built in */
-bool cxms_pfm_present(void);
+/** can libpfm4 be asked? 0, or -ENOTSUP: not built in, or not there to be loaded */
+int cxms_pfm_check(struct cxms_err *err);
 /**
  * cxms_pfm_encode() - event @name of libpfm4's PMU @pmu, whatever CPU this is
- * Return: 0, -ENOENT (libpfm4 does not know it), -ENOTSUP (not built in)
+ * Return: 0, -ENOENT (libpfm4 does not know it), -ENOTSUP (as cxms_pfm_check())
  */
 int cxms_pfm_encode(const char *pmu, const char *name, struct cxms_pmu_code *out);
 /** 0 or -ENOTSUP */

@@ -22,7 +22,7 @@ struct pfm {
 	__typeof__(pfm_get_event_attr_info) *attr_info;
 };
 
-static int load(struct pfm *pfm)
+static int load(struct pfm *pfm, struct cxms_err *err)
 {
 #define FUNCTION(name, member)                                                                     \
 	{                                                                                          \
@@ -38,7 +38,7 @@ static int load(struct pfm *pfm)
 	};
 #undef FUNCTION
 	return cxms_lib_load(SONAME, "libpfm4", functions, sizeof(functions) / sizeof(*functions),
-			     pfm, NULL);
+			     pfm, err);
 }
 
 /* What pfm_initialize() looks at: names of all CPUs are wanted, and none is forced on us. */
@@ -58,7 +58,7 @@ static void put_word(const char *name, const char *value)
 static int begin(struct pfm *pfm)
 {
 	char *kept[N_WORD] = {NULL};
-	int rc = load(pfm);
+	int rc = load(pfm, NULL);
 
 	if (rc)
 		return rc;
@@ -81,11 +81,11 @@ static int begin(struct pfm *pfm)
 	return rc;
 }
 
-bool cxms_pfm_present(void)
+int cxms_pfm_check(struct cxms_err *err)
 {
 	struct pfm pfm;
 
-	return load(&pfm) == 0;
+	return load(&pfm, err);
 }
 
 int cxms_pfm_encode(const char *pmu, const char *name, struct cxms_pmu_code *out)

@@ -1,11 +1,13 @@
 /* In place of pmu_pfm.c where libpfm4 is not there (Debian: libpfm4-dev). */
 #include "source/pmu_names.h"
 
+#include "base/err.h"
+
 #include <errno.h>
 
-bool cxms_pfm_present(void)
+int cxms_pfm_check(struct cxms_err *err)
 {
-	return false;
+	return cxms_fail(err, ENOTSUP, "this was built without libpfm4; build it with libpfm4-dev");
 }
 
 int cxms_pfm_encode(const char *pmu, const char *name, struct cxms_pmu_code *out)

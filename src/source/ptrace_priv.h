@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "base/err.h"
 #include "source/analyze.h"
 #include "source/area.h"
 #include "source/child.h"
@@ -45,10 +46,13 @@ struct ptrace_source {
 	uint64_t asked_ns;  /* the first of them */
 	unsigned n_waiting; /* samples still to be analyzed */
 	struct cxms_look waiting[PT_WAITING_MAX];
-	bool is_open, is_done, no_memory;
+	bool is_open, is_done;
+	struct cxms_err fault; /* the first, for the next read; code 0: none */
 };
 
 uint64_t pt_rel_ns(const struct ptrace_source *p, uint64_t time_ns);
+/** memory ran out: the next read tells */
+void pt_no_memory(struct ptrace_source *p);
 /** a thread of process @pid, told as a FORK from @parent (NULL = the root) */
 struct cxms_pt_task *pt_adopt(struct ptrace_source *p, uint32_t pid, uint32_t tid,
 			      const struct cxms_pt_task *parent);

@@ -54,13 +54,18 @@ static struct cxms_pt_proc *proc_get(struct ptrace_source *p, uint32_t pid)
 	return proc;
 }
 
+void pt_no_memory(struct ptrace_source *p)
+{
+	cxms_fail(&p->fault, ENOMEM, "out of memory for events");
+}
+
 static struct cxms_pt_task *task_new(struct ptrace_source *p, uint32_t tid)
 {
 	struct cxms_pt_task *t = calloc(1, sizeof(*t));
 
 	if (!t || cxms_idmap_put(&p->tasks, tid, t)) {
 		free(t);
-		p->no_memory = true;
+		pt_no_memory(p);
 		return NULL;
 	}
 	t->tid = tid;
@@ -145,7 +150,7 @@ struct cxms_pt_task *pt_adopt(struct ptrace_source *p, uint32_t pid, uint32_t ti
 	t->proc = proc_get(p, pid);
 	if (!t->proc || (is_process && cxms_areas_begin(&p->areas, pid, t->born_ns)) ||
 	    (is_process && parent && cxms_maps_fork(&p->analyzer.maps, parent->pid, pid))) {
-		p->no_memory = true;
+		pt_no_memory(p);
 		return NULL;
 	}
 	t->pid = pid;
@@ -256,9 +261,9 @@ static void on_exec(struct ptrace_source *p, uint32_t pid)
 	tell_exec(p, t);
 	check_setuid(p, pid);
 	cxms_maps_exec(&p->analyzer.maps, pid);
-	if (cxms_areas_begin(&p->areas, pid, now_ns) ||
-	    cxms_analyze_maps(&p->analyzer, pid, pt_rel_ns(p, now_ns), &p->out, NULL))
-		p->no_memory = true;
+	if (cxms_areas_begin(&p->areas, pid, now_ns))
+		pt_no_memory(p);
+	(void)cxms_analyze_maps(&p->analyzer, pid, pt_rel_ns(p, now_ns), &p->out, &p->fault);
 }
 
 static void fill_regs(const struct user_regs_struct *u, struct cxms_regs *r)
@@ -325,10 +330,8 @@ static bool take_look(struct ptrace_source *p, struct cxms_pt_task *t, struct cx
 /* Code that is new takes a while to decode: whoever was sampled runs on meanwhile. */
 static void analyze_waiting(struct ptrace_source *p)
 {
-	for (unsigned i = 0; i < p->n_waiting; i++) {
-		if (cxms_analyze(&p->analyzer, &p->waiting[i], &p->out, NULL))
-			p->no_memory = true;
-	}
+	for (unsigned i = 0; i < p->n_waiting; i++)
+		(void)cxms_analyze(&p->analyzer, &p->waiting[i], &p->out, &p->fault);
 	p->samples += p->n_waiting;
 	p->n_waiting = 0;
 }

@@ -336,9 +336,10 @@ static void area_found(void *arg, uint32_t pid, const struct cxms_area *area)
 
 	ev.time_ns = pt_rel_ns(p, cxms_now_ns());
 	/* Nobody tells of mappings here: a large one that is new is a reason to look for all. */
-	if (!s || (!cxms_maps_find(s, area->addr) &&
-		   cxms_analyze_maps(&p->analyzer, pid, ev.time_ns, &p->out, NULL)))
-		p->no_memory = true;
+	if (!s)
+		pt_no_memory(p);
+	else if (!cxms_maps_find(s, area->addr))
+		(void)cxms_analyze_maps(&p->analyzer, pid, ev.time_ns, &p->out, &p->fault);
 	ev.area = *area;
 	cxms_evq_push(&p->out, &ev);
 }
@@ -399,8 +400,10 @@ static int ptrace_read(struct cxms_source *s, struct cxms_event *buf, size_t cap
 			cxms_areas_poll(&p->areas, cxms_now_ns(), area_found, p);
 		check_end(p);
 	} while (has_to_wait(p) || (p->out.len - p->out.head < cap && cxms_now_ns() < until_ns));
-	if (p->no_memory || p->out.failed)
-		return cxms_fail(err, ENOMEM, "out of memory for events");
+	if (p->out.failed)
+		pt_no_memory(p);
+	if (p->fault.code)
+		return cxms_fail(err, p->fault.code, "%s", p->fault.msg);
 	*n = cxms_evq_pop(&p->out, buf, cap);
 	*end = !*n && p->is_done;
 	return 0;

@@ -5,7 +5,10 @@
 /* cmocka wants the four above first */
 #include <cmocka.h>
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/disasm.h"
 #include "base/err.h"
@@ -41,8 +44,25 @@ static void test_missing_library_is_named_with_its_package(void **state)
 	struct cxms_err err = {0};
 	assert_int_equal(cxms_lib_load("libcxms-none.so.1", "none", functions, 1, &t, &err),
 			 -ENOTSUP);
-	assert_string_equal(err.msg, "cannot load 'libcxms-none.so.1'; install none");
+	assert_string_equal(err.msg, "cannot load 'libcxms-none.so.1': cannot open shared object "
+				     "file: No such file or directory; install none");
 	assert_null(t.length);
+}
+
+static void test_library_that_is_there_but_broken_is_told_from_a_missing_one(void **state)
+{
+	(void)state;
+	char path[] = "/tmp/cxms-lib-XXXXXX";
+	char want[128];
+	struct table t = {0};
+	struct cxms_err err = {0};
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	close(fd);
+	snprintf(want, sizeof(want), "cannot load '%s': file too short; install none", path);
+	assert_int_equal(cxms_lib_load(path, "none", functions, 1, &t, &err), -ENOTSUP);
+	assert_string_equal(err.msg, want);
+	unlink(path);
 }
 
 static void test_table_is_untouched_when_a_function_is_missing(void **state)
@@ -85,6 +105,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_functions_are_found),
 		cmocka_unit_test(test_missing_library_is_named_with_its_package),
+		cmocka_unit_test(test_library_that_is_there_but_broken_is_told_from_a_missing_one),
 		cmocka_unit_test(test_table_is_untouched_when_a_function_is_missing),
 		cmocka_unit_test(test_disassembler_reads_one_after_the_other),
 	};

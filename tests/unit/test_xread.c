@@ -396,6 +396,7 @@ static void test_what_does_not_fit_is_refused(void **state)
 		{2, {1 << 2 | 1, 1}, "an exit it has not"},
 		{4, {1 << 2 | 2, 1, CXMS_XE_L2, 1}, "an access it has not"},
 		{5, {1 << 2 | 2, 1, CXMS_XE_USE, 0, 0}, "no fill back"},
+		{7, {1 << 2 | 2, 1, CXMS_XE_WRONG, 0, 0, CXMS_XL_L1, 0}, "no miss"},
 		{4, {1 << 2 | 2, 1, CXMS_XE_KIND_END, 0}, "an unknown event"},
 		{6, {1 << 2 | 2, 1, CXMS_XE_PF, 0, 0x09, 0}, "an unknown level"},
 		{6, {1 << 2 | 2, 1, CXMS_XE_WRONGUSE, 2, 3, 1}, "a branch it has not"},
