@@ -19,8 +19,8 @@ static uint8_t learnt(unsigned local, unsigned global, unsigned chooser, bool ta
 
 	if (by_local != by_global)
 		chooser = counted(chooser, by_global == taken);
-	return (uint8_t)(counted(local, taken) | counted(global, taken) << 2 | chooser << 4 |
-			 (unsigned)(said != taken) << 6);
+	return (uint8_t)(counted(local, taken) | counted(global, taken) * CXMS_BPRED_GLOBAL |
+			 chooser * CXMS_BPRED_CHOOSER | (unsigned)(said != taken) << 6);
 }
 
 void cxms_bpred_init(struct cxms_bpred *b)
@@ -31,8 +31,10 @@ void cxms_bpred_init(struct cxms_bpred *b)
 		b->local_history[i] = 0;
 	for (unsigned i = 0; i <= LOCAL_MASK; i++)
 		b->local[i] = WEAKLY_NO;
-	for (unsigned i = 0; i <= GLOBAL_MASK; i++)
-		b->global[i] = b->chooser[i] = WEAKLY_NO;
+	for (unsigned i = 0; i <= GLOBAL_MASK; i++) {
+		b->global[i] = WEAKLY_NO * CXMS_BPRED_GLOBAL;
+		b->chooser[i] = WEAKLY_NO * CXMS_BPRED_CHOOSER;
+	}
 	for (unsigned i = 0; i < CXMS_BPRED_RETURNS; i++)
 		b->returns[i] = 0;
 	for (unsigned i = 0; i < CXMS_BPRED_TARGETS; i++)

@@ -17,8 +17,10 @@
 #define CXMS_BPRED_TARGETS	   1024
 #define CXMS_BPRED_RETURNS	   32
 
-/* Three two-bit counters and a direction. */
-#define CXMS_BPRED_LEARN 128
+/* Three two-bit counters and a direction; the lowest bits of the second and third. */
+#define CXMS_BPRED_LEARN   128
+#define CXMS_BPRED_GLOBAL  4
+#define CXMS_BPRED_CHOOSER 16
 
 struct cxms_bpred_target {
 	uint64_t tag, target;
@@ -29,6 +31,7 @@ struct cxms_bpred {
 	uint64_t path;	       /* hash of the last computed targets */
 	uint32_t return_depth; /* pushes so far, minus pops */
 	uint16_t local_history[CXMS_BPRED_LOCAL_HISTORIES];
+	/* Two-bit counters, each table's where learn's index has them. */
 	uint8_t local[1u << CXMS_BPRED_LOCAL_BITS];
 	uint8_t global[1u << CXMS_BPRED_GLOBAL_BITS];
 	uint8_t chooser[1u << CXMS_BPRED_GLOBAL_BITS];
@@ -62,13 +65,13 @@ static inline bool cxms_bpred_cond(struct cxms_bpred *b, uint32_t hash, bool tak
 	uint8_t *local = &b->local[*history & ((1u << CXMS_BPRED_LOCAL_BITS) - 1)];
 	uint8_t *global = &b->global[((uint32_t)b->history ^ hash) & global_mask];
 	uint8_t *chooser = &b->chooser[(uint32_t)b->history & global_mask];
-	unsigned then = b->learn[*local | *global << 2 | *chooser << 4 | taken << 6];
+	unsigned way = taken, then = b->learn[*local | *global | *chooser | way << 6];
 
 	*local = then & 3;
-	*global = then >> 2 & 3;
-	*chooser = then >> 4 & 3;
-	*history = (uint16_t)(*history << 1 | taken);
-	b->history = b->history << 1 | taken;
+	*global = then & 3 * CXMS_BPRED_GLOBAL;
+	*chooser = then & 3 * CXMS_BPRED_CHOOSER;
+	*history = (uint16_t)(*history << 1 | way);
+	b->history = b->history << 1 | way;
 	return then >> 6;
 }
 
@@ -112,7 +115,8 @@ static inline bool cxms_bpred_guess(const struct cxms_bpred *b, struct cxms_bpre
 		g->there |= (uint8_t)(1u << at);
 	}
 	uint8_t local = b->local[*history & ((1u << CXMS_BPRED_LOCAL_BITS) - 1)];
-	bool taken = (b->chooser[(uint32_t)g->history & global_mask] > 1 ? global : local) > 1;
+	bool by_global = b->chooser[(uint32_t)g->history & global_mask] >= 2 * CXMS_BPRED_CHOOSER;
+	bool taken = by_global ? global >= 2 * CXMS_BPRED_GLOBAL : local >= 2;
 	*history = (uint16_t)(*history << 1 | taken);
 	g->history = g->history << 1 | taken;
 	return taken;

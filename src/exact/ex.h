@@ -285,14 +285,22 @@ struct ex_options {
  * @pending: the block that was entered last and has not been accounted for
  * @slot:    where generated code notes, for the thread that runs
  * @in_region, @in_sample: timed = both
+ * @samples: instructions count towards the next change of in_sample
  * @looks: what the thread does is noted, to see whether it spins;  @spins: it does, and is not told
+ * @how: these, and whether it is timed, at once: EX_JUST_TIMED but seldom not
  * @calm: blocks until the next look
  */
 struct ex_state {
 	struct ex_block *pending;
 	uint64_t *slot;
 	struct ex_thread *thread;
-	bool timed, in_region, in_sample, had_region, looks, spins;
+	union {
+		struct {
+			bool timed, samples, looks, spins;
+		};
+		uint32_t how;
+	};
+	bool in_region, in_sample, had_region;
 	uint32_t calm;
 	uint64_t sample_left;
 	unsigned n_event;
@@ -307,6 +315,7 @@ struct ex_state {
 	uint32_t pid;
 };
 extern struct ex_state ex;
+#define EX_JUST_TIMED 1u /* little-endian: only the first of them */
 
 /* ex_instrument.c */
 void ex_instrument_init(void);
@@ -392,7 +401,8 @@ void ex_varint(uint64_t value);
 void ex_zigzag(int64_t value);
 void ex_string(const HChar *s, unsigned len);
 void ex_send_block(struct ex_block *b);
-void ex_send_run(struct ex_block *b, unsigned left);
+/** ex_send_run() - @b was left by the exit of its part @p, with the events of ex.event. */
+void ex_send_run(struct ex_block *b, const struct ex_part *p);
 void ex_warn(const HChar *format, ...) PRINTF_CHECK(1, 2);
 /** ex_system_call() - Return: as the kernel's, -errno for errors. */
 long ex_system_call(long number, long a, long b, long c, long d);

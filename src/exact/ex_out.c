@@ -457,9 +457,8 @@ static inline uint8_t *event(uint8_t *at, const struct ex_event *e)
 	}
 }
 
-void ex_send_run(struct ex_block *b, unsigned left)
+void ex_send_run(struct ex_block *b, const struct ex_part *p)
 {
-	const struct ex_part *p = &b->part[left];
 	unsigned n = ex.n_event;
 	uint8_t *at;
 

@@ -32,12 +32,18 @@ static struct {
 	bool any_scan, by_request;
 } roi;
 
+static void set_region(bool in_region)
+{
+	ex.in_region = in_region;
+	ex.samples = in_region && ex.opt.sample_period != 0;
+}
+
 void ex_roi_init(void)
 {
 	roi.begin.name = ex.opt.roi_begin;
 	roi.end.name = ex.opt.roi_end;
 	roi.cold.name = ex.opt.cold_at;
-	ex.in_region = !roi.begin.name;
+	set_region(!roi.begin.name);
 	ex.in_sample = true;
 	ex.sample_left = ex.opt.sample_detail;
 	ex.timed = ex.in_region;
@@ -186,7 +192,7 @@ static void region(bool entered)
 	if (entered == ex.in_region && (ex.had_region || !entered))
 		return;
 	ex.had_region = true;
-	ex.in_region = entered;
+	set_region(entered);
 	if (!entered)
 		update();
 	ex_control(CXMS_XC_ROI, 1);

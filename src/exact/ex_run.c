@@ -399,10 +399,10 @@ NEVER_INLINE void plain_miss(struct ex_thread *t, const struct ex_block *b, unsi
 
 /* Everything that is neither a plain hit nor a plain miss. Returns false if the access did not
  * happen. */
-NEVER_INLINE bool slow_access(struct ex_thread *t, const struct ex_block *b, unsigned index,
-			      uint64_t address, bool timed)
+NEVER_INLINE bool slow_access(struct ex_thread *t, const struct ex_block *b,
+			      const struct ex_access *a, uint64_t address, bool timed)
 {
-	const struct ex_access *a = &b->access[index];
+	unsigned index = (unsigned)(a - b->access);
 	uint64_t last_line = (address + a->last) >> CXMS_XS_LINE_SHIFT;
 	bool is_store = a->kind == CXMS_XA_STORE || a->kind == CXMS_XA_NT_STORE;
 	struct cxms_hier_req req = {.line = address >> CXMS_XS_LINE_SHIFT,
@@ -493,9 +493,10 @@ ALWAYS_INLINE bool is_near_store(const struct ex_thread *t, uint64_t address, un
 }
 
 /* A load of what a recent store wrote, or of what lies beside it in 16 bytes. */
-NEVER_INLINE void forward(struct ex_thread *t, unsigned index, uint64_t address, unsigned last,
-			  uint64_t now)
+NEVER_INLINE void forward(struct ex_thread *t, const struct ex_block *b, const struct ex_access *a,
+			  uint64_t address)
 {
+	unsigned last = a->last;
 	uint64_t g = address >> 3, end = (address + last) >> 3, first = g;
 	uint32_t nearest = EX_FORWARD_BACK + 1;
 	unsigned kind = CXMS_XE_FWD;
@@ -515,8 +516,8 @@ NEVER_INLINE void forward(struct ex_thread *t, unsigned index, uint64_t address,
 	if (kind == CXMS_XE_FWD && last < 8 &&
 	    (s->address > address || s->address + s->last < address + last))
 		kind = CXMS_XE_PART;
-	if (now - s->insn <= ex.opt.hier.window)
-		note(kind, index, nearest, 0);
+	if (t->insns + a->insn - s->insn <= ex.opt.hier.window)
+		note(kind, (unsigned)(a - b->access), nearest, 0);
 }
 
 ALWAYS_INLINE void stored(struct ex_thread *t, uint64_t address, unsigned last, uint64_t now)
@@ -558,10 +559,10 @@ static unsigned other_page(struct ex_thread *t, uint64_t address)
 
 /* A load or store within one line that is not a plain hit on the most recent line of its set and on
  * the last page. */
-NEVER_INLINE void other_access(struct ex_thread *t, const struct ex_block *b, unsigned index,
-			       uint64_t address, bool timed)
+NEVER_INLINE void other_access(struct ex_thread *t, const struct ex_block *b,
+			       const struct ex_access *a, uint64_t address, bool timed)
 {
-	const struct ex_access *a = &b->access[index];
+	unsigned index = (unsigned)(a - b->access);
 	struct cxms_cache *l1 = &t->caches->l1d;
 	uint64_t line = address >> CXMS_XS_LINE_SHIFT, tag;
 	size_t set = (size_t)(l1->mask ? line & l1->mask : line % l1->sets);
@@ -575,7 +576,7 @@ NEVER_INLINE void other_access(struct ex_thread *t, const struct ex_block *b, un
 		cxms_hier_expect(&ex.hier, line);
 	tag = slot == CXMS_CACHE_NO_SLOT ? CXMS_TAG_DIRTY : l1->tag[slot];
 	if (EX_UNLIKELY(tag & CXMS_TAG_UNUSED || !((tag | a->ignore) & CXMS_TAG_DIRTY))) {
-		slow_access(t, b, index, address, timed);
+		slow_access(t, b, a, address, timed);
 		return;
 	}
 	same_page = !ex.opt.has_tlb || is_at_hand(t->core, address);
@@ -594,22 +595,19 @@ NEVER_INLINE void other_access(struct ex_thread *t, const struct ex_block *b, un
 		note(CXMS_XE_HIT | flags, index, 0, 0);
 }
 
-/* The slot that was used last in the set of @address. */
+/* The slot that was used last in the set of @address; of set 0 if the number of sets is no power of
+ * two: then it seldom holds the line. */
 ALWAYS_INLINE size_t recent_slot(const struct ex_thread *t, uint64_t address)
 {
 	const struct ex_level *l = &t->l1d;
 	size_t first = (size_t)(address >> l->down & l->in_sets);
 
-	if (EX_UNLIKELY(!l->in_sets))
-		first = cxms_cache_set(&t->caches->l1d, address >> CXMS_XS_LINE_SHIFT)
-			<< t->caches->l1d.shift;
 	return first + l->recent[first << 1];
 }
 
 ALWAYS_INLINE void access_one(struct ex_thread *t, const struct ex_block *b,
 			      const struct ex_access *a, uint64_t address, bool timed)
 {
-	unsigned index = (unsigned)(a - b->access);
 	uint64_t line = address >> CXMS_XS_LINE_SHIFT, last = address + a->last;
 	size_t slot = recent_slot(t, address);
 	uint64_t differs = (t->l1d.tag[slot] ^ line << CXMS_TAG_SHIFT) | a->ignore;
@@ -619,17 +617,17 @@ ALWAYS_INLINE void access_one(struct ex_thread *t, const struct ex_block *b,
 	if (EX_UNLIKELY((differs & ~CXMS_TAG_MARKED) != CXMS_TAG_DIRTY || !is_within ||
 			!is_at_hand(t->core, address))) {
 		if (is_within && a->ignore != EX_IGNORE_ALL)
-			other_access(t, b, index, address, timed);
-		else if (!slow_access(t, b, index, address, timed))
+			other_access(t, b, a, address, timed);
+		else if (!slow_access(t, b, a, address, timed))
 			return;
 	} else if (differs & CXMS_TAG_MARKED) {
-		in_flight(t, slot, index, t->insns + a->insn, 0, timed);
+		in_flight(t, slot, (unsigned)(a - b->access), t->insns + a->insn, 0, timed);
 	}
 	if (!timed)
 		return;
 	if (a->kind == CXMS_XA_LOAD) {
 		if (is_near_store(t, address, a->last))
-			forward(t, index, address, a->last, t->insns + a->insn);
+			forward(t, b, a, address);
 	} else if (a->kind != CXMS_XA_PREFETCH) {
 		stored(t, address, a->last, t->insns + a->insn);
 	}
@@ -754,30 +752,38 @@ static void mispredicted(unsigned index, bool wrong, bool timed)
 		note(CXMS_XE_MISP, index, 0, 0);
 }
 
-ALWAYS_INLINE void branches(struct ex_thread *t, const struct ex_block *b, unsigned left,
+/* @at: the part that ran, which the branch of @part is of */
+NEVER_INLINE void mispredicted_cond(struct ex_thread *t, const struct ex_block *b,
+				    const struct ex_part *part, const struct ex_part *at,
+				    bool taken, bool timed)
+{
+	unsigned index = (unsigned)(part - b->part);
+
+	mispredicted(index, true, timed);
+	/* the registers at hand are those of the end of what ran */
+	if (ex.opt.has_wrong_path && part->insns == at->insns)
+		wrong_path(t, b, index, taken, timed);
+}
+
+/* @at: the part that ran. Only side exits are conditional branches. */
+ALWAYS_INLINE void branches(struct ex_thread *t, const struct ex_block *b, const struct ex_part *at,
 			    uint64_t next, bool timed)
 {
 	struct cxms_bpred *p = &t->core->bpred;
 	const struct ex_insn *last;
 
-	for (unsigned e = 0; e <= left && e < b->n_exit; e++) {
-		const struct ex_part *part = &b->part[e];
-
+	for (const struct ex_part *part = b->part; part <= at; part++) {
 		if (part->kind != CXMS_XX_COND)
 			continue;
-		bool taken = (e == left) != part->is_inverse;
-		bool wrong = cxms_bpred_cond(p, part->hash, taken);
+		bool taken = (part == at) != part->is_inverse;
 
-		mispredicted(e, wrong, timed);
-		/* the registers at hand are those of the end of what ran */
-		if (EX_UNLIKELY(wrong) && ex.opt.has_wrong_path &&
-		    part->insns == b->part[left].insns)
-			wrong_path(t, b, e, taken, timed);
+		if (cxms_bpred_cond(p, part->hash, taken))
+			mispredicted_cond(t, b, part, at, taken, timed);
 	}
-	if (EX_LIKELY(!b->part[left].turns))
+	if (EX_LIKELY(!at->turns))
 		return;
 	last = &b->insn[b->n_insn - 1];
-	switch (b->part[left].kind) {
+	switch (at->kind) {
 	case CXMS_XX_CALL:
 		cxms_bpred_call(p, last->addr + last->len);
 		break;
@@ -785,10 +791,10 @@ ALWAYS_INLINE void branches(struct ex_thread *t, const struct ex_block *b, unsig
 		cxms_bpred_call(p, last->addr + last->len);
 		/* fall through */
 	case CXMS_XX_INDIRECT:
-		mispredicted(left, cxms_bpred_jump(p, last->addr, next), timed);
+		mispredicted(b->n_exit, cxms_bpred_jump(p, last->addr, next), timed);
 		break;
 	case CXMS_XX_RET:
-		mispredicted(left, cxms_bpred_return(p, next), timed);
+		mispredicted(b->n_exit, cxms_bpred_return(p, next), timed);
 		break;
 	default:
 		break;
@@ -801,6 +807,7 @@ ALWAYS_INLINE void account(struct ex_block *b, const uint64_t *slot, unsigned le
 	struct ex_thread *t = ex.thread;
 	struct ex_part *part = &b->part[left];
 	const uint64_t *address = slot + EX_SLOT_ADDRESS;
+	unsigned insns = part->insns;
 
 	ex.n_event = 0;
 	run.fills = t->fills;
@@ -810,17 +817,13 @@ ALWAYS_INLINE void account(struct ex_block *b, const uint64_t *slot, unsigned le
 		fetch(t, b, part, timed);
 	for (const struct ex_access *a = b->access, *end = a + part->accesses; a < end; a++)
 		access_one(t, b, a, *address++, timed);
-	branches(t, b, left, next, timed);
+	branches(t, b, part, next, timed);
 	if (timed)
-		ex_send_run(b, left);
-	t->insns += part->insns;
-	ex.count[CXMS_XN_INSNS] += part->insns;
-	if (EX_UNLIKELY(ex.opt.sample_period != 0) && ex.in_region) {
-		if (ex.sample_left <= part->insns)
-			ex_sample_next();
-		else
-			ex.sample_left -= part->insns;
-	}
+		ex_send_run(b, part);
+	t->insns += insns;
+	ex.count[CXMS_XN_INSNS] += insns;
+	if (EX_UNLIKELY(b->fences))
+		close_lines(t);
 }
 
 /* A fault: the instruction at @next did not complete, what lies before it did. */
@@ -835,14 +838,28 @@ NEVER_INLINE struct ex_block *cut_short(struct ex_block *b, uint64_t progress, u
 	return ex_block_prefix(b, at);
 }
 
-/* While not timed; apart from the other, which is not to be slowed down by it. */
+/* Apart from the one in ex_enter(), which is not to be slowed down by it. */
+NEVER_INLINE void account_timed(struct ex_block *b, const uint64_t *slot, unsigned left,
+				uint64_t next)
+{
+	account(b, slot, left, next, true);
+}
+
 NEVER_INLINE void account_warming(struct ex_block *b, const uint64_t *slot, unsigned left,
 				  uint64_t next)
 {
 	account(b, slot, left, next, false);
 }
 
-ALWAYS_INLINE void settle(const uint64_t *slot, uint64_t next)
+static void count_sample(unsigned insns)
+{
+	if (ex.sample_left <= insns)
+		ex_sample_next();
+	else
+		ex.sample_left -= insns;
+}
+
+NEVER_INLINE void settle(const uint64_t *slot, uint64_t next)
 {
 	struct ex_block *b = ex.pending;
 	uint64_t left;
@@ -851,22 +868,22 @@ ALWAYS_INLINE void settle(const uint64_t *slot, uint64_t next)
 		return;
 	ex.pending = NULL;
 	left = slot[EX_SLOT_PROGRESS];
-	if (EX_UNLIKELY(left > b->n_exit)) {
+	if (left > b->n_exit) {
 		b = cut_short(b, left, next);
 		if (!b)
 			return;
 		left = b->n_exit;
 	}
-	if (EX_UNLIKELY(ex.spins))
+	if (ex.spins)
 		return;
-	if (EX_LIKELY(ex.timed))
-		account(b, slot, (unsigned)left, next, true);
+	if (ex.timed)
+		account_timed(b, slot, (unsigned)left, next);
 	else
 		account_warming(b, slot, (unsigned)left, next);
-	if (EX_UNLIKELY(ex.looks))
+	if (ex.samples)
+		count_sample(b->part[left].insns);
+	if (ex.looks)
 		ex_spin_ran(b, (unsigned)left);
-	if (EX_UNLIKELY(b->fences))
-		close_lines(ex.thread);
 }
 
 void ex_settle(uint64_t next)
@@ -877,9 +894,15 @@ void ex_settle(uint64_t next)
 VG_REGPARM(2) void ex_enter(char *guest, struct ex_block *b)
 {
 	uint64_t *slot = (uint64_t *)(guest + EX_SLOTS_OFFSET);
+	struct ex_block *ran = ex.pending;
 
 	ex.slot = slot;
-	settle(slot, b->addr);
+	if (EX_LIKELY(ran && ex.how == EX_JUST_TIMED && slot[EX_SLOT_PROGRESS] <= ran->n_exit)) {
+		ex.pending = NULL;
+		account(ran, slot, (unsigned)slot[EX_SLOT_PROGRESS], b->addr, true);
+	} else {
+		settle(slot, b->addr);
+	}
 	if (EX_UNLIKELY(--ex.calm == 0))
 		ex_spin_enter(b, guest);
 	if (EX_UNLIKELY(ex.thread->call.returns_to == b->addr))
