@@ -31,9 +31,9 @@ static void put_cache(const char *name, const struct cxms_exact_cache *c, struct
 		cxms_buf_printf(out, "  %-11s none\n", name);
 		return;
 	}
-	cxms_buf_printf(out, "  %-11s %s, %" PRIu32 " ways, %s%s", name,
+	cxms_buf_printf(out, "  %-11s %s, %" PRIu32 " ways, %s%s%s", name,
 			cxms_fmt_bytes(FMT, c->size_bytes), c->ways, c->plru ? "plru" : "lru",
-			c->inclusive ? ", inclusive" : "");
+			c->inclusive ? ", inclusive" : "", c->hashed ? ", hashed" : "");
 	for (uint32_t i = 0; i < c->n_prefetch; i++)
 		cxms_buf_printf(out, ", prefetch %s degree %" PRIu32 " distance %" PRIu32,
 				c->prefetch[i].type == CXMS_EXACT_STRIDE ? "stride" : "next-line",

@@ -7,6 +7,8 @@
 #define NO_WAY	  255
 /* Behind the times of a set's slots: its most recent way, then its clock. */
 #define CLOCK 1
+/* 2^64 over the golden section: of all factors its multiples come least near to each other. */
+#define GOLDEN_SECTION UINT64_C(0x9e3779b97f4a7c15)
 /* Lines that one trigger may bring: both prefetchers at full degree. */
 #define MAX_WANTED (2 * CXMS_PREFETCH_MAX_DEGREE)
 
@@ -37,6 +39,14 @@ static uint32_t shift_of(const struct cxms_cache_cfg *cfg)
 	return shift;
 }
 
+size_t cxms_cache_hash(uint64_t sets, uint64_t index)
+{
+	uint64_t around = index / sets;
+	uint64_t turned = (around * GOLDEN_SECTION >> 32) * sets >> 32;
+
+	return (size_t)((index - around * sets + turned) % sets);
+}
+
 size_t cxms_cache_bytes(const struct cxms_cache_cfg *cfg)
 {
 	size_t sets = (size_t)sets_of(cfg), slots = sets << shift_of(cfg);
@@ -65,9 +75,10 @@ void cxms_cache_init(struct cxms_cache *c, const struct cxms_cache_cfg *cfg, voi
 				 .shift = shift_of(cfg),
 				 .leaves = 1,
 				 .inclusive = cfg->inclusive,
-				 .plru = cfg->plru};
+				 .plru = cfg->plru,
+				 .hashed = cfg->hashed};
 	/* A single set has mask 0 and takes the division, which is right too. */
-	c->mask = (sets & (sets - 1)) == 0 ? sets - 1 : 0;
+	c->mask = (sets & (sets - 1)) == 0 && !c->hashed ? sets - 1 : 0;
 	while (c->leaves < c->ways)
 		c->leaves *= 2;
 	c->tag = carve(&at, slots * sizeof(*c->tag));

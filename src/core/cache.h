@@ -42,6 +42,7 @@ struct cxms_cache_cfg {
 	uint64_t bytes;
 	uint32_t ways;
 	bool inclusive, plru;
+	bool hashed; /* cxms_cache_hash() chooses the set */
 };
 
 /* What caches are indexed by, of a line: its physical place, for those larger than a page a way. */
@@ -60,6 +61,7 @@ struct cxms_cache_mark {
  * struct cxms_cache - one cache; arrays hold sets x stride slots, set by set
  * @stride:   ways, rounded up to 8, 16, 32 or 64; slots beyond ways stay empty
  * @shift:    log2(stride)
+ * @mask:     sets - 1 where the low bits of a line are its set; 0 = they are not
  * @index_of: the set is chosen by this of the line; NULL: by the line itself
  * @tag:      see CXMS_TAG_SHIFT;  @mark, @owner: valid where the tag says so; owner = thread
  * @order:    of each set 2 * stride bytes: when each slot was used last, by the clock of the set,
@@ -69,7 +71,7 @@ struct cxms_cache_mark {
 struct cxms_cache {
 	uint64_t sets, mask;
 	uint32_t ways, stride, shift, leaves;
-	bool inclusive, plru;
+	bool inclusive, plru, hashed;
 	cxms_cache_index_fn *index_of;
 	uint64_t *tag, *tree;
 	struct cxms_cache_mark *mark;
@@ -100,12 +102,23 @@ static inline uint8_t *cxms_cache_recent(const struct cxms_cache *c, size_t set)
 	return cxms_cache_order(c, set) + c->stride;
 }
 
+/**
+ * cxms_cache_hash() - the set of a physical line by all of its bits
+ *
+ * Formula: (i + floor(sets frac(q/phi))) mod sets, q = floor(i/sets), phi the golden section. As
+ *   of an LLC in slices, neighbouring lines fill all sets alike, and so do lines any power of two
+ *   apart (Weyl's sequence): each time around it begins at another set.
+ */
+size_t cxms_cache_hash(uint64_t sets, uint64_t index);
+
 /** cxms_cache_set() - the set of @line. */
 static inline size_t cxms_cache_set(const struct cxms_cache *c, uint64_t line)
 {
 	uint64_t index = c->index_of ? c->index_of(line) : line;
 
-	return (size_t)(c->mask ? index & c->mask : index % c->sets);
+	if (c->mask)
+		return (size_t)(index & c->mask);
+	return c->hashed ? cxms_cache_hash(c->sets, index) : (size_t)(index % c->sets);
 }
 
 #if defined(__SSE2__)

@@ -60,6 +60,9 @@ static bool cache_option(const HChar *s, struct cxms_cache_cfg *cfg)
 		} else if (!VG_(strncmp)(s, ",plru", 5)) {
 			cfg->plru = true;
 			s += 5;
+		} else if (!VG_(strncmp)(s, ",hashed", 7)) {
+			cfg->hashed = true;
+			s += 7;
 		} else {
 			return false;
 		}
@@ -189,7 +192,7 @@ static void usage(void)
 {
 	VG_(printf)
 	("    --cxms-out=@NAME|PATH            where the stream goes: a listening socket, a file\n"
-	 "    --cxms-l1i=BYTES,WAYS            caches; BYTES,WAYS[,inclusive][,plru]\n"
+	 "    --cxms-l1i=BYTES,WAYS            caches; BYTES,WAYS[,inclusive][,plru][,hashed]\n"
 	 "    --cxms-l1d=BYTES,WAYS\n"
 	 "    --cxms-l2=BYTES,WAYS|none\n"
 	 "    --cxms-llc=BYTES,WAYS\n"

@@ -33,7 +33,8 @@ static struct cxms_cache_cfg cache_of(const struct cxms_exact_cfg *cfg, enum cxm
 	return (struct cxms_cache_cfg){.bytes = c->size_bytes,
 				       .ways = c->size_bytes ? c->ways : 0,
 				       .inclusive = c->inclusive,
-				       .plru = c->plru};
+				       .plru = c->plru,
+				       .hashed = c->hashed};
 }
 
 static struct cxms_prefetch_cfg prefetch_of(const struct cxms_exact_cfg *cfg,

@@ -85,9 +85,9 @@ static void put_cache(const char *name, const struct cxms_exact_cache *c, struct
 		cxms_buf_printf(out, "no %s", name);
 		return;
 	}
-	cxms_buf_printf(out, "%s %s of %" PRIu32 " ways (%s%s", name,
+	cxms_buf_printf(out, "%s %s of %" PRIu32 " ways (%s%s%s", name,
 			cxms_fmt_bytes(RPT_FMT, c->size_bytes), c->ways, c->plru ? "plru" : "lru",
-			c->inclusive ? ", inclusive" : "");
+			c->inclusive ? ", inclusive" : "", c->hashed ? ", hashed" : "");
 	for (uint32_t i = 0; i < c->n_prefetch; i++)
 		cxms_buf_printf(out, ", %s %" PRIu32 "+%" PRIu32,
 				rpt_prefetch_name(c->prefetch[i].type), c->prefetch[i].degree,

@@ -258,6 +258,7 @@ static struct cxms_json *exact_cache(const struct cxms_exact_cache *c)
 	struct cxms_json *list = cxms_json_array();
 	cxms_json_set(o, "inclusive", cxms_json_bool(c->inclusive));
 	set_str(o, "replacement", c->plru ? "plru" : "lru");
+	set_str(o, "index", c->hashed ? "hashed" : "modulo");
 	for (uint32_t i = 0; i < c->n_prefetch; i++) {
 		struct cxms_json *f = object_of(&c->prefetch[i], rpt_exact_prefetch_fields);
 		set_str(f, "type", rpt_prefetch_name(c->prefetch[i].type));

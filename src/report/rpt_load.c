@@ -315,6 +315,7 @@ static void load_exact_cache(struct load *ld, const struct cxms_cfg_node *n,
 	load_fields(ld, n, rpt_exact_cache_fields, c);
 	c->inclusive = strcmp(load_str(ld, n, "inclusive"), "true") == 0;
 	c->plru = strcmp(load_str(ld, n, "replacement"), "plru") == 0;
+	c->hashed = strcmp(load_str(ld, n, "index"), "hashed") == 0;
 	for (size_t i = 0; list && i < list->n_child && i < CXMS_EXACT_PREFETCH_MAX; i++) {
 		struct cxms_exact_prefetch *f = &c->prefetch[c->n_prefetch++];
 		load_fields(ld, list->child[i], rpt_exact_prefetch_fields, f);

@@ -42,6 +42,7 @@ static int cache_of(const struct cxms_topo *t, enum cxms_exact_level level,
 	to->ways = from->ways;
 	to->inclusive = from->inclusive;
 	to->plru = from->plru;
+	to->hashed = from->hashed;
 	for (uint32_t i = 0; i < from->n_prefetch; i++) {
 		const struct cxms_host_prefetch *f = &from->prefetch[i];
 		if (f->degree > CXMS_EXACT_DEGREE_MAX)
@@ -161,6 +162,8 @@ static void compare_cache(struct compare *c, const struct cxms_exact_cache *a,
 		     b->inclusive ? "true" : "false");
 	if (a->plru != b->plru)
 		tell(c, "replacement", a->plru ? "plru" : "lru", b->plru ? "plru" : "lru");
+	if (a->hashed != b->hashed)
+		tell(c, "index", a->hashed ? "hashed" : "modulo", b->hashed ? "hashed" : "modulo");
 	compare_prefetch(c, a, b);
 }
 

@@ -135,8 +135,9 @@ static void add_cache(struct words *w, const char *name, const struct cxms_exact
 	if (c->size_bytes == 0)
 		add(w, "--cxms-%s=none", name);
 	else
-		add(w, "--cxms-%s=%" PRIu64 ",%" PRIu32 "%s%s", name, c->size_bytes, c->ways,
-		    c->inclusive ? ",inclusive" : "", c->plru ? ",plru" : "");
+		add(w, "--cxms-%s=%" PRIu64 ",%" PRIu32 "%s%s%s", name, c->size_bytes, c->ways,
+		    c->inclusive ? ",inclusive" : "", c->plru ? ",plru" : "",
+		    c->hashed ? ",hashed" : "");
 }
 
 static void add_prefetch(struct words *w, const char *name, const struct cxms_exact_cache *c)

@@ -140,7 +140,8 @@ struct cxms_cache {
 	uint32_t ways;
 	uint64_t latency_cyc;
 	bool inclusive;
-	bool plru; /* replacement: lru | plru */
+	bool plru;   /* replacement: lru | plru */
+	bool hashed; /* index: modulo | hashed; of the LLC */
 	uint32_t n_prefetch;
 	struct cxms_host_prefetch prefetch[CXMS_PREFETCH_MAX];
 };

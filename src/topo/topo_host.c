@@ -174,6 +174,23 @@ static void read_fetch_latency(struct topo_build *b, const struct cxms_cfg_node 
 	topo_assume_exact_only(b);
 }
 
+/* Hardware spreads addresses over the LLC by a hash of all their bits: Intel's slices (McCalpin,
+ * Mapping Addresses to L3/CHA Slices, 2021). Split cores are the simulator's, whose LLC does not.
+ */
+static void read_index(struct topo_build *b, const struct cxms_cfg_node *n, struct cxms_host *h)
+{
+	int word = h->uops_fused;
+	if (n)
+		cxms_cfg_word(n, topo_index_words, &word, &b->errs);
+	h->llc.hashed = word != 0;
+	if (n)
+		return;
+	topo_assume(b, "host.caches.llc", "index", topo_index_words[word],
+		    h->uops_fused ? "not stated; an LLC in slices takes them by a hash"
+				  : "not stated; that of a simulated core's");
+	topo_assume_exact_only(b);
+}
+
 static void read_cache(struct topo_build *b, const struct cxms_cfg_node *caches,
 		       enum topo_level level)
 {
@@ -222,6 +239,7 @@ static void read_caches(struct topo_build *b, const struct cxms_cfg_node *n)
 	for (enum topo_level level = TOPO_L1I; level < TOPO_LEVELS; level++)
 		read_cache(b, n, level);
 	read_fetch_latency(b, cxms_cfg_get(cxms_cfg_get(n, "l1i"), "latency"), &b->t->host);
+	read_index(b, cxms_cfg_get(cxms_cfg_get(n, "llc"), "index"), &b->t->host);
 }
 
 static void read_tlb(struct topo_build *b, const struct cxms_cfg_node *n, struct cxms_host *h)

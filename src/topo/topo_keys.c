@@ -48,6 +48,7 @@ static const char *const order_words[] = {"weak", "tso", NULL};
 static const char *const bool_words[] = {"false", "true", NULL};
 static const char *const replacement_words[] = {"lru", "plru", NULL};
 const char *const topo_fetch_words[] = {"line", "decoded", NULL};
+const char *const topo_index_words[] = {"modulo", "hashed", NULL};
 const char *const topo_dev_words[] = {"switch", "memdev", NULL};
 const char *const topo_flit_words[] = {"68B", "256B", "256B-lopt", NULL};
 const char *const topo_page_words[] = {"4KiB", "2MiB", NULL};
@@ -110,7 +111,7 @@ static const struct topo_key prefetch_keys[] = {
 const struct topo_table topo_keys_prefetch = TOPO_TABLE(prefetch_keys);
 
 /* size_why: NULL where sampled sources use the size */
-#define CACHE_KEYS(level, size_value, ways_value, cyc_value, inclusive_unused)                     \
+#define CACHE_KEYS(level, size_value, ways_value, cyc_value, inclusive_unused, ...)                \
 	{                                                                                          \
 		{.name = "size",                                                                   \
 		 .kind = TOPO_QTY,                                                                 \
@@ -158,7 +159,7 @@ const struct topo_table topo_keys_prefetch = TOPO_TABLE(prefetch_keys);
 			 .words = replacement_words,                                               \
 			 .offset = HOST(level.plru),                                               \
 			 .unused = ONLY_CACHE},                                                    \
-			{.name = "prefetch", .kind = TOPO_OWN, .unused = ONLY_CACHE},              \
+			{.name = "prefetch", .kind = TOPO_OWN, .unused = ONLY_CACHE}, __VA_ARGS__  \
 	}
 
 /* latency: that of the L1D when not stated, topo_host.c */
@@ -201,10 +202,11 @@ static const struct topo_key l1i_keys[] = {
 	 .unused = ONLY_CACHE},
 };
 static const struct topo_key l1d_keys[] =
-	CACHE_KEYS(l1d, CXMS_ASSUMED_L1D, 12, 5, "no level is nearer to the core");
-static const struct topo_key l2_keys[] = CACHE_KEYS(l2, CXMS_ASSUMED_L2, 16, 14, NULL);
+	CACHE_KEYS(l1d, CXMS_ASSUMED_L1D, 12, 5, "no level is nearer to the core", );
+static const struct topo_key l2_keys[] = CACHE_KEYS(l2, CXMS_ASSUMED_L2, 16, 14, NULL, );
 static const struct topo_key llc_keys[] =
-	CACHE_KEYS(llc, CXMS_ASSUMED_LLC, 15, CXMS_ASSUMED_LLC_CYC, NULL);
+	CACHE_KEYS(llc, CXMS_ASSUMED_LLC, 15, CXMS_ASSUMED_LLC_CYC, NULL,
+		   {.name = "index", .kind = TOPO_OWN, .unused = ONLY_CACHE}, );
 const struct topo_table topo_keys_l1i = TOPO_TABLE(l1i_keys);
 const struct topo_table topo_keys_l1d = TOPO_TABLE(l1d_keys);
 const struct topo_table topo_keys_l2 = TOPO_TABLE(l2_keys);

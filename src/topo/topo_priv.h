@@ -82,8 +82,10 @@ extern const struct topo_table topo_keys_top, topo_keys_host, topo_keys_cpu, top
 	topo_keys_queue, topo_keys_bank, topo_keys_ssd, topo_keys_far, topo_keys_tail,
 	topo_keys_logical, topo_keys_extent;
 extern const char *const topo_dev_words[],
-	*const topo_flit_words[], *const topo_page_words[], *const topo_prefetch_words[],
-								    *const topo_fetch_words[];
+	*const topo_flit_words[], *const topo_page_words[],
+					  *const topo_prefetch_words[],
+						  *const topo_fetch_words[],
+							  *const topo_index_words[];
 
 /** struct topo_model - a word of `model` and the keys that its map takes */
 struct topo_model {

@@ -84,6 +84,10 @@ static void put_cache(const struct cxms_topo *t, struct cxms_buf *out, int level
 	put_keys(t, out, path, "      ", k->sub, &t->host);
 	if (own->prefetch[level])
 		cxms_buf_printf(out, "      prefetch: %s\n", own->prefetch[level]);
+	if (level == TOPO_LLC) {
+		cxms_buf_printf(out, "      index: %s", topo_index_words[t->host.llc.hashed]);
+		end_line(t, out, path, "index");
+	}
 }
 
 /* The two keys whose default depends on others. */

@@ -28,7 +28,8 @@ struct cxms_exact_cache {
 	uint64_t size_bytes; /* 0 = no such cache */
 	uint32_t ways;
 	bool inclusive;
-	bool plru; /* replacement: tree-PLRU, else LRU */
+	bool plru;   /* replacement: tree-PLRU, else LRU */
+	bool hashed; /* the set is chosen by all bits of the line, else by its low ones */
 	uint32_t n_prefetch;
 	struct cxms_exact_prefetch prefetch[CXMS_EXACT_PREFETCH_MAX];
 };

@@ -17,7 +17,7 @@ enum {
 	TAG_WALK_HIGH = 7
 };
 enum { CACHE_BYTES = 14, PREFETCH_BYTES = 13 };
-enum { CACHE_INCLUSIVE = 1, CACHE_PLRU = 2 };
+enum { CACHE_INCLUSIVE = 1, CACHE_PLRU = 2, CACHE_HASHED = 4 };
 
 /* One field; numbers little endian without their upper zero bytes, 0 and "" are left out. */
 struct tagged {
@@ -221,8 +221,9 @@ static void put_cache(struct cxms_buf *raw, unsigned level, const struct cxms_ex
 	cxms_buf_put_varint(raw, TAG_CACHE);
 	cxms_buf_put_varint(raw, CACHE_BYTES);
 	cxms_buf_put_u8(raw, (uint8_t)level);
-	cxms_buf_put_u8(
-		raw, (uint8_t)((c->inclusive ? CACHE_INCLUSIVE : 0) | (c->plru ? CACHE_PLRU : 0)));
+	cxms_buf_put_u8(raw,
+			(uint8_t)((c->inclusive ? CACHE_INCLUSIVE : 0) |
+				  (c->plru ? CACHE_PLRU : 0) | (c->hashed ? CACHE_HASHED : 0)));
 	cxms_buf_put_u64(raw, c->size_bytes);
 	cxms_buf_put_u32(raw, c->ways);
 	for (uint32_t i = 0; i < c->n_prefetch; i++) {
@@ -339,6 +340,7 @@ static int get_cache(const uint8_t *p, size_t len, struct cxms_exact_cfg *x)
 	x->cache[level].ways = ways;
 	x->cache[level].inclusive = flags & CACHE_INCLUSIVE;
 	x->cache[level].plru = flags & CACHE_PLRU;
+	x->cache[level].hashed = flags & CACHE_HASHED;
 	return 0;
 }
 

@@ -282,6 +282,50 @@ static void test_lines_that_differ_in_high_bits_are_told_apart(void **state)
 	free(mem);
 }
 
+/* Lines that each miss once, are used @rounds times in turn, and how often they miss again. */
+static unsigned again(struct cxms_cache *c, unsigned lines, uint64_t step, unsigned rounds)
+{
+	unsigned misses = 0;
+	size_t slot;
+
+	for (unsigned i = 0; i < lines * rounds; i++) {
+		uint64_t line = (uint64_t)(i % lines) * step;
+		size_t set = cxms_cache_set(c, line);
+
+		assert_true(set < c->sets);
+		slot = cxms_cache_find(c, set, line);
+		if (slot != CXMS_CACHE_NO_SLOT) {
+			cxms_cache_touch(c, set, slot);
+			continue;
+		}
+		cxms_cache_insert(c, set, line, 0, &slot);
+		misses += i >= lines;
+	}
+	return misses;
+}
+
+/* Lines that lie a power of two apart find room all over a hashed cache, and neighbours fill it to
+ * the last way as they do without. */
+static void test_a_hashed_cache_holds_lines_of_any_step(void **state)
+{
+	static const unsigned sets[] = {1, 1024, 7 * 512};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(sets); i++) {
+		unsigned lines = 16 * sets[i];
+		struct cxms_cache_cfg cfg = {.bytes = 64 * lines, .ways = 16, .hashed = true};
+		void *mem = room(cxms_cache_bytes(&cfg));
+		struct cxms_cache c;
+
+		for (unsigned shift = 0; shift <= 30; shift++) {
+			cxms_cache_init(&c, &cfg, mem);
+			if (again(&c, shift ? lines / 2 : lines, UINT64_C(1) << shift, 3))
+				fail_msg("%u sets, step 2^%u", sets[i], shift);
+		}
+		free(mem);
+	}
+}
+
 /* ---- hierarchy ---- */
 
 /* A small host: caches so small that everything happens often. */
@@ -848,6 +892,7 @@ int main(void)
 		cmocka_unit_test(test_lru_follows_a_list),
 		cmocka_unit_test(test_order_survives_its_clock),
 		cmocka_unit_test(test_plru_follows_a_tree),
+		cmocka_unit_test(test_a_hashed_cache_holds_lines_of_any_step),
 		cmocka_unit_test(test_lines_that_differ_in_high_bits_are_told_apart),
 		cmocka_unit_test(test_hierarchy_follows_lists),
 		cmocka_unit_test(test_a_line_is_in_flight_for_the_window),

@@ -52,7 +52,7 @@ static void test_what_the_topology_says_is_simulated(void **state)
 	assert_int_equal(x.cache[CXMS_EXACT_L2].n_prefetch, 2);
 	assert_int_equal(x.cache[CXMS_EXACT_L2].prefetch[1].type, CXMS_EXACT_STRIDE);
 	assert_int_equal(x.cache[CXMS_EXACT_L2].prefetch[1].degree, 1);
-	assert_true(x.cache[CXMS_EXACT_LLC].inclusive);
+	assert_true(x.cache[CXMS_EXACT_LLC].inclusive && x.cache[CXMS_EXACT_LLC].hashed);
 	assert_int_equal(x.tlb_l1, 64);
 	assert_int_equal(x.tlb_l2, 1536);
 	assert_int_equal(x.tlb_page_bytes, 2 << 20);
@@ -85,6 +85,9 @@ static void test_the_first_difference_is_named(void **state)
 		{CPU, L1I, L1D, L2,
 		 "{size: 22MiB, ways: 11, latency: 70cyc, inclusive: true, replacement: plru}", TLB,
 		 "host.caches.llc.replacement", "lru", "plru"},
+		{CPU, L1I, L1D, L2,
+		 "{size: 22MiB, ways: 11, latency: 70cyc, inclusive: true, index: modulo}", TLB,
+		 "host.caches.llc.index", "hashed", "modulo"},
 		{CPU, L1I, L1D, L2, LLC, "none", "host.tlb", "64", "none"},
 		{CPU, L1I, L1D, L2, LLC, "{l1: 64, l2: 0, page: 2MiB}", "host.tlb.l2", "1536",
 		 "none"},

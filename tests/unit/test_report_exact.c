@@ -38,28 +38,29 @@ static void fill_split(struct cxms_split_result *s, struct cxms_target_result *t
 
 static void fill_facts(struct cxms_facts *f)
 {
-	*f = (struct cxms_facts){.cpu = "Some CPU",
-				 .kernel = "6.1.0",
-				 .source = "exact",
-				 .source_reason = "exact: asked for",
-				 .source_caps = CXMS_SRC_LIVE | CXMS_SRC_STORES | CXMS_SRC_EXACT,
-				 .exact = {.cache = {{.size_bytes = 32768, .ways = 8, .plru = true},
-						     {.size_bytes = 49152,
-						      .ways = 12,
-						      .inclusive = true,
-						      .n_prefetch = 2,
-						      .prefetch = {{CXMS_EXACT_STRIDE, 8, 3},
-								   {CXMS_EXACT_NEXT_LINE, 1, 0}}},
-						     {.size_bytes = 0},
-						     {.size_bytes = 2 << 20, .ways = 16}},
-					   .tlb_l1 = 64,
-					   .tlb_l2 = 1536,
-					   .tlb_page_bytes = 4096,
-					   .cores = 4,
-					   .window = 224,
-					   .detail_insns = 10000,
-					   .period_insns = 100000,
-					   .roi_begin = "begin_here"}};
+	*f = (struct cxms_facts){
+		.cpu = "Some CPU",
+		.kernel = "6.1.0",
+		.source = "exact",
+		.source_reason = "exact: asked for",
+		.source_caps = CXMS_SRC_LIVE | CXMS_SRC_STORES | CXMS_SRC_EXACT,
+		.exact = {.cache = {{.size_bytes = 32768, .ways = 8, .plru = true},
+				    {.size_bytes = 49152,
+				     .ways = 12,
+				     .inclusive = true,
+				     .n_prefetch = 2,
+				     .prefetch = {{CXMS_EXACT_STRIDE, 8, 3},
+						  {CXMS_EXACT_NEXT_LINE, 1, 0}}},
+				    {.size_bytes = 0},
+				    {.size_bytes = 2 << 20, .ways = 16, .hashed = true}},
+			  .tlb_l1 = 64,
+			  .tlb_l2 = 1536,
+			  .tlb_page_bytes = 4096,
+			  .cores = 4,
+			  .window = 224,
+			  .detail_insns = 10000,
+			  .period_insns = 100000,
+			  .roi_begin = "begin_here"}};
 }
 
 /* Every number has at most six figures, so that it survives "%.6g". */
@@ -141,7 +142,8 @@ static void test_text_says_what_was_seen(void **state)
 		 "mispredicted jumps (5.15 per 1000 instructions); 40000 conditional branches"),
 		"sees every access in user mode",
 		"not modelled: time in the kernel, coherence",
-		"L1D 48.0 KiB of 12 ways (lru, inclusive, stride 8+3, next-line 1+0), no L2",
+		"L1D 48.0 KiB of 12 ways (lru, inclusive, stride 8+3, next-line 1+0), no L2, LLC "
+		"2.00 MiB of 16 ways (lru, hashed)",
 		"TLB of 64 and 1536 entries for pages of 4.00 KiB",
 		"reorder buffer 224, scheduler 96,",
 		"10000 of each 100000 instructions are timed",

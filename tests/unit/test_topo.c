@@ -53,7 +53,7 @@ static const char design[] =
 	"    l2:  {size: 1MiB, ways: 16, latency: 6ns, replacement: plru, prefetch: {type: stride, "
 	"degree: 8}}\n"
 	"    llc: {size: 22MiB, ways: 11, latency: 70cyc, inclusive: true, replacement: lru, "
-	"prefetch: [stride, {type: next-line, degree: 2, distance: 5}]}\n"
+	"prefetch: [stride, {type: next-line, degree: 2, distance: 5}], index: hashed}\n"
 	"  tlb: {l1: 64, l2: 1536, page: 2MiB, walk: 24ns, walkers: 2}\n"
 	"  local: {latency: 107ns, bandwidth: {read: 220GB/s, write: 120GB/s, total: 240GB/s}, "
 	"capacity: 64GiB}\n"
@@ -102,7 +102,7 @@ static void test_every_host_key_is_read(void **state)
 	assert_int_equal(h->l1d.ways, 8);
 	assert_int_equal(h->l1d.latency_cyc, 4);
 	assert_int_equal(h->l2.latency_cyc, 15); /* 6 ns at 2.5 GHz */
-	assert_true(h->llc.inclusive);
+	assert_true(h->llc.inclusive && h->llc.hashed);
 	assert_true(h->tlb_present && h->walk_given);
 	assert_int_equal(h->tlb_l1, 64);
 	assert_int_equal(h->tlb_l2, 1536);
@@ -152,7 +152,7 @@ static void test_prefetchers_are_read(void **state)
 	cxms_topo_free(t);
 }
 
-/* The two keys of the core whose default depends on others. */
+/* The keys whose default depends on others. */
 static void test_fetch_and_scheduler_follow_other_keys(void **state)
 {
 	(void)state;
@@ -176,6 +176,10 @@ static void test_fetch_and_scheduler_follow_other_keys(void **state)
 		const char *fetch = assumed(t, "host.cpu.fetch");
 		const char *scheduler = assumed(t, "host.cpu.scheduler");
 		const char *latency = assumed(t, "host.caches.l1i.latency");
+		const char *index = assumed(t, "host.caches.llc.index");
+		bool fused = strstr(rows[i].cpu, "fused");
+		assert_string_equal(index, fused ? "hashed" : "modulo");
+		assert_int_equal(t->host.llc.hashed, fused);
 		assert_int_equal(t->host.fetch_decoded, rows[i].decoded);
 		assert_int_equal(cxms_topo_scheduler(&t->host), rows[i].waits);
 		assert_int_equal(t->host.scheduler, rows[i].scheduler ? 0 : rows[i].waits);
@@ -193,8 +197,9 @@ static void test_figures_of_the_exact_source_are_marked(void **state)
 {
 	(void)state;
 	static const char *const exact_only[] = {
-		"host.cpu.fetch", "host.cpu.scheduler",	  "host.caches.l1i.size",
-		"host.tlb.page",  "host.caches.l1i.ways", "host.caches.llc.ways",
+		"host.cpu.fetch",	 "host.cpu.scheduler",	 "host.caches.l1i.size",
+		"host.tlb.page",	 "host.caches.l1i.ways", "host.caches.llc.ways",
+		"host.caches.llc.index",
 	};
 	struct cxms_topo *t = NULL;
 	struct cxms_err err = {0};
@@ -359,7 +364,7 @@ static void test_stated_keys_are_used_or_ignored_with_a_reason(void **state)
 		"host.caches.llc.ways",	  "host.tlb.page",	  "host.tlb.walk",
 		"host.caches.l2.latency", "host.cpu.fetch",	  "host.cpu.rob",
 		"host.cpu.scheduler",	  "host.caches.l1i.ways", "host.caches.llc.replacement",
-		"host.caches.llc.size",	  "host.tlb.walkers",
+		"host.caches.llc.size",	  "host.tlb.walkers",	  "host.caches.llc.index",
 	};
 	static const char *const used[] = {
 		"host.cpu.l1d_mshrs",

@@ -139,6 +139,7 @@ static struct cxms_facts full_facts(void)
 				    {.size_bytes = UINT64_MAX,
 				     .ways = UINT32_MAX,
 				     .plru = true,
+				     .hashed = true,
 				     .n_prefetch = 1,
 				     .prefetch = {{CXMS_EXACT_STRIDE, UINT32_MAX, UINT32_MAX}}}},
 			  .tlb_l1 = 96,
@@ -173,6 +174,7 @@ static void assert_same_exact(const struct cxms_exact_cfg *a, const struct cxms_
 		assert_int_equal(c->ways, d->ways);
 		assert_int_equal(c->inclusive, d->inclusive);
 		assert_int_equal(c->plru, d->plru);
+		assert_int_equal(c->hashed, d->hashed);
 		assert_int_equal(c->n_prefetch, d->n_prefetch);
 		assert_memory_equal(c->prefetch, d->prefetch, sizeof(c->prefetch));
 	}
