@@ -63,6 +63,8 @@ static void set_figures(struct cxms_window *w)
 	if (w->fetch_bubble > CXMS_FETCH_BUBBLE_MAX)
 		w->fetch_bubble = CXMS_FETCH_BUBBLE_MAX;
 	w->walks = c->split && !(c->without & CXMS_WP_WALK);
+	w->n_resume = w->walks ? 3 * c->width + 1 : 0;
+	w->resumed = w->n_resume;
 	w->holds = c->split && !(c->without & CXMS_WP_HOLD);
 	w->joins = c->split && !(c->without & CXMS_WP_JOIN);
 	w->one_store = c->split && c->store_tso && !(c->without & CXMS_WP_ONE_STORE);
@@ -108,7 +110,7 @@ static void reset_clocks(struct cxms_window *w)
 		w->fetched[i] = all(CXMS_TICK_LONG_AGO);
 	for (unsigned i = 0; i < CXMS_FILL_RING; i++)
 		w->fill[i].done = all(CXMS_TICK_LONG_AGO);
-	w->block_from = w->block_to = all(CXMS_TICK_LONG_AGO);
+	w->block_from = w->block_to = w->resume = all(CXMS_TICK_LONG_AGO);
 	for (unsigned i = 0; i < CXMS_SETS; i++)
 		w->sets.last[i] = all(CXMS_TICK_LONG_AGO);
 	for (unsigned l = 0; l < CXMS_LANES; l++) {
@@ -213,6 +215,7 @@ static void move_base(struct cxms_window *w, unsigned l)
 	shift(&w->retire.v[l], by);
 	shift(&w->drained.v[l], by);
 	shift(&w->floor.v[l], by);
+	shift(&w->resume.v[l], by);
 	shift_ring(w->slot, CXMS_SLOT_COUNT, l, by);
 	shift_ring(w->unit, CXMS_UC_COUNT, l, by);
 	shift_ring(w->rob, w->n_rob, l, by);

@@ -2,6 +2,7 @@
  * mispredicted branch, the scheduler when it is full. */
 #include <string.h>
 
+#include "base/units.h"
 #include "core/window_priv.h"
 
 /* Cycles from a branch's completion to the first new fetch, where lines are fetched: to the commit
@@ -13,6 +14,12 @@
 /* Where uops are split, those behind a mispredicted branch leave the reorder buffer one by one, as
  * many in a cycle as twice the width (tests/data/gem5: squash width 16 of an eight-wide core). */
 #define CXMS_SQUASH_WIDTHS 2
+/* Such a walk blocks dispatch if it is not over in the cycle in which the stages are told to drop
+ * what ran in error; cycles from its end until dispatch is told so: to the stage that issues, in
+ * which it stops blocking, and from there (gem5 v24.0, src/cpu/o3/iew.cc: checkSignalsAndUpdate;
+ * BaseO3CPU.py: commitToIEWDelay, iewToRenameDelay). */
+#define CXMS_BLOCKING_WALK_CYC 2
+#define CXMS_WALKED_CYC	       3
 /* A first-level TLB miss that hits the second: cycles added. */
 #define CXMS_ASSUMED_TLB2_CYC 7
 
@@ -371,33 +378,46 @@ static void write_back(struct cxms_window *w, const struct cxms_xevent *e,
 	}
 }
 
-/*
- * Ticks from the branch's completion until dispatch goes on where the reorder buffer is walked: as
- * many cycles as what came behind the branch fills, and two of signals.
- */
-static int32_t squash_ticks(const struct cxms_window *w, unsigned l, int32_t done)
+/* Cycles for which the reorder buffer is walked: what came behind the branch fills it. */
+static int32_t walk_cycles(const struct cxms_window *w, unsigned l, int32_t done)
 {
-	int64_t room = (int64_t)w->cfg.rob * CXMS_TICKS;
+	int64_t room = (int64_t)w->cfg.rob * CXMS_TICKS,
+		a_cycle = CXMS_SQUASH_WIDTHS * w->cfg.width;
 	int64_t behind = (int64_t)(done - w->dispatch.v[l]) * w->cfg.width;
 	int64_t walked = behind < room ? behind : room;
-	return 2 * CXMS_TICKS +
-	       (int32_t)(walked > 0 ? walked / (CXMS_SQUASH_WIDTHS * w->cfg.width) : 0);
+	return walked > 0 ? (int32_t)((walked + a_cycle * CXMS_TICKS - 1) / (a_cycle * CXMS_TICKS))
+			  : 0;
 }
 
-/* Fetch goes on, in the lanes of @where, when what ran in error is gone: that is known at @done. */
+/*
+ * Dispatch goes on when the reorder buffer has been walked, three cycles of signals later. A walk
+ * of one cycle blocks nobody.
+ */
+static void block_dispatch(struct cxms_window *w, unsigned l, int32_t done)
+{
+	int32_t cycles = walk_cycles(w, l, done);
+	w->resume.v[l] = CXMS_TICK_LONG_AGO;
+	w->resumed = 0;
+	if (cycles < CXMS_BLOCKING_WALK_CYC)
+		return;
+	w->resume.v[l] = done + (cycles + CXMS_WALKED_CYC) * CXMS_TICKS;
+	w->floor.v[l] = later_of(w->floor.v[l], w->resume.v[l]);
+}
+
+/* Fetch goes on, in the lanes of @where, when what ran in error is gone: that is known at @done,
+ * and where a line has to come first, as if at @there. */
 static void refetch(struct cxms_window *w, const struct cxms_lanes *where,
-		    const struct cxms_lanes *done)
+		    const struct cxms_lanes *done, const struct cxms_lanes *there)
 {
 	int32_t cyc = w->cfg.fetch_lines ? CXMS_REDIRECT_CYC : CXMS_ASSUMED_REDIRECT_DECODED_CYC;
 	for (unsigned l = 0; l < w->n_lane; l++) {
-		int32_t more = cyc * CXMS_TICKS;
 		if (!where->v[l])
 			continue;
 		if (w->walks)
-			more = later_of(more, squash_ticks(w, l, done->v[l]) -
-						      CXMS_ASSUMED_FRONT_CYC * CXMS_TICKS);
+			block_dispatch(w, l, done->v[l]);
 		/* where the block would have begun for what follows to come then */
-		w->fetch.v[l] = later_of(w->fetch.v[l], done->v[l] + more - w->fetch_into);
+		w->fetch.v[l] =
+			later_of(w->fetch.v[l], there->v[l] + cyc * CXMS_TICKS - w->fetch_into);
 	}
 }
 
@@ -406,9 +426,9 @@ static void refetch(struct cxms_window *w, const struct cxms_lanes *where,
 static void ran_too_early(struct cxms_window *w, uint64_t store_pc, const struct cxms_lanes *early,
 			  const struct cxms_lanes *store, struct cxms_lanes *done)
 {
-	int32_t again = w->l1d + CXMS_TICKS * (CXMS_REDIRECT_CYC + CXMS_ASSUMED_FRONT_CYC +
-					       CXMS_ASSUMED_ISSUE_CYC);
-	refetch(w, early, store);
+	int32_t again =
+		w->l1d + CXMS_TICKS * (CXMS_REDIRECT_CYC + CXMS_FRONT_CYC + CXMS_ASSUMED_ISSUE_CYC);
+	refetch(w, early, store, store);
 	for (unsigned l = 0; l < w->n_lane; l++)
 		if (early->v[l])
 			done->v[l] = later_of(done->v[l], store->v[l] + again);
@@ -702,10 +722,32 @@ void cxms_window_fetch_misses(struct cxms_window *w, const struct cxms_xrun *run
 	}
 }
 
-/* The predictor was wrong: fetch goes on where the branch says, once it is done. */
-static void redirect(struct cxms_window *w, const struct cxms_lanes *done)
+/*
+ * The front end has one line at hand, that of what it fetched in error: somewhere about the branch.
+ * The new one is there at once if all of that is one line, else after an access that waits for the
+ * begin of a cycle (gem5 v24.0, src/cpu/o3/fetch.cc).
+ */
+int32_t cxms_window_line_again(const struct cxms_window *w, uint64_t block, uint64_t end,
+			       uint64_t to)
 {
-	refetch(w, &w->used, done);
+	uint64_t first = to < block ? to : block, last = to > end ? to : end;
+	int32_t apart_q8 = last - first < CXMS_LINE_BYTES ? cxms_fetch_apart_q8(first, last) : 256;
+	return apart_q8 * (w->fetch_bubble + CXMS_TICKS) >> 8;
+}
+
+/* The predictor was wrong about @exit: fetch goes on where the branch says, once it is done. */
+static void redirect(struct cxms_window *w, const struct cxms_xrun *run, uint32_t exit,
+		     const struct cxms_lanes *done)
+{
+	const struct cxms_block *b = run->block;
+	const struct cxms_fetch_insn *in = &b->fetch[b->exit_insns[exit] - 1];
+	uint64_t behind = b->addr + (uint64_t)(int64_t)in->at + in->len;
+	struct cxms_lanes from = *done;
+	/* where to: the next block tells */
+	w->redirected = b->exit_insns[exit] == b->exit_insns[run->exit];
+	if (w->cfg.fetch_lines && !w->redirected)
+		from.all += cxms_window_line_again(w, b->addr, behind - 1, behind);
+	refetch(w, &w->used, done, &from);
 	w->counts.mispredicts++;
 }
 
@@ -818,5 +860,5 @@ void cxms_window_end_branch(struct cxms_window *w, const struct cxms_xrun *run, 
 		return;
 	wrong_path(w, run, exit, done);
 	if (!(w->cfg.without & CXMS_WP_REDIRECT))
-		redirect(w, done);
+		redirect(w, run, (uint32_t)exit, done);
 }

@@ -39,8 +39,9 @@
 #define CXMS_ASSUMED_ISSUE_CYC 2
 /* Cycles from completion to retirement, and from there to the reuse of the entry. */
 #define CXMS_ASSUMED_RETIRE_CYC 2
-/* Cycles from fetch to dispatch: decode and rename. */
-#define CXMS_ASSUMED_FRONT_CYC 4
+/* Cycles from fetch to dispatch, which stands for rename: decode is between them (gem5 v24.0,
+ * src/cpu/o3/BaseO3CPU.py: fetchToDecodeDelay, decodeToRenameDelay). Other cores: assumed. */
+#define CXMS_FRONT_CYC 2
 /* Uops between fetch and dispatch: queue and pipeline registers. A power of two. */
 #define CXMS_ASSUMED_FETCH_QUEUE 64
 
@@ -136,6 +137,10 @@ struct cxms_window {
 	uint32_t width_at;
 	/* clocks */
 	struct cxms_lanes fetch, dispatch, retire, drained, floor;
+	/* when dispatch went on behind the last walk of the reorder buffer that blocked it; uops
+	 * since, until a new group no longer finds a stage of the front end still blocked */
+	struct cxms_lanes resume;
+	uint32_t resumed, n_resume;
 	uint64_t base[CXMS_LANES]; /* ticks */
 	struct cxms_lanes slot[CXMS_SLOT_COUNT];
 	struct cxms_lanes unit[CXMS_UC_COUNT];
@@ -155,6 +160,8 @@ struct cxms_window {
 	uint64_t next_addr;    /* where the block that ran last would go on */
 	int32_t fetch_rest_q8; /* what its last group lacks */
 	int32_t fetch_into;    /* from the block's begin until its uop at hand was fetched */
+	uint64_t block_addr;   /* of the block at hand, or that ran last */
+	bool redirected;       /* its last branch was mispredicted: fetch begins anew behind it */
 	struct cxms_fetch_memo fetch_memo[CXMS_FETCH_MEMOS];
 	uint64_t string_addr,
 		string_bytes; /* rep instruction, and what it moved since its last uops */
@@ -203,6 +210,10 @@ void cxms_window_fetch_misses(struct cxms_window *w, const struct cxms_xrun *run
 /** a branch whose exit has that many uops is done: if it went elsewhere than predicted */
 void cxms_window_end_branch(struct cxms_window *w, const struct cxms_xrun *run, uint32_t uops,
 			    const struct cxms_lanes *done);
+/** ticks until the first new line is there that is fetched, at @to, behind a mispredicted branch
+ * that ends at @end in a block at @block */
+int32_t cxms_window_line_again(const struct cxms_window *w, uint64_t block, uint64_t end,
+			       uint64_t to);
 /** retirement waited for this load: by how much more than @could, and for what */
 void cxms_window_attribute(struct cxms_window *w, const struct cxms_lanes *could);
 /** retirement waited from @from to @to for what @origin brings or takes */

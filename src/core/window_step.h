@@ -571,27 +571,52 @@ CXMS_STEP const struct cxms_fetch_cost *fetch_cost(struct cxms_window *w,
 	return &m->cost;
 }
 
+/* Ticks that are lost between a block which ended before @from and one at @addr. */
+CXMS_STEP int32_t next_group(const struct cxms_window *w, uint64_t from, uint64_t addr)
+{
+	int32_t apart_q8 = cxms_fetch_apart_q8(from - 1, addr), q8 = apart_q8 * w->fetch_bubble;
+	q8 += addr != from ? w->fetch_rest_q8 : apart_q8 * w->fetch_rest_q8 / 256;
+	return q8 >> 8;
+}
+
 /* Where a block begins in the fetch stream: behind a taken branch in a new group, in another line
  * when that is there. Returns 256ths of ticks that a uop of it takes. */
 CXMS_STEP int32_t begin_block(struct cxms_window *w, const struct cxms_xrun *run)
 {
 	const struct cxms_block *b = run->block;
 	const struct cxms_fetch_insn *last = &b->fetch[b->exit_insns[run->exit] - 1];
-	uint64_t from = w->next_addr;
+	uint64_t from = w->next_addr, last_addr = w->block_addr;
+	w->block_addr = b->addr;
 	w->next_addr = b->addr + (uint64_t)(int64_t)last->at + last->len;
 	if (!w->cfg.fetch_lines)
 		return 0;
 	const struct cxms_fetch_cost *cost = fetch_cost(w, b);
-	int32_t apart_q8 = cxms_fetch_apart_q8(from - 1, b->addr), q8 = apart_q8 * w->fetch_bubble;
-	q8 += b->addr != from ? w->fetch_rest_q8 : apart_q8 * w->fetch_rest_q8 / 256;
+	int32_t ticks = w->redirected ? cxms_window_line_again(w, last_addr, from - 1, b->addr)
+				      : next_group(w, from, b->addr);
+	w->redirected = false;
 	if (w->n_uop >= CXMS_ASSUMED_FETCH_QUEUE)
 		w->fetch.all =
 			later(w->fetch.all, w->fetched[w->n_uop % CXMS_ASSUMED_FETCH_QUEUE].all -
-						    CXMS_ASSUMED_FRONT_CYC * CXMS_TICKS);
-	w->fetch.all += q8 >> 8;
+						    CXMS_FRONT_CYC * CXMS_TICKS);
+	w->fetch.all += ticks;
 	/* where a block is left half-way, half a group is lost */
 	w->fetch_rest_q8 = run->exit == b->n_exit ? cost->rest_q8 : (CXMS_TICKS / 2) << 8;
 	return cost->own_q8 / (int32_t)b->n_uop;
+}
+
+/*
+ * When the front end has what is fetched at @fetched, if dispatch was blocked not long ago: it
+ * takes the group at hand, but decode learns a cycle later that it may send again; of what decode
+ * holds, two groups, the same is true of fetch (gem5 v24.0, src/cpu/o3/decode.cc: skid buffer).
+ */
+CXMS_STEP cxms_v8 after_block(struct cxms_window *w, cxms_v8 fetched)
+{
+	uint32_t at = w->resumed++;
+	if (at == w->cfg.width)
+		return later(fetched, w->resume.all + 2 * CXMS_TICKS);
+	if (at == 3 * w->cfg.width)
+		return later(fetched, w->resume.all + 5 * CXMS_TICKS);
+	return fetched;
 }
 
 /* @events, @lines: the run has some; instructions are fetched line by line. Constants. */
@@ -610,8 +635,9 @@ CXMS_STEP void step_block(struct cxms_window *w, const struct cxms_xrun *run, ui
 	for (uint32_t i = 0; i < end; i++, u++) {
 		cxms_v8 fetched = w->fetch.all;
 		if (lines)
-			fetched +=
-				CXMS_ASSUMED_FRONT_CYC * CXMS_TICKS + ((int32_t)i * step_q8 >> 8);
+			fetched += CXMS_FRONT_CYC * CXMS_TICKS + ((int32_t)i * step_q8 >> 8);
+		if (lines && w->resumed < w->n_resume)
+			fetched = after_block(w, fetched);
 		if (events && lines)
 			w->fetch_into = (int32_t)(i + 1) * step_q8 >> 8;
 		cxms_v8 done = step_uop(w, &s, run, u, fetched, events);
