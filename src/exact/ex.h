@@ -91,12 +91,13 @@ struct ex_access {
  * @kind:       enum cxms_xs_exit
  * @is_inverse: the side exit is the branch not taken
  * @turns:      it is the end, and more than a jump to a fixed address
+ * @barren:     long walks behind its branch that brought nothing, in a row (ex_wrong.c)
  */
 struct ex_part {
 	uint64_t runs, message, fetched;
 	uint32_t hash;
 	uint16_t insns, accesses, lines, loads, stores, branches;
-	uint8_t kind, message_bytes;
+	uint8_t kind, message_bytes, barren;
 	bool is_inverse, turns;
 };
 
@@ -371,11 +372,11 @@ enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64
 /* ex_wrong.c */
 /**
  * ex_wrong_path() - walks the path that the predictor chose in vain
- * @guest: registers as the branch left them;  @branch: its exit number;  @hash: of its address
+ * @guest: registers as the branch left them;  @branch: its exit number;  @part: what ends there
  * @to: where it led
  * @waits: the branch probably waits for a miss, so the walk may be long
  */
-void ex_wrong_path(struct ex_thread *t, const char *guest, unsigned branch, uint32_t hash,
+void ex_wrong_path(struct ex_thread *t, const char *guest, unsigned branch, struct ex_part *part,
 		   uint64_t to, bool waits, bool timed);
 /** ex_wrong_forget() - code was unmapped or rewritten: what was decoded of it is void. */
 void ex_wrong_forget(void);

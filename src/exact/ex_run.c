@@ -739,7 +739,7 @@ static void wrong_path(struct ex_thread *t, const struct ex_block *b, unsigned e
 	else
 		target += (uint64_t)(int64_t)(int8_t)in->bytes[in->len - 1];
 	t->walks++;
-	ex_wrong_path(t, (const char *)ex.slot - EX_SLOTS_OFFSET, exit, b->part[exit].hash,
+	ex_wrong_path(t, (const char *)ex.slot - EX_SLOTS_OFFSET, exit, &b->part[exit],
 		      taken ? next : target, run.waits, timed);
 }
 

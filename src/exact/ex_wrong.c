@@ -20,6 +20,10 @@
 #define SHORT_WALK 16u
 /* Uops of an instruction, in the longer walk behind one that does. */
 #define UOPS_OF_INSN 2u
+/* Long walks behind one branch that brought nothing, one after the other, until only one in so many
+ * of them is still walked to its end. */
+#define EX_ASSUMED_BARREN     8u
+#define EX_ASSUMED_BARREN_ONE 16u
 /* Decoded stretches that are kept, by address, and instructions of each at most. */
 #define KEPT	1024u
 #define STRETCH 16u
@@ -53,6 +57,7 @@ struct seen_line {
  * @seen:   lines that it read, by their last bits
  * @branch: exit number
  * @budget: it ends when this many instructions were walked
+ * @brought: it asked for a line that a short walk would not have come to
  */
 struct walk {
 	uint64_t value[REGISTERS];
@@ -61,7 +66,7 @@ struct walk {
 	struct ex_thread *t;
 	uint32_t known;
 	unsigned branch, insns, budget;
-	bool timed;
+	bool timed, brought;
 	struct cxms_bpred_guess guess;
 };
 
@@ -128,9 +133,11 @@ NEVER_INLINE enum cxms_hier_level load_anew(struct walk *w, const struct ex_op *
 					    uint64_t address, struct seen_line *seen)
 {
 	uint64_t fills = w->t->fills;
+	unsigned events = ex.n_event;
 	enum cxms_hier_level level =
 		ex_wrong_load(w->t, address, op->pc, w->branch, w->insns, w->timed);
 
+	w->brought |= w->insns >= SHORT_WALK && (level > CXMS_HIER_L1 || ex.n_event != events);
 	if (level == CXMS_HIER_L1 || (w->timed && w->t->fills == fills))
 		*seen = (struct seen_line){address >> CXMS_XS_LINE_SHIFT, level};
 	else /* what it brings may be in the place of any other */
@@ -506,11 +513,32 @@ void ex_wrong_forget(void)
 	any_kept = false;
 }
 
-void ex_wrong_path(struct ex_thread *t, const char *guest, unsigned branch_number, uint32_t hash,
-		   uint64_t to, bool waits, bool timed)
+/*
+ * May the walk be long? Where walks behind a branch find all that they load in the first level, the
+ * next ones most likely do: they are most of all walks where what a program goes through was
+ * fetched ahead.
+ */
+static bool is_long(struct ex_part *p, bool waits)
+{
+	if (!waits)
+		return false;
+	return p->barren < EX_ASSUMED_BARREN || p->barren++ % EX_ASSUMED_BARREN_ONE == 0;
+}
+
+static void note_barren(struct ex_part *p, bool is_barren)
+{
+	if (!is_barren)
+		p->barren = 0;
+	else if (p->barren < EX_ASSUMED_BARREN)
+		p->barren++;
+}
+
+void ex_wrong_path(struct ex_thread *t, const char *guest, unsigned branch_number,
+		   struct ex_part *part, uint64_t to, bool waits, bool timed)
 {
 	const VexGuestAMD64State *g = (const VexGuestAMD64State *)guest;
 	const struct stretch *s;
+	bool long_walk = is_long(part, waits);
 	struct walk w; /* all of it is set below: the compiler would clear it with a slow call */
 
 	w.known = (1u << REGISTERS) - 1;
@@ -518,11 +546,14 @@ void ex_wrong_path(struct ex_thread *t, const char *guest, unsigned branch_numbe
 	w.t = t;
 	w.branch = branch_number;
 	w.insns = 0;
-	w.budget = waits ? (unsigned)ex.opt.hier.window / UOPS_OF_INSN : SHORT_WALK;
+	w.budget = long_walk ? (unsigned)ex.opt.hier.window / UOPS_OF_INSN : SHORT_WALK;
 	w.timed = timed;
-	cxms_bpred_guess_behind(&t->core->bpred, hash, &w.guess);
+	w.brought = false;
+	cxms_bpred_guess_behind(&t->core->bpred, part->hash, &w.guess);
 	forget_lines(&w);
 	__builtin_memcpy(w.value, &g->guest_RAX, sizeof(w.value));
 	while (w.insns < w.budget && (s = stretch_at(&w, w.next)))
 		walk_stretch(&w, s);
+	if (long_walk)
+		note_barren(part, !w.brought);
 }
