@@ -70,7 +70,7 @@ static inline bool cxms_bpred_cond(struct cxms_bpred *b, uint32_t hash, bool tak
 	*local = then & 3;
 	*global = then & 3 * CXMS_BPRED_GLOBAL;
 	*chooser = then & 3 * CXMS_BPRED_CHOOSER;
-	*history = (uint16_t)(*history << 1 | way);
+	*history = (uint16_t)((uint32_t)*history << 1 | way);
 	b->history = b->history << 1 | way;
 	return then >> 6;
 }
