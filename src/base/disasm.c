@@ -12,21 +12,16 @@
 
 static int load(struct cxms_disasm_lib *lib, struct cxms_err *err)
 {
-#define FUNCTION(name, member)                                                                     \
-	{                                                                                          \
-#name, offsetof(struct cxms_disasm_lib, member)                                    \
-	}
 	static const struct cxms_lib_function functions[] = {
-		FUNCTION(cs_open, open),
-		FUNCTION(cs_option, option),
-		FUNCTION(cs_malloc, insn_new),
-		FUNCTION(cs_disasm_iter, next),
-		FUNCTION(cs_regs_access, registers),
-		FUNCTION(cs_strerror, message),
-		FUNCTION(cs_free, insn_free),
-		FUNCTION(cs_close, close),
+		CXMS_LIB_FUNCTION(cxms_disasm_lib, cs_open, open),
+		CXMS_LIB_FUNCTION(cxms_disasm_lib, cs_option, option),
+		CXMS_LIB_FUNCTION(cxms_disasm_lib, cs_malloc, insn_new),
+		CXMS_LIB_FUNCTION(cxms_disasm_lib, cs_disasm_iter, next),
+		CXMS_LIB_FUNCTION(cxms_disasm_lib, cs_regs_access, registers),
+		CXMS_LIB_FUNCTION(cxms_disasm_lib, cs_strerror, message),
+		CXMS_LIB_FUNCTION(cxms_disasm_lib, cs_free, insn_free),
+		CXMS_LIB_FUNCTION(cxms_disasm_lib, cs_close, close),
 	};
-#undef FUNCTION
 	return cxms_lib_load(SONAME, "capstone", functions, sizeof(functions) / sizeof(*functions),
 			     lib, err);
 }

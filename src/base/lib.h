@@ -13,6 +13,12 @@ struct cxms_lib_function {
 	size_t offset;
 };
 
+/* Row of @function for its pointer @member of a struct @table. */
+#define CXMS_LIB_FUNCTION(table, function, member)                                                 \
+	{                                                                                          \
+		.name = #function, .offset = offsetof(struct table, member)                        \
+	}
+
 /**
  * cxms_lib_load() - load a library, once a process, and look functions up in it
  * @soname:  as the dynamic linker looks for it: the version that we were compiled for

@@ -17,9 +17,9 @@
 #define REGISTERS 16u
 #define SP	  4u
 /* Instructions walked behind a branch that waits for no miss: it is done after a dozen cycles. */
-#define SHORT_WALK 16u
+#define EX_ASSUMED_SHORT_WALK 16u
 /* Uops of an instruction, in the longer walk behind one that does. */
-#define UOPS_OF_INSN 2u
+#define EX_ASSUMED_UOPS_OF_INSN 2u
 /* Long walks behind one branch that brought nothing, one after the other, until only one in so many
  * of them is still walked to its end. */
 #define EX_ASSUMED_BARREN     8u
@@ -137,7 +137,8 @@ NEVER_INLINE enum cxms_hier_level load_anew(struct walk *w, const struct ex_op *
 	enum cxms_hier_level level =
 		ex_wrong_load(w->t, address, op->pc, w->branch, w->insns, w->timed);
 
-	w->brought |= w->insns >= SHORT_WALK && (level > CXMS_HIER_L1 || ex.n_event != events);
+	w->brought |=
+		w->insns >= EX_ASSUMED_SHORT_WALK && (level > CXMS_HIER_L1 || ex.n_event != events);
 	if (level == CXMS_HIER_L1 || (w->timed && w->t->fills == fills))
 		*seen = (struct seen_line){address >> CXMS_XS_LINE_SHIFT, level};
 	else /* what it brings may be in the place of any other */
@@ -515,14 +516,16 @@ void ex_wrong_forget(void)
 
 /*
  * May the walk be long? Where walks behind a branch find all that they load in the first level, the
- * next ones most likely do: they are most of all walks where what a program goes through was
- * fetched ahead.
+ * next ones most likely do. @barren counts long walks up to EX_ASSUMED_BARREN, then short ones.
  */
 static bool is_long(struct ex_part *p, bool waits)
 {
-	if (!waits)
+	if (!waits || p->barren < EX_ASSUMED_BARREN)
+		return waits;
+	if (++p->barren < EX_ASSUMED_BARREN + EX_ASSUMED_BARREN_ONE)
 		return false;
-	return p->barren < EX_ASSUMED_BARREN || p->barren++ % EX_ASSUMED_BARREN_ONE == 0;
+	p->barren = EX_ASSUMED_BARREN;
+	return true;
 }
 
 static void note_barren(struct ex_part *p, bool is_barren)
@@ -546,7 +549,8 @@ void ex_wrong_path(struct ex_thread *t, const char *guest, unsigned branch_numbe
 	w.t = t;
 	w.branch = branch_number;
 	w.insns = 0;
-	w.budget = long_walk ? (unsigned)ex.opt.hier.window / UOPS_OF_INSN : SHORT_WALK;
+	w.budget = long_walk ? (unsigned)ex.opt.hier.window / EX_ASSUMED_UOPS_OF_INSN
+			     : EX_ASSUMED_SHORT_WALK;
 	w.timed = timed;
 	w.brought = false;
 	cxms_bpred_guess_behind(&t->core->bpred, part->hash, &w.guess);

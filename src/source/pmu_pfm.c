@@ -24,19 +24,14 @@ struct pfm {
 
 static int load(struct pfm *pfm, struct cxms_err *err)
 {
-#define FUNCTION(name, member)                                                                     \
-	{                                                                                          \
-#name, offsetof(struct pfm, member)                                                \
-	}
 	static const struct cxms_lib_function functions[] = {
-		FUNCTION(pfm_initialize, initialize),
-		FUNCTION(pfm_get_os_event_encoding, encode),
-		FUNCTION(pfm_get_pmu_info, pmu_info),
-		FUNCTION(pfm_get_event_info, event_info),
-		FUNCTION(pfm_get_event_next, event_next),
-		FUNCTION(pfm_get_event_attr_info, attr_info),
+		CXMS_LIB_FUNCTION(pfm, pfm_initialize, initialize),
+		CXMS_LIB_FUNCTION(pfm, pfm_get_os_event_encoding, encode),
+		CXMS_LIB_FUNCTION(pfm, pfm_get_pmu_info, pmu_info),
+		CXMS_LIB_FUNCTION(pfm, pfm_get_event_info, event_info),
+		CXMS_LIB_FUNCTION(pfm, pfm_get_event_next, event_next),
+		CXMS_LIB_FUNCTION(pfm, pfm_get_event_attr_info, attr_info),
 	};
-#undef FUNCTION
 	return cxms_lib_load(SONAME, "libpfm4", functions, sizeof(functions) / sizeof(*functions),
 			     pfm, err);
 }

@@ -506,6 +506,22 @@ static void test_known_programs(void **state)
 	}
 }
 
+/* The share of @g, alone on an area of @touched bytes. */
+static void judge_alone(const struct cxms_stair *stair, const struct cxms_judge_sample *s, size_t n,
+			double touched, struct cxms_judge_group *g)
+{
+	const struct cxms_judge in = {.stair = stair,
+				      .sample = s,
+				      .n_sample = n,
+				      .group = g,
+				      .n_group = 1,
+				      .touched_bytes = &touched,
+				      .n_area = 1,
+				      .window_ns = WINDOW_NS};
+
+	assert_int_equal(cxms_judge(&in), 0);
+}
+
 /* One wait or a few, on an area that fits the cache: it could not but hit; on a large one it could
  * not but miss, as it touched all of that and came back to nothing. However long each stands for.
  */
@@ -529,16 +545,7 @@ static void test_few_waits(void **state)
 							.line = 1000 + i,
 							.time_ns = 5000000000 + i * 1000000,
 							.weight_ns = weight_ns[w]};
-					assert_int_equal(cxms_judge(&(struct cxms_judge){
-								 .stair = &stair,
-								 .sample = s,
-								 .n_sample = n,
-								 .group = &g,
-								 .n_group = 1,
-								 .touched_bytes = &touched,
-								 .n_area = 1,
-								 .window_ns = WINDOW_NS}),
-							 0);
+					judge_alone(&stair, s, n, touched, &g);
 					print_message("%u of %g ns, %s: %.3f (%.3f .. %.3f)\n", n,
 						      weight_ns[w], large ? "large" : "small",
 						      g.share.mid, g.share.lo, g.share.hi);
@@ -616,15 +623,7 @@ static void test_few_hot_lines(void **state)
 									      : lines[l]),
 					.time_ns = i * 1000003,
 					.weight_ns = 1000000};
-			assert_int_equal(cxms_judge(&(struct cxms_judge){.stair = &stair,
-									 .sample = s,
-									 .n_sample = samples[k % 3],
-									 .group = &g,
-									 .n_group = 1,
-									 .touched_bytes = &touched,
-									 .n_area = 1,
-									 .window_ns = WINDOW_NS}),
-					 0);
+			judge_alone(&stair, s, samples[k % 3], touched, &g);
 			print_message("%u lines, %zu samples: %.3f (%.3f .. %.3f)\n", lines[l],
 				      samples[k % 3], g.share.mid, g.share.lo, g.share.hi);
 			assert_true(g.share.mid < cold * 0.5 + 0.1);
