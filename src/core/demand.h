@@ -1,68 +1,79 @@
-/* From a waited sample to demand: exposed waits, the hidden part, and the bounds of the traffic. */
+/*
+ * From samples of waiting to demand: how many waits a stall time stands for, and how many lines
+ * were filled meanwhile. What cannot be known is given as a span: low end, middle, high end.
+ */
 #ifndef CXMS_CORE_DEMAND_H
 #define CXMS_CORE_DEMAND_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Cycles a micro-operation of the work between two misses takes: 0.25, four a cycle, about what
- * server cores sustain on cached code; the recording machine's own figure is not known. */
+/* Cycles that a micro-operation (uop) of the work between two misses takes: 0.25, so four a cycle,
+ * which server cores about sustain on cached code. The recording machine's own figure is not
+ * known. */
 #define CXMS_ASSUMED_CPI_WORK 0.25
 /* Clock of the recording machine, where /proc tells none: 3 GHz. */
 #define CXMS_ASSUMED_CLOCK_HZ 3.0e9
-/* Micro-operations between two executions of a load in no known loop: 64 (upper end of its span).
- */
+/* Uops between two executions of a load that is in no known loop: up to 64. */
 #define CXMS_ASSUMED_UNLOOPED_UOPS 64.0
-/* The same where a loop's instructions are not counted (calls, inner loops): at most 1, code that
- * waits for its own results; the window then holds at most so much time of it. */
+/* Cycles a uop where a turn of a loop runs calls or inner loops, whose instructions are not
+ * counted: at most 1, as of code that waits for its own results. */
 #define CXMS_ASSUMED_CPI_MAX 1.0
-/* The hidden part never exceeds this share of a wait (MODELS: latency). */
+/* The hidden part of a wait never exceeds this share of it (MODELS: latency). */
 #define CXMS_HIDDEN_MAX_RATIO 0.9
-/* How well an idle latency measured once stands for the whole run: 5 % either way; repeated chases
- * on a shared two-CPU guest spread by about that. It moves what a wait was and what a device adds
- * to it, L - L_mem, but not local memory of `latency: auto`, which is that of the run. */
+/* How well an idle latency that was measured once stands for the whole run: within 5 %, by which
+ * repeated chases on a shared two-CPU guest spread. It moves how long a wait was, and what a device
+ * adds to it (L - L_mem); local memory with `latency: auto` moves along, being the same memory. */
 #define CXMS_ASSUMED_LATENCY_SPREAD 0.05
-/* Lines that a core of the recording machine can have in flight, for traffic that no loop tells: 16
- * line fill buffers of Golden Cove; Skylake has 12, Zen 3 and later 24 */
+/* Lines that a core of the recording machine can have in flight, where no loop tells the traffic:
+ * 16, the line fill buffers of Golden Cove. Skylake has 12, Zen 3 and later 24. */
 #define CXMS_ASSUMED_RECORDED_MSHRS 16.0
 
-/** ends of the model's own uncertainty; arrays of CXMS_SPAN_COUNT follow this order */
+/** the ends and the middle of what the model leaves open: least added time, middle, most */
 enum cxms_span { CXMS_SPAN_LO, CXMS_SPAN_MID, CXMS_SPAN_HI, CXMS_SPAN_COUNT };
 
-/* Lines that any core passes at once by demand: 24, the miss registers of Zen 3 and later, the most
- * of the cores we know (Golden Cove has 16). Bounds executions that are counted: hits do not miss.
- */
+/* Lines that any core has in flight on demand at most: 24, the miss registers of Zen 3 and later.
+ * Bounds how many of a loop's counted executions can have missed. */
 #define CXMS_MOST_L1D_MSHRS 24.0
 
-/** cxms_wait_spread() - factor on the measured latency at an end of the span */
+/** cxms_wait_spread() - factor on the measured latency at an end: 1 + spread, 1, 1 - spread, since
+ * longer waits are fewer for the same stall */
 double cxms_wait_spread(enum cxms_span end);
 
-/** struct cxms_wait - how one site waits on one page size */
+/**
+ * struct cxms_wait - how one instruction waits for memory on pages of one size
+ * @seen_ps:   L_obs, what a miss took on the recording machine: memory and page walk
+ * @hidden_ps: h, the part of it behind which the window had other work
+ * @per_ps:    waits that a picosecond of stall stands for: 1/(L_obs - h)
+ */
 struct cxms_wait {
-	double seen_ps[CXMS_SPAN_COUNT];   /* L_obs = (L_mem + walk), with its spread */
-	double hidden_ps[CXMS_SPAN_COUNT]; /* h */
-	double per_ps[CXMS_SPAN_COUNT]; /* exposed waits per picosecond of stall: 1/(L_obs - h) */
+	double seen_ps[CXMS_SPAN_COUNT];
+	double hidden_ps[CXMS_SPAN_COUNT];
+	double per_ps[CXMS_SPAN_COUNT];
 };
 
 /**
- * cxms_wait_model() - exposed waits per stall (MODELS: latency; additive rule)
- * @walk_ps:    page walk of a use at the middle and at the ends; a wait that walked less counts for
- *              more waits, so it falls towards the high end
- * @carried:    the address comes from the previous wait of the same chain: h = 0
+ * cxms_wait_model() - how many waits a stall stands for (MODELS: latency)
+ * @mem_ps:     latency of the recording machine's memory, without page walks
+ * @walk_ps:    page walk of a use, by end of the span. It falls towards the high end: the shorter a
+ *              wait was, the more of them a stall stands for
+ * @carried:    the address comes from the wait before, so nothing overlaps: h = 0
  * @loop_insns: instructions of the loop around it, 0 = none known
- * @rob:        reorder buffer entries
- * @uop_ps:     time of a micro-operation of the loop's work where it was measured, by end, or NULL;
- *              never less than the assumed one, as what runs behind a wait is not seen
+ * @rob:        entries of the reorder buffer
+ * @uop_ps:     time of a uop of the loop's work where it was measured, by end, or NULL. It counts
+ *              for the assumed one at least: work that runs behind a wait is not seen
  *
- * Formula: h between CPI u and 2 CPI u, u = min(ROB, loop); midpoint used; h <= 0.9 L_obs
+ * Formula: h = uop_ps u, u = min(rob, loop), times 1, 1.5 and 2 at the low end, the middle and the
+ *   high end (without a known loop 0, 1 and 2, u = min(rob, CXMS_ASSUMED_UNLOOPED_UOPS));
+ *   h <= 0.9 L_obs
  */
 void cxms_wait_model(double mem_ps, const double walk_ps[CXMS_SPAN_COUNT], bool carried,
 		     unsigned loop_insns, unsigned rob, const double uop_ps[CXMS_SPAN_COUNT],
 		     struct cxms_wait *out);
 
 /**
- * cxms_hop_seen_ps() - L_obs of the hops of a chain that miss, by the time of its turns
- * @turn_ps: waiting of a turn, one hop, hit or miss
+ * cxms_hop_seen_ps() - how long a hop of a chain that misses took (L_obs), by its loop's turns
+ * @turn_ps: waiting of a turn, which is one hop, on average over hits and misses
  * @share:   of that time on memory, 0 .. 1
  *
  * Formula: m of the turns miss, and each walks for w: turn = m (L_mem + w) + (1 - m) (L_llc + w),
@@ -72,51 +83,61 @@ void cxms_wait_model(double mem_ps, const double walk_ps[CXMS_SPAN_COUNT], bool 
  */
 double cxms_hop_seen_ps(double turn_ps, double share, double mem_ps, double llc_ps);
 
-/** struct cxms_runs - an instruction whose loop's turns are counted; by nanosecond of its waiting
+/**
+ * struct cxms_runs - an instruction in a loop whose turns are counted; all for 1 ns of its waiting
+ * @runs:         executions, at most one a turn
+ * @share:        of its waiting time that is memory, by end of the span
+ * @seen_ps:      L_obs, a wait for memory
+ * @llc_ps:       what its other waits take: the LLC's latency, stretched as much by page walks as
+ *                @seen_ps is
+ * @window_turns: turns of the loop that the recording core's window holds
+ * @most_lines:   lines that its miss registers pass in the loop's time
+ * @uneven:       it does not run in each turn
+ * @queued:       its waits may be fewer than its misses and the window tell: a store, as the store
+ *                queue hides more; or misses come one behind the other (a column of new lines)
  */
 struct cxms_runs {
-	double runs;		       /* executions, at most one a turn */
-	double share[CXMS_SPAN_COUNT]; /* of its waiting time that is memory */
-	double seen_ps;		       /* L_obs */
-	double llc_ps; /* what the other waits cost: the LLC's latency; as they walk too, of seen_ps
-			  the part that the judgement of the shares took it for */
-	double window_turns; /* turns that the recording core's window holds */
-	double most_lines;   /* that its miss registers pass in the loop's time */
-	bool uneven;	     /* not run in each turn */
-	bool queued; /* a store: the store queue hides more than the window does; or misses come
-			one behind the other, a column of new lines, and not evenly spread */
+	double runs;
+	double share[CXMS_SPAN_COUNT];
+	double seen_ps;
+	double llc_ps;
+	double window_turns;
+	double most_lines;
+	bool uneven;
+	bool queued;
 };
 /**
  * cxms_runs_bound() - what counted executions say of the waits and lines of an instruction
- * @waits: exposed waits by cxms_wait_model(); an execution waits at most once
+ * @waits: in: by cxms_wait_model(); out: within the bounds below
  * @lines: out, lines filled
  *
- * Formula: m = s L_llc / (s L_llc + (1 - s) L_obs) is the share of the executions that miss when
- * the others wait for the LLC, s the memory share of the time; N = runs, W = window_turns. lines =
- * N m at s of the span's end. A wait hides the misses of the W - 1 turns behind it, so waits lie
- *   between N m / (1 + m (W - 1)) (as far as h <= 0.9 L_obs allows) and N m.
- *   Low end: executions that hit nearer caches do not wait and are not seen, so that m is only what
- *   the waits need by the same relation. High end: at most what the miss registers pass. Where the
- *   instruction is passed over in some turns the middle is the geometric mean of the low end and N
- * m. There, of stores and of misses in bursts, fewer waits than the first bound may be: those that
- * were seen.
+ * Formula: with s the share of the time that is memory, N = runs and W = window_turns,
+ *   m = s L_llc / (s L_llc + (1 - s) L_obs) is the share of the executions that miss, when the
+ *   others wait for the LLC.
+ *   lines = N m, no more than the miss registers pass. At the low end only as many as explain the
+ *   waits: executions that hit nearer caches do not wait, and are not seen. Where @uneven the
+ *   middle is the geometric mean of the low end and N m.
+ *   waits: each hides the misses of the W - 1 turns behind it, so they lie between
+ *   N m / (1 + m (W - 1)), as far as h <= 0.9 L_obs allows, and N m. The lower bound does not hold
+ *   where @uneven or @queued.
  */
 void cxms_runs_bound(const struct cxms_runs *in, double waits[CXMS_SPAN_COUNT],
 		     double lines[CXMS_SPAN_COUNT]);
 
-/** struct cxms_traffic_in - what is known of one thread in one epoch */
+/** struct cxms_traffic_in - what is known of the waits for memory of one thread in one epoch */
 struct cxms_traffic_in {
-	double waits;	    /* exposed waits on memory */
-	double known_waits; /* of them: those whose lines are known */
-	double known_lines; /* lines filled for those */
+	double waits;
+	double known_waits; /* those whose lines are known: of streams, chains, counted loops */
+	double known_lines; /* lines filled for these */
 	double active_ps;   /* time in code that waits for memory */
 	double seen_ps;	    /* mean L_obs */
 	double l1d_mshrs;   /* of the machine that recorded */
 };
 /**
- * cxms_traffic_lines() - lines filled, as an interval
- * Formula: [S/L_obs, l1d_mshrs T/L_obs] for waits that may overlap, with what is known
- *          added; the middle is the geometric mean of the ends. Source: MODELS, stall sampling 6.
+ * cxms_traffic_lines() - lines filled, by end of the span
+ * Formula: known_lines, and for the waits w whose lines are not known between w (one line each) and
+ *   l1d_mshrs T/seen_ps (all miss registers full all the time), T their share of active_ps; the
+ *   geometric mean of both in the middle. Source: MODELS, stall sampling 6.
  */
 void cxms_traffic_lines(const struct cxms_traffic_in *in, double lines[CXMS_SPAN_COUNT]);
 

@@ -1,5 +1,7 @@
-/* DRAM or cache: what share of each group's waiting is memory, from the lines it was seen to wait
- * for. */
+/*
+ * Memory or cache: which share of the waiting was for memory, judged by how often the sampled lines
+ * repeat. Why this way, and how good it is: adr/0003.
+ */
 #ifndef CXMS_CORE_JUDGE_H
 #define CXMS_CORE_JUDGE_H
 
@@ -10,54 +12,57 @@
 struct cxms_reuse;
 struct cxms_stair;
 
-/** struct cxms_judge_sample - one wait, in order of time */
+/** struct cxms_judge_sample - one sampled wait */
 struct cxms_judge_sample {
-	uint64_t line, time_ns;
+	uint64_t line, time_ns; /* line: address / 64 */
 	uint32_t group;
-	double weight_ns;
+	double weight_ns; /* waiting time it stands for */
 };
 
 /** struct cxms_share - share of a group's waiting time that is memory, with bounds */
 struct cxms_share {
 	double lo, mid, hi;
-	double footprint_bytes; /* of as many lines, all alike, as would collide as often */
+	double footprint_bytes; /* of a set of lines, all used alike, that would repeat as often */
 };
 
 /** struct cxms_judge_group - one instruction on one memory area */
 struct cxms_judge_group {
 	uint32_t area;
-	double lines_per_stall_ns; /* of a stream; 0 = its uses are its waits */
+	double lines_per_stall_ns; /* of a stream: lines it uses; 0 = it uses what it waits for */
 	bool is_walk;		   /* its address comes from its own last wait */
 	struct cxms_share share;   /* out */
 };
 
 struct cxms_judge {
 	const struct cxms_stair *stair;
-	const struct cxms_judge_sample *sample;
+	const struct cxms_judge_sample *sample; /* in order of time */
 	size_t n_sample;
 	struct cxms_judge_group *group;
 	size_t n_group;
-	const double *touched_bytes; /* by area: upper bound of what its groups reach */
+	const double *touched_bytes; /* by area: its groups reach no more than that */
 	size_t n_area;
-	uint64_t window_ns; /* the shortest lag looked at; > 0 */
-	/* out: of the whole run, [3] as of enum cxms_span: least memory, middle, most; NULL = not
-	 * wanted */
+	uint64_t window_ns; /* the shortest window in which lines are counted; > 0 */
+	/* out: the cache in the whole run, [CXMS_SPAN_COUNT]: least memory, middle, most; NULL =
+	 * not wanted */
 	struct cxms_reuse *reuse;
 };
 
 /**
- * cxms_judge() - fill the shares
+ * cxms_judge() - the share of each group's waiting that is memory
  *
- * Each area is described by a mixture of classes of lines (mixture.h), each group by one that takes
- * its area's for granted where it shows little itself. Counts are taken at the longest of four
- * lags (window, 8 and 64 windows, whole run) at which lines meet as often as at any shorter one: a
- * program that moves through its memory meets more often at short lags. One that goes round meets
- * less often there; the shortage is the share of uses that come in turn. All classes then compete
- * for one cache (reuse.h), in each quarter of the run apart. Where several groups reach an area,
- * a line's waiting is that of all of them, as far as they meet on the same lines. Bounds: the least
- * and the largest share that the counts allow, a cache as much larger and smaller as the staircase
- * leaves open, and uses at random and in turn as far as the lags leave it open. Return: 0 or
- * -ENOMEM
+ * 1. The lines of each area are described as a mixture of classes, by how often a line is waited
+ *    for (mixture.h). A group has a mixture of its own, which leans on its area's where the group
+ *    was seen little.
+ * 2. Lines are counted within windows of one length: the longest of four (window_ns, 8 and 64 times
+ *    that, the whole run) in which they repeat as often as in any shorter one. A program that moves
+ *    on through its memory repeats more in short windows. One that goes round in it repeats less
+ *    there, and how much less tells which share of the uses comes in turn instead of at random.
+ * 3. All classes compete for one cache (reuse.h), in each quarter of the run by itself. Where
+ *    several groups wait for the same lines, the waiting for a line is that of all of them.
+ *
+ * Bounds: the least and the most that the counts allow; a cache smaller and larger by what the
+ * staircase leaves open; uses at random and in turn, as far as step 2 leaves that open.
+ * Return: 0 or -ENOMEM
  */
 int cxms_judge(const struct cxms_judge *in);
 

@@ -262,13 +262,17 @@ static bool level_fits(uint8_t level)
 	return level >= CXMS_XL_L1 && level <= CXMS_XL_MEM;
 }
 
-static int read_event(struct cxms_xread *r, struct cxms_cur *c, const struct cxms_block *b,
-		      struct cxms_xevent *e)
+/* Fields of an event as they are written, in whose width they fit or not. */
+struct fields {
+	uint64_t index, back, behind;
+};
+
+/* What the kind of an event has behind its index: lines and levels to @e, the others to @f. */
+static void read_fields(struct cxms_xread *r, struct cxms_cur *c, struct cxms_xevent *e,
+			struct fields *f)
 {
-	uint8_t kind = cxms_cur_u8(c);
-	uint64_t index = cxms_cur_varint(c), back = 1, behind = 0;
-	*e = (struct cxms_xevent){.kind = kind & CXMS_XE_KIND_MASK,
-				  .flags = kind & (CXMS_XE_TLB2 | CXMS_XE_WALK | CXMS_XE_BEHIND)};
+	uint8_t levels;
+
 	switch (e->kind) {
 	case CXMS_XE_MEM:
 	case CXMS_XE_WB:
@@ -281,20 +285,20 @@ static int read_event(struct cxms_xread *r, struct cxms_cur *c, const struct cxm
 	case CXMS_XE_FWD:
 	case CXMS_XE_NEAR:
 	case CXMS_XE_PART:
-		back = cxms_cur_varint(c);
+		f->back = cxms_cur_varint(c);
 		break;
 	case CXMS_XE_PF:
-		kind = cxms_cur_u8(c);
-		e->into = kind & 15;
-		e->from = kind >> 4;
+		levels = cxms_cur_u8(c);
+		e->into = levels & 15;
+		e->from = levels >> 4;
 		e->line = read_line(r, c);
 		break;
 	case CXMS_XE_WRONGUSE:
-		behind = cxms_cur_varint(c);
-		back = cxms_cur_varint(c);
+		f->behind = cxms_cur_varint(c);
+		f->back = cxms_cur_varint(c);
 		break;
 	case CXMS_XE_WRONG:
-		back = cxms_cur_varint(c) + 1;
+		f->back = cxms_cur_varint(c) + 1;
 		e->from = cxms_cur_u8(c);
 		e->line = read_line(r, c);
 		break;
@@ -306,20 +310,43 @@ static int read_event(struct cxms_xread *r, struct cxms_cur *c, const struct cxm
 	default:
 		break;
 	}
-	e->index = (uint32_t)index;
-	e->back = (uint32_t)back;
-	e->behind = (uint16_t)behind;
-	if (c->failed || behind >= UINT16_MAX || e->kind >= CXMS_XE_KIND_END ||
-	    index >= limit_of(b, e) || back == 0 || back > UINT32_MAX)
+}
+
+static bool are_fields_valid(const struct cxms_block *b, const struct cxms_xevent *e,
+			     const struct fields *f)
+{
+	if (e->kind >= CXMS_XE_KIND_END || f->index >= limit_of(b, e) || f->behind >= UINT16_MAX ||
+	    f->back == 0 || f->back > UINT32_MAX)
+		return false;
+	switch (e->kind) {
+	case CXMS_XE_PF:
+		return level_fits(e->into) && level_fits(e->from);
+	case CXMS_XE_WRONG:
+		return f->back <= UINT16_MAX && level_fits(e->from) && e->from >= CXMS_XL_L2;
+	case CXMS_XE_IF:
+		return level_fits(e->from);
+	default:
+		return true;
+	}
+}
+
+static int read_event(struct cxms_xread *r, struct cxms_cur *c, const struct cxms_block *b,
+		      struct cxms_xevent *e)
+{
+	uint8_t kind = cxms_cur_u8(c);
+	struct fields f = {.index = cxms_cur_varint(c), .back = 1};
+
+	*e = (struct cxms_xevent){.kind = kind & CXMS_XE_KIND_MASK,
+				  .flags = kind & (CXMS_XE_TLB2 | CXMS_XE_WALK | CXMS_XE_BEHIND)};
+	read_fields(r, c, e, &f);
+	if (c->failed || !are_fields_valid(b, e, &f))
 		return -EINVAL;
-	if (e->kind == CXMS_XE_PF && (!level_fits(e->into) || !level_fits(e->from)))
-		return -EINVAL;
-	if (e->kind == CXMS_XE_WRONG &&
-	    (back > UINT16_MAX || e->from < CXMS_XL_L2 || e->from > CXMS_XL_MEM))
-		return -EINVAL;
+	e->index = (uint32_t)f.index;
+	e->back = (uint32_t)f.back;
+	e->behind = (uint16_t)f.behind;
 	if (b->string_bytes > 0 && limit_of(b, e) == b->n_access)
 		e->index = piece_of(b, e->index);
-	return e->kind == CXMS_XE_IF && !level_fits(e->from) ? -EINVAL : 0;
+	return 0;
 }
 
 static bool begins_fill(const struct cxms_xevent *e)

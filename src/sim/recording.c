@@ -269,6 +269,42 @@ static bool is_timely(const struct cxms_event *ev)
 	       (ev->kind != CXMS_EV_RUN || ev->run.dur_ns < CXMS_RECORDING_MAX_NS);
 }
 
+/* -EINVAL: of a site or counter whose number is out of sequence. */
+static int keep_event(struct loader *l, const struct cxms_event *ev)
+{
+	switch (ev->kind) {
+	case CXMS_EV_SAMPLE:
+	case CXMS_EV_RUN:
+	case CXMS_EV_EXIT:
+	case CXMS_EV_FORK:
+	case CXMS_EV_MEM:
+	case CXMS_EV_WATCH:
+		return on_thread_event(l, ev);
+	case CXMS_EV_COUNTER:
+		return cxms_hw_add_counter(&l->rec->hw, &ev->counter);
+	case CXMS_EV_COUNT:
+		return on_count(l, ev);
+	case CXMS_EV_FAULT:
+		return on_fault(l, ev);
+	case CXMS_EV_SITE:
+		return on_site(l, ev);
+	case CXMS_EV_LOST:
+		return on_lost(l, ev);
+	default:
+		return 0;
+	}
+}
+
+static int out_of_sequence(const struct cxms_event *ev, struct cxms_err *err)
+{
+	uint32_t number = ev->kind == CXMS_EV_SITE	? ev->site.id
+			  : ev->kind == CXMS_EV_COUNTER ? ev->counter.id
+							: ev->count.counter;
+
+	return cxms_fail(err, EINVAL, "%s number %u out of sequence; record again",
+			 ev->kind == CXMS_EV_SITE ? "site" : "counter", number);
+}
+
 static int load_event(struct loader *l, const struct cxms_event *ev, struct cxms_err *err)
 {
 	if (!is_timely(ev))
@@ -281,39 +317,9 @@ static int load_event(struct loader *l, const struct cxms_event *ev, struct cxms
 		return rc;
 	if (ev->time_ns > l->last_ns)
 		l->last_ns = ev->time_ns;
-	switch (ev->kind) {
-	case CXMS_EV_SAMPLE:
-	case CXMS_EV_RUN:
-	case CXMS_EV_EXIT:
-	case CXMS_EV_FORK:
-	case CXMS_EV_MEM:
-	case CXMS_EV_WATCH:
-		rc = on_thread_event(l, ev);
-		break;
-	case CXMS_EV_COUNTER:
-		rc = cxms_hw_add_counter(&l->rec->hw, &ev->counter);
-		break;
-	case CXMS_EV_COUNT:
-		rc = on_count(l, ev);
-		break;
-	case CXMS_EV_FAULT:
-		rc = on_fault(l, ev);
-		break;
-	case CXMS_EV_SITE:
-		rc = on_site(l, ev);
-		break;
-	case CXMS_EV_LOST:
-		rc = on_lost(l, ev);
-		break;
-	default:
-		return 0;
-	}
+	rc = keep_event(l, ev);
 	if (rc == -EINVAL)
-		return cxms_fail(err, EINVAL, "%s number %u out of sequence; record again",
-				 ev->kind == CXMS_EV_SITE ? "site" : "counter",
-				 ev->kind == CXMS_EV_SITE      ? ev->site.id
-				 : ev->kind == CXMS_EV_COUNTER ? ev->counter.id
-							       : ev->count.counter);
+		return out_of_sequence(ev, err);
 	return rc ? no_memory(err) : 0;
 }
 

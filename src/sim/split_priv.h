@@ -43,6 +43,34 @@ struct row {
 	struct cxms_warnings *warnings;
 };
 
+/** cxms_row_ratio() - one time over another; 1 where the other is 0 */
+double cxms_row_ratio(double time_ns, double base_ns);
+/** cxms_row_slowdown() - of @w against @base, at the middle and at the ends of the model's span */
+struct slow cxms_row_slowdown(const struct cxms_stage *s, const struct cxms_world *w,
+			      const struct cxms_world *base);
+/**
+ * cxms_row_gain() - the most that the run can be faster than with everything local
+ * Return: share of the time, 0 .. 1; 0 where no page is faster away and local memory not relieved
+ */
+double cxms_row_gain(const struct part *p, int half, const struct cxms_world *w,
+		     const struct cxms_world *base);
+/**
+ * cxms_row_resample() - the error that chance in the samples leaves (bootstrap.h)
+ * @slow:  in and out: the bias of its maxima is taken off
+ * @error: out, standard deviation of the slowdown
+ * Return: 0 or -ENOMEM
+ */
+int cxms_row_resample(const struct cxms_stage *s, const struct cxms_world *w,
+		      const struct cxms_world *base, struct slow *slow, double *error,
+		      struct cxms_err *err);
+/**
+ * cxms_row_judge() - the 90 % interval around a slowdown
+ * @error, @gain: of cxms_row_resample() and cxms_row_gain()
+ * Formula: sampling error and model's span as independent, root of the sum of squares at each end
+ */
+struct judged cxms_row_judge(const struct cxms_stage *s, const struct cxms_placement *p,
+			     const struct cxms_world *w, double error, double gain, struct slow r);
+
 /** arrays of @out for the row. 0 or -ENOMEM */
 int cxms_row_allocate(const struct row *r, struct cxms_split_result *out);
 /** all figures of @out; its arrays are allocated */

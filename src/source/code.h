@@ -1,5 +1,7 @@
-/* Code of watched programs: which memory operand an instruction pointer was waiting for, and its
- * address. */
+/*
+ * Code of watched programs: which memory operand the thread at a sampled instruction pointer was
+ * waiting for, and at which address.
+ */
 #ifndef CXMS_SOURCE_CODE_H
 #define CXMS_SOURCE_CODE_H
 
@@ -46,7 +48,10 @@ struct cxms_regs {
  */
 typedef int64_t (*cxms_code_read_fn)(void *arg, uint64_t addr, void *buf, size_t len);
 
-/** struct cxms_code_site - how the thread at one sampled ip reached memory; a value */
+/**
+ * struct cxms_code_site - how the thread at one sampled ip reached memory; a value
+ * Fields named as in struct cxms_site mean the same as there.
+ */
 struct cxms_code_site {
 	uint64_t ip;  /* the instruction that waited */
 	uint8_t kind; /* enum cxms_site_kind */
@@ -64,36 +69,38 @@ struct cxms_code_site {
 	uint8_t turn_lines; /* 64-byte blocks that a turn of its loop reaches by base and index */
 	uint64_t loop_ip;   /* where the innermost known loop begins; 0 = none */
 	int64_t stride;	    /* with AFFINE: bytes the address moves in a turn */
-	int8_t count_reg;   /* enum cxms_reg that goes up by step in each of its turns, or -1 */
+	int8_t count_reg;   /* enum cxms_reg that grows by step in each turn of the loop, or -1 */
 	int64_t step;
-	int8_t outer_reg; /* the same of the loop around that */
+	int8_t outer_reg; /* the same for the loop around that loop */
 	int64_t outer_step;
 };
 
 /**
- * cxms_code_new() - a decode cache for the code of one address range view (a module, or an
- * anonymous mapping) Instructions, their boundaries and the branches to each address are decoded
- * once per 1 KiB of code.
+ * cxms_code_new() - a cache of decoded code, for one module or one anonymous mapping
+ *
+ * Code is decoded 1 KiB at a time, once: instructions, where they begin, and the branches to each
+ * address. Return: 0 or -ENOMEM. Owner: cxms_code_free()
  */
 int cxms_code_new(struct cxms_code **out, struct cxms_err *err);
 void cxms_code_free(struct cxms_code *c);
 /** forget everything (the code changed) */
 void cxms_code_reset(struct cxms_code *c);
 
-/** have the @n bytes at @addr, now @bytes, changed since they were read? false: they were not */
+/** is what was read of the @n bytes at @addr, which are now @bytes, out of date? */
 bool cxms_code_is_stale(const struct cxms_code *c, uint64_t addr, const void *bytes, size_t n);
 
 /**
  * cxms_code_site_at() - resolve the instruction before @ip (MODELS: stall sampling 1 and 2)
  *
- * - skid is one instruction: the operand waited for is that of the instruction executed before @ip;
- * - a rep-prefixed string instruction is interrupted at itself: its own operands;
- * - a jump fused with a compare or test that reads memory: that operand;
- * - at a branch target the predecessor is a known (preferably backward) branch to it, else the
- * linear one;
- * - after a call, the predecessor is the callee's return: the stack slot below sp.
- * The result is cached by @ip and borrowed until reset or free. Never NULL: kind UNDECODED when the
- * bytes cannot be read.
+ * A sample lies one instruction behind the one that waited, so the operand sought is that of the
+ * instruction that ran before @ip:
+ * - a string instruction with rep is interrupted at itself, so the operands are its own;
+ * - of a jump fused with a compare or test, it is the operand of that;
+ * - at the target of a branch it is that branch, of several a backward one; where none is known,
+ *   the instruction that lies before;
+ * - behind a call it is the return of the called function: the stack slot below sp.
+ * Return: never NULL; kind UNDECODED where the bytes cannot be read. Kept by @ip, and borrowed
+ * until reset or free
  */
 const struct cxms_code_site *cxms_code_site_at(struct cxms_code *c, uint64_t ip,
 					       cxms_code_read_fn rd, void *arg);

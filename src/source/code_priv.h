@@ -158,7 +158,7 @@ bool cxms_code_is_called(const struct cxms_code *c, uint64_t addr);
 
 /** struct cxms_addr_map - address to owned heap object; all zero is empty */
 struct cxms_addr_map {
-	struct cxms_addr_slot {
+	struct {
 		uint64_t key;
 		void *val; /* NULL = free slot */
 	} * slots;

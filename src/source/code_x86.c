@@ -438,6 +438,26 @@ static bool is_fusible(unsigned id)
 	       id == X86_INS_AND || id == X86_INS_INC || id == X86_INS_DEC;
 }
 
+/* What an instruction that capstone knows, of no vector encoding, does to memory and registers. */
+static void plain_site(const cs_insn *in, const struct cxms_insn *shape, bool resume,
+		       struct cxms_x86_info *out)
+{
+	out->fusible = is_fusible(in->id);
+	out->loaded = out->writes;
+	note_step(in, out);
+	note_sum(in, out);
+	if (string_site(in, resume, &out->site)) {
+		out->loaded &= ~(BIT(CXMS_REG_SI) | BIT(CXMS_REG_DI) | BIT(CXMS_REG_CX));
+		return;
+	}
+	if (in->id == X86_INS_POP && in->detail->x86.operands[0].type == X86_OP_REG)
+		out->loaded = gpr_bit(in->detail->x86.operands[0].reg);
+	if (!never_waits(in))
+		explicit_site(in, shape, out);
+	if (is_nontemp(shape))
+		out->site.flags |= CXMS_SITE_NONTEMP;
+}
+
 bool cxms_x86_decode(struct cxms_x86 *x, const uint8_t *p, size_t n, uint64_t addr, bool resume,
 		     struct cxms_x86_info *out)
 {
@@ -475,20 +495,6 @@ bool cxms_x86_decode(struct cxms_x86 *x, const uint8_t *p, size_t n, uint64_t ad
 		s->kind = shape.modrm_mem && !shape.nop ? CXMS_SITE_UNDECODED : CXMS_SITE_NONE;
 		return false;
 	}
-	out->fusible = is_fusible(x->disasm.insn->id);
-	out->loaded = out->writes;
-	note_step(x->disasm.insn, out);
-	note_sum(x->disasm.insn, out);
-	if (string_site(x->disasm.insn, resume, s)) {
-		out->loaded &= ~(BIT(CXMS_REG_SI) | BIT(CXMS_REG_DI) | BIT(CXMS_REG_CX));
-		return true;
-	}
-	if (x->disasm.insn->id == X86_INS_POP &&
-	    x->disasm.insn->detail->x86.operands[0].type == X86_OP_REG)
-		out->loaded = gpr_bit(x->disasm.insn->detail->x86.operands[0].reg);
-	if (!never_waits(x->disasm.insn))
-		explicit_site(x->disasm.insn, &shape, out);
-	if (is_nontemp(&shape))
-		s->flags |= CXMS_SITE_NONTEMP;
+	plain_site(x->disasm.insn, &shape, resume, out);
 	return true;
 }

@@ -20,18 +20,20 @@ struct cxms_source_cfg {
 	char *const *argv;	 /* program and arguments, NULL-terminated; live sources */
 	uint64_t period_ns;	 /* 0 = the source's default */
 	uint64_t sample_cost_ns; /* of one CPU-clock sample here; 0 = not known */
-	const char *events;	 /* sources of the PMU: sample these, not the default; NULL */
-	uint32_t budget_ppm;	 /* share of the CPU that sampling may cost; 0 = the source's own */
-	const char *pattern;	 /* synth: the YAML line */
+	const char *events;	 /* pebs, ibs: sample these; NULL = the source's own */
+	uint32_t budget_ppm; /* share of the CPU that sampling may cost; 0 = the source's default */
+	const char *pattern; /* synth: the YAML line */
 	uint64_t seed;
 	const struct cxms_exact_cfg *exact; /* what source exact simulates; NULL for others */
-	/** source exact: every packet before its questions are answered (@may_skip: it holds no
-	 * code, begins no image, and asks nothing), and the simulated time of a thread, for
-	 * programs that ask; NULL = always 0 */
+	/*
+	 * Source exact, for programs that ask what time it is in the simulation; NULL: it is 0.
+	 * sim_packet gets every packet, before the questions in it are answered; @may_skip: the
+	 * packet holds no code, begins no image and asks nothing. sim_time_ns answers.
+	 */
 	void (*sim_packet)(void *arg, const void *data, size_t len, bool may_skip);
 	uint64_t (*sim_time_ns)(void *arg, uint32_t pid, uint32_t tid);
 	void *sim_arg;
-	bool watchpoints; /* follow words of sampled lines by hardware breakpoints */
+	bool watchpoints; /* watch words of sampled lines by hardware breakpoints */
 	struct cxms_log *log;
 	struct cxms_warnings *warnings;
 };
@@ -41,9 +43,9 @@ struct cxms_source {
 	void *priv;
 	struct cxms_source_cfg cfg; /* a copy; after open() cfg.period_ns is the period in use */
 	unsigned caps;		    /* ops->caps, less what open() found missing */
-	uint32_t mem_min_cyc;	    /* after open(): as of struct cxms_facts */
+	uint32_t mem_min_cyc;	    /* set by open(): see struct cxms_facts */
 	uint64_t core_hz;	    /* the same */
-	pid_t pid;		    /* live: the program, held, after open(); 0 = none */
+	pid_t pid; /* set by open(): the program, not yet running; 0 = the source starts none */
 };
 
 struct cxms_source_ops {
@@ -52,27 +54,30 @@ struct cxms_source_ops {
 	unsigned caps; /* enum cxms_source_cap */
 	uint64_t default_period_ns;
 	bool takes_budget;	/* cfg.budget_ppm bounds what its samples cost */
-	bool stops;		/* a sample is a stop by ptrace, and costs as much */
+	bool stops;		/* it samples by stops, so cfg.sample_cost_ns is a stop's */
 	bool takes_watchpoints; /* cfg.watchpoints */
 	size_t priv_size;	/* the registry allocates it zeroed, and frees it */
-	/** 0, or -ENOTSUP/-EACCES/-ENOSYS with what the user can do, -ENODEV: another kind of CPU
-	 */
+	/** probe() - does it work here? Return: 0; -ENODEV (for another kind of CPU); -ENOTSUP,
+	 * -EACCES or -ENOSYS with what the user can do about it */
 	int (*probe)(struct cxms_err *err);
-	/** live: the program is started but held before its first instruction. -ENOENT/-EACCES name
-	 * the program */
+	/** open() - get ready; a live source starts the program and holds it before its first
+	 * instruction. Return: 0, -ENOENT or -EACCES (the program's), or another -errno */
 	int (*open)(struct cxms_source *s, struct cxms_err *err);
-	/** lets it run */
+	/** start() - let the program run */
 	int (*start)(struct cxms_source *s, struct cxms_err *err);
 	/**
-	 * read() - the next events: time order, [0, *n), *n <= cap
-	 * Waits at most about 100 ms. 0 with *n == 0 and *end set is the end; *n == 0 without it:
-	 * nothing yet. Strings in events are borrowed until the next call.
+	 * read() - the next events, in order of time
+	 * @buf: [0, *n) are written, *n <= @cap. None: *end tells whether that is the end or there
+	 * is nothing yet
+	 * Waits at most about 100 ms. Strings in events are borrowed until the next call.
 	 */
 	int (*read)(struct cxms_source *s, struct cxms_event *buf, size_t cap, size_t *n, bool *end,
 		    struct cxms_err *err);
-	/** totals; legal once read() said end. -ENOTSUP: the source gave up, not the program */
+	/** stop() - the totals, once read() has said that the end is there. Return: 0, or -ENOTSUP:
+	 * the source gave up before the program ended */
 	int (*stop)(struct cxms_source *s, struct cxms_totals *out, struct cxms_err *err);
-	/** always legal after open() was called; idempotent; a program still running is killed */
+	/** close() - legal whenever open() was called, also twice; a program that still runs is
+	 * killed */
 	void (*close)(struct cxms_source *s);
 };
 

@@ -1,4 +1,8 @@
-/* What a source tells: plain value structs, the vocabulary between watching and modelling. */
+/*
+ * Events: what a source tells of a program, as plain value structs. They are the vocabulary between
+ * watching and modelling, and what a recording holds (FORMAT.md). Addresses are virtual unless said
+ * otherwise; strings are borrowed from whoever gave the event.
+ */
 #ifndef CXMS_TRACE_EVENT_H
 #define CXMS_TRACE_EVENT_H
 
@@ -37,10 +41,10 @@ enum cxms_sample_flag {
 	CXMS_SAMPLE_ADDR = 1u << 0,	   /* addr holds the effective address waited for */
 	CXMS_SAMPLE_KERNEL = 1u << 1,	   /* in the kernel: no site, no address */
 	CXMS_SAMPLE_AFTER_FAULT = 1u << 2, /* the instruction just faulted: not a memory stall */
-	CXMS_SAMPLE_WRITE =
-		1u << 3, /* of a read-write pair this sample stands for the write side */
-	CXMS_SAMPLE_COUNT = 1u << 4, /* count holds the counting register of its site's loop */
-	CXMS_SAMPLE_OUTER = 1u << 5, /* outer holds that of the loop around that */
+	/* the instruction reads one place and writes another: this sample stands for the write */
+	CXMS_SAMPLE_WRITE = 1u << 3,
+	CXMS_SAMPLE_COUNT = 1u << 4, /* count is valid */
+	CXMS_SAMPLE_OUTER = 1u << 5, /* outer is valid */
 };
 
 /* How a site reaches memory; taken from the decoded instruction. */
@@ -53,57 +57,60 @@ enum cxms_site_kind {
 	CXMS_SITE_UNDECODED, /* code bytes could not be read or decoded: unknown, not compute */
 };
 enum cxms_site_flag {
-	CXMS_SITE_SELF = 1u << 0, /* overwrites its own base: addr is the next of the same walk */
-	CXMS_SITE_CARRIED = 1u << 1, /* its address comes from its own last value (loop carried): no
-					overlap with itself */
-	CXMS_SITE_FUSED = 1u << 2,   /* operand of a compare fused with the jump before ip */
+	/* loads into its own base register (p = p->next): a sample shows the next address of the
+	 * walk, not the one that was waited for */
+	CXMS_SITE_SELF = 1u << 0,
+	/* its address comes from the value that it loaded last (loop carried), so its waits never
+	 * overlap each other */
+	CXMS_SITE_CARRIED = 1u << 1,
+	CXMS_SITE_FUSED = 1u << 2,   /* a compare with memory, fused with the jump behind it */
 	CXMS_SITE_STACK = 1u << 3,   /* push, pop, call, return, or addressed by rsp/rbp */
 	CXMS_SITE_TLS = 1u << 4,     /* fs/gs based */
-	CXMS_SITE_GATHER = 1u << 5,  /* vector index: several lines at once, no single address */
-	CXMS_SITE_NOADDR = 1u << 6,  /* registers cannot give the address (overwritten, vector) */
+	CXMS_SITE_GATHER = 1u << 5,  /* vector index: reaches several lines, has no one address */
+	CXMS_SITE_NOADDR = 1u << 6,  /* registers do not give the address (overwritten, vector) */
 	CXMS_SITE_NONTEMP = 1u << 7, /* a store past the caches: no read for ownership */
 	CXMS_SITE_DIRTIES = 1u << 8, /* a load whose line its loop also stores to */
 	CXMS_SITE_UNEVEN = 1u << 9,  /* not run exactly once in each turn of its loop */
+	CXMS_SITE_LONG = 1u << 10,   /* turns of its loop also run calls or inner loops */
 	CXMS_SITE_AFFINE = 1u << 11, /* its address moves by stride in each turn of its loop */
-	CXMS_SITE_APPENDS =
-		1u << 12, /* a store whose address lies in memory, and moves by stride there
-			   each time: it appends to whichever of many it goes to */
-	CXMS_SITE_LONG = 1u << 10, /* turns of its loop also run calls or inner loops */
+	/* a store through a pointer that lies in memory, which it moves on by stride: it appends to
+	 * one of many places (table[key]++ as an index) */
+	CXMS_SITE_APPENDS = 1u << 12,
 };
 
 struct cxms_sample {
 	uint64_t addr;	    /* virtual; valid with CXMS_SAMPLE_ADDR */
 	uint32_t site;	    /* index of a CXMS_EV_SITE seen before, or CXMS_NO_SITE */
-	uint32_t weight_ns; /* CPU time this sample stands for, loss not yet scaled in */
+	uint32_t weight_ns; /* CPU time this sample stands for; lost samples are not scaled in */
 	uint16_t flags;	    /* enum cxms_sample_flag */
 	uint16_t cpu;
-	uint64_t count; /* value of the site's counting register; valid with CXMS_SAMPLE_COUNT */
-	uint64_t outer; /* of its outer one; valid with CXMS_SAMPLE_OUTER */
+	uint64_t count; /* value of the site's count_reg; valid with CXMS_SAMPLE_COUNT */
+	uint64_t outer; /* value of its outer_reg; valid with CXMS_SAMPLE_OUTER */
 };
-enum cxms_fault_flag { CXMS_FAULT_LOAD = 1u << 0 /* of an instruction that loads */ };
+enum cxms_fault_flag { CXMS_FAULT_LOAD = 1u << 0 /* the instruction that faulted loads */ };
 struct cxms_fault {
 	uint64_t addr, ip;
 	uint8_t flags; /* enum cxms_fault_flag */
 };
-/* What a thread waited for while it was off the CPU; of the system call it was seen in. */
+/* What a thread waited for while it was off the CPU, told by the system call it was in. */
 enum cxms_wait_kind {
 	CXMS_WAIT_UNKNOWN = 0,
 	CXMS_WAIT_FUTEX,       /* another thread: locks, conditions, joins */
 	CXMS_WAIT_PIPE,	       /* pipe, event descriptor, socket pair: another thread or process */
 	CXMS_WAIT_CHILD,       /* the end of a child process */
-	CXMS_WAIT_SLEEP,       /* so and so long */
+	CXMS_WAIT_SLEEP,       /* a length of time */
 	CXMS_WAIT_SLEEP_UNTIL, /* a time of the clock */
-	CXMS_WAIT_POLL,	       /* whichever of several comes first, a timeout among them */
+	CXMS_WAIT_POLL,	       /* the first of several things, perhaps a time-out */
 	CXMS_WAIT_IO,	       /* a file, a device, the network */
 	CXMS_WAIT_OTHER,
 	CXMS_WAIT_END
 };
 enum cxms_run_end { CXMS_RUN_BLOCKED = 0, CXMS_RUN_PREEMPTED, CXMS_RUN_EXIT, CXMS_RUN_UNKNOWN };
 struct cxms_run {
-	uint64_t dur_ns; /* began at event.time_ns */
+	uint64_t dur_ns; /* length; it began at event.time_ns */
 	uint16_t cpu;
 	uint8_t end;	/* enum cxms_run_end */
-	uint8_t waited; /* enum cxms_wait_kind: before it began */
+	uint8_t waited; /* enum cxms_wait_kind: what was waited for before it */
 };
 struct cxms_fork {
 	uint32_t parent_pid, parent_tid;
@@ -120,32 +127,31 @@ struct cxms_map {
 };
 struct cxms_area {
 	uint64_t addr, len;
-	uint64_t resident_bytes, huge_bytes; /* of it in 2 MiB pages */
+	uint64_t resident_bytes, huge_bytes; /* huge: those of them in 2 MiB pages */
 };
 struct cxms_site {
 	uint32_t id;	       /* dense, from 0, once per recording */
-	uint32_t function_off; /* of ip from the function's first byte */
+	uint32_t function_off; /* bytes from the start of the function to ip */
 	uint64_t ip;  /* the instruction that waited (not the sampled one), virtual address */
 	uint8_t kind; /* enum cxms_site_kind */
 	uint8_t access_bytes; /* operand width, 0 = unknown */
 	uint16_t flags;	      /* enum cxms_site_flag */
-	uint16_t
-		loop_insns; /* instructions of the innermost known loop around it; 0 = none known */
+	uint16_t loop_insns;  /* instructions of the innermost known loop around it; 0 = none */
 	/* Registers by number (ax bx cx dx si di bp sp r8 .. r15) + 1; 0 = none. */
-	uint8_t count_reg;   /* goes up by step in each turn of the loop; the same in a loop */
+	uint8_t count_reg;   /* grows by step in each turn of the loop; one for all sites of it */
 	uint8_t base, index; /* of the operand's address: disp + base + index x scale */
 	uint8_t scale;
-	uint8_t turn_lines;   /* lines that a turn reaches by these registers; 0 = not known */
-	uint8_t outer_reg;    /* as count_reg, of the loop around the loop */
-	uint32_t object_off;  /* of ip in object */
-	int64_t disp;	      /* with neither base nor index the address itself */
-	uint64_t loop_ip;     /* where the loop begins: its name; 0 = none known */
+	uint8_t turn_lines;   /* 64-byte blocks a turn reaches by base and index; 0 = not known */
+	uint8_t outer_reg;    /* the same as count_reg, for the loop around that loop */
+	uint32_t object_off;  /* bytes from the start of object to ip */
+	int64_t disp;	      /* the whole address where there is neither base nor index */
+	uint64_t loop_ip;     /* first instruction of the loop, which names it; 0 = none known */
 	int64_t stride;	      /* bytes, with CXMS_SITE_AFFINE (0 = the same address each time) or
 				 CXMS_SITE_APPENDS */
-	int64_t step;	      /* of count_reg in a turn, not 0; 0 without one */
-	int64_t outer_step;   /* of outer_reg */
-	const char *function; /* around ip, as the linker names it; "" = not known; borrowed */
-	const char *object;   /* path of the file ip was mapped from; "" = none; borrowed */
+	int64_t step;	      /* what a turn adds to count_reg; 0 = there is no such register */
+	int64_t outer_step;   /* the same for outer_reg */
+	const char *function; /* that ip is in, as the linker names it; "" = not known */
+	const char *object;   /* path of the file that ip was mapped from; "" = none */
 };
 enum cxms_lost_what { CXMS_LOST_SAMPLES = 0, CXMS_LOST_FAULTS, CXMS_LOST_OTHER, CXMS_LOST_MEM };
 struct cxms_lost {
@@ -177,9 +183,8 @@ enum cxms_mem_level {
 	CXMS_MEM_UNCACHED, /* device registers and I/O */
 };
 enum cxms_mem_what {
-	CXMS_MEM_LOAD =
-		0, /* loads that took at least facts.mem_min_cyc, as the hardware picks them */
-	CXMS_MEM_LLC_MISS, /* loads that missed the LLC: period counts them all */
+	CXMS_MEM_LOAD = 0, /* a load of at least facts.mem_min_cyc, as the hardware picks them */
+	CXMS_MEM_LLC_MISS, /* a load that missed the LLC: the periods add up to all of them */
 	CXMS_MEM_STORE,
 };
 enum cxms_mem_flag {
@@ -194,11 +199,11 @@ enum cxms_mem_flag {
 
 /** struct cxms_mem - one access the hardware sampled */
 struct cxms_mem {
-	uint64_t addr;	 /* virtual; valid with CXMS_MEM_ADDR */
-	uint64_t phys;	 /* valid with CXMS_MEM_PHYS */
-	uint64_t period; /* of the sampled event (ibs: ops retired) this one stands for; loss not
-			    scaled in */
-	uint32_t site;	 /* index of a CXMS_EV_SITE seen before, or CXMS_NO_SITE */
+	uint64_t addr;	      /* virtual; valid with CXMS_MEM_ADDR */
+	uint64_t phys;	      /* valid with CXMS_MEM_PHYS */
+	uint64_t period;      /* sampled events (ibs: retired ops) that it stands for; lost ones are
+				 not scaled in */
+	uint32_t site;	      /* index of a CXMS_EV_SITE seen before, or CXMS_NO_SITE */
 	uint32_t latency_cyc; /* core cycles; 0 = not measured */
 	uint16_t flags;	      /* enum cxms_mem_flag */
 	uint16_t cpu;
@@ -233,26 +238,27 @@ struct cxms_counter {
 struct cxms_count {
 	uint64_t value;
 	uint64_t enabled_ns; /* length of the interval */
-	uint64_t running_ns; /* of it with the counter in a register */
+	uint64_t running_ns; /* part of it during which the counter had a register */
 	uint32_t counter;    /* index of a CXMS_EV_COUNTER seen before */
 	uint32_t cpu;	     /* CPU, or number of the unit; 0 with CXMS_SCOPE_THREAD */
 };
 
-/** without a use for so long, a watch is over */
+/** a watch ends when its word was not used for so long */
 #define CXMS_WATCH_LIMIT_NS 250000000u
 /**
- * struct cxms_watch - one word of one thread, from event.time_ns on
- * Of the three times, those after the last use say how long none was seen: until the limit, the
- * end of the thread, or of the recording. They are 0 behind the first of these.
+ * struct cxms_watch - when one word was used again by one thread, from event.time_ns on
+ * Up to three uses are timed. Where fewer were seen, the time that follows the last of them says
+ * for how long none came: until the limit, the end of the thread, or that of the recording. Times
+ * behind that one are 0.
  */
 struct cxms_watch {
 	uint64_t addr;	   /* of the 8 bytes */
-	uint64_t first_ns; /* from setting it to its first use */
-	uint64_t reuse_ns; /* to the second */
-	uint64_t again_ns; /* to the third */
-	uint32_t site;	   /* that waited for it: a CXMS_EV_SITE seen before, or CXMS_NO_SITE */
-	uint32_t stands;   /* for so many waits of its thread */
-	uint8_t uses;	   /* seen, 0 .. 3 */
+	uint64_t first_ns; /* from event.time_ns to the first use */
+	uint64_t reuse_ns; /* from there to the second */
+	uint64_t again_ns; /* from there to the third */
+	uint32_t site;	   /* what waited for it: a CXMS_EV_SITE seen before, or CXMS_NO_SITE */
+	uint32_t stands;   /* number of waits of its thread that it stands for */
+	uint8_t uses;	   /* uses seen, 0 .. 3 */
 };
 
 struct cxms_event {
@@ -303,18 +309,18 @@ struct cxms_facts {
 	uint64_t page_bytes, huge_bytes;
 	uint64_t l1d_bytes, l2_bytes, llc_bytes;
 	uint64_t mem_total_bytes;
-	/* Measured by a dependent chase (or given): core to data, idle. */
+	/* Load to use on an idle machine, measured by a dependent chase or given by the user. */
 	uint64_t mem_latency_ps; /* without page walks */
 	uint64_t walk_ps;	 /* added per access on base pages, over the largest footprint */
 	uint64_t llc_latency_ps;
 	bool latency_given; /* by the user, not measured */
-	/* latency of a chase over stair_bytes[i] without its page walks */
+	/* stair_ps[i]: latency of a chase over stair_bytes[i], its page walks left out */
 	uint32_t n_stair;
 	uint64_t stair_bytes[CXMS_STAIR_MAX], stair_ps[CXMS_STAIR_MAX];
-	/* page walks that a random chase over walk_bytes[i] adds, by page size */
+	/* walk_step_ps[.][i]: what page walks add to a random chase over walk_bytes[i]: median */
 	uint32_t n_walk;
 	uint64_t walk_bytes[CXMS_STAIR_MAX], walk_step_ps[2][CXMS_STAIR_MAX]; /* base, huge */
-	/* upper quartile of what was measured, of walk_step_ps the median; 0 = not known */
+	/* upper quartile of the same measurements; 0 = not known */
 	uint64_t walk_high_ps[2][CXMS_STAIR_MAX];
 	char source[16];	 /* "clock", "ptrace", ... */
 	char source_reason[256]; /* why this source */
