@@ -384,6 +384,8 @@ void ex_wrong_forget(void);
 /* ex_out.c */
 void ex_out_open(uint32_t image, bool is_fork);
 void ex_out_close(void);
+/** ex_out_is_unread() - who listened at the socket has gone. */
+bool ex_out_is_unread(void);
 /** ex_out_before_fork() - sends what is told, so that a child does not tell it again. */
 void ex_out_before_fork(void);
 /**
@@ -473,6 +475,8 @@ void ex_turn_over(void);
 
 /* ex_main.c */
 void ex_number_images(void);
+/** ex_log_nowhere() - images that are exec'd: the folder of the log is gone with its reader. */
+void ex_log_nowhere(void);
 
 /* ex_alloc.c */
 void ex_alloc_forget(void);

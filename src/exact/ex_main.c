@@ -220,24 +220,35 @@ static void debug_usage(void)
 	VG_(printf)("    --cxms-image=N                   exec count of the process [0]\n");
 }
 
-/* An exec'd image is told by its options which number it is. */
-static void number_next_image(uint32_t next)
+/* An option of images that are exec'd: @text, which stays ours, in place of the one that begins as
+ * @name does. */
+static void set_option(const HChar *name, const HChar *text)
 {
-	static HChar text[32];
 	XArray *args = VG_(args_for_valgrind);
 
-	VG_(sprintf)(text, "--cxms-image=%u", next);
 	for (Word i = VG_(args_for_valgrind_noexecpass); i < VG_(sizeXA)(args); i++) {
-		HChar **arg = VG_(indexXA)(args, i);
+		const HChar **arg = VG_(indexXA)(args, i);
 
-		if (!VG_(strncmp)(*arg, "--cxms-image=", 13)) {
+		if (!VG_(strncmp)(*arg, name, VG_(strlen)(name))) {
 			*arg = text;
 			return;
 		}
 	}
-	const HChar *arg = text;
+	VG_(addToXA)(args, &text);
+}
 
-	VG_(addToXA)(args, &arg);
+/* An exec'd image is told by its options which number it is. */
+static void number_next_image(uint32_t next)
+{
+	static HChar text[32];
+
+	VG_(sprintf)(text, "--cxms-image=%u", next);
+	set_option("--cxms-image=", text);
+}
+
+void ex_log_nowhere(void)
+{
+	set_option("--log-file=", "--log-file=/dev/null");
 }
 
 void ex_number_images(void)

@@ -20,6 +20,7 @@ extern Int VG_(setsockopt)(Int fd, Int level, Int option, void *value, Int bytes
 #define SOCKET_BYTES (1 << 20)
 #define SOL_SOCKET   1
 #define SO_SNDBUF    7
+#define ECONNREFUSED 111
 
 #define HEAD_BYTES sizeof(struct cxms_xs_head)
 /* A thread message: h, type, thread. */
@@ -63,6 +64,7 @@ static long again(long number, long a, long b, long c, long d)
 	return result;
 }
 
+/* A descriptor, or -ECONNREFUSED: nobody listens there any more; or another negative number. */
 static int open_socket(const HChar *name)
 {
 	struct {
@@ -84,7 +86,7 @@ static int open_socket(const HChar *name)
 	rc = again(__NR_connect, fd, (long)&address, (long)(sizeof(uint16_t) + 1 + len), 0);
 	if (rc < 0) {
 		VG_(close)((Int)fd);
-		return -1;
+		return (int)rc;
 	}
 	return VG_(safe_fd)((Int)fd);
 }
@@ -154,7 +156,7 @@ void ex_out_open(uint32_t image, bool is_fork)
 	if (where) {
 		out.is_socket = where[0] == '@';
 		out.fd = out.is_socket ? open_socket(where + 1) : open_file(where);
-		if (out.fd < 0 && !is_fork) {
+		if (out.fd < 0 && out.fd != -ECONNREFUSED && !is_fork) {
 			VG_(fmsg)("cannot write to '%s'\n", where);
 			VG_(exit)(125);
 		}
@@ -182,6 +184,11 @@ void ex_out_after_fork(void)
 	if (told[0] >= 0)
 		again(__NR_read, told[0], (long)&end, sizeof(end), 0);
 	close_told();
+}
+
+bool ex_out_is_unread(void)
+{
+	return out.is_socket && out.fd < 0;
 }
 
 void ex_out_close(void)

@@ -324,6 +324,8 @@ static void pre_syscall(ThreadId tid, UInt number, UWord *args, UInt n)
 	case __NR_execve:
 	case __NR_execveat:
 		ex_sys_end(); /* for good, if it succeeds */
+		if (ex_out_is_unread())
+			ex_log_nowhere();
 		break;
 	default:
 		break;

@@ -32,9 +32,10 @@
 #include "source/exact_tool.h"
 #include "source/exact_walk.h"
 #include "source/meter.h"
+#include "source/tasks.h"
 
 #define WAIT_MS	       100
-#define HELD_MS	       2 /* until processes that others are held for are looked at again */
+#define HELD_MS	       2 /* until those are looked at again that others are held for, or that end */
 #define LINGER_NS      200000000ull  /* of processes that outlive the program */
 #define DRAIN_NS       2000000000ull /* the longest that what it left is waited for */
 #define PACKETS	       16u	     /* at a time: 1 MiB */
@@ -368,6 +369,19 @@ static int exact_start(struct cxms_source *s, struct cxms_err *err)
 	return wait_for_tool(x, err);
 }
 
+/* A process that executes another image has no connection until Valgrind has started again; its log
+ * goes where we keep the others. */
+static bool is_between_images(const struct exact_source *x)
+{
+	for (size_t i = 0; i < x->n_image; i++) {
+		pid_t pid = (pid_t)x->image[i].pid;
+
+		if (x->image[i].ended && !cxms_link_has(&x->link, pid) && cxms_process_lives(pid))
+			return true;
+	}
+	return false;
+}
+
 /* What a process left in its socket is read before the end; one that runs on is let go. */
 static int receive(struct exact_source *x, struct cxms_err *err)
 {
@@ -380,9 +394,11 @@ static int receive(struct exact_source *x, struct cxms_err *err)
 	rc = cxms_link_receive(&x->link, PACKETS, err);
 	if (rc || !x->child.ended)
 		return rc;
+	past_ns = cxms_now_ns() - x->end_ns;
+	if (past_ns < DRAIN_NS && is_between_images(x))
+		return 0;
 	if (x->link.n_conn == 0 && x->link.n_packet == 0)
 		x->is_done = true;
-	past_ns = cxms_now_ns() - x->end_ns;
 	if (past_ns < LINGER_NS || (past_ns < DRAIN_NS && cxms_link_has(&x->link, x->child.pid)))
 		return 0;
 	x->is_done = true;
@@ -403,7 +419,7 @@ static int exact_read(struct cxms_source *s, struct cxms_event *buf, size_t cap,
 		if (x->is_begun)
 			cxms_link_recycle(&x->link);
 		if (x->is_begun || x->link.n_packet == 0)
-			rc = wait_for_news(x, WAIT_MS, err);
+			rc = wait_for_news(x, x->child.ended ? HELD_MS : WAIT_MS, err);
 		x->is_begun = true; /* what came while it started is not lost */
 		if (!rc)
 			rc = receive(x, err);

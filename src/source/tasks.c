@@ -10,19 +10,35 @@
 
 #define STAT_MAX 4096
 
-static bool runs(pid_t pid, const char *tid)
+/* proc(5); 0 = it cannot be read */
+static char state_of(const char *path)
 {
-	char path[NAME_MAX + 64];
 	struct cxms_buf text = {0};
 	struct cxms_pt_stat stat = {0};
-	bool is_running;
+
+	if (cxms_file_read(path, STAT_MAX, &text, NULL) ||
+	    !cxms_pt_parse_stat(cxms_buf_text(&text), text.len, &stat))
+		stat.state = 0;
+	cxms_buf_fini(&text);
+	return stat.state;
+}
+
+static bool runs(pid_t pid, const char *tid)
+{
+	char path[NAME_MAX + 64], state;
 
 	snprintf(path, sizeof(path), "/proc/%ld/task/%s/stat", (long)pid, tid);
-	is_running = cxms_file_read(path, STAT_MAX, &text, NULL) == 0 &&
-		     cxms_pt_parse_stat(cxms_buf_text(&text), text.len, &stat) &&
-		     (stat.state == 'R' || stat.state == 'D');
-	cxms_buf_fini(&text);
-	return is_running;
+	state = state_of(path);
+	return state == 'R' || state == 'D';
+}
+
+bool cxms_process_lives(pid_t pid)
+{
+	char path[64], state;
+
+	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+	state = state_of(path);
+	return state && state != 'Z' && state != 'X';
 }
 
 bool cxms_tasks_run(pid_t pid)

@@ -27,6 +27,18 @@ ends "exit 125" 125 "also where the tool's own would be the same" sh -c 'exit 12
 ends "SIGKILL" 137 "128 + 9" sh -c 'kill -KILL $$'
 ends "SIGSEGV" 139 "128 + 11" sh -c 'kill -SEGV $$'
 ends "orphan" 4 "the program is over when its first process is" sh -c 'sleep 0.3 & exit 4'
+# runs_on ROW WORDS: a process that outlives the program executes others, and writes "done" into the file "late"
+runs_on() {
+	rm -f late
+	ends "$1" 4 "the program is over when its first process is" sh -c "$2 & exit 4"
+	for ((i = 0; i < 200; i++)); do
+		grep -q done late 2>/dev/null && break
+		sleep 0.05
+	done
+	same "$1: runs on" "$(cat late)" "done" "what it executes then finds neither us nor the folder of logs"
+}
+runs_on "orphan that executes while the program ends" "sh -c 'sleep 0.1; echo done >late'"
+runs_on "orphan that executes later" "(sleep 1; /bin/echo done >late)"
 ends "fork and exec" 0 "each process sends packets" sh -c '/bin/true; (exit 0); exec /bin/true'
 cxms trace dump w.cxlt >dump 2>&1
 same "fork and exec: processes" "$(sed -n 's/^exact pid=\([0-9]*\) .*/\1/p' dump | sort -u | wc -l)" 3 \
