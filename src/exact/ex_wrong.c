@@ -137,8 +137,7 @@ NEVER_INLINE enum cxms_hier_level load_anew(struct walk *w, const struct ex_op *
 	enum cxms_hier_level level =
 		ex_wrong_load(w->t, address, op->pc, w->branch, w->insns, w->timed);
 
-	w->brought |=
-		w->insns >= EX_ASSUMED_SHORT_WALK && (level > CXMS_HIER_L1 || ex.n_event != events);
+	w->brought |= w->insns >= EX_ASSUMED_SHORT_WALK && ex.n_event != events;
 	if (level == CXMS_HIER_L1 || (w->timed && w->t->fills == fills))
 		*seen = (struct seen_line){address >> CXMS_XS_LINE_SHIFT, level};
 	else /* what it brings may be in the place of any other */
