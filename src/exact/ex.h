@@ -231,7 +231,8 @@ struct ex_wrong_fill {
  * @spin:    see ex_spin.c, or NULL
  * @walks:   of wrong paths so far;  @wrong_fill: those that they asked for, by the last bits of
  *           their number
- * @near_fill: numbers of fills from the second level, plus one, by their last bits
+ * @near_fill: numbers of fills that nobody waits for longer than for the second level, plus one, by
+ *           their last bits
  * @recent:  the last store to any aligned 16 bytes whose number is this, to the base EX_RECENT
  */
 #define EX_RECENT_FILLS 256u
