@@ -209,6 +209,10 @@ struct ex_level {
 	uint8_t down;
 };
 
+/* So many mispredicted branches later what was asked for before them is there. Each takes its own
+ * time, that of the front end, and that of what runs between: 25 cycles, 800 for all of them. */
+#define EX_ASSUMED_ARRIVED 32u
+
 /**
  * struct ex_wrong_fill - a line that a wrong path asked for
  * @fill: its number
@@ -231,6 +235,7 @@ struct ex_wrong_fill {
  * @spin:    see ex_spin.c, or NULL
  * @walks:   of wrong paths so far;  @wrong_fill: those that they asked for, by the last bits of
  *           their number
+ * @fills_before: the last walks, by the last bits of @walks
  * @near_fill: numbers of fills that nobody waits for longer than for the second level, plus one, by
  *           their last bits
  * @recent:  the last store to any aligned 16 bytes whose number is this, to the base EX_RECENT
@@ -256,6 +261,7 @@ struct ex_thread {
 	uint32_t walks;
 	struct ex_wrong_fill wrong_fill[EX_RECENT_FILLS];
 	uint32_t near_fill[EX_RECENT_FILLS];
+	uint64_t fills_before[EX_ASSUMED_ARRIVED];
 };
 
 /* @value: line, or how far back;  @head: its kind and, from EX_EVENT_INDEX on, its index, as they

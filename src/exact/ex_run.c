@@ -224,9 +224,11 @@ static inline void note_near(struct ex_thread *t, uint64_t number)
 	t->near_fill[number % EX_RECENT_FILLS] = (uint32_t)number + 1;
 }
 
+/* Else it comes from farther, and may not have arrived. */
 static inline bool is_far(const struct ex_thread *t, uint64_t number)
 {
-	return t->near_fill[number % EX_RECENT_FILLS] != (uint32_t)number + 1;
+	return number >= t->fills_before[t->walks % EX_ASSUMED_ARRIVED] &&
+	       t->near_fill[number % EX_RECENT_FILLS] != (uint32_t)number + 1;
 }
 
 /* The event of a served access, unless it is a plain first-level hit. */
@@ -238,7 +240,7 @@ static void note_access(struct ex_thread *t, unsigned index, const struct served
 
 	if (s->res.level == CXMS_HIER_L1 && !use && !flags)
 		return;
-	if (s->res.level == CXMS_HIER_L2 && !use)
+	if (s->res.level == CXMS_HIER_L2 && !(use && is_far(t, s->res.number)))
 		note_near(t, t->fills);
 	if (use)
 		note(in_flight[s->res.level] | flags, index, t->fills - s->res.number, 0);
@@ -650,7 +652,7 @@ NEVER_INLINE enum cxms_hier_level wrong_miss(struct ex_thread *t, uint64_t addre
 					  .head = CXMS_XE_WRONG | branch << EX_EVENT_INDEX,
 					  .byte = (uint8_t)(res.level),
 					  .behind = (uint16_t)insns};
-		if (res.level == CXMS_HIER_L2 && !res.use)
+		if (res.level == CXMS_HIER_L2 && !(res.use && is_far(t, res.number)))
 			note_near(t, t->fills);
 		*wrong_fill(t, (uint32_t)t->fills) =
 			(struct ex_wrong_fill){(uint32_t)t->fills, t->walks};
@@ -770,7 +772,7 @@ static void wrong_path(struct ex_thread *t, const struct ex_block *b, unsigned e
 						       (uint32_t)in->bytes[in->len - 1] << 24);
 	else
 		target += (uint64_t)(int64_t)(int8_t)in->bytes[in->len - 1];
-	t->walks++;
+	t->fills_before[t->walks++ % EX_ASSUMED_ARRIVED] = t->fills;
 	ex_wrong_path(t, (const char *)ex.slot - EX_SLOTS_OFFSET, exit, &b->part[exit],
 		      taken ? next : target, waits, timed);
 }

@@ -578,17 +578,24 @@ static uint64_t chance = 1;
 	"nop\n\t"                                                                                  \
 	".endr\n\t"
 
-/* Reads @n words, with a branch on each. */
-static __attribute__((noinline)) void guess_by_words(const uint64_t *word, uint64_t n)
+/* Reads @n words, with a branch on each; it asks for what lies @ahead bytes behind a word, and
+ * behind the branch reads one of @side, which moves on by @stride. */
+static __attribute__((noinline)) void guess_by_words(const uint64_t *word, uint64_t n,
+						     uint64_t ahead, const uint64_t *side,
+						     uint64_t stride)
 {
 	uint64_t t;
 
-	__asm__ volatile("1: " DRAW "add (%[word]), %[t]\n\t" GUESS "add $8, %[word]\n\t"
-			 "dec %[n]\n\t"
-			 "jnz 1b"
-			 : [word] "+r"(word), [x] "+r"(chance), [n] "+r"(n), [t] "=&r"(t)
-			 : [odd] "r"(6364136223846793005u)
-			 : "cc", "memory");
+	__asm__ volatile(
+		"1: prefetcht0 (%[word], %[ahead])\n\t" DRAW "add (%[word]), %[t]\n\t" GUESS
+		"mov (%[side]), %[t]\n\t"
+		"add %[stride], %[side]\n\t"
+		"add $8, %[word]\n\t"
+		"dec %[n]\n\t"
+		"jnz 1b"
+		: [word] "+r"(word), [x] "+r"(chance), [n] "+r"(n), [side] "+r"(side), [t] "=&r"(t)
+		: [odd] "r"(6364136223846793005u), [ahead] "r"(ahead), [stride] "r"(stride)
+		: "cc", "memory");
 }
 
 /* Half of the branches on a line's words are mispredicted, and reach the next line. Only the first
@@ -596,7 +603,18 @@ static __attribute__((noinline)) void guess_by_words(const uint64_t *word, uint6
 static int awaited(void)
 {
 	touch_pages();
-	guess_by_words(lines[0][0], (uint64_t)LINES * LINE_WORDS);
+	guess_by_words(lines[0][0], (uint64_t)LINES * LINE_WORDS, 0, &chance, 0);
+	printf("%u\n", LINES);
+	return 0;
+}
+
+/* The same, but lines were asked for a hundred branches ago. What could be found is beside them. */
+static int long_ago(void)
+{
+	uint64_t n = (uint64_t)LINES * LINE_WORDS, ahead = 100 * sizeof(uint64_t);
+
+	touch_pages();
+	guess_by_words(lines[0][0], n - ahead, ahead, lines[1][0], sizeof(uint64_t));
 	printf("%u\n", LINES);
 	return 0;
 }
@@ -684,6 +702,7 @@ int main(int argc, char **argv)
 		{"itself", itself},
 		{"forward", forward},
 		{"awaited", awaited},
+		{"long_ago", long_ago},
 		{"barren", barren},
 	};
 

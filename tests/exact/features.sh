@@ -98,8 +98,11 @@ most=$(awk '{ n = gsub(/ pf /, "&"); if (n > m) m = n } END { print m + 0 }' str
 far='behind (1[6-9]|[2-9][0-9]|[1-9][0-9]{2,}) '
 run awaited 0 --cxms-l2=none --cxms-roi-begin=awaited
 walks=$(grep -cE " wrong(use)? [0-9]+ $far" stream.txt || true) lines=$(cat want.txt)
-[ "$walks" -ge $((lines * 3 / 4)) ] && [ "$walks" -le $((lines * 5 / 4)) ] ||
+[ "$walks" -ge $((lines / 4)) ] && [ "$walks" -le $((lines * 5 / 4)) ] ||
 	fail "awaited: $walks far walks for $lines lines"
+run long_ago 0 --cxms-l2=none --cxms-roi-begin=long_ago
+walks=$(grep -cE " wrong(use)? [0-9]+ $far" stream.txt || true)
+[ "$walks" -le $((lines / 8)) ] || fail "long_ago: $walks far walks for $lines lines"
 # Where walks have brought nothing, few of the next are far.
 run barren 0 --cxms-l2=none --cxms-roi-begin=barren
 walks=$(grep -cE " llc 0 misp 0 wrong 0 $far" stream.txt || true) rounds=$(cat want.txt)
