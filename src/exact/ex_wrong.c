@@ -14,7 +14,7 @@
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #define NEVER_INLINE  static __attribute__((noinline))
 
-#define REGISTERS 16u
+#define REGISTERS (EX_NO_REGISTER + 1) /* the last one is known, and 0 */
 #define SP	  4u
 /* Instructions walked behind a branch that waits for no miss: it is done after a dozen cycles. */
 #define EX_ASSUMED_SHORT_WALK 16u
@@ -56,7 +56,7 @@ struct seen_line {
  * @known:  a bit for each register;  @next: where it goes on behind this stretch
  * @seen:   lines that it read, by their last bits
  * @branch: exit number
- * @budget: it ends when this many instructions were walked
+ * @insns:  walked before this stretch;  @budget: it ends when so many were walked
  * @brought: it asked for a line that a short walk would not have come to
  */
 struct walk {
@@ -89,12 +89,9 @@ static void forget_lines(struct walk *w)
 /* 32-bit results clear the upper half; smaller ones are not followed. */
 static void set(struct walk *w, unsigned r, bool known, uint64_t v, unsigned size)
 {
-	if (!known || size < 4) {
-		forget(w, r);
-		return;
-	}
+	known &= size >= 4;
 	w->value[r] = size == 4 ? (uint32_t)v : v;
-	w->known |= 1u << r;
+	w->known = (w->known & ~(1u << r)) | (uint32_t)known << r;
 }
 
 /* Pages of front are known. */
@@ -113,18 +110,8 @@ static inline bool is_readable(const struct walk *w, uint64_t address, unsigned 
 
 ALWAYS_INLINE bool address_of(const struct walk *w, const struct ex_op *op, uint64_t *address)
 {
-	*address = op->displacement;
-	if (op->base != EX_NO_REGISTER) {
-		if (!knows(w, op->base))
-			return false;
-		*address += w->value[op->base];
-	}
-	if (op->index != EX_NO_REGISTER) {
-		if (!knows(w, op->index))
-			return false;
-		*address += w->value[op->index] << op->scale_shift;
-	}
-	return true;
+	*address = op->displacement + w->value[op->base] + (w->value[op->index] << op->scale_shift);
+	return (w->known & op->needs) == op->needs;
 }
 
 /* A load of a line that the walk has not in mind. Return: where the line is; it keeps that in mind
@@ -134,10 +121,11 @@ NEVER_INLINE enum cxms_hier_level load_anew(struct walk *w, const struct ex_op *
 {
 	uint64_t fills = w->t->fills;
 	unsigned events = ex.n_event;
+	unsigned behind = w->insns + op->at;
 	enum cxms_hier_level level =
-		ex_wrong_load(w->t, address, op->pc, w->branch, w->insns, w->timed);
+		ex_wrong_load(w->t, address, op->pc, w->branch, behind, w->timed);
 
-	w->brought |= w->insns >= EX_ASSUMED_SHORT_WALK && ex.n_event != events;
+	w->brought |= behind >= EX_ASSUMED_SHORT_WALK && ex.n_event != events;
 	if (level == CXMS_HIER_L1 || (w->timed && w->t->fills == fills))
 		*seen = (struct seen_line){address >> CXMS_XS_LINE_SHIFT, level};
 	else /* what it brings may be in the place of any other */
@@ -230,6 +218,13 @@ static void with_immediate(struct walk *w, const struct ex_op *op)
 		return;
 	known = known && arithmetic(op->what, rm, op->immediate, &out);
 	set(w, op->rm, known, out, op->size);
+}
+
+static void add(struct walk *w, const struct ex_op *op)
+{
+	uint64_t v = w->value[op->rm] + op->immediate;
+
+	w->value[op->rm] = op->size == 4 ? (uint32_t)v : v;
 }
 
 static void shift(struct walk *w, const struct ex_op *op)
@@ -369,7 +364,7 @@ static void push(struct walk *w)
 
 static void branch(struct walk *w, const struct ex_op *op)
 {
-	if (cxms_bpred_guess(&w->t->core->bpred, &w->guess, cxms_bpred_hash(op->pc)))
+	if (cxms_bpred_guess(&w->t->core->bpred, &w->guess, op->hash))
 		w->next = op->immediate;
 }
 
@@ -387,6 +382,9 @@ static inline void follow(struct walk *w, const struct ex_op *op)
 		break;
 	case EX_OP_IMMEDIATE:
 		with_immediate(w, op);
+		break;
+	case EX_OP_ADD:
+		add(w, op);
 		break;
 	case EX_OP_SHIFT:
 		shift(w, op);
@@ -492,18 +490,11 @@ static const struct stretch *stretch_at(const struct walk *w, uint64_t pc)
 
 static void walk_stretch(struct walk *w, const struct stretch *s)
 {
-	unsigned before = w->insns;
-
 	w->next = s->end;
-	for (unsigned i = 0; i < s->n_op; i++) {
-		const struct ex_op *op = &s->op[i];
-
-		w->insns = before + op->at;
-		if (w->insns >= w->budget)
-			return;
+	for (const struct ex_op *op = s->op, *end = op + s->n_op;
+	     op < end && w->insns + op->at < w->budget; op++)
 		follow(w, op);
-	}
-	w->insns = before + s->insns;
+	w->insns += s->insns;
 }
 
 void ex_wrong_forget(void)
@@ -544,6 +535,7 @@ void ex_wrong_path(struct ex_thread *t, const char *guest, unsigned branch_numbe
 	struct walk w; /* all of it is set below: the compiler would clear it with a slow call */
 
 	w.known = (1u << REGISTERS) - 1;
+	w.value[EX_NO_REGISTER] = 0;
 	w.next = to;
 	w.t = t;
 	w.branch = branch_number;
@@ -554,7 +546,7 @@ void ex_wrong_path(struct ex_thread *t, const char *guest, unsigned branch_numbe
 	w.brought = false;
 	cxms_bpred_guess_behind(&t->core->bpred, part->hash, &w.guess);
 	forget_lines(&w);
-	__builtin_memcpy(w.value, &g->guest_RAX, sizeof(w.value));
+	__builtin_memcpy(w.value, &g->guest_RAX, EX_NO_REGISTER * sizeof(*w.value));
 	while (w.insns < w.budget && (s = stretch_at(&w, w.next)))
 		walk_stretch(&w, s);
 	if (long_walk)
