@@ -57,6 +57,7 @@
 #define EX_BEGUN  0x20000u
 /* More accesses than this, and the block is cut in two. */
 #define EX_BLOCK_ACCESSES 128u
+#define EX_MAX_ACCESSES	  224u /* and those of one more instruction */
 
 /* Ignoring all bits of a tag makes it equal to no line's tag. */
 #define EX_IGNORE_ALL UINT64_MAX
@@ -379,12 +380,13 @@ enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64
 /* ex_wrong.c */
 /**
  * ex_wrong_path() - walks the path that the predictor chose in vain
- * @guest: registers as the branch left them;  @branch: its exit number;  @part: what ends there
+ * @guest: registers as the branch left them;  @exit: of the branch of @b
  * @to: where it led
- * @waits: the branch probably waits for a miss, so the walk may be long
+ * @awaited: a bit for each access of @b that the branch probably waits for, as for a miss, so the
+ *           walk may be long; NULL: there is none
  */
-void ex_wrong_path(struct ex_thread *t, const char *guest, unsigned branch, struct ex_part *part,
-		   uint64_t to, bool waits, bool timed);
+void ex_wrong_path(struct ex_thread *t, const char *guest, struct ex_block *b, unsigned exit,
+		   uint64_t to, const uint64_t *awaited, bool timed);
 /** ex_wrong_forget() - code was unmapped or rewritten: what was decoded of it is void. */
 void ex_wrong_forget(void);
 

@@ -18,10 +18,12 @@
 
 #define EX_LINE_BYTES (1u << CXMS_XS_LINE_SHIFT)
 
-/* @fills: of the thread before the block that is accounted for */
+/* Of the block that is accounted for. @fills: of the thread before it;  @awaited: a bit for each
+ * access that its mispredicted branch waits for */
 static struct {
 	unsigned page_shift;
 	uint64_t fills;
+	uint64_t awaited[(EX_MAX_ACCESSES + 63) / 64];
 } run;
 
 #define HUGE_BYTES    (UINT64_C(2) << 20)
@@ -730,36 +732,39 @@ static bool await(struct ex_thread *t, uint64_t number)
 
 /*
  * The branch of @part was mispredicted: it is done when the loads of its block have what they wait
- * for, most likely, and what comes behind it finds that there. Return: whether any of it takes
- * longer than the second level.
+ * for, most likely, and what comes behind it finds that there. Return: a bit for each access that
+ * takes longer than the second level, NULL if none does.
  */
-static bool await_loads(struct ex_thread *t, const struct ex_block *b, const struct ex_part *part)
+static const uint64_t *await_loads(struct ex_thread *t, const struct ex_block *b,
+				   const struct ex_part *part)
 {
 	const uint32_t uses = 1u << CXMS_XE_USE | 1u << CXMS_XE_L2USE | 1u << CXMS_XE_LLCUSE;
 	const uint32_t fills = 1u << CXMS_XE_L2 | 1u << CXMS_XE_LLC | 1u << CXMS_XE_MEM |
 			       1u << CXMS_XE_L2USE | 1u << CXMS_XE_LLCUSE;
 	uint64_t number = run.fills;
-	bool far = false;
+	bool any = false;
 
+	VG_(memset)(run.awaited, 0, sizeof(run.awaited));
 	for (unsigned i = 0; i < ex.n_event; i++) {
 		const struct ex_event *e = &ex.event[i];
 		unsigned kind = e->head & CXMS_XE_KIND_MASK, index = e->head >> EX_EVENT_INDEX;
-		bool use = uses >> kind & 1, fill = fills >> kind & 1;
-		bool is_load = (use || fill) && index < part->accesses &&
-			       b->access[index].kind == CXMS_XA_LOAD;
+		bool use = uses >> kind & 1, fill = fills >> kind & 1, far = false;
 
-		if (is_load && use)
-			far |= await(t, number - e->value);
-		if (is_load && fill)
-			far |= await(t, number);
+		if ((use || fill) && index < part->accesses &&
+		    b->access[index].kind == CXMS_XA_LOAD) {
+			far = use && await(t, number - e->value);
+			far |= fill && await(t, number);
+			run.awaited[index / 64] |= (uint64_t)far << index % 64;
+		}
+		any |= far;
 		number += fill || kind == CXMS_XE_PF;
 	}
-	return far;
+	return any ? run.awaited : NULL;
 }
 
 /* The predictor was wrong about the last branch of a block: what it chose instead is walked. */
-static void wrong_path(struct ex_thread *t, const struct ex_block *b, unsigned exit, bool taken,
-		       bool waits, bool timed)
+static void wrong_path(struct ex_thread *t, struct ex_block *b, unsigned exit, bool taken,
+		       const uint64_t *awaited, bool timed)
 {
 	const struct ex_insn *in = &b->insn[b->part[exit].insns - 1];
 	uint64_t next = in->addr + in->len, target = next;
@@ -773,36 +778,36 @@ static void wrong_path(struct ex_thread *t, const struct ex_block *b, unsigned e
 	else
 		target += (uint64_t)(int64_t)(int8_t)in->bytes[in->len - 1];
 	t->fills_before[t->walks++ % EX_ASSUMED_ARRIVED] = t->fills;
-	ex_wrong_path(t, (const char *)ex.slot - EX_SLOTS_OFFSET, exit, &b->part[exit],
-		      taken ? next : target, waits, timed);
+	ex_wrong_path(t, (const char *)ex.slot - EX_SLOTS_OFFSET, b, exit, taken ? next : target,
+		      awaited, timed);
 }
 
 /* Return: see await_loads() */
-static bool mispredicted(struct ex_thread *t, const struct ex_block *b, const struct ex_part *part,
-			 bool timed)
+static const uint64_t *mispredicted(struct ex_thread *t, const struct ex_block *b,
+				    const struct ex_part *part, bool timed)
 {
-	bool waits = await_loads(t, b, part);
+	const uint64_t *awaited = await_loads(t, b, part);
 
 	ex.count[CXMS_XN_MISPREDICT]++;
 	if (timed)
 		note(CXMS_XE_MISP, (unsigned)(part - b->part), 0, 0);
-	return waits;
+	return awaited;
 }
 
 /* @at: the part that ran, which the branch of @part is of */
-NEVER_INLINE void mispredicted_cond(struct ex_thread *t, const struct ex_block *b,
+NEVER_INLINE void mispredicted_cond(struct ex_thread *t, struct ex_block *b,
 				    const struct ex_part *part, const struct ex_part *at,
 				    bool taken, bool timed)
 {
-	bool waits = mispredicted(t, b, part, timed);
+	const uint64_t *awaited = mispredicted(t, b, part, timed);
 
 	/* the registers at hand are those of the end of what ran */
 	if (ex.opt.has_wrong_path && part->insns == at->insns)
-		wrong_path(t, b, (unsigned)(part - b->part), taken, waits, timed);
+		wrong_path(t, b, (unsigned)(part - b->part), taken, awaited, timed);
 }
 
 /* @at: the part that ran. Only side exits are conditional branches. */
-ALWAYS_INLINE void branches(struct ex_thread *t, const struct ex_block *b, const struct ex_part *at,
+ALWAYS_INLINE void branches(struct ex_thread *t, struct ex_block *b, const struct ex_part *at,
 			    uint64_t next, bool timed)
 {
 	struct cxms_bpred *p = &t->core->bpred;

@@ -195,18 +195,23 @@ static bool arithmetic(unsigned what, uint64_t a, uint64_t b, uint64_t *out)
 	}
 }
 
+/* sub or xor of a register and itself */
+static bool zeroes(const struct ex_op *op)
+{
+	return !op->is_memory && op->reg == op->rm && (op->what == 5 || op->what == 6);
+}
+
 /* The eight operations between a register and rm, in both directions. */
 static void two_operands(struct walk *w, const struct ex_op *op)
 {
 	uint64_t rm = 0, out = 0, reg = w->value[op->reg];
-	bool zeroes = !op->is_memory && op->reg == op->rm && (op->what == 5 || op->what == 6);
 	bool known = read_rm(w, op, &rm) && knows(w, op->reg);
 
 	if (op->what == 7 || (op->to_rm && op->is_memory))
 		return;
-	known = (known || zeroes) && (op->to_rm ? arithmetic(op->what, rm, reg, &out)
-						: arithmetic(op->what, reg, rm, &out));
-	set(w, op->to_rm ? op->rm : op->reg, known, zeroes ? 0 : out, op->size);
+	known = (known || zeroes(op)) && (op->to_rm ? arithmetic(op->what, rm, reg, &out)
+						    : arithmetic(op->what, reg, rm, &out));
+	set(w, op->to_rm ? op->rm : op->reg, known, zeroes(op) ? 0 : out, op->size);
 }
 
 static void with_immediate(struct walk *w, const struct ex_op *op)
@@ -526,19 +531,94 @@ static void note_barren(struct ex_part *p, bool is_barren)
 		p->barren++;
 }
 
-void ex_wrong_path(struct ex_thread *t, const char *guest, unsigned branch_number,
-		   struct ex_part *part, uint64_t to, bool waits, bool timed)
+/* What an instruction of before the branch writes is known if what it reads is. @awaited: it loads
+ * what is not. */
+static void derive(struct walk *w, const struct ex_op *op, bool awaited)
 {
+	bool has_address = (w->known & op->needs) == op->needs;
+	bool source = op->is_memory ? has_address && !awaited : knows(w, op->rm);
+	bool known = source;
+	unsigned to = op->reg;
+
+	switch (op->kind) {
+	case EX_OP_TWO:
+		if (op->what == 7 || (op->to_rm && op->is_memory))
+			return;
+		to = op->to_rm ? op->rm : op->reg;
+		known = zeroes(op) || (source && knows(w, op->reg));
+		break;
+	case EX_OP_MULTIPLY:
+	case EX_OP_READ_FORGET:
+		known = source && knows(w, op->reg);
+		break;
+	case EX_OP_LOAD:
+	case EX_OP_LOAD_SIGNED:
+	case EX_OP_EXTEND:
+		break;
+	case EX_OP_LEA:
+		known = has_address;
+		break;
+	case EX_OP_POP:
+		known = !awaited;
+		break;
+	case EX_OP_MOVE:
+		to = op->rm;
+		known = knows(w, op->reg);
+		break;
+	case EX_OP_SET:
+		to = op->rm;
+		known = true;
+		break;
+	default:
+		return;
+	}
+	set(w, to, known, w->value[to], 8);
+}
+
+/* Whether instruction @insn of @b loads what the bits of @awaited are of; @access: its first one,
+ * or of an instruction before; afterwards of one behind. */
+static bool loads_awaited(const struct ex_block *b, unsigned insn, const uint64_t *awaited,
+			  unsigned *access)
+{
+	bool any = false;
+
+	for (; *access < b->n_access && b->access[*access].insn <= insn; ++*access)
+		any |= b->access[*access].insn == insn &&
+		       (awaited[*access / 64] >> *access % 64 & 1);
+	return any;
+}
+
+/* A core does not know yet what the branch of @part waits for, nor what was made of it; registers
+ * have it already. */
+static void forget_awaited(struct walk *w, const struct ex_block *b, const struct ex_part *part,
+			   const uint64_t *awaited)
+{
+	const struct stretch *s;
+	unsigned access = 0;
+
+	for (unsigned at = 0; at < part->insns; at += s->insns) {
+		s = stretch_at(w, b->insn[at].addr);
+		if (!s)
+			return;
+		for (unsigned i = 0; i < s->n_op && at + s->op[i].at < part->insns; i++)
+			derive(w, &s->op[i], loads_awaited(b, at + s->op[i].at, awaited, &access));
+	}
+}
+
+void ex_wrong_path(struct ex_thread *t, const char *guest, struct ex_block *b, unsigned exit,
+		   uint64_t to, const uint64_t *awaited, bool timed)
+{
+	struct ex_part *part = &b->part[exit];
 	const VexGuestAMD64State *g = (const VexGuestAMD64State *)guest;
 	const struct stretch *s;
-	bool long_walk = is_long(part, waits);
+	bool long_walk = is_long(part, awaited);
 	struct walk w; /* all of it is set below: the compiler would clear it with a slow call */
 
 	w.known = (1u << REGISTERS) - 1;
 	w.value[EX_NO_REGISTER] = 0;
 	w.next = to;
 	w.t = t;
-	w.branch = branch_number;
+	w.branch = exit;
 	w.insns = 0;
 	w.budget = long_walk ? (unsigned)ex.opt.hier.window / EX_ASSUMED_UOPS_OF_INSN
 			     : EX_ASSUMED_SHORT_WALK;
@@ -547,6 +627,8 @@ void ex_wrong_path(struct ex_thread *t, const char *guest, unsigned branch_numbe
 	cxms_bpred_guess_behind(&t->core->bpred, part->hash, &w.guess);
 	forget_lines(&w);
 	__builtin_memcpy(w.value, &g->guest_RAX, EX_NO_REGISTER * sizeof(*w.value));
+	if (awaited)
+		forget_awaited(&w, b, part, awaited);
 	while (w.insns < w.budget && (s = stretch_at(&w, w.next)))
 		walk_stretch(&w, s);
 	if (long_walk)
