@@ -57,6 +57,7 @@
 #define EX_BEGUN  0x20000u
 /* More accesses than this, and the block is cut in two. */
 #define EX_BLOCK_ACCESSES 128u
+#define EX_MAX_ACCESSES	  224u /* and those of one more instruction */
 
 /* Ignoring all bits of a tag makes it equal to no line's tag. */
 #define EX_IGNORE_ALL UINT64_MAX
@@ -209,6 +210,10 @@ struct ex_level {
 	uint8_t down;
 };
 
+/* So many mispredicted branches later what was asked for before them is there. Each takes its own
+ * time, that of the front end, and that of what runs between: 25 cycles, 800 for all of them. */
+#define EX_ASSUMED_ARRIVED 32u
+
 /**
  * struct ex_wrong_fill - a line that a wrong path asked for
  * @fill: its number
@@ -231,7 +236,9 @@ struct ex_wrong_fill {
  * @spin:    see ex_spin.c, or NULL
  * @walks:   of wrong paths so far;  @wrong_fill: those that they asked for, by the last bits of
  *           their number
- * @near_fill: numbers of fills from the second level, plus one, by their last bits
+ * @fills_before: the last walks, by the last bits of @walks
+ * @near_fill: numbers of fills that nobody waits for longer than for the second level, plus one, by
+ *           their last bits
  * @recent:  the last store to any aligned 16 bytes whose number is this, to the base EX_RECENT
  */
 #define EX_RECENT_FILLS 256u
@@ -255,6 +262,7 @@ struct ex_thread {
 	uint32_t walks;
 	struct ex_wrong_fill wrong_fill[EX_RECENT_FILLS];
 	uint32_t near_fill[EX_RECENT_FILLS];
+	uint64_t fills_before[EX_ASSUMED_ARRIVED];
 };
 
 /* @value: line, or how far back;  @head: its kind and, from EX_EVENT_INDEX on, its index, as they
@@ -372,12 +380,13 @@ enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64
 /* ex_wrong.c */
 /**
  * ex_wrong_path() - walks the path that the predictor chose in vain
- * @guest: registers as the branch left them;  @branch: its exit number;  @part: what ends there
+ * @guest: registers as the branch left them;  @exit: of the branch of @b
  * @to: where it led
- * @waits: the branch probably waits for a miss, so the walk may be long
+ * @awaited: a bit for each access of @b that the branch probably waits for, as for a miss, so the
+ *           walk may be long; NULL: there is none
  */
-void ex_wrong_path(struct ex_thread *t, const char *guest, unsigned branch, struct ex_part *part,
-		   uint64_t to, bool waits, bool timed);
+void ex_wrong_path(struct ex_thread *t, const char *guest, struct ex_block *b, unsigned exit,
+		   uint64_t to, const uint64_t *awaited, bool timed);
 /** ex_wrong_forget() - code was unmapped or rewritten: what was decoded of it is void. */
 void ex_wrong_forget(void);
 

@@ -14,10 +14,9 @@
 
 #include "libvex_guest_amd64.h"
 
-#define MAX_INSNS    128u
-#define MAX_EXITS    128u
-#define MAX_ACCESSES 224u /* EX_BLOCK_ACCESSES and those of one more instruction */
-#define LONG_INSN    15u
+#define MAX_INSNS 128u
+#define MAX_EXITS 128u
+#define LONG_INSN 15u
 
 /* A block while it is put together. */
 struct builder {
@@ -30,7 +29,7 @@ struct builder {
 	enum ex_what what; /* of the current instruction */
 	uint64_t insn_end;
 	struct ex_insn insn[MAX_INSNS];
-	struct ex_access access[MAX_ACCESSES];
+	struct ex_access access[EX_MAX_ACCESSES];
 	struct ex_part part[MAX_EXITS + 1];
 };
 
@@ -215,7 +214,7 @@ static void begin(struct builder *b, uint64_t at, uint64_t entry)
 	call->nFxState = 1;
 	call->fxState[0].fx = Ifx_Modify;
 	call->fxState[0].offset = EX_SLOTS_OFFSET;
-	call->fxState[0].size = 8 * (EX_SLOT_ADDRESS + MAX_ACCESSES);
+	call->fxState[0].size = 8 * (EX_SLOT_ADDRESS + EX_MAX_ACCESSES);
 	call->fxState[0].nRepeats = call->fxState[0].repeatLen = 0;
 	addStmtToIRSB(b->out, IRStmt_Dirty(call));
 }
@@ -242,7 +241,7 @@ static void access(struct builder *b, unsigned kind, IRExpr *addr, unsigned byte
 	struct ex_access *a = &b->access[b->n_access];
 	bool fast = !cxms_prefetch_any(&ex.hier.core->pf_l1d);
 
-	tl_assert(b->n_access < MAX_ACCESSES && b->n_insn > 0 && bytes > 0);
+	tl_assert(b->n_access < EX_MAX_ACCESSES && b->n_insn > 0 && bytes > 0);
 	if (b->what == EX_WHAT_BIT) /* VEX puts the register on the stack to find the bit */
 		return;
 	if (kind == CXMS_XA_STORE && b->what == EX_WHAT_NT_STORE)

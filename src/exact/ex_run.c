@@ -18,12 +18,12 @@
 
 #define EX_LINE_BYTES (1u << CXMS_XS_LINE_SHIFT)
 
-/* Of the block that is accounted for. @fills: of its thread before it;  @waits: it has an access
- * that waits longer than a walk of a few instructions takes */
+/* Of the block that is accounted for. @fills: of the thread before it;  @awaited: a bit for each
+ * access that its mispredicted branch waits for */
 static struct {
 	unsigned page_shift;
 	uint64_t fills;
-	bool waits;
+	uint64_t awaited[(EX_MAX_ACCESSES + 63) / 64];
 } run;
 
 #define HUGE_BYTES    (UINT64_C(2) << 20)
@@ -220,16 +220,17 @@ static void count_access(unsigned kind, enum cxms_hier_level level)
 	}
 }
 
-/* The next fill comes from the second level. */
-static inline void note_near(struct ex_thread *t)
+/* Who comes to wait for fill @number waits no longer than for the second level. */
+static inline void note_near(struct ex_thread *t, uint64_t number)
 {
-	t->near_fill[t->fills % EX_RECENT_FILLS] = (uint32_t)t->fills + 1;
+	t->near_fill[number % EX_RECENT_FILLS] = (uint32_t)number + 1;
 }
 
-/* Does who waits for fill @number wait longer than for the second level? */
-static inline bool is_far(const struct ex_thread *t, uint32_t number)
+/* Else it comes from farther, and may not have arrived. */
+static inline bool is_far(const struct ex_thread *t, uint64_t number)
 {
-	return t->near_fill[number % EX_RECENT_FILLS] != number + 1;
+	return number >= t->fills_before[t->walks % EX_ASSUMED_ARRIVED] &&
+	       t->near_fill[number % EX_RECENT_FILLS] != (uint32_t)number + 1;
 }
 
 /* The event of a served access, unless it is a plain first-level hit. */
@@ -241,10 +242,8 @@ static void note_access(struct ex_thread *t, unsigned index, const struct served
 
 	if (s->res.level == CXMS_HIER_L1 && !use && !flags)
 		return;
-	if (s->res.level == CXMS_HIER_L2 && !use)
-		note_near(t);
-	run.waits |= s->res.level > CXMS_HIER_L2 ||
-		     (use && (s->res.level > CXMS_HIER_L1 || is_far(t, (uint32_t)s->res.number)));
+	if (s->res.level == CXMS_HIER_L2 && !(use && is_far(t, s->res.number)))
+		note_near(t, t->fills);
 	if (use)
 		note(in_flight[s->res.level] | flags, index, t->fills - s->res.number, 0);
 	else
@@ -462,7 +461,6 @@ static inline bool in_flight(struct ex_thread *t, size_t slot, unsigned index, u
 	if (EX_LIKELY(timed && (uint32_t)(mark->fresh - (uint32_t)now) <= ex.opt.hier.window &&
 		      back - 1 < t->fills - t->floor)) {
 		note(CXMS_XE_USE | flags, index, back, 0);
-		run.waits |= is_far(t, mark->fill);
 		if (wrong_fill(t, mark->fill)->fill == mark->fill)
 			wrong_fill(t, mark->fill)->walk = 0; /* now it has begun */
 		return true;
@@ -656,8 +654,8 @@ NEVER_INLINE enum cxms_hier_level wrong_miss(struct ex_thread *t, uint64_t addre
 					  .head = CXMS_XE_WRONG | branch << EX_EVENT_INDEX,
 					  .byte = (uint8_t)(res.level),
 					  .behind = (uint16_t)insns};
-		if (res.level == CXMS_HIER_L2 && !res.use)
-			note_near(t);
+		if (res.level == CXMS_HIER_L2 && !(res.use && is_far(t, res.number)))
+			note_near(t, t->fills);
 		*wrong_fill(t, (uint32_t)t->fills) =
 			(struct ex_wrong_fill){(uint32_t)t->fills, t->walks};
 		req.fill = ++t->fills;
@@ -723,9 +721,50 @@ enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64
 	return timed && is_awaited(t, l1, slot) ? CXMS_HIER_MEM : CXMS_HIER_L1;
 }
 
+/* Fill @number is there, as somebody has waited for it. Return: whether that took long. */
+static bool await(struct ex_thread *t, uint64_t number)
+{
+	bool far = is_far(t, number);
+
+	note_near(t, number);
+	return far;
+}
+
+/*
+ * The branch of @part was mispredicted: it is done when the loads of its block have what they wait
+ * for, most likely, and what comes behind it finds that there. Return: a bit for each access that
+ * takes longer than the second level, NULL if none does.
+ */
+static const uint64_t *await_loads(struct ex_thread *t, const struct ex_block *b,
+				   const struct ex_part *part)
+{
+	const uint32_t uses = 1u << CXMS_XE_USE | 1u << CXMS_XE_L2USE | 1u << CXMS_XE_LLCUSE;
+	const uint32_t fills = 1u << CXMS_XE_L2 | 1u << CXMS_XE_LLC | 1u << CXMS_XE_MEM |
+			       1u << CXMS_XE_L2USE | 1u << CXMS_XE_LLCUSE;
+	uint64_t number = run.fills;
+	bool any = false;
+
+	VG_(memset)(run.awaited, 0, sizeof(run.awaited));
+	for (unsigned i = 0; i < ex.n_event; i++) {
+		const struct ex_event *e = &ex.event[i];
+		unsigned kind = e->head & CXMS_XE_KIND_MASK, index = e->head >> EX_EVENT_INDEX;
+		bool use = uses >> kind & 1, fill = fills >> kind & 1, far = false;
+
+		if ((use || fill) && index < part->accesses &&
+		    b->access[index].kind == CXMS_XA_LOAD) {
+			far = use && await(t, number - e->value);
+			far |= fill && await(t, number);
+			run.awaited[index / 64] |= (uint64_t)far << index % 64;
+		}
+		any |= far;
+		number += fill || kind == CXMS_XE_PF;
+	}
+	return any ? run.awaited : NULL;
+}
+
 /* The predictor was wrong about the last branch of a block: what it chose instead is walked. */
-static void wrong_path(struct ex_thread *t, const struct ex_block *b, unsigned exit, bool taken,
-		       bool timed)
+static void wrong_path(struct ex_thread *t, struct ex_block *b, unsigned exit, bool taken,
+		       const uint64_t *awaited, bool timed)
 {
 	const struct ex_insn *in = &b->insn[b->part[exit].insns - 1];
 	uint64_t next = in->addr + in->len, target = next;
@@ -738,35 +777,37 @@ static void wrong_path(struct ex_thread *t, const struct ex_block *b, unsigned e
 						       (uint32_t)in->bytes[in->len - 1] << 24);
 	else
 		target += (uint64_t)(int64_t)(int8_t)in->bytes[in->len - 1];
-	t->walks++;
-	ex_wrong_path(t, (const char *)ex.slot - EX_SLOTS_OFFSET, exit, &b->part[exit],
-		      taken ? next : target, run.waits, timed);
+	t->fills_before[t->walks++ % EX_ASSUMED_ARRIVED] = t->fills;
+	ex_wrong_path(t, (const char *)ex.slot - EX_SLOTS_OFFSET, b, exit, taken ? next : target,
+		      awaited, timed);
 }
 
-static void mispredicted(unsigned index, bool wrong, bool timed)
+/* Return: see await_loads() */
+static const uint64_t *mispredicted(struct ex_thread *t, const struct ex_block *b,
+				    const struct ex_part *part, bool timed)
 {
-	if (!wrong)
-		return;
+	const uint64_t *awaited = await_loads(t, b, part);
+
 	ex.count[CXMS_XN_MISPREDICT]++;
 	if (timed)
-		note(CXMS_XE_MISP, index, 0, 0);
+		note(CXMS_XE_MISP, (unsigned)(part - b->part), 0, 0);
+	return awaited;
 }
 
 /* @at: the part that ran, which the branch of @part is of */
-NEVER_INLINE void mispredicted_cond(struct ex_thread *t, const struct ex_block *b,
+NEVER_INLINE void mispredicted_cond(struct ex_thread *t, struct ex_block *b,
 				    const struct ex_part *part, const struct ex_part *at,
 				    bool taken, bool timed)
 {
-	unsigned index = (unsigned)(part - b->part);
+	const uint64_t *awaited = mispredicted(t, b, part, timed);
 
-	mispredicted(index, true, timed);
 	/* the registers at hand are those of the end of what ran */
 	if (ex.opt.has_wrong_path && part->insns == at->insns)
-		wrong_path(t, b, index, taken, timed);
+		wrong_path(t, b, (unsigned)(part - b->part), taken, awaited, timed);
 }
 
 /* @at: the part that ran. Only side exits are conditional branches. */
-ALWAYS_INLINE void branches(struct ex_thread *t, const struct ex_block *b, const struct ex_part *at,
+ALWAYS_INLINE void branches(struct ex_thread *t, struct ex_block *b, const struct ex_part *at,
 			    uint64_t next, bool timed)
 {
 	struct cxms_bpred *p = &t->core->bpred;
@@ -791,10 +832,12 @@ ALWAYS_INLINE void branches(struct ex_thread *t, const struct ex_block *b, const
 		cxms_bpred_call(p, last->addr + last->len);
 		/* fall through */
 	case CXMS_XX_INDIRECT:
-		mispredicted(b->n_exit, cxms_bpred_jump(p, last->addr, next), timed);
+		if (cxms_bpred_jump(p, last->addr, next))
+			mispredicted(t, b, at, timed);
 		break;
 	case CXMS_XX_RET:
-		mispredicted(b->n_exit, cxms_bpred_return(p, next), timed);
+		if (cxms_bpred_return(p, next))
+			mispredicted(t, b, at, timed);
 		break;
 	default:
 		break;
@@ -811,7 +854,6 @@ ALWAYS_INLINE void account(struct ex_block *b, const uint64_t *slot, unsigned le
 
 	ex.n_event = 0;
 	run.fills = t->fills;
-	run.waits = false;
 	part->runs++;
 	if (EX_UNLIKELY(part->fetched != t->caches->l1i_state))
 		fetch(t, b, part, timed);

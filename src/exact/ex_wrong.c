@@ -14,7 +14,7 @@
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #define NEVER_INLINE  static __attribute__((noinline))
 
-#define REGISTERS 16u
+#define REGISTERS (EX_NO_REGISTER + 1) /* the last one is known, and 0 */
 #define SP	  4u
 /* Instructions walked behind a branch that waits for no miss: it is done after a dozen cycles. */
 #define EX_ASSUMED_SHORT_WALK 16u
@@ -56,7 +56,7 @@ struct seen_line {
  * @known:  a bit for each register;  @next: where it goes on behind this stretch
  * @seen:   lines that it read, by their last bits
  * @branch: exit number
- * @budget: it ends when this many instructions were walked
+ * @insns:  walked before this stretch;  @budget: it ends when so many were walked
  * @brought: it asked for a line that a short walk would not have come to
  */
 struct walk {
@@ -89,12 +89,9 @@ static void forget_lines(struct walk *w)
 /* 32-bit results clear the upper half; smaller ones are not followed. */
 static void set(struct walk *w, unsigned r, bool known, uint64_t v, unsigned size)
 {
-	if (!known || size < 4) {
-		forget(w, r);
-		return;
-	}
+	known &= size >= 4;
 	w->value[r] = size == 4 ? (uint32_t)v : v;
-	w->known |= 1u << r;
+	w->known = (w->known & ~(1u << r)) | (uint32_t)known << r;
 }
 
 /* Pages of front are known. */
@@ -113,18 +110,8 @@ static inline bool is_readable(const struct walk *w, uint64_t address, unsigned 
 
 ALWAYS_INLINE bool address_of(const struct walk *w, const struct ex_op *op, uint64_t *address)
 {
-	*address = op->displacement;
-	if (op->base != EX_NO_REGISTER) {
-		if (!knows(w, op->base))
-			return false;
-		*address += w->value[op->base];
-	}
-	if (op->index != EX_NO_REGISTER) {
-		if (!knows(w, op->index))
-			return false;
-		*address += w->value[op->index] << op->scale_shift;
-	}
-	return true;
+	*address = op->displacement + w->value[op->base] + (w->value[op->index] << op->scale_shift);
+	return (w->known & op->needs) == op->needs;
 }
 
 /* A load of a line that the walk has not in mind. Return: where the line is; it keeps that in mind
@@ -134,11 +121,11 @@ NEVER_INLINE enum cxms_hier_level load_anew(struct walk *w, const struct ex_op *
 {
 	uint64_t fills = w->t->fills;
 	unsigned events = ex.n_event;
+	unsigned behind = w->insns + op->at;
 	enum cxms_hier_level level =
-		ex_wrong_load(w->t, address, op->pc, w->branch, w->insns, w->timed);
+		ex_wrong_load(w->t, address, op->pc, w->branch, behind, w->timed);
 
-	w->brought |=
-		w->insns >= EX_ASSUMED_SHORT_WALK && (level > CXMS_HIER_L1 || ex.n_event != events);
+	w->brought |= behind >= EX_ASSUMED_SHORT_WALK && ex.n_event != events;
 	if (level == CXMS_HIER_L1 || (w->timed && w->t->fills == fills))
 		*seen = (struct seen_line){address >> CXMS_XS_LINE_SHIFT, level};
 	else /* what it brings may be in the place of any other */
@@ -208,18 +195,23 @@ static bool arithmetic(unsigned what, uint64_t a, uint64_t b, uint64_t *out)
 	}
 }
 
+/* sub or xor of a register and itself */
+static bool zeroes(const struct ex_op *op)
+{
+	return !op->is_memory && op->reg == op->rm && (op->what == 5 || op->what == 6);
+}
+
 /* The eight operations between a register and rm, in both directions. */
 static void two_operands(struct walk *w, const struct ex_op *op)
 {
 	uint64_t rm = 0, out = 0, reg = w->value[op->reg];
-	bool zeroes = !op->is_memory && op->reg == op->rm && (op->what == 5 || op->what == 6);
 	bool known = read_rm(w, op, &rm) && knows(w, op->reg);
 
 	if (op->what == 7 || (op->to_rm && op->is_memory))
 		return;
-	known = (known || zeroes) && (op->to_rm ? arithmetic(op->what, rm, reg, &out)
-						: arithmetic(op->what, reg, rm, &out));
-	set(w, op->to_rm ? op->rm : op->reg, known, zeroes ? 0 : out, op->size);
+	known = (known || zeroes(op)) && (op->to_rm ? arithmetic(op->what, rm, reg, &out)
+						    : arithmetic(op->what, reg, rm, &out));
+	set(w, op->to_rm ? op->rm : op->reg, known, zeroes(op) ? 0 : out, op->size);
 }
 
 static void with_immediate(struct walk *w, const struct ex_op *op)
@@ -231,6 +223,13 @@ static void with_immediate(struct walk *w, const struct ex_op *op)
 		return;
 	known = known && arithmetic(op->what, rm, op->immediate, &out);
 	set(w, op->rm, known, out, op->size);
+}
+
+static void add(struct walk *w, const struct ex_op *op)
+{
+	uint64_t v = w->value[op->rm] + op->immediate;
+
+	w->value[op->rm] = op->size == 4 ? (uint32_t)v : v;
 }
 
 static void shift(struct walk *w, const struct ex_op *op)
@@ -370,7 +369,7 @@ static void push(struct walk *w)
 
 static void branch(struct walk *w, const struct ex_op *op)
 {
-	if (cxms_bpred_guess(&w->t->core->bpred, &w->guess, cxms_bpred_hash(op->pc)))
+	if (cxms_bpred_guess(&w->t->core->bpred, &w->guess, op->hash))
 		w->next = op->immediate;
 }
 
@@ -388,6 +387,9 @@ static inline void follow(struct walk *w, const struct ex_op *op)
 		break;
 	case EX_OP_IMMEDIATE:
 		with_immediate(w, op);
+		break;
+	case EX_OP_ADD:
+		add(w, op);
 		break;
 	case EX_OP_SHIFT:
 		shift(w, op);
@@ -493,18 +495,11 @@ static const struct stretch *stretch_at(const struct walk *w, uint64_t pc)
 
 static void walk_stretch(struct walk *w, const struct stretch *s)
 {
-	unsigned before = w->insns;
-
 	w->next = s->end;
-	for (unsigned i = 0; i < s->n_op; i++) {
-		const struct ex_op *op = &s->op[i];
-
-		w->insns = before + op->at;
-		if (w->insns >= w->budget)
-			return;
+	for (const struct ex_op *op = s->op, *end = op + s->n_op;
+	     op < end && w->insns + op->at < w->budget; op++)
 		follow(w, op);
-	}
-	w->insns = before + s->insns;
+	w->insns += s->insns;
 }
 
 void ex_wrong_forget(void)
@@ -536,18 +531,94 @@ static void note_barren(struct ex_part *p, bool is_barren)
 		p->barren++;
 }
 
-void ex_wrong_path(struct ex_thread *t, const char *guest, unsigned branch_number,
-		   struct ex_part *part, uint64_t to, bool waits, bool timed)
+/* What an instruction of before the branch writes is known if what it reads is. @awaited: it loads
+ * what is not. */
+static void derive(struct walk *w, const struct ex_op *op, bool awaited)
 {
+	bool has_address = (w->known & op->needs) == op->needs;
+	bool source = op->is_memory ? has_address && !awaited : knows(w, op->rm);
+	bool known = source;
+	unsigned to = op->reg;
+
+	switch (op->kind) {
+	case EX_OP_TWO:
+		if (op->what == 7 || (op->to_rm && op->is_memory))
+			return;
+		to = op->to_rm ? op->rm : op->reg;
+		known = zeroes(op) || (source && knows(w, op->reg));
+		break;
+	case EX_OP_MULTIPLY:
+	case EX_OP_READ_FORGET:
+		known = source && knows(w, op->reg);
+		break;
+	case EX_OP_LOAD:
+	case EX_OP_LOAD_SIGNED:
+	case EX_OP_EXTEND:
+		break;
+	case EX_OP_LEA:
+		known = has_address;
+		break;
+	case EX_OP_POP:
+		known = !awaited;
+		break;
+	case EX_OP_MOVE:
+		to = op->rm;
+		known = knows(w, op->reg);
+		break;
+	case EX_OP_SET:
+		to = op->rm;
+		known = true;
+		break;
+	default:
+		return;
+	}
+	set(w, to, known, w->value[to], 8);
+}
+
+/* Whether instruction @insn of @b loads what the bits of @awaited are of; @access: its first one,
+ * or of an instruction before; afterwards of one behind. */
+static bool loads_awaited(const struct ex_block *b, unsigned insn, const uint64_t *awaited,
+			  unsigned *access)
+{
+	bool any = false;
+
+	for (; *access < b->n_access && b->access[*access].insn <= insn; ++*access)
+		any |= b->access[*access].insn == insn &&
+		       (awaited[*access / 64] >> *access % 64 & 1);
+	return any;
+}
+
+/* A core does not know yet what the branch of @part waits for, nor what was made of it; registers
+ * have it already. */
+static void forget_awaited(struct walk *w, const struct ex_block *b, const struct ex_part *part,
+			   const uint64_t *awaited)
+{
+	const struct stretch *s;
+	unsigned access = 0;
+
+	for (unsigned at = 0; at < part->insns; at += s->insns) {
+		s = stretch_at(w, b->insn[at].addr);
+		if (!s)
+			return;
+		for (unsigned i = 0; i < s->n_op && at + s->op[i].at < part->insns; i++)
+			derive(w, &s->op[i], loads_awaited(b, at + s->op[i].at, awaited, &access));
+	}
+}
+
+void ex_wrong_path(struct ex_thread *t, const char *guest, struct ex_block *b, unsigned exit,
+		   uint64_t to, const uint64_t *awaited, bool timed)
+{
+	struct ex_part *part = &b->part[exit];
 	const VexGuestAMD64State *g = (const VexGuestAMD64State *)guest;
 	const struct stretch *s;
-	bool long_walk = is_long(part, waits);
+	bool long_walk = is_long(part, awaited);
 	struct walk w; /* all of it is set below: the compiler would clear it with a slow call */
 
 	w.known = (1u << REGISTERS) - 1;
+	w.value[EX_NO_REGISTER] = 0;
 	w.next = to;
 	w.t = t;
-	w.branch = branch_number;
+	w.branch = exit;
 	w.insns = 0;
 	w.budget = long_walk ? (unsigned)ex.opt.hier.window / EX_ASSUMED_UOPS_OF_INSN
 			     : EX_ASSUMED_SHORT_WALK;
@@ -555,7 +626,9 @@ void ex_wrong_path(struct ex_thread *t, const char *guest, unsigned branch_numbe
 	w.brought = false;
 	cxms_bpred_guess_behind(&t->core->bpred, part->hash, &w.guess);
 	forget_lines(&w);
-	__builtin_memcpy(w.value, &g->guest_RAX, sizeof(w.value));
+	__builtin_memcpy(w.value, &g->guest_RAX, EX_NO_REGISTER * sizeof(*w.value));
+	if (awaited)
+		forget_awaited(&w, b, part, awaited);
 	while (w.insns < w.budget && (s = stretch_at(&w, w.next)))
 		walk_stretch(&w, s);
 	if (long_walk)

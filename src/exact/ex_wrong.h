@@ -7,13 +7,14 @@
 #include <stdint.h>
 
 #define EX_LONGEST     15u /* bytes of an instruction */
-#define EX_NO_REGISTER 16u
+#define EX_NO_REGISTER 16u /* behind the last one */
 
 enum ex_op_kind {
 	EX_OP_END,	   /* not followed */
 	EX_OP_NOTHING,	   /* no load, no general register written */
 	EX_OP_TWO,	   /* reg and rm, @what: add, or, adc, sbb, and, sub, xor, cmp */
 	EX_OP_IMMEDIATE,   /* rm and immediate, @what as above */
+	EX_OP_ADD,	   /* immediate to rm, a register, of four or eight bytes */
 	EX_OP_SHIFT,	   /* @what: 4 left, 5 right, 7 right signed, else unknown */
 	EX_OP_F7,	   /* group F6/F7, @what its number */
 	EX_OP_FF,	   /* inc, dec */
@@ -40,9 +41,12 @@ enum ex_op_kind {
  * @size:   of its operands, bytes;  @result: of what LOAD_SIGNED writes
  * @base, @index: registers of the address, or EX_NO_REGISTER
  * @displacement: of the address; with what is relative to the instruction added in
+ * @needs:  what is of the address: a bit for @base and one for @index
+ * @hash:   of a branch, cxms_bpred_hash()
  */
 struct ex_op {
 	uint64_t pc, displacement, immediate;
+	uint32_t needs, hash;
 	uint8_t kind, what, len, size, result, at;
 	uint8_t reg, rm, base, index, scale_shift;
 	bool is_memory, to_rm, by_cl, low_byte;

@@ -172,6 +172,19 @@ static NOINLINE void guesses(u64 n)
 	KEEP(a);
 }
 
+/* The same, but the branch is by the address of the next hop, which has been read. */
+static NOINLINE void forks(u64 n)
+{
+	u64 a = 0, x = 1;
+	for (u64 i = 0; i < n; i++) {
+		a = *at(a + i);
+		x = LCG(x);
+		if ((a + (x >> 40)) & 1)
+			__asm__ volatile("nop");
+	}
+	KEEP(a);
+}
+
 /* The wrong way reads pages only that have been accessed: another line of each has. */
 static void touch_pages(u64 n)
 {
@@ -189,14 +202,16 @@ int main(int argc, char **argv)
 		{"stores", stores},	  {"updates", updates},	      {"meetings", meetings},
 		{"branches", branches},	  {"neighbours", neighbours}, {"calls", calls},
 		{"read_back", read_back}, {"read_wider", read_wider}, {"loads16", loads16},
-		{"stores16", stores16},	  {"guesses", guesses},	      {"picks", picks},
+		{"stores16", stores16},	  {"guesses", guesses},	      {"forks", forks},
+		{"picks", picks},
 	};
 	u64 n = arg(argc, argv, 2, 1000);
 	area = big_alloc(AREA);
 	for (size_t i = 0; argc > 1 && i < sizeof(cases) / sizeof(*cases); i++)
 		if (!strcmp(argv[1], cases[i].name)) {
 			calls(2);
-			if (cases[i].run == guesses || cases[i].run == picks)
+			if (cases[i].run == guesses || cases[i].run == forks ||
+			    cases[i].run == picks)
 				touch_pages(n);
 			MARK_ROI_BEGIN();
 			cases[i].run(n);

@@ -41,7 +41,8 @@ read_wider 1000 0.98   1.06  -    -    it has a byte of eight: the load waits un
 loads16    1000 0.1111 0.125 -   -    a line is eight entries of the load queue: nine lines
 stores16   1000 0.1428 0.155 0.94 1.06 a line is eight entries of the store queue: seven lines
 branches   1000 0.45   0.75  -    -    half of the branches are wrong, and wait
-picks      1000 0.116  0.158 -    -    26 uops a step, a window of nine; each wrong branch costs it 25 cycles at most
+picks      1000 0.116  0.16  -    -    26 uops a step, a window of nine; each wrong branch costs it 25 cycles at most; half of them are, or a little more
+forks      1000 0.98   1.06  -    -    nor does it know where the next hop is, though a register will have it
 guesses    1000 0.98   1.06  -    -    the wrong way waits for the line, too
 "
 

@@ -552,6 +552,110 @@ static int forward(void)
 	return 0;
 }
 
+#define LINES	   2048u
+#define LINE_WORDS 8u
+static uint64_t lines[2][LINES][LINE_WORDS] __attribute__((aligned(4096)));
+/* Wrong paths read pages only that have been accessed. */
+static void touch_pages(void)
+{
+	for (unsigned i = PAGE / 64 - 1; i < LINES; i += PAGE / 64)
+		*(volatile uint64_t *)lines[0][i] = *(volatile uint64_t *)lines[1][i] = 0;
+}
+
+static uint64_t chance = 1;
+/* Into t, whose lowest bit is a matter of chance then. */
+#define DRAW                                                                                       \
+	"imul %[odd], %[x]\n\t"                                                                    \
+	"add $12345, %[x]\n\t"                                                                     \
+	"mov %[x], %[t]\n\t"                                                                       \
+	"shr $40, %[t]\n\t"
+/* A branch by it; what follows it is beyond a short walk. */
+#define GUESS                                                                                      \
+	"test $1, %b[t]\n\t"                                                                       \
+	"jz 2f\n\t"                                                                                \
+	"nop\n"                                                                                    \
+	"2: .rept 20\n\t"                                                                          \
+	"nop\n\t"                                                                                  \
+	".endr\n\t"
+
+/* Reads @n words, with a branch on each; it asks for what lies @ahead bytes behind a word, and
+ * behind the branch reads one of @side, which moves on by @stride. */
+static __attribute__((noinline)) void guess_by_words(const uint64_t *word, uint64_t n,
+						     uint64_t ahead, const uint64_t *side,
+						     uint64_t stride)
+{
+	uint64_t t;
+
+	__asm__ volatile(
+		"1: prefetcht0 (%[word], %[ahead])\n\t" DRAW "add (%[word]), %[t]\n\t" GUESS
+		"mov (%[side]), %[t]\n\t"
+		"add %[stride], %[side]\n\t"
+		"add $8, %[word]\n\t"
+		"dec %[n]\n\t"
+		"jnz 1b"
+		: [word] "+r"(word), [x] "+r"(chance), [n] "+r"(n), [side] "+r"(side), [t] "=&r"(t)
+		: [odd] "r"(6364136223846793005u), [ahead] "r"(ahead), [stride] "r"(stride)
+		: "cc", "memory");
+}
+
+/* Half of the branches on a line's words are mispredicted, and reach the next line. Only the first
+ * of them waits for the line. Prints how many lines there are. */
+static int awaited(void)
+{
+	touch_pages();
+	guess_by_words(lines[0][0], (uint64_t)LINES * LINE_WORDS, 0, &chance, 0);
+	printf("%u\n", LINES);
+	return 0;
+}
+
+/* The same, but lines were asked for a hundred branches ago. What could be found is beside them. */
+static int long_ago(void)
+{
+	uint64_t n = (uint64_t)LINES * LINE_WORDS, ahead = 100 * sizeof(uint64_t);
+
+	touch_pages();
+	guess_by_words(lines[0][0], n - ahead, ahead, lines[1][0], sizeof(uint64_t));
+	printf("%u\n", LINES);
+	return 0;
+}
+
+/* @n hops of a chain, with a branch on each; behind it a word is read, of the next line if @stride
+ * is that long. Return: where the chain goes on. */
+static __attribute__((noinline)) uint64_t *guess_by_hops(uint64_t *at, uint64_t n,
+							 const uint64_t *word, uint64_t stride)
+{
+	uint64_t t;
+
+	__asm__ volatile(
+		"1: " DRAW "add 8(%[at]), %[t]\n\t" GUESS "mov (%[at]), %[at]\n\t"
+		"mov (%[word]), %[t]\n\t"
+		"add %[stride], %[word]\n\t"
+		"dec %[n]\n\t"
+		"jnz 1b"
+		: [at] "+r"(at), [word] "+r"(word), [x] "+r"(chance), [n] "+r"(n), [t] "=&r"(t)
+		: [odd] "r"(6364136223846793005u), [stride] "r"(stride)
+		: "cc", "memory");
+	return at;
+}
+
+/* Wrong paths do not know where the chain leads. Forty times in a row they find nothing, then they
+ * might four times. Prints how often that is so. */
+static int barren(void)
+{
+	uint64_t *at = lines[0][0];
+	unsigned rounds = LINES / 44;
+
+	touch_pages();
+	for (unsigned i = 0; i + 1 < LINES; i++)
+		lines[0][i][0] = (uint64_t)(uintptr_t)lines[0][i + 1];
+	for (unsigned i = 0; i < rounds; i++) {
+		at = guess_by_hops(at, 40, &chance, 0);
+		at = guess_by_hops(at, 4, lines[1][i * 32], sizeof(lines[1][0]));
+	}
+	printf("%u\n", rounds);
+	return 0;
+}
+
 static int nothing(void)
 {
 	return 3;
@@ -597,6 +701,9 @@ int main(int argc, char **argv)
 		{"turns", turns},
 		{"itself", itself},
 		{"forward", forward},
+		{"awaited", awaited},
+		{"long_ago", long_ago},
+		{"barren", barren},
 	};
 
 	self = argv[0];

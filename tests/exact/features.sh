@@ -93,6 +93,22 @@ most=$(awk '{ n = gsub(/ pf /, "&"); if (n > m) m = n } END { print m + 0 }' str
 [ "$most" -ge 1900 ] || fail "crowd: $most prefetches at once, too few"
 ! grep -q "^warn .*did not fit" stream.txt || fail "crowd: $(grep "^warn .*did not fit" stream.txt)"
 
+# How far wrong paths are walked shows by the lines that they ask for. Who has waited for a line once finds it
+# there: the next walks are short, and come to no other line.
+far='behind (1[6-9]|[2-9][0-9]|[1-9][0-9]{2,}) '
+run awaited 0 --cxms-l2=none --cxms-roi-begin=awaited
+walks=$(grep -cE " wrong(use)? [0-9]+ $far" stream.txt || true) lines=$(cat want.txt)
+[ "$walks" -ge $((lines / 4)) ] && [ "$walks" -le $((lines * 5 / 4)) ] ||
+	fail "awaited: $walks far walks for $lines lines"
+run long_ago 0 --cxms-l2=none --cxms-roi-begin=long_ago
+walks=$(grep -cE " wrong(use)? [0-9]+ $far" stream.txt || true)
+[ "$walks" -le $((lines / 8)) ] || fail "long_ago: $walks far walks for $lines lines"
+# Where walks have brought nothing, few of the next are far.
+run barren 0 --cxms-l2=none --cxms-roi-begin=barren
+walks=$(grep -cE " llc 0 misp 0 wrong 0 $far" stream.txt || true) rounds=$(cat want.txt)
+[ "$walks" -ge 1 ] && [ "$walks" -le $((rounds / 6)) ] ||
+	fail "barren: $walks far walks, in $rounds rounds that would find something"
+
 # Regions by name; the two markers of one address.
 run nothing 3 --cxms-roi-begin=nothing
 grep -q '^counts.* 1 0 [1-9][0-9]*$' stream.txt || fail "region by name: $(grep ^counts stream.txt)"
