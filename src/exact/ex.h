@@ -29,7 +29,7 @@
 #include <stdint.h>
 
 #include "core/bpred.h"
-#include "core/cache.h"
+#include "core/hier.h"
 #include "core/tlb.h"
 #include "core/xstream.h"
 
