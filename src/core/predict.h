@@ -35,9 +35,6 @@ bool cxms_counts_have(const struct cxms_counts *c, enum cxms_term term);
  * (ASPLOS'26).  Range: 0 .. 1
  */
 double cxms_term_signal(const struct cxms_counts *c, enum cxms_term term);
-/** cxms_counts_aol() - AOL, latency over parallelism: demand_rd_cycles / demand_rd; cycles, 0 where
- * there was no such read */
-double cxms_counts_aol(const struct cxms_counts *c);
 
 /**
  * cxms_predict() - what each term adds to the slowdown on memory that is @p->added_ps slower
