@@ -42,8 +42,9 @@ uint64_t cxms_now_ns(void);	 /* CLOCK_MONOTONIC */
 uint64_t cxms_cpu_self_ns(void); /* CPU time of this process, all its threads */
 
 /**
- * struct cxms_outfile - write aside, fsync, rename: the name shows the whole new file or the old
- * one A path that exists and is not a regular file (/dev/stdout, a pipe) is written directly.
+ * struct cxms_outfile - a file that is written aside and then renamed
+ * So its name shows either the whole new file or the old one. A path that exists and is not a
+ * regular file (/dev/stdout, a pipe) is written directly.
  */
 struct cxms_outfile {
 	FILE *fp;

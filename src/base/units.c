@@ -69,7 +69,7 @@ const struct cxms_unit_row *cxms_unit_rows(enum cxms_unit unit)
 	return no_rows;
 }
 
-const char *cxms_units_allowed(enum cxms_unit unit)
+static const char *units_of(enum cxms_unit unit)
 {
 	switch (unit) {
 	case CXMS_UNIT_BYTES:
@@ -89,7 +89,7 @@ const char *cxms_units_allowed(enum cxms_unit unit)
 
 static const char *allowed(enum cxms_unit unit, uint64_t hz)
 {
-	return unit == CXMS_UNIT_TIME_PS && hz == 0 ? TIME_UNITS : cxms_units_allowed(unit);
+	return unit == CXMS_UNIT_TIME_PS && hz == 0 ? TIME_UNITS : units_of(unit);
 }
 
 static bool is_plain(enum cxms_unit unit)

@@ -44,7 +44,4 @@ enum cxms_unit {
 int cxms_units_parse(enum cxms_unit unit, const char *text, uint64_t hz, uint64_t *out,
 		     struct cxms_err *err);
 
-/** cxms_units_allowed() - "ps, ns, us, ms, s, cyc" and so on, for messages; static storage */
-const char *cxms_units_allowed(enum cxms_unit unit);
-
 #endif

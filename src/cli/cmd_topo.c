@@ -63,7 +63,7 @@ static int draw(struct cli *c, const struct cxms_topo *t, struct cxms_buf *text)
 	struct cxms_draw_load *load = NULL;
 	int rc = read_load(c, t, &load);
 	if (rc == 0)
-		cxms_topo_draw_load(t, load, (enum cxms_draw_format)c->opt.format, text);
+		cxms_topo_draw(t, load, (enum cxms_draw_format)c->opt.format, text);
 	free(load);
 	return rc;
 }

@@ -1,4 +1,7 @@
-/* Waits that come once a line: what a walk through memory waits for, and what it only passes. */
+/*
+ * Waits that come once a line. A walk that uses each line of memory several times waits for the
+ * line at one of these uses; all other time is its own work. Why: adr/0029.
+ */
 #ifndef CXMS_CORE_LINEWAIT_H
 #define CXMS_CORE_LINEWAIT_H
 
@@ -6,49 +9,49 @@
 
 #include "core/demand.h"
 
-/* Samples below which nothing is said: they would leave a share open by more than a half. */
+/* With fewer samples nothing is said: the share would be open by more than a half. */
 #define CXMS_LINEWAIT_MIN_SAMPLES 8u
 
 /*
- * Share of a core's miss registers from which on a walk begins to go at the pace of memory, in
- * the middle of the span and at its ends: a half, at the high end a quarter. Full is what one core
- * was measured to have in flight (core/kernel.h); nothing tells where between waiting begins.
+ * A walk begins to go at the pace of memory when so much of a core's miss registers is in use: a
+ * half, at the high end of the span a quarter. Full is what one core was measured to have in flight
+ * (core/kernel.h); where below that waiting begins, nothing tells.
  */
 #define CXMS_ASSUMED_FULL_FROM	    0.5
 #define CXMS_ASSUMED_FULL_FROM_HIGH 0.25
 
-/** struct cxms_linewait - counts of samples by place in a line, in two halves of the samples */
+/** struct cxms_linewait - samples counted by their place in a line (byte 0 .. 63), in two halves */
 struct cxms_linewait {
 	uint32_t count[2][64];
 	uint32_t n;
 };
 
-/** cxms_linewait_add() - a sample whose operand, or a register that moves with it, is @addr */
+/** cxms_linewait_add() - count a sample; @addr: of its operand, or a register that moves with it */
 void cxms_linewait_add(struct cxms_linewait *w, uint64_t addr);
 
 /**
- * cxms_linewait_share() - share of the samples that waited for a line to come
- * @step_bytes: from one use to the next, 1 to 63: a line is used several times
- * @share: out, by span; 1 each where there are too few samples
+ * cxms_linewait_share() - which share of the samples waited for a line to come
+ * @step_bytes: from one use to the next, 1 .. 63
+ * @share:      out, by span; 1 each where there are too few samples
  *
  * A dense walk waits for each line once, at one place in it: the first use, or where a full queue
  * lets it go on. What else takes time (hits, recoveries of mispredicted branches, the loop's own
  * work) falls on any of its uses. So the place in the line tells the two apart: with f the samples
  * at the place where most are and q those that fall there by chance (step/64),
  *   share = (f - q)/(1 - q).
- * The place is chosen by one half of the samples and counted in the other, each way, so that
- * choosing the most adds no bias. Ends: Wilson's interval of f at 90 %; the high end of where most
- * of all samples are, as a small share may be sought at the wrong place.
+ * One half of the samples chooses the place, the other counts it, and the other way round: choosing
+ * where most are thus adds no bias. Ends: Wilson's 90 % interval of f; the high end is that of the
+ * place where most of all samples are, as a small share may be sought at the wrong place.
  */
 void cxms_linewait_share(const struct cxms_linewait *w, unsigned step_bytes,
 			 double share[CXMS_SPAN_COUNT]);
 
 /**
- * cxms_linewait_full() - how far walks go at the pace of memory, 0 to 1
- * @ratio: lines under way for the most that are, or more
+ * cxms_linewait_full() - how much of a walk goes at the pace of memory, 0 .. 1
+ * @ratio: lines in flight over the most that a core has
  *
- * 0 up to CXMS_ASSUMED_FULL_FROM (at the high end CXMS_ASSUMED_FULL_FROM_HIGH), 1 from 1 on,
- * straight in between.
+ * Formula: 0 up to CXMS_ASSUMED_FULL_FROM (high end: CXMS_ASSUMED_FULL_FROM_HIGH), from there
+ *   linear to 1 at @ratio 1
  */
 double cxms_linewait_full(double ratio, enum cxms_span end);
 

@@ -1,4 +1,7 @@
-/* From how often lines were seen to how unevenly a group's waits fall on its lines. */
+/*
+ * How unevenly waits fall on lines, from how often lines were sampled. Lines are described as a
+ * mixture of classes; within a class all lines are waited for equally often.
+ */
 #ifndef CXMS_CORE_MIXTURE_H
 #define CXMS_CORE_MIXTURE_H
 
@@ -10,9 +13,8 @@
 /** struct cxms_mixture - classes of lines by how often they are waited for */
 struct cxms_mixture {
 	unsigned n;
-	double touched_lines;	/* bounds the lines of all classes together */
-	double p[CXMS_MIX_MAX]; /* chance that a sample falls on a given line of the class, rising
-				 */
+	double touched_lines;	/* the lines of all classes together are no more */
+	double p[CXMS_MIX_MAX]; /* chance that a sample falls on one given line of it; rising */
 	double w[CXMS_MIX_MAX]; /* share of the samples that fall on the class; sum 1 */
 };
 
@@ -21,8 +23,8 @@ double cxms_mixture_lines(const struct cxms_mixture *m, unsigned class);
 
 /**
  * cxms_mixture_fit() - the mixture that makes what was seen most likely
- * @touched_lines: of the memory areas the group reaches, > 0
- * @prior: what is believed where little was seen (a mixture over the same touched lines); NULL: all
+ * @touched_lines: in the memory areas that are reached, > 0
+ * @prior: what is believed as long as little was seen, over the same touched lines; NULL = all
  *         touched lines alike
  *
  * Formula: lines seen j times are Poisson with mean E_j = W sum (w_i/p_i) P(j; n p_i) in W windows
@@ -33,14 +35,14 @@ void cxms_mixture_fit(const struct cxms_seen *seen, double touched_lines,
 		      const struct cxms_mixture *prior, struct cxms_mixture *out);
 
 /**
- * cxms_mixture_least() - the least value of a mean over the samples that what was seen allows
- * @value: by class, 0..1 (the share of its waiting time that is memory)
- * @at:    the mixture that gives it; NULL = not wanted
+ * cxms_mixture_least() - the least that a mean over the samples can be, by what was seen
+ * @value: [class], 0 .. 1: what the mean is of, for example the share of the waiting for memory
+ * @at:    out, the mixture whose mean that is; NULL = not wanted
  *
  * Formula: minimum of sum w_i value_i over all mixtures whose log-likelihood is within 1.35 of the
  *   fit's (half of the 90 % quantile of chi^2 with one degree of freedom), a convex problem; less
- *   the 0.4 % to which it is solved. It holds what Good and Turing say of lines seen once from one
- *   side and what pairs say from the other.
+ *   the 0.4 % to which it is solved. Lines that were seen once bound it from one side (Good and
+ *   Turing), pairs from the other.
  */
 double cxms_mixture_least(const struct cxms_seen *seen, const struct cxms_mixture *fit,
 			  const double *value, struct cxms_mixture *at);

@@ -61,7 +61,8 @@ double cxms_term_signal(const struct cxms_counts *c, enum cxms_term term)
 	}
 }
 
-double cxms_counts_aol(const struct cxms_counts *c)
+/* Latency over parallelism, cycles; 0 where there was no such read. */
+static double aol_of(const struct cxms_counts *c)
 {
 	return c->demand_rd > 0 && c->demand_rd_cycles > 0 ? c->demand_rd_cycles / c->demand_rd : 0;
 }
@@ -78,7 +79,7 @@ void cxms_predict(const struct cxms_predictor *p, const struct cxms_counts *c,
 	const double dram[MAX_COEF] = {p->a, p->b, p->d};
 	for (int t = 0; t < CXMS_TERM_COUNT; t++) {
 		enum cxms_term term = (enum cxms_term)t;
-		double aol = cxms_counts_aol(c), signal, v;
+		double aol = aol_of(c), signal, v;
 		out[t] = 0;
 		if (p->points[t] <= 0 || !cxms_counts_have(c, term))
 			continue;
@@ -160,7 +161,7 @@ static double dram_error(const struct fit *f, const double *coef)
 		const struct cxms_counts *c = &f->point[i].counts;
 		if (f->point[i].term != CXMS_TERM_DRAM)
 			continue;
-		double v = dram_of(coef, cxms_term_signal(c, CXMS_TERM_DRAM), cxms_counts_aol(c));
+		double v = dram_of(coef, cxms_term_signal(c, CXMS_TERM_DRAM), aol_of(c));
 		double r = f->point[i].slowdown - 1 - v;
 		sum += r * r;
 	}
@@ -177,7 +178,7 @@ static bool dram_start(const struct fit *f, double *coef)
 		if (f->point[i].term != CXMS_TERM_DRAM)
 			continue;
 		/* weighed by S, so that points of little slowdown do not rule */
-		const double gradient[2] = {slower / cxms_counts_aol(c), slower};
+		const double gradient[2] = {slower / aol_of(c), slower};
 		normal_add(&e, gradient, cxms_term_signal(c, CXMS_TERM_DRAM));
 	}
 	coef[2] = 0;
@@ -192,7 +193,7 @@ static bool dram_step(const struct fit *f, const double *coef, double damp, doub
 		const struct cxms_counts *c = &f->point[i].counts;
 		if (f->point[i].term != CXMS_TERM_DRAM)
 			continue;
-		double signal = cxms_term_signal(c, CXMS_TERM_DRAM), aol = cxms_counts_aol(c);
+		double signal = cxms_term_signal(c, CXMS_TERM_DRAM), aol = aol_of(c);
 		double below = coef[0] / aol + coef[1];
 		double slope = -signal / (below * below);
 		const double gradient[MAX_COEF] = {slope / aol, slope, 1};
@@ -282,8 +283,7 @@ static int check_points(const struct fit *f, enum cxms_term term, struct cxms_er
 		const struct cxms_counts *c = &f->point[i].counts;
 		if (f->point[i].term != term)
 			continue;
-		if (!cxms_counts_have(c, term) ||
-		    (term == CXMS_TERM_DRAM && cxms_counts_aol(c) <= 0))
+		if (!cxms_counts_have(c, term) || (term == CXMS_TERM_DRAM && aol_of(c) <= 0))
 			return cxms_fail(err, EINVAL,
 					 "kernel %zu lacks a counter of the %s term; count all of "
 					 "them",

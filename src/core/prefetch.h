@@ -48,13 +48,13 @@ static inline bool cxms_prefetch_any(const struct cxms_prefetch *p)
 
 /**
  * cxms_prefetch_train() - shows one access, hit or miss, that reached the level
- * @pc:      address of the instruction, 0: of a software prefetch, which no stride prefetcher
- * learns from (Intel optimisation manual: it tracks loads; gem5 v24.0, src/mem/cache/cache.cc: what
- * a software prefetch asks for tells no address of an instruction); @address: what it accessed
- * (bytes); below the first level, what its first access to the line did
- * @lines:   [0, result) are the wanted lines, in order, all in the 4 KiB page of @address, never
- *           its own line, nor what the last access of the same stream asked for; room for
- *           2 * CXMS_PREFETCH_MAX_DEGREE
+ * @pc:      address of the instruction; 0 = a software prefetch, which a stride prefetcher does not
+ *           learn from (Intel optimisation manual: it tracks loads; gem5 v24.0,
+ *           src/mem/cache/cache.cc: a software prefetch shows no address of an instruction)
+ * @address: of the byte that it accessed; below the first level, of the first access to the line
+ * @lines:   out, the wanted lines in order, with room for 2 * CXMS_PREFETCH_MAX_DEGREE. All lie in
+ *           the 4 KiB page of @address; none is its own line, or was asked for at the last access
+ *           of the same stream
  * Return:   how many
  */
 unsigned cxms_prefetch_train(struct cxms_prefetch *p, uint64_t pc, uint64_t address,

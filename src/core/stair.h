@@ -1,4 +1,7 @@
-/* How the latency of a random chase grows with its footprint on one machine: which uses miss. */
+/*
+ * The latency staircase of one machine: how the latency of a random chase grows with its footprint.
+ * It tells which uses of a line miss the caches, and what page walks add.
+ */
 #ifndef CXMS_CORE_STAIR_H
 #define CXMS_CORE_STAIR_H
 
@@ -10,20 +13,20 @@
 /** struct cxms_stair - value; latency rises with footprint from the LLC's to the memory's */
 struct cxms_stair {
 	double mem_ps, llc_ps;
-	double llc_bytes; /* > 0: use the capacity rule instead of the measured steps */
-	double span;	  /* what the cache holds may be that much more or less; >= 1 */
-	unsigned n;
+	double llc_bytes; /* > 0: a cache of that size, in place of the measured steps */
+	double span;	  /* the cache may hold so many times more or less; >= 1 */
+	unsigned n;	  /* steps */
 	double bytes[CXMS_STAIR_MAX], ps[CXMS_STAIR_MAX];
-	double walk_ps; /* on base pages where no steps of walks were measured */
+	double walk_ps; /* page walk on base pages, where none was measured by footprint */
 	unsigned n_walk;
-	double walk_bytes[CXMS_STAIR_MAX], walk_step_ps[2][CXMS_STAIR_MAX];
-	double walk_high_ps[2][CXMS_STAIR_MAX]; /* upper quartile of the measurements */
+	double walk_bytes[CXMS_STAIR_MAX], walk_step_ps[2][CXMS_STAIR_MAX]; /* base, huge pages */
+	double walk_high_ps[2][CXMS_STAIR_MAX]; /* upper quartile of these measurements */
 };
 
 /**
- * cxms_stair_init() - from a recording's facts
- * @llc_bytes: the LLC share to assume, 0 = the measured staircase; without one, the LLC's nominal
- * size
+ * cxms_stair_init() - from the facts of a recording
+ * @llc_bytes: size of the cache to assume; 0 = the measured staircase, or where none was measured
+ *             the nominal size of the LLC
  */
 void cxms_stair_init(struct cxms_stair *s, const struct cxms_facts *facts, uint64_t llc_bytes);
 
@@ -37,17 +40,18 @@ void cxms_stair_init(struct cxms_stair *s, const struct cxms_facts *facts, uint6
  * Range:   0 .. 1, rising with @between_bytes
  */
 double cxms_stair_miss_ratio(const struct cxms_stair *s, double between_bytes);
-/** share of the time of such uses that is memory's: m L_mem/(m L_mem + (1 - m) L_llc); m: 0 .. 1 */
+/** cxms_stair_time_share() - share of the time of uses that is memory's, where @miss of them miss
+ * Formula: m L_mem/(m L_mem + (1 - m) L_llc), m = @miss, 0 .. 1 */
 double cxms_stair_time_share(const struct cxms_stair *s, double miss);
 
 /**
  * cxms_stair_walk_ps() - what page walks add to a use at random within @bytes
  *
- * Formula: log-linear between the measured steps, constant outside, never falling; without steps
- *          the one figure of base pages, none on huge ones
+ * Formula: log-linear between the measured steps, constant outside of them, never falling; without
+ *          steps walk_ps on base pages, and none on huge ones
  */
 double cxms_stair_walk_ps(const struct cxms_stair *s, double bytes, bool huge);
-/** cxms_stair_walk_high_ps() - the upper quartile of the same: walks drift with what others do */
+/** cxms_stair_walk_high_ps() - its upper quartile: walks change with what else the machine does */
 double cxms_stair_walk_high_ps(const struct cxms_stair *s, double bytes, bool huge);
 
 /** cxms_stair_mean_miss() - mean of the miss ratio over from .. to bytes, from <= to */

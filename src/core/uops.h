@@ -18,11 +18,11 @@ enum cxms_slot {
 	CXMS_SLOT_VEC = CXMS_SLOT_FLAGS + 1,  /* 32; xmm, ymm, zmm are one */
 	CXMS_SLOT_MASK = CXMS_SLOT_VEC + 32,  /* 8 */
 	CXMS_SLOT_X87 = CXMS_SLOT_MASK + 8,   /* the stack as a whole, and MMX */
-	CXMS_SLOT_FENCE =
-		CXMS_SLOT_X87 + 1, /* loads wait for it; locked operations, fences write it */
+	/* written by fences and locked operations; loads wait for it */
+	CXMS_SLOT_FENCE = CXMS_SLOT_X87 + 1,
 	CXMS_SLOT_TEMP = CXMS_SLOT_FENCE + 1, /* 8 */
 	CXMS_SLOT_TRASH = CXMS_SLOT_TEMP + 8, /* written, never read */
-	/* carry and overflow, where uops are split, of an instruction that sets no other flag */
+	/* carry and overflow, where uops are split, of instructions that set no other flag */
 	CXMS_SLOT_CARRY = CXMS_SLOT_TRASH + 1,
 	CXMS_SLOT_COUNT
 };
@@ -46,11 +46,12 @@ enum cxms_uop_class {
 };
 struct cxms_uop_cost {
 	uint16_t latency_cyc; /* result ready after that; loads: on top of the cache */
-	uint16_t per_64_cyc;  /* as many start in 64 cycles at most; 0 = as the width allows */
+	uint16_t per_64_cyc;  /* how many can start in 64 cycles; 0 = as many as the core is wide */
 };
-/** latency and throughput of a class; @split: in a core that cracks by that rule */
+/** cxms_uop_cost() - latency and throughput of a class; @split: as cxms_uops_new() */
 const struct cxms_uop_cost *cxms_uop_cost(enum cxms_uop_class class, bool split);
-/** the class in whose units @class starts: itself, or one with which it shares them */
+/** cxms_uop_units() - the class in whose units @class starts: itself, or one that it shares them
+ * with */
 enum cxms_uop_class cxms_uop_units(enum cxms_uop_class class, bool split);
 
 /*
@@ -126,11 +127,11 @@ struct cxms_block {
 	uint32_t *exit_uops;   /* by exit: uops executed when it is left there; [n_exit] = all */
 	uint16_t *exit_insns;  /* the same in instructions */
 	uint16_t *exit_stores; /* the same in stores */
-	/* nothing but rounds of one rep movs or rep stos: their bytes where it moves pieces, else 0
-	 */
+	/* of a block that is nothing but rounds of one rep movs or rep stos, where the core moves
+	 * pieces of several rounds: bytes that all its rounds move; else 0 */
 	uint32_t string_bytes;
-	/* of a piece: the first has uops, the others' accesses are its own; 1 where each is one; 0:
-	 * no string */
+	/* rounds in a piece: the first has the uops, and makes the accesses of the others; 1 = each
+	 * is a piece of its own; 0 = no such block */
 	uint32_t string_rounds;
 	uint32_t n_undecoded; /* instructions the decoder does not know: one uop each, no data */
 };
@@ -138,15 +139,16 @@ struct cxms_block {
 struct cxms_uops;
 /**
  * cxms_uops_new() - a decoder of x86-64 code into uops
- * @split: crack as a simple core does: one operation a uop, an immediate operand or the target of a
- *         branch is its own, 128-bit vectors in two; else as a core with fused uops: load and
- *         operation, store address and data, compare and branch share an entry
+ * @split: true: as in a simple core, where each operation is a uop, an immediate operand or the
+ *         target of a branch is one more, and 128-bit vectors take two. False: as in a core with
+ *         fused uops, where load and operation, store address and data, compare and branch share an
+ *         entry of the reorder buffer
  * Owner: cxms_uops_free()
  */
 int cxms_uops_new(bool split, struct cxms_uops **out, struct cxms_err *err);
 void cxms_uops_free(struct cxms_uops *u);
 /**
- * cxms_uops_block() - take @code apart
+ * cxms_uops_block() - turn @code into uops
  * Return: 0, -ENOMEM, or -EINVAL when an index in @code is out of range. Owner: cxms_block_fini()
  */
 int cxms_uops_block(struct cxms_uops *u, const struct cxms_code_block *code, struct cxms_block *out,

@@ -1,6 +1,8 @@
 /*
- * The window of an out-of-order core: runs of blocks with their miss records become time, for
- * several places of the pages at once ("lanes"). MODELS: exact source.
+ * The window of an out-of-order core: it turns runs of blocks with their miss records into time.
+ * Several placements of the pages are simulated at once, each in a *lane* with a time of its own: a
+ * uop is the same in all of them, and only memory answers each lane differently. MODELS: exact
+ * source.
  */
 #ifndef CXMS_CORE_WINDOW_H
 #define CXMS_CORE_WINDOW_H
@@ -13,8 +15,8 @@
 
 #define CXMS_LANES 8
 
-/* Mechanisms that can be left out, to see what each is worth (results/ablation). What a number of
- * the core bounds is left out by a large number. */
+/* Mechanisms that can be left out, to see what each is worth (results/ablation). Where a figure of
+ * the core is the bound, a large figure leaves it out. */
 enum cxms_window_part {
 	CXMS_WP_WRONG_PATH = 1u << 0,  /* loads behind mispredicted branches */
 	CXMS_WP_REDIRECT = 1u << 1,    /* fetch waits for a mispredicted branch */
@@ -52,19 +54,24 @@ enum cxms_xrequest { CXMS_XR_READ, CXMS_XR_OWN, CXMS_XR_PREFETCH, CXMS_XR_FETCH,
 /** struct cxms_xreply - what memory answers; parts of the latency for the report */
 struct cxms_xreply {
 	uint64_t latency_ps;	      /* load to use */
-	uint64_t queue_ps, switch_ps; /* of it */
+	uint64_t queue_ps, switch_ps; /* parts of it */
 	uint32_t target;	      /* 0 = local */
 };
-/** memory behind the LLC: asked once for each request and lane; times are of the lane */
+/** struct cxms_xmemory - memory behind the LLC, asked once for each request and lane; @at_ps: in
+ * the lane's time */
 struct cxms_xmemory {
 	void *arg;
 	void (*request)(void *arg, unsigned lane, uint64_t line, enum cxms_xrequest kind,
 			uint64_t at_ps, struct cxms_xreply *out);
 };
 
-/** struct cxms_window_lane - what a lane took; picoseconds. Stalls: time by which retirement waited
- * for a line from memory of that cause, whoever asked for it first, or for room in the store queue
- * that a store to such a line held; each lane's sum <= time_ps */
+/**
+ * struct cxms_window_lane - time of a lane, and what it was lost to
+ * @time_ps: of the last retirement
+ * @local_ps, @cxl_ps, @queue_ps, @switch_ps: time by which retirement waited, by cause: for a line
+ *     from memory, whoever had asked for it first, or for room in the store queue that a store to
+ *     such a line held. Their sum is no more than @time_ps
+ */
 struct cxms_window_lane {
 	uint64_t time_ps;
 	uint64_t local_ps, cxl_ps, queue_ps, switch_ps;
@@ -77,21 +84,23 @@ struct cxms_window_counts {
 
 struct cxms_window;
 /**
- * cxms_window_new() - one core with @n_lane (1..CXMS_LANES) lanes, all idle at time 0
- * Owner: cxms_window_free()
+ * cxms_window_new() - one core, idle at time 0
+ * @n_lane: 1 .. CXMS_LANES
+ * @memory: copied; what it points to is borrowed
+ * Return: 0 or -ENOMEM. Owner: cxms_window_free()
  */
 int cxms_window_new(const struct cxms_window_cfg *cfg, unsigned n_lane,
 		    const struct cxms_xmemory *memory, struct cxms_window **out,
 		    struct cxms_err *err);
 void cxms_window_free(struct cxms_window *w);
-/** the block's uops through the window */
+/** cxms_window_run() - let the uops of a block go through the window */
 void cxms_window_run(struct cxms_window *w, const struct cxms_xrun *run);
-/** time of the last retirement, and sums, of a lane so far */
+/** cxms_window_lane() - what a lane took so far */
 void cxms_window_lane(const struct cxms_window *w, unsigned lane, struct cxms_window_lane *out);
-/** no request of a lane will lie before that time any more, ps */
+/** cxms_window_past_ps() - no later request of a lane will lie before that time */
 uint64_t cxms_window_past_ps(const struct cxms_window *w, unsigned lane);
 const struct cxms_window_counts *cxms_window_counts(const struct cxms_window *w);
-/** the thread slept: nothing of a lane retires before that time */
+/** cxms_window_wait() - the thread slept: nothing of the lane retires before @until_ps */
 void cxms_window_wait(struct cxms_window *w, unsigned lane, uint64_t until_ps);
 
 #endif

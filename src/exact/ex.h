@@ -4,7 +4,8 @@
  * core/xstream.h defines.
  *
  *   ex_main.c        options, start and end
- *   ex_instrument.c  translation: what generated code notes, and what a block looks like
+ *   ex_instrument.c  translation: what generated code notes
+ *   ex_block.c       blocks: what a block looks like, and which there are
  *   ex_decode.c      the few facts about instruction bytes that VEX does not keep
  *   ex_run.c         run time: a block that ran goes through caches, TLB and predictor
  *   ex_wrong.c       the path behind a mispredicted branch
@@ -29,7 +30,7 @@
 #include <stdint.h>
 
 #include "core/bpred.h"
-#include "core/cache.h"
+#include "core/hier.h"
 #include "core/tlb.h"
 #include "core/xstream.h"
 
@@ -331,7 +332,28 @@ void ex_instrument_init(void);
 IRSB *ex_instrument(VgCallbackClosure *closure, IRSB *in, const VexGuestLayout *layout,
 		    const VexGuestExtents *extents, const VexArchInfo *arch, IRType guest_word,
 		    IRType host_word);
+
+/* ex_block.c */
+/**
+ * struct ex_pieces - what a block is made of
+ * @insn, @access, @part: [n_insn], [n_access], [n_exit]
+ * @end_kind: enum cxms_xs_exit, how its end is left
+ */
+struct ex_pieces {
+	const struct ex_insn *insn;
+	const struct ex_access *access;
+	const struct ex_part *part;
+	unsigned n_insn, n_access, n_exit;
+	uint8_t end_kind;
+};
+void ex_block_init(void);
+/** ex_block_fill() - copies @of into @b, and works out the rest of its parts and its lines. */
+void ex_block_fill(struct ex_block *b, const struct ex_pieces *of);
+/** ex_block_prefix() - the first @n_insn instructions of @b as a block, made once. */
 struct ex_block *ex_block_prefix(struct ex_block *b, unsigned n_insn);
+/** ex_block_remember() - @blocks, by sibling, are those of the translation of @addr. */
+void ex_block_remember(uint64_t addr, struct ex_block *blocks);
+/** ex_discard() - the translation of @addr is no more: its blocks are freed, and told lost. */
 void ex_discard(Addr addr, VexGuestExtents extents);
 /** ex_count_blocks() - adds to the totals what blocks that ran have counted. */
 void ex_count_blocks(void);

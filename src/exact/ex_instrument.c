@@ -6,7 +6,6 @@
  */
 #include "ex.h"
 
-#include "pub_tool_hashtable.h"
 #include "pub_tool_libcassert.h"
 #include "pub_tool_machine.h"
 #include "pub_tool_options.h"
@@ -30,17 +29,10 @@ struct builder {
 	uint64_t insn_end;
 	struct ex_insn insn[MAX_INSNS];
 	struct ex_access access[EX_MAX_ACCESSES];
-	struct ex_part part[MAX_EXITS + 1];
-};
-
-/* Blocks by where their translation begins, for when it is discarded. */
-struct translation {
-	VgHashNode node;
-	struct ex_block *blocks;
+	struct ex_part part[MAX_EXITS];
 };
 
 static struct {
-	VgHashTable *translations;
 	struct builder builder;
 	uint64_t precise; /* translation that is being redone with all registers up to date */
 	VexRegisterUpdates updates, file_updates;
@@ -49,7 +41,6 @@ static struct {
 
 void ex_instrument_init(void)
 {
-	inst.translations = VG_(HT_construct)("cxms.translations");
 	/* A block is one straight piece of code. */
 	VG_(clo_vex_control).guest_chase = False;
 	inst.updates = VG_(clo_vex_control).iropt_register_updates_default;
@@ -74,120 +65,21 @@ static IRExpr *assign(struct builder *b, IRType type, IRExpr *e)
 	return IRExpr_RdTmp(t);
 }
 
-/* ---- blocks ---- */
-
-/* Sets the sizes of a block, whose address generated code holds, and gives it room. */
-static void make_body(struct ex_block *b, unsigned n_insn, unsigned n_access, unsigned n_exit,
-		      unsigned n_line)
-{
-	size_t insns = n_insn * sizeof(*b->insn), accesses = n_access * sizeof(*b->access);
-	size_t lines = n_line * sizeof(*b->line), parts = (n_exit + 1) * sizeof(*b->part);
-	char *at = VG_(calloc)("cxms.body", 1, accesses + lines + insns + parts);
-
-	b->body = at;
-	b->access = (struct ex_access *)at;
-	b->line = (struct ex_line *)(at + accesses);
-	b->insn = (struct ex_insn *)(at + accesses + lines);
-	b->part = (struct ex_part *)(at + accesses + lines + insns);
-	b->n_insn = (uint16_t)n_insn;
-	b->n_access = (uint16_t)n_access;
-	b->n_exit = (uint16_t)n_exit;
-	b->n_line = (uint16_t)n_line;
-}
-
-/* The instruction lines of [0, n) in order; @line may be NULL to count them. */
-static unsigned lines_of(const struct ex_insn *insn, unsigned n, struct ex_line *line)
-{
-	const struct cxms_cache *l1i = &ex.hier.core->l1i;
-	unsigned count = 0;
-	uint64_t before = UINT64_MAX;
-
-	for (unsigned i = 0; i < n; i++)
-		for (unsigned last = 0; last < 2; last++) {
-			uint64_t at = (insn[i].addr + (last ? insn[i].len - 1u : 0)) >>
-				      CXMS_XS_LINE_SHIFT;
-
-			if (at == before)
-				continue;
-			before = at;
-			if (line)
-				line[count] = (struct ex_line){.tag = at << CXMS_TAG_SHIFT,
-							       .slot = cxms_cache_set(l1i, at)
-								       << l1i->shift};
-			count++;
-		}
-	return count;
-}
-
-/* Completes each part. */
-static void complete_parts(struct ex_block *b)
-{
-	for (unsigned e = 0; e <= b->n_exit; e++) {
-		struct ex_part *p = &b->part[e];
-
-		p->lines = (uint16_t)lines_of(b->insn, p->insns, NULL);
-		p->hash = cxms_bpred_hash(b->insn[p->insns - 1].addr);
-		p->fetched = 0;
-		p->turns = e == b->n_exit && p->kind != CXMS_XX_JUMP;
-		p->loads = p->stores = p->branches = 0;
-		for (unsigned i = 0; i <= e && i < b->n_exit; i++)
-			p->branches += b->part[i].kind == CXMS_XX_COND;
-		for (unsigned i = 0; i < p->accesses; i++) {
-			unsigned kind = b->access[i].kind;
-
-			p->loads += kind == CXMS_XA_LOAD;
-			p->stores += kind == CXMS_XA_STORE || kind == CXMS_XA_NT_STORE;
-		}
-	}
-}
-
-struct ex_block *ex_block_prefix(struct ex_block *b, unsigned n_insn)
-{
-	unsigned n_access = 0, n_exit = 0;
-	struct ex_block *p;
-
-	for (p = b->sibling; p; p = p->sibling)
-		if (p->addr == b->addr && p->n_insn == n_insn &&
-		    p->part[p->n_exit].kind == CXMS_XX_OTHER)
-			return p;
-	while (n_access < b->n_access && b->access[n_access].insn < n_insn)
-		n_access++;
-	while (n_exit < b->n_exit && b->part[n_exit].insns <= n_insn)
-		n_exit++;
-	p = VG_(calloc)("cxms.block", 1, sizeof(*p));
-	make_body(p, n_insn, n_access, n_exit, lines_of(b->insn, n_insn, NULL));
-	p->addr = b->addr;
-	p->fences = b->fences;
-	VG_(memcpy)(p->insn, b->insn, n_insn * sizeof(*p->insn));
-	VG_(memcpy)(p->access, b->access, n_access * sizeof(*p->access));
-	VG_(memcpy)(p->part, b->part, n_exit * sizeof(*p->part));
-	for (unsigned e = 0; e < n_exit; e++)
-		p->part[e].runs = 0;
-	p->part[n_exit] = (struct ex_part){
-		.insns = (uint16_t)n_insn, .accesses = (uint16_t)n_access, .kind = CXMS_XX_OTHER};
-	lines_of(p->insn, n_insn, p->line);
-	complete_parts(p);
-	p->sibling = b->sibling;
-	b->sibling = p;
-	return p;
-}
-
 /* Completes the block that was put together. */
 static void finish(struct builder *b, unsigned end_kind)
 {
+	const struct ex_pieces pieces = {.insn = b->insn,
+					 .access = b->access,
+					 .part = b->part,
+					 .n_insn = b->n_insn,
+					 .n_access = b->n_access,
+					 .n_exit = b->n_exit,
+					 .end_kind = (uint8_t)end_kind};
 	struct ex_block *k = b->block;
 
-	b->part[b->n_exit] = (struct ex_part){.insns = (uint16_t)b->n_insn,
-					      .accesses = (uint16_t)b->n_access,
-					      .kind = (uint8_t)end_kind};
-	make_body(k, b->n_insn, b->n_access, b->n_exit, lines_of(b->insn, b->n_insn, NULL));
-	VG_(memcpy)(k->insn, b->insn, k->n_insn * sizeof(*k->insn));
-	VG_(memcpy)(k->access, b->access, k->n_access * sizeof(*k->access));
-	VG_(memcpy)(k->part, b->part, (k->n_exit + 1u) * sizeof(*k->part));
+	ex_block_fill(k, &pieces);
 	for (unsigned i = 0; i < k->n_insn; i++)
 		k->pauses |= k->insn[i].bytes[0] == 0xf3 && k->insn[i].bytes[1] == 0x90;
-	lines_of(k->insn, k->n_insn, k->line);
-	complete_parts(k);
 	put_progress(b, k->n_exit);
 	b->n_insn = b->n_access = b->n_exit = 0;
 	b->block = NULL;
@@ -531,24 +423,6 @@ static void walk(struct builder *b, const IRSB *in)
 		finish(b, end_kind(in));
 }
 
-static void remember(uint64_t addr, struct ex_block *blocks)
-{
-	struct translation *t = VG_(HT_lookup)(inst.translations, addr);
-
-	if (!t) {
-		t = VG_(calloc)("cxms.translation", 1, sizeof(*t));
-		t->node.key = addr;
-		VG_(HT_add_node)(inst.translations, t);
-	}
-	/* Two translations of one address, redirected and not, go together. */
-	for (struct ex_block *b = t->blocks; b; b = b->sibling)
-		if (!b->sibling) {
-			b->sibling = blocks;
-			return;
-		}
-	t->blocks = blocks;
-}
-
 IRSB *ex_instrument(VgCallbackClosure *closure, IRSB *in, const VexGuestLayout *layout,
 		    const VexGuestExtents *extents, const VexArchInfo *arch, IRType guest_word,
 		    IRType host_word)
@@ -576,53 +450,6 @@ IRSB *ex_instrument(VgCallbackClosure *closure, IRSB *in, const VexGuestLayout *
 		ex_warn("Valgrind cannot run an instruction of the block at %lx",
 			(unsigned long)closure->readdr);
 	if (b->first)
-		remember(closure->nraddr, b->first);
+		ex_block_remember(closure->nraddr, b->first);
 	return b->out;
-}
-
-static void count_block(struct ex_block *b)
-{
-	for (unsigned e = 0; e <= b->n_exit; e++) {
-		struct ex_part *p = &b->part[e];
-
-		ex.count[CXMS_XN_LOADS] += p->runs * p->loads;
-		ex.count[CXMS_XN_STORES] += p->runs * p->stores;
-		ex.count[CXMS_XN_IFETCH] += p->runs * p->lines;
-		ex.count[CXMS_XN_BRANCH] += p->runs * p->branches;
-		p->runs = 0;
-	}
-}
-
-void ex_count_blocks(void)
-{
-	const struct translation *t;
-
-	VG_(HT_ResetIter)(inst.translations);
-	while ((t = VG_(HT_Next)(inst.translations)))
-		for (struct ex_block *b = t->blocks; b; b = b->sibling)
-			count_block(b);
-}
-
-void ex_discard(Addr addr, VexGuestExtents extents)
-{
-	struct translation *t = VG_(HT_remove)(inst.translations, addr);
-	struct ex_block *next;
-
-	(void)extents;
-	ex_wrong_forget();
-	if (!t)
-		return;
-	for (struct ex_block *b = t->blocks; b; b = next) {
-		next = b->sibling;
-		if (b->id) {
-			ex_control(CXMS_XC_LOST, 16);
-			ex_varint(b->id);
-		}
-		if (ex.pending == b)
-			ex.pending = NULL;
-		count_block(b);
-		VG_(free)(b->body);
-		VG_(free)(b);
-	}
-	VG_(free)(t);
 }

@@ -280,6 +280,7 @@ static void start(void)
 	}
 	if (ex.opt.has_frames)
 		ex.opt.hier.index_of = ex_page_index;
+	ex_block_init();
 	ex_instrument_init();
 	ex_run_init();
 	ex.next_block = 1;

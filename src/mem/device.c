@@ -20,7 +20,8 @@ static const struct cxms_device_ops *const kinds[] = {
 /* A whole number of ps that came out a few ulps higher stays itself when rounded up. */
 #define ROUNDING 1e-12
 
-uint64_t cxms_device_rate(double bytes_per_s)
+/* Whole bytes/s for a calendar; 0 = unbounded. */
+static uint64_t whole_rate(double bytes_per_s)
 {
 	return bytes_per_s < 9e18 ? (uint64_t)llround(bytes_per_s) : 0;
 }
@@ -62,12 +63,12 @@ int cxms_device_new(const struct cxms_device_cfg *cfg, struct cxms_device **out,
 	d->cfg = *cfg;
 	d->ops = kinds[cfg->kind];
 	cxms_tail_init(&d->tail, cfg->tail_p99_ps, cfg->tail_p999_ps, cfg->seed);
-	rc = cxms_calendar_init(&d->read, cxms_device_rate(cfg->read_cap), err);
+	rc = cxms_calendar_init(&d->read, whole_rate(cfg->read_cap), err);
 	if (!rc)
-		rc = cxms_calendar_init(&d->write, cxms_device_rate(cfg->write_cap), err);
+		rc = cxms_calendar_init(&d->write, whole_rate(cfg->write_cap), err);
 	/* the channels of a QUEUE share the total among them */
 	if (!rc && cfg->kind != CXMS_DEVICE_QUEUE)
-		rc = cxms_calendar_init(&d->total, cxms_device_rate(cfg->total_cap), err);
+		rc = cxms_calendar_init(&d->total, whole_rate(cfg->total_cap), err);
 	d->read.past_ps = d->write.past_ps = d->total.past_ps = cfg->past_ps;
 	if (!rc && d->ops)
 		rc = d->ops->init(d, err);

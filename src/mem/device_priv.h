@@ -31,8 +31,6 @@ struct cxms_device {
 	uint64_t reads, writes, added_ps, latest_ps;
 };
 
-/** whole bytes/s of a rate for a calendar; 0 = unbounded */
-uint64_t cxms_device_rate(double bytes_per_s);
 /** ps that a server of @bytes_per_s is busy with @bytes; 0 where it is unbounded */
 uint64_t cxms_device_service_ps(double bytes, double bytes_per_s);
 /** joins a calendar's time and late requests into the sums */

@@ -27,26 +27,29 @@ int cxms_pages_new(uint64_t base_bytes, uint64_t huge_bytes, struct cxms_pages *
 void cxms_pages_free(struct cxms_pages *p);
 
 /**
- * cxms_pages_event() - feed every event of a recording in order (SAMPLE, FAULT, MAP, AREA, FORK,
- * EXEC, EXIT count) A fork shares the parent's pages until the child faults on them. An exec begins
- * a new address space. Return: 0 or -ENOMEM
+ * cxms_pages_event() - take the next event of a recording; all of them, in order
+ * SAMPLE, FAULT, MAP, AREA, FORK, EXEC and EXIT tell of pages. A forked process shares its parent's
+ * pages until it faults on them. An exec begins a new address space. Return: 0 or -ENOMEM
  */
 int cxms_pages_event(struct cxms_pages *p, const struct cxms_event *ev, struct cxms_err *err);
-/** page of the address of the sample just fed, or that a fault just fed may have filled (one in
- * memory that is no file's); provisional until cxms_pages_settle(); CXMS_NO_PAGE: none */
+/** cxms_pages_last() - the page that the last event was about: that of a sample's address, or the
+ * one that a fault may have filled, unless it is a file's. Its number is provisional until
+ * cxms_pages_settle(); CXMS_NO_PAGE = none */
 uint32_t cxms_pages_last(const struct cxms_pages *p);
 /**
- * cxms_pages_settle() - decide page sizes (huge where the kernel used huge pages), merge, rank by
- * first touch
- * @remap: for each provisional index, the final one; CXMS_NO_PAGE: the kernel's zero page, as
- *         nothing was ever stored there; borrowed until free
+ * cxms_pages_settle() - give pages their final numbers, once every event was taken: of the sizes
+ * that the kernel used, ranked by first touch
+ * @remap: [*n_provisional] their final numbers, CXMS_NO_PAGE for the kernel's zero page, where
+ *         nothing was ever stored; borrowed until cxms_pages_free()
+ * Return: 0 or -ENOMEM
  */
 int cxms_pages_settle(struct cxms_pages *p, const uint32_t **remap, size_t *n_provisional,
 		      struct cxms_err *err);
 size_t cxms_pages_count(const struct cxms_pages *p);
 const struct cxms_page *cxms_pages_at(const struct cxms_pages *p, uint32_t index);
 size_t cxms_pages_area_count(const struct cxms_pages *p);
-/** touched bytes of an area: its pages, and what was seen resident beyond those looked at */
+/** cxms_pages_area_bytes() - touched bytes of an area: of its pages, and those that were seen
+ * resident without one (resident.h) */
 uint64_t cxms_pages_area_bytes(const struct cxms_pages *p, uint32_t area);
 uint64_t cxms_pages_total_bytes(const struct cxms_pages *p);
 

@@ -26,10 +26,12 @@ struct cxms_policy_ops {
 	unsigned needs; /* enum cxms_policy_need */
 	/**
 	 * split() - choose the local pages
-	 * @pages: n of them, any order; @local: [0, n) written, 1 = local, 0 = CXL
-	 * @local_pct: 0..100 of the bytes; 100 must give all local, 0 none
-	 * @seed: ties and hashes
-	 * Monotone: a page local at p is local at every p' > p. Deterministic. Errors: -ENOMEM
+	 * @pages:     [n] in any order
+	 * @local_pct: share of the bytes, 0 .. 100; 100 must give all local, 0 none
+	 * @seed:      of ties and hashes
+	 * @local:     out, [n]: 1 = local, 0 = CXL
+	 * A page that is local at one share must be local at every larger one, and the same
+	 * arguments must give the same pages. Return: 0 or -ENOMEM
 	 */
 	int (*split)(const struct cxms_policy_page *pages, size_t n, double local_pct,
 		     uint64_t seed, uint8_t *local, struct cxms_err *err);

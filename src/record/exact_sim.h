@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/cache.h"
+#include "core/hier.h"
 #include "core/tlb.h"
 #include "record/exact_pack.h"
 #include "source/idmap.h"

@@ -32,8 +32,8 @@ void cxms_pcm_events_begin(struct cxms_pcm_events *p)
 	p->begin_ns = (uint64_t)now.tv_sec * CXMS_NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-size_t cxms_pcm_row_events(const struct cxms_pcm_row *row, uint64_t begin_ns,
-			   struct cxms_event *out)
+/* The counts of a row. Returns their number, 0 for a row from before the recording. */
+static size_t events_of(const struct cxms_pcm_row *row, uint64_t begin_ns, struct cxms_event *out)
 {
 	uint64_t from_ns = row->from_ns > begin_ns ? row->from_ns : begin_ns;
 	size_t n = 0;
@@ -68,7 +68,7 @@ int cxms_pcm_events_poll(struct cxms_pcm_events *p, struct cxms_event *out, size
 	do {
 		rc = cxms_pcm_poll(p->pcm, &row, err);
 		if (rc == 1)
-			*n = cxms_pcm_row_events(&row, p->begin_ns, out);
+			*n = events_of(&row, p->begin_ns, out);
 	} while (rc == 1 && *n == 0);
 	p->rows += *n > 0;
 	return rc < 0 ? rc : 0;

@@ -35,8 +35,4 @@ int cxms_pcm_events_poll(struct cxms_pcm_events *p, struct cxms_event *out, size
 			 struct cxms_err *err);
 void cxms_pcm_events_close(struct cxms_pcm_events *p);
 
-/** cxms_pcm_row_events() - one row as counts; pure. Returns their number, 0 for a row outside */
-size_t cxms_pcm_row_events(const struct cxms_pcm_row *row, uint64_t begin_ns,
-			   struct cxms_event *out);
-
 #endif

@@ -16,9 +16,9 @@ int cxms_report_json(const struct cxms_result *r, struct cxms_buf *out, struct c
  * the keys stand in front */
 void cxms_report_csv(const struct cxms_result *r, struct cxms_buf *out);
 /**
- * cxms_report_from_json() - a result file shown as text, as cxms_report_text() shows the result
- * itself Return: 0, -EINVAL when it is none of ours (another schema, a wrong type: every fault with
- * its position), -ENOMEM
+ * cxms_report_from_json() - a result file as text, just as cxms_report_text() shows the result
+ * Return: 0; -EINVAL where it is no result file (another schema, a wrong type), with every fault
+ * and its position; -ENOMEM
  */
 int cxms_report_from_json(const struct cxms_cfg *json, bool explain, struct cxms_buf *out,
 			  struct cxms_err *err);
@@ -26,9 +26,10 @@ int cxms_report_from_json(const struct cxms_cfg *json, bool explain, struct cxms
 int cxms_report_csv_from_json(const struct cxms_cfg *json, struct cxms_buf *out,
 			      struct cxms_err *err);
 /**
- * cxms_report_diff() - two result files, split by split: slowdowns, difference, whether intervals
- * overlap Splits are matched by place of the topology, policy and per cent asked; those in one file
- * only are named.
+ * cxms_report_diff() - compare two result files split by split: slowdowns, their difference, and
+ * whether the intervals overlap
+ * Splits are matched by the place of their topology in the file, policy and per cent asked. Those
+ * that only one file has are named.
  */
 int cxms_report_diff(const struct cxms_cfg *a, const struct cxms_cfg *b, struct cxms_buf *out,
 		     struct cxms_err *err);

@@ -17,15 +17,15 @@ struct cxms_recording;
 
 struct cxms_cell {
 	uint32_t thread, epoch;
-	double cpu_ns; /* T: user samples + kernel */
+	double cpu_ns; /* T: user_ns + kernel_ns */
 	double user_ns, kernel_ns;
-	double blocked_ns; /* alive and not on CPU */
-	double queued_ns;  /* of blocked_ns: preempted, waiting for a CPU */
-	double kept_ns;	   /* of blocked_ns: seen to sleep or to wait for I/O */
-	double woken_ns;   /* of blocked_ns: until a thread of the program woke it (wakes.h) */
+	double blocked_ns; /* alive and not on CPU; three parts of it follow */
+	double queued_ns;  /* preempted: it waited for a CPU */
+	double kept_ns;	   /* seen to sleep, or to wait for I/O */
+	double woken_ns;   /* until a thread of the program woke it (wakes.h) */
 	double alive_ns;
-	double filled_bytes; /* pages that were touched first */
-	double filling_ns;   /* of kernel_ns: what those took */
+	double filled_bytes; /* of pages that it touched first */
+	double filling_ns;   /* part of kernel_ns: what those took */
 };
 
 struct cxms_cells {
@@ -45,14 +45,15 @@ struct cxms_cells {
 
 /**
  * cxms_cells_build() - cut the recording into epochs
- * @epoch_ns: 0 = auto: the shortest with 400 on-CPU samples per running thread, not under 20 ms
- * (MODELS: notation). Either is raised to what makes 100,000 epochs and a million cells at most;
- * @out tells.  0 or -ENOMEM
+ * @epoch_ns: 0 = the shortest with 400 samples on CPU for each running thread, at least 20 ms
+ *            (MODELS: notation). Either is raised so that there are no more than 100,000 epochs and
+ *            a million cells; @out->epoch_ns tells
+ * Return: 0 or -ENOMEM. Owner: cxms_cells_fini()
  */
 int cxms_cells_build(const struct cxms_recording *rec, uint64_t epoch_ns, struct cxms_cells *out,
 		     struct cxms_err *err);
 void cxms_cells_fini(struct cxms_cells *c);
-/** cell of a thread at a time inside its life */
+/** cxms_cells_at() - the cell of a thread at a time at which it lives */
 size_t cxms_cells_at(const struct cxms_cells *c, uint32_t thread, uint64_t time_ns);
 
 #endif

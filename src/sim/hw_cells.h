@@ -18,31 +18,31 @@ struct cxms_recording;
 struct cxms_hw_cell {
 	double user_ns;
 	struct cxms_counts counts; /* < 0 = not counted */
-	double misses;		   /* lines from memory by loads; < 0 = not known */
-	double seen_ps;		   /* their latency */
+	double misses;		   /* lines that loads fetched from memory; < 0 = not known */
+	double seen_ps;		   /* mean latency of these */
 	struct cxms_hw_term term[CXMS_TERM_COUNT];
 	double period[CXMS_TERM_COUNT];	   /* sum over the samples that stand for the term */
-	double weight_ns[CXMS_TERM_COUNT]; /* time the samples of the term get together */
+	double weight_ns[CXMS_TERM_COUNT]; /* waiting that the samples of the term share */
 };
 
 struct cxms_hw_cells {
 	struct cxms_cells at; /* stretches of time, as cells */
 	struct cxms_hw_cell *cell;
-	double ahead_ratio; /* lines fetched ahead of a miss, for each; 0 = none or not known */
+	double ahead_ratio; /* lines fetched ahead for one that missed; 0 = none, or not known */
 	uint32_t *term_of_sample; /* n_sample of the recording: CXMS_TERM_COUNT x cell + term, or
 				     CXMS_NO_GRAIN */
 };
 
 /**
- * cxms_hw_derive() - rec->sample[] from what the hardware sampled and counted; nothing without
- * sampled accesses
+ * cxms_hw_derive() - make rec->sample[] of what the hardware sampled and counted; without sampled
+ * accesses nothing happens
  *
- * Time on CPU is cut into stretches of at least 20 ms and 50 misses. The wait of each term of a
- * stretch (core/hw_wait.h) is dealt out to the accesses that stand for it, by period: the memory
- * term to the misses, the cache term to the loads that met a fill under way, the store term to the
- * stores; a term without any goes to the misses. What a stretch waits without a miss in it is
- * carried to the thread's next. The rest of the time is samples that wait for nothing. Return: 0 or
- * -ENOMEM
+ * Time on CPU is cut into stretches of at least 20 ms and 50 misses. The waiting of each term of a
+ * stretch (core/hw_wait.h) is dealt out to the accesses that stand for it, in proportion to their
+ * periods: that for memory to the misses, that for caches to loads that met a fill under way, that
+ * of stores to the stores. Where a term has none, the misses take it; where a stretch has no miss,
+ * the thread's next one does. The rest of the time becomes samples that wait for nothing.
+ * Return: 0 or -ENOMEM
  */
 int cxms_hw_derive(struct cxms_recording *rec, struct cxms_err *err);
 void cxms_hw_cells_free(struct cxms_hw_cells *c);

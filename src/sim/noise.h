@@ -1,4 +1,4 @@
-/* What chance in the samples does to one cell's time, to first order. */
+/* How much chance in the samples moves the time of a cell, to first order. */
 #ifndef CXMS_SIM_NOISE_H
 #define CXMS_SIM_NOISE_H
 
@@ -10,22 +10,24 @@ struct cxms_solve_thread;
 
 /** struct cxms_noise - one cell, of all samples or of the half that is judged */
 struct cxms_noise {
-	double cpu_ns;	    /* T' */
-	double square_ns2;  /* variance of T' at the latencies found */
-	double with_waits;  /* covariance of T' and the number of waits there, ns */
-	double per_wait_ns; /* what one more wait adds there, mean over its waits */
-	double waits_ns;    /* what all its waits add there */
-	double answer_ns;   /* dT'/dx by latencies alone, as the waits of all grow by (1 + x) */
+	double cpu_ns; /* T' */
+	/* at the latencies that were found: */
+	double square_ns2;  /* variance of T' */
+	double with_waits;  /* covariance of T' and the number of waits, ns */
+	double per_wait_ns; /* what one more wait adds, mean over its waits */
+	double waits_ns;    /* what all its waits add */
+	/* dT'/dx where the waits of all threads grow by (1 + x), by what latencies do alone */
+	double answer_ns;
 };
 
-/** struct cxms_noise_sums - over the targets of a cell; zeroed but for samples */
+/** struct cxms_noise_sums - over the targets of a cell; the caller zeroes all but samples */
 struct cxms_noise_sums {
 	double samples; /* on CPU in the cell, drawn or not; 0 = not known */
 	double waits, time_ps, square_waits, square_ps, square_ps2;
 };
 
 /**
- * cxms_noise_add() - one target of the cell at its solution
+ * cxms_noise_add() - add one target of the cell, as it was solved
  * @square_waits: sum over samples of the waits that each stands for, squared
  */
 void cxms_noise_add(const struct cxms_solve_thread *th, const struct cxms_demand *d,
@@ -38,11 +40,11 @@ struct cxms_noise_room {
 	double *gain;		       /* [thread] out */
 };
 /**
- * cxms_noise_gains() - how much more a thread's time grows with the waits of all threads than at
- * fixed latencies
- * @s:      solved; left as it was, but for residual, start_gap and sweeps
+ * cxms_noise_gains() - how much more the time of each thread grows with the waits of all threads
+ * than it would at fixed latencies; to room->gain
+ * @s:      solved; only residual, start_gap and sweeps of it change
  * @demand: of all its threads, writable
- * Where servers are busy, waits are raised by a 64th and solved again; elsewhere 1.
+ * Where servers are busy, all waits are raised by a 64th and it is solved again; elsewhere it is 1.
  */
 void cxms_noise_gains(struct cxms_solve *s, struct cxms_demand *demand,
 		      struct cxms_noise_room *room);

@@ -1,4 +1,4 @@
-/* Replay: a recording against topologies, policies and splits, all in one pass. */
+/* Replay: evaluate a recording against topologies, policies and splits. */
 #ifndef CXMS_SIM_REPLAY_H
 #define CXMS_SIM_REPLAY_H
 
@@ -36,16 +36,16 @@ struct cxms_replay_cfg {
 };
 
 /**
- * cxms_replay() - evaluate; reads @r to its end
- * Return: 0, -EINVAL (unknown policy: names the known ones; what cxms_replay_not_exact() names for
- * an exact recording),
- * -ENODATA (no thread ran in the recording), -ENOMEM Owner: *out by cxms_result_free()
+ * cxms_replay() - evaluate the recording that @r reads, to its end
+ * Return: 0; -EINVAL (an unknown policy; for an exact recording an option that
+ * cxms_replay_not_exact() names); -ENODATA (no thread ran in the recording); -ENOMEM.
+ * Owner: cxms_result_free()
  */
 int cxms_replay(struct cxms_trace_reader *r, const struct cxms_replay_cfg *cfg,
 		struct cxms_result **out, struct cxms_err *err);
 
-/** cxms_replay_not_exact() - the option among these that means nothing to a recording of source
- * exact, as on the command line; NULL: none */
+/** cxms_replay_not_exact() - the first of these options, as on the command line, that a recording
+ * of source exact has no use for; NULL = none */
 const char *cxms_replay_not_exact(enum cxms_engine engine, enum cxms_blocked blocked,
 				  uint64_t epoch_ns, uint64_t llc_bytes);
 

@@ -11,13 +11,15 @@ struct cxms_new_cell;
 struct cxms_recording;
 
 /**
- * cxms_slices_run() - every slice when what it waited for has come (sim/wakes.h)
+ * cxms_slices_run() - lay every slice to where what it waited for has come (sim/wakes.h)
  *
- * Slices in the order they began. On CPU a thread's time grows as its cell does. A slice begins
- *   woken:  when its thread is there and the waker has come to the moment it woke it; after a join,
- *           when all children that had ended have; at a barrier, waker and woken wait for the last;
- *   queued: when its thread is there and the one before it has left the CPU;
- *   kept:   as long after the slice before as recorded; until: at the recorded time.
+ * Slices are taken in the order they began. On CPU a thread's time grows as its cell does. A slice
+ * begins, after the one before it of its thread has ended,
+ * - woken:  when its waker reaches the moment at which it woke it; after a join, when all children
+ *           that had ended by then have ended; at a barrier, when the last has come;
+ * - queued: when who had the CPU before has left it;
+ * - kept:   as long after the slice before as recorded;
+ * - until:  at the recorded time.
  * @blocked keep: woken slices are kept.
  * At equal times this is the recorded time line, and no slice begins earlier when one grows.
  * @cells: with wakes. Return: 0 or -ENOMEM; out->thread_cpu_ns is not touched

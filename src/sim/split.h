@@ -40,10 +40,12 @@ void cxms_stage_fini(struct cxms_stage *s);
 int cxms_stage_base(struct cxms_stage *s, enum cxms_half half, const struct cxms_world **out,
 		    struct cxms_err *err);
 /**
- * cxms_split_run() - fill @out; its arrays are allocated, also when it fails
- * @s: @n programs that run at the same time, each on its own host of one fabric
- * With several of them the row is that of the set: until the last one ends, with the causes of that
- * one; each of them is judged in out->tenant. 0 or -ENOMEM
+ * cxms_split_run() - evaluate one row
+ * @s:         [n] programs that run at the same time, each on its own host of one fabric
+ * @asked_pct: share of the pages that stay in local memory, 0 .. 100
+ * @out:       its arrays are allocated, also when this fails
+ * With several programs the row is that of the set: its time is until the last one ends, its causes
+ * are those of that one. Each of them is judged in out->tenant. Return: 0 or -ENOMEM
  */
 int cxms_split_run(struct cxms_stage *s, size_t n, const struct cxms_policy_ops *policy,
 		   double asked_pct, struct cxms_split_result *out, struct cxms_warnings *warnings,

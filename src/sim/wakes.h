@@ -16,9 +16,9 @@ struct cxms_recording;
 #define CXMS_ASSUMED_WAKE_NS 200000u
 
 enum cxms_why {
-	CXMS_WHY_KEPT,	 /* so and so long after the slice before: sleep, I/O */
+	CXMS_WHY_KEPT,	 /* sleep or I/O: so much time after the slice before */
 	CXMS_WHY_UNTIL,	 /* at a time of the clock */
-	CXMS_WHY_WAKER,	 /* thread @by did something */
+	CXMS_WHY_WAKER,	 /* thread @by woke it */
 	CXMS_WHY_CPU,	 /* thread @by left the CPU */
 	CXMS_WHY_QUEUED, /* another program left the CPU */
 };
@@ -27,13 +27,14 @@ enum cxms_why {
 struct cxms_step {
 	uint64_t start_ns, end_ns; /* within the thread's life */
 	uint32_t thread, by;
-	uint8_t why;	/* enum cxms_why */
-	bool joins;	/* WAKER: it waited for all its children that have ended */
-	uint16_t meets; /* WAKER: so many steps from here on are of threads that meet at a barrier,
-			   and with @by; 0 = no barrier, or counted before */
+	uint8_t why; /* enum cxms_why */
+	bool joins;  /* WAKER: it had waited for all its children that ended by then */
+	/* WAKER: the threads of so many steps from this one on meet each other and @by at a
+	 * barrier; 0 = there is none, or this step belongs to an earlier count */
+	uint16_t meets;
 };
 
-/** struct cxms_wakes - zeroed is none: slices that are not the scheduler's tell nothing */
+/** struct cxms_wakes - zeroed: nothing is known, as slices are not the scheduler's */
 struct cxms_wakes {
 	size_t n;
 	struct cxms_step *step;	      /* by start */
@@ -43,16 +44,18 @@ struct cxms_wakes {
 /**
  * cxms_wakes_build() - find who woke whom
  *
- * A thread that left its CPU while it could have gone on, or was just born, waits for the CPU. One
- * that blocked was woken by a thread on CPU within CXMS_ASSUMED_WAKE_NS before it came back, if
- * any: of several by the one that was there more often, at this thread's returns, than its time on
- * CPU explains; one that has just left its CPU itself counts double, a child that has just ended
- * fourfold. A futex wait without timeout and a wait for a child, where nobody was there that lately
- * (the CPU was not free for who came back), were ended by the last thread that left its CPU
- * meanwhile. Sleep and I/O, where the system call was seen, are kept; where it was not, waits that
- * repeat, and that neither who was on CPU nor who had just left explains, are taken for sleep.
- * Several threads woken at once by one, or two that wake each other in turn, meet at a barrier.
- * Return: 0 or -ENOMEM; cxms_wakes_fini()
+ * - A thread that was preempted, or was just born, waits for the CPU.
+ * - One that blocked was woken by a thread that was on CPU within CXMS_ASSUMED_WAKE_NS before it
+ *   came back, if there was one. Of several it is the one that was there at this thread's returns
+ *   more often than its time on CPU explains; one that has just left its CPU counts double, a child
+ *   that has just ended fourfold.
+ * - A futex wait without a time-out, and a wait for a child, were ended by somebody. Where no
+ * thread was on CPU that lately (the woken one had to wait for a CPU), it was the last that left
+ * its CPU meanwhile.
+ * - Sleep and I/O that the system call tells are kept. Where no call was seen, waits that repeat,
+ *   and that neither who was on CPU nor who had just left explains, are taken for sleep.
+ * - Several threads that one wakes at once, or two that wake each other in turn, meet at a barrier.
+ * Return: 0 or -ENOMEM. Owner: cxms_wakes_fini()
  */
 int cxms_wakes_build(const struct cxms_recording *rec, struct cxms_wakes *out,
 		     struct cxms_err *err);

@@ -1,5 +1,6 @@
-/* One placement in one fabric: every spell of every epoch solved, at the middle and both ends of
- * the model's span.
+/*
+ * A world: one placement in one fabric, simulated from begin to end. Every spell (spells.h) of
+ * every epoch is solved, at the middle and at both ends of what the model leaves open.
  */
 #ifndef CXMS_SIM_WORLD_H
 #define CXMS_SIM_WORLD_H
@@ -20,10 +21,10 @@ struct cxms_evidence;
 struct cxms_fabric;
 struct cxms_recording;
 
-/** struct cxms_world_target - sums over the run, middle of the span */
+/** struct cxms_world_target - what a target was asked over the run, middle of the span */
 struct cxms_world_target {
 	double reads, writes;
-	double latency_ps, utilization; /* weighted by lines */
+	double latency_ps, utilization; /* means, weighted by lines */
 	double stall_ns;
 	double p50_ps, p99_ps, p999_ps; /* of the reads, event engine; 0 = not known */
 };
@@ -33,8 +34,8 @@ struct cxms_world_target {
 struct cxms_world_server {
 	double reads, writes; /* lines */
 	double wait_ps;	      /* sum over its lines; NAN = not known (event engine) */
-	double busy_ns[2]; /* utilisation x time, of it the share of its lines; of a link: up, down
-			    */
+	/* time that its lines kept the server busy; of a link [0] up and [1] down */
+	double busy_ns[2];
 };
 
 struct cxms_world {
@@ -45,10 +46,10 @@ struct cxms_world {
 	struct cxms_world_target *target;   /* [target of the host] */
 	struct cxms_world_server *server;   /* [server of the fabric] */
 	double *phase_ns;		    /* [phase] how long it lasted, middle */
-	double span_ns;			    /* of servers and phases, middle */
+	double span_ns;			    /* time that servers and phases are of, middle */
 	double exposed_waits;		    /* middle */
-	double free_waits,
-		free_lines; /* of waits that may overlap: waits, lines filled meanwhile */
+	double free_waits;		    /* waits whose lines are not known */
+	double free_lines;		    /* lines that were taken for those */
 	double worst_residual, worst_gap;
 	struct cxms_check check;
 };
@@ -61,7 +62,7 @@ struct cxms_world_phase {
 	double move_ns;	    /* every thread waits so long when it begins, while pages move */
 };
 
-/** a program in the fabric; all borrowed */
+/** struct cxms_world_in - a program in the fabric; all is borrowed */
 struct cxms_world_in {
 	const struct cxms_recording *rec;
 	const struct cxms_cells *cells;
@@ -71,21 +72,23 @@ struct cxms_world_in {
 	const struct cxms_world_phase *phase;
 	size_t n_phase; /* >= 1 */
 	enum cxms_blocked blocked;
-	enum cxms_engine engine; /* of all that run together; so the seed */
-	uint64_t seed;		 /* of the event engine */
+	enum cxms_engine engine; /* the same for all that run together */
+	uint64_t seed;		 /* of the event engine, the same for all */
 };
 /**
- * cxms_world_run() - solve every epoch; several programs begin together, each on its own host
+ * cxms_world_run() - run @n >= 1 programs, which begin together, each on its own host
+ * @in, @out: [n]
  *
- * At any time the threads of all programs' current spells (spells.h) are solved together; the time
- * goes on to the first end of a stretched spell (its length: wall time and the mean growth of its
- * threads, weighted by their time on CPU), and the others keep what is left of theirs. A program
- * that is through asks nothing any more.
- * @in, @out: @n >= 1 of them. 0 or -ENOMEM; each out[i] freed with cxms_world_fini()
+ * The threads in the current spells of all programs are solved together. A spell is stretched by
+ * the mean growth of its threads, weighted by their time on CPU. Time goes on to the first end of a
+ * stretched spell; the others keep what is left of theirs. A program that is through asks for
+ * nothing any more.
+ * Return: 0 or -ENOMEM. Owner: cxms_world_fini() for each of @out
  */
 int cxms_world_run(const struct cxms_world_in *in, size_t n, struct cxms_world *out,
 		   struct cxms_err *err);
-/** cxms_world_copy() - of a world that was run from @in, fully; 0 or -ENOMEM */
+/** cxms_world_copy() - a copy of @from, which was run from @in. 0 or -ENOMEM. Owner:
+ * cxms_world_fini() */
 int cxms_world_copy(const struct cxms_world_in *in, const struct cxms_world *from,
 		    struct cxms_world *out, struct cxms_err *err);
 void cxms_world_fini(struct cxms_world *w);

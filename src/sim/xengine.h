@@ -1,5 +1,7 @@
-/* One topology and up to CXMS_LANES placements: a window for each thread, one shared fabric a lane,
- * and the threads' common time. */
+/*
+ * Exact replay of one topology with up to CXMS_LANES placements: a window for each thread, in each
+ * lane one fabric that all threads share, and the time that they have in common.
+ */
 #ifndef CXMS_SIM_XENGINE_H
 #define CXMS_SIM_XENGINE_H
 
@@ -13,21 +15,22 @@
 
 struct cxms_topo;
 
-/** struct cxms_xthread - one thread of one process image chain */
+/** struct cxms_xthread - one thread; times by lane, ps */
 struct cxms_xthread {
 	uint32_t pid, tid, space;
 	struct cxms_window *window;
-	uint64_t begun_ps[CXMS_LANES];	 /* on the common time line */
-	uint64_t blocked_ps[CXMS_LANES]; /* of its time: waited for others */
-	uint64_t timed_ps[CXMS_LANES];	 /* at the begin of the open timed stretch */
-	uint64_t woken_ps[CXMS_LANES];	 /* where it sleeps, or is to: when it is woken */
+	uint64_t begun_ps[CXMS_LANES];	 /* when it began, in the common time */
+	uint64_t blocked_ps[CXMS_LANES]; /* how long it has waited for others */
+	uint64_t timed_ps[CXMS_LANES];	 /* when the timed stretch began that is open */
+	uint64_t woken_ps[CXMS_LANES];	 /* with is_woken: when its sleep, or the next, ends */
 	bool is_woken;
 };
 
 /* Process numbers of Linux are below 2^22; hosts stand above. */
 #define CXMS_XHOST_SHIFT 24
 
-/** struct cxms_xwake - when a futex was last woken, or a process ended, by lane */
+/** struct cxms_xwake - when a futex was last woken, or a process ended, by lane; @addr: as in
+ * WAKE and RESUME (core/xstream.h) */
 struct cxms_xwake {
 	uint32_t space;
 	uint64_t addr;
@@ -40,8 +43,8 @@ struct cxms_xpipe {
 	size_t n, cap; /* times */
 };
 
-/** the address space in which an address of a WAKE or RESUME is told from others, that of its
- * process alone where it says so; @n_host: 0 = one */
+/** cxms_xwake_space() - the address space that an address of a WAKE or RESUME belongs to; one of
+ * the process alone where the address says so (CXMS_XS_PRIVATE). @n_host: 0 = one */
 uint32_t cxms_xwake_space(uint32_t space, uint32_t pid, uint64_t addr, size_t n_host);
 
 /** struct cxms_xstretch - time of one timed stretch, by lane */
@@ -63,65 +66,72 @@ struct cxms_xengine {
 	unsigned n_lane;
 	struct cxms_xlane lane[CXMS_LANES];
 	struct cxms_xpages *pages; /* borrowed; of one host */
-	/* several hosts, one lane: host of a space = space % n_host; borrowed. 0 = one host */
+	/* borrowed; several hosts take turns in the numbers of spaces (space % n_host), and there
+	 * is one lane. n_host 0 = one host */
 	struct cxms_xhost *host;
 	size_t n_host;
 	struct cxms_xthread *thread;
 	size_t n_thread, cap_thread;
-	uint32_t n_request; /* of all lanes, since the fabric was told what is past */
+	uint32_t n_request; /* in all lanes since the fabric was last told what is past */
 	struct cxms_xwake *wake;
 	size_t n_wake, cap_wake;
 	struct cxms_xpipe *pipe;
 	size_t n_pipe, cap_pipe;
 	struct cxms_xstretch *stretch;
 	size_t n_stretch, cap_stretch;
-	/* of the request being served, and a line of its page */
+	/* of the request that is being served; page_line: a line of its page */
 	uint32_t space, pid, view, page;
 	uint64_t page_line;
 };
 
-/** figures of the host for the window; @mem_ps: the recording machine's latency and walk, for what
- * the topology leaves to it */
+/** cxms_xengine_host() - the figures of the topology's host; @walk_ps: page walk of the recording
+ * machine, for a topology that leaves it to that */
 void cxms_xengine_host(const struct cxms_topo *topo, uint64_t walk_ps, struct cxms_window_cfg *out);
-/** lanes zeroed; e->fabric, window, seed, n_lane, pages set by the caller. 0 or -ENOMEM */
+/** cxms_xengine_init() - the caller has zeroed @e and set fabric, window, seed, n_lane and pages.
+ * 0 or -ENOMEM. Owner: cxms_xengine_fini() */
 int cxms_xengine_init(struct cxms_xengine *e, struct cxms_err *err);
 void cxms_xengine_fini(struct cxms_xengine *e);
-/** a block ran in a thread of address space @space. 0 or -ENOMEM */
+/** cxms_xengine_run() - a thread of address space @space ran a block. 0 or -ENOMEM */
 int cxms_xengine_run(struct cxms_xengine *e, uint32_t space, const struct cxms_xrun *run,
 		     struct cxms_err *err);
-/** threads begin, sleep and wake; timed stretches begin and end. 0 or -ENOMEM */
+/** cxms_xengine_control() - a thread begins, sleeps or wakes, or a timed stretch begins or ends.
+ * 0 or -ENOMEM */
 int cxms_xengine_control(struct cxms_xengine *e, uint32_t space,
 			 const struct cxms_xcontrol *control, struct cxms_err *err);
-/** the first of two threads that have begun wakes the second, which sleeps: that one's next RESUME
- * is behind this. Who is woken by nobody in particular waits for the last WAKE of its address. */
+/** cxms_xengine_wake() - the first of two threads, which have both begun, wakes the second, which
+ * sleeps: that one's next RESUME is no earlier than now. (A sleeper that nobody is told to have
+ * woken goes on behind the last WAKE of its address.) */
 void cxms_xengine_wake(struct cxms_xengine *e, uint32_t pid, uint32_t tid, uint32_t sleeper_pid,
 		       uint32_t sleeper_tid);
-/** the first of two threads goes on behind where the second went to sleep */
+/** cxms_xengine_meet() - the first of two threads goes on no earlier than the second went to sleep
+ */
 void cxms_xengine_meet(struct cxms_xengine *e, uint32_t pid, uint32_t tid, uint32_t sleeper_pid,
 		       uint32_t sleeper_tid);
-/** a thread that has begun has written to pipe number @pipe for the @write-th time, from 0. 0 or
- * -ENOMEM */
+/** cxms_xengine_written() - a thread, which has begun, ended write number @write (from 0) to pipe
+ * number @pipe. 0 or -ENOMEM */
 int cxms_xengine_written(struct cxms_xengine *e, uint32_t pid, uint32_t tid, size_t pipe,
 			 size_t write, struct cxms_err *err);
-/** a thread has read what that write wrote: it goes on behind it */
+/** cxms_xengine_read() - a thread read what that write wrote: it goes on no earlier than the write
+ */
 void cxms_xengine_read(struct cxms_xengine *e, uint32_t pid, uint32_t tid, size_t pipe,
 		       size_t write);
-/** when a sleeper that has been woken goes on; UINT64_MAX: none has, or not yet */
+/** cxms_xengine_woken_ps() - when the sleep of a thread that was woken ends; UINT64_MAX: it was not
+ */
 uint64_t cxms_xengine_woken_ps(const struct cxms_xengine *e, uint32_t pid, uint32_t tid,
 			       unsigned lane);
-/** a thread that has begun, else NULL; borrowed until another begins */
+/** cxms_xengine_thread() - a thread that has begun, else NULL; borrowed until another begins */
 const struct cxms_xthread *cxms_xengine_thread(const struct cxms_xengine *e, uint32_t pid,
 					       uint32_t tid);
-/** has the thread begun? */
+/** cxms_xengine_knows() - has the thread begun? */
 bool cxms_xengine_knows(const struct cxms_xengine *e, uint32_t pid, uint32_t tid);
-/** last retirement of one thread; 0 when it never ran */
+/** cxms_xengine_thread_ps() - last retirement of a thread; 0 = it never ran */
 uint64_t cxms_xengine_thread_ps(const struct cxms_xengine *e, uint32_t pid, uint32_t tid,
 				unsigned lane);
-/** last retirement of any thread of a lane */
+/** cxms_xengine_end_ps() - last retirement of any thread in a lane */
 uint64_t cxms_xengine_end_ps(const struct cxms_xengine *e, unsigned lane);
-/** does the thread run on that host? Always where there is one */
+/** cxms_xengine_on_host() - does the thread run on @host? Always true where there is one host */
 bool cxms_xengine_on_host(const struct cxms_xengine *e, const struct cxms_xthread *t, size_t host);
-/** time that the thread was neither unborn nor asleep */
+/** cxms_xthread_own_ps() - time of a thread since it began, without what it slept */
 double cxms_xthread_own_ps(const struct cxms_xthread *t, unsigned lane);
 
 #endif

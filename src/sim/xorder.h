@@ -1,6 +1,8 @@
-/* Threads of an exact recording in the order of simulated time. The tool runs them one at a time
- * for long; here each of several engines takes from all of them, the one that is behind first, so
- * that they meet at the fabric as they would. */
+/*
+ * Threads of an exact recording in the order of simulated time. The tool runs one thread at a time,
+ * for long. Here each engine takes the next step of the thread that is furthest behind in its time,
+ * so that the threads meet at the fabric as they would on CPUs of their own.
+ */
 #ifndef CXMS_SIM_XORDER_H
 #define CXMS_SIM_XORDER_H
 
@@ -12,22 +14,25 @@
 struct cxms_err;
 struct cxms_xorder;
 
-/** @engine: borrowed, one lane each. Owner: cxms_xorder_free() */
+/** cxms_xorder_new() - @engine: [n_engine], borrowed, of one lane each. 0 or -ENOMEM. Owner:
+ * cxms_xorder_free() */
 int cxms_xorder_new(struct cxms_xengine *engine, size_t n_engine, struct cxms_xorder **out,
 		    struct cxms_err *err);
 void cxms_xorder_free(struct cxms_xorder *o);
-/** in stream order; copied. 0 or -ENOMEM. What may be simulated by now is. */
+/** cxms_xorder_run(), cxms_xorder_control() - the next of the stream, copied; whatever can be
+ * simulated by now is. 0 or -ENOMEM */
 int cxms_xorder_run(struct cxms_xorder *o, uint32_t space, const struct cxms_xrun *run,
 		    struct cxms_err *err);
 int cxms_xorder_control(struct cxms_xorder *o, uint32_t space, const struct cxms_xcontrol *control,
 			struct cxms_err *err);
-/** threads are those of @n_host programs, of which space % n_host is the number */
+/** cxms_xorder_hosts() - there are threads of @n_host programs; that of a space is space % n_host
+ */
 int cxms_xorder_hosts(struct cxms_xorder *o, size_t n_host, struct cxms_err *err);
-/** nothing more comes of a host: the others need not wait for it */
+/** cxms_xorder_end_host() - nothing more comes of @host: the others need not wait for it */
 void cxms_xorder_end_host(struct cxms_xorder *o, size_t host);
-/** steps of a host that are not yet simulated */
+/** cxms_xorder_kept() - steps of @host that are not yet simulated */
 size_t cxms_xorder_kept(const struct cxms_xorder *o, size_t host);
-/** nothing more comes: simulates the rest */
+/** cxms_xorder_finish() - nothing more comes: simulate the rest */
 int cxms_xorder_finish(struct cxms_xorder *o, struct cxms_err *err);
 
 #endif

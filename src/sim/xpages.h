@@ -1,6 +1,8 @@
-/* Pages of an exact recording: number of each by address space and address, in order of first
- * touch. A process that was forked sees the pages of its parent, but for those that it has for
- * itself. */
+/*
+ * Pages of an exact recording, numbered in order of first touch, and found by address space and
+ * address. A forked process sees the pages of its parent, except those that it has for itself
+ * (adr/0063).
+ */
 #ifndef CXMS_SIM_XPAGES_H
 #define CXMS_SIM_XPAGES_H
 
@@ -16,22 +18,21 @@ struct cxms_err;
 
 #define CXMS_XPAGES_LEAF 512u /* pages: 2 MiB of small ones */
 
-/** struct cxms_xleaf - neighbours: @index1[i] is the index of the i-th page + 1, with a bit that
- * tells that it is known by another address, too; 0 = never touched
- */
+/** struct cxms_xleaf - neighbouring pages; @index1: number of each + 1, 0 = never touched. A bit of
+ * it tells that the page is known by another address as well */
 struct cxms_xleaf {
 	uint32_t index1[CXMS_XPAGES_LEAF];
 };
 
-/** struct cxms_xslot - @key: number of the page, told from that of other views, /
- * CXMS_XPAGES_LEAF;  @leaf: owned; NULL = empty */
+/** struct cxms_xslot - @key: number of the leaf in the addresses of all views;  @leaf: owned; NULL
+ * = the slot is empty */
 struct cxms_xslot {
 	uint64_t key;
 	struct cxms_xleaf *leaf;
 };
 
-/** struct cxms_xview - of a process that was forked, until it executes another program; @up: its
- * parent's view */
+/** struct cxms_xview - how a forked process sees pages, until it executes another program; @up: the
+ * view of its parent, for pages that it does not have for itself */
 struct cxms_xview {
 	uint32_t pid, space, up;
 };
@@ -45,26 +46,28 @@ struct cxms_xpages {
 	size_t n_slot, n_leaf;	 /* slots: a power of two */
 	struct cxms_xview *view;
 	size_t n_view, cap_view;
-	bool moved; /* some were: their addresses do not mean one page all the time */
+	bool moved; /* some were moved: an address may have meant several pages over time */
 };
 
 void cxms_xpages_fini(struct cxms_xpages *p);
-/** process @pid of address space @space was forked by @parent, which has the same. 0 or -ENOMEM */
+/** cxms_xpages_fork() - @parent forked @pid; both have address space @space. 0 or -ENOMEM */
 int cxms_xpages_fork(struct cxms_xpages *p, uint32_t pid, uint32_t parent, uint32_t space,
 		     struct cxms_err *err);
-/** what a process sees pages by: its address space, or a view of its own if it was forked */
+/** cxms_xpages_view() - the view of a process: its own if it was forked, else its address space */
 uint32_t cxms_xpages_view(const struct cxms_xpages *p, uint32_t pid, uint32_t space);
-/** the page that holds @line of 64 B, added when new. 0 or -ENOMEM */
+/** cxms_xpages_add() - number of the page that holds @line (address / 64), added when it is new.
+ * 0 or -ENOMEM */
 int cxms_xpages_add(struct cxms_xpages *p, uint32_t view, uint64_t line, uint32_t *index,
 		    struct cxms_err *err);
-/** the same for who accesses the page first; @own: it is for this view alone. 0 or -ENOMEM */
+/** cxms_xpages_touch() - the page of @line is accessed first; @own: this view has it for itself.
+ * 0 or -ENOMEM */
 int cxms_xpages_touch(struct cxms_xpages *p, uint32_t view, uint64_t line, bool own,
 		      struct cxms_err *err);
-/** the pages from @line on are those from line @to on now, @lines; whole ones, that both addresses
- * tell alike. 0, or -EINVAL: more than there can be; -ENOMEM */
+/** cxms_xpages_move() - the pages of @lines lines from @line on are found from line @to on now;
+ * whole pages, which begin alike at both. Return: 0, -EINVAL (more than there can be), -ENOMEM */
 int cxms_xpages_move(struct cxms_xpages *p, uint32_t view, uint64_t line, uint64_t to,
 		     uint64_t lines, struct cxms_err *err);
-/** the page that holds @line: CXMS_XPAGE_NONE when it was never touched */
+/** cxms_xpages_find() - number of the page that holds @line; CXMS_XPAGE_NONE = never touched */
 uint32_t cxms_xpages_find(const struct cxms_xpages *p, uint32_t view, uint64_t line);
 
 #endif

@@ -1,5 +1,7 @@
-/* Replay of an exact recording: the instruction window of each thread against topologies, policies
- * and splits, all in one pass. */
+/*
+ * Replay of an exact recording: once over its packets for the pages, then once for each topology,
+ * with a window (core/window.h) for each thread and a lane for each policy and split.
+ */
 #ifndef CXMS_SIM_XREPLAY_H
 #define CXMS_SIM_XREPLAY_H
 
@@ -12,7 +14,7 @@ struct cxms_result;
 struct cxms_trace_reader;
 
 /**
- * cxms_xreplay_run() - evaluate a recording whose source saw every access
+ * cxms_xreplay_run() - evaluate an exact recording
  * @out: zeroed by the caller, who frees it with cxms_result_free() in every case
  * Return: 0, -EINVAL (a damaged stream, or a topology with other caches than the recording's),
  * -ENODATA (nothing was timed), -ENOMEM
@@ -20,9 +22,10 @@ struct cxms_trace_reader;
 int cxms_xreplay_run(const struct cxms_replay_cfg *cfg, struct cxms_trace_reader *reader,
 		     struct cxms_result *out, struct cxms_err *err);
 
-/* What of a replay is done while the program still runs, on what is recorded: its pages are counted
- * for every replay; topologies are replayed of which only splits of 100 and 0 are asked, where a
- * page's place is known when it is touched, until a second thread begins. The result is the same.
+/*
+ * The part of a replay that is done while the program still runs. Its pages are counted. Where only
+ * splits of 100 and 0 are asked of a topology, the place of a page is known when it is touched, and
+ * the topology is replayed as well until a second thread begins. The result is the same either way.
  */
 struct cxms_xearly;
 

@@ -1,4 +1,5 @@
-/* Rows of exact recordings, of one host or several: what both read off an engine. In xreplay.c. */
+/* From engines to rows of the result, for exact recordings of one host and of several. In
+ * xreplay.c. */
 #ifndef CXMS_SIM_XROW_H
 #define CXMS_SIM_XROW_H
 
@@ -11,18 +12,21 @@ struct cxms_warnings;
 struct cxms_xengine;
 struct cxms_xtarget_sum;
 
-/** log2 of the page size of the recording's TLB */
+/** cxms_xrow_page_shift() - log2 of the page size of the recording's TLB */
 unsigned cxms_xrow_page_shift(const struct cxms_facts *facts);
-/** the time of the threads on @host by cause, as shares of out->time_ns */
+/** cxms_xrow_causes() - where the time of the threads on @host went, dealt out to out->time_ns */
 void cxms_xrow_causes(const struct cxms_xengine *e, unsigned lane, size_t host,
 		      struct cxms_split_result *out);
-/** out->target[t] but its bytes and utilisation; @repeat: times the whole run of what was timed */
+/** cxms_xrow_target() - out->target[t] without bytes and utilisation; @repeat: the whole run over
+ * the part that was timed */
 void cxms_xrow_target(const struct cxms_fabric *f, size_t t, const struct cxms_xtarget_sum *s,
 		      double repeat, struct cxms_split_result *out);
-/** warns where a target is asked to hold more than it can */
+/** cxms_xrow_capacity() - warn where a target is asked to hold more than it can */
 void cxms_xrow_capacity(const char *name, double bytes, double capacity, struct cxms_warnings *out);
-/** what nine of ten points of the reference lie within */
+/** cxms_xrow_model_half_width() - nine of ten points of the cycle-level reference lie within this
+ * of its slowdown */
 double cxms_xrow_model_half_width(double slowdown);
+/** cxms_xrow_bounds() - the ends of an interval of that half width */
 void cxms_xrow_bounds(double slowdown, double half_width, double *lo, double *hi);
 
 #endif

@@ -82,16 +82,15 @@ struct cxms_x86;
 /** struct cxms_x86_info - one instruction's operands; register sets are bit masks of enum cxms_reg
  */
 struct cxms_x86_info {
-	struct cxms_code_site
-		site;	 /* kind, operand and the flags known from the instruction alone */
+	struct cxms_code_site site; /* as far as the instruction alone tells: no loop */
 	bool fusible;	 /* cmp test add sub and inc dec: fuses with a conditional jump */
 	uint32_t reads;	 /* registers the results depend on, address registers included */
 	uint32_t writes; /* registers written */
 	uint32_t loaded; /* registers of @writes that receive what was read from memory */
 	int8_t added;	 /* the register (enum cxms_reg) that the instruction adds @add to, or -1 */
 	int64_t add;
-	int8_t sum,
-		sum_of; /* register @sum receives (@sum_of + @sum_add) << @sum_shift; -1: none */
+	/* register @sum receives (@sum_of + @sum_add) << @sum_shift; -1 = none */
+	int8_t sum, sum_of;
 	uint8_t sum_shift;
 	int64_t sum_add;
 };
@@ -149,8 +148,9 @@ struct cxms_step {
 	uint8_t len, flow;
 };
 
-/* What the loops ask of the decode cache; of the call in progress. */
-/** length of the instruction at @addr, kept once it was decoded; 0: none there, *out untouched */
+/* What the loops ask of the decode cache, with the code reader of the call that is in progress. */
+/** cxms_code_step_at() - length of the instruction at @addr, decoded once; 0 = there is none, and
+ * *out is untouched */
 unsigned cxms_code_step_at(struct cxms_code *c, uint64_t addr, struct cxms_step *out);
 bool cxms_code_x86_at(struct cxms_code *c, uint64_t addr, struct cxms_x86_info *info);
 /** is @addr the target of a direct call? */

@@ -24,8 +24,6 @@ struct imp_roles {
 	bool has_ids; /* n == 1: none are needed */
 };
 
-/** imp_role_of() - pure */
-enum imp_role imp_role_of(const struct perf_event_attr *attr);
 /** all of @f's events; -EINVAL: their records cannot be told apart, or tell too little */
 int imp_roles_init(struct imp_roles *r, const struct cxms_perf_file *f, struct cxms_err *err);
 void imp_roles_fini(struct imp_roles *r);

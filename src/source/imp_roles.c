@@ -25,7 +25,7 @@ static enum imp_role role_of_software(const struct perf_event_attr *attr)
 	}
 }
 
-enum imp_role imp_role_of(const struct perf_event_attr *attr)
+static enum imp_role role_of(const struct perf_event_attr *attr)
 {
 	if (attr->type == PERF_TYPE_SOFTWARE)
 		return role_of_software(attr);
@@ -69,7 +69,7 @@ int imp_roles_init(struct imp_roles *r, const struct cxms_perf_file *f, struct c
 	if (!r->role || !r->counter)
 		return cxms_fail(err, ENOMEM, "out of memory for events");
 	for (size_t i = 0; i < r->n; i++) {
-		r->role[i] = (uint8_t)imp_role_of(&f->event[i].attr);
+		r->role[i] = (uint8_t)role_of(&f->event[i].attr);
 		r->n_of[r->role[i]]++;
 	}
 	r->id_at = cxms_perf_id_place(&f->event[0].attr);

@@ -1,5 +1,7 @@
-/* This machine: CPU, caches, kernel, and its memory latency and page-walk cost, measured once and
- * cached. */
+/*
+ * This machine: CPU, caches and kernel, as /proc and /sys tell them; and its memory latency, page
+ * walks and what a sample costs, which are measured once and kept.
+ */
 #ifndef CXMS_SOURCE_MACHINE_H
 #define CXMS_SOURCE_MACHINE_H
 
@@ -18,26 +20,29 @@ struct cxms_machine_cfg {
 	bool remeasure;	    /* do not use the cache */
 	struct cxms_log *log;
 };
-/** cxms_machine_identify() - fills what /proc, /sys and uname say (re-rootable); never fails on
- * unknown CPUs */
+/** cxms_machine_identify() - fill what /proc, /sys (re-rootable) and uname say; an unknown CPU is
+ * no error */
 void cxms_machine_identify(struct cxms_facts *facts);
 /**
- * cxms_machine_measure() - latency by a dependent chase over 256 MiB (or an eighth of free memory)
+ * cxms_machine_measure() - fill the latencies of @facts, and the cost of a sample and of a stop
  *
- * Where perf_event_open works, what one CPU-clock sample costs a random chase is measured as
- * well; where ptrace does, what a stop costs: the least of a set in each of three rounds some
- * seconds apart. Window by window, so that page walks hardly count, and at random per page size,
- * which tells the walks: each over a staircase of footprints, made monotone. By windows the minimum
- * of several medians; of the walks, which drift, the median and the upper quartile of three rounds
- * some seconds apart. llc_latency_ps is the first step above the L2. Nothing is measured when both
- * latencies are given and no cache is there: no staircase then. Cached under
- * $XDG_CACHE_HOME/cxlmemsim (or ~/.cache) with the machine's identity; a cache that cannot be
- * written is only a log line. Takes about ten seconds without a cache. Return: 0, -ENOMEM, -ENOTSUP
+ * Latency is that of a dependent chase over 256 MiB, or an eighth of the free memory, and over a
+ * staircase of smaller footprints, made monotone:
+ * - window by window, so that page walks hardly count: the least of several medians. The first step
+ *   above the L2 is llc_latency_ps;
+ * - at random, for each page size. What that takes longer is page walks. They drift, so it is the
+ *   median and the upper quartile of three rounds some seconds apart.
+ * Where perf_event_open works, what one CPU-clock sample costs a random chase is measured; where
+ * ptrace does, what a stop costs: the least of a set in each of three rounds.
+ * It takes about ten seconds. The result is kept below $XDG_CACHE_HOME/cxlmemsim, else ~/.cache,
+ * with the machine's identity; where that cannot be written there is only a line in the log. Where
+ * both latencies are given, and nothing is kept, nothing is measured, and there is no staircase.
+ * Return: 0, -ENOMEM, -ENOTSUP
  */
 int cxms_machine_measure(struct cxms_facts *facts, const struct cxms_machine_cfg *cfg,
 			 struct cxms_err *err);
-/** the fixed machine of sources that are not live: 100 ns, 20 ns a walk, 16 MiB LLC; overwrites all
- * of @facts */
+/** cxms_machine_synthetic() - the machine of sources that are not live: memory 100 ns, page walk 20
+ * ns, LLC 16 MiB. Overwrites all of @facts */
 void cxms_machine_synthetic(struct cxms_facts *facts, const struct cxms_machine_cfg *cfg);
 
 #endif

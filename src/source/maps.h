@@ -57,9 +57,10 @@ size_t cxms_maps_first_above(const struct cxms_space *s, uint64_t addr);
 
 typedef void (*cxms_maps_found_fn)(void *arg, const struct cxms_map *map);
 /**
- * cxms_maps_look() - read /proc/<pid>/maps and add what was not known, telling @found of each such
- * range Return: 0, or -ENOENT, -EACCES, -ENOMEM, -ENOTSUP (no decoder); the space's looked_… fields
- * say when and how
+ * cxms_maps_look() - read /proc/<pid>/maps, and add what was not known
+ * @found: told of each range that was added
+ * Return: 0, -ENOENT, -EACCES, -ENOMEM, -ENOTSUP (no decoder); the looked_… fields of the space say
+ * when, and whether it succeeded
  */
 int cxms_maps_look(struct cxms_maps *m, struct cxms_space *s, cxms_maps_found_fn found, void *arg,
 		   struct cxms_err *err);

@@ -56,7 +56,8 @@ static void cut(struct cxms_perf_file *f, const char *why)
 	snprintf(f->where, sizeof(f->where), "byte %" PRIu64 ": %s", cxms_input_offset(f->in), why);
 }
 
-bool perf_attr_read(const uint8_t *attr, size_t len, struct perf_event_attr *out)
+/* As much of @attr, @len bytes, as this kernel header knows; false when it is none. */
+static bool read_attr(const uint8_t *attr, size_t len, struct perf_event_attr *out)
 {
 	size_t size = len >= ATTR_MIN_BYTES ? u32_at(attr + 4) : 0;
 
@@ -108,7 +109,7 @@ static int read_entry(struct cxms_perf_file *f, const uint8_t *entry, size_t ent
 	uint8_t id[8];
 	int rc;
 
-	if (!perf_attr_read(entry, entry_bytes - 16, &attr) || at.size / 8 > IDS_MAX)
+	if (!read_attr(entry, entry_bytes - 16, &attr) || at.size / 8 > IDS_MAX)
 		return -EINVAL;
 	rc = add_event(f, &attr);
 	for (uint64_t i = 0; !rc && i < at.size / 8; i++) {
@@ -292,7 +293,7 @@ static int take_attr(struct cxms_perf_file *f, const uint8_t *body, size_t len)
 	size_t attr_bytes = len >= ATTR_MIN_BYTES ? u32_at(body + 4) : 0;
 	int rc;
 
-	if (!perf_attr_read(body, len, &attr))
+	if (!read_attr(body, len, &attr))
 		return -EINVAL;
 	rc = add_event(f, &attr);
 	for (size_t at = attr_bytes; !rc && at + 8 <= len; at += 8)

@@ -27,8 +27,6 @@ bool perf_feature_is_known(unsigned feature);
 int perf_feature(struct cxms_perf_file *f, unsigned feature, const void *data, size_t len);
 /** a build-id record, header included; 0 or -ENOMEM */
 int perf_build_id(struct cxms_perf_file *f, const uint8_t *rec, size_t len);
-/** cut @attr of @len bytes to what we know of; false when it is none */
-bool perf_attr_read(const uint8_t *attr, size_t len, struct perf_event_attr *out);
 
 /**
  * perf_zip_put() - compressed data, one stream over all records; a copy is kept

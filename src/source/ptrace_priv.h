@@ -58,8 +58,6 @@ struct cxms_pt_task *pt_adopt(struct ptrace_source *p, uint32_t pid, uint32_t ti
 			      const struct cxms_pt_task *parent);
 /** collect every stop and end there is, and let the stopped go on */
 void pt_collect(struct ptrace_source *p);
-/** @status of @tid, as waitpid(2) gives it */
-void pt_on_status(struct ptrace_source *p, uint32_t tid, int status, const struct rusage *usage);
 /** a thread stopped at its birth whose parent did not live to tell of it */
 void pt_adopt_orphan(struct ptrace_source *p, struct cxms_pt_task *t);
 /** let all go on untraced */

@@ -404,7 +404,8 @@ static void on_end(struct ptrace_source *p, uint32_t tid, int status, const stru
 	p->end_ns = cxms_now_ns();
 }
 
-void pt_on_status(struct ptrace_source *p, uint32_t tid, int status, const struct rusage *usage)
+/* @status: as waitpid(2) gives it. */
+static void on_status(struct ptrace_source *p, uint32_t tid, int status, const struct rusage *usage)
 {
 	struct cxms_pt_task *t;
 	int event = status >> 16;
@@ -445,7 +446,7 @@ void pt_collect(struct ptrace_source *p)
 
 		if (wait4(next.si_pid, &status, WNOHANG | __WALL | __WNOTHREAD,
 			  is_root_end ? &usage : NULL) == next.si_pid)
-			pt_on_status(p, (uint32_t)next.si_pid, status, &usage);
+			on_status(p, (uint32_t)next.si_pid, status, &usage);
 		next.si_pid = 0;
 	}
 	analyze_waiting(p);

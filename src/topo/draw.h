@@ -43,11 +43,10 @@ struct cxms_draw_load {
 int cxms_draw_load_read(const struct cxms_topo *t, const char *path, double split_pct,
 			struct cxms_draw_load **out, struct cxms_err *err);
 
-/** cxms_topo_draw() - appended to @out; check out->failed for memory */
-void cxms_topo_draw(const struct cxms_topo *t, enum cxms_draw_format format, struct cxms_buf *out);
-/** cxms_topo_draw_load() - the same with loads; @load of this topology, or NULL */
-void cxms_topo_draw_load(const struct cxms_topo *t, const struct cxms_draw_load *load,
-			 enum cxms_draw_format format, struct cxms_buf *out);
+/** cxms_topo_draw() - the picture, appended to @out (check out->failed for memory)
+ * @load: of this topology, drawn beside; NULL = none */
+void cxms_topo_draw(const struct cxms_topo *t, const struct cxms_draw_load *load,
+		    enum cxms_draw_format format, struct cxms_buf *out);
 /** cxms_topo_show() - every key with its value in force, as YAML that loads to the same topology;
  * assumed figures marked by comments */
 void cxms_topo_show(const struct cxms_topo *t, struct cxms_buf *out);

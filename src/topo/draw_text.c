@@ -166,13 +166,8 @@ void topo_draw_text(const struct cxms_topo *t, const struct cxms_draw_load *load
 	cxms_buf_fini(&indent);
 }
 
-void cxms_topo_draw(const struct cxms_topo *t, enum cxms_draw_format format, struct cxms_buf *out)
-{
-	cxms_topo_draw_load(t, NULL, format, out);
-}
-
-void cxms_topo_draw_load(const struct cxms_topo *t, const struct cxms_draw_load *load,
-			 enum cxms_draw_format format, struct cxms_buf *out)
+void cxms_topo_draw(const struct cxms_topo *t, const struct cxms_draw_load *load,
+		    enum cxms_draw_format format, struct cxms_buf *out)
 {
 	switch (format) {
 	case CXMS_DRAW_TEXT:

@@ -226,9 +226,8 @@ struct cxms_topo {
 /**
  * cxms_topo_load() - read, build and check a topology file
  * On failure err->msg holds *every* error of the file, one "file:line:col: what, and what is
- * allowed" per line. Return: 0, -ENOENT/-EACCES/-EINVAL/-ENOMEM; -ENOTSUP when the file is right
- * but uses what is not modelled yet (curve, preset, ...), again with
- * position. Owner: cxms_topo_free()
+ * allowed" per line. Return: 0, -ENOENT, -EACCES, -EINVAL, -ENOMEM; -ENOTSUP where all that is
+ * wrong is not modelled yet (cache lines other than 64 B). Owner: cxms_topo_free()
  */
 int cxms_topo_load(const char *path, struct cxms_topo **out, struct cxms_err *err);
 int cxms_topo_load_mem(const char *name, const void *data, size_t len, struct cxms_topo **out,

@@ -21,8 +21,9 @@ struct cxms_trace_head {
 };
 
 /**
- * cxms_trace_writer_new() - begin a recording on @fd (borrowed; seekable or not), header written at
- * once Return: 0 or -errno of write(2) (-ENOSPC: "disk full"). Owner: cxms_trace_writer_free()
+ * cxms_trace_writer_new() - begin a recording; its head is written at once
+ * @fd: borrowed; seekable or not
+ * Return: 0 or -errno of write(2) (-ENOSPC: "disk full"). Owner: cxms_trace_writer_free()
  */
 int cxms_trace_writer_new(int fd, const struct cxms_trace_head *head,
 			  struct cxms_trace_writer **out, struct cxms_err *err);
@@ -76,8 +77,8 @@ struct cxms_trace_stats {
 const struct cxms_trace_stats *cxms_trace_reader_stats(const struct cxms_trace_reader *r);
 void cxms_trace_reader_close(struct cxms_trace_reader *r);
 
-/** cxms_event_print() - one line of text for `trace dump`, no newline; appended to @out */
 struct cxms_buf;
+/** cxms_event_print() - one line of text for `trace dump`, no newline; appended to @out */
 void cxms_event_print(const struct cxms_event *ev, struct cxms_buf *out);
 /** cxms_reg_print() - "%rax" of a register of struct cxms_site (number + 1); "?" beyond r15 */
 void cxms_reg_print(unsigned reg, struct cxms_buf *out);

@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (cxms_cfg_load_yaml_mem("r.json", data, size, &cfg, &err) == 0 &&
 	    topo_draw_load_cfg(t, cfg, NAN, &load, &err) == 0) {
 		for (int f = CXMS_DRAW_TEXT; f <= CXMS_DRAW_SVG; f++)
-			cxms_topo_draw_load(t, load, (enum cxms_draw_format)f, &out);
+			cxms_topo_draw(t, load, (enum cxms_draw_format)f, &out);
 		if (out.failed)
 			abort();
 	} else if (!err.msg[0]) {

@@ -42,9 +42,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (cxms_topo_load_mem("show.yaml", text.data, text.len, &again, &err) < 0)
 		abort();
 	cxms_buf_clear(&text);
-	cxms_topo_draw(t, CXMS_DRAW_TEXT, &text);
-	cxms_topo_draw(t, CXMS_DRAW_DOT, &text);
-	cxms_topo_draw(t, CXMS_DRAW_SVG, &text);
+	cxms_topo_draw(t, NULL, CXMS_DRAW_TEXT, &text);
+	cxms_topo_draw(t, NULL, CXMS_DRAW_DOT, &text);
+	cxms_topo_draw(t, NULL, CXMS_DRAW_SVG, &text);
 	for (size_t i = 0; i < t->n_memdev; i++)
 		if (cxms_topo_idle_ps(t, t->memdev[i]) != cxms_topo_idle_ps(again, t->memdev[i]))
 			abort();

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/rng.h"
-#include "core/cache.h"
+#include "core/hier.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define NO_LINE	     UINT64_MAX

@@ -35,7 +35,7 @@ static char *draw(const char *yaml, enum cxms_draw_format format)
 	struct cxms_buf out = {0};
 	if (cxms_topo_load_mem("test.yaml", yaml, strlen(yaml), &t, &err) < 0)
 		fail_msg("%s", err.msg);
-	cxms_topo_draw(t, format, &out);
+	cxms_topo_draw(t, NULL, format, &out);
 	char *text = strdup(cxms_buf_text(&out));
 	assert_non_null(text);
 	assert_false(out.failed);

@@ -133,7 +133,7 @@ static char *draw(const struct cxms_topo *t, const struct cxms_draw_load *load,
 		  enum cxms_draw_format format)
 {
 	struct cxms_buf out = {0};
-	cxms_topo_draw_load(t, load, format, &out);
+	cxms_topo_draw(t, load, format, &out);
 	assert_false(out.failed);
 	char *text = strdup(cxms_buf_text(&out));
 	cxms_buf_fini(&out);

@@ -614,7 +614,7 @@ static void check_corpus(const char *path)
 	}
 	assert_show_is_stable(t);
 	for (int f = CXMS_DRAW_TEXT; f <= CXMS_DRAW_SVG; f++)
-		cxms_topo_draw(t, (enum cxms_draw_format)f, &text);
+		cxms_topo_draw(t, NULL, (enum cxms_draw_format)f, &text);
 	assert_false(text.failed);
 	cxms_buf_fini(&text);
 	cxms_topo_free(t);
