@@ -1,16 +1,15 @@
 /* One perf record at a time, in time order, into events. */
 #include "source/clock_priv.h"
 
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/sys.h"
 #include "base/warn.h"
 #include "source/perf_rec.h"
+#include "source/tasks.h"
 #include "source/waits.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -228,6 +227,7 @@ static void fill_gap(struct clock *c, const struct cxms_event *fault, const stru
 		ev.fault.addr = (gap->page + (uint64_t)(gap->step * (int64_t)i)) * PAGE_BYTES;
 		cxms_evq_push(&c->out, &ev);
 	}
+	c->told_faults += gap->n;
 }
 
 /*
@@ -252,9 +252,33 @@ static bool is_load(const struct clock *c, struct clock_task *t, const struct cx
 	return t->loads_in_row == 2 * CXMS_THIN_RUNS;
 }
 
+/*
+ * A fault and those before it are told. While a ring had no room the kernel counts what it lost:
+ * records of one in many tell where of that, and how many they stand for is no loss of its own.
+ */
+static void tell_fault(struct clock *c, const struct cxms_perf_rec *r, const struct cxms_event *ev,
+		       const struct cxms_thin_gap *gap, bool is_one_of_many)
+{
+	struct clock_loss *loss = clock_loss_of(c, r->cpu);
+	bool is_thin = is_one_of_many && cxms_thin_is_told(&c->thin, r->time_ns);
+
+	fill_gap(c, ev, r, gap);
+	if (!gap->is_known) {
+		cxms_evq_push(&c->out, ev);
+		c->told_faults++;
+	}
+	if (is_thin && gap->lost)
+		clock_lost(c, CXMS_PERF_FAULTS, r->time_ns, r->cpu, gap->lost);
+	if (!is_thin && loss && loss->is_open)
+		loss->told += gap->n + (is_one_of_many && !gap->is_known);
+	if (!is_one_of_many)
+		clock_loss_settle(c, r->time_ns, r->cpu);
+}
+
 static int on_fault(struct clock *c, struct clock_task *t, const struct cxms_perf_rec *r,
 		    bool is_one_of_many)
 {
+	const struct clock_loss *loss = clock_loss_of(c, r->cpu);
 	struct cxms_event ev = event_of(c, CXMS_EV_FAULT, r);
 	const struct cxms_space *s = cxms_maps_space(&c->analyzer.maps, r->pid);
 	const struct cxms_mapping *m = s ? cxms_maps_find(s, r->fault.addr) : NULL;
@@ -267,7 +291,7 @@ static int on_fault(struct clock *c, struct clock_task *t, const struct cxms_per
 	};
 	struct cxms_thin_gap gap;
 
-	if (is_one_of_many && !cxms_thin_is_told(&c->thin, r->time_ns))
+	if (is_one_of_many && !cxms_thin_is_told(&c->thin, r->time_ns) && !(loss && loss->is_open))
 		return 0;
 	t->fault_ip = r->fault.ip;
 	t->fault_ns = r->time_ns;
@@ -275,11 +299,7 @@ static int on_fault(struct clock *c, struct clock_task *t, const struct cxms_per
 	ev.fault.ip = r->fault.ip;
 	ev.fault.flags = is_load(c, t, s, r, is_one_of_many) ? CXMS_FAULT_LOAD : 0;
 	gap = cxms_thin_follow(&c->thin, &t->runs, &f);
-	fill_gap(c, &ev, r, &gap);
-	if (gap.lost)
-		clock_lost(c, CXMS_PERF_FAULTS, r->time_ns, r->cpu, gap.lost);
-	if (!gap.is_known)
-		cxms_evq_push(&c->out, &ev);
+	tell_fault(c, r, &ev, &gap, is_one_of_many);
 	return 0;
 }
 
@@ -390,29 +410,13 @@ static int on_fork(struct clock *c, struct clock_task *t, const struct cxms_perf
 	return 0;
 }
 
-static bool is_alive(uint32_t pid)
-{
-	struct cxms_buf text = {0};
-	const char *state;
-	char name[64];
-	bool alive = false;
-
-	snprintf(name, sizeof(name), "/proc/%" PRIu32 "/stat", pid);
-	if (!cxms_sys_read(name, 4096, &text, NULL)) {
-		state = strrchr(cxms_buf_text(&text), ')');
-		alive = state && state[1] == ' ' && !strchr("ZX", state[2]);
-	}
-	cxms_buf_fini(&text);
-	return alive;
-}
-
 /* An unprivileged watcher loses a process that gains privileges by exec: its events end there, and
  * it lives on. */
 static bool has_got_away(struct clock *c, const struct clock_task *t, const struct cxms_perf_rec *r)
 {
 	if (!t->exec_ns || r->time_ns - t->exec_ns > SETUID_NS || r->pid != r->tid || !geteuid())
 		return false;
-	if (!c->warnings || !is_alive(r->pid))
+	if (!c->warnings || !cxms_process_lives((pid_t)r->pid))
 		return false;
 	cxms_warn(c->warnings, CXMS_W_SETUID_CHILD,
 		  "process %" PRIu32 " gained privileges by exec and is not watched", r->pid);
@@ -502,7 +506,10 @@ int clock_apply(struct clock *c, enum cxms_perf_event event, const struct cxms_p
 {
 	switch (r->type) {
 	case PERF_RECORD_LOST:
-		clock_lost(c, event, r->time_ns, r->cpu, r->lost);
+		if (event == CXMS_PERF_FAULTS)
+			clock_loss_add(c, r->time_ns, r->cpu, r->lost);
+		else
+			clock_lost(c, event, r->time_ns, r->cpu, r->lost);
 		return 0;
 	case PERF_RECORD_THROTTLE:
 		c->throttled++;

@@ -51,6 +51,13 @@ struct clock_task {
 	struct cxms_tls tls;
 };
 
+/* The ring of faults of a CPU, since its latest record. */
+struct clock_loss {
+	bool is_open;  /* it had no room: records of one in many tell of the faults behind it */
+	uint64_t lost; /* that it had no room for */
+	uint64_t told; /* of them, by records of one in many */
+};
+
 /* Times in here are CLOCK_MONOTONIC; rel_ns() makes them those of events. */
 struct clock {
 	struct cxms_child child;
@@ -63,7 +70,10 @@ struct clock {
 	struct cxms_idmap tasks; /* tid -> struct clock_task */
 	struct cxms_wp_set wp;	 /* zeroed: no watchpoints */
 	struct cxms_thin thin;	 /* of page faults */
-	bool has_numa_hints;	 /* pages fault that are there, as the kernel balances them */
+	struct clock_loss *loss; /* of CPU 0, 1, ... */
+	unsigned n_loss;
+	uint64_t told_faults;
+	bool has_numa_hints; /* pages fault that are there, as the kernel balances them */
 	struct cxms_meter meter;
 	struct cxms_warnings *warnings;
 	struct cxms_hw_plan hw; /* empty: clock */
@@ -103,6 +113,16 @@ int clock_access(struct clock *c, const struct cxms_clock_ring *ring,
 /** records of @event that did not reach us */
 void clock_lost(struct clock *c, enum cxms_perf_event event, uint64_t time_ns, uint32_t cpu,
 		uint64_t count);
+/** clock_loss_init() - for the CPUs of c->rings; 0 or -ENOMEM */
+int clock_loss_init(struct clock *c, struct cxms_err *err);
+/** of @cpu, borrowed; NULL: it has no ring of faults */
+struct clock_loss *clock_loss_of(struct clock *c, uint32_t cpu);
+/** behind its latest record a ring of faults had no room, for @count of them as far as is known */
+void clock_loss_add(struct clock *c, uint64_t time_ns, uint32_t cpu, uint64_t count);
+/** the ring has room again: what was not told is lost */
+void clock_loss_settle(struct clock *c, uint64_t time_ns, uint32_t cpu);
+/** nothing comes any more: what is lost of page faults, in whichever ring */
+void clock_loss_end(struct clock *c, uint64_t time_ns);
 /** accesses that did not reach us */
 void clock_lost_accesses(struct clock *c, uint64_t time_ns, uint32_t cpu, uint64_t count);
 /** one record of an event of kind @event, as events into c->out; 0 or -ENOMEM */

@@ -6,6 +6,7 @@
 #include "source/hw.h"
 #include "source/perf_open.h"
 #include "source/perf_rec.h"
+#include "source/ring_note.h"
 #include "source/thin.h"
 
 #include <errno.h>
@@ -25,6 +26,7 @@
 #define SAMPLES_NS   4000000000ull
 #define SAMPLE_BYTES 176u /* header, four words, and sixteen registers with their ABI */
 #define FAULT_BYTES  48u  /* header and five words */
+#define LOST_BYTES   48u  /* header, two words and the trailer */
 #define WAKE_SHARE   4u	  /* a ring wakes us at a quarter: three quarters are left for our delay */
 
 static size_t at_least(size_t bytes, size_t least)
@@ -85,20 +87,33 @@ static uint32_t wake_bytes(enum cxms_perf_event event, size_t bytes)
 	return (uint32_t)(event == CXMS_PERF_FAULTS && window < share ? window : share);
 }
 
-static int open_event(pid_t pid, unsigned cpu, enum cxms_perf_event event, uint64_t period_ns,
-		      size_t bytes, struct cxms_err *err)
+/* Give up what an older kernel does not know; false when nothing of it is left. */
+static bool step_down(struct perf_event_attr *a)
+{
+	if (a->read_format) { /* before Linux 6.0 */
+		a->read_format = 0;
+		return true;
+	}
+	if (!a->build_id) /* before 5.12 */
+		return false;
+	a->build_id = 0;
+	return true;
+}
+
+static int open_event(struct cxms_clock_rings *r, pid_t pid, unsigned cpu,
+		      enum cxms_perf_event event, uint64_t period_ns, size_t bytes,
+		      struct cxms_err *err)
 {
 	struct perf_event_attr attr;
 	struct cxms_err first = {0};
 	int fd;
 
 	cxms_perf_attr(event, period_ns, wake_bytes(event, bytes), true, &attr);
-	fd = cxms_perf_open(&attr, pid, (int)cpu, &first);
-	if (fd == -EINVAL && attr.build_id) { /* before Linux 5.12 */
+	do {
 		cxms_err_clear(&first);
-		attr.build_id = 0;
 		fd = cxms_perf_open(&attr, pid, (int)cpu, &first);
-	}
+	} while (fd == -EINVAL && step_down(&attr));
+	r->read_format = attr.read_format;
 	if (fd < 0 && fd != -ENODEV)
 		cxms_fail(err, first.code, "%s", first.msg);
 	return fd;
@@ -135,7 +150,7 @@ static int open_hw(struct cxms_clock_rings *r, pid_t pid, unsigned cpu,
 		if (!cxms_pmu_has_cpu(&hw->ev[i].pmu, cpu))
 			continue;
 		ring.fd = cxms_hw_open(&hw->ev[i], pid, (int)cpu, (uint32_t)(bytes / WAKE_SHARE),
-				       &ring.leader_fd, err);
+				       r->read_format, &ring.leader_fd, err);
 		rc = ring.fd < 0 ? ring.fd : take_ring(r, &ring, bytes, err);
 	}
 	return rc;
@@ -151,7 +166,7 @@ static int open_cpu(struct cxms_clock_rings *r, pid_t pid, unsigned cpu, uint64_
 			.event = (enum cxms_perf_event)event, .cpu = cpu, .leader_fd = -1};
 		size_t bytes = ring_bytes(ring.event, r->most_bytes, period_ns);
 
-		ring.fd = open_event(pid, cpu, ring.event, period_ns, bytes, err);
+		ring.fd = open_event(r, pid, cpu, ring.event, period_ns, bytes, err);
 		if (ring.fd == -ENODEV) /* this CPU is offline */
 			return 0;
 		rc = ring.fd < 0 ? ring.fd : take_ring(r, &ring, bytes, err);
@@ -266,21 +281,34 @@ void cxms_clock_rings_wait(struct cxms_clock_rings *r, int fd_a, int fd_b, int t
 	}
 }
 
+/* What an event counted, and records that its ring had no room for; 0 where it does not tell. */
+struct reading {
+	uint64_t count, lost;
+};
+
+/* Return: bytes that the kernel gave, as of read(2). */
+static ssize_t read_event(int fd, struct reading *out)
+{
+	*out = (struct reading){0};
+	return read(fd, out, sizeof(*out));
+}
+
 const struct cxms_clock_ring *cxms_clock_rings_stopped(const struct cxms_clock_rings *r)
 {
 	for (unsigned i = 0; i < r->n; i++) {
 		const struct cxms_clock_ring *ring = &r->ring[i];
-		uint64_t count;
+		struct reading now;
 
-		if (ring->hw && read(ring->leader_fd >= 0 ? ring->leader_fd : ring->fd, &count,
-				     sizeof(count)) == 0)
+		if (ring->hw &&
+		    read_event(ring->leader_fd >= 0 ? ring->leader_fd : ring->fd, &now) == 0)
 			return ring;
 	}
 	return NULL;
 }
 
-/* What stood in a ring that held no sensible record is lost, as if the kernel had said so. */
-static int push_lost(unsigned stream, unsigned cpu, struct cxms_order *order, struct cxms_err *err)
+/* As if the kernel had said so. */
+static int push_lost(const struct cxms_clock_rings *r, unsigned i, uint64_t time_ns, uint64_t count,
+		     struct cxms_order *order, struct cxms_err *err)
 {
 	struct {
 		struct perf_event_header header;
@@ -288,10 +316,35 @@ static int push_lost(unsigned stream, unsigned cpu, struct cxms_order *order, st
 		uint32_t pid, tid;
 		uint64_t time_ns;
 		uint32_t cpu, reserved;
-	} rec = {.header = {.type = PERF_RECORD_LOST, .size = sizeof(rec)}, .lost = 1, .cpu = cpu};
+	} rec = {.header = {.type = PERF_RECORD_LOST, .size = sizeof(rec)}, .lost = count};
 
-	rec.time_ns = cxms_now_ns();
-	return cxms_order_push(order, stream, rec.time_ns, &rec, sizeof(rec), err);
+	rec.time_ns = time_ns;
+	rec.cpu = r->ring[i].cpu;
+	return cxms_order_push(order, i, time_ns, &rec, sizeof(rec), err);
+}
+
+/* A ring has lost @total records up to now: those that were not told yet. */
+static int tell_lost(struct cxms_clock_rings *r, unsigned i, uint64_t time_ns, uint64_t total,
+		     struct cxms_order *order, struct cxms_err *err)
+{
+	uint64_t told = r->ring[i].lost_told;
+
+	if (total <= told)
+		return 0;
+	r->ring[i].lost_told = total;
+	return push_lost(r, i, time_ns, total - told, order, err);
+}
+
+static int push_record(struct cxms_clock_rings *r, unsigned i, uint64_t time_ns,
+		       const struct perf_event_header *h, struct cxms_order *order,
+		       struct cxms_err *err)
+{
+	struct cxms_perf_rec rec;
+
+	if (h->type != PERF_RECORD_LOST || !cxms_perf_rec_parse(r->ring[i].event, h, &rec))
+		return cxms_order_push(order, i, time_ns, h, h->size, err);
+	r->ring[i].lost_seen += rec.lost;
+	return tell_lost(r, i, time_ns, r->ring[i].lost_seen, order, err);
 }
 
 static int drain_ring(struct cxms_clock_rings *r, unsigned i, struct cxms_order *order,
@@ -299,19 +352,21 @@ static int drain_ring(struct cxms_clock_rings *r, unsigned i, struct cxms_order 
 {
 	struct cxms_perf_ring *ring = &r->ring[i].ring;
 	const struct perf_event_header *h;
+	uint64_t room, last_ns = 0;
 	bool bad = false;
 	int rc = 0;
 
 	cxms_perf_ring_begin(ring);
-	while (!rc && (h = cxms_perf_ring_next(ring, &bad))) {
-		uint64_t time_ns;
-
-		if (cxms_perf_rec_time(h, &time_ns))
-			rc = cxms_order_push(order, i, time_ns, h, h->size, err);
-	}
+	room = ring->mask + 1 - (ring->head - ring->tail);
+	r->ring[i].was_half_full |= room <= ring->mask / 2;
+	while (!rc && (h = cxms_perf_ring_next(ring, &bad)))
+		if (cxms_perf_rec_time(h, &last_ns))
+			rc = push_record(r, i, last_ns, h, order, err);
 	cxms_perf_ring_end(ring);
-	if (!rc && bad)
-		rc = push_lost(i, r->ring[i].cpu, order, err);
+	if (!rc && bad) /* what held no sensible record is lost */
+		rc = push_lost(r, i, cxms_now_ns(), 1, order, err);
+	else if (!rc && r->ring[i].event == CXMS_PERF_FAULTS && room < FAULT_BYTES + LOST_BYTES)
+		rc = push_lost(r, i, last_ns, 0, order, err);
 	return rc;
 }
 
@@ -323,6 +378,47 @@ int cxms_clock_rings_drain(struct cxms_clock_rings *r, struct cxms_order *order,
 	for (unsigned i = 0; !rc && i < r->n; i++)
 		rc = drain_ring(r, i, order, err);
 	return rc;
+}
+
+static int ask_lost(struct cxms_clock_rings *r, struct cxms_order *order, struct cxms_err *err)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; !rc && i < r->n; i++) {
+		struct reading now;
+
+		if (read_event(r->ring[i].fd, &now) == sizeof(now))
+			rc = tell_lost(r, i, cxms_now_ns(), now.lost, order, err);
+	}
+	return rc;
+}
+
+int cxms_clock_rings_tell_lost(struct cxms_clock_rings *r, struct cxms_order *order,
+			       struct cxms_err *err)
+{
+	int rc = cxms_clock_rings_drain(r, order, err);
+
+	if (rc || r->read_format)
+		return rc ? rc : ask_lost(r, order, err);
+	for (unsigned i = 0; i < r->n; i++)
+		if (r->ring[i].was_half_full) /* refused: what it lost last stays unknown */
+			(void)cxms_ring_note(r->ring[i].fd, r->ring[i].cpu);
+	return cxms_clock_rings_drain(r, order, err);
+}
+
+uint64_t cxms_clock_rings_count_faults(const struct cxms_clock_rings *r)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < r->n; i++) {
+		struct reading now;
+
+		if (r->ring[i].event != CXMS_PERF_SIDE || r->ring[i].hw)
+			continue;
+		if (read_event(r->ring[i].fd, &now) > 0)
+			sum += now.count;
+	}
+	return sum;
 }
 
 void cxms_clock_rings_close(struct cxms_clock_rings *r)

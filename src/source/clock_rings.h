@@ -25,14 +25,18 @@ struct cxms_clock_ring {
 	int leader_fd;			/* of hw's group; -1 = none */
 	unsigned cpu;
 	struct cxms_perf_ring ring;
+	bool was_half_full; /* when it was drained: records may have found no room */
+	uint64_t lost_seen; /* records without room, by the kernel's records of them */
+	uint64_t lost_told; /* of them put into the order */
 };
 /** struct cxms_clock_rings - zeroed is empty; ring[i] feeds stream i of the order */
 struct cxms_clock_rings {
 	struct cxms_clock_ring *ring;
 	unsigned n, cap;
-	size_t most_bytes;   /* size of a ring of faults; none is larger */
-	size_t hw_bytes;     /* of a ring of accesses */
-	struct pollfd *poll; /* n rings, then two descriptors of the caller */
+	size_t most_bytes;    /* size of a ring of faults; none is larger */
+	size_t hw_bytes;      /* of a ring of accesses */
+	uint64_t read_format; /* of all events; 0: the kernel counts nothing that rings lost */
+	struct pollfd *poll;  /* n rings, then two descriptors of the caller */
 };
 
 /**
@@ -56,9 +60,23 @@ void cxms_clock_rings_wait(struct cxms_clock_rings *r, int fd_a, int fd_b, int t
  * They are pinned: one that finds its counter taken is stopped for good, and reads as at its end.
  */
 const struct cxms_clock_ring *cxms_clock_rings_stopped(const struct cxms_clock_rings *r);
-/** move what the rings hold into @order, and give the room back */
+/**
+ * cxms_clock_rings_drain() - move what the rings hold into @order, and give the room back
+ * A LOST record of none stands behind the last fault of a ring that had no room for another.
+ */
 int cxms_clock_rings_drain(struct cxms_clock_rings *r, struct cxms_order *order,
 			   struct cxms_err *err);
+/**
+ * cxms_clock_rings_tell_lost() - drain for the last time, with LOST records for what rings had no
+ * room for and no record has told
+ * The kernel tells of it in front of the next record, and behind the program's end none comes:
+ * events are asked, before Linux 6.0 rings that were half full are given one record more.
+ */
+int cxms_clock_rings_tell_lost(struct cxms_clock_rings *r, struct cxms_order *order,
+			       struct cxms_err *err);
+/** cxms_clock_rings_count_faults() - page faults since the program's exec, recorded or not; those
+ * of tasks that have ended */
+uint64_t cxms_clock_rings_count_faults(const struct cxms_clock_rings *r);
 void cxms_clock_rings_close(struct cxms_clock_rings *r);
 
 #endif

@@ -67,11 +67,12 @@ void cxms_hw_warn(const struct cxms_hw_plan *plan, struct cxms_warnings *warning
 bool cxms_hw_has_phys(const struct cxms_hw_plan *plan);
 /**
  * cxms_hw_open() - one event on @cpu; its leader too, into *leader_fd (else -1)
- * @wake_bytes: the ring wakes its reader when it holds that many
+ * @wake_bytes:  the ring wakes its reader when it holds that many
+ * @read_format: what reading it tells beside its count
  * Return: a descriptor, or -errno with nothing open
  */
 int cxms_hw_open(const struct cxms_hw_event *ev, pid_t pid, int cpu, uint32_t wake_bytes,
-		 int *leader_fd, struct cxms_err *err);
+		 uint64_t read_format, int *leader_fd, struct cxms_err *err);
 
 /**
  * cxms_hw_access() - what a sample of @ev says of its access; site, cpu not yet

@@ -8,12 +8,13 @@
 #include <unistd.h>
 
 int cxms_hw_open(const struct cxms_hw_event *ev, pid_t pid, int cpu, uint32_t wake_bytes,
-		 int *leader_fd, struct cxms_err *err)
+		 uint64_t read_format, int *leader_fd, struct cxms_err *err)
 {
 	struct perf_event_attr attr = ev->attr;
 	int lead = -1, fd;
 
 	attr.wakeup_watermark = wake_bytes;
+	attr.read_format = read_format;
 	if (ev->has_leader) {
 		lead = cxms_perf_open(&ev->leader, pid, cpu, err);
 		if (lead < 0)
@@ -57,7 +58,7 @@ static int negotiate_event(struct cxms_hw_event *ev, struct cxms_err *err)
 
 	do {
 		cxms_err_clear(&why);
-		fd = cxms_hw_open(ev, 0, cpu, 1, &leader, &why);
+		fd = cxms_hw_open(ev, 0, cpu, 1, 0, &leader, &why);
 	} while (fd < 0 && step_down(&ev->attr, fd));
 	if (fd < 0 && ev->is_ibs && !ev->attr.exclude_kernel && (fd == -EACCES || fd == -EPERM))
 		return cxms_fail(err, -fd,

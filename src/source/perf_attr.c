@@ -82,6 +82,7 @@ void cxms_perf_attr(enum cxms_perf_event event, uint64_t period_ns, uint32_t wak
 	struct perf_event_attr *a = out;
 
 	common(a, PERF_TYPE_SOFTWARE);
+	a->read_format = CXMS_PERF_FORMAT_LOST;
 	a->wakeup_watermark = wake_bytes;
 	switch (event) {
 	case CXMS_PERF_SAMPLES:
@@ -99,6 +100,17 @@ void cxms_perf_attr(enum cxms_perf_event event, uint64_t period_ns, uint32_t wak
 		side_band(a, build_ids);
 		break;
 	}
+}
+
+void cxms_perf_attr_note(struct perf_event_attr *out)
+{
+	common(out, PERF_TYPE_SOFTWARE);
+	out->config = PERF_COUNT_SW_DUMMY;
+	out->disabled = 0;
+	out->enable_on_exec = 0;
+	out->inherit = 0;
+	out->watermark = 0;
+	out->comm = 1;
 }
 
 void cxms_perf_attr_watch(uint64_t addr, struct perf_event_attr *out)
@@ -132,6 +144,7 @@ void cxms_perf_attr_print(const struct perf_event_attr *a, struct cxms_buf *out)
 	print_field(out, a->freq ? "sample_freq" : "sample_period", a->sample_period);
 	FIELD(freq);
 	cxms_buf_printf(out, "sample_type=0x%" PRIx64 "\n", (uint64_t)a->sample_type);
+	FIELD(read_format);
 	FIELD(disabled);
 	FIELD(inherit);
 	FIELD(pinned);

@@ -19,6 +19,9 @@ enum cxms_perf_event {
 /** registers asked for: the 16 general ones, in the order they come in a sample (enum cxms_reg) */
 #define CXMS_PERF_REGS	    0xff00ffull
 #define CXMS_PERF_REG_COUNT 16u
+/** of read_format: how many records the event's ring had no room for, from Linux 6.0 on;
+ * linux/perf_event.h of older systems does not name it */
+#define CXMS_PERF_FORMAT_LOST (UINT64_C(1) << 4)
 
 /**
  * cxms_perf_attr() - the attributes of one event; pure
@@ -26,7 +29,7 @@ enum cxms_perf_event {
  * @wake_bytes: the ring wakes its reader when it holds that many
  * @build_ids:  CXMS_PERF_SIDE: mappings carry build ids (kernel 5.12 and later)
  * All: user space only, inherited by threads and children, off until the program's exec,
- * CLOCK_MONOTONIC.
+ * CLOCK_MONOTONIC. Read, it tells its count, then what its ring lost.
  */
 void cxms_perf_attr(enum cxms_perf_event event, uint64_t period_ns, uint32_t wake_bytes,
 		    bool build_ids, struct perf_event_attr *out);
@@ -43,6 +46,9 @@ void cxms_perf_attr_access(const struct cxms_pmu_code *code, uint64_t rate_hz, u
 			   bool raw, struct perf_event_attr *out);
 /** cxms_perf_attr_leader() - an event that only leads a group: it counts and gives no samples */
 void cxms_perf_attr_leader(const struct cxms_pmu_code *code, struct perf_event_attr *out);
+/** cxms_perf_attr_note() - of ourselves: a record whenever we are given a name, laid out as the
+ * others; pure */
+void cxms_perf_attr_note(struct perf_event_attr *out);
 /**
  * cxms_perf_attr_watch() - accesses of one thread to the 8 bytes at @addr, a multiple of 8; pure
  * Off until it is enabled, not inherited; samples are laid out as those of CXMS_PERF_FAULTS.

@@ -3,9 +3,8 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "source/perf_attr.h"
 
-/* Of read_format; linux/perf_event.h of older systems does not name it. */
-#define FORMAT_LOST (UINT64_C(1) << 4)
 /* In the trailer of records that are no samples, in this order. */
 #define TRAILER_FIELDS                                                                             \
 	(PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_ID | PERF_SAMPLE_STREAM_ID |             \
@@ -36,7 +35,7 @@ static void take_count(struct cxms_cur *c, uint64_t format, struct cxms_perf_rea
 	struct cxms_perf_count count = {.value = cxms_cur_u64(c)};
 
 	take_one(c, format, PERF_FORMAT_ID, &count.id);
-	if (format & FORMAT_LOST)
+	if (format & CXMS_PERF_FORMAT_LOST)
 		cxms_cur_u64(c);
 	if (out && out->n < CXMS_PERF_READ_MAX && !c->failed)
 		out->count[out->n++] = count;
@@ -61,7 +60,7 @@ static void take_alone(struct cxms_cur *c, uint64_t format, struct cxms_perf_rea
 
 	take_times(c, format, out);
 	take_one(c, format, PERF_FORMAT_ID, &count.id);
-	if (format & FORMAT_LOST)
+	if (format & CXMS_PERF_FORMAT_LOST)
 		cxms_cur_u64(c);
 	if (!out)
 		return;

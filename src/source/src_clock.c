@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -65,6 +66,9 @@ void clock_close(struct cxms_source *s)
 	cxms_analyzer_fini(&c->analyzer);
 	cxms_areas_fini(&c->areas);
 	cxms_wp_set_fini(&c->wp);
+	free(c->loss);
+	c->loss = NULL;
+	c->n_loss = 0;
 }
 
 uint64_t clock_cost_ns(const struct cxms_source *s)
@@ -93,6 +97,8 @@ int clock_watch(struct cxms_source *s, uint32_t budget_ppm, struct cxms_err *err
 	if (!rc)
 		rc = cxms_clock_rings_open(&c->rings, c->child.pid, c->period_ns, &c->hw,
 					   c->warnings, err);
+	if (!rc)
+		rc = clock_loss_init(c, err);
 	if (!rc)
 		rc = cxms_order_init(&c->order, c->rings.n + 1, c->hw.n ? BACKLOG_BYTES : 0, err);
 	return rc;
@@ -157,10 +163,13 @@ static void check_counters(struct clock *c, uint64_t now_ns)
 	c->check_ns = UINT64_MAX;
 }
 
-/* Switches between each page fault and one in many. */
+/* Switches between each page fault and one in many. Where we are late, by what was handled: what
+ * waits to be is of another time. */
 static void choose_faults(struct clock *c)
 {
-	cxms_thin_round(&c->thin, c->cut_ns);
+	uint64_t first_ns = cxms_order_first_ns(&c->order);
+
+	cxms_thin_round(&c->thin, first_ns < c->cut_ns ? first_ns : c->cut_ns);
 	if (c->thin.wants_thin == c->thin.is_thin)
 		return;
 	cxms_clock_rings_record_faults(&c->rings, !c->thin.wants_thin);
@@ -170,6 +179,13 @@ static void choose_faults(struct clock *c)
 static int wait_ms(const struct clock *c)
 {
 	return c->thin.is_thin ? WAIT_THIN_MS : c->wp.ops ? WAIT_WATCH_MS : WAIT_MS;
+}
+
+/* Nothing is drained any more. */
+static int begin_last_round(struct clock *c, struct cxms_err *err)
+{
+	c->is_last_round = true;
+	return cxms_clock_rings_tell_lost(&c->rings, &c->order, err);
 }
 
 /* What the rings hold now; all of it that is older than the round's beginning is complete. */
@@ -191,9 +207,7 @@ static int drain_round(struct clock *c, struct cxms_err *err)
 	}
 	if (!c->seen_end_ns)
 		c->seen_end_ns = now_ns;
-	if (now_ns - c->seen_end_ns >= LINGER_NS)
-		c->is_last_round = true;
-	return 0;
+	return now_ns - c->seen_end_ns >= LINGER_NS ? begin_last_round(c, err) : 0;
 }
 
 static bool may_drain(const struct clock *c)
@@ -223,20 +237,20 @@ static int handle_ready(struct clock *c, size_t cap, struct cxms_err *err)
 	return rc;
 }
 
-static void check_end(struct clock *c)
+static int check_end(struct clock *c, struct cxms_err *err)
 {
 	if (!c->seen_end_ns || cxms_order_first_ns(&c->order) < c->cut_ns)
-		return;
-	if (!c->is_last_round && !c->tasks.n) {
-		c->is_last_round = true;
-		return;
-	}
+		return 0;
+	if (!c->is_last_round && !c->tasks.n)
+		return begin_last_round(c, err);
 	if (!c->is_last_round || c->order.n_heap)
-		return;
+		return 0;
+	clock_loss_end(c, c->cut_ns);
 	clock_end_root(c, c->seen_end_ns);
 	clock_close_slices(c, c->cut_ns);
 	cxms_wp_end(&c->wp, c->cut_ns);
 	c->is_done = true;
+	return 0;
 }
 
 int clock_read(struct cxms_source *s, struct cxms_event *buf, size_t cap, size_t *n, bool *end,
@@ -263,7 +277,8 @@ int clock_read(struct cxms_source *s, struct cxms_event *buf, size_t cap, size_t
 			clock_look_at_sleepers(c);
 			cxms_wp_round(&c->wp);
 		}
-		check_end(c);
+		if (!rc)
+			rc = check_end(c, err);
 	}
 	if (rc)
 		return rc;

@@ -137,16 +137,16 @@ bool cxms_thin_is_told(const struct cxms_thin *t, uint64_t time_ns)
 	return time_ns >= t->from_ns && (t->is_thin || time_ns < t->to_ns);
 }
 
-void cxms_thin_round(struct cxms_thin *t, uint64_t now_ns)
+void cxms_thin_round(struct cxms_thin *t, uint64_t upto_ns)
 {
-	uint64_t span_ns = now_ns > t->since_ns ? now_ns - t->since_ns : 0;
+	uint64_t span_ns = upto_ns > t->since_ns ? upto_ns - t->since_ns : 0;
 
 	if (!t->is_thin || span_ns < ROUND_NS)
 		return;
 	if (t->faults * CXMS_THIN_PERIOD * NS_PER_S < span_ns * FULL_FROM_PER_S)
 		t->wants_thin = false;
 	t->faults = t->in_runs = 0;
-	t->since_ns = now_ns;
+	t->since_ns = upto_ns;
 }
 
 void cxms_thin_switch(struct cxms_thin *t, uint64_t now_ns)

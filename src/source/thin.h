@@ -58,8 +58,12 @@ struct cxms_thin_gap cxms_thin_follow(struct cxms_thin *t, struct cxms_fault_run
 				      const struct cxms_thin_fault *f);
 /** cxms_thin_is_told() - whether a record of one in many counts: each was not recorded then */
 bool cxms_thin_is_told(const struct cxms_thin *t, uint64_t time_ns);
-/** cxms_thin_round() - called now and then: where faults have become rare each is wanted again */
-void cxms_thin_round(struct cxms_thin *t, uint64_t now_ns);
+/**
+ * cxms_thin_round() - called now and then: where faults have become rare each is wanted again
+ * @upto_ns: faults before it have been followed. It may be long ago: until what came since the
+ * latest switch has been seen, nothing is known of it
+ */
+void cxms_thin_round(struct cxms_thin *t, uint64_t upto_ns);
 /** cxms_thin_switch() - from @now_ns on it is as was wanted */
 void cxms_thin_switch(struct cxms_thin *t, uint64_t now_ns);
 

@@ -6,6 +6,7 @@
  * - left FILE MIB HOPS: the same of one thread, after the first has ended
  * - fill MIB, read MIB, update MIB: stores to each page of fresh memory, loads there, or loads and
  *   stores
+ * - strew MIB: stores to each page of fresh memory, none near the one before; MIB a power of two
  * - forks N: N children that compute a little and end
  * - execs N: replaces its image N times
  * - daemon: leaves a child behind that lives on for a minute
@@ -93,6 +94,20 @@ static int watch_fill_main(size_t mib, bool loads, bool stores)
 		if (stores)
 			array[at] = (char)(was + 1);
 	}
+	return 0;
+}
+
+/* Pages are a power of two: an odd step comes to each of them. */
+static int watch_strew_main(size_t mib)
+{
+	size_t pages = (mib << 20) / 4096;
+	volatile char *array =
+		mmap(NULL, mib << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (array == MAP_FAILED || madvise((void *)array, mib << 20, MADV_NOHUGEPAGE))
+		return 99;
+	for (size_t i = 0; i < pages; i++)
+		array[(i * 40503 & (pages - 1)) * 4096] = 1;
 	return 0;
 }
 
@@ -184,6 +199,8 @@ static void watch_program_main(int argc, char **argv)
 		_exit(watch_fill_main((size_t)atoi(word[1]), true, false));
 	if (!strcmp(word[0], "update") && argc == 3)
 		_exit(watch_fill_main((size_t)atoi(word[1]), true, true));
+	if (!strcmp(word[0], "strew") && argc == 3)
+		_exit(watch_strew_main((size_t)atoi(word[1])));
 	if (!strcmp(word[0], "left") && argc == 5)
 		watch_left_main(word);
 	if (!strcmp(word[0], "forks") && argc == 3)

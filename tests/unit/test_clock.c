@@ -7,6 +7,7 @@
 
 #define SOURCE (&cxms_source_clock)
 
+#include <poll.h>
 #include <unistd.h>
 
 #include "base/sys.h"
@@ -95,18 +96,80 @@ static void test_pages_whose_faults_were_not_recorded_are_told_in_their_order(vo
 #define OWN_PAGES 2048u
 #endif
 
+/* The same while the ring of each fault had no room: one in many tells, and the kernel counts. */
+static uint64_t told_from(const struct clock *c, uint64_t first_page)
+{
+	uint64_t next = first_page;
+
+	for (size_t i = 0; i < c->out.len; i++)
+		if (c->out.ev[i].kind == CXMS_EV_FAULT)
+			next += c->out.ev[i].fault.addr == ARRAY + next * 4096;
+	return next - first_page;
+}
+
+static void lose(struct clock *c, uint64_t page, uint64_t count)
+{
+	struct cxms_perf_rec r = {.type = PERF_RECORD_LOST, .time_ns = 1000 + page * 1600};
+
+	r.lost = count;
+	give(c, CXMS_PERF_FAULTS, &r);
+}
+
+static void test_what_a_ring_had_no_room_for_is_told_by_one_in_many(void **state)
+{
+	struct clock_loss loss = {0};
+	struct clock c = {.base_ns = 1000, .loss = &loss, .n_loss = 1};
+	struct cxms_perf_rec map = {.type = PERF_RECORD_MMAP2, .time_ns = 1000};
+	struct cxms_perf_rec one = {.type = PERF_RECORD_SAMPLE};
+	const uint64_t full = 1000, room = 3017, end = 3100;
+
+	(void)state;
+	map.map.addr = ARRAY;
+	map.map.len = 2 * ARRAY_PG * 4096ull;
+	map.map.path = "//anon";
+	give(&c, CXMS_PERF_SIDE, &map);
+	for (uint64_t page = 0; page < full; page++)
+		fault_at(&c, page);
+	lose(&c, full - 1, 0);
+	for (uint64_t page = full; page < room; page++) {
+		one.time_ns = 1000 + page * 1600;
+		one.fault.addr = ARRAY + page * 4096;
+		if (page % CXMS_THIN_PERIOD == 0)
+			give(&c, CXMS_PERF_SIDE, &one);
+	}
+	lose(&c, room, room - full);
+	for (uint64_t page = room; page < end; page++)
+		fault_at(&c, page);
+	assert_int_equal(told_from(&c, 0), end);
+	assert_int_equal(c.lost_faults, 0);
+	/* elsewhere, where nothing leads: the one that is told is not lost */
+	lose(&c, end, 0);
+	one.time_ns = 1000 + end * 1600;
+	one.fault.addr = ARRAY + (ARRAY_PG + 77) * 4096ull;
+	give(&c, CXMS_PERF_SIDE, &one);
+	assert_int_equal(c.lost_faults, 0);
+	lose(&c, end + 40, 40);
+	clock_loss_end(&c, one.time_ns + 50 * 1600);
+	assert_int_equal(c.lost_faults, 39);
+	assert_int_equal(c.out.ev[c.out.len - 1].lost.count, 39);
+	cxms_evq_fini(&c.out);
+	clock_tasks_fini(&c);
+	cxms_analyzer_fini(&c.analyzer);
+	cxms_areas_fini(&c.areas);
+}
+
 /* Page faults of which the kernel made a record each. */
 static uint64_t faults_recorded(const struct clock *c)
 {
-	uint64_t sum = 0, count;
+	uint64_t sum = 0, count[2];
 
 	for (unsigned i = 0; i < c->rings.n; i++) {
 		const struct cxms_clock_ring *ring = &c->rings.ring[i];
 
 		if (ring->event != CXMS_PERF_FAULTS)
 			continue;
-		assert_int_equal(read(ring->fd, &count, sizeof(count)), sizeof(count));
-		sum += count;
+		assert_true(read(ring->fd, count, sizeof(count)) > 0);
+		sum += count[0];
 	}
 	return sum;
 }
@@ -145,6 +208,86 @@ static void test_an_array_is_told_whole_from_part_of_its_faults(void **state)
 	if (c->thin.from_ns + FILL_END_NS < c->root_end_ns) /* we were not too late */
 		assert_true(recorded < told);
 	cxms_source_free(s);
+}
+
+enum pace { LATE, STOPPED };
+
+/* What a reader of @pace is told of the page faults of @word MIB in watch_program.h, and how many
+ * there were. @may_ask: events can be asked what they lost. */
+struct paced {
+	uint64_t faults, told, lost;
+};
+
+static struct paced watch_at(enum pace pace, char *word, char *mib, bool may_ask)
+{
+	char *argv[] = {"/proc/self/exe", word, mib, NULL};
+	const struct cxms_source_cfg cfg = {.argv = argv};
+	struct cxms_source *s = NULL;
+	struct cxms_totals totals;
+	struct cxms_event buf[256];
+	struct pollfd ended = {.events = POLLIN};
+	struct paced out = {0};
+	struct clock *c;
+	bool end = false;
+	size_t n;
+
+	assert_int_equal(cxms_source_open(SOURCE, &cfg, &s, NULL), 0);
+	c = s->priv;
+	if (!may_ask)
+		c->rings.read_format = 0;
+	assert_int_equal(s->ops->start(s, NULL), 0);
+	ended.fd = c->child.pid_fd;
+	if (pace == STOPPED)
+		assert_int_equal(poll(&ended, 1, -1), 1);
+	while (!end) {
+		assert_int_equal(s->ops->read(s, buf, 256, &n, &end, NULL), 0);
+		for (size_t i = 0; i < n; i++) {
+			out.told += buf[i].kind == CXMS_EV_FAULT;
+			if (buf[i].kind == CXMS_EV_LOST && buf[i].lost.what == CXMS_LOST_FAULTS)
+				out.lost += buf[i].lost.count;
+		}
+		if (pace == LATE)
+			usleep(2000);
+	}
+	assert_int_equal(s->ops->stop(s, &totals, NULL), 0);
+	assert_int_equal(totals.exit_status, 0);
+	assert_int_equal(totals.lost_faults, out.lost);
+	out.faults = cxms_clock_rings_count_faults(&c->rings);
+	cxms_source_free(s);
+	print_message("%s, %s: %" PRIu64 " faults, %" PRIu64 " told, %" PRIu64 " lost\n", word,
+		      pace == LATE ? "late" : "stopped", out.faults, out.told, out.lost);
+	return out;
+}
+
+/* Who is late turns recording each fault on and off by what was long ago: nothing is lost between
+ * two turns that is not said. */
+static void test_a_reader_that_is_late_misses_no_fault_unsaid(void **state)
+{
+	struct paced p;
+
+	(void)state;
+	WATCH_NEEDS(SOURCE);
+	p = watch_at(LATE, "fill", "256", true);
+	assert_true(p.told + p.lost + 2 * CXMS_THIN_PERIOD >= p.faults);
+}
+
+/* Rings that are full when the program ends: no record comes that would tell what was lost. */
+static void test_what_full_rings_lost_last_is_told(void **state)
+{
+	(void)state;
+	WATCH_NEEDS(SOURCE);
+	for (int may_ask = 0; may_ask <= 1; may_ask++) {
+		/* where one leads to the next, one in many found room, and tells of all */
+		struct paced p = watch_at(STOPPED, "fill", "400", may_ask);
+
+		assert_true(p.lost <= 2 * CXMS_THIN_PERIOD);
+		assert_in_range(p.told + p.lost, p.faults - CXMS_THIN_PERIOD,
+				p.faults + CXMS_THIN_PERIOD);
+		p = watch_at(STOPPED, "strew", "512", may_ask);
+		assert_true(p.lost > p.faults / 8);
+		assert_in_range(p.told + p.lost, p.faults - CXMS_THIN_PERIOD,
+				p.faults + CXMS_THIN_PERIOD);
+	}
 }
 
 /* Strings of events are borrowed until the next read. */
@@ -413,7 +556,10 @@ int main(int argc, char **argv)
 		WATCH_CASES,
 		cmocka_unit_test(test_first_touches_are_told),
 		cmocka_unit_test(test_pages_whose_faults_were_not_recorded_are_told_in_their_order),
+		cmocka_unit_test(test_what_a_ring_had_no_room_for_is_told_by_one_in_many),
 		cmocka_unit_test(test_an_array_is_told_whole_from_part_of_its_faults),
+		cmocka_unit_test(test_a_reader_that_is_late_misses_no_fault_unsaid),
+		cmocka_unit_test(test_what_full_rings_lost_last_is_told),
 		cmocka_unit_test(test_memory_that_is_only_read_is_not_touched),
 		cmocka_unit_test(test_rings_of_samples_follow_the_period),
 		cmocka_unit_test(test_who_gets_away_by_exec_has_not_ended),

@@ -16,7 +16,8 @@
 #include "source/perf_open.h"
 
 #define COMMON_OF(sample_type, more)                                                               \
-	"sample_type=" sample_type "\ndisabled=1\ninherit=1\nexclude_kernel=1\nexclude_hv="        \
+	"sample_type=" sample_type                                                                 \
+	"\nread_format=16\ndisabled=1\ninherit=1\nexclude_kernel=1\nexclude_hv="                   \
 	"1\n" more
 
 static const struct {
