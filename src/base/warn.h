@@ -92,8 +92,8 @@
 	X(OUTLIVED,                                                                                \
 	  "what was left running was watched for 0.2 s more, and counts so far; let the "          \
 	  "program wait for it, or run it in the foreground")                                      \
-	X(SHORT_THREADS, "they give no samples: their waits are missed, and their time counts as " \
-			 "the kernel's; give a shorter --period")
+	X(SHORT_THREADS, "they give no samples: their time counts as the kernel's, and at the "    \
+			 "interval's upper end as waits; give a shorter --period")
 
 enum cxms_warn_code {
 #define CXMS_WARN_ENUM(code, text) CXMS_W_##code,

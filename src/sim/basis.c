@@ -123,10 +123,10 @@ static void judge_loss(const struct cxms_recording *rec, struct cxms_warnings *o
 static void judge_short_threads(const struct cxms_recording *rec, struct cxms_warnings *out)
 {
 	double run = 0, unseen = 0;
-	for (size_t i = 0; i < rec->n_thread; i++) {
+	for (uint32_t i = 0; i < rec->n_thread; i++) {
 		double ns = (double)rec->thread[i].run_ns;
 		run += ns;
-		unseen += rec->thread[i].run_ns < rec->facts.period_ns ? ns : 0;
+		unseen += cxms_rec_is_unseen(rec, i) ? ns : 0;
 	}
 	if (unseen > SHORT_RATIO * run)
 		cxms_warn(out, CXMS_W_SHORT_THREADS,

@@ -239,6 +239,19 @@ static void add_kernel_waits(struct cxms_load_cell *to, enum cxms_span end, doub
 }
 
 /*
+ * Of time beside first touches that no sample was taken in, what waits for memory. Threads that
+ * ended before their first sample were in the kernel as others, and at the high end waited
+ * themselves; accesses that the hardware samples come whatever a thread's length.
+ */
+static double unsampled_ratio(const struct build *b, const struct cxms_cell *cell,
+			      enum cxms_span end)
+{
+	if (end == CXMS_SPAN_HI && !b->rec->hw.cells && cxms_rec_is_unseen(b->rec, cell->thread))
+		return 1;
+	return cxms_kernel_copy_ratio(end);
+}
+
+/*
  * Lost first touches, and copies: of the lines copied, half are written, from user pages or to
  * them. @share: of the touched bytes, by place
  */
@@ -254,7 +267,7 @@ static void add_rest(const struct build *b, double mem_ps, const double *share)
 			struct cxms_load_cell *at = &b->map->at[c * b->n_target];
 			double spare = unfilled_ps(cell, mem_ps, end);
 			double rest = (cell->kernel_ns - cell->filling_ns) * (double)CXMS_PS_PER_NS;
-			rest = fmin(rest, (1 - lost) * spare) * cxms_kernel_copy_ratio(end);
+			rest = fmin(rest, (1 - lost) * spare) * unsampled_ratio(b, cell, end);
 			add_kernel_waits(&at[slowest], end, lost * spare / each_ps, 1);
 			for (size_t t = 0; t < b->n_target && rest > 0; t++)
 				add_kernel_waits(&at[t], end, share[t] * rest / each_ps, 0.5);

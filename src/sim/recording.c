@@ -592,3 +592,8 @@ bool cxms_rec_is_unread(const struct cxms_recording *rec, const struct cxms_rec_
 	       !(s->flags & (CXMS_SAMPLE_KERNEL | CXMS_SAMPLE_AFTER_FAULT)) &&
 	       rec->site[s->site].kind == CXMS_SITE_UNDECODED;
 }
+
+bool cxms_rec_is_unseen(const struct cxms_recording *rec, uint32_t thread)
+{
+	return rec->thread[thread].run_ns < rec->facts.period_ns;
+}

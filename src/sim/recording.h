@@ -111,5 +111,8 @@ void cxms_rec_order_fini(struct cxms_rec_order *o);
 bool cxms_rec_is_wait(const struct cxms_recording *rec, const struct cxms_rec_sample *s);
 /** is it in code of which nothing is known: it could not be read or decoded? */
 bool cxms_rec_is_unread(const struct cxms_recording *rec, const struct cxms_rec_sample *s);
+/** cxms_rec_is_unseen() - did thread @thread end before a period of its own, its first sample? What
+ * it did is not known */
+bool cxms_rec_is_unseen(const struct cxms_recording *rec, uint32_t thread);
 
 #endif

@@ -277,7 +277,8 @@ int clock_read(struct cxms_source *s, struct cxms_event *buf, size_t cap, size_t
 			clock_look_at_sleepers(c);
 			cxms_wp_round(&c->wp);
 		}
-		rc = check_end(c, err);
+		if (!rc)
+			rc = check_end(c, err);
 	}
 	if (rc)
 		return rc;

@@ -619,9 +619,8 @@ static bool has_warning(const struct cxms_result *r, enum cxms_warn_code code)
 	return false;
 }
 
-/* Half of the samples wait at random in a large array, half are at a site of @kind; *@read: bytes
- * that memory controllers counted, NULL: none. */
-static struct cxms_result *half_known(enum cxms_site_kind kind, const uint64_t *read)
+/* All far; every wait of a large array is for memory. */
+static struct cxms_result *replay_uncached(struct play *p)
 {
 	struct cxms_topo *topo = play_topology(TOPOLOGY);
 	const struct cxms_replay_cfg cfg = {.topo = (const struct cxms_topo *const *)&topo,
@@ -629,6 +628,17 @@ static struct cxms_result *half_known(enum cxms_site_kind kind, const uint64_t *
 					    .split_pct = ends + 2,
 					    .n_split = 1,
 					    .llc_bytes = PLAY_NO_LLC};
+	int fd = play_write(p, true);
+	struct cxms_result *r = play_replay(fd, &cfg);
+	close(fd);
+	cxms_topo_free(topo);
+	return r;
+}
+
+/* Half of the samples wait at random in a large array, half are at a site of @kind; *@read: bytes
+ * that memory controllers counted, NULL: none. */
+static struct cxms_result *half_known(enum cxms_site_kind kind, const uint64_t *read)
+{
 	const uint64_t n = 4000, step = 200000, bytes = 4096 * PLAY_MIB;
 	struct play p = {.caps = read ? CXMS_SRC_COUNTERS : 0};
 	begin_process(&p, bytes);
@@ -647,11 +657,15 @@ static struct cxms_result *half_known(enum cxms_site_kind kind, const uint64_t *
 			.enabled_ns = n * step, .running_ns = n * step, .value = *read};
 	play_run(&p, PID, PID, 0, n * step);
 	play_exit(&p, PID, PID, n * step);
-	int fd = play_write(&p, true);
-	struct cxms_result *r = play_replay(fd, &cfg);
-	close(fd);
-	cxms_topo_free(topo);
-	return r;
+	return replay_uncached(&p);
+}
+
+static double half_known_slowdown(enum cxms_site_kind kind)
+{
+	struct cxms_result *r = half_known(kind, NULL);
+	double slowdown = r->split->slowdown;
+	cxms_result_free(r);
+	return slowdown;
 }
 
 /* Code that could not be read is work in the middle, and as bad as it can be at the end. */
@@ -719,6 +733,49 @@ static struct cxms_result *touching(unsigned lost, bool told)
 	play_exit(&p, PID, PID, 25 * PLAY_MS);
 	print_message("%u touches of %u ns, %u lost\n", n, period, lost);
 	return play_all_far(play_write(&p, true));
+}
+
+/* Half of the time a thread waits at random in a large array; the other half threads of @run_ns
+ * each, that nobody samples, one after the other. */
+static struct cxms_result *beside_short_threads(uint64_t run_ns)
+{
+	const uint64_t n = 2000, step = 200000, bytes = 4096 * PLAY_MIB;
+	uint64_t at = n * step;
+	struct play p = {.caps = CXMS_SRC_LIVE | CXMS_SRC_SWITCHES};
+	begin_process(&p, bytes);
+	uint32_t site = play_site(&p, PID, 0x400000, CXMS_SITE_LOAD, 0);
+	for (uint64_t i = 0; i < n; i++)
+		(void)play_sample(&p, PID, PID, (i + 1) * step, site,
+				  ARRAY + cxms_hash_u64(i) % bytes);
+	play_run(&p, PID, PID, 0, n * step);
+	for (uint32_t tid = PID + 1; at < 2 * n * step; tid++, at += run_ns + 1000) {
+		play_fork(&p, PID, tid, PID, PID, at);
+		play_run(&p, PID, tid, at, run_ns);
+		play_exit(&p, PID, tid, at + run_ns);
+		play_run(&p, PID, PID, at + run_ns, 1000);
+	}
+	play_exit(&p, PID, PID, at);
+	return replay_uncached(&p);
+}
+
+/* They end before their first sample: whether they computed or waited, the interval holds it. */
+static void test_threads_too_short_to_be_seen_may_have_waited(void **state)
+{
+	(void)state;
+	struct cxms_result *unseen = beside_short_threads(150000), *kernel;
+	const struct cxms_split_result *u = unseen->split, *k;
+	double waits = half_known_slowdown(CXMS_SITE_LOAD);
+	kernel = beside_short_threads(400000000); /* of one no sample: it was in the kernel */
+	k = kernel->split;
+	print_message("unseen %g in %g..%g, the kernel's %g in %g..%g, all waits %g\n", u->slowdown,
+		      u->slowdown_lo, u->slowdown_hi, k->slowdown, k->slowdown_lo, k->slowdown_hi,
+		      waits);
+	assert_true(has_warning(unseen, CXMS_W_SHORT_THREADS));
+	assert_true(fabs(u->slowdown - k->slowdown) < 0.01 * k->slowdown);
+	assert_true(u->slowdown_lo <= k->slowdown_lo * 1.01);
+	assert_true(u->slowdown_hi >= waits && k->slowdown_hi < waits);
+	cxms_result_free(unseen);
+	cxms_result_free(kernel);
 }
 
 /* Pages whose first touch nobody was told of were touched all the same. */
@@ -811,6 +868,7 @@ int main(void)
 		cmocka_unit_test(test_interval_covers_the_truth),
 		cmocka_unit_test(test_unread_code_is_work_or_waits_all_the_time),
 		cmocka_unit_test(test_reads_that_were_counted_bound_the_traffic),
+		cmocka_unit_test(test_threads_too_short_to_be_seen_may_have_waited),
 		cmocka_unit_test(test_lost_faults_are_in_the_interval),
 		cmocka_unit_test(test_who_outlives_the_program_is_told),
 	};

@@ -1,6 +1,6 @@
 # what each machine would be asked for, and why what it cannot give is not; the tree of each says what
-# it has. The size of the structure and of the rings are not ours, and what clock opens is alike
-# everywhere. Side by side, for they mostly wait.
+# it has. The size of the structure and of the rings are not ours, what a reading tells is asked of rings alone,
+# and what clock opens is alike everywhere. Side by side, for they mostly wait.
 one() {
 	mkdir "$1"
 	CXMS_FSROOT=$MACHINES/$1 CXMS_PERF_DRY=1 CXMS_PERF_ATTR_DUMP=$1/dump cxlmemsim record -v --counters off \
@@ -14,6 +14,6 @@ for m in $MACHINES/*; do
 	echo "== $m"
 	cat $m/said
 	[ -e $m/dump ] || continue
-	grep -v '^size=\|^wakeup_watermark=' $m/dump |
+	grep -v '^size=\|^wakeup_watermark=\|^read_format=' $m/dump |
 		awk 'BEGIN { RS = ""; ORS = "\n\n" } !seen[$0]++ && !/^type=1\n/'
 done
