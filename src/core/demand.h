@@ -32,8 +32,9 @@
 /** the ends and the middle of what the model leaves open: least added time, middle, most */
 enum cxms_span { CXMS_SPAN_LO, CXMS_SPAN_MID, CXMS_SPAN_HI, CXMS_SPAN_COUNT };
 
-/* Lines that any core has in flight on demand at most: 24, the miss registers of Zen 3 and later.
- * Bounds how many of a loop's counted executions can have missed. */
+/* Lines that any core has in flight on demand at most: 24, the miss registers of Zen 3 and later,
+ * the most of the cores we know (Golden Cove has 16). Bounds how many of a loop's counted
+ * executions can have missed. */
 #define CXMS_MOST_L1D_MSHRS 24.0
 
 /** cxms_wait_spread() - factor on the measured latency at an end: 1 + spread, 1, 1 - spread, since

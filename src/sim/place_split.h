@@ -1,4 +1,4 @@
-/* A split: which target each page goes to. */
+/* Where pages lie: the policy chooses the local ones, the others are dealt over the regions. */
 #ifndef CXMS_SIM_PLACE_SPLIT_H
 #define CXMS_SIM_PLACE_SPLIT_H
 
@@ -11,12 +11,13 @@ struct cxms_err;
 struct cxms_fabric;
 struct cxms_pages;
 
+/** struct cxms_placement - where each page lies; places: see struct cxms_fabric */
 struct cxms_placement {
-	uint32_t *place_of_page; /* places: see struct cxms_fabric */
-	uint64_t *frame_of_page; /* CXL pages: offset in their region, bytes */
-	size_t n_place;	  /* places in use are below: n_host_target where no page is spread */
+	uint32_t *place_of_page; /* [page] */
+	uint64_t *frame_of_page; /* [page] of CXL pages: offset in their region, bytes */
+	size_t n_place;	  /* all places in use are below it; n_host_target = no page is spread */
 	double *bytes;	  /* [target of a host] */
-	double local_pct; /* measured; as asked where no page is known */
+	double local_pct; /* share of the bytes that is local; as asked where no page is known */
 };
 
 /** struct cxms_deal - CXL pages being dealt into @out, in order of page number */
@@ -27,13 +28,15 @@ struct cxms_deal {
 	double total;
 	size_t cap_place, cap_frame; /* of out's arrays */
 };
-/** @out: emptied; freed with cxms_placement_fini(). 0 or -ENOMEM. Owner: cxms_deal_fini() */
+/** cxms_deal_init() - begin; @out is emptied. 0 or -ENOMEM. Owner: cxms_deal_fini(), and
+ * cxms_placement_fini() for @out */
 int cxms_deal_init(struct cxms_deal *d, const struct cxms_fabric *f, struct cxms_placement *out,
 		   struct cxms_err *err);
 void cxms_deal_fini(struct cxms_deal *d);
-/** @out has room for @n pages; those that are new are local. 0 or -ENOMEM */
+/** cxms_deal_room() - there are @n pages from now on; those that are new are local. 0 or -ENOMEM */
 int cxms_deal_room(struct cxms_deal *d, size_t n, struct cxms_err *err);
-/** the next page for which there is room goes to CXL */
+/** cxms_deal_page() - a page, for which there is room, goes to CXL: to the region whose turn it is
+ */
 void cxms_deal_page(struct cxms_deal *d, size_t page, double bytes);
 
 /**

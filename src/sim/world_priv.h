@@ -44,6 +44,9 @@ struct scene {
 
 /* The spell in which a program is. */
 const struct cxms_spell *world_spell(const struct tenant *tn);
+/* Put the threads of a program's spell, and what they ask for, behind those of the programs before
+ * it. */
+void world_load_spell(struct scene *s, struct tenant *tn);
 /* A cell's load in the spell by target; borrowed until the next call. */
 const struct cxms_load_cell *world_by_target(const struct scene *s,
 					     const struct cxms_world_phase *phase,

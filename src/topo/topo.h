@@ -1,5 +1,8 @@
-/* The CXL topology: host, switches, memdevs and the paths between them, as a checked, read-only
- * graph. */
+/*
+ * The CXL topology: host, switches, memdevs and the ways between them, as a checked graph that
+ * nothing changes. Keys, units and defaults: cxltopo/SCHEMA.md. Strings and arrays belong to the
+ * topology, and live as long as it does.
+ */
 #ifndef CXMS_TOPO_TOPO_H
 #define CXMS_TOPO_TOPO_H
 
@@ -111,13 +114,12 @@ struct cxms_dev {
 	const char *preset; /* that filled what the file leaves open; NULL = none */
 	enum cxms_dev_type type;
 	int upstream;  /* index into dev[], or CXMS_TOPO_HOST */
-	int root_port; /* >= 0 for devices on the host: devices with the same number share the port
-			*/
+	int root_port; /* of devices on the host, >= 0; those with the same number share it */
 	struct cxms_link link;
-	uint64_t latency_ps;	 /* memdev: idle load-to-use, directly attached; switch: added round
-				    trip */
-	struct cxms_bw bw;	 /* memdev: device; switch: shared internal bandwidth */
-	uint64_t capacity_bytes; /* memdev */
+	/* memdev: idle load to use when directly attached; switch: what it adds to a round trip */
+	uint64_t latency_ps;
+	struct cxms_bw bw;	   /* memdev: device; switch: shared internal bandwidth */
+	uint64_t capacity_bytes;   /* memdev */
 	struct cxms_memory memory; /* memdev */
 	size_t n_logical;
 	const struct cxms_logical *logical; /* memdev; none = one host, or all share it */
@@ -166,7 +168,7 @@ struct cxms_host {
 	struct cxms_bw local_bw;
 	uint64_t local_capacity_bytes; /* CXMS_UNLIMITED when not stated */
 	struct cxms_memory local_memory;
-	/* what local and CXL traffic share on the way out of the core: all CXMS_UNLIMITED when not
+	/* what local and CXL traffic share on the way out of the cores; CXMS_UNLIMITED = not
 	 * stated */
 	struct cxms_bw bridge_bw;
 };
@@ -208,8 +210,7 @@ struct cxms_topo {
 	size_t n_dev;
 	const struct cxms_dev *dev; /* file order */
 	size_t n_memdev;
-	const int
-		*memdev; /* indices into dev[], file order: targets 1..n of a result; 0 is local */
+	const int *memdev; /* indices into dev[], file order: targets 1 .. n of a result */
 	size_t n_region;
 	const struct cxms_region *region;
 	const char *policy; /* placement.policy, NULL when not stated */
@@ -225,41 +226,45 @@ struct cxms_topo {
 
 /**
  * cxms_topo_load() - read, build and check a topology file
- * On failure err->msg holds *every* error of the file, one "file:line:col: what, and what is
- * allowed" per line. Return: 0, -ENOENT, -EACCES, -EINVAL, -ENOMEM; -ENOTSUP where all that is
- * wrong is not modelled yet (cache lines other than 64 B). Owner: cxms_topo_free()
+ * Return: 0, -ENOENT, -EACCES, -EINVAL, -ENOMEM; -ENOTSUP where all that is wrong is not modelled
+ * yet (cache lines other than 64 B). err->msg then has the errors of the file, each a line
+ * "file:line:col: what, and what is allowed", as many as it has room for; cxms_topo_check() gives
+ * all. Owner: cxms_topo_free()
  */
 int cxms_topo_load(const char *path, struct cxms_topo **out, struct cxms_err *err);
+/** cxms_topo_load_mem() - the same from memory; @name: for messages */
 int cxms_topo_load_mem(const char *name, const void *data, size_t len, struct cxms_topo **out,
 		       struct cxms_err *err);
 /** cxms_topo_from_cfg() - the same from a tree, which may be changed or freed afterwards */
 int cxms_topo_from_cfg(const struct cxms_cfg *cfg, struct cxms_topo **out, struct cxms_err *err);
-/** cxms_topo_assumed() - the host of SCHEMA.md with every figure assumed, and one memdev; 0,
- * -ENOMEM
- */
+/** cxms_topo_assumed() - a host with every figure that SCHEMA.md assumes, and one memdev. 0 or
+ * -ENOMEM. Owner: cxms_topo_free() */
 int cxms_topo_assumed(struct cxms_topo **out, struct cxms_err *err);
 /** cxms_topo_scheduler() - uops that wait to issue: as stated, else 3/7 of the reorder buffer */
 uint32_t cxms_topo_scheduler(const struct cxms_host *h);
-/** the full list of errors of the last failed load by value, since struct cxms_err is bounded:
- * free(3) it */
+/** cxms_topo_check() - check a file as cxms_topo_load() does
+ * @errors: every error of it, one a line; NULL where there is none, or no memory. Owner: free(3) */
 int cxms_topo_check(const char *path, char **errors, struct cxms_err *err);
 void cxms_topo_free(struct cxms_topo *t);
 
 /**
- * cxms_topo_path() - servers between the host and a memdev, memdev first, root port last
+ * cxms_topo_path() - the devices between a memdev and the host: the memdev first, what hangs on the
+ * root port last
  * @dev:  index of a memdev
  * @path: [0, *n) written with indices into dev[]; at most CXMS_TOPO_MAX_DEVICES
  */
 void cxms_topo_path(const struct cxms_topo *t, int dev, int *path, size_t *n);
 /**
- * cxms_topo_flit_ps() - round trip that a link's flits take to collect beyond 68 B ones
- * Formula: 2 (B - 68 B) / raw rate, B = 256 B, or 128 B latency-optimised (MODELS: fabric): what
- * was measured as a memdev's latency came over 68 B flits. 0 without a link.
+ * cxms_topo_flit_ps() - time by which a round trip over a link is longer than with flits of 68 B
+ * A flit is used when all of it has come and was checked. Latencies of memdevs were measured over
+ * flits of 68 B. Formula: 2 (B - 68 B) / raw rate, B = 256 B, or 128 B when latency-optimised
+ * (MODELS: fabric). 0 without a link.
  */
 uint64_t cxms_topo_flit_ps(const struct cxms_link *l);
-/** idle latency of a memdev: its own + switches + links with their flits (MODELS: fabric) */
+/** cxms_topo_idle_ps() - idle latency of a memdev: its own, that of switches and links on the way,
+ * and of their flits (MODELS: fabric) */
 uint64_t cxms_topo_idle_ps(const struct cxms_topo *t, int dev);
-/** index of a device by name, or -ENOENT */
+/** cxms_topo_find() - index of a device by name, or -ENOENT */
 int cxms_topo_find(const struct cxms_topo *t, const char *name);
 
 /**
