@@ -137,6 +137,19 @@ static void mshr_take(struct cxms_mshr *m, int32_t start, int32_t end, int32_t n
 	m->n++;
 }
 
+/* A request that was to begin at @start and to end at @end does not. */
+static void mshr_give_back(struct cxms_mshr *m, int32_t start, int32_t end)
+{
+	int32_t *starts = m->start + m->first, *ends = m->end + m->first;
+	uint32_t s = count_until(starts, m->n, start), e = count_until(ends, m->n, end);
+	if (s == 0 || e == 0 || starts[s - 1] != start || ends[e - 1] != end)
+		return;
+	memmove(starts + s - 1, starts + s, (m->n - s) * sizeof(*starts));
+	memmove(ends + e - 1, ends + e, (m->n - e) * sizeof(*ends));
+	m->n--;
+	m->full_from = m->full_to = CXMS_TICK_LONG_AGO;
+}
+
 static void ask_memory(struct cxms_window *w, unsigned l, uint64_t line, enum cxms_xrequest kind,
 		       int32_t at)
 {
@@ -186,7 +199,10 @@ static struct cxms_fill *new_fill(struct cxms_window *w, uint64_t line, uint8_t 
 	struct cxms_fill *f = &w->fill[w->n_fill++ & (CXMS_FILL_RING - 1)];
 	f->line = line;
 	f->from = from;
+	f->into = CXMS_XL_L1;
 	memset(&f->joined, 0, sizeof(f->joined));
+	for (int l = 0; l < CXMS_LANES; l++)
+		f->begin.v[l] = CXMS_TICK_LONG_AGO;
 	f->origin = from == CXMS_XL_MEM ? new_origin(w) : 0;
 	return f;
 }
@@ -244,16 +260,18 @@ static int32_t miss_from(struct cxms_window *w, unsigned l, const struct cxms_fi
 }
 
 /* A prefetch into the first level, or into one below. Takes the registers of each level that it
- * crosses. */
+ * crosses. Return: NEVER if all of them are kept for others. */
 static int32_t prefetch_free(struct cxms_window *w, unsigned l, const struct cxms_fill *f,
 			     bool first, int32_t asked)
 {
 	uint32_t limit = w->cfg.l2_mshrs - w->l2_reserve;
 	int32_t len = way_to(w, l, f->from);
 	int32_t t = first ? free_for(&w->l1_mshr[l], asked, len) : asked;
-	if (!first || is_beyond_l2(w, f->from))
-		t = stays_below(&w->l2_mshr[l], limit, below(&w->l2_mshr[l], limit, t), len);
-	return t;
+	if (first && !is_beyond_l2(w, f->from))
+		return t;
+	if (limit == 0)
+		return CXMS_TICK_NEVER;
+	return stays_below(&w->l2_mshr[l], limit, below(&w->l2_mshr[l], limit, t), len);
 }
 
 static void begin_prefetch(struct cxms_window *w, unsigned l, struct cxms_fill *f, bool first,
@@ -262,6 +280,7 @@ static void begin_prefetch(struct cxms_window *w, unsigned l, struct cxms_fill *
 	struct cxms_xreply kept = w->reply[l];
 	int32_t done = latency_from(w, l, f, CXMS_XR_PREFETCH, t);
 	w->reply[l] = kept;
+	f->begin.v[l] = t;
 	f->done.v[l] = done;
 	if (first)
 		mshr_take(&w->l1_mshr[l], t, done, w->dispatch.v[l]);
@@ -327,14 +346,60 @@ static struct cxms_fill *fill_back(struct cxms_window *w, uint32_t back)
 	return &w->fill[(w->n_fill - back) & (CXMS_FILL_RING - 1)];
 }
 
+/* The registers of a fill, which it does not need then, or needs after all. */
+static void give_back(struct cxms_window *w, unsigned l, const struct cxms_fill *f)
+{
+	if (f->into == CXMS_XL_L1)
+		mshr_give_back(&w->l1_mshr[l], f->begin.v[l], f->done.v[l]);
+	if (f->into > CXMS_XL_L1 || is_beyond_l2(w, f->from))
+		mshr_give_back(&w->l2_mshr[l], f->begin.v[l], f->done.v[l]);
+}
+
+static void take_again(struct cxms_window *w, unsigned l, const struct cxms_fill *f)
+{
+	if (f->into == CXMS_XL_L1)
+		mshr_take(&w->l1_mshr[l], f->begin.v[l], f->done.v[l], w->dispatch.v[l]);
+	if (f->into > CXMS_XL_L1 || is_beyond_l2(w, f->from))
+		mshr_take(&w->l2_mshr[l], f->begin.v[l], f->done.v[l], w->dispatch.v[l]);
+}
+
+/*
+ * An access at @at comes to a line that a prefetch, or an access older in the program, asks for
+ * later than that: the line is asked for now, if there are registers before. Memory has answered
+ * already; the line takes as long. Return: whether it begins now, at *begin; who asks takes the
+ * registers.
+ */
+static bool begin_before(struct cxms_window *w, unsigned l, struct cxms_fill *f, int32_t at,
+			 int32_t *begin)
+{
+	if (f->done.v[l] == CXMS_TICK_NEVER || f->begin.v[l] <= at)
+		return false;
+	begin_queued(w, l, true, at - 1);
+	begin_queued(w, l, false, at - 1);
+	give_back(w, l, f);
+	int32_t len = f->done.v[l] - f->begin.v[l], t = free_for(&w->l1_mshr[l], at, len);
+	if (is_beyond_l2(w, f->from))
+		t = free_for(&w->l2_mshr[l], t, len);
+	if (t >= f->begin.v[l]) {
+		take_again(w, l, f);
+		return false;
+	}
+	*begin = t;
+	f->begin.v[l] = CXMS_TICK_LONG_AGO;
+	f->done.v[l] = t + len;
+	return true;
+}
+
 /* When the line of a fill is there. One that never began in this lane begins now. */
 static int32_t fill_done(struct cxms_window *w, unsigned l, struct cxms_fill *f,
 			 enum cxms_xrequest kind, int32_t at)
 {
 	struct cxms_xreply kept = w->reply[l];
-	int32_t t = f->done.v[l];
-	if (t != CXMS_TICK_NEVER)
-		return t;
+	int32_t t;
+	if (begin_before(w, l, f, at, &t))
+		take_registers(w, l, f->from, t, f->done.v[l]);
+	if (f->done.v[l] != CXMS_TICK_NEVER)
+		return f->done.v[l];
 	t = registers_free(w, l, f->from, at);
 	if (f->done.v[l] == CXMS_TICK_NEVER) { /* nor was it a prefetch that began meanwhile */
 		f->done.v[l] = miss_from(w, l, f, kind, t, CXMS_TICK_LONG_AGO);
@@ -366,6 +431,7 @@ static void prefetch(struct cxms_window *w, const struct cxms_xevent *e,
 		     const struct cxms_lanes *asked)
 {
 	struct cxms_fill *f = new_fill(w, e->line, e->from);
+	f->into = e->into;
 	w->counts.prefetches++;
 	for (unsigned l = 0; l < w->n_lane; l++)
 		ask_prefetch(w, l, f, e->into, asked->v[l]);
@@ -384,6 +450,11 @@ static int32_t miss_lane(struct cxms_window *w, unsigned l, const struct cxms_fi
 			 int32_t *begin)
 {
 	bool waits = before && before->done.v[l] == CXMS_TICK_NEVER;
+	if (before && begin_before(w, l, before, at, begin)) {
+		int32_t there = later_of(latency_from(w, l, f, kind, *begin), before->done.v[l]);
+		take_registers(w, l, before->from, *begin, there);
+		return there;
+	}
 	*begin = registers_free(w, l, waits ? before->from : f->from, at);
 	if (!before)
 		return miss_from(w, l, f, kind, *begin, CXMS_TICK_LONG_AGO);
@@ -421,6 +492,7 @@ static void data_event(struct cxms_window *w, const struct cxms_xevent *e, enum 
 			int32_t begin;
 			int32_t t = miss_lane(w, l, f, before, kind, at->v[l], &begin);
 			f->done.v[l] = t;
+			f->begin.v[l] = before ? CXMS_TICK_LONG_AGO : begin;
 			done->v[l] = t > done->v[l] ? t : done->v[l];
 			w->begun.v[l] = later_of(w->begun.v[l], begin);
 			at->v[l] = begin;
@@ -464,10 +536,24 @@ static void write_back(struct cxms_window *w, const struct cxms_xevent *e,
 	}
 }
 
+/* Entries of the reorder buffer for what is behind the uop at hand that are free by @t: those older
+ * than it that have not retired hold theirs. */
+static uint32_t room_behind(const struct cxms_window *w, unsigned l, int32_t t)
+{
+	uint32_t low = 0, high = w->n_rob;
+	while (low < high) {
+		uint32_t half = low + (high - low) / 2;
+		bool is_free = w->rob[(w->rob_at + half) % w->n_rob].v[l] <= t;
+		low = is_free ? half + 1 : low;
+		high = is_free ? high : half;
+	}
+	return low;
+}
+
 /* Cycles for which the reorder buffer is walked: what came behind the branch fills it. */
 static int32_t walk_cycles(const struct cxms_window *w, unsigned l, int32_t done)
 {
-	int64_t room = (int64_t)w->cfg.rob * CXMS_TICKS,
+	int64_t room = (int64_t)room_behind(w, l, done) * CXMS_TICKS,
 		a_cycle = CXMS_SQUASH_WIDTHS * w->cfg.width;
 	int64_t behind = (int64_t)(done - w->dispatch.v[l]) * w->cfg.width;
 	int64_t walked = behind < room ? behind : room;
@@ -869,6 +955,7 @@ static void wrong_fill(struct cxms_window *w, const struct cxms_xevent *e,
 		       const struct cxms_lanes *at, const struct cxms_lanes *branch_done)
 {
 	struct cxms_fill *f = new_fill(w, e->line, e->from);
+	f->into = e->kind == CXMS_XE_PF ? e->into : CXMS_XL_L1;
 	for (unsigned l = 0; l < w->n_lane; l++) {
 		bool began = at->v[l] < branch_done->v[l] && !(w->cfg.without & CXMS_WP_WRONG_PATH);
 		if (e->kind == CXMS_XE_PF)

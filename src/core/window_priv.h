@@ -115,11 +115,13 @@ struct cxms_fetch_memo {
 	struct cxms_fetch_cost cost;
 };
 
+/* @begin: when it took its registers, LONG_AGO = nobody can be before it any more; @joined:
+ * accesses that wait for it beside the first; @into: level of the first registers that it took. */
 struct cxms_fill {
-	struct cxms_lanes done, joined; /* joined: accesses that wait for it beside the first */
+	struct cxms_lanes done, begin, joined;
 	uint64_t line;
 	uint32_t origin; /* number; 0 = no request to memory */
-	uint8_t from;
+	uint8_t from, into;
 };
 
 /* What a request to memory took in each lane, for who waits for it: parts of a whole. */
