@@ -137,17 +137,19 @@ static void mshr_take(struct cxms_mshr *m, int32_t start, int32_t end, int32_t n
 	m->n++;
 }
 
-/* A request that was to begin at @start and to end at @end does not. */
-static void mshr_give_back(struct cxms_mshr *m, int32_t start, int32_t end)
+/* A request that was to begin at @start and to end at @end does not. Return: whether there was one.
+ */
+static bool mshr_give_back(struct cxms_mshr *m, int32_t start, int32_t end)
 {
 	int32_t *starts = m->start + m->first, *ends = m->end + m->first;
 	uint32_t s = count_until(starts, m->n, start), e = count_until(ends, m->n, end);
 	if (s == 0 || e == 0 || starts[s - 1] != start || ends[e - 1] != end)
-		return;
+		return false;
 	memmove(starts + s - 1, starts + s, (m->n - s) * sizeof(*starts));
 	memmove(ends + e - 1, ends + e, (m->n - e) * sizeof(*ends));
 	m->n--;
 	m->full_from = m->full_to = CXMS_TICK_LONG_AGO;
+	return true;
 }
 
 static void ask_memory(struct cxms_window *w, unsigned l, uint64_t line, enum cxms_xrequest kind,
@@ -200,6 +202,7 @@ static struct cxms_fill *new_fill(struct cxms_window *w, uint64_t line, uint8_t 
 	f->line = line;
 	f->from = from;
 	f->into = CXMS_XL_L1;
+	f->below = 0;
 	memset(&f->joined, 0, sizeof(f->joined));
 	for (int l = 0; l < CXMS_LANES; l++)
 		f->begin.v[l] = CXMS_TICK_LONG_AGO;
@@ -259,15 +262,30 @@ static int32_t miss_from(struct cxms_window *w, unsigned l, const struct cxms_fi
 	return done;
 }
 
+/* What brings the line of a prefetch into the first level to the L2, or NULL. */
+static struct cxms_fill *below_of(struct cxms_window *w, const struct cxms_fill *f)
+{
+	if (f->below == 0 || w->n_fill - (f->below - 1) > CXMS_FILL_RING)
+		return NULL;
+	return &w->fill[(f->below - 1) & (CXMS_FILL_RING - 1)];
+}
+
+/* Where its line is for the lane: what was to bring it nearer may not have begun. */
+static uint8_t level_for(const struct cxms_fill *f, const struct cxms_fill *under, unsigned l)
+{
+	return under && under->done.v[l] == CXMS_TICK_NEVER ? under->from : f->from;
+}
+
 /* A prefetch into the first level, or into one below. Takes the registers of each level that it
  * crosses. Return: NEVER if all of them are kept for others. */
 static int32_t prefetch_free(struct cxms_window *w, unsigned l, const struct cxms_fill *f,
 			     bool first, int32_t asked)
 {
+	uint8_t level = level_for(f, below_of(w, f), l);
 	uint32_t limit = w->cfg.l2_mshrs - w->l2_reserve;
-	int32_t len = way_to(w, l, f->from);
+	int32_t len = way_to(w, l, level);
 	int32_t t = first ? free_for(&w->l1_mshr[l], asked, len) : asked;
-	if (first && !is_beyond_l2(w, f->from))
+	if (first && !is_beyond_l2(w, level))
 		return t;
 	if (limit == 0)
 		return CXMS_TICK_NEVER;
@@ -278,13 +296,21 @@ static void begin_prefetch(struct cxms_window *w, unsigned l, struct cxms_fill *
 			   int32_t t)
 {
 	struct cxms_xreply kept = w->reply[l];
+	struct cxms_fill *under = below_of(w, f);
+	uint8_t level = level_for(f, under, l);
+	if (under && under->done.v[l] == CXMS_TICK_NEVER) {
+		under->done.v[l] = latency_from(w, l, under, CXMS_XR_PREFETCH, t);
+		under->begin.v[l] = t;
+	}
 	int32_t done = latency_from(w, l, f, CXMS_XR_PREFETCH, t);
+	if (under) /* with its line, in whatever order they were asked for */
+		done = later_of(done, under->done.v[l]);
 	w->reply[l] = kept;
 	f->begin.v[l] = t;
 	f->done.v[l] = done;
 	if (first)
 		mshr_take(&w->l1_mshr[l], t, done, w->dispatch.v[l]);
-	if (!first || is_beyond_l2(w, f->from))
+	if (!first || is_beyond_l2(w, level))
 		mshr_take(&w->l2_mshr[l], t, done, w->dispatch.v[l]);
 }
 
@@ -346,20 +372,24 @@ static struct cxms_fill *fill_back(struct cxms_window *w, uint32_t back)
 	return &w->fill[(w->n_fill - back) & (CXMS_FILL_RING - 1)];
 }
 
-/* The registers of a fill, which it does not need then, or needs after all. */
-static void give_back(struct cxms_window *w, unsigned l, const struct cxms_fill *f)
+/* Registers that a fill had at a later time, and gave back. */
+struct given_back {
+	bool l1, l2;
+};
+
+static struct given_back give_back(struct cxms_window *w, unsigned l, const struct cxms_fill *f)
 {
-	if (f->into == CXMS_XL_L1)
-		mshr_give_back(&w->l1_mshr[l], f->begin.v[l], f->done.v[l]);
-	if (f->into > CXMS_XL_L1 || is_beyond_l2(w, f->from))
-		mshr_give_back(&w->l2_mshr[l], f->begin.v[l], f->done.v[l]);
+	int32_t begin = f->begin.v[l], end = f->done.v[l];
+	return (struct given_back){mshr_give_back(&w->l1_mshr[l], begin, end),
+				   mshr_give_back(&w->l2_mshr[l], begin, end)};
 }
 
-static void take_again(struct cxms_window *w, unsigned l, const struct cxms_fill *f)
+static void take_again(struct cxms_window *w, unsigned l, const struct cxms_fill *f,
+		       struct given_back given)
 {
-	if (f->into == CXMS_XL_L1)
+	if (given.l1)
 		mshr_take(&w->l1_mshr[l], f->begin.v[l], f->done.v[l], w->dispatch.v[l]);
-	if (f->into > CXMS_XL_L1 || is_beyond_l2(w, f->from))
+	if (given.l2)
 		mshr_take(&w->l2_mshr[l], f->begin.v[l], f->done.v[l], w->dispatch.v[l]);
 }
 
@@ -376,36 +406,18 @@ static bool begin_before(struct cxms_window *w, unsigned l, struct cxms_fill *f,
 		return false;
 	begin_queued(w, l, true, at - 1);
 	begin_queued(w, l, false, at - 1);
-	give_back(w, l, f);
+	struct given_back given = give_back(w, l, f);
 	int32_t len = f->done.v[l] - f->begin.v[l], t = free_for(&w->l1_mshr[l], at, len);
 	if (is_beyond_l2(w, f->from))
 		t = free_for(&w->l2_mshr[l], t, len);
 	if (t >= f->begin.v[l]) {
-		take_again(w, l, f);
+		take_again(w, l, f, given);
 		return false;
 	}
 	*begin = t;
 	f->begin.v[l] = CXMS_TICK_LONG_AGO;
 	f->done.v[l] = t + len;
 	return true;
-}
-
-/* When the line of a fill is there. One that never began in this lane begins now. */
-static int32_t fill_done(struct cxms_window *w, unsigned l, struct cxms_fill *f,
-			 enum cxms_xrequest kind, int32_t at)
-{
-	struct cxms_xreply kept = w->reply[l];
-	int32_t t;
-	if (begin_before(w, l, f, at, &t))
-		take_registers(w, l, f->from, t, f->done.v[l]);
-	if (f->done.v[l] != CXMS_TICK_NEVER)
-		return f->done.v[l];
-	t = registers_free(w, l, f->from, at);
-	if (f->done.v[l] == CXMS_TICK_NEVER) { /* nor was it a prefetch that began meanwhile */
-		f->done.v[l] = miss_from(w, l, f, kind, t, CXMS_TICK_LONG_AGO);
-		w->reply[l] = kept;
-	}
-	return f->done.v[l];
 }
 
 /* The newest fill is a prefetch's: it waits in its prefetcher's queue for registers. */
@@ -427,11 +439,29 @@ static void ask_prefetch(struct cxms_window *w, unsigned l, struct cxms_fill *f,
 	begin_queued(w, l, first, asked);
 }
 
+/* A line that a prefetcher asks for; the first level may find it on its way to the L2. */
+static struct cxms_fill *new_prefetch(struct cxms_window *w, const struct cxms_xevent *e)
+{
+	struct cxms_fill *f = new_fill(w, e->line, e->from);
+	uint64_t *last = &w->prefetched[e->line % CXMS_PREFETCHED];
+	f->into = e->into;
+	if (e->into > CXMS_XL_L1) {
+		*last = w->n_fill;
+	} else if (e->from < CXMS_XL_MEM) {
+		f->below = *last;
+		const struct cxms_fill *under = below_of(w, f);
+		if (under && under->line == e->line)
+			f->origin = under->origin;
+		else
+			f->below = 0;
+	}
+	return f;
+}
+
 static void prefetch(struct cxms_window *w, const struct cxms_xevent *e,
 		     const struct cxms_lanes *asked)
 {
-	struct cxms_fill *f = new_fill(w, e->line, e->from);
-	f->into = e->into;
+	struct cxms_fill *f = new_prefetch(w, e);
 	w->counts.prefetches++;
 	for (unsigned l = 0; l < w->n_lane; l++)
 		ask_prefetch(w, l, f, e->into, asked->v[l]);
@@ -466,6 +496,41 @@ static int32_t miss_lane(struct cxms_window *w, unsigned l, const struct cxms_fi
 	int32_t done = later_of(latency_from(w, l, f, kind, *begin), before->done.v[l]);
 	take_registers(w, l, before->from, *begin, done);
 	return done;
+}
+
+/* The same of a prefetch that waits for the one that brings its line to the L2: it has not begun.
+ */
+static void call_off(struct cxms_window *w, unsigned l, struct cxms_fill *f, int32_t at)
+{
+	if (f->done.v[l] == CXMS_TICK_NEVER || f->begin.v[l] <= at)
+		return;
+	uint8_t level = level_for(f, below_of(w, f), l);
+	struct given_back given = give_back(w, l, f);
+	if (registers_free(w, l, level, at) < f->begin.v[l])
+		f->done.v[l] = CXMS_TICK_NEVER;
+	else
+		take_again(w, l, f, given);
+}
+
+/* When the line of a fill is there. One that never began in this lane begins now. */
+static int32_t fill_done(struct cxms_window *w, unsigned l, struct cxms_fill *f,
+			 enum cxms_xrequest kind, int32_t at)
+{
+	int32_t t;
+	if (f->below)
+		call_off(w, l, f, at);
+	else if (begin_before(w, l, f, at, &t))
+		take_registers(w, l, f->from, t, f->done.v[l]);
+	if (f->done.v[l] != CXMS_TICK_NEVER)
+		return f->done.v[l];
+	begin_queued(w, l, true, at - 1);
+	begin_queued(w, l, false, at - 1);
+	if (f->done.v[l] == CXMS_TICK_NEVER) { /* nor was it a prefetch that began meanwhile */
+		struct cxms_xreply kept = w->reply[l];
+		f->done.v[l] = miss_lane(w, l, f, below_of(w, f), kind, at, &t);
+		w->reply[l] = kept;
+	}
+	return f->done.v[l];
 }
 
 /* The access missed, or hit what is in flight: done is moved accordingly. The level below sees a
@@ -954,8 +1019,8 @@ static int32_t wrong_miss(struct cxms_window *w, unsigned l, const struct cxms_f
 static void wrong_fill(struct cxms_window *w, const struct cxms_xevent *e,
 		       const struct cxms_lanes *at, const struct cxms_lanes *branch_done)
 {
-	struct cxms_fill *f = new_fill(w, e->line, e->from);
-	f->into = e->kind == CXMS_XE_PF ? e->into : CXMS_XL_L1;
+	struct cxms_fill *f =
+		e->kind == CXMS_XE_PF ? new_prefetch(w, e) : new_fill(w, e->line, e->from);
 	for (unsigned l = 0; l < w->n_lane; l++) {
 		bool began = at->v[l] < branch_done->v[l] && !(w->cfg.without & CXMS_WP_WRONG_PATH);
 		if (e->kind == CXMS_XE_PF)

@@ -62,7 +62,18 @@ static const char *const cores[] = {
 	"uops: fused, store_order: tso",
 };
 
-static struct cxms_topo *topology(const char *core, const char *prefetch, enum key key,
+#define AHEAD "prefetch: {type: stride, degree: 8, distance: 0}"
+
+/* Of the first level, and of the second. What is useless takes room from what is needed, more so
+ * the faster a core asks: next lines beside a gather are in no order. */
+static const struct prefetch {
+	const char *l1d, *l2;
+} prefetchers[] = {
+	{"prefetch: none", "prefetch: none"},
+	{"prefetch: none", AHEAD},
+};
+
+static struct cxms_topo *topology(const char *core, const struct prefetch *prefetch, enum key key,
 				  const char *value)
 {
 	char text[TEXT_MAX];
@@ -73,15 +84,15 @@ static struct cxms_topo *topology(const char *core, const char *prefetch, enum k
 		 "schema: 1\nhost:\n"
 		 "  cpu: {frequency: %s, cores: 1, width: %s, %s, rob: %s, scheduler: %s, "
 		 "load_queue: %s, store_queue: %s, l1d_mshrs: %s, l2_mshrs: %s}\n"
-		 "  caches:\n    l1d: {size: 32KiB, ways: 8, latency: 4cyc}\n"
-		 "    l2: {size: 128KiB, ways: 8, latency: %s, prefetch: %s}\n"
+		 "  caches:\n    l1d: {size: 32KiB, ways: 8, latency: 4cyc, %s}\n"
+		 "    l2: {size: 128KiB, ways: 8, latency: %s, %s}\n"
 		 "    llc: {size: 256KiB, ways: 16, latency: %s, index: modulo}\n  tlb: none\n"
 		 "  local: {latency: 90ns, bandwidth: unlimited}\n"
 		 "devices:\n  mem0: {type: memdev, upstream: host, latency: %s, bandwidth: %s, "
 		 "capacity: 1GiB}\n",
 		 v[FREQUENCY], v[WIDTH], core, v[ROB], v[SCHEDULER], v[LOAD_QUEUE], v[STORE_QUEUE],
-		 v[L1D_MSHRS], v[L2_MSHRS], v[L2_LATENCY], prefetch, v[LLC_LATENCY], v[LATENCY],
-		 v[BANDWIDTH]);
+		 v[L1D_MSHRS], v[L2_MSHRS], prefetch->l1d, v[L2_LATENCY], prefetch->l2,
+		 v[LLC_LATENCY], v[LATENCY], v[BANDWIDTH]);
 	return play_topology(text);
 }
 
@@ -175,7 +186,7 @@ static const struct program {
 } programs[] = {{"copy", copy},	  {"sum", sum},	      {"gather", gather},
 		{"chase", chase}, {"update", update}, {"merge", merge}};
 
-static int record(const struct program *p, const char *prefetch)
+static int record(const struct program *p, const struct prefetch *prefetch)
 {
 	struct cxms_topo *host = topology(cores[0], prefetch, ROB, plain[ROB]);
 	struct cxms_exact_cfg cfg;
@@ -194,8 +205,8 @@ static int record(const struct program *p, const char *prefetch)
 /* ---- the property ---- */
 
 /* Times of all values of a sweep, in one pass; returns how many there are. */
-static size_t times_of(int fd, const char *core, const char *prefetch, const struct sweep *s,
-		       double ns[VALUES])
+static size_t times_of(int fd, const char *core, const struct prefetch *prefetch,
+		       const struct sweep *s, double *ns)
 {
 	const struct cxms_topo *topo[VALUES];
 	struct cxms_topo *own[VALUES];
@@ -235,9 +246,7 @@ static int check_order(const char *program, const char *core, const struct sweep
 	return n_bad;
 }
 
-static const char *const prefetchers[] = {"none", "{type: stride, degree: 8, distance: 0}"};
-
-static int sweep_all(const struct program *p, const char *prefetch)
+static int sweep_all(const struct program *p, const struct prefetch *prefetch)
 {
 	double ns[VALUES];
 	int n_bad = 0, fd = record(p, prefetch);
@@ -256,7 +265,7 @@ static void test_better_is_never_slower(void **state)
 	(void)state;
 	for (size_t p = 0; p < PLAY_COUNT(programs); p++)
 		for (size_t f = 0; f < PLAY_COUNT(prefetchers); f++)
-			n_bad += sweep_all(&programs[p], prefetchers[f]);
+			n_bad += sweep_all(&programs[p], &prefetchers[f]);
 	assert_int_equal(n_bad, 0);
 }
 
@@ -269,20 +278,44 @@ static void test_few_registers_are_all_in_use(void **state)
 	double ns[VALUES];
 	(void)state;
 	for (size_t f = 0; f < PLAY_COUNT(prefetchers); f++) {
-		int fd = record(&programs[0], prefetchers[f]);
+		int fd = record(&programs[0], &prefetchers[f]);
 		for (size_t c = 0; c < PLAY_COUNT(cores); c++) {
 			bool one_store = strstr(cores[c], "split, store_order: tso");
-			size_t n = times_of(fd, cores[c], prefetchers[f], &registers, ns);
+			size_t n = times_of(fd, cores[c], &prefetchers[f], &registers, ns);
 			for (size_t i = 0; i < n && !one_store; i++) {
 				double each = ns[i] * (double)(i + 1) / (2 * STEPS * 8 / LINE);
 				if (each < 250 || each > 1.04 * 250)
-					fail_msg("%s, prefetch %s, %s registers: %.1f ns a line",
-						 cores[c], prefetchers[f], registers.value[i],
-						 each);
+					fail_msg("%s, %s, %s registers: %.1f ns a line", cores[c],
+						 prefetchers[f].l2, registers.value[i], each);
 			}
 		}
 		close(fd);
 	}
+}
+
+/* A stream of which the first level fetches the next line ahead is faster by it, and by each step
+ * that the L2 reaches farther. */
+static void test_prefetchers_help_each_other(void **state)
+{
+	static const struct prefetch steps[] = {
+		{"prefetch: none", "prefetch: {type: stride, degree: 2}"},
+		{"prefetch: next-line", "prefetch: {type: stride, degree: 2}"},
+		{"prefetch: next-line", "prefetch: {type: stride, degree: 8}"},
+		{"prefetch: next-line", "prefetch: {type: stride, degree: 24}"}};
+	static const struct sweep once = {"latency", LATENCY, {"250ns"}};
+	double ns[PLAY_COUNT(cores)][PLAY_COUNT(steps)];
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(steps); i++) {
+		int fd = record(&programs[1], &steps[i]);
+		for (size_t c = 0; c < PLAY_COUNT(cores); c++)
+			times_of(fd, cores[c], &steps[i], &once, &ns[c][i]);
+		close(fd);
+	}
+	for (size_t c = 0; c < PLAY_COUNT(cores); c++)
+		for (size_t i = 1; i < PLAY_COUNT(steps); i++)
+			if (ns[c][i] > ns[c][i - 1])
+				fail_msg("%s: %.0f ns, and %.0f with %s, %s", cores[c],
+					 ns[c][i - 1], ns[c][i], steps[i].l1d, steps[i].l2);
 }
 
 int main(void)
@@ -290,6 +323,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_better_is_never_slower),
 		cmocka_unit_test(test_few_registers_are_all_in_use),
+		cmocka_unit_test(test_prefetchers_help_each_other),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -305,6 +305,34 @@ static void test_who_comes_first_asks_for_the_line(void **state)
 	}
 }
 
+/* The L2 prefetches a line, and the first level the same: it has it when the L2 has, whether that
+ * has begun or waits behind others for one of two registers. */
+static void test_a_prefetch_waits_for_the_one_below(void **state)
+{
+	static const struct insn load = {.len = 3, .bytes = {0x48, 0x8b, 0x19}, .loads = true};
+	const struct cxms_xevent asks[] = {
+		{.kind = CXMS_XE_PF, .line = 76, .into = CXMS_XL_L2, .from = CXMS_XL_MEM},
+		{.kind = CXMS_XE_PF, .line = 77, .into = CXMS_XL_L2, .from = CXMS_XL_MEM},
+		{.kind = CXMS_XE_PF, .line = 78, .into = CXMS_XL_L2, .from = CXMS_XL_MEM},
+		{.kind = CXMS_XE_PF, .line = 78, .into = CXMS_XL_L1, .from = CXMS_XL_L2}};
+	static const struct cxms_xevent use = {.kind = CXMS_XE_USE, .back = 1};
+	struct cxms_window_cfg c = host;
+	struct cxms_block b = code_by(false, &load, 1);
+	(void)state;
+	c.split = false;
+	for (c.l2_mshrs = 2; c.l2_mshrs <= 3; c.l2_mshrs++) {
+		struct cxms_window *w = window_of(&c);
+		run(w, &b, asks, 4);
+		for (int i = 0; i < 400; i++) /* the load comes when the prefetch has begun */
+			run(w, &b, NULL, 0);
+		run(w, &b, &use, 1);
+		double got = time_cyc(w), want = c.l2_mshrs == 2 ? 2 * FAR_CYC : FAR_CYC;
+		assert_true(got >= want && got < want + 20);
+		cxms_window_free(w);
+	}
+	cxms_block_fini(&b);
+}
+
 /* A core with two miss registers of the L2 has none for prefetches: two loads in turn and what the
  * first of them makes the L2 ask for. */
 static void test_with_two_registers_nothing_is_prefetched(void **state)
@@ -457,6 +485,7 @@ int main(void)
 		cmocka_unit_test(test_prefetches_follow_their_miss),
 		cmocka_unit_test(test_loads_and_stores_share_registers),
 		cmocka_unit_test(test_who_comes_first_asks_for_the_line),
+		cmocka_unit_test(test_a_prefetch_waits_for_the_one_below),
 		cmocka_unit_test(test_with_two_registers_nothing_is_prefetched),
 		cmocka_unit_test(test_loads_learn_to_wait_for_stores),
 		cmocka_unit_test(test_loads_of_recent_stores),
