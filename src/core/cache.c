@@ -668,8 +668,9 @@ static void trigger(struct cxms_hier *h, struct cxms_hier_req *req, struct cxms_
 static void show_below(struct cxms_hier *h, struct cxms_hier_req *req, uint64_t address,
 		       uint8_t level)
 {
-	struct brought out = {.n = 0}, ignored;
+	struct brought out, ignored;
 
+	out.n = 0;
 	if (level > CXMS_HIER_L1 && h->has_l2)
 		trigger(h, req, &h->core[req->core].pf_l2, address, CXMS_HIER_L2, &out);
 	if (level > CXMS_HIER_L2 || (level > CXMS_HIER_L1 && !h->has_l2))
