@@ -378,8 +378,9 @@ static uint8_t prefetch_source(struct cxms_hier *h, const struct cxms_hier_req *
 	return CXMS_HIER_LLC;
 }
 
-/* Brings one line into @level unless it is there; the fill has the number req->fill. */
-static void bring(struct cxms_hier *h, struct cxms_hier_req *req, uint64_t line, uint8_t level)
+/* Brings one line into @level unless it is there; the fill has the number req->fill. Return: where
+ * it comes from, 0 = it is not brought. */
+static uint8_t bring(struct cxms_hier *h, struct cxms_hier_req *req, uint64_t line, uint8_t level)
 {
 	struct cxms_hier_core *core = &h->core[req->core];
 	struct spot at[CXMS_HIER_MEM] = {0}; /* by level */
@@ -388,7 +389,7 @@ static void bring(struct cxms_hier *h, struct cxms_hier_req *req, uint64_t line,
 	uint8_t from;
 
 	if (look_up(cache[level], line, &at[level]) || h->n_effect + MAX_WANTED > CXMS_HIER_EFFECTS)
-		return;
+		return 0;
 	f = fill_of(h, req, true);
 	from = prefetch_source(h, req, line, level, &at[CXMS_HIER_L2], &at[CXMS_HIER_LLC]);
 	h->prefetched++;
@@ -401,35 +402,65 @@ static void bring(struct cxms_hier *h, struct cxms_hier_req *req, uint64_t line,
 		evict_l2(h, req->core, put(&core->l2, &at[CXMS_HIER_L2], line, &f));
 	if (level == CXMS_HIER_L1)
 		put_l1d(h, req->core, &at[CXMS_HIER_L1], line, &f);
+	return from;
 }
+
+/* What a prefetcher brought, for those below it, which were asked. */
+struct brought {
+	unsigned n;
+	uint64_t line[MAX_WANTED];
+	uint8_t from[MAX_WANTED];
+};
 
 /* Below the first level a prefetcher sees physical addresses. What it asks for is on the same page.
  */
 static void trigger(struct cxms_hier *h, struct cxms_hier_req *req, struct cxms_prefetch *p,
-		    uint64_t address, uint8_t level)
+		    uint64_t address, uint8_t level, struct brought *out)
 {
 	uint64_t lines[MAX_WANTED], line = address >> CXMS_CACHE_LINE_SHIFT, moved = 0;
 	unsigned n;
 
+	out->n = 0;
+	if (!cxms_prefetch_any(p))
+		return;
 	if (level > CXMS_HIER_L1 && h->llc.index_of)
 		moved = h->llc.index_of(line) - line;
 	n = cxms_prefetch_train(p, req->idle ? 0 : req->pc,
 				address + (moved << CXMS_CACHE_LINE_SHIFT), lines);
-	for (unsigned i = 0; i < n; i++)
-		bring(h, req, lines[i] - moved, level);
+	for (unsigned i = 0; i < n; i++) {
+		out->line[out->n] = lines[i] - moved;
+		out->from[out->n] = bring(h, req, lines[i] - moved, level);
+		out->n += out->from[out->n] != 0;
+	}
 }
 
+/* A request for @address of the first level, which was served at @level, reached those between. */
+static void show_below(struct cxms_hier *h, struct cxms_hier_req *req, uint64_t address,
+		       uint8_t level)
+{
+	struct brought out, ignored;
+
+	out.n = 0;
+	if (level > CXMS_HIER_L1 && h->has_l2)
+		trigger(h, req, &h->core[req->core].pf_l2, address, CXMS_HIER_L2, &out);
+	if (level > CXMS_HIER_L2 || (level > CXMS_HIER_L1 && !h->has_l2))
+		trigger(h, req, &h->pf_llc, address, CXMS_HIER_LLC, &ignored);
+	for (unsigned i = 0; i < out.n; i++)
+		trigger(h, req, &h->pf_llc, out.line[i] << CXMS_CACHE_LINE_SHIFT, CXMS_HIER_LLC,
+			&ignored);
+}
+
+/* A prefetch of the first level is a request like any to what lies below (Intel optimisation
+ * manual: the L2's streamer sees those of loads, stores and the L1D's prefetchers; gem5 v24.0,
+ * src/mem/cache/prefetch/queued.cc: such a packet carries the address of the instruction). */
 void cxms_hier_prefetch(struct cxms_hier *h, struct cxms_hier_req *req, enum cxms_hier_level level)
 {
-	struct cxms_hier_core *core = &h->core[req->core];
+	struct brought out;
 
-	if (cxms_prefetch_any(&core->pf_l1d))
-		trigger(h, req, &core->pf_l1d, req->address, CXMS_HIER_L1);
-	if (level > CXMS_HIER_L1 && cxms_prefetch_any(&core->pf_l2))
-		trigger(h, req, &core->pf_l2, req->address, CXMS_HIER_L2);
-	if ((level > CXMS_HIER_L2 || (level > CXMS_HIER_L1 && !h->has_l2)) &&
-	    cxms_prefetch_any(&h->pf_llc))
-		trigger(h, req, &h->pf_llc, req->address, CXMS_HIER_LLC);
+	trigger(h, req, &h->core[req->core].pf_l1d, req->address, CXMS_HIER_L1, &out);
+	show_below(h, req, req->address, (uint8_t)level);
+	for (unsigned i = 0; i < out.n; i++)
+		show_below(h, req, out.line[i] << CXMS_CACHE_LINE_SHIFT, out.from[i]);
 }
 
 enum cxms_hier_level cxms_hier_fetch(struct cxms_hier *h, uint32_t core, uint64_t line)

@@ -122,7 +122,8 @@ void cxms_hier_miss(struct cxms_hier *h, const struct cxms_hier_req *req, size_t
 		    struct cxms_hier_res *res);
 
 /**
- * cxms_hier_prefetch() - shows an access that was served at @level to the prefetchers it reached
+ * cxms_hier_prefetch() - shows an access that was served at @level to the prefetchers it reached,
+ * and what they bring to those below
  * @req: fill = number of the next fill (advanced by each prefetch), or CXMS_CACHE_NO_FILL
  */
 void cxms_hier_prefetch(struct cxms_hier *h, struct cxms_hier_req *req, enum cxms_hier_level level);

@@ -70,8 +70,8 @@ static void set_figures(struct cxms_window *w)
 	w->one_store = c->split && c->store_tso && !(c->without & CXMS_WP_ONE_STORE);
 	w->closes = c->split && !(c->without & CXMS_WP_FULL);
 	w->learns = c->split && !(c->without & (CXMS_WP_SETS | CXMS_WP_FORWARD));
-	if (c->split && !(c->without & CXMS_WP_RESERVE) && c->l2_mshrs > CXMS_MSHR_RESERVE)
-		w->l2_reserve = CXMS_MSHR_RESERVE;
+	if (c->split && !(c->without & CXMS_WP_RESERVE))
+		w->l2_reserve = c->l2_mshrs < CXMS_MSHR_RESERVE ? c->l2_mshrs : CXMS_MSHR_RESERVE;
 	for (int i = 0; i < CXMS_UC_COUNT; i++) {
 		const struct cxms_uop_cost *u = cxms_uop_cost((enum cxms_uop_class)i, c->split);
 		bool loads = i == CXMS_UC_LOAD || i == CXMS_UC_PREFETCH;
@@ -226,8 +226,10 @@ static void move_base(struct cxms_window *w, unsigned l)
 	shift_ring(w->store_drained, CXMS_STORE_RING, l, by);
 	shift_ring(w->sets.last, CXMS_SETS, l, by);
 	shift_ring(w->fetched, CXMS_ASSUMED_FETCH_QUEUE, l, by);
-	for (int i = 0; i < CXMS_FILL_RING; i++)
+	for (int i = 0; i < CXMS_FILL_RING; i++) {
 		shift(&w->fill[i].done.v[l], by);
+		shift(&w->fill[i].begin.v[l], by);
+	}
 	shift(&w->block_from.v[l], by);
 	shift(&w->block_to.v[l], by);
 	shift_mshr(&w->l1_mshr[l], by);

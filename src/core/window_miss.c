@@ -137,6 +137,21 @@ static void mshr_take(struct cxms_mshr *m, int32_t start, int32_t end, int32_t n
 	m->n++;
 }
 
+/* A request that was to begin at @start and to end at @end does not. Return: whether there was one.
+ */
+static bool mshr_give_back(struct cxms_mshr *m, int32_t start, int32_t end)
+{
+	int32_t *starts = m->start + m->first, *ends = m->end + m->first;
+	uint32_t s = count_until(starts, m->n, start), e = count_until(ends, m->n, end);
+	if (s == 0 || e == 0 || starts[s - 1] != start || ends[e - 1] != end)
+		return false;
+	memmove(starts + s - 1, starts + s, (m->n - s) * sizeof(*starts));
+	memmove(ends + e - 1, ends + e, (m->n - e) * sizeof(*ends));
+	m->n--;
+	m->full_from = m->full_to = CXMS_TICK_LONG_AGO;
+	return true;
+}
+
 static void ask_memory(struct cxms_window *w, unsigned l, uint64_t line, enum cxms_xrequest kind,
 		       int32_t at)
 {
@@ -186,7 +201,11 @@ static struct cxms_fill *new_fill(struct cxms_window *w, uint64_t line, uint8_t 
 	struct cxms_fill *f = &w->fill[w->n_fill++ & (CXMS_FILL_RING - 1)];
 	f->line = line;
 	f->from = from;
+	f->into = CXMS_XL_L1;
+	f->below = 0;
 	memset(&f->joined, 0, sizeof(f->joined));
+	for (int l = 0; l < CXMS_LANES; l++)
+		f->begin.v[l] = CXMS_TICK_LONG_AGO;
 	f->origin = from == CXMS_XL_MEM ? new_origin(w) : 0;
 	return f;
 }
@@ -243,29 +262,55 @@ static int32_t miss_from(struct cxms_window *w, unsigned l, const struct cxms_fi
 	return done;
 }
 
+/* What brings the line of a prefetch into the first level to the L2, or NULL. */
+static struct cxms_fill *below_of(struct cxms_window *w, const struct cxms_fill *f)
+{
+	if (f->below == 0 || w->n_fill - (f->below - 1) > CXMS_FILL_RING)
+		return NULL;
+	return &w->fill[(f->below - 1) & (CXMS_FILL_RING - 1)];
+}
+
+/* Where its line is for the lane: what was to bring it nearer may not have begun. */
+static uint8_t level_for(const struct cxms_fill *f, const struct cxms_fill *under, unsigned l)
+{
+	return under && under->done.v[l] == CXMS_TICK_NEVER ? under->from : f->from;
+}
+
 /* A prefetch into the first level, or into one below. Takes the registers of each level that it
- * crosses. */
+ * crosses. Return: NEVER if all of them are kept for others. */
 static int32_t prefetch_free(struct cxms_window *w, unsigned l, const struct cxms_fill *f,
 			     bool first, int32_t asked)
 {
+	uint8_t level = level_for(f, below_of(w, f), l);
 	uint32_t limit = w->cfg.l2_mshrs - w->l2_reserve;
-	int32_t len = way_to(w, l, f->from);
+	int32_t len = way_to(w, l, level);
 	int32_t t = first ? free_for(&w->l1_mshr[l], asked, len) : asked;
-	if (!first || is_beyond_l2(w, f->from))
-		t = stays_below(&w->l2_mshr[l], limit, below(&w->l2_mshr[l], limit, t), len);
-	return t;
+	if (first && !is_beyond_l2(w, level))
+		return t;
+	if (limit == 0)
+		return CXMS_TICK_NEVER;
+	return stays_below(&w->l2_mshr[l], limit, below(&w->l2_mshr[l], limit, t), len);
 }
 
 static void begin_prefetch(struct cxms_window *w, unsigned l, struct cxms_fill *f, bool first,
 			   int32_t t)
 {
 	struct cxms_xreply kept = w->reply[l];
+	struct cxms_fill *under = below_of(w, f);
+	uint8_t level = level_for(f, under, l);
+	if (under && under->done.v[l] == CXMS_TICK_NEVER) {
+		under->done.v[l] = latency_from(w, l, under, CXMS_XR_PREFETCH, t);
+		under->begin.v[l] = t;
+	}
 	int32_t done = latency_from(w, l, f, CXMS_XR_PREFETCH, t);
+	if (under) /* with its line, in whatever order they were asked for */
+		done = later_of(done, under->done.v[l]);
 	w->reply[l] = kept;
+	f->begin.v[l] = t;
 	f->done.v[l] = done;
 	if (first)
 		mshr_take(&w->l1_mshr[l], t, done, w->dispatch.v[l]);
-	if (!first || is_beyond_l2(w, f->from))
+	if (!first || is_beyond_l2(w, level))
 		mshr_take(&w->l2_mshr[l], t, done, w->dispatch.v[l]);
 }
 
@@ -327,20 +372,52 @@ static struct cxms_fill *fill_back(struct cxms_window *w, uint32_t back)
 	return &w->fill[(w->n_fill - back) & (CXMS_FILL_RING - 1)];
 }
 
-/* When the line of a fill is there. One that never began in this lane begins now. */
-static int32_t fill_done(struct cxms_window *w, unsigned l, struct cxms_fill *f,
-			 enum cxms_xrequest kind, int32_t at)
+/* Registers that a fill had at a later time, and gave back. */
+struct given_back {
+	bool l1, l2;
+};
+
+static struct given_back give_back(struct cxms_window *w, unsigned l, const struct cxms_fill *f)
 {
-	struct cxms_xreply kept = w->reply[l];
-	int32_t t = f->done.v[l];
-	if (t != CXMS_TICK_NEVER)
-		return t;
-	t = registers_free(w, l, f->from, at);
-	if (f->done.v[l] == CXMS_TICK_NEVER) { /* nor was it a prefetch that began meanwhile */
-		f->done.v[l] = miss_from(w, l, f, kind, t, CXMS_TICK_LONG_AGO);
-		w->reply[l] = kept;
+	int32_t begin = f->begin.v[l], end = f->done.v[l];
+	return (struct given_back){mshr_give_back(&w->l1_mshr[l], begin, end),
+				   mshr_give_back(&w->l2_mshr[l], begin, end)};
+}
+
+static void take_again(struct cxms_window *w, unsigned l, const struct cxms_fill *f,
+		       struct given_back given)
+{
+	if (given.l1)
+		mshr_take(&w->l1_mshr[l], f->begin.v[l], f->done.v[l], w->dispatch.v[l]);
+	if (given.l2)
+		mshr_take(&w->l2_mshr[l], f->begin.v[l], f->done.v[l], w->dispatch.v[l]);
+}
+
+/*
+ * An access at @at comes to a line that a prefetch, or an access older in the program, asks for
+ * later than that: the line is asked for now, if there are registers before. Memory has answered
+ * already; the line takes as long. Return: whether it begins now, at *begin; who asks takes the
+ * registers.
+ */
+static bool begin_before(struct cxms_window *w, unsigned l, struct cxms_fill *f, int32_t at,
+			 int32_t *begin)
+{
+	if (f->done.v[l] == CXMS_TICK_NEVER || f->begin.v[l] <= at)
+		return false;
+	begin_queued(w, l, true, at - 1);
+	begin_queued(w, l, false, at - 1);
+	struct given_back given = give_back(w, l, f);
+	int32_t len = f->done.v[l] - f->begin.v[l], t = free_for(&w->l1_mshr[l], at, len);
+	if (is_beyond_l2(w, f->from))
+		t = free_for(&w->l2_mshr[l], t, len);
+	if (t >= f->begin.v[l]) {
+		take_again(w, l, f, given);
+		return false;
 	}
-	return f->done.v[l];
+	*begin = t;
+	f->begin.v[l] = CXMS_TICK_LONG_AGO;
+	f->done.v[l] = t + len;
+	return true;
 }
 
 /* The newest fill is a prefetch's: it waits in its prefetcher's queue for registers. */
@@ -362,10 +439,29 @@ static void ask_prefetch(struct cxms_window *w, unsigned l, struct cxms_fill *f,
 	begin_queued(w, l, first, asked);
 }
 
+/* A line that a prefetcher asks for; the first level may find it on its way to the L2. */
+static struct cxms_fill *new_prefetch(struct cxms_window *w, const struct cxms_xevent *e)
+{
+	struct cxms_fill *f = new_fill(w, e->line, e->from);
+	uint64_t *last = &w->prefetched[e->line % CXMS_PREFETCHED];
+	f->into = e->into;
+	if (e->into > CXMS_XL_L1) {
+		*last = w->n_fill;
+	} else if (e->from < CXMS_XL_MEM) {
+		f->below = *last;
+		const struct cxms_fill *under = below_of(w, f);
+		if (under && under->line == e->line)
+			f->origin = under->origin;
+		else
+			f->below = 0;
+	}
+	return f;
+}
+
 static void prefetch(struct cxms_window *w, const struct cxms_xevent *e,
 		     const struct cxms_lanes *asked)
 {
-	struct cxms_fill *f = new_fill(w, e->line, e->from);
+	struct cxms_fill *f = new_prefetch(w, e);
 	w->counts.prefetches++;
 	for (unsigned l = 0; l < w->n_lane; l++)
 		ask_prefetch(w, l, f, e->into, asked->v[l]);
@@ -384,6 +480,11 @@ static int32_t miss_lane(struct cxms_window *w, unsigned l, const struct cxms_fi
 			 int32_t *begin)
 {
 	bool waits = before && before->done.v[l] == CXMS_TICK_NEVER;
+	if (before && begin_before(w, l, before, at, begin)) {
+		int32_t there = later_of(latency_from(w, l, f, kind, *begin), before->done.v[l]);
+		take_registers(w, l, before->from, *begin, there);
+		return there;
+	}
 	*begin = registers_free(w, l, waits ? before->from : f->from, at);
 	if (!before)
 		return miss_from(w, l, f, kind, *begin, CXMS_TICK_LONG_AGO);
@@ -395,6 +496,41 @@ static int32_t miss_lane(struct cxms_window *w, unsigned l, const struct cxms_fi
 	int32_t done = later_of(latency_from(w, l, f, kind, *begin), before->done.v[l]);
 	take_registers(w, l, before->from, *begin, done);
 	return done;
+}
+
+/* The same of a prefetch that waits for the one that brings its line to the L2: it has not begun.
+ */
+static void call_off(struct cxms_window *w, unsigned l, struct cxms_fill *f, int32_t at)
+{
+	if (f->done.v[l] == CXMS_TICK_NEVER || f->begin.v[l] <= at)
+		return;
+	uint8_t level = level_for(f, below_of(w, f), l);
+	struct given_back given = give_back(w, l, f);
+	if (registers_free(w, l, level, at) < f->begin.v[l])
+		f->done.v[l] = CXMS_TICK_NEVER;
+	else
+		take_again(w, l, f, given);
+}
+
+/* When the line of a fill is there. One that never began in this lane begins now. */
+static int32_t fill_done(struct cxms_window *w, unsigned l, struct cxms_fill *f,
+			 enum cxms_xrequest kind, int32_t at)
+{
+	int32_t t;
+	if (f->below)
+		call_off(w, l, f, at);
+	else if (begin_before(w, l, f, at, &t))
+		take_registers(w, l, f->from, t, f->done.v[l]);
+	if (f->done.v[l] != CXMS_TICK_NEVER)
+		return f->done.v[l];
+	begin_queued(w, l, true, at - 1);
+	begin_queued(w, l, false, at - 1);
+	if (f->done.v[l] == CXMS_TICK_NEVER) { /* nor was it a prefetch that began meanwhile */
+		struct cxms_xreply kept = w->reply[l];
+		f->done.v[l] = miss_lane(w, l, f, below_of(w, f), kind, at, &t);
+		w->reply[l] = kept;
+	}
+	return f->done.v[l];
 }
 
 /* The access missed, or hit what is in flight: done is moved accordingly. The level below sees a
@@ -421,6 +557,7 @@ static void data_event(struct cxms_window *w, const struct cxms_xevent *e, enum 
 			int32_t begin;
 			int32_t t = miss_lane(w, l, f, before, kind, at->v[l], &begin);
 			f->done.v[l] = t;
+			f->begin.v[l] = before ? CXMS_TICK_LONG_AGO : begin;
 			done->v[l] = t > done->v[l] ? t : done->v[l];
 			w->begun.v[l] = later_of(w->begun.v[l], begin);
 			at->v[l] = begin;
@@ -464,10 +601,24 @@ static void write_back(struct cxms_window *w, const struct cxms_xevent *e,
 	}
 }
 
+/* Entries of the reorder buffer for what is behind the uop at hand that are free by @t: those older
+ * than it that have not retired hold theirs. */
+static uint32_t room_behind(const struct cxms_window *w, unsigned l, int32_t t)
+{
+	uint32_t low = 0, high = w->n_rob;
+	while (low < high) {
+		uint32_t half = low + (high - low) / 2;
+		bool is_free = w->rob[(w->rob_at + half) % w->n_rob].v[l] <= t;
+		low = is_free ? half + 1 : low;
+		high = is_free ? high : half;
+	}
+	return low;
+}
+
 /* Cycles for which the reorder buffer is walked: what came behind the branch fills it. */
 static int32_t walk_cycles(const struct cxms_window *w, unsigned l, int32_t done)
 {
-	int64_t room = (int64_t)w->cfg.rob * CXMS_TICKS,
+	int64_t room = (int64_t)room_behind(w, l, done) * CXMS_TICKS,
 		a_cycle = CXMS_SQUASH_WIDTHS * w->cfg.width;
 	int64_t behind = (int64_t)(done - w->dispatch.v[l]) * w->cfg.width;
 	int64_t walked = behind < room ? behind : room;
@@ -868,7 +1019,8 @@ static int32_t wrong_miss(struct cxms_window *w, unsigned l, const struct cxms_f
 static void wrong_fill(struct cxms_window *w, const struct cxms_xevent *e,
 		       const struct cxms_lanes *at, const struct cxms_lanes *branch_done)
 {
-	struct cxms_fill *f = new_fill(w, e->line, e->from);
+	struct cxms_fill *f =
+		e->kind == CXMS_XE_PF ? new_prefetch(w, e) : new_fill(w, e->line, e->from);
 	for (unsigned l = 0; l < w->n_lane; l++) {
 		bool began = at->v[l] < branch_done->v[l] && !(w->cfg.without & CXMS_WP_WRONG_PATH);
 		if (e->kind == CXMS_XE_PF)

@@ -32,6 +32,9 @@
  * src/mem/cache/prefetch/queued.cc). */
 #define CXMS_PREFETCH_QUEUE 64
 
+/* Lines that were lately prefetched below the first level, by their last bits. */
+#define CXMS_PREFETCHED 1024
+
 /* Where uops are split (gem5 v24.0, src/cpu/o3/FuncUnitConfig.py: IntALU). */
 #define CXMS_INTEGER_UNITS 6
 
@@ -115,11 +118,14 @@ struct cxms_fetch_memo {
 	struct cxms_fetch_cost cost;
 };
 
+/* @begin: when it took its registers, LONG_AGO = nobody can be before it any more; @joined:
+ * accesses that wait for it beside the first; @into: level of the first registers that it took. */
 struct cxms_fill {
-	struct cxms_lanes done, joined; /* joined: accesses that wait for it beside the first */
+	struct cxms_lanes done, begin, joined;
 	uint64_t line;
+	uint64_t below;	 /* of a prefetch: number of the one that brings its line to the L2, + 1 */
 	uint32_t origin; /* number; 0 = no request to memory */
-	uint8_t from;
+	uint8_t from, into;
 };
 
 /* What a request to memory took in each lane, for who waits for it: parts of a whole. */
@@ -168,6 +174,7 @@ struct cxms_window {
 	uint64_t store_pc[CXMS_STORE_RING];
 	struct cxms_lanes store_drained[CXMS_STORE_RING]; /* when the first level has it */
 	struct cxms_fill fill[CXMS_FILL_RING];
+	uint64_t prefetched[CXMS_PREFETCHED]; /* number of the fill + 1; 0 = none */
 	struct cxms_origin origin[CXMS_FILL_RING];
 	uint32_t n_origin;
 	uint64_t n_store, n_fill, n_uop;

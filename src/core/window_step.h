@@ -305,7 +305,7 @@ CXMS_STEP bool common_event(struct cxms_window *w, const struct cxms_xevent *e, 
 	if (e->kind != CXMS_XE_USE || e->back > w->n_fill || e->back > CXMS_FILL_RING)
 		return false;
 	struct cxms_fill *f = &w->fill[(w->n_fill - e->back) % CXMS_FILL_RING];
-	if (any(f->done.all == CXMS_TICK_NEVER))
+	if (any((f->done.all == CXMS_TICK_NEVER) | ((f->begin.all > asked) & w->used.all)))
 		return false;
 	if (w->joins)
 		join(w, f, asked);
@@ -481,6 +481,7 @@ CXMS_STEP cxms_v8 step_class(struct cxms_window *w, struct step *s, const struct
 	cxms_v8 done = start + w->latency[class], without_miss = done;
 	if (events) {
 		w->dispatch.all = s->dispatch;
+		w->rob_at = s->rob;
 		if (class == CXMS_UC_LOAD)
 			w->pc = pc_of(run, u);
 	}

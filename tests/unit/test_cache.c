@@ -737,6 +737,39 @@ static void asked_on_second_page(cxms_cache_index_fn *index_of, unsigned asked[2
 	host_fini(&o);
 }
 
+/* A stream of words, of which the L1D fetches the next line ahead: what it asks for trains the L2's
+ * prefetcher, and that of the LLC, as misses would. */
+static void test_what_the_first_level_prefetches_is_seen_below(void **state)
+{
+	(void)state;
+	for (unsigned level = CXMS_HIER_L2; level <= CXMS_HIER_LLC; level++) {
+		struct cxms_hier_cfg cfg = small;
+		struct cxms_hier_req req = {.pc = 1, .fill = 0};
+		struct cxms_hier_res res;
+		unsigned by[CXMS_HIER_MEM + 1] = {0};
+		struct host o;
+
+		cfg.pf_l1d.next_degree = 1;
+		if (level == CXMS_HIER_L2)
+			cfg.pf_l2.stride_degree = 4;
+		else
+			cfg.pf_llc.stride_degree = 4;
+		host_init(&o, &cfg);
+		for (req.address = 0; req.address < 32 * 64; req.address += 8) {
+			req.line = req.address / 64;
+			o.h->n_effect = 0;
+			cxms_hier_data(o.h, &req, &res);
+			req.fill += res.level > CXMS_HIER_L1;
+			cxms_hier_prefetch(o.h, &req, res.level);
+			for (unsigned i = 0; i < o.h->n_effect; i++)
+				by[o.h->effect[i].into]++;
+		}
+		assert_int_equal(by[CXMS_HIER_L1], 32);
+		assert_true(by[level] > 24);
+		host_fini(&o);
+	}
+}
+
 static void test_prefetchers_below_the_first_level_see_frames(void **state)
 {
 	unsigned asked[2];
@@ -901,6 +934,7 @@ int main(void)
 		cmocka_unit_test(test_a_software_prefetch_waits_for_its_use),
 		cmocka_unit_test(test_prefetches_are_numbered_and_used),
 		cmocka_unit_test(test_strides_below_the_first_level_are_in_bytes),
+		cmocka_unit_test(test_what_the_first_level_prefetches_is_seen_below),
 		cmocka_unit_test(test_prefetchers_below_the_first_level_see_frames),
 		cmocka_unit_test(test_clean_lines_that_leave_the_l2_stay_longer),
 		cmocka_unit_test(test_flush_and_forget),

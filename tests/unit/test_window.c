@@ -672,6 +672,58 @@ static void test_what_ran_behind_a_branch_is_walked_when_split(void **state)
 	cxms_block_fini(&b);
 }
 
+/* A chain of two misses, 64 @n nops, a mispredicted branch that waits for a miss of its own, and
+ * another miss behind it. */
+static double behind_chain_cyc(const struct cxms_window_cfg *cfg, unsigned n)
+{
+	static const uint8_t branch[] = {0x48, 0x3b, 0x19, 0x75, 0x00};
+	const uint8_t len[] = {3, 2};
+	struct cxms_code_access load = {0, CXMS_XA_LOAD, 3};
+	struct cxms_code_exit exit = {1, 1, CXMS_XX_COND};
+	const struct cxms_xevent wrong[] = {from_memory, {.kind = CXMS_XE_MISP, .index = 0}};
+	uint8_t work[64], one[64];
+	memset(work, 0x90, sizeof(work));
+	memset(one, 1, sizeof(one));
+	struct cxms_block hop = code_of(chase, len, 1, &load, 1, NULL, 0);
+	struct cxms_block far = code_of(gather, len, 1, &load, 1, NULL, 0);
+	struct cxms_block wait = code_of(branch, len, 2, &load, 1, &exit, 1);
+	struct cxms_block nop = code_of(work, one, 64, NULL, 0, NULL, 0);
+	struct cxms_window *w = window_of(cfg, 1);
+	run(w, &hop, &from_memory, 1);
+	run(w, &hop, &from_memory, 1);
+	for (unsigned i = 0; i < n; i++)
+		run(w, &nop, NULL, 0);
+	run(w, &wait, wrong, 2);
+	run(w, &far, &from_memory, 1);
+	double cyc = time_cyc(w, 0);
+	cxms_window_free(w);
+	cxms_block_fini(&hop);
+	cxms_block_fini(&far);
+	cxms_block_fini(&wait);
+	cxms_block_fini(&nop);
+	return cyc;
+}
+
+/* What is older than the branch and has not retired leaves less room behind it, so less is walked.
+ */
+static void test_what_is_older_than_a_branch_is_not_walked(void **state)
+{
+	struct cxms_window_cfg walks = host, told = host;
+	(void)state;
+	walks.split = told.split = true;
+	walks.rob = told.rob = 512;
+	walks.scheduler = told.scheduler = 512;
+	told.without = CXMS_WP_WALK;
+	for (unsigned n = 0; n <= 6; n += 2) {
+		double walk = behind_chain_cyc(&walks, n) - behind_chain_cyc(&told, n);
+		/* the way of a core whose uops are decoded to dispatch runs beside it */
+		double want = fmax(0, (512.0 - 64 * n) / 8 + 3 - 14);
+		if (fabs(walk - want) > 2)
+			fail_msg("%u uops older: walked for %g cycles, expected %g", 64 * n, walk,
+				 want);
+	}
+}
+
 /* @n nops, then a branch that is mispredicted each time. */
 static double restarted_cyc(const struct cxms_window_cfg *cfg, unsigned n)
 {
@@ -1361,6 +1413,7 @@ int main(void)
 		cmocka_unit_test(test_a_store_carries_a_value_to_its_load),
 		cmocka_unit_test(test_a_mispredicted_branch_waits_for_its_miss),
 		cmocka_unit_test(test_what_ran_behind_a_branch_is_walked_when_split),
+		cmocka_unit_test(test_what_is_older_than_a_branch_is_not_walked),
 		cmocka_unit_test(test_stages_that_were_blocked_start_one_after_another_when_split),
 		cmocka_unit_test(test_the_line_behind_a_mispredicted_branch_comes_again),
 		cmocka_unit_test(test_lines_come_with_the_latency_of_the_l1i),

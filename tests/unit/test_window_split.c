@@ -277,6 +277,81 @@ static void test_loads_and_stores_share_registers(void **state)
 	}
 }
 
+/* A store behind a miss asks for its line when that has come; a load of the same line, behind it in
+ * the program, asks for it before. Forty products wait for the load. Of any core. */
+static void test_who_comes_first_asks_for_the_line(void **state)
+{
+	struct insn in[43] = {
+		{.len = 3, .bytes = {0x48, 0x8b, 0x19}, .loads = true},	 /* mov rbx, [rcx] */
+		{.len = 3, .bytes = {0x48, 0x89, 0x12}, .stores = true}, /* mov [rdx], rdx */
+		{.len = 3, .bytes = {0x48, 0x8b, 0x02}, .loads = true},	 /* mov rax, [rdx] */
+	};
+	static const struct cxms_xevent e[] = {{.kind = CXMS_XE_MEM, .index = 0, .line = 77},
+					       {.kind = CXMS_XE_MEM, .index = 1, .line = 78},
+					       {.kind = CXMS_XE_USE, .index = 2, .back = 1}};
+	(void)state;
+	for (int i = 3; i < 43; i++)
+		in[i] = (struct insn){.len = 4, .bytes = {0x48, 0x0f, 0xaf, 0xc0}};
+	for (int split = 0; split < 2; split++) {
+		struct cxms_block b = code_by(split, in, 43);
+		struct cxms_window_cfg c = host;
+		c.split = split;
+		struct cxms_window *w = window_of(&c);
+		run(w, &b, e, 3);
+		double got = time_cyc(w), least = FAR_CYC + 40 * 3;
+		assert_true(got >= least && got < least + 80);
+		cxms_window_free(w);
+		cxms_block_fini(&b);
+	}
+}
+
+/* The L2 prefetches a line, and the first level the same: it has it when the L2 has, whether that
+ * has begun or waits behind others for one of two registers. */
+static void test_a_prefetch_waits_for_the_one_below(void **state)
+{
+	static const struct insn load = {.len = 3, .bytes = {0x48, 0x8b, 0x19}, .loads = true};
+	const struct cxms_xevent asks[] = {
+		{.kind = CXMS_XE_PF, .line = 76, .into = CXMS_XL_L2, .from = CXMS_XL_MEM},
+		{.kind = CXMS_XE_PF, .line = 77, .into = CXMS_XL_L2, .from = CXMS_XL_MEM},
+		{.kind = CXMS_XE_PF, .line = 78, .into = CXMS_XL_L2, .from = CXMS_XL_MEM},
+		{.kind = CXMS_XE_PF, .line = 78, .into = CXMS_XL_L1, .from = CXMS_XL_L2}};
+	static const struct cxms_xevent use = {.kind = CXMS_XE_USE, .back = 1};
+	struct cxms_window_cfg c = host;
+	struct cxms_block b = code_by(false, &load, 1);
+	(void)state;
+	c.split = false;
+	for (c.l2_mshrs = 2; c.l2_mshrs <= 3; c.l2_mshrs++) {
+		struct cxms_window *w = window_of(&c);
+		run(w, &b, asks, 4);
+		for (int i = 0; i < 400; i++) /* the load comes when the prefetch has begun */
+			run(w, &b, NULL, 0);
+		run(w, &b, &use, 1);
+		double got = time_cyc(w), want = c.l2_mshrs == 2 ? 2 * FAR_CYC : FAR_CYC;
+		assert_true(got >= want && got < want + 20);
+		cxms_window_free(w);
+	}
+	cxms_block_fini(&b);
+}
+
+/* A core with two miss registers of the L2 has none for prefetches: two loads in turn and what the
+ * first of them makes the L2 ask for. */
+static void test_with_two_registers_nothing_is_prefetched(void **state)
+{
+	static const struct insn load = {.len = 3, .bytes = {0x48, 0x8b, 0x19}, .loads = true};
+	const struct cxms_xevent e[] = {
+		from_memory,
+		{.kind = CXMS_XE_PF, .line = 78, .into = CXMS_XL_L2, .from = CXMS_XL_MEM},
+		{.kind = CXMS_XE_PF, .line = 79, .into = CXMS_XL_L2, .from = CXMS_XL_MEM}};
+	struct cxms_window_cfg c = host;
+	struct cxms_block b = code_of(&load, 1);
+	(void)state;
+	for (c.l2_mshrs = 1; c.l2_mshrs <= 2; c.l2_mshrs++) {
+		double got = steady_cyc(&c, &b, e, 3), want = FAR_CYC / c.l2_mshrs;
+		assert_true(got >= 0.99 * want && got < 1.01 * want);
+	}
+	cxms_block_fini(&b);
+}
+
 /* A load that ran before the store it reads waits from then on for the last store of that
  * instruction, whatever either's address: independent updates come one by one, until all is
  * forgotten. */
@@ -409,6 +484,9 @@ int main(void)
 		cmocka_unit_test(test_late_prefetches_hold_registers),
 		cmocka_unit_test(test_prefetches_follow_their_miss),
 		cmocka_unit_test(test_loads_and_stores_share_registers),
+		cmocka_unit_test(test_who_comes_first_asks_for_the_line),
+		cmocka_unit_test(test_a_prefetch_waits_for_the_one_below),
+		cmocka_unit_test(test_with_two_registers_nothing_is_prefetched),
 		cmocka_unit_test(test_loads_learn_to_wait_for_stores),
 		cmocka_unit_test(test_loads_of_recent_stores),
 		cmocka_unit_test(test_loads_after_their_store_learn_nothing),
