@@ -82,6 +82,7 @@ struct cxms_runs {
 			  the part that the judgement of the shares took it for */
 	double window_turns; /* turns that the recording core's window holds */
 	double most_lines;   /* that its miss registers pass in the loop's time */
+	double most_waits;   /* one after the other, of all waiting in the loop: its time / L_obs */
 	bool uneven;	     /* not run in each turn */
 	bool queued; /* a store: the store queue hides more than the window does; or misses come
 			one behind the other, a column of new lines, and not evenly spread */
@@ -94,7 +95,8 @@ struct cxms_runs {
  * Formula: m = s L_llc / (s L_llc + (1 - s) L_obs) is the share of the executions that miss when
  * the others wait for the LLC, s the memory share of the time; N = runs, W = window_turns. lines =
  * N m at s of the span's end. A wait hides the misses of the W - 1 turns behind it, so waits lie
- *   between N m / (1 + m (W - 1)) (as far as h <= 0.9 L_obs allows) and N m.
+ *   between N m / (1 + m (W - 1)) (as far as h <= 0.9 L_obs allows, and as waits that overlap are
+ *   one: no more than follow each other in the loop's time) and N m.
  *   Low end: executions that hit nearer caches do not wait and are not seen, so that m is only what
  *   the waits need by the same relation. High end: at most what the miss registers pass. Where the
  *   instruction is passed over in some turns the middle is the geometric mean of the low end and N

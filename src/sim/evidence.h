@@ -77,6 +77,7 @@ struct cxms_between {
 	unsigned insns; /* 0 = in no known loop */
 	double uop_ps;	/* measured; 0 = not known */
 	double work_ns; /* of all turns of its loop, without the waits for memory; 0 = not known */
+	double loop_per_stall; /* time of its loop over all waiting in that; of counted loops */
 };
 
 struct cxms_evidence {
