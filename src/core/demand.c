@@ -64,6 +64,7 @@ static double bound_waits(const struct cxms_runs *in, double share, double waits
 {
 	double most = share * (double)CXMS_PS_PER_NS / ((1 - CXMS_HIDDEN_MAX_RATIO) * in->seen_ps);
 	double least = lines / misses_of_wait(in, miss_ratio(in, share));
+	least = fmin(least, in->most_waits);
 	if (!in->uneven && !in->queued)
 		waits = fmax(waits, fmin(least, most));
 	return fmin(waits, lines);

@@ -93,6 +93,8 @@ double cxms_hop_seen_ps(double turn_ps, double share, double mem_ps, double llc_
  *                @seen_ps is
  * @window_turns: turns of the loop that the recording core's window holds
  * @most_lines:   lines that its miss registers pass in the loop's time
+ * @most_waits:   of all waits in the loop, those that fit into its time one after the other: its
+ *                time / L_obs
  * @uneven:       it does not run in each turn
  * @queued:       its waits may be fewer than its misses and the window tell: a store, as the store
  *                queue hides more; or misses come one behind the other (a column of new lines)
@@ -104,6 +106,7 @@ struct cxms_runs {
 	double llc_ps;
 	double window_turns;
 	double most_lines;
+	double most_waits;
 	bool uneven;
 	bool queued;
 };
@@ -119,8 +122,9 @@ struct cxms_runs {
  *   waits: executions that hit nearer caches do not wait, and are not seen. Where @uneven the
  *   middle is the geometric mean of the low end and N m.
  *   waits: each hides the misses of the W - 1 turns behind it, so they lie between
- *   N m / (1 + m (W - 1)), as far as h <= 0.9 L_obs allows, and N m. The lower bound does not hold
- *   where @uneven or @queued.
+ *   N m / (1 + m (W - 1)), as far as h <= 0.9 L_obs allows, and N m. Waits that overlap are one, so
+ *   the lower bound is no more than follow each other in the loop's time (@most_waits). It does not
+ *   hold where @uneven or @queued.
  */
 void cxms_runs_bound(const struct cxms_runs *in, double waits[CXMS_SPAN_COUNT],
 		     double lines[CXMS_SPAN_COUNT]);

@@ -84,6 +84,7 @@ struct cxms_between {
 	unsigned insns; /* 0 = in no known loop */
 	double uop_ps;	/* measured; 0 = not known */
 	double work_ns; /* time of all turns of its loop without waits for memory; 0 = not known */
+	double loop_per_stall; /* its loop's time over all waiting in the loop; of counted loops */
 };
 
 struct cxms_evidence {

@@ -121,6 +121,8 @@ static void set_between(const struct cxms_recording *rec, const struct sums *by_
 		ev->between[i].insns = site->loop_insns;
 		if (!turns->found || !site->loop_insns)
 			continue;
+		ev->between[i].loop_per_stall =
+			turns->time_ns / by_loop->stall_ns[by_loop->first[i]];
 		ev->between[i].work_ns = fmax(
 			0, turns->time_ns - by_loop->memory_ns[by_loop->first[i]][CXMS_SPAN_MID]);
 		if (!(site->flags & CXMS_SITE_LONG))
@@ -195,6 +197,8 @@ static void bound_by_runs(const struct cxms_recording *rec, const struct cxms_ev
 			       .window_turns = cxms_traffic_window_turns(rec, ev, g, rob),
 			       .most_lines = CXMS_MOST_L1D_MSHRS * turns->time_ns * PS_PER_NS /
 					     (seen_ps * stall_ns),
+			       .most_waits =
+				       ev->between[g->site].loop_per_stall * PS_PER_NS / seen_ps,
 			       .uneven = site->flags & CXMS_SITE_UNEVEN,
 			       .queued = site->kind == CXMS_SITE_STORE || g->column_step};
 	cxms_runs_bound(&in, out->waits, out->lines);

@@ -232,6 +232,13 @@ static int judge_unordered(struct stream_search *s, size_t begin, size_t end)
 	return 0;
 }
 
+/* Does the code go through lines, though runs may begin anywhere (the rows of a tile)? Who finds
+ * them in a cache waits at any place in a line alike. */
+static bool is_run_through(const struct cxms_rec_site *site)
+{
+	return site->flags & CXMS_SITE_AFFINE && site->stride && step_of(site);
+}
+
 /* The groups from place @begin on are one instruction's: does it go through memory? Where its
  * samples are too few to tell it does at the low end. */
 static int judge_walk(struct stream_search *s, size_t begin, size_t end)
@@ -255,6 +262,8 @@ static int judge_walk(struct stream_search *s, size_t begin, size_t end)
 		dense = CXMS_DENSE_YES;
 		bytes_per_ns = (double)site->stride * s->ev->turns[number].per_ns;
 	}
+	if (dense == CXMS_DENSE_NO && is_run_through(site))
+		dense = CXMS_DENSE_OPEN;
 	if (!rc && dense != CXMS_DENSE_NO)
 		set_walk(s, begin, end, dense, parts, bytes_per_ns);
 	return rc || dense == CXMS_DENSE_YES || !step ? rc : judge_unordered(s, begin, end);

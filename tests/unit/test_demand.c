@@ -119,7 +119,8 @@ static struct cxms_runs runs_of(double runs, double window_turns, double share)
 				  .seen_ps = 100,
 				  .llc_ps = 25,
 				  .window_turns = window_turns,
-				  .most_lines = 1e9};
+				  .most_lines = 1e9,
+				  .most_waits = 1e9};
 }
 
 static void test_counted_executions_bound_waits_and_lines(void **state)
@@ -155,6 +156,30 @@ static void test_counted_executions_bound_waits_and_lines(void **state)
 		assert_true(is(lines[CXMS_SPAN_LO], rows[i].low));
 		assert_true(is(lines[CXMS_SPAN_MID], rows[i].mid));
 		assert_true(is(lines[CXMS_SPAN_HI], rows[i].high));
+	}
+}
+
+/* 40 misses, two of which a wait holds. */
+static void test_waits_follow_each_other_in_the_loops_time(void **state)
+{
+	static const struct {
+		double most, waits;
+		const char *why;
+	} rows[] = {
+		{1e9, 20, "one wait for two"},
+		{15, 15, "the loop's time has room for 15"},
+		{5, 10, "no fewer than were seen"},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		double waits[CXMS_SPAN_COUNT] = {10, 10, 10}, lines[CXMS_SPAN_COUNT];
+		struct cxms_runs in = runs_of(40, 2, 1);
+		in.most_waits = rows[i].most;
+		cxms_runs_bound(&in, waits, lines);
+		print_message("%s: %g waits\n", rows[i].why, waits[CXMS_SPAN_MID]);
+		for (int k = 0; k < CXMS_SPAN_COUNT; k++)
+			assert_true(is(waits[k], rows[i].waits));
+		assert_true(is(lines[CXMS_SPAN_MID], 40));
 	}
 }
 
@@ -197,6 +222,7 @@ int main(void)
 		cmocka_unit_test(test_hidden_part_leaves_a_tenth),
 		cmocka_unit_test(test_measured_work_hides_more),
 		cmocka_unit_test(test_counted_executions_bound_waits_and_lines),
+		cmocka_unit_test(test_waits_follow_each_other_in_the_loops_time),
 		cmocka_unit_test(test_lines_filled),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

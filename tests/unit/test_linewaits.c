@@ -74,7 +74,7 @@ static int record(const struct walk *w)
 		if (is_behind ? !w->behind_any : waits)
 			word = 0;
 		turns = turns / 8 * 8 + word;
-		uint64_t at = w->random ? (state >> 20) % (BYTES / 8) : turns;
+		uint64_t at = w->random ? (state >> 20) % (BYTES / 8) / 8 * 8 + word : turns;
 		struct cxms_sample *s = play_sample(&p, PID, PID, time, is_behind ? none : load,
 						    ARRAY + 8 * at % BYTES);
 		if (is_behind)
@@ -144,6 +144,32 @@ static void test_share_that_comes_once_a_line(void **state)
 	}
 }
 
+/* Of runs that begin anywhere nobody knows how long they are. At the low end they go through lines,
+ * as the code says, and then what falls on any word is no wait for one. */
+static void test_runs_that_begin_anywhere(void **state)
+{
+	static const struct {
+		unsigned in;
+		double lo;
+		const char *why;
+	} rows[] = {
+		{1, 1, "all samples stand at the first word"},
+		{2, 0.5, "half of them"},
+		{1000, 0, "on any word alike: rows of a tile that the cache holds, say"},
+	};
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
+		struct cxms_result *r = play_all_far(
+			record(&(struct walk){.in = rows[i].in, .turn_ns = 8, .random = true}));
+		const struct cxms_site_result *s = &r->basis.site[0];
+		print_message("%s: %.3f (%.3f..%.3f)\n", rows[i].why, s->line_share,
+			      s->line_share_lo, s->line_share_hi);
+		assert_true(fabs(s->line_share_lo - rows[i].lo) < 0.055);
+		assert_true(fabs(s->line_share - 1) < 1e-9);
+		cxms_result_free(r);
+	}
+}
+
 /* Less waiting for lines is less slowdown, and as many lines. */
 static void test_only_waiting_for_lines_grows(void **state)
 {
@@ -193,6 +219,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_share_that_comes_once_a_line),
+		cmocka_unit_test(test_runs_that_begin_anywhere),
 		cmocka_unit_test(test_only_waiting_for_lines_grows),
 		cmocka_unit_test(test_lines_that_came_ahead_cost_the_llc),
 	};
