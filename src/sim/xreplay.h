@@ -23,6 +23,7 @@ int cxms_xreplay_run(const struct cxms_replay_cfg *cfg, struct cxms_trace_reader
 /* What of a replay is done while the program still runs, on what is recorded: its pages are counted
  * for every replay; topologies are replayed of which only splits of 100 and 0 are asked, where a
  * page's place is known when it is touched, until a second thread begins. The result is the same.
+ * A single topology of a recording is replayed so, too.
  */
 struct cxms_xearly;
 
