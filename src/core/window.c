@@ -62,6 +62,7 @@ static void set_figures(struct cxms_window *w)
 	w->fetch_bubble = l1i > 2 * CXMS_TICKS ? l1i - 2 * CXMS_TICKS : 0;
 	if (w->fetch_bubble > CXMS_FETCH_BUBBLE_MAX)
 		w->fetch_bubble = CXMS_FETCH_BUBBLE_MAX;
+	w->plain = !c->split && !c->fetch_lines && !c->without;
 	w->walks = c->split && !(c->without & CXMS_WP_WALK);
 	w->n_resume = w->walks ? 3 * c->width + 1 : 0;
 	w->resumed = w->n_resume;
@@ -89,21 +90,24 @@ static void set_width(struct cxms_window *w)
 	uint32_t width = w->cfg.width, rest = CXMS_TICKS % width;
 	for (uint32_t i = 0; i < width; i++) {
 		rest += CXMS_TICKS % width;
-		w->width_step[i] = all(w->step + (rest >= width));
+		w->width.first[i] = all(w->step + (rest >= width));
 		rest -= rest >= width ? width : 0;
 	}
+}
+
+static void reset_ring(struct cxms_ring *r)
+{
+	for (struct cxms_lanes *v = r->first; v < r->end; v++)
+		*v = all(CXMS_TICK_LONG_AGO);
 }
 
 static void reset_clocks(struct cxms_window *w)
 {
 	for (unsigned i = 0; i < CXMS_UC_COUNT; i++)
 		w->unit[i] = all(CXMS_TICK_LONG_AGO);
-	for (unsigned i = 0; i < w->n_rob; i++)
-		w->rob[i] = all(CXMS_TICK_LONG_AGO);
-	for (unsigned i = 0; i < w->n_load_queue; i++)
-		w->load_queue[i] = all(CXMS_TICK_LONG_AGO);
-	for (unsigned i = 0; i < w->n_store_queue; i++)
-		w->store_queue[i] = all(CXMS_TICK_LONG_AGO);
+	reset_ring(&w->rob);
+	reset_ring(&w->load_queue);
+	reset_ring(&w->store_queue);
 	for (unsigned i = 0; i < CXMS_STORE_RING; i++)
 		w->store_ready[i] = w->store_drained[i] = all(CXMS_TICK_LONG_AGO);
 	for (unsigned i = 0; i < CXMS_ASSUMED_FETCH_QUEUE; i++)
@@ -122,10 +126,24 @@ static void reset_clocks(struct cxms_window *w)
 	}
 }
 
-static struct cxms_lanes *new_ring(uint32_t asked, uint32_t *n)
+static int new_ring(uint32_t asked, struct cxms_ring *out)
 {
-	*n = asked ? asked : 1;
-	return aligned_alloc(sizeof(struct cxms_lanes), *n * sizeof(struct cxms_lanes));
+	const size_t n = asked ? asked : 1;
+	out->first = aligned_alloc(sizeof(*out->first), n * sizeof(*out->first));
+	out->end = out->first ? out->first + n : NULL;
+	out->next = out->first;
+	return out->first ? 0 : -ENOMEM;
+}
+
+static int new_rings(struct cxms_window *w)
+{
+	const struct cxms_window_cfg *c = &w->cfg;
+	if (new_ring(c->width, &w->width) || new_ring(c->rob, &w->rob) ||
+	    new_ring(c->load_queue, &w->load_queue) || new_ring(c->store_queue, &w->store_queue))
+		return -ENOMEM;
+	w->store_origin = calloc((size_t)(w->store_queue.end - w->store_queue.first),
+				 sizeof(*w->store_origin));
+	return w->store_origin ? 0 : -ENOMEM;
 }
 
 /* The steps for the instructions that this machine has; the times are the same. */
@@ -145,17 +163,11 @@ int cxms_window_new(const struct cxms_window_cfg *cfg, unsigned n_lane,
 	struct cxms_window *w = aligned_alloc(64, (sizeof(*w) + 63) / 64 * 64);
 	if (!w)
 		return cxms_fail(err, ENOMEM, "out of memory");
-	uint32_t n_width;
 	memset(w, 0, sizeof(*w));
 	w->cfg = *cfg;
 	w->memory = *memory;
 	w->n_lane = n_lane;
-	w->rob = new_ring(cfg->rob, &w->n_rob);
-	w->load_queue = new_ring(cfg->load_queue, &w->n_load_queue);
-	w->store_queue = new_ring(cfg->store_queue, &w->n_store_queue);
-	w->store_origin = calloc(w->n_store_queue, sizeof(*w->store_origin));
-	w->width_step = new_ring(cfg->width, &n_width);
-	if (!w->rob || !w->load_queue || !w->store_queue || !w->store_origin || !w->width_step) {
+	if (new_rings(w)) {
 		cxms_window_free(w);
 		return cxms_fail(err, ENOMEM, "out of memory");
 	}
@@ -175,11 +187,11 @@ void cxms_window_free(struct cxms_window *w)
 {
 	if (!w)
 		return;
-	free(w->rob);
-	free(w->load_queue);
-	free(w->store_queue);
+	free(w->width.first);
+	free(w->rob.first);
+	free(w->load_queue.first);
+	free(w->store_queue.first);
 	free(w->store_origin);
-	free(w->width_step);
 	free(w);
 }
 
@@ -191,10 +203,15 @@ static void shift(int32_t *v, int32_t by)
 	*v = to < CXMS_TICK_LONG_AGO ? CXMS_TICK_LONG_AGO : (int32_t)to;
 }
 
-static void shift_ring(struct cxms_lanes *ring, size_t n, unsigned l, int32_t by)
+static void shift_all(struct cxms_lanes *v, size_t n, unsigned l, int32_t by)
 {
 	for (size_t i = 0; i < n; i++)
-		shift(&ring[i].v[l], by);
+		shift(&v[i].v[l], by);
+}
+
+static void shift_ring(struct cxms_ring *r, unsigned l, int32_t by)
+{
+	shift_all(r->first, (size_t)(r->end - r->first), l, by);
 }
 
 static void shift_mshr(struct cxms_mshr *m, int32_t by)
@@ -204,6 +221,17 @@ static void shift_mshr(struct cxms_mshr *m, int32_t by)
 	for (uint32_t i = m->first; i < m->first + m->n; i++) {
 		shift(&m->start[i], by);
 		shift(&m->end[i], by);
+	}
+}
+
+/* Who issued so long ago waits no more, whatever cycle the lane is in. */
+static void shift_notes(struct cxms_wait_book *b, unsigned l, int32_t by)
+{
+	int32_t *last = &b->last.v[l];
+	*last = *last < CXMS_TICK_LONG_AGO + by ? CXMS_WAIT_NONE : *last - by;
+	for (int i = 0; i < CXMS_WAIT_NOTES; i++) {
+		int32_t *start = &b->start[i].v[l];
+		*start = *start < CXMS_TICK_LONG_AGO + by ? CXMS_WAIT_NONE : *start - by;
 	}
 }
 
@@ -217,15 +245,15 @@ static void move_base(struct cxms_window *w, unsigned l)
 	shift(&w->drained.v[l], by);
 	shift(&w->floor.v[l], by);
 	shift(&w->resume.v[l], by);
-	shift_ring(w->slot, CXMS_SLOT_COUNT, l, by);
-	shift_ring(w->unit, CXMS_UC_COUNT, l, by);
-	shift_ring(w->rob, w->n_rob, l, by);
-	shift_ring(w->load_queue, w->n_load_queue, l, by);
-	shift_ring(w->store_queue, w->n_store_queue, l, by);
-	shift_ring(w->store_ready, CXMS_STORE_RING, l, by);
-	shift_ring(w->store_drained, CXMS_STORE_RING, l, by);
-	shift_ring(w->sets.last, CXMS_SETS, l, by);
-	shift_ring(w->fetched, CXMS_ASSUMED_FETCH_QUEUE, l, by);
+	shift_all(w->slot, CXMS_SLOT_COUNT, l, by);
+	shift_all(w->unit, CXMS_UC_COUNT, l, by);
+	shift_ring(&w->rob, l, by);
+	shift_ring(&w->load_queue, l, by);
+	shift_ring(&w->store_queue, l, by);
+	shift_all(w->store_ready, CXMS_STORE_RING, l, by);
+	shift_all(w->store_drained, CXMS_STORE_RING, l, by);
+	shift_all(w->sets.last, CXMS_SETS, l, by);
+	shift_all(w->fetched, CXMS_ASSUMED_FETCH_QUEUE, l, by);
 	for (int i = 0; i < CXMS_FILL_RING; i++) {
 		shift(&w->fill[i].done.v[l], by);
 		shift(&w->fill[i].begin.v[l], by);
@@ -241,10 +269,8 @@ static void move_base(struct cxms_window *w, unsigned l)
 		shift(&w->queue_l1[l].asked[i], by);
 		shift(&w->queue_l2[l].asked[i], by);
 	}
-	for (int i = 0; i < CXMS_WAIT_BOOKS; i++) {
-		shift(&w->book[i].last.v[l], by / CXMS_TICKS);
-		shift_ring(w->book[i].cycle, CXMS_WAIT_NOTES, l, by / CXMS_TICKS);
-	}
+	for (int i = 0; i < CXMS_WAIT_BOOKS; i++)
+		shift_notes(&w->book[i], l, by);
 	w->cursor.v[l] -= by / CXMS_TICKS;
 	/* of a thread that sleeps: by whole turns of the ring, which lose nothing */
 	if (w->cursor.v[l] < CXMS_TICK_LONG_AGO / CXMS_TICKS)

@@ -605,10 +605,12 @@ static void write_back(struct cxms_window *w, const struct cxms_xevent *e,
  * than it that have not retired hold theirs. */
 static uint32_t room_behind(const struct cxms_window *w, unsigned l, int32_t t)
 {
-	uint32_t low = 0, high = w->n_rob;
+	const uint32_t n_rob = (uint32_t)(w->rob.end - w->rob.first);
+	const uint32_t rob_at = (uint32_t)(w->rob.next - w->rob.first);
+	uint32_t low = 0, high = n_rob;
 	while (low < high) {
 		uint32_t half = low + (high - low) / 2;
-		bool is_free = w->rob[(w->rob_at + half) % w->n_rob].v[l] <= t;
+		bool is_free = w->rob.first[(rob_at + half) % n_rob].v[l] <= t;
 		low = is_free ? half + 1 : low;
 		high = is_free ? high : half;
 	}
@@ -864,18 +866,21 @@ void cxms_window_forget(struct cxms_window *w)
 void cxms_window_blank_book(struct cxms_window *w)
 {
 	w->notes = &w->book[w->book_at[w->n_book]];
-	w->n_note = 0;
+	w->note_end = w->notes->start + CXMS_WAIT_NOTES;
+	w->note = w->sorts ? w->note_end - 1 : w->notes->start;
+	w->n_sorted = 0;
 	for (int l = 0; l < CXMS_LANES; l++)
-		w->notes->last.v[l] = CXMS_TICK_LONG_AGO;
+		w->notes->last.v[l] = CXMS_WAIT_NONE;
 }
 
 static void sort_book(struct cxms_window *w, const struct cxms_wait_book *b)
 {
 	for (unsigned l = 0; l < w->n_lane; l++)
 		for (unsigned i = 0; i < CXMS_WAIT_NOTES; i++) {
-			if (b->cycle[i].v[l] < w->cursor.v[l])
+			int32_t cycle = b->start[i].v[l] >> CXMS_TICK_SHIFT;
+			if (cycle < w->cursor.v[l])
 				continue;
-			uint32_t at = (uint32_t)b->cycle[i].v[l] % CXMS_WAIT_RING;
+			uint32_t at = (uint32_t)cycle % CXMS_WAIT_RING;
 			w->waiter[l].at[at]++;
 			w->waiter[l].some[at / CXMS_WAIT_PART] = 1;
 			w->waiting.v[l]++;
@@ -1052,12 +1057,14 @@ static void begin_wrong(const struct cxms_window *w, const struct cxms_block *b,
 			const struct cxms_lanes *branch_done, struct cxms_lanes *at)
 {
 	uint32_t n = insns * b->n_uop / b->n_insn;
-	const struct cxms_lanes *room = &w->rob[(w->rob_at + n) % w->n_rob];
+	const uint32_t n_rob = (uint32_t)(w->rob.end - w->rob.first);
+	const uint32_t rob_at = (uint32_t)(w->rob.next - w->rob.first);
+	const struct cxms_lanes *room = &w->rob.first[(rob_at + n) % n_rob];
 	int32_t later = (int32_t)(n * CXMS_TICKS / w->cfg.width);
 	if (w->cfg.fetch_lines) /* a group ends with the block */
 		later = (int32_t)(n * CXMS_TICKS * ((b->n_uop - 1) / w->cfg.width + 1) / b->n_uop);
 	*at = *branch_done;
-	for (unsigned l = 0; n < w->n_rob && l < w->n_lane; l++)
+	for (unsigned l = 0; n < n_rob && l < w->n_lane; l++)
 		at->v[l] = later_of(w->dispatch.v[l] + later, room->v[l]) +
 			   CXMS_ASSUMED_ISSUE_CYC * CXMS_TICKS;
 }

@@ -10,6 +10,7 @@
 #define CXMS_TICK_LONG	   (1 << 28) /* a lane's base moves on when it passes this */
 #define CXMS_TICK_LONG_AGO (-(1 << 28))
 #define CXMS_TICK_NEVER	   INT32_MAX /* a fill that did not begin */
+#define CXMS_WAIT_NONE	   INT32_MIN /* in a lane in which the uop does not wait */
 #define CXMS_WAIT_RING	   4096	     /* cycles; divides the step of the base */
 #define CXMS_WAIT_PART	   64	     /* cycles of it */
 #define CXMS_WAIT_NOTES	   16	     /* in a note book */
@@ -62,6 +63,11 @@ struct cxms_lanes {
 	};
 };
 
+/* @next: what is written there replaces the entry that must be free for it. */
+struct cxms_ring {
+	struct cxms_lanes *first, *end, *next;
+};
+
 /* A level's miss registers, or page walkers: requests that are not yet over. Begins and ends are
  * sorted each by itself: how many are in flight at a time is all that matters. */
 struct cxms_mshr {
@@ -87,10 +93,10 @@ struct cxms_waiters {
 	uint8_t some[CXMS_WAIT_RING / CXMS_WAIT_PART + 64]; /* 0: nobody leaves in that part */
 };
 
-/* Waiting uops, for long unread: most have issued before the scheduler could possibly be full, and
- * are never sorted. LONG_AGO: in a lane in which the uop does not wait. */
+/* When waiting uops issue, for long unread: most have before the scheduler could possibly be full,
+ * and are never sorted. */
 struct cxms_wait_book {
-	struct cxms_lanes last, cycle[CXMS_WAIT_NOTES];
+	struct cxms_lanes last, start[CXMS_WAIT_NOTES];
 };
 
 /* Ticks, whatever a topology says of the first level: 256ths of them stay in range. */
@@ -148,13 +154,13 @@ struct cxms_window {
 	int32_t latency[CXMS_UC_COUNT];	  /* of a class; loads: of the first level */
 	int32_t unit_step[CXMS_UC_COUNT]; /* between two starts; 0 = as many as the width allows */
 	uint8_t unit_of[CXMS_UC_COUNT];	  /* class in whose units it starts */
+	bool plain; /* keeps uops fused and has them decoded, and nothing is left out */
 	/* enum cxms_window_part, of a core that splits uops */
 	bool walks, holds, joins, one_store, closes, learns;
 	uint8_t walk_level; /* that has what a page walk reads */
 	uint32_t l2_reserve;
 	/* what dispatch takes for each of the next uops: a cycle for as many as the width */
-	struct cxms_lanes *width_step;
-	uint32_t width_at;
+	struct cxms_ring width;
 	/* clocks */
 	struct cxms_lanes fetch, dispatch, retire, drained, floor;
 	/* when dispatch went on behind the last walk of the reorder buffer that blocked it; uops
@@ -164,11 +170,8 @@ struct cxms_window {
 	uint64_t base[CXMS_LANES]; /* ticks */
 	struct cxms_lanes slot[CXMS_SLOT_COUNT];
 	struct cxms_lanes unit[CXMS_UC_COUNT];
-	/* rings: what is written next replaces the entry that must be free for it */
-	struct cxms_lanes *rob, *load_queue, *store_queue;
-	uint32_t *store_origin;			     /* of what holds an entry of the store queue */
-	uint32_t n_rob, n_load_queue, n_store_queue; /* entries */
-	uint32_t rob_at, load_queue_at, store_queue_at; /* next */
+	struct cxms_ring rob, load_queue, store_queue;
+	uint32_t *store_origin; /* of what holds an entry of the store queue */
 	/* rings by number */
 	struct cxms_lanes store_ready[CXMS_STORE_RING], fetched[CXMS_ASSUMED_FETCH_QUEUE];
 	uint64_t store_pc[CXMS_STORE_RING];
@@ -199,8 +202,11 @@ struct cxms_window {
 	uint8_t book_at[CXMS_WAIT_BOOKS];
 	uint32_t n_book;	      /* full ones, first in book_at */
 	struct cxms_wait_book *notes; /* the next, being written */
-	uint32_t n_note;	      /* waiting uops since the last look */
-	bool sorts;		      /* the scheduler may be full: each uop is sorted at once */
+	/* its next note, and behind its last, which is the next all the time while each uop is
+	 * sorted at once */
+	struct cxms_lanes *note, *note_end;
+	uint32_t n_sorted; /* since the last look */
+	bool sorts;	   /* the scheduler may be full */
 	struct cxms_store_sets sets;
 	/* sums */
 	uint64_t local[CXMS_LANES], cxl[CXMS_LANES], queue[CXMS_LANES], at_switch[CXMS_LANES];
@@ -242,7 +248,7 @@ void cxms_window_attribute(struct cxms_window *w, const struct cxms_lanes *could
 /** retirement waited from @from to @to for what @origin brings or takes */
 void cxms_window_attribute_to(struct cxms_window *w, uint32_t origin, const struct cxms_lanes *from,
 			      const struct cxms_lanes *to);
-/** notes of who waits begin in a blank book */
+/** notes of who waits begin in a blank book, if not each is sorted at once */
 void cxms_window_blank_book(struct cxms_window *w);
 /** everybody in the full books is sorted */
 void cxms_window_sort_books(struct cxms_window *w);

@@ -71,19 +71,28 @@ CXMS_STEP cxms_v8 all(int32_t v)
 	return (cxms_v8){v, v, v, v, v, v, v, v};
 }
 
-/* What the loop over uops keeps in registers. */
-struct step {
-	cxms_v8 dispatch, retire;		      /* of the last uop */
-	uint32_t width, rob, load_queue, store_queue; /* next entries */
-	size_t event;				      /* next */
-	cxms_v8 late;				      /* by how much stores held up the uop */
-	uint32_t late_origin;			      /* and which of them */
-	bool branches;				      /* a branch of the run was mispredicted */
+/* What is true of all uops of a run: constants where the loop over them is compiled. */
+struct kind {
+	bool events; /* the run has some */
+	bool lines;  /* instructions are fetched line by line */
+	bool plain;  /* w->plain */
 };
 
-CXMS_STEP void next_entry(uint32_t *at, uint32_t n)
+/* What the loop over uops keeps in registers. */
+struct step {
+	cxms_v8 dispatch, retire;	/* of the last uop */
+	struct cxms_lanes *width, *rob; /* next of their rings */
+	size_t event;			/* next */
+	cxms_v8 late;			/* by how much stores held up the uop */
+	uint32_t late_origin;		/* and which of them */
+	bool branches;			/* a branch of the run was mispredicted */
+	struct cxms_lanes *note;	/* the next of those who wait */
+	cxms_v8 last;			/* of the book's notes */
+};
+
+CXMS_STEP struct cxms_lanes *behind(const struct cxms_ring *r, struct cxms_lanes *at)
 {
-	*at = *at + 1 == n ? 0 : *at + 1;
+	return at + 1 == r->end ? r->first : at + 1;
 }
 
 /* Not before @room, which a store gives. */
@@ -95,25 +104,30 @@ CXMS_STEP cxms_v8 wait_for_stores(struct step *s, cxms_v8 at, cxms_v8 room, uint
 	return later(at, room);
 }
 
+/* Of the next entry of the store queue. */
+CXMS_STEP uint32_t *store_origin(struct cxms_window *w)
+{
+	return &w->store_origin[w->store_queue.next - w->store_queue.first];
+}
+
 /* @fetched: when the front end has it, where lines are fetched; else whenever there is room. */
 CXMS_STEP void dispatch(struct cxms_window *w, struct step *s, const struct cxms_uop *u,
 			enum cxms_uop_class class, cxms_v8 fetched)
 {
 	cxms_v8 d = s->dispatch;
 	if (u->rob) {
-		d = later(d + w->width_step[s->width].all, w->rob[s->rob].all);
-		next_entry(&s->width, w->cfg.width);
+		d = later(d + s->width->all, s->rob->all);
+		s->width = behind(&w->width, s->width);
 	}
 	d = later(d, later(fetched, w->floor.all));
 	if (class == CXMS_UC_LOAD)
-		d = later(d, w->load_queue[s->load_queue].all);
+		d = later(d, w->load_queue.next->all);
 	else if (class == CXMS_UC_STORE)
-		d = wait_for_stores(s, d, w->store_queue[s->store_queue].all,
-				    w->store_origin[s->store_queue]);
+		d = wait_for_stores(s, d, w->store_queue.next->all, *store_origin(w));
 	s->dispatch = d;
 }
 
-/* Has everybody in the book issued before the cycle of @now? */
+/* Has everybody in the book issued before @now, when a cycle begins? */
 CXMS_STEP bool is_past(const struct cxms_window *w, const struct cxms_wait_book *b, cxms_v8 now)
 {
 	return !any((b->last.all >= now) & w->used.all);
@@ -144,11 +158,10 @@ CXMS_STEP bool wait_at_least(const struct cxms_window *w, int32_t n)
 }
 
 /* Some uops have begun to wait: can the scheduler be full before as many have again? */
-static void look(struct cxms_window *w, cxms_v8 dispatch)
+CXMS_STEP void look(struct cxms_window *w)
 {
 	int32_t room = (int32_t)w->cfg.scheduler - CXMS_WAIT_NOTES;
-	w->dispatch.all = dispatch;
-	clear_books(w, dispatch >> CXMS_TICK_SHIFT);
+	clear_books(w, w->dispatch.all & -CXMS_TICKS);
 	cxms_window_forget(w);
 	if (w->n_book + 1 >= CXMS_WAIT_BOOKS ||
 	    wait_at_least(w, room - (int32_t)(w->n_book * CXMS_WAIT_NOTES)))
@@ -157,13 +170,12 @@ static void look(struct cxms_window *w, cxms_v8 dispatch)
 	cxms_window_blank_book(w);
 }
 
-/* Sorted at once: @cycle in the lanes of @waits. */
-CXMS_STEP void sort_wait(struct cxms_window *w, const struct step *s, cxms_v8 cycle, cxms_v8 waits)
+/* Sorted at once: by @start in the lanes of @waits. */
+CXMS_STEP void sort_wait(struct cxms_window *w, cxms_v8 start, cxms_v8 waits)
 {
-	if (any(waits & (cycle - w->cursor.all >= CXMS_WAIT_RING))) {
-		w->dispatch.all = s->dispatch;
+	cxms_v8 cycle = start >> CXMS_TICK_SHIFT;
+	if (any(waits & (cycle - w->cursor.all >= CXMS_WAIT_RING)))
 		cxms_window_forget(w);
-	}
 	const struct cxms_lanes at = {
 		.all = choose(waits, cycle & (CXMS_WAIT_RING - 1), all(CXMS_WAIT_RING))};
 	for (unsigned l = 0; l < w->n_lane; l++) {
@@ -176,27 +188,34 @@ CXMS_STEP void sort_wait(struct cxms_window *w, const struct step *s, cxms_v8 cy
 		cxms_window_leave(w);
 }
 
+/* The next note would stand behind the book. */
+static void end_notes(struct cxms_window *w, cxms_v8 start, cxms_v8 waits)
+{
+	if (w->sorts) {
+		sort_wait(w, start, waits & w->used.all);
+		if (++w->n_sorted < CXMS_WAIT_NOTES)
+			return;
+	}
+	look(w);
+}
+
 /* Notes are written whether or not the uop waits anywhere, and count when it does: whether it does
  * is hard to foresee. @waits: -1 in the lanes in which the uop starts later than it could, at
  * @start. */
-CXMS_STEP void wait_to_issue(struct cxms_window *w, const struct step *s, cxms_v8 start,
-			     cxms_v8 waits)
+CXMS_STEP void wait_to_issue(struct cxms_window *w, struct step *s, cxms_v8 start, cxms_v8 waits)
 {
-	cxms_v8 end = (s->dispatch >> CXMS_TICK_SHIFT) + (CXMS_WAIT_RING - 1);
-	cxms_v8 cycle = earlier(start >> CXMS_TICK_SHIFT, end);
-	if (w->sorts) {
-		if (!any(waits))
-			return;
-		sort_wait(w, s, cycle, waits);
-		w->n_note++;
-	} else {
-		cycle = choose(waits, cycle, all(CXMS_TICK_LONG_AGO));
-		w->notes->cycle[w->n_note].all = cycle;
-		w->notes->last.all = later(w->notes->last.all, cycle);
-		w->n_note += any(waits);
+	cxms_v8 end = s->dispatch + (CXMS_WAIT_RING - 1) * CXMS_TICKS;
+	cxms_v8 note = choose(waits, earlier(start, end), all(CXMS_WAIT_NONE));
+	s->note->all = note;
+	s->last = later(s->last, note);
+	s->note += any(waits);
+	if (s->note == w->note_end) {
+		w->dispatch.all = s->dispatch;
+		w->notes->last.all = s->last;
+		end_notes(w, note, waits);
+		s->note = w->note;
+		s->last = w->notes->last.all;
 	}
-	if (w->n_note == CXMS_WAIT_NOTES)
-		look(w, s->dispatch);
 }
 
 /* Fences and locked operations. */
@@ -212,12 +231,12 @@ CXMS_STEP cxms_v8 wait_in_order(struct cxms_window *w, struct step *s, const str
 
 /* When it starts: operands, then the units of its class, which take so many in dispatch order. */
 CXMS_STEP cxms_v8 start_of(struct cxms_window *w, struct step *s, const struct cxms_uop *u,
-			   enum cxms_uop_class class)
+			   enum cxms_uop_class class, struct kind k)
 {
 	cxms_v8 earliest = s->dispatch + CXMS_ASSUMED_ISSUE_CYC * CXMS_TICKS;
 	cxms_v8 ready = later(later(w->slot[u->src[0]].all, w->slot[u->src[1]].all),
 			      later(w->slot[u->src[2]].all, earliest));
-	if (w->cfg.without & CXMS_WP_DEPENDENCES)
+	if (!k.plain && w->cfg.without & CXMS_WP_DEPENDENCES)
 		ready = earliest;
 	if (w->unit_step[class]) {
 		struct cxms_lanes *unit = &w->unit[w->unit_of[class]];
@@ -226,9 +245,9 @@ CXMS_STEP cxms_v8 start_of(struct cxms_window *w, struct step *s, const struct c
 	}
 	if (u->flags & (CXMS_UF_OLDEST | CXMS_UF_LOCKED))
 		ready = wait_in_order(w, s, u, ready);
-	if (class == CXMS_UC_LOAD && w->holds)
+	if (class == CXMS_UC_LOAD && !k.plain && w->holds)
 		return ready;
-	wait_to_issue(w, s, ready, (ready > earliest) & w->used.all);
+	wait_to_issue(w, s, ready, ready > earliest);
 	return ready;
 }
 
@@ -253,9 +272,9 @@ CXMS_STEP void block(struct cxms_window *w, cxms_v8 where, cxms_v8 from, cxms_v8
 }
 
 /* When the first level takes an access of @at. */
-CXMS_STEP cxms_v8 taken(const struct cxms_window *w, cxms_v8 at)
+CXMS_STEP cxms_v8 taken(const struct cxms_window *w, cxms_v8 at, struct kind k)
 {
-	if (!w->joins && !w->closes)
+	if (k.plain || (!w->joins && !w->closes))
 		return at;
 	cxms_v8 waits = (at >= w->block_from.all) & (at < w->block_to.all);
 	return choose(waits, w->block_to.all, at);
@@ -286,15 +305,15 @@ CXMS_STEP cxms_v8 forwarded(const struct cxms_window *w, cxms_v8 asked, cxms_v8 
 
 /* A hit on what is in flight, or on what was just stored: false = look closer. */
 CXMS_STEP bool common_event(struct cxms_window *w, const struct cxms_xevent *e, cxms_v8 asked,
-			    cxms_v8 *done)
+			    cxms_v8 *done, struct kind k)
 {
-	if (e->flags || w->cfg.without & (CXMS_WP_IN_FLIGHT | CXMS_WP_FORWARD))
+	if (e->flags || (!k.plain && w->cfg.without & (CXMS_WP_IN_FLIGHT | CXMS_WP_FORWARD)))
 		return false;
 	bool near = e->kind == CXMS_XE_NEAR;
 	if ((near || e->kind == CXMS_XE_FWD) && e->back <= w->n_store &&
 	    e->back <= CXMS_STORE_RING) {
 		cxms_v8 ready = w->store_ready[(w->n_store - e->back) % CXMS_STORE_RING].all;
-		if (w->learns && any(ran_before(w, asked, ready)))
+		if (!k.plain && w->learns && any(ran_before(w, asked, ready)))
 			return false;
 		if (near)
 			return true;
@@ -307,7 +326,7 @@ CXMS_STEP bool common_event(struct cxms_window *w, const struct cxms_xevent *e, 
 	struct cxms_fill *f = &w->fill[(w->n_fill - e->back) % CXMS_FILL_RING];
 	if (any((f->done.all == CXMS_TICK_NEVER) | ((f->begin.all > asked) & w->used.all)))
 		return false;
-	if (w->joins)
+	if (!k.plain && w->joins)
 		join(w, f, asked);
 	w->waited = f->origin ? f->origin : w->waited;
 	*done = later(*done, f->done.all);
@@ -324,10 +343,11 @@ CXMS_STEP bool is_aside(const struct cxms_xevent *e)
 }
 
 /* Event @at of a load says that its line is in flight, but a store has what it reads. */
-CXMS_STEP bool needs_no_line(const struct cxms_window *w, const struct cxms_xrun *run, size_t at)
+CXMS_STEP bool needs_no_line(const struct cxms_window *w, const struct cxms_xrun *run, size_t at,
+			     struct kind k)
 {
 	const struct cxms_xevent *e = &run->event[at];
-	if (e->kind != CXMS_XE_USE || e->flags || w->cfg.without & CXMS_WP_FORWARD)
+	if (e->kind != CXMS_XE_USE || e->flags || (!k.plain && w->cfg.without & CXMS_WP_FORWARD))
 		return false;
 	for (size_t i = at + 1; i < run->n_event && run->event[i].index == e->index; i++)
 		if (run->event[i].kind == CXMS_XE_FWD)
@@ -337,7 +357,8 @@ CXMS_STEP bool needs_no_line(const struct cxms_window *w, const struct cxms_xrun
 
 /* Events of one access, from @asked on; moves *done to when its line is there. */
 CXMS_STEP void access_events(struct cxms_window *w, struct step *s, const struct cxms_xrun *run,
-			     uint32_t access, enum cxms_xrequest kind, cxms_v8 asked, cxms_v8 *done)
+			     uint32_t access, enum cxms_xrequest kind, cxms_v8 asked, cxms_v8 *done,
+			     struct kind k)
 {
 	for (; s->event < run->n_event; s->event++) {
 		const struct cxms_xevent *e = &run->event[s->event];
@@ -346,7 +367,7 @@ CXMS_STEP void access_events(struct cxms_window *w, struct step *s, const struct
 		/* a line written back stands right behind what drove it out */
 		if (e->index > access && e->kind != CXMS_XE_WB)
 			break;
-		if (!needs_no_line(w, run, s->event) && !common_event(w, e, asked, done))
+		if (!needs_no_line(w, run, s->event, k) && !common_event(w, e, asked, done, k))
 			rare_event(w, e, kind, &asked, done);
 	}
 }
@@ -354,11 +375,11 @@ CXMS_STEP void access_events(struct cxms_window *w, struct step *s, const struct
 /* Nobody waits for its line, but it is not done before it has the registers to ask for it. */
 CXMS_STEP cxms_v8 software_prefetch(struct cxms_window *w, struct step *s,
 				    const struct cxms_xrun *run, uint32_t access, cxms_v8 start,
-				    cxms_v8 done)
+				    cxms_v8 done, struct kind k)
 {
 	cxms_v8 there = done;
 	w->begun.all = start;
-	access_events(w, s, run, access, CXMS_XR_PREFETCH, start, &there);
+	access_events(w, s, run, access, CXMS_XR_PREFETCH, start, &there, k);
 	w->missed = false; /* it is its registers that it waits for */
 	return later(done, w->begun.all);
 }
@@ -371,8 +392,8 @@ CXMS_STEP cxms_v8 retire(struct cxms_window *w, struct step *s, const struct cxm
 	if (u->rob) {
 		could += w->step;
 		s->retire = later(could, at);
-		w->rob[s->rob].all = s->retire + CXMS_TICKS;
-		next_entry(&s->rob, w->n_rob);
+		s->rob->all = s->retire + CXMS_TICKS;
+		s->rob = behind(&w->rob, s->rob);
 	} else {
 		s->retire = later(could, at);
 	}
@@ -411,34 +432,35 @@ CXMS_STEP void attribute_late(struct cxms_window *w, const struct step *s, cxms_
 /* A store leaves to the first level after it retired, in order; ownership is asked for at once, or
  * where stores leave one by one, when the one before has its line. */
 CXMS_STEP void drain_store(struct cxms_window *w, struct step *s, const struct cxms_xrun *run,
-			   const struct cxms_uop *u, bool events)
+			   const struct cxms_uop *u, struct kind k)
 {
+	bool one_store = !k.plain && w->one_store;
 	cxms_v8 asked = s->retire + CXMS_TICKS;
-	if (w->one_store)
+	if (one_store)
 		asked = later(asked, w->drained.all);
-	asked = taken(w, asked);
+	asked = taken(w, asked, k);
 	cxms_v8 done = asked;
-	if (w->one_store) /* the answer comes a cycle before a load could use it */
+	if (one_store) /* the answer comes a cycle before a load could use it */
 		done += w->l1d - CXMS_TICKS;
-	if (events)
+	if (k.events)
 		w->skipped = false;
-	if (events && u->access >= 0)
-		access_events(w, s, run, (uint32_t)u->access, CXMS_XR_OWN, asked, &done);
-	if (events && w->waited)
+	if (k.events && u->access >= 0)
+		access_events(w, s, run, (uint32_t)u->access, CXMS_XR_OWN, asked, &done, k);
+	if (k.events && w->waited)
 		w->drained_origin = w->waited;
 	else if (w->drained_origin && !any(w->drained.all > done))
 		w->drained_origin = 0;
-	w->store_origin[s->store_queue] = w->drained_origin;
+	*store_origin(w) = w->drained_origin;
 	if (w->cfg.store_tso)
 		done = later(done, w->drained.all);
 	w->drained.all = later(w->drained.all, done);
-	w->store_queue[s->store_queue].all = done;
+	w->store_queue.next->all = done;
 	w->store_drained[w->n_store % CXMS_STORE_RING].all = done;
-	next_entry(&s->store_queue, w->n_store_queue);
+	w->store_queue.next = behind(&w->store_queue, w->store_queue.next);
 	/* one that did not happen has no number, nor had it for who wrote the stream */
-	w->n_store += u->access >= 0 && !(events && w->skipped);
+	w->n_store += u->access >= 0 && !(k.events && w->skipped);
 	w->counts.stores += u->access >= 0;
-	if (events) {
+	if (k.events) {
 		w->missed = false;
 		w->waited = 0;
 	}
@@ -470,64 +492,64 @@ CXMS_STEP void store_of_set(struct cxms_window *w, const struct cxms_xrun *run,
 /* @class: of the uop; a constant where it matters. */
 CXMS_STEP cxms_v8 step_class(struct cxms_window *w, struct step *s, const struct cxms_xrun *run,
 			     const struct cxms_uop *u, enum cxms_uop_class class, cxms_v8 fetched,
-			     bool events)
+			     struct kind k)
 {
 	dispatch(w, s, u, class, fetched);
-	cxms_v8 start = start_of(w, s, u, class);
-	if ((class == CXMS_UC_LOAD || class == CXMS_UC_STORE) && w->sets.used)
+	cxms_v8 start = start_of(w, s, u, class, k);
+	if ((class == CXMS_UC_LOAD || class == CXMS_UC_STORE) && !k.plain && w->sets.used)
 		start = held_by_set(w, run, u, start);
 	if (class == CXMS_UC_LOAD)
-		start = taken(w, start);
+		start = taken(w, start, k);
 	cxms_v8 done = start + w->latency[class], without_miss = done;
-	if (events) {
+	if (k.events) {
 		w->dispatch.all = s->dispatch;
-		w->rob_at = s->rob;
+		w->rob.next = s->rob;
 		if (class == CXMS_UC_LOAD)
 			w->pc = pc_of(run, u);
 	}
-	if (events && class == CXMS_UC_LOAD && u->access >= 0)
-		access_events(w, s, run, (uint32_t)u->access, CXMS_XR_READ, start, &done);
+	if (k.events && class == CXMS_UC_LOAD && u->access >= 0)
+		access_events(w, s, run, (uint32_t)u->access, CXMS_XR_READ, start, &done, k);
 	if (class == CXMS_UC_PREFETCH) {
-		if (events && u->access >= 0)
-			done = software_prefetch(w, s, run, (uint32_t)u->access, start, done);
+		if (k.events && u->access >= 0)
+			done = software_prefetch(w, s, run, (uint32_t)u->access, start, done, k);
 	} else if (class == CXMS_UC_STORE) {
 		w->store_ready[w->n_store % CXMS_STORE_RING].all = done;
-		if (w->learns)
+		if (!k.plain && w->learns)
 			store_of_set(w, run, u, done);
 	}
-	if (class == CXMS_UC_LOAD && w->holds)
+	if (class == CXMS_UC_LOAD && !k.plain && w->holds)
 		wait_to_issue(w, s, done, w->used.all);
 	w->slot[u->dst[0]].all = done;
 	w->slot[u->dst[1]].all = done;
 	cxms_v8 could = retire(w, s, u, done);
 	if ((class == CXMS_UC_STORE || u->flags & CXMS_UF_LOCKED) && s->late_origin)
 		attribute_late(w, s, could, without_miss);
-	if (events && (class == CXMS_UC_LOAD || class == CXMS_UC_PREFETCH) && w->waited)
+	if (k.events && (class == CXMS_UC_LOAD || class == CXMS_UC_PREFETCH) && w->waited)
 		attribute(w, s, could, without_miss);
 	if (class == CXMS_UC_LOAD) {
-		w->load_queue[s->load_queue].all = s->retire;
-		next_entry(&s->load_queue, w->n_load_queue);
+		w->load_queue.next->all = s->retire;
+		w->load_queue.next = behind(&w->load_queue, w->load_queue.next);
 		w->counts.loads += u->access >= 0;
 	} else if (class == CXMS_UC_STORE) {
-		drain_store(w, s, run, u, events);
+		drain_store(w, s, run, u, k);
 	}
 	return done;
 }
 
 CXMS_STEP cxms_v8 step_uop(struct cxms_window *w, struct step *s, const struct cxms_xrun *run,
-			   const struct cxms_uop *u, cxms_v8 fetched, bool events)
+			   const struct cxms_uop *u, cxms_v8 fetched, struct kind k)
 {
 	switch (u->class) {
 	case CXMS_UC_LOAD:
-		return step_class(w, s, run, u, CXMS_UC_LOAD, fetched, events);
+		return step_class(w, s, run, u, CXMS_UC_LOAD, fetched, k);
 	case CXMS_UC_STORE:
-		return step_class(w, s, run, u, CXMS_UC_STORE, fetched, events);
+		return step_class(w, s, run, u, CXMS_UC_STORE, fetched, k);
 	case CXMS_UC_PREFETCH:
-		return step_class(w, s, run, u, CXMS_UC_PREFETCH, fetched, events);
+		return step_class(w, s, run, u, CXMS_UC_PREFETCH, fetched, k);
 	case CXMS_UC_INT:
-		return step_class(w, s, run, u, CXMS_UC_INT, fetched, events);
+		return step_class(w, s, run, u, CXMS_UC_INT, fetched, k);
 	default:
-		return step_class(w, s, run, u, (enum cxms_uop_class)u->class, fetched, events);
+		return step_class(w, s, run, u, (enum cxms_uop_class)u->class, fetched, k);
 	}
 }
 
@@ -536,15 +558,17 @@ CXMS_STEP void after_uop(struct cxms_window *w, struct step *s, const struct cxm
 {
 	if (s->branches && run->block->uop[i].flags & CXMS_UF_LAST) {
 		const struct cxms_lanes at = {.all = done};
-		w->rob_at = s->rob;
+		w->rob.next = s->rob;
 		cxms_window_end_branch(w, run, i + 1, &at);
 	}
 	/* a few long waits already fill the range */
 	if (i % 2 == 1 && any(s->retire > CXMS_TICK_LONG)) {
 		w->retire.all = s->retire;
+		w->notes->last.all = s->last;
 		cxms_window_bound(w);
 		s->retire = w->retire.all;
 		s->dispatch = w->dispatch.all;
+		s->last = w->notes->last.all;
 	}
 }
 
@@ -620,46 +644,56 @@ CXMS_STEP cxms_v8 after_block(struct cxms_window *w, cxms_v8 fetched)
 	return fetched;
 }
 
-/* @events, @lines: the run has some; instructions are fetched line by line. Constants. */
 CXMS_STEP void step_block(struct cxms_window *w, const struct cxms_xrun *run, uint32_t end,
-			  int32_t step_q8, bool events, bool lines)
+			  int32_t step_q8, struct kind k)
 {
 	struct step s = {.dispatch = w->dispatch.all,
 			 .retire = w->retire.all,
-			 .width = w->width_at,
-			 .rob = w->rob_at,
-			 .load_queue = w->load_queue_at,
-			 .store_queue = w->store_queue_at};
-	for (size_t i = 0; events && i < run->n_event; i++)
+			 .width = w->width.next,
+			 .rob = w->rob.next,
+			 .note = w->note,
+			 .last = w->notes->last.all};
+	for (size_t i = 0; k.events && i < run->n_event; i++)
 		s.branches |= run->event[i].kind == CXMS_XE_MISP;
 	const struct cxms_uop *u = run->block->uop;
 	for (uint32_t i = 0; i < end; i++, u++) {
 		cxms_v8 fetched = w->fetch.all;
-		if (lines)
+		if (k.lines)
 			fetched += CXMS_FRONT_CYC * CXMS_TICKS + ((int32_t)i * step_q8 >> 8);
-		if (lines && w->resumed < w->n_resume)
+		if (k.lines && w->resumed < w->n_resume)
 			fetched = after_block(w, fetched);
-		if (events && lines)
+		if (k.events && k.lines)
 			w->fetch_into = (int32_t)(i + 1) * step_q8 >> 8;
-		cxms_v8 done = step_uop(w, &s, run, u, fetched, events);
-		if (lines)
+		cxms_v8 done = step_uop(w, &s, run, u, fetched, k);
+		if (k.lines)
 			w->fetched[(w->n_uop + i) % CXMS_ASSUMED_FETCH_QUEUE].all = s.dispatch;
-		if (events)
+		if (k.events)
 			after_uop(w, &s, run, i, done);
 	}
 	w->n_uop += end;
 	w->dispatch.all = s.dispatch;
-	if (events) {
+	if (k.events) {
 		cxms_v8 rest = s.dispatch;
-		access_events(w, &s, run, UINT32_MAX, CXMS_XR_READ, s.dispatch, &rest);
+		access_events(w, &s, run, UINT32_MAX, CXMS_XR_READ, s.dispatch, &rest, k);
 		w->missed = false;
 		w->waited = 0;
 	}
 	w->retire.all = s.retire;
-	w->width_at = s.width;
-	w->rob_at = s.rob;
-	w->load_queue_at = s.load_queue;
-	w->store_queue_at = s.store_queue;
+	w->width.next = s.width;
+	w->rob.next = s.rob;
+	w->note = s.note;
+	w->notes->last.all = s.last;
+}
+
+/* @k: but for events. */
+CXMS_STEP void step_kind(struct cxms_window *w, const struct cxms_xrun *run, uint32_t end,
+			 int32_t step_q8, struct kind k)
+{
+	const struct kind with_events = {.events = true, .lines = k.lines, .plain = k.plain};
+	if (run->n_event > 0)
+		step_block(w, run, end, step_q8, with_events);
+	else
+		step_block(w, run, end, step_q8, k);
 }
 
 /* Nothing but hits on lines in flight: whoever began the piece waits for them. */
@@ -699,14 +733,12 @@ CXMS_STEP void run_block(struct cxms_window *w, const struct cxms_xrun *run)
 	int32_t step_q8 = begin_block(w, run);
 	if (run->n_event > 0)
 		cxms_window_fetch_misses(w, run);
-	if (run->n_event > 0 && w->cfg.fetch_lines)
-		step_block(w, run, end, step_q8, true, true);
-	else if (run->n_event > 0)
-		step_block(w, run, end, step_q8, true, false);
+	if (w->plain)
+		step_kind(w, run, end, step_q8, (struct kind){.plain = true});
 	else if (w->cfg.fetch_lines)
-		step_block(w, run, end, step_q8, false, true);
+		step_kind(w, run, end, step_q8, (struct kind){.lines = true});
 	else
-		step_block(w, run, end, step_q8, false, false);
+		step_kind(w, run, end, step_q8, (struct kind){0});
 	w->fetch.all += (int32_t)end * step_q8 >> 8;
 	w->counts.insns += b->exit_insns[run->exit];
 	w->counts.uops += end;

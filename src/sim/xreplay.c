@@ -563,6 +563,38 @@ void cxms_xearly_packet(struct cxms_xearly *x, const void *data, size_t len)
 		drop_engines(x);
 }
 
+/* A single topology of which every page's place is known when it is touched is replayed while the
+ * pages are counted. *out: NULL = it is not, or the recording is damaged, which is told where it is
+ * read again. */
+static int replay_at_once(const struct cxms_replay_cfg *cfg, struct cxms_trace_reader *reader,
+			  struct cxms_xearly **out, struct cxms_err *err)
+{
+	struct cxms_event ev[EVENTS_AT_ONCE];
+	struct cxms_xearly *x = NULL;
+	size_t n = 1;
+	int rc = cfg->n_topo == 1 ? cxms_xearly_new(cfg, &x, err) : 0;
+	if (rc || !x)
+		return rc;
+	cxms_trace_reader_rewind(reader);
+	cxms_xearly_begin(x, &cxms_trace_reader_head(reader)->facts);
+	x->failed |= x->plan[0].n_engine == 0;
+	while (!rc && n > 0 && !x->failed) {
+		rc = cxms_trace_read(reader, ev, EVENTS_AT_ONCE, &n, err);
+		for (size_t i = 0; i < n && !rc; i++)
+			if (ev[i].kind == CXMS_EV_EXACT)
+				cxms_xearly_packet(x, ev[i].exact.data, ev[i].exact.len);
+		cxms_log_progress(
+			cfg->log, "replay: %llu MiB",
+			(unsigned long long)(cxms_trace_reader_stats(reader)->raw_bytes >> 20));
+	}
+	if (rc || x->failed) {
+		cxms_xearly_free(x);
+		return rc;
+	}
+	*out = x;
+	return 0;
+}
+
 /* Is what was done while the program ran of the recording as it stands? Reads it to its end, since
  * its last block has the totals of the run. */
 static int check_early(const struct cxms_xearly *x, struct cxms_trace_reader *reader, bool *fits,
@@ -738,25 +770,30 @@ int cxms_xreplay_run(const struct cxms_replay_cfg *cfg, struct cxms_trace_reader
 {
 	const struct cxms_trace_head *head = cxms_trace_reader_head(reader);
 	struct cxms_xpages own = {.shift = cxms_xrow_page_shift(&head->facts)}, *pages = &own;
-	struct cxms_xearly *early = cfg->early;
+	struct cxms_xearly *early = cfg->early, *made = NULL;
 	bool threaded = false, fits = false;
 	int rc = begin_result(cfg, head, out, err);
 	if (!rc)
 		rc = check_early(early, reader, &fits, err);
-	if (!rc && fits) {
+	if (!rc && fits)
+		tell_early(early);
+	else if (!rc)
+		rc = replay_at_once(cfg, reader, &made, err);
+	early = fits ? early : made;
+	if (!rc && early) {
 		pages = &early->pages;
 		threaded = early->pass.n_begun > 0;
 		out->xr = early->totals;
-		tell_early(early);
 	} else if (!rc) {
 		rc = read_pages(cfg, reader, pages, &out->xr, &threaded, err);
 	}
-	struct passes p = {cfg, reader, pages, threaded, fits ? early->plan : NULL,
+	struct passes p = {cfg, reader, pages, threaded, early ? early->plan : NULL,
 			   out, NULL,	NULL};
 	if (!rc)
 		rc = run_passes(&p, err);
 	if (!rc)
 		finish(reader, pages, out);
+	cxms_xearly_free(made);
 	cxms_xpages_fini(&own);
 	return rc;
 }

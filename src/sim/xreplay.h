@@ -26,6 +26,7 @@ int cxms_xreplay_run(const struct cxms_replay_cfg *cfg, struct cxms_trace_reader
  * The part of a replay that is done while the program still runs. Its pages are counted. Where only
  * splits of 100 and 0 are asked of a topology, the place of a page is known when it is touched, and
  * the topology is replayed as well until a second thread begins. The result is the same either way.
+ * A single topology of a finished recording is replayed so, too.
  */
 struct cxms_xearly;
 

@@ -1129,6 +1129,50 @@ static void test_early_or_late_the_same(void **state)
 	cxms_topo_free(t[1]);
 }
 
+/* A topology that stands alone may be replayed while the pages are counted; one beside another is
+ * replayed behind that. */
+static void test_in_one_reading_or_two_the_same(void **state)
+{
+	static const double splits[] = {0, 100, 50};
+	static const char *const yaml[] = {
+		HOST LOCAL("30GB/s") MEMDEV("250ns", "4GB/s"),
+		HOST LOCAL("unlimited") SWITCHED("250ns"),
+	};
+	const int fd[] = {mixture(11, 20000), mixture(12, 3000), two_threads(true),
+			  two_threads(false)};
+	(void)state;
+	for (size_t k = 0; k < PLAY_COUNT(yaml) * PLAY_COUNT(fd) * PLAY_COUNT(splits); k++) {
+		const size_t n = 1 + k % PLAY_COUNT(splits);
+		const int it = fd[k / PLAY_COUNT(splits) % PLAY_COUNT(fd)];
+		struct cxms_topo *t[] = {
+			play_topology(yaml[k / PLAY_COUNT(splits) / PLAY_COUNT(fd)]), NULL};
+		t[1] = t[0];
+		struct cxms_replay_cfg cfg = {.topo = (const struct cxms_topo *const *)t,
+					      .n_topo = 1,
+					      .split_pct = splits,
+					      .n_split = n,
+					      .seed = 3};
+		struct cxms_result *one = play_replay(it, &cfg);
+		cfg.n_topo = 2;
+		struct cxms_result *two = play_replay(it, &cfg);
+		struct cxms_buf as_one = {0}, as_two = {0};
+		two->n_topo = 1;
+		two->n_split = n;
+		assert_int_equal(cxms_report_json(one, &as_one, NULL), 0);
+		assert_int_equal(cxms_report_json(two, &as_two, NULL), 0);
+		assert_string_equal(cxms_buf_text(&as_one), cxms_buf_text(&as_two));
+		two->n_topo = 2;
+		two->n_split = 2 * n;
+		cxms_buf_fini(&as_one);
+		cxms_buf_fini(&as_two);
+		cxms_result_free(one);
+		cxms_result_free(two);
+		cxms_topo_free(t[0]);
+	}
+	for (size_t i = 0; i < PLAY_COUNT(fd); i++)
+		close(fd[i]);
+}
+
 static void test_any_number_of_threads_the_same(void **state)
 {
 	static const double splits[] = {100, 50, 0};
@@ -1192,6 +1236,7 @@ int main(void)
 		cmocka_unit_test(test_a_host_in_the_kernel_is_waited_for),
 		cmocka_unit_test(test_a_host_that_ends_leaves_its_share),
 		cmocka_unit_test(test_early_or_late_the_same),
+		cmocka_unit_test(test_in_one_reading_or_two_the_same),
 		cmocka_unit_test(test_any_number_of_threads_the_same),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
