@@ -139,7 +139,7 @@ programs | while IFS='|' read -r name mib begin sampled exact; do
 	unset own && declare -A own=()
 	for source in $sources; do
 		read -ra words <<<"$sampled"
-		"$tool" record -q -S $source "${facts[@]}" --llc-size "$llc" -o $source.cxlt -- "${words[@]}" >program.txt 2>&1 ||
+		"$tool" record -q -S $source "${facts[@]}" -o $source.cxlt -- "${words[@]}" >program.txt 2>&1 ||
 			{ echo "clock-exact: $name under $source: $(tail -n 1 program.txt)" >&2 && continue 2; }
 		[[ $sampled != *" chase "* ]] || own[$source]=$(hop)
 		measure "$name-$source"
