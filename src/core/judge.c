@@ -33,12 +33,20 @@
 #define TOLD 1024u
 /* A stream takes more than this of its area's waits: the others need no room of their own. */
 #define MOSTLY 0.95
+/* Searches for the least memory: by what the likeliest mixtures leave of the cache, and by what the
+ * mixtures that the first one found do. Of the way to each these parts are looked at. */
+#define LEAST_ROUNDS 2
+#define LEAST_PARTS  4
+/* How far a bound is short of the best at most (mixture.h). */
+#define LEAST_SHORT 0.004
 
 /* What is known of an area, or of a group. */
 struct known {
 	struct cxms_mixture mix;
-	struct cxms_mixture least, most; /* of an area: with as little memory as can be, as much */
-	struct cxms_seen seen;		 /* at the lag that counts */
+	/* of an area: with as little memory as can be, as found in each search; as much */
+	struct cxms_mixture least[LEAST_ROUNDS], most;
+	struct cxms_mixture part; /* on the way to one of them */
+	struct cxms_seen seen;	  /* at the lag that counts */
 	double random, random_lo, random_hi;
 	bool turns_told; /* pairs at a short lag, or that there are none, tell of turns */
 	double stall_ns, slice_ns[SLICES];
@@ -49,7 +57,8 @@ struct known {
 /* What was found for a group that takes its area's mixture: many ask for the same. */
 struct told {
 	const struct known *area; /* NULL = free */
-	double value[CXMS_MIX_MAX], least;
+	unsigned parts;
+	double before[CXMS_MIX_MAX], after[LEAST_PARTS][CXMS_MIX_MAX], least;
 };
 
 struct work {
@@ -62,7 +71,7 @@ struct work {
 	struct told *told; /* [TOLD] */
 	double stall_ns;
 	uint64_t begin_ns, span_ns;
-	struct cxms_reuse slice[SLICES], whole, large, small;
+	struct cxms_reuse slice[SLICES], whole, large[LEAST_ROUNDS][LEAST_PARTS], small;
 };
 
 static void work_fini(struct work *w)
@@ -329,11 +338,11 @@ static void add_stream(struct cxms_reuse *r, const struct known *g, double lines
 }
 
 /* Everything that used the cache in a slice of the run; slice SLICES is the whole. */
-static void fill_reuse(struct work *w, unsigned slice, double scale, size_t mix,
+static void fill_reuse(struct work *w, unsigned slice, double scale, bool from_hits, size_t mix,
 		       const double *streaming, struct cxms_reuse *r)
 {
 	double span_ns = (double)w->span_ns / (slice < SLICES ? SLICES : 1);
-	*r = (struct cxms_reuse){.stair = w->in->stair, .scale = scale};
+	*r = (struct cxms_reuse){.stair = w->in->stair, .scale = scale, .from_hits = from_hits};
 	for (size_t g = 0; g < w->in->n_group; g++) {
 		const struct known *k = &w->group[g];
 		double stall = (slice < SLICES ? k->slice_ns[slice] : k->stall_ns) / span_ns;
@@ -368,15 +377,65 @@ static void values(const struct cxms_reuse *r, const struct known *k, double lin
 		value[i] = cxms_reuse_memory_share(r, k->mix.p[i] * all_per_ns, uses, random);
 }
 
-/* The mixtures of an area with the least and the most memory that its samples allow. */
-static void bound_area(struct work *w, struct known *k)
+/* The cache by which round @round of the search looks for the least memory. */
+static const struct cxms_reuse *before_round(const struct work *w, unsigned round)
 {
-	double value[CXMS_MIX_MAX];
-	values(&w->whole, k, 0, 1, (double)w->span_ns, k->random, value);
-	(void)cxms_mixture_least(&k->seen, &k->mix, value, &k->least);
-	for (unsigned i = 0; i < k->mix.n; i++)
-		value[i] = 1 - value[i];
-	(void)cxms_mixture_least(&k->seen, &k->mix, value, &k->most);
+	return round ? &w->large[round - 1][0] : &w->whole;
+}
+
+/* All of the way, then less and less of it. */
+static double part_of_way(unsigned part)
+{
+	return 1 - (double)part / (LEAST_PARTS + 1);
+}
+
+/* Of each area the mixture with the least memory that its samples allow. */
+static void find_least(struct work *w, unsigned round)
+{
+	for (size_t a = 0; a < w->in->n_area; a++) {
+		struct known *k = &w->area[a];
+		double value[CXMS_MIX_MAX];
+		if (k->stall_ns <= 0)
+			continue;
+		values(before_round(w, round), k, 0, 1, (double)w->span_ns, k->random, value);
+		(void)cxms_mixture_least(&k->seen, &k->mix, value, &k->least[round]);
+	}
+}
+
+/*
+ * A set that has no room in the cache hits there as long as nobody waits for it. So mixtures are
+ * not judged by the cache that they were found with, but by the one that they leave together, and a
+ * part of the way to them may have less memory than all of it; it is as likely at least.
+ */
+static void fill_large(struct work *w, unsigned round, const double *streaming)
+{
+	find_least(w, round);
+	for (unsigned part = 0; part < LEAST_PARTS; part++) {
+		double to = part_of_way(part);
+		for (size_t a = 0; a < w->in->n_area; a++) {
+			struct known *k = &w->area[a];
+			k->part = k->mix;
+			for (unsigned i = 0; i < k->mix.n && k->stall_ns > 0; i++)
+				k->part.w[i] += to * (k->least[round].w[i] - k->mix.w[i]);
+		}
+		fill_reuse(w, SLICES, w->in->stair->span, true, offsetof(struct known, part),
+			   streaming, &w->large[round][part]);
+	}
+}
+
+/* Of each area the mixture with the most memory that its samples allow. */
+static void find_most(struct work *w)
+{
+	for (size_t a = 0; a < w->in->n_area; a++) {
+		struct known *k = &w->area[a];
+		double value[CXMS_MIX_MAX];
+		if (k->stall_ns <= 0)
+			continue;
+		values(&w->whole, k, 0, 1, (double)w->span_ns, k->random, value);
+		for (unsigned i = 0; i < k->mix.n; i++)
+			value[i] = 1 - value[i];
+		(void)cxms_mixture_least(&k->seen, &k->mix, value, &k->most);
+	}
 }
 
 static int fill_models(struct work *w)
@@ -388,15 +447,13 @@ static int fill_models(struct work *w)
 		if (w->in->group[g].lines_per_stall_ns > 0)
 			streaming[w->in->group[g].area] += w->group[g].stall_ns;
 	for (unsigned s = 0; s < SLICES; s++)
-		fill_reuse(w, s, 1, offsetof(struct known, mix), streaming, &w->slice[s]);
-	fill_reuse(w, SLICES, 1, offsetof(struct known, mix), streaming, &w->whole);
-	for (size_t a = 0; a < w->in->n_area; a++)
-		if (w->area[a].stall_ns > 0)
-			bound_area(w, &w->area[a]);
-	fill_reuse(w, SLICES, w->in->stair->span, offsetof(struct known, least), streaming,
-		   &w->large);
-	fill_reuse(w, SLICES, 1 / w->in->stair->span, offsetof(struct known, most), streaming,
-		   &w->small);
+		fill_reuse(w, s, 1, false, offsetof(struct known, mix), streaming, &w->slice[s]);
+	fill_reuse(w, SLICES, 1, false, offsetof(struct known, mix), streaming, &w->whole);
+	for (unsigned r = 0; r < LEAST_ROUNDS; r++)
+		fill_large(w, r, streaming);
+	find_most(w);
+	fill_reuse(w, SLICES, 1 / w->in->stair->span, false, offsetof(struct known, most),
+		   streaming, &w->small);
 	free(streaming);
 	return 0;
 }
@@ -412,20 +469,69 @@ static struct told *told_at(struct work *w, const struct known *area, const doub
 	return &w->told[hash % TOLD];
 }
 
-/* The least mean of @value that what was seen of a group allows. */
-static double least_of(struct work *w, size_t g, const double *value)
+/*
+ * The least share on the way to the mixture that has the least of @before, by @after, what each
+ * class's is then at @parts of the way; none: the bound of @before itself.
+ */
+static double least_on_way(const struct known *k, const double *before,
+			   double after[LEAST_PARTS][CXMS_MIX_MAX], unsigned parts)
+{
+	struct cxms_mixture at;
+	double least = 1;
+	if (!parts)
+		return cxms_mixture_least(&k->seen, &k->mix, before, NULL);
+	(void)cxms_mixture_least(&k->seen, &k->mix, before, &at);
+	for (unsigned part = 0; part < parts; part++) {
+		double from = cxms_mixture_mean(&k->mix, after[part]);
+		double to = cxms_mixture_mean(&at, after[part]);
+		least = fmin(least, from + part_of_way(part) * (to - from));
+	}
+	return fmax(0, least - LEAST_SHORT);
+}
+
+static bool is_told(const struct told *t, const struct known *area, const double *before,
+		    double after[LEAST_PARTS][CXMS_MIX_MAX], unsigned parts)
+{
+	size_t bytes = area->mix.n * sizeof(*before);
+	bool same = t->area == area && t->parts == parts && !memcmp(t->before, before, bytes);
+	for (unsigned part = 0; part < parts && same; part++)
+		same = !memcmp(t->after[part], after[part], bytes);
+	return same;
+}
+
+/* The same for a group; many of an area ask alike. */
+static double least_of(struct work *w, size_t g, const double *before,
+		       double after[LEAST_PARTS][CXMS_MIX_MAX], unsigned parts)
 {
 	const struct known *k = &w->group[g], *area = &w->area[w->in->group[g].area];
 	if (k->fitted)
-		return cxms_mixture_least(&k->seen, &k->mix, value, NULL);
-	struct told *t = told_at(w, area, value);
-	size_t bytes = area->mix.n * sizeof(*value);
-	if (t->area != area || memcmp(t->value, value, bytes)) {
-		t->area = area;
-		t->least = cxms_mixture_least(&k->seen, &k->mix, value, NULL);
-		memcpy(t->value, value, bytes);
-	}
+		return least_on_way(k, before, after, parts);
+	struct told *t = told_at(w, area, before);
+	if (is_told(t, area, before, after, parts))
+		return t->least;
+	size_t bytes = area->mix.n * sizeof(*before);
+	t->area = area;
+	t->parts = parts;
+	t->least = least_on_way(k, before, after, parts);
+	memcpy(t->before, before, bytes);
+	for (unsigned part = 0; part < parts; part++)
+		memcpy(t->after[part], after[part], bytes);
 	return t->least;
+}
+
+/* With a cache as large as can be, and what the mixtures with the least memory leave of it. */
+static double judge_least(struct work *w, size_t g, double random)
+{
+	const struct known *k = &w->group[g];
+	double before[CXMS_MIX_MAX], after[LEAST_PARTS][CXMS_MIX_MAX], least = 1;
+	double span_ns = (double)w->span_ns, rate = w->in->group[g].lines_per_stall_ns;
+	for (unsigned r = 0; r < LEAST_ROUNDS; r++) {
+		values(before_round(w, r), k, rate, 1, span_ns, random, before);
+		for (unsigned part = 0; part < LEAST_PARTS; part++)
+			values(&w->large[r][part], k, rate, 1, span_ns, random, after[part]);
+		least = fmin(least, least_of(w, g, before, after, LEAST_PARTS));
+	}
+	return least;
 }
 
 static void judge_group(struct work *w, size_t g)
@@ -447,15 +553,12 @@ static void judge_group(struct work *w, size_t g)
 			mid[i] += value[i] * part;
 	}
 	to->share.mid = cxms_mixture_mean(&k->mix, mid);
-	values(&w->large, k, rate, 1, span_ns, random_hi, value);
-	for (unsigned i = 0; i < k->mix.n; i++)
-		value[i] = fmin(value[i], mid[i]);
-	to->share.lo = fmin(to->share.mid, least_of(w, g, value));
+	to->share.lo = fmin(to->share.mid, judge_least(w, g, random_hi));
 	values(&w->small, k, rate, 1, span_ns, random_hi, value);
 	values(&w->small, k, rate, 1, span_ns, k->random_lo, other);
 	for (unsigned i = 0; i < k->mix.n; i++)
 		value[i] = 1 - fmax(fmax(value[i], other[i]), mid[i]);
-	to->share.hi = fmax(to->share.mid, 1 - least_of(w, g, value));
+	to->share.hi = fmax(to->share.mid, 1 - least_of(w, g, value, NULL, 0));
 	to->share.footprint_bytes = w->in->touched_bytes[to->area];
 	if (k->seen.pairs >= MIN_PAIRS)
 		to->share.footprint_bytes =
@@ -478,7 +581,7 @@ int cxms_judge(const struct cxms_judge *in)
 			if (w.group[g].stall_ns > 0)
 				judge_group(&w, g);
 		if (!rc && in->reuse) {
-			in->reuse[CXMS_SPAN_LO] = w.large;
+			in->reuse[CXMS_SPAN_LO] = w.large[0][0];
 			in->reuse[CXMS_SPAN_MID] = w.whole;
 			in->reuse[CXMS_SPAN_HI] = w.small;
 		}

@@ -61,7 +61,8 @@ struct cxms_judge {
  *    several groups wait for the same lines, the waiting for a line is that of all of them.
  *
  * Bounds: the least and the most that the counts allow; a cache smaller and larger by what the
- * staircase leaves open; uses at random and in turn, as far as step 2 leaves that open.
+ * staircase leaves open; uses at random and in turn, as far as step 2 leaves that open. Mixtures
+ * with little memory are judged by the cache that they leave together (adr/0076).
  * Return: 0 or -ENOMEM
  */
 int cxms_judge(const struct cxms_judge *in);

@@ -154,7 +154,7 @@ void cxms_reuse_solve(struct cxms_reuse *r)
 	double uses[CXMS_REUSE_BINS] = {0};
 	for (int b = 0; b < CXMS_REUSE_BINS; b++)
 		if (r->lines[b] > 0)
-			uses[b] = uses_of(r, r->stall[b] / r->lines[b], 1);
+			uses[b] = uses_of(r, r->stall[b] / r->lines[b], r->from_hits ? 0 : 1);
 	for (int step = 0; step < SOLVE_STEPS; step++) {
 		double moved = 0;
 		set_range(r, uses);
@@ -200,7 +200,8 @@ double cxms_reuse_memory_share(const struct cxms_reuse *r, double stall_ns, doub
 	if (uses > 0) {
 		miss[0] = look_up(r->by_uses[0], uses);
 	} else {
-		double most = settle(r, stall_ns, 1), least = settle(r, stall_ns, 0);
+		double least = settle(r, stall_ns, 0);
+		double most = r->from_hits ? least : settle(r, stall_ns, 1);
 		miss[0] = 0.5 * (most + least);
 		uses = uses_of(r, stall_ns, miss[0]);
 	}

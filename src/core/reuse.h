@@ -5,6 +5,8 @@
 #ifndef CXMS_CORE_REUSE_H
 #define CXMS_CORE_REUSE_H
 
+#include <stdbool.h>
+
 struct cxms_stair;
 
 /* Steps of 1.2 in how often a line is waited for, 14 orders of magnitude. */
@@ -12,10 +14,11 @@ struct cxms_stair;
 /* Steps in time between two uses of a line. */
 #define CXMS_REUSE_GRID 64
 
-/** struct cxms_reuse - a value: zero it, set stair and scale, add lines, solve, ask */
+/** struct cxms_reuse - a value: zero it, set stair, scale and from_hits, add lines, solve, ask */
 struct cxms_reuse {
 	const struct cxms_stair *stair; /* borrowed */
 	double scale;			/* size of the cache over what the staircase says */
+	bool from_hits; /* of two states that the samples allow: the one with fewer misses */
 	/* [class] lines that are waited for, and the waiting for them */
 	double lines[CXMS_REUSE_BINS], stall[CXMS_REUSE_BINS];
 	/* [class] lines whose uses are known, and these uses */

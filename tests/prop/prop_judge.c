@@ -631,6 +631,35 @@ static void test_few_hot_lines(void **state)
 		}
 }
 
+/*
+ * Twelve lines of two thousand were seen twice. A set that fits the cache explains as many pairs
+ * only if it takes less than all of the waits; one that takes all is too large for it. The low end
+ * leaves neither out: a hit is fourteen times as cheap, so that a set looks at home as long as the
+ * rest of the waits do not need its room.
+ */
+static void test_what_hits_has_room(void **state)
+{
+	enum { N = 2000, PAIRS = 12 };
+	static struct cxms_judge_sample s[N];
+	const struct cxms_facts facts = {.mem_latency_ps = 144000, .llc_latency_ps = 10600};
+	const double cache_lines = 65536;
+	struct cxms_judge_group g = {0};
+	struct cxms_stair stair;
+	(void)state;
+	cxms_stair_init(&stair, &facts, (uint64_t)(cache_lines * LINE));
+	for (uint32_t i = 0; i < N; i++)
+		s[i] = (struct cxms_judge_sample){.line = i < N - PAIRS ? i : 160 * (i + PAIRS - N),
+						  .time_ns = i * UINT64_C(3700000),
+						  .weight_ns = 1400000};
+	judge_alone(&stair, s, N, LINE * 2.3e6, &g);
+	print_message("%.3f (%.3f .. %.3f)\n", g.share.mid, g.share.lo, g.share.hi);
+	/* with w of the waits on all that fits, 12 pairs where more than w^2 N^2/2/65536 come: w is
+	 * 0.8 where that is the 90 % end of them, 18 */
+	double most = sqrt(18.2 * 2 * cache_lines) / N;
+	assert_true(g.share.lo > 0.6 * (1 - most) && g.share.lo < 1.5 * (1 - most));
+	assert_true(g.share.hi > 0.9);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -638,6 +667,7 @@ int main(void)
 		cmocka_unit_test(test_known_programs),
 		cmocka_unit_test(test_few_waits),
 		cmocka_unit_test(test_few_hot_lines),
+		cmocka_unit_test(test_what_hits_has_room),
 		cmocka_unit_test(test_rare_groups_of_a_quarter_are_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
