@@ -70,9 +70,17 @@ llc=${LLC:-$(awk -v mem="$mem" '
 	/llc_latency_ps/ { low = $2 / 1000 }
 	/bytes:/ { gsub("[{},]", ""); if ($5 / 1000 < (low + mem) / 2) size = $3 }
 	END { printf "%dKiB", size / 1024 }' "$cache")}
-case $(sed -n 's/^cpu family[^:]*: *//p' /proc/cpuinfo | head -n 1)-$(sed -n 's/^vendor_id[^:]*: *//p' /proc/cpuinfo | head -n 1) in
+cpu_key() {
+	sed -n "s/^$1[^:]*: *//p" /proc/cpuinfo | head -n 1
+}
+case $(cpu_key 'cpu family')-$(cpu_key vendor_id) in
 26-AuthenticAMD) core='width: 8, rob: 448, l1d_mshrs: 24, l2_mshrs: 64' l1=48KiB ways=12 l2=1MiB walkers=16 ;; # Zen 5
-25-AuthenticAMD) core='width: 6, rob: 256, l1d_mshrs: 24, l2_mshrs: 64' l1=32KiB ways=8 l2=512KiB walkers=6 ;; # Zen 3
+25-AuthenticAMD)
+	core='width: 6, rob: 256, l1d_mshrs: 24, l2_mshrs: 64' l1=32KiB ways=8 l2=512KiB walkers=6 # Zen 3
+	case $(($(cpu_key 'model	') >> 4)) in                                                   # Zen 4
+	1 | 6 | 7 | 10) core='width: 6, rob: 320, l1d_mshrs: 24, l2_mshrs: 64' l2=1MiB ;;
+	esac
+	;;
 *) core='width: 6, rob: 512, l1d_mshrs: 16, l2_mshrs: 48' l1=48KiB ways=12 l2=2MiB walkers=4 ;; # Golden Cove
 esac
 # walk MIB PAGE CACHE: what a page walk adds there, in ps
@@ -88,7 +96,7 @@ walks() {
 		awk '{ ps[NR] = $1 } END { print (ps[int((NR + 1) / 2)] + ps[int((NR + 2) / 2)]) / 2, ps[1], ps[NR] }'
 }
 # hop: the same of the chase that was sampled, by its own stopwatch: its time a hop less the memory's. Each run has pages of
-# its own, and a hop takes 186 to 224 ns by which they are
+# its own, and a hop takes 180 to 225 ns by which they are
 hop() {
 	sed -n 's/^chase: .*, \([0-9.]*\) ns each.*/\1/p' program.txt |
 		awk -v mem="$mem" '{ ps = ($1 > mem) ? 1000 * ($1 - mem) : 1; print ps, ps, ps }'
