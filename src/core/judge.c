@@ -37,8 +37,6 @@
  * mixtures that the first one found do. Of the way to each these parts are looked at. */
 #define LEAST_ROUNDS 2
 #define LEAST_PARTS  4
-/* How far a bound is short of the best at most (mixture.h). */
-#define LEAST_SHORT 0.004
 
 /* What is known of an area, or of a group. */
 struct known {
@@ -486,7 +484,7 @@ static double least_on_way(const struct known *k, const double *before,
 		double to = cxms_mixture_mean(&at, after[part]);
 		least = fmin(least, from + part_of_way(part) * (to - from));
 	}
-	return fmax(0, least - LEAST_SHORT);
+	return fmax(0, least - CXMS_MIX_GAP);
 }
 
 static bool is_told(const struct told *t, const struct known *area, const double *before,

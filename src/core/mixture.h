@@ -10,6 +10,9 @@
 /* Steps of 1.7 from a part of 2^34 lines (1 TiB) to one line that takes all samples. */
 #define CXMS_MIX_MAX 56
 
+/* A mixture that cxms_mixture_least() finds has more than the least by less than this. */
+#define CXMS_MIX_GAP 0.004
+
 /** struct cxms_mixture - classes of lines by how often they are waited for */
 struct cxms_mixture {
 	unsigned n;

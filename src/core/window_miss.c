@@ -601,16 +601,25 @@ static void write_back(struct cxms_window *w, const struct cxms_xevent *e,
 	}
 }
 
+static uint32_t rob_size(const struct cxms_window *w)
+{
+	return (uint32_t)(w->rob.end - w->rob.first);
+}
+
+/* When the entry of the reorder buffer is free that the uop @n behind the one at hand takes. */
+static const struct cxms_lanes *rob_behind(const struct cxms_window *w, uint32_t n)
+{
+	return &w->rob.first[((uint32_t)(w->rob.next - w->rob.first) + n) % rob_size(w)];
+}
+
 /* Entries of the reorder buffer for what is behind the uop at hand that are free by @t: those older
  * than it that have not retired hold theirs. */
 static uint32_t room_behind(const struct cxms_window *w, unsigned l, int32_t t)
 {
-	const uint32_t n_rob = (uint32_t)(w->rob.end - w->rob.first);
-	const uint32_t rob_at = (uint32_t)(w->rob.next - w->rob.first);
-	uint32_t low = 0, high = n_rob;
+	uint32_t low = 0, high = rob_size(w);
 	while (low < high) {
 		uint32_t half = low + (high - low) / 2;
-		bool is_free = w->rob.first[(rob_at + half) % n_rob].v[l] <= t;
+		bool is_free = rob_behind(w, half)->v[l] <= t;
 		low = is_free ? half + 1 : low;
 		high = is_free ? high : half;
 	}
@@ -1057,14 +1066,12 @@ static void begin_wrong(const struct cxms_window *w, const struct cxms_block *b,
 			const struct cxms_lanes *branch_done, struct cxms_lanes *at)
 {
 	uint32_t n = insns * b->n_uop / b->n_insn;
-	const uint32_t n_rob = (uint32_t)(w->rob.end - w->rob.first);
-	const uint32_t rob_at = (uint32_t)(w->rob.next - w->rob.first);
-	const struct cxms_lanes *room = &w->rob.first[(rob_at + n) % n_rob];
+	const struct cxms_lanes *room = rob_behind(w, n);
 	int32_t later = (int32_t)(n * CXMS_TICKS / w->cfg.width);
 	if (w->cfg.fetch_lines) /* a group ends with the block */
 		later = (int32_t)(n * CXMS_TICKS * ((b->n_uop - 1) / w->cfg.width + 1) / b->n_uop);
 	*at = *branch_done;
-	for (unsigned l = 0; n < n_rob && l < w->n_lane; l++)
+	for (unsigned l = 0; n < rob_size(w) && l < w->n_lane; l++)
 		at->v[l] = later_of(w->dispatch.v[l] + later, room->v[l]) +
 			   CXMS_ASSUMED_ISSUE_CYC * CXMS_TICKS;
 }

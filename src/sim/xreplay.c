@@ -638,6 +638,15 @@ static void list_assumed(struct cxms_result *out)
 		 false},
 		{"model.fetch_queue", "64", "uops between fetch and dispatch", false},
 		{"model.tlb2", "7cyc", "added by a hit in the second-level TLB", false},
+		{"model.wrong_path", "16",
+		 "instructions walked behind a mispredicted branch that waits for no miss; behind "
+		 "one that does, half as many as the reorder buffer has entries",
+		 false},
+		{"model.wrong_path_barren", "8",
+		 "such long walks in a row that bring nothing, from which on one in 16 is long",
+		 false},
+		{"model.arrived", "32",
+		 "mispredicted branches after which a line is there, for wrong paths", false},
 	};
 	static_assert(sizeof(table) / sizeof(table[0]) <= CXMS_MODEL_ASSUMED, "room in the result");
 	out->n_assumed = sizeof(table) / sizeof(table[0]);

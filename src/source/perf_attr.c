@@ -102,23 +102,27 @@ void cxms_perf_attr(enum cxms_perf_event event, uint64_t period_ns, uint32_t wak
 	}
 }
 
+/* Of one thread that runs already, told at once. */
+static void of_one_thread(struct perf_event_attr *a)
+{
+	a->enable_on_exec = 0;
+	a->inherit = 0;
+	a->watermark = 0;
+}
+
 void cxms_perf_attr_note(struct perf_event_attr *out)
 {
 	common(out, PERF_TYPE_SOFTWARE);
+	of_one_thread(out);
 	out->config = PERF_COUNT_SW_DUMMY;
 	out->disabled = 0;
-	out->enable_on_exec = 0;
-	out->inherit = 0;
-	out->watermark = 0;
 	out->comm = 1;
 }
 
 void cxms_perf_attr_watch(uint64_t addr, struct perf_event_attr *out)
 {
 	common(out, PERF_TYPE_BREAKPOINT);
-	out->enable_on_exec = 0;
-	out->inherit = 0;
-	out->watermark = 0;
+	of_one_thread(out);
 	out->bp_type = HW_BREAKPOINT_RW;
 	out->bp_addr = addr;
 	out->bp_len = HW_BREAKPOINT_LEN_8;

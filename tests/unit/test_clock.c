@@ -54,18 +54,24 @@ static void fault_at(struct clock *c, uint64_t page)
 		cxms_thin_switch(&c->thin, r.time_ns);
 }
 
+static void map_array(struct clock *c)
+{
+	struct cxms_perf_rec map = {.type = PERF_RECORD_MMAP2, .time_ns = 1000};
+
+	map.map.addr = ARRAY;
+	map.map.len = 2 * ARRAY_PG * 4096ull;
+	map.map.path = "//anon";
+	give(c, CXMS_PERF_SIDE, &map);
+}
+
 /* The pages of an array, touched one after the other: each is told once, in order, at its time. */
 static void test_pages_whose_faults_were_not_recorded_are_told_in_their_order(void **state)
 {
 	struct clock c = {.base_ns = 1000};
-	struct cxms_perf_rec map = {.type = PERF_RECORD_MMAP2, .time_ns = 1000};
 	uint64_t next = 0;
 
 	(void)state;
-	map.map.addr = ARRAY;
-	map.map.len = 2 * ARRAY_PG * 4096ull;
-	map.map.path = "//anon";
-	give(&c, CXMS_PERF_SIDE, &map);
+	map_array(&c);
 	for (uint64_t page = 0; page < ARRAY_PG; page++)
 		fault_at(&c, page);
 	assert_true(c.thin.is_thin);
@@ -120,15 +126,11 @@ static void test_what_a_ring_had_no_room_for_is_told_by_one_in_many(void **state
 {
 	struct clock_loss loss = {0};
 	struct clock c = {.base_ns = 1000, .loss = &loss, .n_loss = 1};
-	struct cxms_perf_rec map = {.type = PERF_RECORD_MMAP2, .time_ns = 1000};
 	struct cxms_perf_rec one = {.type = PERF_RECORD_SAMPLE};
 	const uint64_t full = 1000, room = 3017, end = 3100;
 
 	(void)state;
-	map.map.addr = ARRAY;
-	map.map.len = 2 * ARRAY_PG * 4096ull;
-	map.map.path = "//anon";
-	give(&c, CXMS_PERF_SIDE, &map);
+	map_array(&c);
 	for (uint64_t page = 0; page < full; page++)
 		fault_at(&c, page);
 	lose(&c, full - 1, 0);
