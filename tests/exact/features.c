@@ -554,6 +554,7 @@ static int forward(void)
 
 #define LINES	   2048u
 #define LINE_WORDS 8u
+#define PASSES	   16u
 static uint64_t lines[2][LINES][LINE_WORDS] __attribute__((aligned(4096)));
 /* Wrong paths read pages only that have been accessed. */
 static void touch_pages(void)
@@ -639,20 +640,24 @@ static __attribute__((noinline)) uint64_t *guess_by_hops(uint64_t *at, uint64_t 
 }
 
 /* Wrong paths do not know where the chain leads. Forty times in a row they find nothing, then they
- * might four times. Prints how often that is so. */
+ * might four times. Prints how often that is so: so often that by no matter which chances some of
+ * the few far walks meet it. */
 static int barren(void)
 {
-	uint64_t *at = lines[0][0];
 	unsigned rounds = LINES / 44;
 
 	touch_pages();
 	for (unsigned i = 0; i + 1 < LINES; i++)
 		lines[0][i][0] = (uint64_t)(uintptr_t)lines[0][i + 1];
-	for (unsigned i = 0; i < rounds; i++) {
-		at = guess_by_hops(at, 40, &chance, 0);
-		at = guess_by_hops(at, 4, lines[1][i * 32], sizeof(lines[1][0]));
+	for (unsigned pass = 0; pass < PASSES; pass++) {
+		uint64_t *at = lines[0][0];
+
+		for (unsigned i = 0; i < rounds; i++) {
+			at = guess_by_hops(at, 40, &chance, 0);
+			at = guess_by_hops(at, 4, lines[1][i * 32], sizeof(lines[1][0]));
+		}
 	}
-	printf("%u\n", rounds);
+	printf("%u\n", rounds * PASSES);
 	return 0;
 }
 
