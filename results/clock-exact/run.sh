@@ -65,11 +65,19 @@ mem=$(sed -n 's/^memory .*latency \([0-9.]*\) ns.*/\1/p' <<<"$info")
 cpu=$(sed -n 's/^cpu  *//p' <<<"$info")
 # a multiplication and an addition, 3 and 1 cycles, one after the other
 ghz=${CLOCK_GHZ:-$(sed -n 's/^CPU time  *user \([0-9]*\) ns.*/\1/p' <<<"$info" | awk '{ printf "%.2f", 4 * 3e8 / $1 }')}
-# half way from the latency of the last level to that of memory
-llc=${LLC:-$(awk -v mem="$mem" '
-	/llc_latency_ps/ { low = $2 / 1000 }
-	/bytes:/ { gsub("[{},]", ""); if ($5 / 1000 < (low + mem) / 2) size = $3 }
-	END { printf "%dKiB", size / 1024 }' "$cache")}
+# llc_kib CACHE: the most of a step that was found there: a step's latency lies between the last level's and memory's by the
+# share that was not. Where three quarters were not, that is no more than the noise of a large step.
+llc_kib() {
+	awk -v mem="$mem" '
+		/llc_latency_ps/ { low = $2 / 1000 }
+		/bytes:/ {
+			gsub("[{},]", "")
+			found = (mem - $5 / 1000) / (mem - low)
+			found = (found > 1) ? 1 : (found < 0.25) ? 0 : found
+			if (found * $3 > size) size = found * $3
+		}
+		END { print int(size / 262144 + 0.5) * 256 }' "$1"
+}
 cpu_key() {
 	sed -n "s/^$1[^:]*: *//p" /proc/cpuinfo | head -n 1
 }
@@ -101,11 +109,16 @@ hop() {
 	sed -n 's/^chase: .*, \([0-9.]*\) ns each.*/\1/p' program.txt |
 		awk -v mem="$mem" '{ ps = ($1 > mem) ? 1000 * ($1 - mem) : 1; print ps, ps, ps }'
 }
+# llc NAME: the LLC's size by every measurement around the sampled runs, their median: the neighbours' part changes as well.
+llc() {
+	for file in "$work/$1"-*/cxlmemsim/machine-*.yaml; do llc_kib "$file"; done | sort -n |
+		awk '{ kib[NR] = $1 } END { printf "%dKiB", kib[int((NR + 1) / 2)] }'
+}
 # one figure for all recordings, as it is printed
 facts=(--mem-latency "${mem}ns")
 far=$(awk -v m="$mem" 'BEGIN { printf "%.0f", 2.5 * m }')
 
-# topology FILE LATENCY WALK: all caches those of this machine
+# topology FILE LATENCY WALK LLC: all caches those of this machine
 topology() {
 	cat >"$1" <<YAML
 schema: 1
@@ -114,7 +127,7 @@ host:
   caches:
     l1d: {size: ${L1D:-$l1}, ways: $ways, latency: 4cyc}
     l2: {size: ${L2:-$l2}, ways: 16, latency: 14cyc, prefetch: {type: stride, degree: 32, distance: 0}}
-    llc: {size: $llc, ways: 16, latency: 50cyc}
+    llc: {size: $4, ways: 16, latency: 50cyc}
   tlb: {l1: 96, l2: 2048, page: 4KiB, walk: ${3}ps, walkers: $walkers} # a host may back huge pages by small ones
   local: {latency: auto, bandwidth: unlimited}
 devices:
@@ -137,7 +150,7 @@ explain() {
 }
 
 csv=$out/clock-exact.csv
-[ -e "$csv" ] || echo "program,source,local_pct,slowdown,slowdown_lo,slowdown_hi,exact,ratio,inside,within_10_pct,self,self_inside,walk_ns,walk_lo_ns,walk_hi_ns" >"$csv"
+[ -e "$csv" ] || echo "program,source,local_pct,slowdown,slowdown_lo,slowdown_hi,exact,ratio,inside,within_10_pct,self,self_inside,walk_ns,walk_lo_ns,walk_hi_ns,llc" >"$csv"
 programs | while IFS='|' read -r name mib begin sampled exact; do
 	[ -z "${ONLY:-}" ] || [[ " $ONLY " == *" $name "* ]] || continue
 	! grep -q "^$name," "$csv" || continue
@@ -152,10 +165,11 @@ programs | while IFS='|' read -r name mib begin sampled exact; do
 		[[ $sampled != *" chase "* ]] || own[$source]=$(hop)
 		measure "$name-$source"
 	done
+	size=${LLC:-$(llc "$name")}
 	for source in $sources; do
 		read -r walk_ps _ <<<"${own[$source]:-$(walks "$mib" $page "$name")}"
-		topology far-$source.yaml "$far" "$walk_ps"
-		topology self-$source.yaml "$mem" "$walk_ps"
+		topology far-$source.yaml "$far" "$walk_ps" "$size"
+		topology self-$source.yaml "$mem" "$walk_ps" "$size"
 	done
 	read -ra words <<<"$exact"
 	"$tool" record -q -S exact -t "far-$source.yaml" "${facts[@]}" ${begin:+--roi-begin "$begin"} -o exact.cxlt -- "${words[@]}" >program.txt 2>&1 ||
@@ -167,11 +181,11 @@ programs | while IFS='|' read -r name mib begin sampled exact; do
 			read -r x _ _ <<<"$(row exact.cxlt far-$source.yaml $split)"
 			read -r s lo hi <<<"$(row $source.cxlt far-$source.yaml $split)"
 			awk -v n="$name" -v src=$source -v k=$split -v s="$s" -v lo="$lo" -v hi="$hi" -v x="$x" \
-				-v self="$self" -v sl="$self_lo" -v sh="$self_hi" -v w="$walk_ps" -v wl="$walk_lo" -v wh="$walk_hi" 'BEGIN {
+				-v self="$self" -v sl="$self_lo" -v sh="$self_hi" -v llc="$size" -v w="$walk_ps" -v wl="$walk_lo" -v wh="$walk_hi" 'BEGIN {
 				r = s / x
-				printf("%s,%s,%s,%s,%s,%s,%s,%.4f,%s,%s,%s,%s,%.1f,%.1f,%.1f\n", n, src, k, s, lo, hi, x, r,
+				printf("%s,%s,%s,%s,%s,%s,%s,%.4f,%s,%s,%s,%s,%.1f,%.1f,%.1f,%s\n", n, src, k, s, lo, hi, x, r,
 					(x >= lo && x <= hi) ? "yes" : "no", (r >= 0.9 && r <= 1.1) ? "yes" : "no",
-					self, (sl <= 1 && 1 <= sh) ? "yes" : "no", w / 1000, wl / 1000, wh / 1000) }' >>"$csv"
+					self, (sl <= 1 && 1 <= sh) ? "yes" : "no", w / 1000, wl / 1000, wh / 1000, llc) }' >>"$csv"
 		done
 	done
 done
@@ -184,7 +198,7 @@ state=
 
 Slowdowns of the time in user mode with memory at $far ns, all of it on CXL (0 % local) or half, as sampling this machine tells them and
 as the exact source simulates the same program on the same caches, with the median of the page walks (*walk*, ns, and the lowest and highest) measured before,
-between and after the sampled runs; of chases, what a hop of the sampled run itself took beyond the memory, by the program's own stopwatch. *inside*: the sampled interval holds the exact slowdown. *self*: the slowdown on a CXL device as fast as
+between and after the sampled runs, and the LLC's size (what a chase over each size found there); of chases, what a hop of the sampled run itself took beyond the memory, by the program's own stopwatch. *inside*: the sampled interval holds the exact slowdown. *self*: the slowdown on a CXL device as fast as
 local memory, $mem ns, which is 1; *holds 1*: its interval does.
 
 | | |
@@ -192,17 +206,17 @@ local memory, $mem ns, which is 1; *holds 1*: its interval does.
 | command | \`results/clock-exact/run.sh BUILD\` |
 | git | $(git -C "$top" rev-parse --short=12 HEAD 2>/dev/null || echo unknown)$state |
 | host | $cpu, $(uname -sr), load $(cut -d' ' -f1 /proc/loadavg) at the end |
-| machine | memory $mem ns, LLC $llc by its latencies, $ghz GHz |
+| machine | memory $mem ns, $ghz GHz |
 | tools | $("$tool" --version | head -n 1), $(valgrind --version) |
 
-| program | source | local | slowdown | interval | exact | ratio | inside | self | holds 1 | walk | why it differs |
-|---|---|---|---|---|---|---|---|---|---|---|---|
+| program | source | local | slowdown | interval | exact | ratio | inside | self | holds 1 | walk | LLC | why it differs |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|
 MD
-	tail -n +2 "$csv" | while IFS=, read -r name source split s lo hi x ratio inside near self holds walk walk_lo walk_hi; do
+	tail -n +2 "$csv" | while IFS=, read -r name source split s lo hi x ratio inside near self holds walk walk_lo walk_hi size; do
 		why=
 		[ "$inside$near$holds" = yesyesyes ] || why=$(explain "$name" "$source")
-		printf '| %s | %s | %s %% | %.3f | %.3f .. %.3f | %.3f | %.3f | %s | %.3f | %s | %.0f (%.0f .. %.0f) | %s |\n' "$name" "$source" "$split" \
-			"$s" "$lo" "$hi" "$x" "$ratio" "$inside" "$self" "$holds" "$walk" "$walk_lo" "$walk_hi" "$why"
+		printf '| %s | %s | %s %% | %.3f | %.3f .. %.3f | %.3f | %.3f | %s | %.3f | %s | %.0f (%.0f .. %.0f) | %s | %s |\n' "$name" "$source" "$split" \
+			"$s" "$lo" "$hi" "$x" "$ratio" "$inside" "$self" "$holds" "$walk" "$walk_lo" "$walk_hi" "$size" "$why"
 	done
 	echo
 	awk -F, 'NR > 1 && $2 == "clock" && $3 == 0 { n++; both += $9 == "yes" && $10 == "yes"; self += $12 == "yes" }
