@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "core/bpred.h"
 #include "core/stair.h"
 #include "core/window_assumed.h"
 #include "sim/hw_report.h"
@@ -143,6 +144,9 @@ void cxms_assumed_exact(struct cxms_result *out)
 	    "such long walks in a row that bring nothing, from which on one in 16 is long");
 	add(out, "model.arrived", "32",
 	    "mispredicted branches after which a line is there, for wrong paths");
+	add(out, "model.branch_history", TEXT(CXMS_BPRED_GLOBAL_BITS),
+	    "directions that the branch predictor goes by, and 11 of a branch's own; it keeps 1024 "
+	    "targets of computed jumps and 32 returns");
 	add(out, "model.nt_open", "10", "lines that non-temporal stores put together at a time");
 	add_memory(out);
 }

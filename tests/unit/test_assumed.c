@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/bpred.h"
 #include "core/collide.h"
 #include "core/demand.h"
 #include "core/kernel.h"
@@ -79,6 +80,7 @@ static void test_values_are_those_of_the_code(void **state)
 	is(&x, "model.redirect", CXMS_ASSUMED_REDIRECT_CYC);
 	is(&x, "model.fetch_queue", CXMS_ASSUMED_FETCH_QUEUE);
 	is(&x, "model.tlb2", CXMS_ASSUMED_TLB2_CYC);
+	is(&x, "model.branch_history", CXMS_BPRED_GLOBAL_BITS);
 	cxms_topo_free(topo);
 }
 
