@@ -1,3 +1,5 @@
+/* scripts/check_assumed.sh looks here for every CXMS_ASSUMED_ of the models. No result rests on
+ * CXMS_ASSUMED_LIVE_LOCAL_PS: it is what programs are told that ask for simulated time. */
 #include "sim/assumed.h"
 
 #include <assert.h>
@@ -37,6 +39,7 @@ static bool is_used(const struct cxms_result *out, enum cxms_model model)
 	return false;
 }
 
+/* CXMS_ASSUMED_REORDER_PS is told with the batch of writes. */
 static void add_memory(struct cxms_result *out)
 {
 	bool typical = is_used(out, CXMS_MODEL_TYPICAL), curve = is_used(out, CXMS_MODEL_CURVE);
@@ -59,7 +62,7 @@ static void add_memory(struct cxms_result *out)
 		    "200 ns are taken together");
 }
 
-/* What turns samples into waits and lines. */
+/* What turns samples into waits and lines; CXMS_ASSUMED_CPI_MAX is told with the work. */
 static void add_samples(struct cxms_result *out)
 {
 	add(out, "model.cpi_work", "0.25",
@@ -97,16 +100,33 @@ static bool has_walk(const struct cxms_result *out)
 	return false;
 }
 
+/* What no recording but an odd one lacks: CXMS_ASSUMED_MEM_PS, CXMS_ASSUMED_LLC_PS and
+ * CXMS_ASSUMED_LLC_BYTES of core/stair.c. And how well the staircase tells the LLC's size, where
+ * nobody gave it. */
+static void add_stair(const struct cxms_facts *facts, const struct cxms_stair *stair,
+		      struct cxms_result *out)
+{
+	bool nominal = stair->span > 1 && stair->n < 2;
+	if (facts->mem_latency_ps == 0)
+		add(out, "model.memory_latency", "110ns", "of the recording machine, not measured");
+	if (facts->llc_latency_ps == 0)
+		add(out, "model.llc_latency", "30ns",
+		    "of the recording machine, not measured; no more than a third of the memory's");
+	if (nominal && facts->llc_bytes == 0)
+		add(out, "model.llc_size", "32MiB", "of the recording machine, not known");
+	if (nominal)
+		add(out, "model.nominal_span", "2",
+		    "the LLC may hold so many times more or less than its nominal size");
+	else if (stair->span > 1)
+		add(out, "model.stair_span", "1.414",
+		    "the LLC may hold so many times more or less than the measured staircase says");
+}
+
 void cxms_assumed_sampled(const struct cxms_recording *rec, const struct cxms_stair *stair,
 			  struct cxms_result *out)
 {
 	add_samples(out);
-	if (stair->span > 1 && stair->n >= 2)
-		add(out, "model.stair_span", "1.414",
-		    "the LLC may hold so many times more or less than the measured staircase says");
-	else if (stair->span > 1)
-		add(out, "model.nominal_span", "2",
-		    "the LLC may hold so many times more or less than its nominal size");
+	add_stair(&rec->facts, stair, out);
 	if (rec->facts.source_caps & CXMS_SRC_SWITCHES && rec->n_thread > 1)
 		add(out, "model.wake", "200us",
 		    "a thread was woken by one that was on CPU so shortly before it came back, or "

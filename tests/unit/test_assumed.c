@@ -103,6 +103,8 @@ static void test_what_is_not_used_is_not_listed(void **state)
 		{FIXED, "epoch", "model.wake", false, false, "one thread"},
 		{FIXED, "epoch", "model.stair_span", false, false, "the size was given"},
 		{FIXED, "epoch", "model.nominal_span", false, false, "the same"},
+		{FIXED, "epoch", "model.llc_size", false, false, "the same"},
+		{FIXED, "epoch", "model.memory_latency", false, true, "not measured"},
 		{FIXED, "epoch", "model.move_page", false, false, "no page moved"},
 		{FIXED, "epoch", "model.full_from", false, false, "no walk"},
 	};
