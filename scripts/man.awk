@@ -1,5 +1,6 @@
 # Man pages as roff, from the Markdown that src/cli/*.md keeps to: a title line, headings, paragraphs,
-# "term" and ":   text" lists, indented examples, **bold**, *italic*, `code`.
+# "term" and ":   text" lists, "- " lists (indented within a term's text), indented examples, **bold**,
+# *italic*, `code`.
 #
 #   awk -v version=1.0 -f man.awk cxlmemsim-topo.1.md >cxlmemsim-topo.1
 
@@ -48,11 +49,31 @@ function end_example() {
 	example = 0
 }
 
+function end_bullets() {
+	if (bullets == "nested")
+		print ".RE"
+	bullets = ""
+}
+
+function bullet(kind, text) {
+	flush()
+	end_example()
+	if (bullets != kind) {
+		end_bullets()
+		print kind == "nested" ? ".RS" : ".PP"
+	}
+	bullets = kind
+	print ".IP \\(bu 2\n" inline(text)
+}
+
 /^% / {
 	split(substr($0, 3), title, /[()]/)
 	printf ".TH %s %s \"\" \"cxlmemsim %s\"\n", toupper(title[1]), title[2], version
 	next
 }
+/^    - / { bullet("nested", substr($0, 7)); next }
+/^- / { bullet("plain", substr($0, 3)); next }
+!/^$/ { end_bullets() }
 /^# / { flush(); end_example(); print ".SH " substr($0, 3); named = $2 == "NAME"; next }
 /^:   / { print ".TP\n" inline(held) "\n" inline(substr($0, 5)); held = ""; next }
 /^    / {
@@ -69,4 +90,4 @@ function end_example() {
 /^$/ { flush(); end_example(); next }
 named { sub(/ - /, " \\- ") }
 { flush(); end_example(); held = $0 }
-END { flush(); end_example() }
+END { flush(); end_example(); end_bullets() }

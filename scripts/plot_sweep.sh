@@ -118,7 +118,7 @@ END {
 
 {
 	echo "set terminal $terminal"
-	echo 'set termoption noenhanced; set key outside bottom center horizontal maxcols 2; set grid'
+	echo 'set termoption noenhanced; set key outside top center horizontal maxcols 2; set grid'
 	echo 'set ylabel "slowdown against all local (90 % interval)"; set offsets graph 0.03, graph 0.03, 0, 0'
 	echo "set xlabel \"$(sed -n 1p "$work/axis")\""
 	[ "$(wc -l <"$work/axis")" -eq 1 ] ||

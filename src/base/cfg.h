@@ -43,6 +43,7 @@ int cxms_cfg_load_result(const char *path, struct cxms_cfg **out, struct cxms_er
 int cxms_cfg_load_yaml_mem(const char *name, const void *data, size_t len, struct cxms_cfg **out,
 			   struct cxms_err *err);
 void cxms_cfg_free(struct cxms_cfg *cfg);
+/** the root and all below it are borrowed until free, and so is the name of the file */
 const struct cxms_cfg_node *cxms_cfg_root(const struct cxms_cfg *cfg);
 const char *cxms_cfg_file(const struct cxms_cfg *cfg);
 /** sha256 of the file's bytes in lower-case hex, 64 characters; after cxms_cfg_vary() another */

@@ -10,7 +10,9 @@ struct cxms_rng {
 	uint64_t s[4];
 };
 
+/** any seed will do, 0 as well */
 void cxms_rng_init(struct cxms_rng *r, uint64_t seed);
+/** uniform in [0, 2^64) */
 uint64_t cxms_rng_u64(struct cxms_rng *r);
 /** uniform in [0, n), n > 0, unbiased */
 uint64_t cxms_rng_below(struct cxms_rng *r, uint64_t n);

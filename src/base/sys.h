@@ -50,6 +50,7 @@ struct cxms_outfile {
 	FILE *fp;
 	char *path, *tmp; /* tmp == NULL: written directly */
 };
+/** @path is the name that the file gets; 0 or -errno. Owner: cxms_outfile_commit() or _abort() */
 int cxms_outfile_open(struct cxms_outfile *f, const char *path, struct cxms_err *err);
 /** flush, fsync, rename; on failure the old file stands and the aside file is gone; f is then empty
  */

@@ -1,12 +1,9 @@
 #include "base/units.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/err.h"
-#include "base/near.h"
 #include "base/units_priv.h"
 
 __extension__ typedef unsigned __int128 u128;
@@ -208,46 +205,6 @@ static const char *noun(enum cxms_unit unit)
 		break;
 	}
 	return "a whole number";
-}
-
-int cxms_units_parse(enum cxms_unit unit, const char *text, uint64_t hz, uint64_t *out,
-		     struct cxms_err *err)
-{
-	enum cxms_qty_fault fault = cxms_units_scan(unit, text, hz, out);
-	int len = cxms_quote_len(text);
-	const char *units = allowed(unit, hz);
-	switch (fault) {
-	case CXMS_QTY_OK:
-		return 0;
-	case CXMS_QTY_SYNTAX:
-		break;
-	case CXMS_QTY_NEGATIVE:
-		return cxms_fail(err, EINVAL, "'%.*s' is negative; give 0 or more", len, text);
-	case CXMS_QTY_FRACTION:
-		return cxms_fail(err, EINVAL, "'%.*s' is not a whole number", len, text);
-	case CXMS_QTY_NO_UNIT:
-		return cxms_fail(err, EINVAL, "'%.*s' has no unit; allowed units: %s", len, text,
-				 units);
-	case CXMS_QTY_BAD_UNIT:
-		if (is_plain(unit))
-			break;
-		return cxms_fail(err, EINVAL, "'%.*s' has an unknown unit; allowed units: %s", len,
-				 text, units);
-	case CXMS_QTY_CYC:
-		return cxms_fail(err, EINVAL,
-				 "'%.*s' needs a core frequency, none is known here; "
-				 "allowed units: %s",
-				 len, text, units);
-	case CXMS_QTY_TINY:
-		return cxms_fail(err, EINVAL, "'%.*s' rounds to 0; give 0 or more than half a %s",
-				 len, text, cxms_unit_rows(unit)->name);
-	case CXMS_QTY_RANGE:
-		return cxms_fail(err, ERANGE, "'%.*s' is too large; give at most 2^63 base units",
-				 len, text);
-	}
-	return cxms_fail(
-		err, EINVAL, "'%.*s' is not %s; give digits%s%s", len, text, noun(unit),
-		is_plain(unit) ? " only" : " and a unit of: ", is_plain(unit) ? "" : units);
 }
 
 /* "10us" -> "10 us" */

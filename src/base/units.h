@@ -1,11 +1,9 @@
-/* Units: address-space types, constants, and the parser for quantities such as "107ns" or "26GB/s".
+/* Units: address-space types, constants, and the kinds of quantities such as "107ns" or "26GB/s".
  */
 #ifndef CXMS_BASE_UNITS_H
 #define CXMS_BASE_UNITS_H
 
 #include <stdint.h>
-
-struct cxms_err;
 
 #define CXMS_PS_PER_NS	1000ull
 #define CXMS_PS_PER_S	1000000000000ull
@@ -31,17 +29,5 @@ enum cxms_unit {
 	CXMS_UNIT_HZ,	       /* Hz kHz MHz GHz -> hertz */
 	CXMS_UNIT_PCT,	       /* plain number, 0..100 */
 };
-
-/**
- * cxms_units_parse() - text with a unit to an integer in the base unit
- * @unit: what is expected; a missing or foreign unit is an error that says which are allowed
- * @hz:   core frequency for "cyc"; 0 = "cyc" is refused
- * @out:  rounded to the nearest base unit; a value > 0 that rounds to 0 is refused
- *
- * Decimal fractions are allowed ("3.0GHz"); no white space inside beyond one blank before the unit.
- * Return: 0, -EINVAL (not a quantity, wrong unit, negative), -ERANGE (over 2^63)
- */
-int cxms_units_parse(enum cxms_unit unit, const char *text, uint64_t hz, uint64_t *out,
-		     struct cxms_err *err);
 
 #endif

@@ -30,7 +30,15 @@ enum cxms_qty_fault {
  * numbers */
 const struct cxms_unit_row *cxms_unit_rows(enum cxms_unit unit);
 
-/** cxms_units_scan() - cxms_units_parse() without a message; *out written only on CXMS_QTY_OK */
+/**
+ * cxms_units_scan() - text with a unit to an integer in the base unit
+ * @unit: what is expected; a missing or foreign unit is a fault
+ * @hz:   core frequency for "cyc"; 0 = "cyc" is refused
+ * @out:  rounded to the nearest base unit; a value > 0 that rounds to 0 is refused. Written only on
+ *        CXMS_QTY_OK
+ *
+ * Decimal fractions are allowed ("3.0GHz"); no white space inside beyond one blank before the unit.
+ */
 enum cxms_qty_fault cxms_units_scan(enum cxms_unit unit, const char *text, uint64_t hz,
 				    uint64_t *out);
 

@@ -81,17 +81,20 @@ static const char *const engine_words[] = {"auto", "epoch", "event", NULL};
 	.words = engine_words, .arg = "auto|epoch|event", \
 	.help = "how queueing is computed: epoch, by means; event, request by request " \
 		"(default: auto, epoch but for source exact)"}
-#define OPT_MEM_LATENCY {.name = "mem-latency", .type = CXMS_OPT_QTY, \
+#define OPT_MEM_LATENCY_OF(text) {.name = "mem-latency", .type = CXMS_OPT_QTY, \
 	.offset = AT(mem_latency_ps), .unit = CXMS_UNIT_TIME_PS, .min = CXMS_PS_PER_NS, \
 	.max = 100 * PS_PER_US, .arg = "TIME", \
-	.help = "memory latency of this machine, 1ns .. 100us, instead of measuring it"}
-#define OPT_WALK_LATENCY {.name = "walk-latency", .type = CXMS_OPT_QTY, \
+	.help = "memory latency of " text}
+#define OPT_MEM_LATENCY OPT_MEM_LATENCY_OF("this machine, 1ns .. 100us, instead of measuring it")
+#define OPT_WALK_LATENCY_OF(text) {.name = "walk-latency", .type = CXMS_OPT_QTY, \
 	.offset = AT(walk_latency_ps), .unit = CXMS_UNIT_TIME_PS, .min = 1, \
 	.max = 100 * PS_PER_US, .arg = "TIME", \
-	.help = "page walk added per access on base pages, 1ps .. 100us, instead of measuring it"}
-#define OPT_LLC_SIZE {.name = "llc-size", .type = CXMS_OPT_QTY, .offset = AT(llc_bytes), \
+	.help = "page walk added per access on base pages, 1ps .. 100us" text}
+#define OPT_WALK_LATENCY OPT_WALK_LATENCY_OF(", instead of measuring it")
+#define OPT_LLC_SIZE_OF(otherwise) {.name = "llc-size", .type = CXMS_OPT_QTY, .offset = AT(llc_bytes), \
 	.unit = CXMS_UNIT_BYTES, .min = 64 * KIB, .max = TIB, .arg = "SIZE", \
-	.help = "last-level cache this program had, 64KiB .. 1TiB (default: estimated)"}
+	.help = "last-level cache this program had, 64KiB .. 1TiB (default: " otherwise ")"}
+#define OPT_LLC_SIZE OPT_LLC_SIZE_OF("estimated")
 #define OPT_OUTPUT(what) {.name = "output", .short_name = 'o', .type = CXMS_OPT_STR, \
 	.offset = AT(output), .arg = "FILE", .help = what}
 #define OPT_SAVE {.name = "save", .type = CXMS_OPT_STR, .offset = AT(save), .arg = "FILE", \
@@ -119,7 +122,7 @@ static const char *const engine_words[] = {"auto", "epoch", "event", NULL};
 	.help = "seed of everything drawn at random (default: 1)"}
 #define OPT_JOBS {.name = "jobs", .short_name = 'j', .type = CXMS_OPT_QTY, .offset = AT(jobs), \
 	.unit = CXMS_UNIT_COUNT, .min = 1, .max = 4096, .arg = "N", \
-	.help = "threads that evaluate, 1 .. 4096; results are the same for any number"}
+	.help = "threads that evaluate, 1 .. 4096; results are the same for any number (default: 1)"}
 #define OPT_QUIET {.name = "quiet", .short_name = 'q', .type = CXMS_OPT_COUNT, \
 	.offset = AT(quiet), .help = "no talk on standard error but errors"}
 #define OPT_VERBOSE {.name = "verbose", .short_name = 'v', .type = CXMS_OPT_COUNT, \
@@ -195,14 +198,16 @@ const struct cxms_opt cli_opts_import[] = {
 	 .arg = "FILE",
 	 .help = "address traces: topology whose caches, TLB and cores are simulated "
 		 "(default: an assumed host with this machine's cache sizes)"},
-	OPT_MEM_LATENCY, OPT_WALK_LATENCY, OPT_LLC_SIZE, OPT_NO_ARGV, OPT_SEED, OPT_QUIET,
+	OPT_MEM_LATENCY_OF("the recording machine, 1ns .. 100us (default: 100ns, assumed)"),
+	OPT_WALK_LATENCY_OF(" (default: 20ns, assumed)"),
+	OPT_LLC_SIZE_OF("what FILE says, else 16MiB"), OPT_NO_ARGV, OPT_SEED, OPT_QUIET,
 	OPT_VERBOSE, OPT_END,
 };
 const struct cxms_opt cli_opts_calibrate[] = {
 	{.name = "measured", .type = CXMS_OPT_STR, .offset = AT(measured), .arg = "FILE",
 	 .help = "fit a table that an earlier --output wrote on this machine, instead of measuring"},
 	{.name = "slow-node", .type = CXMS_OPT_STR, .offset = AT(slow_node), .arg = "N",
-	 .help = "NUMA node of the slow memory (default: the most distant one)"},
+	 .help = "NUMA node of the slow memory (default: the most distant one with room)"},
 	OPT_OUTPUT("the table of what was measured, CSV (default: not kept)"), OPT_QUIET,
 	OPT_VERBOSE, OPT_END,
 };

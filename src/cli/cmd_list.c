@@ -19,7 +19,7 @@ static void list_sources(struct cxms_buf *out)
 static void list_policies(struct cxms_buf *out)
 {
 	for (size_t i = 0; i < cxms_policy_count(); i++)
-		cxms_buf_printf(out, "%-16s %s\n", cxms_policy_at(i)->name,
+		cxms_buf_printf(out, "%-19s %s\n", cxms_policy_at(i)->name,
 				cxms_policy_at(i)->summary);
 }
 

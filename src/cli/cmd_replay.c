@@ -10,7 +10,10 @@ static int check_operands(struct cli *c)
 	if (c->opt.host.n || c->argc == 1)
 		return CLI_OK;
 	if (c->argc)
-		return cli_usage(c, "replay takes one recording, got %d", c->argc);
+		return cli_usage(c,
+				 "replay takes one recording, got %d; give several as hosts on one "
+				 "fabric, each with --host NAME=RECORDING",
+				 c->argc);
 	return cli_usage(c, "no recording to replay; give one, as cxlmemsim record makes it");
 }
 

@@ -27,7 +27,8 @@ static const struct cli_verb verbs[] = {
 	 cli_opts_replay, false, cmd_replay},
 	{"sweep", "evaluate a recording against many variants of a topology",
 	 "cxlmemsim sweep [options] -t FILE --set KEY=VALUES RECORDING...",
-	 "  cxlmemsim sweep -t one-switch.yaml --set devices.mem0.latency=150ns..600ns/50ns "
+	 "  cxlmemsim sweep -t cxltopo/one-switch.yaml --set "
+	 "devices.mem0.latency=150ns..600ns/50ns "
 	 "w.cxlt\n"
 	 "  cxlmemsim sweep -t a.yaml --set devices.mem0.link.width=4,8,16 --set "
 	 "host.cpu.l1d_mshrs=12,16 -s 50,0 -j 2 -o s.csv w.cxlt\n",
@@ -47,7 +48,8 @@ static const struct cli_verb verbs[] = {
 	 false, cmd_trace},
 	{"import", "turn what another tool recorded into a recording",
 	 "cxlmemsim import [options] [-o FILE] FILE|-",
-	 "  perf record -e cpu-clock:u -c 199999 --user-regs -d --switch-events -- ./workload\n"
+	 "  perf record -e cpu-clock/period=199999/u,page-faults/period=1/u --user-regs -d "
+	 "--switch-events -- ./workload\n"
 	 "  cxlmemsim import -o w.cxlt perf.data\n"
 	 "  cxlmemsim replay -t cxltopo/pool.yaml w.cxlt\n",
 	 cli_opts_import, false, cmd_import},

@@ -95,7 +95,9 @@ struct cxms_hier_res {
 	uint64_t number;
 };
 
+/** cxms_hier_check() - is the geometry one that the functions below can hold? They rely on it */
 bool cxms_hier_check(const struct cxms_hier_cfg *cfg);
+/** bytes of storage that cxms_hier_init() needs */
 size_t cxms_hier_bytes(const struct cxms_hier_cfg *cfg);
 /** cxms_hier_init() - empty caches; @h is zeroed, or has been initialised before. */
 void cxms_hier_init(struct cxms_hier *h, const struct cxms_hier_cfg *cfg, void *mem);

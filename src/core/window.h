@@ -99,6 +99,7 @@ void cxms_window_run(struct cxms_window *w, const struct cxms_xrun *run);
 void cxms_window_lane(const struct cxms_window *w, unsigned lane, struct cxms_window_lane *out);
 /** cxms_window_past_ps() - no later request of a lane will lie before that time */
 uint64_t cxms_window_past_ps(const struct cxms_window *w, unsigned lane);
+/** of all that ran so far, once for all lanes; borrowed until free */
 const struct cxms_window_counts *cxms_window_counts(const struct cxms_window *w);
 /** cxms_window_wait() - the thread slept: nothing of the lane retires before @until_ps */
 void cxms_window_wait(struct cxms_window *w, unsigned lane, uint64_t until_ps);

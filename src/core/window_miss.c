@@ -9,8 +9,6 @@
  * stage, from there to fetch, and the one in which fetch is told (gem5 v24.0,
  * src/cpu/o3/BaseO3CPU.py: iewToCommitDelay, commitToFetchDelay). */
 #define CXMS_REDIRECT_CYC 3
-/* The same, plus the way to dispatch, of a core that has decoded uops at hand. */
-#define CXMS_ASSUMED_REDIRECT_DECODED_CYC 12
 /* Where uops are split, those behind a mispredicted branch leave the reorder buffer one by one, as
  * many in a cycle as twice the width (tests/data/gem5: squash width 16 of an eight-wide core). */
 #define CXMS_SQUASH_WIDTHS 2
@@ -20,8 +18,6 @@
  * BaseO3CPU.py: commitToIEWDelay, iewToRenameDelay). */
 #define CXMS_BLOCKING_WALK_CYC 2
 #define CXMS_WALKED_CYC	       3
-/* A first-level TLB miss that hits the second: cycles added. */
-#define CXMS_ASSUMED_TLB2_CYC 7
 
 static int32_t later_of(int32_t a, int32_t b)
 {
@@ -657,7 +653,7 @@ static void block_dispatch(struct cxms_window *w, unsigned l, int32_t done)
 static void refetch(struct cxms_window *w, const struct cxms_lanes *where,
 		    const struct cxms_lanes *done, const struct cxms_lanes *there)
 {
-	int32_t cyc = w->cfg.fetch_lines ? CXMS_REDIRECT_CYC : CXMS_ASSUMED_REDIRECT_DECODED_CYC;
+	int32_t cyc = w->cfg.fetch_lines ? CXMS_REDIRECT_CYC : CXMS_ASSUMED_REDIRECT_CYC;
 	for (unsigned l = 0; l < w->n_lane; l++) {
 		if (!where->v[l])
 			continue;

@@ -4,6 +4,7 @@
 
 #include "core/fetch.h"
 #include "core/window.h"
+#include "core/window_assumed.h"
 
 #define CXMS_TICKS	   32
 #define CXMS_TICK_SHIFT	   5
@@ -44,15 +45,9 @@
  * a hit (assumed). */
 #define CXMS_FORWARD_CYC 2
 
-/* Cycles from dispatch to the earliest issue: the scheduler's own stages. */
-#define CXMS_ASSUMED_ISSUE_CYC 2
-/* Cycles from completion to retirement, and from there to the reuse of the entry. */
-#define CXMS_ASSUMED_RETIRE_CYC 2
 /* Cycles from fetch to dispatch, which stands for rename: decode is between them (gem5 v24.0,
  * src/cpu/o3/BaseO3CPU.py: fetchToDecodeDelay, decodeToRenameDelay). Other cores: assumed. */
 #define CXMS_FRONT_CYC 2
-/* Uops between fetch and dispatch: queue and pipeline registers. A power of two. */
-#define CXMS_ASSUMED_FETCH_QUEUE 64
 
 /* One value a lane; as one vector where all lanes take the same step. */
 typedef int32_t cxms_v8 __attribute__((vector_size(4 * CXMS_LANES)));

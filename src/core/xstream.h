@@ -1,35 +1,37 @@
 /*
- * The raw stream of the exact source: what the Valgrind tool writes and the window model reads.
- * Freestanding: the tool has no libc.
+ * The raw stream of the exact source: what the Valgrind tool writes, and what the window model
+ * reads. Freestanding: the tool has no libc.
  *
  * The tool runs caches, prefetchers, TLB and branch predictor. The stream says which blocks of code
- * ran, in order, and of their memory accesses only those that are not plain first-level hits: the
- * miss records. Code is sent once a block, as bytes; the dependence of one miss on another is in
- * it, through registers, and in CXMS_XE_FWD, through recent stores.
+ * ran, in their order, and of the memory accesses of a block only those that are not plain hits of
+ * the first level: the miss records. The code of a block is sent once, as bytes. It tells which
+ * miss depends on which through registers; CXMS_XE_FWD tells it through recent stores.
  *
- * A stream is a sequence of packets of one process image (a fork begins one, an exec begins one).
- * Each packet is a struct cxms_xs_head, then messages; no message crosses packets. Numbers in
- * messages are LEB128 varints ("v") or their zigzag form ("z"), bytes ("b") or counted bytes ("s":
- * v length, bytes). Lines are addresses / 64; pages are addresses / 4096.
+ * Packets. A stream is a sequence of packets, each of one process image; a fork begins an image,
+ * and so does an exec. A packet is a struct cxms_xs_head and then messages, of which none crosses
+ * into the next packet. Its first message is a CXMS_XC_THREAD. On its way through the socket a
+ * packet is followed, in the same datagram, by the offsets of its control messages: uint16_t each,
+ * from the first byte of the packet, in order. They are not part of it.
  *
- * Message: v h.
- *   h != 0: block h >> 2 ran.   h & 1: it was left by side exit number v (next in the stream),
- *           else by its end. h & 2: v count of events follows, then the events.
- *   h == 0: b control type (enum cxms_xs_control), then its body.
+ * Numbers. Below, "v" is an unsigned number as LEB128 varint, "z" a signed one in zigzag form, "b"
+ * a byte, and "s" a text: v length, then the bytes. Multi-byte fields of the head are
+ * little-endian. A line is an address / 64, a page an address / 4096.
  *
- * Event: b kind | flags, v index, then the body of the kind. Events come in the order of the
- * accesses; what an access causes (prefetch, write-back) follows it. Index = number of the access
- * in the block, unless said otherwise.
+ * Messages. Each begins with v h.
+ *   h != 0: block h >> 2 ran. With h & 1 it was left by a side exit, whose number follows as v;
+ *           else by its end. With h & 2 then follow v count of events, and the events.
+ *   h == 0: a control message: b type (enum cxms_xs_control), then its body.
  *
- * Fills: every event of kind L2, LLC, MEM, L2USE, LLCUSE, PF and WRONG begins one: the line comes
- * into the first level (PF: into the level it names). Fills are numbered in stream order, per
- * thread, from 0; "back" counts from the newest: 1 = the last fill begun before this event.
+ * Events: b kind | flags, v index, then the body of the kind (enum cxms_xs_event). They come in the
+ * order of the accesses; what an access causes (prefetch, write-back) follows it. The index is the
+ * number of the access in the block, from 0, where the kind says nothing else.
  *
- * A line body is z (line - the line of the last line body of this thread in this packet, 0 at
- * first): every packet starts anew, and starts with a CXMS_XC_THREAD.
+ * Fills. An event that brings a line into the first level (PF: into the level it names) begins a
+ * fill; such kinds say "Fill". Fills are numbered in stream order, per thread, from 0. Who waits
+ * for one says how far "back" it is: 1 = the last fill that was begun before this event.
  *
- * On its way through the socket a packet is followed, in the same datagram, by the offsets of its
- * control messages: uint16_t each, from its first byte, in order. They are not part of it.
+ * A line in a body is z (line - the line of the last such body of this thread in this packet, at
+ * first 0): no packet needs an earlier one for its lines.
  */
 #ifndef CXMS_CORE_XSTREAM_H
 #define CXMS_CORE_XSTREAM_H
@@ -37,13 +39,14 @@
 #include <stdint.h>
 
 #define CXMS_XS_MAGIC	    0x31535843u /* "CXS1" */
-#define CXMS_XS_PACKET_MAX  65536u	/* header included */
+#define CXMS_XS_PACKET_MAX  65536u	/* bytes, the head included */
 #define CXMS_XS_CONTROL_MIN 3u		/* bytes of a control message at least */
 #define CXMS_XS_LINE_SHIFT  6
 #define CXMS_XS_PAGE_SHIFT  12
 
+/** struct cxms_xs_head - at the beginning of each packet */
 struct cxms_xs_head {
-	uint32_t magic;
+	uint32_t magic; /* CXMS_XS_MAGIC */
 	uint32_t bytes; /* of the messages that follow */
 	uint32_t pid;
 	uint32_t image; /* 0, 1, ...: exec count of this pid */
@@ -51,6 +54,8 @@ struct cxms_xs_head {
 	uint64_t insns; /* instructions this image had run, timed or not, when the packet began */
 };
 
+/** enum cxms_xs_event - kinds of events, with their bodies. "Older tools" are what recordings of
+ * older versions hold */
 enum cxms_xs_event {
 	CXMS_XE_HIT = 0,    /* first-level hit that has flags; no body */
 	CXMS_XE_L2 = 1,	    /* missed L1, hit L2; no body. Fill */
@@ -89,12 +94,14 @@ enum cxms_xs_event {
 				  did not tell, or told more.) */
 	CXMS_XE_KIND_END
 };
+/* The byte of an event: its kind, and three flags of the access. */
 #define CXMS_XE_KIND_MASK 0x1fu
 /* PF, WB: because of the WRONG event before it; index = exit number */
 #define CXMS_XE_BEHIND 0x20u
 #define CXMS_XE_TLB2   0x40u /* missed the first TLB, hit the second */
 #define CXMS_XE_WALK   0x80u /* missed both: a page walk */
 
+/** enum cxms_xs_level - the level that had a line, or that a prefetch goes into or comes from */
 enum cxms_xs_level { CXMS_XL_L1 = 1, CXMS_XL_L2 = 2, CXMS_XL_LLC = 3, CXMS_XL_MEM = 4 };
 
 /* In place of the address of a RESUME, with its pid: a process that ended, which its parent waited
@@ -108,6 +115,8 @@ enum cxms_xs_level { CXMS_XL_L1 = 1, CXMS_XL_L2 = 2, CXMS_XL_LLC = 3, CXMS_XL_ME
  * one that was forked may have another at the same address. (Older tools did not tell.) */
 #define CXMS_XS_PRIVATE (UINT64_C(1) << 50)
 
+/** enum cxms_xs_control - control messages, with their bodies. Where no thread is named, the thread
+ * is the one of the last CXMS_XC_THREAD */
 enum cxms_xs_control {
 	CXMS_XC_HELLO = 1,  /* v version 1, v pid, v parent pid, b 1 = begun by fork: its blocks
 			       below v are those of the parent image; s command line words joined by
@@ -150,9 +159,10 @@ enum cxms_xs_control {
 	CXMS_XC_END
 };
 
+/** enum cxms_xs_pipe - what a call did with a pipe (CXMS_XC_PIPE) */
 enum cxms_xs_pipe { CXMS_XPIPE_MADE = 0, CXMS_XPIPE_WRITTEN = 1, CXMS_XPIPE_READ = 2 };
 
-/* Bits of the byte of a PAGE. */
+/* Bits of the byte of a CXMS_XC_PAGE. */
 #define CXMS_XP_STORE 1u
 #define CXMS_XP_OWN   2u
 
@@ -167,12 +177,14 @@ enum cxms_xs_pipe { CXMS_XPIPE_MADE = 0, CXMS_XPIPE_WRITTEN = 1, CXMS_XPIPE_READ
  * before the number that e states. The instruction lines of a block: in order, the line of each
  * instruction's first byte, and of its last byte, where it differs from the line before.
  */
+/** enum cxms_xs_access - what an access of a block is */
 enum cxms_xs_access {
 	CXMS_XA_LOAD = 0,
 	CXMS_XA_STORE = 1,
 	CXMS_XA_PREFETCH = 2,
 	CXMS_XA_NT_STORE = 3
 };
+/** enum cxms_xs_exit - how a block is left */
 enum cxms_xs_exit {
 	CXMS_XX_JUMP = 0,  /* direct, unconditional, or the next instruction */
 	CXMS_XX_COND = 1,  /* side exit of a conditional branch */
@@ -184,6 +196,7 @@ enum cxms_xs_exit {
 	CXMS_XX_SYSCALL = 7
 };
 
+/** enum cxms_xs_count - totals of an image (CXMS_XC_COUNTS), in this order */
 enum cxms_xs_count {
 	CXMS_XN_INSNS, /* all, timed or not */
 	CXMS_XN_LOADS,

@@ -81,6 +81,7 @@ struct cxms_device_sums {
 	uint64_t row_hits, page_hits; /* BANK, PAGED */
 	uint64_t late; /* requests that lay before what is remembered: they did not wait */
 };
+/** of all requests since cxms_device_new() */
 void cxms_device_sums(const struct cxms_device *d, struct cxms_device_sums *out);
 
 #endif

@@ -14,6 +14,7 @@ struct cxms_err;
 /* What is mapped; ANY: not told, or whatever is there. SHARED is memory that has a path. */
 enum cxms_area_kind { CXMS_AREA_ANY, CXMS_AREA_MEMORY, CXMS_AREA_SHARED, CXMS_AREA_FILE };
 
+/** 0 or -ENOMEM. Owner: cxms_areas_free() */
 int cxms_areas_new(struct cxms_areas **out, struct cxms_err *err);
 void cxms_areas_free(struct cxms_areas *a);
 /** cxms_areas_space() - the space @pid runs in now; made when new. 0 or -ENOMEM */

@@ -22,6 +22,8 @@ struct cxms_page {
 	uint64_t touch_rank; /* order of first touch (fault, else first sample), 0 first */
 };
 
+/** @base_bytes, @huge_bytes: sizes of pages on the machine that recorded. 0 or -ENOMEM. Owner:
+ * cxms_pages_free() */
 int cxms_pages_new(uint64_t base_bytes, uint64_t huge_bytes, struct cxms_pages **out,
 		   struct cxms_err *err);
 void cxms_pages_free(struct cxms_pages *p);
@@ -45,12 +47,16 @@ uint32_t cxms_pages_last(const struct cxms_pages *p);
  */
 int cxms_pages_settle(struct cxms_pages *p, const uint32_t **remap, size_t *n_provisional,
 		      struct cxms_err *err);
+/** pages are numbered 0 .. count - 1 */
 size_t cxms_pages_count(const struct cxms_pages *p);
+/** @index: below the count; borrowed until the next event */
 const struct cxms_page *cxms_pages_at(const struct cxms_pages *p, uint32_t index);
+/** areas are numbered 0 .. count - 1 */
 size_t cxms_pages_area_count(const struct cxms_pages *p);
 /** cxms_pages_area_bytes() - touched bytes of an area: of its pages, and those that were seen
  * resident without one (resident.h) */
 uint64_t cxms_pages_area_bytes(const struct cxms_pages *p, uint32_t area);
+/** touched bytes of all areas */
 uint64_t cxms_pages_total_bytes(const struct cxms_pages *p);
 
 #endif

@@ -40,6 +40,7 @@ struct cxms_policy_ops {
 extern const struct cxms_policy_ops cxms_policy_page_interleave, cxms_policy_first_touch,
 	cxms_policy_hot_local, cxms_policy_cold_local, cxms_policy_weighted_interleave;
 
+/** the table of policies; @i: below the count */
 size_t cxms_policy_count(void);
 const struct cxms_policy_ops *cxms_policy_at(size_t i);
 /** by name, NULL when unknown */

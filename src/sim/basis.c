@@ -1,10 +1,8 @@
 #include "sim/basis.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/err.h"
 #include "base/fmt.h"
@@ -215,32 +213,4 @@ void cxms_basis_judge(const struct cxms_recording *rec, const struct cxms_basis 
 		cxms_warn(out, CXMS_W_NO_FAULTS, "source '%s' sees no page faults",
 			  rec->facts.source);
 	judge_latency(&rec->facts, out);
-}
-
-void cxms_basis_assumed(struct cxms_result *out)
-{
-	static const struct cxms_assumed table[] = {
-		{"model.cpi_work", "0.25",
-		 "cycles a micro-operation of the work between two misses", false},
-		{"model.clock", "3GHz",
-		 "clock of the recording machine, for the hidden part of a wait", false},
-		{"model.unlooped_uops", "64", "work between two runs of a load in no known loop",
-		 false},
-		{"model.recorded_mshrs", "16",
-		 "lines in flight of the recording machine's cores, for traffic that no loop tells",
-		 false},
-		{"model.recorded_rob", "512",
-		 "reorder buffer of the recording machine's cores, for the hidden part of a wait",
-		 false},
-		{"model.latency_spread", "5 %", "how far a latency measured once holds for a run",
-		 false},
-		{"model.kernel_copy_ratio", "0.1",
-		 "share of the kernel time beside first touches that waits for the program's "
-		 "pages; "
-		 "0 to 0.5 in the interval",
-		 false},
-	};
-	static_assert(sizeof(table) / sizeof(table[0]) <= CXMS_MODEL_ASSUMED, "room in the result");
-	out->n_assumed = sizeof(table) / sizeof(table[0]);
-	memcpy(out->assumed, table, sizeof(table));
 }

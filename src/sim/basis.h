@@ -17,8 +17,6 @@ int cxms_basis_fill(const struct cxms_recording *rec, const struct cxms_cells *c
 /** cxms_basis_judge() - warnings that the recording itself calls for */
 void cxms_basis_judge(const struct cxms_recording *rec, const struct cxms_basis *basis,
 		      double overhead_ratio, struct cxms_warnings *out);
-/** cxms_basis_assumed() - the model's figures without a source, at most CXMS_MODEL_ASSUMED */
-void cxms_basis_assumed(struct cxms_result *out);
 /** cost of watching over the program's CPU time: our own CPU time, and samples x cost in the
  * program */
 double cxms_overhead_ratio(const struct cxms_recording *rec);

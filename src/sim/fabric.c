@@ -569,15 +569,6 @@ int cxms_fabric_build(const struct cxms_topo *topo, double mem_latency_ps, struc
 	return cxms_fabric_build_hosts(topo, &mem_latency_ps, 1, out, err);
 }
 
-bool cxms_fabric_passes(const struct cxms_fabric *f, size_t target, size_t server)
-{
-	const struct cxms_fabric_target *t = &f->target[target];
-	for (size_t i = 0; i < t->n_server; i++)
-		if (t->server[i] == server)
-			return true;
-	return false;
-}
-
 void cxms_fabric_fini(struct cxms_fabric *f)
 {
 	for (size_t i = 0; f->target && i < f->n_target; i++)

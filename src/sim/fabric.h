@@ -106,7 +106,5 @@ void cxms_fabric_fini(struct cxms_fabric *f);
 void cxms_fabric_place_ps(const struct cxms_fabric *f, size_t host, double *out);
 /** cxms_fabric_bank() - kind and timings of a memory of model `bank`; the caller sets the caps */
 void cxms_fabric_bank(const struct cxms_memory *m, struct cxms_device_cfg *out);
-/** cxms_fabric_passes() - does the way to a target lead through a server? */
-bool cxms_fabric_passes(const struct cxms_fabric *f, size_t target, size_t server);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "sim/asked.h"
+#include "sim/assumed.h"
 #include "sim/basis.h"
 #include "sim/cells.h"
 #include "sim/hw_report.h"
@@ -329,47 +330,6 @@ static void replay_fini(struct replay *r)
 	cxms_result_free(r->result);
 }
 
-/* The cost of a page that moves has no source: listed where pages moved. */
-static void assume_moves(struct cxms_result *out)
-{
-	static const struct cxms_assumed move = {
-		"model.move_page", "2us", "time of a page that moves beside its bytes", false};
-	for (size_t i = 0; i < out->n_split; i++)
-		if (out->split[i].promotions + out->split[i].demotions > 0 &&
-		    out->n_assumed < CXMS_MODEL_ASSUMED) {
-			out->assumed[out->n_assumed++] = move;
-			return;
-		}
-}
-
-/* So is that of a watchpoint: listed where words were watched. */
-static void assume_watches(struct cxms_result *out)
-{
-	static const struct cxms_assumed stops = {
-		"model.watch_stops", "2",
-		"interruptions of the program by a watchpoint beside the uses of its word, each as "
-		"long as a sample",
-		false};
-	if (out->basis.watch.words && out->n_assumed < CXMS_MODEL_ASSUMED)
-		out->assumed[out->n_assumed++] = stops;
-}
-
-/* And where a walk begins to fill miss registers: listed where one of the instructions shown does.
- */
-static void assume_filling(struct cxms_result *out)
-{
-	static const struct cxms_assumed from = {
-		"model.full_from", "0.5",
-		"share of the miss registers (28.7 lines) from which on a walk waits at any use of "
-		"a line; 0.25 at the high end",
-		false};
-	for (size_t i = 0; i < out->basis.n_site; i++)
-		if (out->basis.site[i].line_share_lo < 1 && out->n_assumed < CXMS_MODEL_ASSUMED) {
-			out->assumed[out->n_assumed++] = from;
-			return;
-		}
-}
-
 /* Not refused: the run that it was asked for may be over. */
 static void judge_epoch(const struct cxms_replay_cfg *cfg, const struct cxms_cells *cells,
 			struct cxms_warnings *out)
@@ -398,9 +358,6 @@ static int replay_sampled(const struct cxms_host_trace *host, size_t n,
 	if (!rc)
 		rc = evaluate(&r, err);
 	if (!rc) {
-		cxms_basis_assumed(r.result);
-		assume_moves(r.result);
-		cxms_hw_assumed(&r.subject[0].rec, r.result);
 		r.result->has_hosts = host[0].name != NULL;
 		rc = judge_topologies(cfg, CXMS_TOPO_FOR_SAMPLED, r.result->has_hosts,
 				      &r.result->warnings, err);
@@ -408,8 +365,7 @@ static int replay_sampled(const struct cxms_host_trace *host, size_t n,
 	if (!rc) {
 		r.result->basis = r.subject[0].basis;
 		tell_cpu_time(r.result);
-		assume_watches(r.result);
-		assume_filling(r.result);
+		cxms_assumed_sampled(&r.subject[0].rec, &r.subject[0].ev.stair, r.result);
 		for (size_t k = 0; k < n; k++) {
 			cxms_basis_judge(&r.subject[k].rec, &r.subject[k].basis,
 					 cxms_overhead_ratio(&r.subject[k].rec),

@@ -138,7 +138,7 @@ struct cxms_site_result {
 };
 
 #define CXMS_TOP_SITES	   5
-#define CXMS_MODEL_ASSUMED 12
+#define CXMS_MODEL_ASSUMED 24
 
 /** struct cxms_basis - the figures behind every split, for --explain */
 struct cxms_basis {

@@ -1,6 +1,5 @@
 #include "sim/xreplay.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "sim/asked.h"
+#include "sim/assumed.h"
 #include "sim/event_net.h"
 #include "sim/exact_host.h"
 #include "sim/place_split.h"
@@ -625,34 +625,6 @@ static void tell_early(const struct cxms_xearly *x)
 		 x->cfg->n_topo);
 }
 
-/* Figures of the window that no source gives; tests/data/gem5 has what they are worth. */
-static void list_assumed(struct cxms_result *out)
-{
-	static const struct cxms_assumed table[] = {
-		{"model.issue", "2cyc", "from dispatch to the earliest issue", false},
-		{"model.retire", "2cyc", "from completion to retirement", false},
-		{"model.front", "4cyc", "from fetch to dispatch, where lines are fetched", false},
-		{"model.redirect", "2cyc",
-		 "from a mispredicted branch to the next fetch; 12cyc to dispatch with decoded "
-		 "uops",
-		 false},
-		{"model.fetch_queue", "64", "uops between fetch and dispatch", false},
-		{"model.tlb2", "7cyc", "added by a hit in the second-level TLB", false},
-		{"model.wrong_path", "16",
-		 "instructions walked behind a mispredicted branch that waits for no miss; behind "
-		 "one that does, half as many as the reorder buffer has entries",
-		 false},
-		{"model.wrong_path_barren", "8",
-		 "such long walks in a row that bring nothing, from which on one in 16 is long",
-		 false},
-		{"model.arrived", "32",
-		 "mispredicted branches after which a line is there, for wrong paths", false},
-	};
-	static_assert(sizeof(table) / sizeof(table[0]) <= CXMS_MODEL_ASSUMED, "room in the result");
-	out->n_assumed = sizeof(table) / sizeof(table[0]);
-	memcpy(out->assumed, table, sizeof(table));
-}
-
 static void warn_of(struct cxms_result *out)
 {
 	if (out->status == CXMS_STATUS_CUT)
@@ -677,7 +649,7 @@ static void finish(struct cxms_trace_reader *reader, const struct cxms_xpages *p
 		if (out->split[i].self_check_failed)
 			out->status = CXMS_STATUS_SELF_CHECK_FAILED;
 	warn_of(out);
-	list_assumed(out);
+	cxms_assumed_exact(out);
 }
 
 static int begin_result(const struct cxms_replay_cfg *cfg, const struct cxms_trace_head *head,

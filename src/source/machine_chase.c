@@ -4,17 +4,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/rng.h"
 #include "base/sys.h"
 #include "base/units.h"
 
 #define HUGE_BYTES (2ull * 1024 * 1024)
-#define SMAPS_MAX  (16u * 1024 * 1024)
 #define PAGE_LINES (4096u / CXMS_LINE_BYTES)
 /* 64 pages: within the first TLB of any server core, and far more lines than a prefetcher follows.
  */
@@ -85,33 +82,6 @@ void cxms_chase_free(struct cxms_chase *c)
 		munmap(c->map, c->map_bytes);
 	free(c->order);
 	free(c);
-}
-
-bool cxms_chase_is_huge(const struct cxms_chase *c)
-{
-	uint64_t begin = (uintptr_t)c->line, end = begin + c->bytes, sum_kib = 0;
-	struct cxms_buf text = {0};
-	bool inside = false;
-	char *rest = NULL, *p;
-
-	if (cxms_file_read("/proc/self/smaps", SMAPS_MAX, &text, NULL))
-		return false;
-	cxms_buf_put_u8(&text, 0);
-	if (text.failed)
-		goto out;
-	for (p = strtok_r((char *)text.data, "\n", &rest); p; p = strtok_r(NULL, "\n", &rest)) {
-		unsigned long long a, b, kib;
-
-		/* An attribute such as "AnonHugePages:" begins with a hexadecimal digit too: the
-		 * '-' decides. */
-		if (sscanf(p, "%llx-%llx ", &a, &b) == 2)
-			inside = a < end && b > begin;
-		else if (inside && sscanf(p, "AnonHugePages: %llu kB", &kib) == 1)
-			sum_kib += kib;
-	}
-out:
-	cxms_buf_fini(&text);
-	return sum_kib >= c->bytes / 1024 / 16 * 15;
 }
 
 /* volatile: every hop is a load, and the next cannot begin before it. */

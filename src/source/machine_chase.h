@@ -17,8 +17,6 @@ struct cxms_err;
  */
 int cxms_chase_new(struct cxms_chase **out, uint64_t bytes, bool huge, struct cxms_err *err);
 void cxms_chase_free(struct cxms_chase *c);
-/** whether the kernel gave huge pages for at least 15/16 of the buffer (/proc/self/smaps) */
-bool cxms_chase_is_huge(const struct cxms_chase *c);
 /**
  * cxms_chase_link() - link the lines of the first @bytes and warm them
  * All lines in one cycle in random order (Sattolo 1986), so nothing can be prefetched.

@@ -176,10 +176,3 @@ void cxms_perf_attr_print(const struct perf_event_attr *a, struct cxms_buf *out)
 #undef FIELD
 	cxms_buf_printf(out, "\n");
 }
-
-const char *cxms_perf_event_name(enum cxms_perf_event event)
-{
-	static const char *const names[] = {"samples", "faults", "side"};
-
-	return (unsigned)event < CXMS_PERF_EVENT_COUNT ? names[event] : "?";
-}

@@ -56,7 +56,5 @@ void cxms_perf_attr_note(struct perf_event_attr *out);
 void cxms_perf_attr_watch(uint64_t addr, struct perf_event_attr *out);
 /** one "key=value" line per field that is not zero, then an empty line */
 void cxms_perf_attr_print(const struct perf_event_attr *attr, struct cxms_buf *out);
-/** "samples", "faults", "side" */
-const char *cxms_perf_event_name(enum cxms_perf_event event);
 
 #endif

@@ -84,6 +84,7 @@ struct cxms_source_ops {
 extern const struct cxms_source_ops cxms_source_pebs, cxms_source_ibs, cxms_source_clock,
 	cxms_source_ptrace, cxms_source_exact, cxms_source_synth;
 
+/** the table of sources; @i: below the count */
 size_t cxms_source_count(void);
 const struct cxms_source_ops *cxms_source_at(size_t i);
 /** by name, NULL when unknown */

@@ -31,15 +31,6 @@ int cxms_decode(const struct cxms_decoder *d, uint64_t hpa, struct cxms_decoded 
 	return 0;
 }
 
-int cxms_encode(const struct cxms_decoder *d, const struct cxms_decoded *at, uint64_t *hpa)
-{
-	if (at->way >= d->ways || at->dpa >= d->size / d->ways)
-		return -ERANGE;
-	uint64_t chunk = at->dpa / d->granularity * d->ways + at->way;
-	*hpa = d->base + chunk * d->granularity + (at->dpa & (d->granularity - 1));
-	return 0;
-}
-
 void cxms_topo_decoders(const struct cxms_topo *t, uint64_t local_bytes, struct cxms_decoder *out)
 {
 	bool stated = t->host.local_capacity_bytes != CXMS_UNLIMITED;

@@ -1,4 +1,4 @@
-/* HDM decoders: host physical addresses to devices and back. */
+/* HDM decoders: host physical addresses to devices. */
 #ifndef CXMS_TOPO_DECODE_H
 #define CXMS_TOPO_DECODE_H
 
@@ -27,8 +27,6 @@ struct cxms_decoded {
  * Return: 0, or -ERANGE outside of the region
  */
 int cxms_decode(const struct cxms_decoder *d, uint64_t hpa, struct cxms_decoded *out);
-/** cxms_encode() - the inverse; -ERANGE for a way or device address that is none */
-int cxms_encode(const struct cxms_decoder *d, const struct cxms_decoded *at, uint64_t *hpa);
 /**
  * cxms_topo_decoders() - one decoder for each region of @t, in order
  * @local_bytes: local memory where the topology states no capacity, at most 2^60

@@ -30,10 +30,12 @@ int cxms_trace_writer_new(int fd, const struct cxms_trace_head *head,
 /** buffers; writes a block when full (65,536 events or 4 MiB raw) or when flush is called */
 int cxms_trace_write(struct cxms_trace_writer *w, const struct cxms_event *ev, size_t n,
 		     struct cxms_err *err);
+/** write what is buffered as a block, however small; 0 or -errno */
 int cxms_trace_flush(struct cxms_trace_writer *w, struct cxms_err *err);
 /** last block: totals; the recording is then complete */
 int cxms_trace_finish(struct cxms_trace_writer *w, const struct cxms_totals *totals,
 		      struct cxms_err *err);
+/** bytes of the file so far, head and whole blocks */
 uint64_t cxms_trace_written_bytes(const struct cxms_trace_writer *w);
 void cxms_trace_writer_free(struct cxms_trace_writer *w);
 
@@ -65,15 +67,19 @@ int cxms_trace_reader_again(const struct cxms_trace_reader *r, struct cxms_trace
 			    struct cxms_err *err);
 /** back to the first event after the head: the recording can be read again */
 void cxms_trace_reader_rewind(struct cxms_trace_reader *r);
+/** whole, cut, or not yet read to its end */
 enum cxms_trace_state cxms_trace_reader_state(const struct cxms_trace_reader *r);
 /** "cut at byte 12345 of 20000: checksum differs"; "" while not cut; borrowed until close */
 const char *cxms_trace_reader_where(const struct cxms_trace_reader *r);
 /** valid once COMPLETE; on CUT: counted from the events read, exit unknown */
 const struct cxms_totals *cxms_trace_reader_totals(const struct cxms_trace_reader *r);
+/** struct cxms_trace_stats - of what was read: blocks, their bytes in the file and unpacked, and
+ * events by kind */
 struct cxms_trace_stats {
 	uint64_t blocks, bytes, raw_bytes;
 	uint64_t events[CXMS_EV_KIND_END];
 };
+/** borrowed until close */
 const struct cxms_trace_stats *cxms_trace_reader_stats(const struct cxms_trace_reader *r);
 void cxms_trace_reader_close(struct cxms_trace_reader *r);
 

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "encode.h"
+
 #include "base/err.h"
 #include "base/rng.h"
 #include "topo/decode.h"
@@ -70,9 +72,7 @@ static struct cxms_decoded decode(const struct cxms_decoder *d, uint64_t hpa)
 static void there_and_back(const struct cxms_decoder *d, uint64_t hpa)
 {
 	struct cxms_decoded at = decode(d, hpa);
-	uint64_t again = 0;
-	assert_int_equal(cxms_encode(d, &at, &again), 0);
-	assert_int_equal(again, hpa);
+	assert_int_equal(encode(d, &at), hpa);
 }
 
 static void test_encode_undoes_decode(void **state)
@@ -150,13 +150,9 @@ static void test_what_is_outside_has_no_place(void **state)
 		.base = 1 << 20, .size = 6 * 4096, .ways = 3, .granularity = 4096};
 	const uint64_t outside[] = {0, (1 << 20) - 1, (1 << 20) + 6 * 4096, UINT64_MAX};
 	struct cxms_decoded at = {.way = 77, .dpa = 78};
-	uint64_t hpa = 79;
 	for (size_t i = 0; i < sizeof(outside) / sizeof(outside[0]); i++)
 		assert_int_equal(cxms_decode(&d, outside[i], &at), -ERANGE);
 	assert_int_equal(at.way, 77);
-	assert_int_equal(cxms_encode(&d, &(struct cxms_decoded){.way = 3}, &hpa), -ERANGE);
-	assert_int_equal(cxms_encode(&d, &(struct cxms_decoded){.dpa = 8192}, &hpa), -ERANGE);
-	assert_int_equal(hpa, 79);
 }
 
 static struct cxms_topo *load(const char *local, const char *regions)

@@ -326,7 +326,7 @@ static void test_models_become_shapes(void **state)
 	size_t bridge = find_server(&f, CXMS_PART_BRIDGE, "bridge", 0);
 	assert_true(is(f.server[bridge].total_cap, 80e9));
 	for (size_t t = 0; t < f.n_target; t++) /* local memory as well */
-		assert_true(cxms_fabric_passes(&f, t, bridge));
+		assert_true(passes(&f, t, bridge));
 	cxms_fabric_fini(&f);
 	cxms_topo_free(topo);
 }
@@ -502,19 +502,16 @@ static void test_hosts_share_what_lies_below_their_root_ports(void **state)
 		size_t first = h * f.n_host_target;
 		assert_true(is(f.target[first].idle_ps, mem_ps[h]));
 		assert_true(is(f.target[first + 1].idle_ps, 320e3));
-		assert_true(cxms_fabric_passes(&f, first,
-					       find_server(&f, CXMS_PART_LOCAL, "local", h)));
-		assert_true(cxms_fabric_passes(&f, first + 1,
-					       find_server(&f, CXMS_PART_LINK, "s0", h)));
-		assert_true(cxms_fabric_passes(&f, first + 2,
-					       find_server(&f, CXMS_PART_LINK, "m1", h)));
+		assert_true(passes(&f, first, find_server(&f, CXMS_PART_LOCAL, "local", h)));
+		assert_true(passes(&f, first + 1, find_server(&f, CXMS_PART_LINK, "s0", h)));
+		assert_true(passes(&f, first + 2, find_server(&f, CXMS_PART_LINK, "m1", h)));
 	}
 	/* what a target of each host has in common, by name */
 	static const char *const shared[2][3] = {{"s0", "m0", "m0"}, {"m1"}};
 	for (size_t t = 1; t <= 2; t++) {
 		unsigned n = 0;
 		for (size_t v = 0; v < f.n_server; v++)
-			if (cxms_fabric_passes(&f, t, v) && cxms_fabric_passes(&f, 3 + t, v)) {
+			if (passes(&f, t, v) && passes(&f, 3 + t, v)) {
 				assert_int_equal(f.part[v].host, CXMS_PART_SHARED);
 				assert_string_equal(f.part[v].name, shared[t - 1][n++]);
 			}

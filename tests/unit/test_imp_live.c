@@ -214,6 +214,7 @@ static void test_the_same_samples_give_the_same_events(void **state)
 {
 	struct events live = {0}, imp = {0}, packed = {0};
 	struct cxms_totals a, b, c;
+	static const char *const names[CXMS_PERF_EVENT_COUNT] = {"samples", "faults", "side"};
 
 	(void)state;
 	WATCH_NEEDS(SOURCE);
@@ -223,7 +224,7 @@ static void test_the_same_samples_give_the_same_events(void **state)
 		cxms_perf_attr((enum cxms_perf_event)i, PERIOD_NS, 0, false, attr);
 		attr->size = PERF_ATTR_SIZE_VER7;
 		attr->sample_type |= PERF_SAMPLE_IDENTIFIER;
-		taken.name[i] = cxms_perf_event_name((enum cxms_perf_event)i);
+		taken.name[i] = names[i];
 	}
 	watch_live(&live, &a);
 	import(file_of(false), &imp, &b);

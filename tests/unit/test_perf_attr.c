@@ -110,15 +110,6 @@ static void test_a_bad_attribute_names_the_event(void **state)
 	assert_true(err.msg[0] != '\0');
 }
 
-static void test_events_have_names(void **state)
-{
-	(void)state;
-	assert_string_equal(cxms_perf_event_name(CXMS_PERF_SAMPLES), "samples");
-	assert_string_equal(cxms_perf_event_name(CXMS_PERF_FAULTS), "faults");
-	assert_string_equal(cxms_perf_event_name(CXMS_PERF_SIDE), "side");
-	assert_string_equal(cxms_perf_event_name(CXMS_PERF_EVENT_COUNT), "?");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -126,7 +117,6 @@ int main(void)
 		cmocka_unit_test(test_an_old_kernel_gets_no_build_ids),
 		cmocka_unit_test(test_open_dumps_what_it_asks_for),
 		cmocka_unit_test(test_a_bad_attribute_names_the_event),
-		cmocka_unit_test(test_events_have_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

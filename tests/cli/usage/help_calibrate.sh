@@ -1,0 +1,1 @@
+cxlmemsim help calibrate
