@@ -86,8 +86,9 @@ static void put_facts(const struct cxms_trace_head *h, struct cxms_buf *out)
 	cxms_buf_printf(out, "kernel        %s\n", f->kernel[0] ? f->kernel : "unknown");
 	cxms_buf_printf(out, "pages         %s, huge %s\n", cxms_fmt_bytes(FMT, f->page_bytes),
 			cxms_fmt_bytes(FMT, f->huge_bytes));
-	cxms_buf_printf(out, "caches        L1D %s, L2 %s, LLC %s\n", size_of(FMT, f->l1d_bytes),
-			size_of(FMT, f->l2_bytes), size_of(FMT, f->llc_bytes));
+	cxms_buf_printf(out, "caches        L1D %s, L2 %s, LLC %s%s\n", size_of(FMT, f->l1d_bytes),
+			size_of(FMT, f->l2_bytes), size_of(FMT, f->llc_bytes),
+			f->llc_given ? " (given)" : "");
 	cxms_buf_printf(out, "memory        %s, latency %s (%s), page walk %s\n",
 			size_of(FMT, f->mem_total_bytes), cxms_fmt_time_ps(FMT, f->mem_latency_ps),
 			cxms_latency_origin(f), cxms_fmt_time_ps(FMT, f->walk_ps));

@@ -43,6 +43,8 @@ static void take_llc_for_full(struct cxms_stair *s)
 
 void cxms_stair_init(struct cxms_stair *s, const struct cxms_facts *facts, uint64_t llc_bytes)
 {
+	if (llc_bytes == 0 && facts->llc_given)
+		llc_bytes = facts->llc_bytes;
 	*s = (struct cxms_stair){.mem_ps = (double)facts->mem_latency_ps,
 				 .llc_ps = (double)facts->llc_latency_ps,
 				 .llc_bytes = (double)llc_bytes,

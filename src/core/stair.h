@@ -25,8 +25,8 @@ struct cxms_stair {
 
 /**
  * cxms_stair_init() - from the facts of a recording
- * @llc_bytes: size of the cache to assume; 0 = the measured staircase, or where none was measured
- *             the nominal size of the LLC
+ * @llc_bytes: size of the cache to assume; 0 = that given when recording, else the measured
+ *             staircase, or where none was measured the nominal size of the LLC
  */
 void cxms_stair_init(struct cxms_stair *s, const struct cxms_facts *facts, uint64_t llc_bytes);
 

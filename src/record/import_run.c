@@ -30,6 +30,7 @@ static void complete_facts(const struct cxms_record_import_cfg *cfg, struct cxms
 	memcpy(facts->stair_ps, assumed.stair_ps, sizeof(facts->stair_ps));
 	facts->llc_bytes = assumed.llc_bytes;
 	facts->latency_given = cfg->machine.mem_latency_ps != 0;
+	facts->llc_given = cfg->machine.llc_bytes != 0;
 	if (!cfg->machine.mem_latency_ps || !cfg->machine.walk_ps)
 		cxms_facts_warn_assumed(facts, cfg->input.warnings);
 }

@@ -139,7 +139,7 @@ static void judge_latency(const struct cxms_facts *f, struct cxms_warnings *out)
 		return;
 	if (!(f->source_caps & CXMS_SRC_LIVE))
 		cxms_facts_warn_assumed(f, out);
-	else if (f->llc_bytes)
+	else if (f->llc_bytes && !f->llc_given)
 		cxms_warn(out, CXMS_W_LLC_ASSUMED,
 			  "memory and cache are told apart by a chase at the start");
 }

@@ -302,6 +302,10 @@ static int load_subject(const struct cxms_host_trace *host, const struct cxms_re
 {
 	s->name = host->name;
 	int rc = cxms_recording_load(host->reader, &s->rec, err);
+	if (!rc && cfg->llc_bytes) {
+		s->rec.facts.llc_bytes = cfg->llc_bytes;
+		s->rec.facts.llc_given = true;
+	}
 	if (!rc)
 		rc = cxms_cells_build(&s->rec, cfg->epoch_ns, &s->cells, err);
 	if (!rc)

@@ -445,6 +445,15 @@ static int measure_now(struct cxms_facts *f, struct cxms_err *err)
 	return 0;
 }
 
+/* The first step beyond the L2 took as long as the largest, and less than memory: others had all of
+ * the LLC, and what it takes was not measured (core/stair.c reads the steps so too). */
+static bool was_llc_full(const struct cxms_facts *f)
+{
+	uint64_t top_ps = f->n_stair >= 2 ? f->stair_ps[f->n_stair - 1] : 0;
+
+	return f->llc_latency_ps >= top_ps && top_ps > 0 && top_ps < f->mem_latency_ps;
+}
+
 static void apply_given(struct cxms_facts *f, const struct cxms_machine_cfg *cfg)
 {
 	if (cfg->mem_latency_ps) {
@@ -458,6 +467,9 @@ static void apply_given(struct cxms_facts *f, const struct cxms_machine_cfg *cfg
 	}
 	if (cfg->llc_bytes) {
 		f->llc_bytes = cfg->llc_bytes;
+		f->llc_given = true;
+		if (was_llc_full(f))
+			f->llc_latency_ps = 0;
 		f->n_stair = 0; /* the size given decides, not the measured steps */
 	}
 	f->latency_given = cfg->mem_latency_ps || cfg->walk_ps;

@@ -314,6 +314,7 @@ struct cxms_facts {
 	uint64_t walk_ps;	 /* added per access on base pages, over the largest footprint */
 	uint64_t llc_latency_ps;
 	bool latency_given; /* by the user, not measured */
+	bool llc_given;	    /* llc_bytes is what the program had, by the user; else nominal */
 	/* stair_ps[i]: latency of a chase over stair_bytes[i], its page walks left out */
 	uint32_t n_stair;
 	uint64_t stair_bytes[CXMS_STAIR_MAX], stair_ps[CXMS_STAIR_MAX];

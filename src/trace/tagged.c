@@ -72,6 +72,7 @@ static const struct tagged facts_fields[] = {
 	OF(cxms_facts, mem_min_cyc, 44, 0),
 	OF(cxms_facts, core_hz, 45, 0),
 	OF(cxms_facts, stop_cost_ns, 46, 0),
+	OF(cxms_facts, llc_given, 47, 1),
 	OF(cxms_facts, predictor.a, 64, 0),
 	OF(cxms_facts, predictor.b, 65, 0),
 	OF(cxms_facts, predictor.d, 66, 0),

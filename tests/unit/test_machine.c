@@ -349,6 +349,7 @@ static void test_given_figures_win(void **state)
 	assert_int_equal(f.walk_ps, 4000);
 	assert_int_equal(f.llc_bytes, 1 << 20);
 	assert_true(f.latency_given);
+	assert_true(f.llc_given);
 	assert_int_equal(f.n_stair, 0);
 	assert_int_equal(f.n_walk, 0);
 	cxms_machine_synthetic(&f, &(struct cxms_machine_cfg){0});
@@ -356,6 +357,33 @@ static void test_given_figures_win(void **state)
 	assert_int_equal(f.mem_latency_ps, 100000);
 	assert_int_equal(f.walk_ps, 20000);
 	assert_false(f.latency_given);
+	assert_false(f.llc_given);
+}
+
+/* Neighbours had all of the LLC when it was measured: beside a size that is given nothing is known
+ * of what it takes. */
+static void test_an_llc_that_others_filled_has_no_latency(void **state)
+{
+	const struct cxms_facts saved = {.cpu = "neighbours",
+					 .mem_latency_ps = 140000,
+					 .llc_latency_ps = 95000,
+					 .n_stair = 2,
+					 .stair_bytes = {1 << 20, 1 << 21},
+					 .stair_ps = {95000, 95000},
+					 .sample_cost_ns = 1,
+					 .stop_cost_ns = 1};
+	struct cxms_machine_cfg cfg = {.mem_latency_ps = 140000, .walk_ps = 1};
+	struct cxms_facts f = {.cpu = "neighbours"};
+
+	(void)state;
+	assert_int_equal(cxms_machine_cache_save(&saved, NULL), 0);
+	assert_int_equal(cxms_machine_measure(&f, &cfg, NULL), 0);
+	assert_int_equal(f.llc_latency_ps, 95000);
+	assert_false(f.llc_given);
+	cfg.llc_bytes = 1 << 20;
+	assert_int_equal(cxms_machine_measure(&f, &cfg, NULL), 0);
+	assert_int_equal(f.llc_latency_ps, 0);
+	assert_true(f.llc_given);
 }
 
 static void test_a_home_that_is_not_there_is_not_made(void **state)
@@ -414,6 +442,7 @@ int main(void)
 		cmocka_unit_test(test_measured_once_then_from_the_cache),
 		cmocka_unit_test(test_a_cost_that_was_not_known_is_measured),
 		cmocka_unit_test(test_given_figures_win),
+		cmocka_unit_test(test_an_llc_that_others_filled_has_no_latency),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

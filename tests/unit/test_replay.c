@@ -846,6 +846,36 @@ static void test_who_outlives_the_program_is_told(void **state)
 	}
 }
 
+/* Who gave the size of the LLC, then or now, is not asked for it. */
+static void test_the_llc_is_asked_for_where_nobody_gave_it(void **state)
+{
+	static const struct {
+		bool then, now, warns;
+	} rows[] = {{false, false, true}, {true, false, false}, {false, true, false}};
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
+		struct play p = {0};
+		struct cxms_facts facts;
+		cxms_machine_synthetic(&facts, &(struct cxms_machine_cfg){0});
+		facts.source_caps = CXMS_SRC_LIVE;
+		facts.llc_given = rows[i].then;
+		begin_process(&p, PLAY_MIB);
+		uint32_t site = play_site(&p, PID, 0x400000, CXMS_SITE_LOAD, 0);
+		play_sample(&p, PID, PID, PLAY_MS, site, ARRAY);
+		play_exit(&p, PID, PID, 2 * PLAY_MS);
+		int fd = play_write_on(&p, true, &facts);
+		struct cxms_topo *t = play_topology(PLAY_TOPO(100, 200));
+		const struct cxms_topo *topo = t;
+		const struct cxms_replay_cfg cfg = {
+			.topo = &topo, .n_topo = 1, .llc_bytes = rows[i].now ? PLAY_MIB : 0};
+		struct cxms_result *r = play_replay(fd, &cfg);
+		assert_int_equal(has_warning(r, CXMS_W_LLC_ASSUMED), rows[i].warns);
+		cxms_result_free(r);
+		cxms_topo_free(t);
+		close(fd);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -871,6 +901,7 @@ int main(void)
 		cmocka_unit_test(test_threads_too_short_to_be_seen_may_have_waited),
 		cmocka_unit_test(test_lost_faults_are_in_the_interval),
 		cmocka_unit_test(test_who_outlives_the_program_is_told),
+		cmocka_unit_test(test_the_llc_is_asked_for_where_nobody_gave_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,6 +75,28 @@ static void test_capacity_rule(void **state)
 	assert_true(s.span <= 1);
 }
 
+/* Given by the user when it was recorded: exact, as given now, which goes before it. */
+static void test_a_size_that_was_given(void **state)
+{
+	struct cxms_facts f = facts();
+	struct cxms_stair then, now;
+	(void)state;
+	f.n_stair = 0;
+	f.llc_bytes = 8u << 20;
+	f.llc_given = true;
+	cxms_stair_init(&then, &f, 0);
+	f.llc_given = false;
+	cxms_stair_init(&now, &f, 8u << 20);
+	assert_true(then.span <= 1 && now.span <= 1);
+	assert_true(fabs(then.llc_bytes - now.llc_bytes) < 1e-6);
+	assert_true(fabs(then.llc_ps - now.llc_ps) < 1e-6);
+	cxms_stair_init(&now, &f, 0);
+	assert_true(now.span > 1); /* nominal */
+	f.llc_given = true;
+	cxms_stair_init(&now, &f, 4u << 20);
+	assert_true(fabs(cxms_stair_llc_bytes(&now) - 4 * MIB) < 1e-6);
+}
+
 /* 16 MiB hold all; from there to 64 MiB, log-linear, 48/ln 4 - 16 = 18.6 MiB more. */
 static void test_what_the_cache_holds(void **state)
 {
@@ -184,6 +206,7 @@ int main(void)
 		cmocka_unit_test(test_measured_steps),
 		cmocka_unit_test(test_an_llc_that_others_fill),
 		cmocka_unit_test(test_capacity_rule),
+		cmocka_unit_test(test_a_size_that_was_given),
 		cmocka_unit_test(test_what_the_cache_holds),
 		cmocka_unit_test(test_walks),
 		cmocka_unit_test(test_spread_of_walks),

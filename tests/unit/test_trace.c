@@ -120,6 +120,7 @@ static struct cxms_facts full_facts(void)
 		.walk_ps = 24000,
 		.llc_latency_ps = 21000,
 		.latency_given = true,
+		.llc_given = true,
 		.n_stair = CXMS_STAIR_MAX,
 		.n_walk = CXMS_STAIR_MAX,
 		.source = "clock",
@@ -205,6 +206,7 @@ static void assert_same_facts(const struct cxms_facts *a, const struct cxms_fact
 	assert_int_equal(a->walk_ps, b->walk_ps);
 	assert_int_equal(a->llc_latency_ps, b->llc_latency_ps);
 	assert_int_equal(a->latency_given, b->latency_given);
+	assert_int_equal(a->llc_given, b->llc_given);
 	assert_int_equal(a->n_stair, b->n_stair);
 	assert_memory_equal(a->stair_bytes, b->stair_bytes, sizeof(a->stair_bytes));
 	assert_memory_equal(a->stair_ps, b->stair_ps, sizeof(a->stair_ps));
