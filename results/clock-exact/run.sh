@@ -135,13 +135,16 @@ devices:
 YAML
 }
 
-# row RECORDING TOPOLOGY SPLIT: 'slowdown lo hi', of the time in user mode: the exact source sees no other
+# row RECORDING TOPOLOGY SPLIT: 'slowdown lo hi', of the time in user mode: the exact source sees no other. At the ends as
+# well: what waits for CPUs that others have grows with it, the kernel's time and other waits stay
 row() {
 	"$tool" replay -q -t "$2" -s "100,$3" -f csv "$1" | awk -F, '
 		NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
-		{ other = $at["kernel_ns"] + $at["blocked_ns"]; user = $at["time_ns"] - other }
+		{ taken = $at["cpu_taken_ns"]; kept = $at["kernel_ns"] + $at["blocked_ns"] - taken }
+		{ user = $at["time_ns"] - kept - taken }
 		NR == 2 { native = $at["time_ns"]; base = user; next }
-		{ print user / base, ($at["slowdown_lo"] * native - other) / base, ($at["slowdown_hi"] * native - other) / base }'
+		{ part = user / (user + taken) / base
+		print user / base, ($at["slowdown_lo"] * native - kept) * part, ($at["slowdown_hi"] * native - kept) * part }'
 }
 
 # explain PROGRAM SOURCE: why it differs, as written down

@@ -93,7 +93,11 @@
 	  "what was left running was watched for 0.2 s more, and counts so far; let the "          \
 	  "program wait for it, or run it in the foreground")                                      \
 	X(SHORT_THREADS, "they give no samples: their time counts as the kernel's, and at the "    \
-			 "interval's upper end as waits; give a shorter --period")
+			 "interval's upper end as waits; give a shorter --period")                 \
+	X(CPU_TAKEN,                                                                               \
+	  "that wait is taken to grow as the program's own work does, and who shares caches and "  \
+	  "memory makes it slower; watch it on a quiet machine, or keep the others off its CPUs "  \
+	  "(taskset)")
 
 enum cxms_warn_code {
 #define CXMS_WARN_ENUM(code, text) CXMS_W_##code,

@@ -84,7 +84,7 @@ static void put_tenant(const struct cxms_result *r, const struct cxms_split_resu
 		cxms_buf_put_u8(out, ',');
 	cxms_buf_printf(out, requests ? ",,,," : ",");
 	put_text(out, t->name);
-	cxms_buf_printf(out, ",%.6g,%.6g,\n", t->alone_slowdown, t->contention_ratio);
+	cxms_buf_printf(out, ",%.6g,%.6g,,\n", t->alone_slowdown, t->contention_ratio);
 }
 
 static void put_row(const struct cxms_result *r, const struct cxms_split_result *s, bool tenants,
@@ -99,7 +99,7 @@ static void put_row(const struct cxms_result *r, const struct cxms_split_result 
 		put_slowest(s, out);
 	if (tenants)
 		cxms_buf_printf(out, ",,,,%.6g", s->fairness);
-	cxms_buf_put_u8(out, '\n');
+	cxms_buf_printf(out, ",%" PRIu64 "\n", s->cpu_taken_ns);
 	for (size_t i = 0; i < s->n_tenant; i++)
 		put_tenant(r, s, &s->tenant[i], requests, out);
 }
@@ -120,7 +120,7 @@ void cxms_report_csv(const struct cxms_result *r, struct cxms_buf *out)
 		cxms_buf_printf(out, ",cxl_read_p50_ns,cxl_read_p99_ns,cxl_read_p999_ns");
 	if (tenants)
 		cxms_buf_printf(out, ",tenant,alone_slowdown,contention_ratio,fairness_index");
-	cxms_buf_put_u8(out, '\n');
+	cxms_buf_printf(out, ",cpu_taken_ns\n");
 	for (size_t i = 0; i < r->n_split; i++)
 		put_row(r, &r->split[i], tenants, requests, out);
 }

@@ -8,6 +8,7 @@
 const struct rpt_field rpt_basis_fields[] = {
 	FIELD(struct cxms_basis, "blocked_ns", RPT_F64, blocked_ns),
 	FIELD(struct cxms_basis, "cpu_ns", RPT_F64, cpu_ns),
+	FIELD(struct cxms_basis, "cpu_taken_ns", RPT_F64, cpu_taken_ns),
 	FIELD(struct cxms_basis, "dram_stall_ns", RPT_F64, dram_stall_ns),
 	FIELD(struct cxms_basis, "epoch_ns", RPT_U64, epoch_ns),
 	FIELD(struct cxms_basis, "epochs", RPT_SIZE, n_epoch),
@@ -122,6 +123,7 @@ const struct rpt_field rpt_split_fields[] = {
 	FIELD(struct cxms_split_result, "sampling_half_width", RPT_F64, sampling_half_width),
 	FIELD(struct cxms_split_result, "model_half_width", RPT_F64, model_half_width),
 	FIELD(struct cxms_split_result, "time_ns", RPT_U64, time_ns),
+	FIELD(struct cxms_split_result, "cpu_taken_ns", RPT_U64, cpu_taken_ns),
 	FIELD(struct cxms_split_result, "worst_residual", RPT_F64, worst_residual),
 	{NULL, RPT_F64, 0},
 };

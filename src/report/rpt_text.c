@@ -11,6 +11,7 @@
 #define PARA_MAX     8192 /* longest paragraph; a longer one ends with "..." */
 #define RAN_ON_RATIO 0.01 /* of the native time, from which on it is told */
 #define KNOWN_RATIO  0.9  /* of the touched bytes in known pages, below which it is said */
+#define TAKEN_RATIO  0.05 /* of the time ready to run, or predicted, from which on it is told */
 #define TOP_THREADS  8	  /* threads with a column of their own */
 
 static const char *const cause_heads[CXMS_CAUSE_COUNT] = {
@@ -173,16 +174,21 @@ static void put_native(const struct cxms_result *r, struct cxms_buf *out)
 {
 	const struct cxms_totals *t = &r->totals;
 	const struct cxms_basis *b = &r->basis;
-	char more[CXMS_FMT_MAX + 80] = "";
+	char more[CXMS_FMT_MAX + 80] = "", taken[CXMS_FMT_MAX + 80] = "";
+	if (b->cpu_taken_ns > TAKEN_RATIO * (b->cpu_ns + b->cpu_taken_ns))
+		snprintf(taken, sizeof(taken),
+			 "; %s ready to run while other programs had the CPUs",
+			 rpt_time_ns(RPT_FMT, b->cpu_taken_ns));
 	if ((double)b->ran_on_ns > RAN_ON_RATIO * (double)t->duration_ns)
 		snprintf(more, sizeof(more), "; what ran on after its end was watched for %s more",
 			 rpt_time_ns(RPT_FMT, (double)b->ran_on_ns));
 	rpt_para(out, "native",
-		 "%s wall, %s user + %s kernel CPU time, %zu thread%s, %zu process%s%s",
+		 "%s wall, %s user + %s kernel CPU time, %zu thread%s, %zu process%s%s%s",
 		 rpt_time_ns(RPT_FMT, (double)t->duration_ns),
 		 rpt_time_ns(RPT_FMT, (double)t->user_ns),
 		 rpt_time_ns(RPT_FMT, (double)t->system_ns), b->n_thread,
-		 b->n_thread == 1 ? "" : "s", b->n_process, b->n_process == 1 ? "" : "es", more);
+		 b->n_thread == 1 ? "" : "s", b->n_process, b->n_process == 1 ? "" : "es", taken,
+		 more);
 }
 
 static void put_header(const struct cxms_result *r, struct cxms_buf *out)
@@ -331,12 +337,27 @@ static void put_tenants(const struct cxms_split_result *s, size_t n, double conf
 	}
 }
 
+static double taken_ratio(const struct cxms_split_result *s)
+{
+	return rpt_ratio((double)s->cpu_taken_ns, (double)s->time_ns);
+}
+
+static bool has_taken(const struct cxms_split_result *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (taken_ratio(&s[i]) >= TAKEN_RATIO)
+			return true;
+	return false;
+}
+
+/* Where CPUs were taken by others, how much of the blocked time that is. */
 static void put_causes(const struct cxms_split_result *s, size_t n, struct cxms_buf *out)
 {
+	bool taken = has_taken(s, n);
 	cxms_buf_printf(out, "\n  where the predicted time goes, %%\n  local %%");
 	for (size_t c = 0; c < CXMS_CAUSE_COUNT; c++)
 		cxms_buf_printf(out, "  %s", cause_heads[c]);
-	cxms_buf_put_u8(out, '\n');
+	cxms_buf_printf(out, taken ? "  (CPU taken)\n" : "\n");
 	for (size_t i = 0; i < n; i++) {
 		cxms_buf_printf(out, "  %7.1f", s[i].local_pct);
 		for (size_t c = 0; c < CXMS_CAUSE_COUNT; c++) {
@@ -344,8 +365,13 @@ static void put_causes(const struct cxms_split_result *s, size_t n, struct cxms_
 			cxms_buf_printf(out, "  %*s", (int)strlen(cause_heads[c]),
 					rpt_pct(RPT_FMT, ratio, 1));
 		}
+		if (taken)
+			cxms_buf_printf(out, "  %11s", rpt_pct(RPT_FMT, taken_ratio(&s[i]), 1));
 		cxms_buf_put_u8(out, '\n');
 	}
+	if (taken)
+		cxms_buf_printf(out, "  CPU taken: of the blocked time, ready to run while other "
+				     "programs had the CPUs\n");
 }
 
 static void put_moves(const struct cxms_split_result *s, size_t n, struct cxms_buf *out)

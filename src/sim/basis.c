@@ -24,6 +24,7 @@
 #define FEW_SAMPLES    400u /* one epoch's worth (MODELS: notation) */
 #define SHORT_RUN_NS   200000000u
 #define BLOCKED_RATIO  0.2
+#define TAKEN_RATIO    0.05 /* of the time in which the threads could have run */
 #define SHORT_RATIO    0.05 /* of the CPU time, in threads that ran for less than a period */
 /* Interruptions of the program by setting a watchpoint and taking it back, each as long as a
  * sample, as each use of the word is. */
@@ -80,6 +81,7 @@ int cxms_basis_fill(const struct cxms_recording *rec, const struct cxms_cells *c
 		out->user_ns += cells->cell[i].user_ns;
 		out->kernel_ns += cells->cell[i].kernel_ns;
 		out->blocked_ns += cells->cell[i].blocked_ns;
+		out->cpu_taken_ns += cells->cell[i].taken_ns;
 	}
 	double waits = 0, seen_ps = 0;
 	for (size_t i = 0; i < rec->n_sample; i++) {
@@ -144,6 +146,22 @@ static void judge_latency(const struct cxms_facts *f, struct cxms_warnings *out)
 			  "memory and cache are told apart by a chase at the start");
 }
 
+/* Who else ran, and who waits for whom. */
+static void judge_company(const struct cxms_recording *rec, const struct cxms_basis *basis,
+			  struct cxms_warnings *out)
+{
+	double ready = basis->cpu_ns + basis->cpu_taken_ns;
+	double asleep = basis->blocked_ns - basis->cpu_taken_ns;
+	if (basis->cpu_taken_ns > TAKEN_RATIO * ready)
+		cxms_warn(out, CXMS_W_CPU_TAKEN,
+			  "other programs had the CPUs for %.0f %% of the time in which the "
+			  "program's threads could have run",
+			  100 * basis->cpu_taken_ns / ready);
+	if (rec->n_thread > 1 && asleep > BLOCKED_RATIO * (asleep + ready))
+		cxms_warn(out, CXMS_W_BLOCKED, "%.0f %% of the threads' time is off CPU",
+			  100 * asleep / (asleep + ready));
+}
+
 /* How much of it ran, and was sampled. */
 static void judge_length(const struct cxms_recording *rec, struct cxms_warnings *out)
 {
@@ -205,10 +223,7 @@ void cxms_basis_judge(const struct cxms_recording *rec, const struct cxms_basis 
 	if (overhead_ratio > OVERHEAD_RATIO)
 		cxms_warn(out, CXMS_W_OVERHEAD, "watching cost %.1f %% of the run",
 			  100 * overhead_ratio);
-	if (rec->n_thread > 1 &&
-	    basis->blocked_ns > BLOCKED_RATIO * (basis->blocked_ns + basis->cpu_ns))
-		cxms_warn(out, CXMS_W_BLOCKED, "%.0f %% of the threads' time is off CPU",
-			  100 * basis->blocked_ns / (basis->blocked_ns + basis->cpu_ns));
+	judge_company(rec, basis, out);
 	if (!(rec->facts.source_caps & CXMS_SRC_FAULTS))
 		cxms_warn(out, CXMS_W_NO_FAULTS, "source '%s' sees no page faults",
 			  rec->facts.source);

@@ -193,6 +193,21 @@ static int spread_runs(const struct cxms_recording *rec, struct cxms_cells *c)
 	return 0;
 }
 
+/* Of the time that a thread waited for a CPU: other programs had it while its own had fewer on CPU.
+ */
+static void judge_taken(struct cxms_cells *c)
+{
+	for (size_t e = 0; e < c->n_epoch; e++) {
+		double all = 0;
+		for (size_t k = c->first_of_epoch[e]; k < c->first_of_epoch[e + 1]; k++)
+			all += c->cell[c->by_epoch[k]].cpu_ns;
+		for (size_t k = c->first_of_epoch[e]; k < c->first_of_epoch[e + 1]; k++) {
+			struct cxms_cell *v = &c->cell[c->by_epoch[k]];
+			v->taken_ns = fmax(0, v->queued_ns - (all - v->cpu_ns));
+		}
+	}
+}
+
 /* Steps of a thread come in order; what is neither on CPU nor something else is bounded by that. */
 static int spread_wakes(const struct cxms_recording *rec, struct cxms_cells *c)
 {
@@ -202,15 +217,17 @@ static int spread_wakes(const struct cxms_recording *rec, struct cxms_cells *c)
 	for (size_t i = 0; i < c->wakes.n; i++) {
 		const struct cxms_step *step = &c->wakes.step[i];
 		uint64_t *left = &left_ns[step->thread];
-		if (step->why == CXMS_WHY_WAKER)
+		if (step->why == CXMS_WHY_WAKER || step->why == CXMS_WHY_QUEUED)
 			spread(c, rec, step->thread, *left, step->start_ns,
-			       offsetof(struct cxms_cell, woken_ns));
+			       step->why == CXMS_WHY_WAKER ? offsetof(struct cxms_cell, woken_ns)
+							   : offsetof(struct cxms_cell, taken_ns));
 		*left = step->end_ns > *left ? step->end_ns : *left;
 	}
 	for (size_t i = 0; i < c->n; i++) {
 		struct cxms_cell *cell = &c->cell[i];
 		double rest = cell->blocked_ns - cell->queued_ns - cell->kept_ns;
 		cell->woken_ns = fmin(cell->woken_ns, fmax(0, rest));
+		cell->taken_ns = fmin(cell->taken_ns, cell->queued_ns);
 	}
 	free(left_ns);
 	return 0;
@@ -288,6 +305,8 @@ int cxms_cells_build(const struct cxms_recording *rec, uint64_t epoch_ns, struct
 		rc = cxms_wakes_build(rec, &out->wakes, err);
 		if (!rc && spread_wakes(rec, out))
 			rc = cxms_fail(err, ENOMEM, "out of memory for epochs");
+	} else {
+		judge_taken(out);
 	}
 	if (!rc && cxms_spells_build(rec, out, &out->spells))
 		rc = cxms_fail(err, ENOMEM, "out of memory for the epochs");

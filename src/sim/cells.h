@@ -21,6 +21,7 @@ struct cxms_cell {
 	double user_ns, kernel_ns;
 	double blocked_ns; /* alive and not on CPU; three parts of it follow */
 	double queued_ns;  /* preempted: it waited for a CPU */
+	double taken_ns;   /* part of queued_ns: another program had the CPU */
 	double kept_ns;	   /* seen to sleep, or to wait for I/O */
 	double woken_ns;   /* until a thread of the program woke it (wakes.h) */
 	double alive_ns;

@@ -29,16 +29,10 @@ uint64_t event_pause_ps(double ps, double lines)
 	return (uint64_t)llround(fmin(fmax(ps, 0), PAUSE_MAX_PS * fmax(1, lines)));
 }
 
-/* Of the time it waits for a CPU what the program's other threads hold it. */
-static double held_ps(const struct cxms_solve_thread *th)
-{
-	return fmax(0, fmin(th->queued_ps, th->holders_ps));
-}
-
 /* Time of a turn's CPU: on it, and waiting for it while other programs have it. */
 double event_busy_ps(const struct cxms_solve_thread *th, double cpu_ps)
 {
-	double queued = th->queued_ps - held_ps(th);
+	double queued = th->queued_ps - cxms_solve_held_ps(th);
 	return cpu_ps + (th->cpu_ps > 0 ? queued * cpu_ps / th->cpu_ps : 0);
 }
 
@@ -94,8 +88,9 @@ static void set_worker(const struct cxms_event_loop *l, const struct cxms_solve_
 	const struct cxms_demand *d = th->demand;
 	struct mix m = mix_of(d, n, part);
 	double turns = fmax(m.waits, m.lines / TURN_LINES);
-	double queued = th->cpu_ps > 0 ? (th->queued_ps - held_ps(th)) / th->cpu_ps : 0;
-	double off = held_ps(th) > 0 ? th->queued_ps - held_ps(th) : th->wall_ps - th->cpu_ps;
+	double held = cxms_solve_held_ps(th);
+	double queued = th->cpu_ps > 0 ? (th->queued_ps - held) / th->cpu_ps : 0;
+	double off = held > 0 ? th->queued_ps - held : th->wall_ps - th->cpu_ps;
 	*w = (struct worker){.thread = th,
 			     .turns = turns,
 			     .queued_q16 = q16(queued),
@@ -221,7 +216,7 @@ static void add_crew(struct cxms_event_loop *l, const struct cxms_solve *s, size
 	double cpus = 0;
 	for (size_t k = i; k < end; k++) {
 		const struct cxms_solve_thread *th = &s->thread[k];
-		if (held_ps(th) <= 0)
+		if (cxms_solve_held_ps(th) <= 0)
 			continue;
 		cpus += event_busy_ps(th, th->cpu_ps) / th->wall_ps;
 		if (lines_of(l, th) > 0)
@@ -244,7 +239,8 @@ void event_set_sources(struct cxms_event_loop *l, const struct cxms_solve *s)
 		add_crew(l, s, i, end);
 		for (size_t k = i; k < end; k++) {
 			struct crew alone = {0};
-			if (held_ps(&s->thread[k]) > 0 || lines_of(l, &s->thread[k]) <= 0)
+			if (cxms_solve_held_ps(&s->thread[k]) > 0 ||
+			    lines_of(l, &s->thread[k]) <= 0)
 				continue;
 			add_worker(l, &s->thread[k], &alone);
 			add_source(l, &alone, k);

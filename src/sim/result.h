@@ -74,6 +74,7 @@ struct cxms_split_result {
 	double sampling_half_width, model_half_width;
 	uint64_t time_ns;
 	uint64_t causes_ns[CXMS_CAUSE_COUNT];
+	uint64_t cpu_taken_ns; /* of the cause blocked: waiting for CPUs that others had */
 	/* pages that moved while capacity came and went, to local memory and away from it */
 	uint64_t migrated_bytes, promotions, demotions;
 	size_t n_thread;
@@ -143,6 +144,7 @@ struct cxms_site_result {
 /** struct cxms_basis - the figures behind every split, for --explain */
 struct cxms_basis {
 	double cpu_ns, user_ns, kernel_ns, blocked_ns; /* sums over threads */
+	double cpu_taken_ns; /* of blocked_ns: ready to run, while other programs had the CPU */
 	double stall_ns, dram_stall_ns; /* all memory waits; those judged to be memory */
 	double known_addr_ratio;	/* of the memory waits with an address */
 	double unread_ns;		/* in code that could not be read */

@@ -13,6 +13,7 @@
 struct clock {
 	double ns;
 	double cause_ns[CXMS_CAUSE_COUNT];
+	double taken_ns; /* of BLOCKED: other programs had the CPU */
 };
 
 /* A thread on its way. */
@@ -154,7 +155,9 @@ static void begin(struct sweep *s, const struct cxms_step *step)
 		advance(s, step->by, step->start_ns);
 		later(&l->clock, &by->clock);
 	} else if (step->why == CXMS_WHY_QUEUED) {
-		wait_kept(&l->clock, gap * growth(s, step->thread, l->at_ns));
+		gap *= growth(s, step->thread, l->at_ns);
+		wait_kept(&l->clock, gap);
+		l->clock.taken_ns += gap;
 	} else if (step->why == CXMS_WHY_UNTIL) {
 		wait_kept(&l->clock, fmax(0, (double)step->start_ns - l->clock.ns));
 	} else {
@@ -182,6 +185,7 @@ int cxms_slices_run(const struct cxms_recording *rec, const struct cxms_cells *c
 	for (size_t t = 0; t < rec->n_thread; t++)
 		later(&last, &s.lane[t].clock);
 	out->time_ns = last.ns;
+	out->taken_ns = last.taken_ns;
 	memcpy(out->cause_ns, last.cause_ns, sizeof(out->cause_ns));
 	free(s.lane);
 	return 0;

@@ -191,10 +191,16 @@ static void update(struct cxms_solve *s)
 	cxms_solve_times(s);
 }
 
+double cxms_solve_held_ps(const struct cxms_solve_thread *th)
+{
+	double most = th->queued_ps - th->taken_ps;
+	return larger(0, most < th->holders_ps ? most : th->holders_ps);
+}
+
 double cxms_solve_wall_ps(const struct cxms_solve_thread *th)
 {
 	double growth = th->new_cpu_ps - th->cpu_ps;
-	double held = larger(0, th->queued_ps < th->holders_ps ? th->queued_ps : th->holders_ps);
+	double held = cxms_solve_held_ps(th);
 	double own = th->cpu_ps > 0 ? (th->queued_ps - held) / th->cpu_ps : 0;
 	double others =
 		held > 0 ? held / th->holders_ps * (th->new_holders_ps - th->holders_ps) : 0;

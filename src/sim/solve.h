@@ -40,6 +40,7 @@ struct cxms_solve_thread {
 	double kernel_ps; /* the kernel's part of T, without its waits: no traffic stretches it */
 	double wall_ps;	  /* length of the epoch */
 	double queued_ps; /* part of it: not on a CPU, but waiting for one or for who has one */
+	double taken_ps;  /* part of queued_ps: for one that another program has */
 	uint32_t program; /* threads of one stand side by side, and hold each other's CPUs */
 	double walk_ps;	  /* mean page walk beside each fill */
 	double mem_ps;	  /* L_mem that the waits were judged with */
@@ -91,13 +92,16 @@ void cxms_solve_room_free(struct cxms_solve_room *r);
  * It starts at the waits given; where several servers are over half busy, at full servers as well.
  */
 void cxms_solve_epoch(struct cxms_solve *s);
+/** cxms_solve_held_ps() - of the time it waits for a CPU what the program's other threads hold it:
+ * min(queued - taken, H), H the time of those threads; >= 0 */
+double cxms_solve_held_ps(const struct cxms_solve_thread *th);
 /**
  * cxms_solve_wall_ps() - how long the epoch takes for a thread at its new time on CPU
  * Formula: wall' = wall - T + T' + held (H'/H - 1) + (queued - held) (T'/T - 1), with H the time of
- *   the program's other threads and held = min(queued, H).
+ *   the program's other threads and held = cxms_solve_held_ps().
  * While the thread waits for a CPU, the program's other threads hold it, and take longer as well,
- * on average by H'/H. What is beyond their time went to other programs: it comes again as often as
- * the thread leaves its CPU. The time line has the same rule (timeline.c).
+ * on average by H'/H. What went to other programs, as the scheduler told or as it is beyond H,
+ * comes again as often as the thread leaves its CPU. The time line has the same rule (timeline.c).
  */
 double cxms_solve_wall_ps(const struct cxms_solve_thread *th);
 /** cxms_solve_times() - the out fields of every thread, at the latencies of @s */

@@ -264,6 +264,8 @@ void cxms_row_fill(const struct row *r, struct cxms_split_result *out)
 	double own = w->time_ns[CXMS_SPAN_MID][p->stage->cfg->blocked];
 	out->time_ns = (uint64_t)llround(p->time_ns);
 	cxms_split_set_causes(w->cause_ns, own > 0 ? p->time_ns / own : 1, out);
+	out->cpu_taken_ns = (uint64_t)fmin((double)out->causes_ns[CXMS_CAUSE_BLOCKED],
+					   round(w->taken_ns * (own > 0 ? p->time_ns / own : 1)));
 	set_slowdown(r, out);
 	for (size_t k = 0; k < r->n; k++) {
 		const struct cxms_world *world = &r->world[0][k];

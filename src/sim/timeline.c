@@ -20,6 +20,7 @@ struct run {
 	enum cxms_blocked blocked;
 	double *len_ns;			 /* [cell] stretched length, off-CPU time included */
 	double *covered_ns;		 /* [cell] of the length: off-CPU while others ran */
+	double *taken_ns;		 /* [cell] of the length: other programs had the CPU */
 	double *start_ns;		 /* [thread] */
 	double (*mix)[CXMS_CAUSE_COUNT]; /* [epoch] causes of one nanosecond on CPU */
 };
@@ -88,21 +89,18 @@ static void stretch_cell(struct run *r, size_t i, const struct epoch_sum *s)
 	const struct cxms_cell *native = &r->cells->cell[i];
 	double blocked = native->blocked_ns - native->queued_ns;
 	double others = native->cpu_ns >= s->top_ns ? s->second_ns : s->top_ns;
-	double covered = fmin(blocked - native->kept_ns, others), growth = 0,
-	       queued = native->queued_ns;
+	double covered = fmin(blocked - native->kept_ns, others), growth = 0;
 	double holders = s->cpu_ns - native->cpu_ns;
 	if (r->blocked == CXMS_BLOCKED_STRETCH && covered > 0)
 		growth = fmax(-covered, growth_waited_for(r, i, others));
-	double held = fmin(queued, holders); /* the rest: the CPU went to other programs */
-	queued -= held;
+	double taken = native->taken_ns, held = fmin(native->queued_ns - taken, holders);
 	if (held > 0)
 		held *= (s->new_cpu_ns - r->cell[i].cpu_ns) / holders;
 	if (native->cpu_ns > 0)
-		queued *= r->cell[i].cpu_ns / native->cpu_ns;
-	covered += held;
-	queued += held;
-	r->covered_ns[i] = covered + growth;
-	r->len_ns[i] = r->cell[i].cpu_ns + blocked + growth + queued;
+		taken *= r->cell[i].cpu_ns / native->cpu_ns;
+	r->covered_ns[i] = covered + held + growth;
+	r->taken_ns[i] = taken;
+	r->len_ns[i] = r->cell[i].cpu_ns + blocked + growth + held + taken;
 }
 
 static void stretch_epoch(struct run *r, size_t e)
@@ -130,8 +128,9 @@ static double reached(const struct run *r, uint32_t thread, uint64_t time_ns)
 	return sum + (alive > 0 ? r->len_ns[at] * fmin(1, into / alive) : 0);
 }
 
-static void add_causes(const struct run *r, size_t cell, double part, double *cause)
+static void add_causes(const struct run *r, size_t cell, double part, struct cxms_timeline *out)
 {
+	double *cause = out->cause_ns;
 	const struct cxms_cell *native = &r->cells->cell[cell];
 	double covered = r->covered_ns[cell];
 	double own = r->len_ns[cell] - r->cell[cell].cpu_ns - covered;
@@ -142,25 +141,27 @@ static void add_causes(const struct run *r, size_t cell, double part, double *ca
 		mixed += share;
 	}
 	cause[CXMS_CAUSE_BLOCKED] += part * (own + covered * (1 - mixed));
+	out->taken_ns += part * r->taken_ns[cell];
 }
 
 /* Causes along a thread's life up to a native time, then along its parent's up to the fork. */
-static void walk_causes(const struct run *r, uint32_t thread, uint64_t until_ns, double *cause)
+static void walk_causes(const struct run *r, uint32_t thread, uint64_t until_ns,
+			struct cxms_timeline *out)
 {
 	while (thread != CXMS_NO_THREAD) {
 		const struct cxms_rec_thread *t = &r->rec->thread[thread];
 		const struct cxms_cells *c = r->cells;
 		size_t first = c->first_of_thread[thread], at = cxms_cells_at(c, thread, until_ns);
 		for (size_t i = first; i < at; i++)
-			add_causes(r, i, 1, cause);
+			add_causes(r, i, 1, out);
 		uint64_t from = (uint64_t)c->cell[at].epoch * c->epoch_ns;
 		from = from < t->birth_ns ? t->birth_ns : from;
 		double into = until_ns > from ? (double)(until_ns - from) : 0;
 		double alive = c->cell[at].alive_ns;
 		if (alive > 0)
-			add_causes(r, at, fmin(1, into / alive), cause);
+			add_causes(r, at, fmin(1, into / alive), out);
 		if (t->parent == CXMS_NO_THREAD)
-			cause[CXMS_CAUSE_BLOCKED] += (double)t->birth_ns;
+			out->cause_ns[CXMS_CAUSE_BLOCKED] += (double)t->birth_ns;
 		until_ns = t->birth_ns;
 		thread = t->parent;
 	}
@@ -188,7 +189,8 @@ static void find_end(struct run *r, struct cxms_timeline *out)
 		}
 	}
 	memset(out->cause_ns, 0, sizeof(out->cause_ns));
-	walk_causes(r, last, r->rec->thread[last].exit_ns, out->cause_ns);
+	out->taken_ns = 0;
+	walk_causes(r, last, r->rec->thread[last].exit_ns, out);
 }
 
 static void sum_threads(const struct cxms_recording *rec, const struct cxms_cells *cells,
@@ -212,9 +214,10 @@ int cxms_timeline_run(const struct cxms_recording *rec, const struct cxms_cells 
 		return cxms_slices_run(rec, cells, cell, blocked, out, err);
 	r.len_ns = calloc(cells->n + 1, sizeof(*r.len_ns));
 	r.covered_ns = calloc(cells->n + 1, sizeof(*r.covered_ns));
+	r.taken_ns = calloc(cells->n + 1, sizeof(*r.taken_ns));
 	r.start_ns = calloc(rec->n_thread + 1, sizeof(*r.start_ns));
 	r.mix = calloc(cells->n_epoch + 1, sizeof(*r.mix));
-	if (!r.len_ns || !r.covered_ns || !r.start_ns || !r.mix) {
+	if (!r.len_ns || !r.covered_ns || !r.taken_ns || !r.start_ns || !r.mix) {
 		rc = cxms_fail(err, ENOMEM, "out of memory for the time line");
 		goto out;
 	}
@@ -224,6 +227,7 @@ int cxms_timeline_run(const struct cxms_recording *rec, const struct cxms_cells 
 out:
 	free(r.len_ns);
 	free(r.covered_ns);
+	free(r.taken_ns);
 	free(r.start_ns);
 	free(r.mix);
 	return rc;

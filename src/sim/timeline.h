@@ -23,7 +23,8 @@ struct cxms_new_cell {
 struct cxms_timeline {
 	double time_ns;			   /* when the last thread ends */
 	double cause_ns[CXMS_CAUSE_COUNT]; /* along the path to that end; sums to time_ns */
-	double *thread_cpu_ns;		   /* [thread] sum of T'; storage of the caller */
+	double taken_ns; /* of BLOCKED: waiting for CPUs that other programs had, along that path */
+	double *thread_cpu_ns; /* [thread] sum of T'; storage of the caller */
 };
 
 /**

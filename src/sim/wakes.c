@@ -267,6 +267,12 @@ static bool has_ended(const struct cxms_rec_thread *th, const struct cxms_step *
 	return th->parent == step->thread && th->exited && th->exit_ns <= step->start_ns;
 }
 
+/* How much more often than its time on CPU explains @other was there when @waiter came back. */
+static double lift_of(const struct build *b, uint32_t waiter, uint32_t other, const struct pair *p)
+{
+	return (p->present + 1) / (b->state[waiter].returns * b->state[other].share + 1);
+}
+
 static int find_waker(struct build *b, const struct cxms_step *step, struct waker *best)
 {
 	*best = (struct waker){.thread = CXMS_NO_THREAD};
@@ -280,8 +286,7 @@ static int find_waker(struct build *b, const struct cxms_step *step, struct wake
 			return -ENOMEM;
 		struct waker w = {.thread = other->thread,
 				  .has_left = other->end_ns <= step->start_ns};
-		w.lift = (p->present + 1) /
-			 (b->state[step->thread].returns * b->state[other->thread].share + 1);
+		w.lift = lift_of(b, step->thread, other->thread, p);
 		w.is_child = w.has_left && has_ended(th, step);
 		w.score = w.lift * (w.is_child ? 4 : w.has_left ? 2 : 1);
 		if (w.score > best->score)
@@ -296,19 +301,53 @@ static bool repeats(const struct state *s, uint64_t gap_ns)
 	return b >= REPEAT_MIN_NS && fabs(a - b) <= REPEAT_RATIO * b;
 }
 
+/* Of the two that left last, one that the thread waited for before; the newest first. */
+static const struct left *find_known_waker(const struct build *b, const struct cxms_step *step,
+					   double *lift)
+{
+	for (const struct left *l = b->left; l < b->left + 2; l++) {
+		uint32_t i = l->thread == step->thread || l->thread == CXMS_NO_THREAD
+				     ? CXMS_NO_PAGE
+				     : cxms_pagemap_get(&b->map, step->thread, l->thread);
+		if (i == CXMS_NO_PAGE || b->pair[i].woke == 0)
+			continue;
+		*lift = lift_of(b, step->thread, l->thread, &b->pair[i]);
+		if (*lift >= LIFT_ENOUGH)
+			return l;
+	}
+	return NULL;
+}
+
+static bool is_ended_by_ours(uint8_t waited)
+{
+	return waited == CXMS_WAIT_FUTEX || waited == CXMS_WAIT_CHILD || waited == CXMS_WAIT_PIPE;
+}
+
+static bool ends_by_itself(uint8_t waited)
+{
+	return waited == CXMS_WAIT_SLEEP || waited == CXMS_WAIT_SLEEP_UNTIL ||
+	       waited == CXMS_WAIT_IO;
+}
+
 /*
- * What only a thread of the program ends has been ended by one that ran meanwhile, even where the
- * wake-up took long because the CPU was not free: by the last of them.
+ * What a thread of the program ends has been ended by one that ran meanwhile, even where the
+ * wake-up took long because the CPU was not free: by the last of them. Where the system call does
+ * not tell, by one that has woken this thread before.
  */
 static void find_late_waker(const struct build *b, const struct cxms_step *step, uint8_t waited,
 			    struct waker *w)
 {
 	const struct left *l = &b->left[b->left[0].thread == step->thread];
-	if (w->thread != CXMS_NO_THREAD || l->thread == CXMS_NO_THREAD ||
-	    (waited != CXMS_WAIT_FUTEX && waited != CXMS_WAIT_CHILD))
+	double lift = 0;
+	if (w->thread != CXMS_NO_THREAD || ends_by_itself(waited))
+		return;
+	if (!is_ended_by_ours(waited))
+		l = find_known_waker(b, step, &lift);
+	if (!l || l->thread == CXMS_NO_THREAD)
 		return;
 	if (l->at_ns > b->state[step->thread].end_ns && l->at_ns <= step->start_ns)
 		*w = (struct waker){.thread = l->thread,
+				    .lift = lift,
 				    .has_left = true,
 				    .is_child = has_ended(&b->rec->thread[l->thread], step)};
 }
@@ -318,19 +357,12 @@ static bool is_woken(const struct state *s, uint8_t waited, uint64_t gap_ns, con
 {
 	if (w->thread == CXMS_NO_THREAD)
 		return false;
-	switch (waited) {
-	case CXMS_WAIT_FUTEX:
-	case CXMS_WAIT_PIPE:
-	case CXMS_WAIT_CHILD:
+	if (is_ended_by_ours(waited))
 		return true;
-	case CXMS_WAIT_SLEEP:
-	case CXMS_WAIT_SLEEP_UNTIL:
-	case CXMS_WAIT_IO:
+	if (ends_by_itself(waited))
 		return false;
-	default:
-		return w->is_child || w->lift >= LIFT_ENOUGH ||
-		       (w->has_left && s->left >= LIFT_ENOUGH) || !repeats(s, gap_ns);
-	}
+	return w->is_child || w->lift >= LIFT_ENOUGH || (w->has_left && s->left >= LIFT_ENOUGH) ||
+	       !repeats(s, gap_ns);
 }
 
 static int judge_wait(struct build *b, size_t i)

@@ -49,9 +49,10 @@ struct cxms_wakes {
  *   came back, if there was one. Of several it is the one that was there at this thread's returns
  *   more often than its time on CPU explains; one that has just left its CPU counts double, a child
  *   that has just ended fourfold.
- * - A futex wait without a time-out, and a wait for a child, were ended by somebody. Where no
- * thread was on CPU that lately (the woken one had to wait for a CPU), it was the last that left
- * its CPU meanwhile.
+ * - A futex wait without a time-out, a wait for a pipe or event descriptor, and one for a child
+ * were ended by somebody. Where no thread was on CPU that lately (the woken one had to wait for a
+ * CPU), it was the last that left its CPU meanwhile. Of waits of which no call was seen that is
+ * said of a thread that had woken this one before, and was there more often than by chance.
  * - Sleep and I/O that the system call tells are kept. Where no call was seen, waits that repeat,
  *   and that neither who was on CPU nor who had just left explains, are taken for sleep.
  * - Several threads that one wakes at once, or two that wake each other in turn, meet at a barrier.

@@ -277,8 +277,10 @@ static int lay_out(const struct scene *s, const struct tenant *tn, struct cxms_e
 		if (rc)
 			return rc;
 		tn->world->time_ns[s->span][mode] = line.time_ns;
-		if (s->span == CXMS_SPAN_MID && mode == (int)tn->in->blocked)
+		if (s->span == CXMS_SPAN_MID && mode == (int)tn->in->blocked) {
 			memcpy(tn->world->cause_ns, line.cause_ns, sizeof(line.cause_ns));
+			tn->world->taken_ns = line.taken_ns;
+		}
 	}
 	for (size_t c = 0; c < tn->in->cells->n && s->span == CXMS_SPAN_MID; c++)
 		tn->world->noise[c].cpu_ns = tn->cell[c].cpu_ns;

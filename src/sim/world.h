@@ -42,6 +42,7 @@ struct cxms_world {
 	struct cxms_noise *noise;	    /* [cell] middle */
 	double time_ns[CXMS_SPAN_COUNT][2]; /* by enum cxms_blocked */
 	double cause_ns[CXMS_CAUSE_COUNT];  /* middle, the blocked mode asked for */
+	double taken_ns;		    /* of the cause blocked, likewise (timeline.h) */
 	double *thread_cpu_ns;		    /* [thread] middle */
 	struct cxms_world_target *target;   /* [target of the host] */
 	struct cxms_world_server *server;   /* [server of the fabric] */

@@ -229,11 +229,15 @@ void world_load_spell(struct scene *s, struct tenant *tn)
 		struct cxms_demand *d = &s->demand[s->solve.n_thread * n_target];
 		double on_ns = part->share * native->cpu_ns;
 		double off_ns = fmax(0, spell->wall_ns - on_ns);
+		double all_queued_ns = queued_ns(tn, native, all_cpu_ns);
+		double queued_ps = fmin(off_ns, all_queued_ns) * PS_PER_NS;
 		*th = (struct cxms_solve_thread){
 			.cpu_ps = on_ns * PS_PER_NS,
 			.kernel_ps = part->share * native->kernel_ns * PS_PER_NS,
 			.wall_ps = (on_ns + off_ns) * PS_PER_NS,
-			.queued_ps = fmin(off_ns, queued_ns(tn, native, all_cpu_ns)) * PS_PER_NS,
+			.queued_ps = queued_ps,
+			.taken_ps = all_queued_ns > 0 ? queued_ps * native->taken_ns / all_queued_ns
+						      : 0,
 			.program = (uint32_t)tn->in->host,
 			.mem_ps = tn->in->ev->stair.mem_ps * cxms_wait_spread(s->span),
 			.demand = d};

@@ -846,6 +846,52 @@ static void test_who_outlives_the_program_is_told(void **state)
 	}
 }
 
+/* A thread waits at random in a large array for 400 ms, and leaves the CPU to others after each 4
+ * ms: for @away_ns. */
+static struct cxms_result *beside_others(uint64_t away_ns)
+{
+	const uint64_t n = 2000, step = 200000, bytes = 4096 * PLAY_MIB, slice = 20 * step;
+	struct play p = {.caps = CXMS_SRC_SWITCHES};
+	begin_process(&p, bytes);
+	uint32_t site = play_site(&p, PID, 0x400000, CXMS_SITE_LOAD, 0);
+	for (uint64_t i = 0; i < n; i++) {
+		uint64_t at = i * step / slice * (slice + away_ns) + i * step % slice;
+		(void)play_sample(&p, PID, PID, at + step - 1, site,
+				  ARRAY + cxms_hash_u64(i) % bytes);
+		if ((i + 1) * step % slice)
+			continue;
+		play_run(&p, PID, PID, at + step - slice, slice);
+		p.ev[p.n - 1].run.end = CXMS_RUN_PREEMPTED;
+	}
+	play_exit(&p, PID, PID, n * step / slice * (slice + away_ns) - away_ns);
+	return replay_uncached(&p);
+}
+
+/* Others have the CPU for three quarters of the time: it takes four times as long, here and there.
+ */
+static void test_others_on_the_cpu_do_not_change_the_slowdown(void **state)
+{
+	(void)state;
+	struct cxms_result *alone = beside_others(0), *shared = beside_others(12 * PLAY_MS);
+	const struct cxms_split_result *a = alone->split, *s = shared->split;
+	double wait_ns = (double)s->cpu_taken_ns, time_ns = (double)s->time_ns;
+	print_message("alone %g in %g..%g, beside others %g in %g..%g, %g of it waiting\n",
+		      a->slowdown, a->slowdown_lo, a->slowdown_hi, s->slowdown, s->slowdown_lo,
+		      s->slowdown_hi, wait_ns / time_ns);
+	assert_true(fabs(s->slowdown - a->slowdown) < 0.01 * a->slowdown);
+	assert_true(fabs(s->slowdown_lo - a->slowdown_lo) < 0.02 * a->slowdown);
+	assert_true(fabs(s->slowdown_hi - a->slowdown_hi) < 0.02 * a->slowdown);
+	assert_true(fabs(time_ns / (double)a->time_ns - 4) < 0.05);
+	assert_true(fabs(wait_ns / time_ns - 0.75) < 0.01);
+	assert_true(s->cpu_taken_ns <= s->causes_ns[CXMS_CAUSE_BLOCKED]);
+	assert_true(fabs(shared->basis.cpu_taken_ns - 99 * 12 * (double)PLAY_MS) < 1);
+	assert_true(has_warning(shared, CXMS_W_CPU_TAKEN));
+	assert_false(has_warning(alone, CXMS_W_CPU_TAKEN));
+	assert_int_equal(a->cpu_taken_ns, 0);
+	cxms_result_free(alone);
+	cxms_result_free(shared);
+}
+
 /* Who gave the size of the LLC, then or now, is not asked for it. */
 static void test_the_llc_is_asked_for_where_nobody_gave_it(void **state)
 {
@@ -901,6 +947,7 @@ int main(void)
 		cmocka_unit_test(test_threads_too_short_to_be_seen_may_have_waited),
 		cmocka_unit_test(test_lost_faults_are_in_the_interval),
 		cmocka_unit_test(test_who_outlives_the_program_is_told),
+		cmocka_unit_test(test_others_on_the_cpu_do_not_change_the_slowdown),
 		cmocka_unit_test(test_the_llc_is_asked_for_where_nobody_gave_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

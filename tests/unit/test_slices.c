@@ -121,6 +121,40 @@ static void test_taking_turns(void **state)
 	}
 }
 
+/* The same where others have the CPUs: each fifth wake-up takes 3 ms. */
+static uint64_t turns_late(struct play *p, uint32_t n, enum cxms_wait_kind waited)
+{
+	uint64_t at = 0, late = 0;
+	threads(p, n);
+	for (uint32_t i = 0; i < N * n; i++) {
+		uint64_t wake = i % 5 == 4 ? 3000 : 20;
+		slice(p, i % n, at, at + 1000, i < n ? CXMS_WAIT_UNKNOWN : waited);
+		at += 1000 + wake;
+		late += wake;
+	}
+	ends(p, n, at);
+	return late;
+}
+
+static void test_turns_whose_wake_ups_come_late(void **state)
+{
+	static const enum cxms_wait_kind waits[] = {CXMS_WAIT_PIPE, CXMS_WAIT_FUTEX,
+						    CXMS_WAIT_UNKNOWN};
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(waits); i++)
+		for (uint32_t n = 2; n <= 3; n++) {
+			struct play p = {0};
+			double late_ms = (double)turns_late(&p, n, waits[i]) / 1000;
+			const struct row rows[] = {
+				{{4, 4, 4},
+				 4 * 100 * n + late_ms,
+				 20,
+				 "each waits for the one before"},
+			};
+			check(&p, rows, 1);
+		}
+}
+
 /* One makes something every 2 ms and goes on; the next needs 1 ms for it, the third 0.5 ms. */
 static void chain(struct play *p, uint32_t n, enum cxms_wait_kind waited)
 {
@@ -305,6 +339,38 @@ static void test_pool_mostly_asleep(void **state)
 	check(&p, rows, PLAY_COUNT(rows));
 }
 
+/* Milliseconds of the predicted time in which others had the CPU. */
+static double taken_ms(struct play *p, const double *factor)
+{
+	struct fixture f;
+	load(&f, p);
+	(void)run(&f, factor, CXMS_BLOCKED_STRETCH);
+	assert_true(f.line.taken_ns <= f.line.cause_ns[CXMS_CAUSE_BLOCKED]);
+	play_cells_fini(&f.at);
+	return f.line.taken_ns / (double)PLAY_MS;
+}
+
+static void share_in_turns(struct play *p)
+{
+	threads(p, 2);
+	for (uint64_t i = 0; i < 100; i++) {
+		slice(p, i & 1, i * 2000, i * 2000 + 2000, 0);
+		p->ev[p->n - 1].run.cpu = 0;
+		p->ev[p->n - 1].run.end = CXMS_RUN_PREEMPTED;
+	}
+	ends(p, 2, 200000);
+}
+
+static void share_with_stranger(struct play *p)
+{
+	threads(p, 1);
+	for (uint64_t i = 0; i < 100; i++) {
+		slice(p, 0, i * 2000, i * 2000 + 1000, 0);
+		p->ev[p->n - 1].run.end = CXMS_RUN_PREEMPTED;
+	}
+	ends(p, 1, 199000);
+}
+
 /* Two threads share one CPU in slices; a third program's slices in between are its own. */
 static void test_preempted_threads_wait_for_the_cpu(void **state)
 {
@@ -314,21 +380,22 @@ static void test_preempted_threads_wait_for_the_cpu(void **state)
 	};
 	struct play p = {0};
 	(void)state;
-	threads(&p, 2);
-	for (uint64_t i = 0; i < 100; i++) {
-		slice(&p, i & 1, i * 2000, i * 2000 + 2000, 0);
-		p.ev[p.n - 1].run.cpu = 0;
-		p.ev[p.n - 1].run.end = CXMS_RUN_PREEMPTED;
-	}
-	ends(&p, 2, 200000);
+	share_in_turns(&p);
 	check(&p, rows, PLAY_COUNT(rows));
-	threads(&p, 1);
-	for (uint64_t i = 0; i < 100; i++) {
-		slice(&p, 0, i * 2000, i * 2000 + 1000, 0);
-		p.ev[p.n - 1].run.end = CXMS_RUN_PREEMPTED;
-	}
-	ends(&p, 1, 199000);
+	share_with_stranger(&p);
 	check(&p, &(struct row){{3}, 597, 1, "shares with a stranger"}, 1);
+}
+
+static void test_cpus_that_others_had_are_told_from_those_of_the_program(void **state)
+{
+	struct play p = {0};
+	(void)state;
+	share_in_turns(&p);
+	assert_true(fabs(taken_ms(&p, (const double[]){2, 2})) < 1e-9);
+	share_with_stranger(&p);
+	assert_true(fabs(taken_ms(&p, (const double[]){1}) - 99) < 1e-6);
+	share_with_stranger(&p);
+	assert_true(fabs(taken_ms(&p, (const double[]){3}) - 3 * 99) < 1e-6);
 }
 
 static uint64_t next(uint64_t *seed)
@@ -373,6 +440,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_taking_turns),
+		cmocka_unit_test(test_turns_whose_wake_ups_come_late),
 		cmocka_unit_test(test_producer_and_consumers),
 		cmocka_unit_test(test_barrier_with_imbalance),
 		cmocka_unit_test(test_sleep_is_kept_beside_a_busy_thread),
@@ -381,6 +449,7 @@ int main(void)
 		cmocka_unit_test(test_a_late_return_from_a_join),
 		cmocka_unit_test(test_pool_mostly_asleep),
 		cmocka_unit_test(test_preempted_threads_wait_for_the_cpu),
+		cmocka_unit_test(test_cpus_that_others_had_are_told_from_those_of_the_program),
 		cmocka_unit_test(test_random_programs_grow_with_their_threads),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

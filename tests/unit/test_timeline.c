@@ -193,6 +193,37 @@ static void test_preempted_threads_wait_for_the_cpu(void **state)
 	play_cells_fini(&f.at);
 }
 
+/* A thread is on CPU for 1 ms in 4: the rest is other programs', but for what another thread runs.
+ */
+static void test_cpus_that_others_had_are_waited_for_again(void **state)
+{
+	static const double factor[] = {3, 1};
+	(void)state;
+	for (uint64_t other_ms = 0; other_ms <= 100; other_ms += 100) {
+		struct play p = {0};
+		struct fixture f = {0};
+		struct cxms_timeline line = {0};
+		play_fork(&p, PID, PID, 0, 0, 0);
+		play_fork(&p, PID, PID + 1, PID, PID, 0);
+		for (uint64_t i = 0; i <= 100; i++) {
+			play_run(&p, PID, PID, i * 4 * PLAY_MS, PLAY_MS);
+			p.ev[p.n - 1].run.end = CXMS_RUN_PREEMPTED;
+			if (i < other_ms)
+				play_run(&p, PID, PID + 1, i * 4 * PLAY_MS + PLAY_MS, PLAY_MS);
+		}
+		play_exit(&p, PID, PID, 401 * PLAY_MS);
+		play_exit(&p, PID, PID + 1, 400 * PLAY_MS);
+		load(&f, &p);
+		double time = run(&f, factor, CXMS_BLOCKED_STRETCH, &line);
+		double taken = 300 - (double)other_ms, held = (double)other_ms;
+		print_message("%g ms, %g waiting\n", time, line.taken_ns / (double)PLAY_MS);
+		/* the other's part of the wait grows as that one does: not at all */
+		assert_true(fabs(line.taken_ns / (double)PLAY_MS - 3 * taken) < 0.02 * taken);
+		assert_true(fabs(time - (3 * (101 + taken) + held)) < 0.01 * time);
+		play_cells_fini(&f.at);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +233,7 @@ int main(void)
 		cmocka_unit_test(test_sleep_that_was_seen_is_kept_beside_a_busy_thread),
 		cmocka_unit_test(test_the_program_ends_with_its_last_thread),
 		cmocka_unit_test(test_preempted_threads_wait_for_the_cpu),
+		cmocka_unit_test(test_cpus_that_others_had_are_waited_for_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
