@@ -95,9 +95,9 @@
 	X(SHORT_THREADS, "they give no samples: their time counts as the kernel's, and at the "    \
 			 "interval's upper end as waits; give a shorter --period")                 \
 	X(CPU_TAKEN,                                                                               \
-	  "that wait is taken to grow as the program's own work does, and who shares caches and "  \
-	  "memory makes it slower; watch it on a quiet machine, or keep the others off its CPUs "  \
-	  "(taskset)")
+	  "after a preemption that wait is taken to grow as the program's own work does, after a " \
+	  "wake-up to stay, and who shares caches and memory makes the work slower; watch it on "  \
+	  "a quiet machine, or keep the others off its CPUs (taskset)")
 
 enum cxms_warn_code {
 #define CXMS_WARN_ENUM(code, text) CXMS_W_##code,

@@ -54,6 +54,24 @@ static void count_pages(const struct cxms_recording *rec, struct cxms_basis *out
 	out->huge_ratio = out->known_bytes ? huge / (double)out->known_bytes : 0;
 }
 
+/*
+ * How long a thread waited for CPUs that other programs had: after preemptions, as slices tell;
+ * where the kernel counts after wake-ups as well, at least what is beyond the time of the program's
+ * other threads.
+ */
+static double taken_ns(const struct cxms_recording *rec, const struct cxms_cells *cells,
+		       uint32_t thread, double all_run_ns)
+{
+	const struct cxms_rec_thread *t = &rec->thread[thread];
+	double taken = 0, blocked = 0, others = all_run_ns - (double)t->run_ns;
+	for (size_t i = cells->first_of_thread[thread]; i < cells->first_of_thread[thread + 1];
+	     i++) {
+		taken += cells->cell[i].taken_ns;
+		blocked += cells->cell[i].blocked_ns;
+	}
+	return fmin(blocked, fmax(taken, (double)t->ready_ns - others));
+}
+
 int cxms_basis_fill(const struct cxms_recording *rec, const struct cxms_cells *cells,
 		    const struct cxms_evidence *ev, const struct cxms_world *base,
 		    struct cxms_basis *out, struct cxms_err *err)
@@ -81,8 +99,12 @@ int cxms_basis_fill(const struct cxms_recording *rec, const struct cxms_cells *c
 		out->user_ns += cells->cell[i].user_ns;
 		out->kernel_ns += cells->cell[i].kernel_ns;
 		out->blocked_ns += cells->cell[i].blocked_ns;
-		out->cpu_taken_ns += cells->cell[i].taken_ns;
 	}
+	double run = 0;
+	for (size_t t = 0; t < rec->n_thread; t++)
+		run += (double)rec->thread[t].run_ns;
+	for (uint32_t t = 0; t < rec->n_thread; t++)
+		out->cpu_taken_ns += taken_ns(rec, cells, t, run);
 	double waits = 0, seen_ps = 0;
 	for (size_t i = 0; i < rec->n_sample; i++) {
 		const struct cxms_rec_sample *s = &rec->sample[i];

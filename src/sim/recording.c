@@ -259,6 +259,7 @@ static int on_thread_event(struct loader *l, const struct cxms_event *ev)
 	if (ev->kind == CXMS_EV_EXIT) {
 		l->rec->thread[thread].exit_ns = ev->time_ns;
 		l->rec->thread[thread].exited = true;
+		l->rec->thread[thread].ready_ns = ev->exit.ready_ns;
 	}
 	return 0;
 }

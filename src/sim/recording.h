@@ -22,6 +22,7 @@ struct cxms_rec_thread {
 	uint32_t pid, tid, parent; /* parent: index or CXMS_NO_THREAD */
 	uint64_t birth_ns, exit_ns;
 	uint64_t run_ns;     /* on CPU, from slices */
+	uint64_t ready_ns;   /* as struct cxms_exit */
 	uint32_t fault_page; /* of its last fault */
 	bool exited;
 };

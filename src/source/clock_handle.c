@@ -18,6 +18,8 @@
 #define SLICE_MAX_NS 1000000000ull
 /* Looks at sleeping threads in one round of draining: 10 us each. */
 #define LOOKS_PER_ROUND 16u
+/* Between two rounds of asking threads how long they waited for a CPU: 10 us each. */
+#define READY_EVERY_NS 80000000ull
 /* A process whose events end this soon after an exec, and lives on, has gained privileges by it. */
 #define SETUID_NS 50000000ull
 /* Where samples are decoded (clock_probe()), base pages are of this size. */
@@ -169,6 +171,33 @@ void clock_look_at_sleepers(struct clock *c)
 		t->look = (uint8_t)cxms_wait_look(t->proc->pid, t->tid);
 		t->look_ns = cxms_now_ns();
 		n++;
+	}
+}
+
+static void read_ready(struct clock_task *t)
+{
+	uint64_t ns;
+
+	if (cxms_task_ready_ns(t->proc->pid, t->tid, &ns) && ns > t->ready_ns)
+		t->ready_ns = ns;
+}
+
+/* What a thread waits between the last time it is asked and its end is not told. */
+void clock_look_at_ready(struct clock *c)
+{
+	uint64_t now_ns = cxms_now_ns();
+
+	if (now_ns < c->ready_at_ns)
+		return;
+	c->ready_at_ns = now_ns + READY_EVERY_NS;
+	for (unsigned n = 0; n < LOOKS_PER_ROUND; n++) {
+		struct clock_task *t = cxms_idmap_next(&c->tasks, &c->ready_pos);
+
+		if (!t) {
+			c->ready_pos = 0;
+			return;
+		}
+		read_ready(t);
 	}
 }
 
@@ -349,6 +378,10 @@ static void end_task(struct clock *c, struct clock_task *t, uint64_t now_ns)
 	slice_end(c, t, now_ns, CXMS_RUN_EXIT);
 	cxms_wp_thread_end(&c->wp, t->tid, now_ns);
 	ev.time_ns = clock_rel_ns(c, now_ns);
+	/* it can be asked until its parent has waited for it */
+	if (c->is_live && t->tid == t->proc->pid)
+		read_ready(t);
+	ev.exit.ready_ns = t->ready_ns - t->ready_from_ns;
 	cxms_evq_push(&c->out, &ev);
 	task_drop(c, t);
 }

@@ -44,6 +44,9 @@ struct clock_task {
 	uint64_t left_ns;     /* it blocked; 0 = it did not */
 	uint64_t look_ns;     /* it was looked at last, asleep */
 	uint8_t look, waited; /* enum cxms_wait_kind: seen then; before the slice it runs in */
+	uint64_t ready_ns; /* it had been ready to run without a CPU so long when that was read last
+			    */
+	uint64_t ready_from_ns;	     /* part of it: before the program began */
 	uint64_t fault_ip, fault_ns; /* its latest page fault; 0 = none */
 	unsigned loads_in_row;	     /* of faults that stand for many, the latest */
 	uint64_t exec_ns;	     /* its latest exec; 0 = none */
@@ -86,8 +89,11 @@ struct clock {
 	uint64_t root_end_ns; /* last EXIT of the root, else when it was seen to have ended; 0 =
 				 runs */
 	uint64_t seen_end_ns; /* when the root was seen to have ended */
+	bool is_live;	      /* the program runs here, and is no recording of perf */
 	bool is_last_round, is_done;
-	size_t look_pos; /* in tasks: the next one to look at */
+	size_t look_pos;      /* in tasks: the next one to look at */
+	size_t ready_pos;     /* in tasks: the next one to be asked how long it waited for CPUs */
+	uint64_t ready_at_ns; /* when that is done next */
 	uint64_t samples, lost_samples, lost_faults, throttled;
 	uint64_t mem_samples, lost_mem;
 };
@@ -137,6 +143,8 @@ struct clock_task *clock_task_get(struct clock *c, uint32_t pid, uint32_t tid);
 void clock_close_slice(struct clock *c, struct clock_task *t, uint64_t now_ns);
 /** look at some of those that sleep, for what they wait */
 void clock_look_at_sleepers(struct clock *c);
+/** ask some of those that live how long they waited for a CPU */
+void clock_look_at_ready(struct clock *c);
 /** the program was seen to have ended at @now_ns: its first thread too, where no record told of it
  */
 void clock_end_root(struct clock *c, uint64_t now_ns);

@@ -15,6 +15,7 @@
 #include "source/clock_priv.h"
 #include "source/perf_open.h"
 #include "source/sample_cost.h"
+#include "source/tasks.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -125,10 +126,14 @@ int clock_start(struct cxms_source *s, struct cxms_err *err)
 	struct clock *c = s->priv;
 	uint32_t pid = (uint32_t)c->child.pid;
 	struct cxms_event ev = {.kind = CXMS_EV_FORK, .pid = pid, .tid = pid};
+	struct clock_task *t = clock_task_get(c, pid, pid);
 
-	if (!clock_task_get(c, pid, pid))
+	if (!t)
 		return cxms_fail(err, ENOMEM, "out of memory for tasks");
+	if (cxms_task_ready_ns(pid, pid, &t->ready_ns))
+		t->ready_from_ns = t->ready_ns;
 	cxms_evq_push(&c->out, &ev);
+	c->is_live = true;
 	cxms_meter_begin(&c->meter);
 	c->base_ns = c->wp.base_ns = cxms_now_ns();
 	return cxms_child_release(&c->child, s->cfg.argv[0], err);
@@ -275,6 +280,7 @@ int clock_read(struct cxms_source *s, struct cxms_event *buf, size_t cap, size_t
 		choose_faults(c);
 		if (cxms_order_first_ns(&c->order) >= c->cut_ns && !c->seen_end_ns) {
 			clock_look_at_sleepers(c);
+			clock_look_at_ready(c);
 			cxms_wp_round(&c->wp);
 		}
 		if (!rc)

@@ -1,6 +1,7 @@
 #include "source/tasks.h"
 
 #include <dirent.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 
@@ -54,4 +55,18 @@ bool cxms_tasks_run(pid_t pid)
 	if (dir)
 		closedir(dir);
 	return any;
+}
+
+bool cxms_task_ready_ns(uint32_t pid, uint32_t tid, uint64_t *out)
+{
+	struct cxms_buf text = {0};
+	char path[96];
+	uint64_t run_ns;
+	bool ok;
+
+	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/task/%" PRIu32 "/schedstat", pid, tid);
+	ok = !cxms_file_read(path, STAT_MAX, &text, NULL) &&
+	     sscanf(cxms_buf_text(&text), "%" SCNu64 " %" SCNu64, &run_ns, out) == 2;
+	cxms_buf_fini(&text);
+	return ok;
 }

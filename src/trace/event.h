@@ -115,6 +115,9 @@ struct cxms_run {
 struct cxms_fork {
 	uint32_t parent_pid, parent_tid;
 };
+struct cxms_exit {
+	uint64_t ready_ns; /* at least so long it was ready to run and had no CPU; 0 = not known */
+};
 struct cxms_exec {
 	const char *name; /* comm or path; borrowed */
 };
@@ -271,6 +274,7 @@ struct cxms_event {
 		struct cxms_run run;
 		struct cxms_fork fork;
 		struct cxms_exec exec;
+		struct cxms_exit exit;
 		struct cxms_map map;
 		struct cxms_area area;
 		struct cxms_site site;

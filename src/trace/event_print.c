@@ -297,6 +297,8 @@ static void put_rest(const struct cxms_event *ev, struct cxms_buf *out)
 		break;
 	case CXMS_EV_EXIT:
 		cxms_buf_printf(out, "exit");
+		if (ev->exit.ready_ns)
+			put_u64(out, "ready_ns", ev->exit.ready_ns);
 		break;
 	case CXMS_EV_MEM:
 		put_mem(&ev->mem, out);

@@ -48,6 +48,9 @@ static const struct cxms_column fork_columns[] = {
 static const struct cxms_column exec[] = {
 	BYTES(exec.name, STRING),
 };
+static const struct cxms_column exit_columns[] = {
+	FIELD(exit.ready_ns, PLAIN, 0),
+};
 static const struct cxms_column map[] = {
 	FIELD(map.addr, DELTA, 0), FIELD(map.len, PLAIN, 0),   FIELD(map.file_off, PLAIN, 0),
 	FIELD(map.prot, PLAIN, 0), FIELD(map.flags, PLAIN, 0), BYTES(map.build_id, BUILD_ID),
@@ -127,7 +130,7 @@ static const struct cxms_column_set sets[CXMS_EV_KIND_END] = {
 	[CXMS_EV_RUN] = SET("run", run),
 	[CXMS_EV_FORK] = SET("fork", fork_columns),
 	[CXMS_EV_EXEC] = SET("exec", exec),
-	[CXMS_EV_EXIT] = {"exit", NULL, 0},
+	[CXMS_EV_EXIT] = SET("exit", exit_columns),
 	[CXMS_EV_MAP] = SET("map", map),
 	[CXMS_EV_AREA] = SET("area", area),
 	[CXMS_EV_SITE] = SET("site", site),

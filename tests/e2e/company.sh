@@ -9,7 +9,7 @@ fi
 
 timeout 100 taskset -c "$cpu" sh -c 'while :; do :; done' &
 other=$!
-cxms -q --mem-latency 100ns --walk-latency 50ns --llc-size 1MiB -t x3.yaml -f json -o shared.json -- \
+cxms -q --mem-latency 100ns --walk-latency 50ns --llc-size 1MiB -t x3.yaml -f json -o shared.json --save shared.cxlt -- \
 	taskset -c "$cpu" "$MB" chase --size 64MiB --pages base --steps 4000000 >shared.out 2>&1
 status=$?
 kill "$other"
@@ -27,6 +27,10 @@ for row in 0 2; do
 		"$(calc "0.9 * $(field shared.flat "results[$row].causes_ns.blocked") - 1e8")" \
 		"$(field shared.flat "results[$row].causes_ns.blocked")" "all but a start is waiting for the CPU"
 done
+if [ "$SOURCE" = clock ] && awk '{ exit !($1 > 0) }' /proc/$$/schedstat 2>/dev/null; then
+	in_range "shared: ready, as the kernel counts" "$(cxms trace dump shared.cxlt | sed -n 's/.* exit ready_ns=//p')" \
+		"$(calc "0.5 * $taken_ns")" "$(field shared.flat workload.native_time_ns)" "the preemptions, and wake-ups"
+fi
 within "shared: slowdown" "$(field shared.flat 'results[2].slowdown')" \
 	"$(field shared.flat 'results[2].threads[0].slowdown')" 5 \
 	"that of its time on CPU: with three times as much to do it waits for the CPU as much longer"

@@ -29,6 +29,7 @@ _Static_assert(sizeof(struct cxms_sample) == 40, "add the new field");
 _Static_assert(sizeof(struct cxms_fault) == 24, "add the new field");
 _Static_assert(sizeof(struct cxms_run) == 16, "add the new field");
 _Static_assert(sizeof(struct cxms_fork) == 8, "add the new field");
+_Static_assert(sizeof(struct cxms_exit) == 8, "add the new field");
 _Static_assert(sizeof(struct cxms_exec) == 8, "add the new field");
 _Static_assert(sizeof(struct cxms_map) == 64, "add the new field");
 _Static_assert(sizeof(struct cxms_area) == 32, "add the new field");
@@ -207,6 +208,9 @@ static struct cxms_event gen_event(struct cxms_rng *rng, uint8_t kind)
 	case CXMS_EV_EXEC:
 		ev.exec = (struct cxms_exec){any_text(rng)};
 		break;
+	case CXMS_EV_EXIT:
+		ev.exit = (struct cxms_exit){any64(rng)};
+		break;
 	case CXMS_EV_MAP:
 		ev.map = gen_map(rng);
 		break;
@@ -325,8 +329,10 @@ static bool same_event(const struct cxms_event *a, const struct cxms_event *b)
 		       a->count.counter == b->count.counter && a->count.cpu == b->count.cpu;
 	case CXMS_EV_WATCH:
 		return same_watch(&a->watch, &b->watch);
+	case CXMS_EV_EXIT:
+		return a->exit.ready_ns == b->exit.ready_ns;
 	default:
-		return a->kind == CXMS_EV_EXIT;
+		return false;
 	}
 }
 

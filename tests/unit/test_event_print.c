@@ -42,6 +42,7 @@ static const struct {
 	 "1.000000005 10/11 exec name='a\\x27b\\x0a\\x5c\\xff'"},
 	{{COMMON(EXEC)}, "1.000000005 10/11 exec name=''"},
 	{{COMMON(EXIT)}, "1.000000005 10/11 exit"},
+	{{COMMON(EXIT), .exit = {7}}, "1.000000005 10/11 exit ready_ns=7"},
 	{{COMMON(MAP), .map = {0x1000, 0x2000, 0, 5, 2, {0xab, 0x01}, 2, "/bin/env"}},
 	 "1.000000005 10/11 map addr=0x1000 len=0x2000 off=0x0 prot=0x5 mapflags=0x2 "
 	 "build_id=ab01 path='/bin/env'"},

@@ -892,6 +892,44 @@ static void test_others_on_the_cpu_do_not_change_the_slowdown(void **state)
 	cxms_result_free(shared);
 }
 
+/* A thread works 1 ms in 10, and its wake-ups take 3 ms, which its end tells; another runs
+ * @busy_ms. */
+static double late_wake_ups_ns(uint64_t busy_ms, uint64_t ready_ns, bool *warned)
+{
+	struct play p = {.caps = CXMS_SRC_SWITCHES};
+	begin_process(&p, PLAY_MIB);
+	play_fork(&p, PID, PID + 1, PID, PID, 0);
+	uint32_t site = play_site(&p, PID, 0x400000, CXMS_SITE_LOAD, 0);
+	for (uint64_t i = 0; i < 100; i++) {
+		(void)play_sample(&p, PID, PID, i * 10 * PLAY_MS + 1, site, ARRAY);
+		play_run(&p, PID, PID, i * 10 * PLAY_MS, PLAY_MS);
+		p.ev[p.n - 1].run.waited = CXMS_WAIT_SLEEP;
+	}
+	play_run(&p, PID, PID + 1, 0, busy_ms * PLAY_MS);
+	play_exit(&p, PID, PID + 1, busy_ms * PLAY_MS);
+	play_exit(&p, PID, PID, 1000 * PLAY_MS);
+	p.ev[p.n - 1].exit.ready_ns = ready_ns;
+	struct cxms_result *r = replay_uncached(&p);
+	double ns = r->basis.cpu_taken_ns;
+	*warned = has_warning(r, CXMS_W_CPU_TAKEN);
+	cxms_result_free(r);
+	return ns;
+}
+
+static void test_late_wake_ups_are_company_but_for_the_programs_own(void **state)
+{
+	const double ms = (double)PLAY_MS;
+	bool warned;
+	(void)state;
+	assert_true(late_wake_ups_ns(1, 0, &warned) < 1 && !warned);
+	assert_true(fabs(late_wake_ups_ns(1, 300 * PLAY_MS, &warned) - 299 * ms) < 0.01 * ms);
+	assert_true(warned);
+	assert_true(fabs(late_wake_ups_ns(200, 300 * PLAY_MS, &warned) - 100 * ms) < 0.01 * ms);
+	assert_true(late_wake_ups_ns(400, 300 * PLAY_MS, &warned) < 1 && !warned);
+	/* never more than it was off the CPU */
+	assert_true(fabs(late_wake_ups_ns(1, UINT64_MAX, &warned) - 900 * ms) < 5 * ms);
+}
+
 /* Who gave the size of the LLC, then or now, is not asked for it. */
 static void test_the_llc_is_asked_for_where_nobody_gave_it(void **state)
 {
@@ -948,6 +986,7 @@ int main(void)
 		cmocka_unit_test(test_lost_faults_are_in_the_interval),
 		cmocka_unit_test(test_who_outlives_the_program_is_told),
 		cmocka_unit_test(test_others_on_the_cpu_do_not_change_the_slowdown),
+		cmocka_unit_test(test_late_wake_ups_are_company_but_for_the_programs_own),
 		cmocka_unit_test(test_the_llc_is_asked_for_where_nobody_gave_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
