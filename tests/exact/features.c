@@ -554,7 +554,7 @@ static int forward(void)
 
 #define LINES	   2048u
 #define LINE_WORDS 8u
-#define PASSES	   16u
+#define PASSES	   32u
 static uint64_t lines[2][LINES][LINE_WORDS] __attribute__((aligned(4096)));
 /* Wrong paths read pages only that have been accessed. */
 static void touch_pages(void)
