@@ -46,6 +46,9 @@ exact_script() {
 	work=$(mktemp -d "${TMPDIR:-/tmp}/cxlmemsim-$(basename "$0" .sh).XXXXXX")
 	trap 'rm -rf "$work"' EXIT
 	cd "$work"
+	# Nothing is measured, here or by who used this machine before: scripts give what a recording needs.
+	export HOME=$work/none
+	unset XDG_CACHE_HOME
 }
 
 # finish: the verdict of the script

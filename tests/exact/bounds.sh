@@ -28,6 +28,7 @@ topology tso.yaml 400 tso
 
 # N steps; the time of each, in latencies of memory: least and most with weak order, then with tso (- = as weak).
 # 224: reorder buffer; 12: miss registers. Up to 8 % more: a cycle or two of each miss are the core's.
+# Where branches are a matter of chance, there are so many that a bound is more than 8 standard deviations away.
 cases="
 chains3    600  1      1.02  -    -    a chain takes a latency a hop, three overlap
 rounds20   60   2      2.2   -    -    twelve registers: twenty misses take two latencies
@@ -40,8 +41,8 @@ read_back  1000 0.0833 0.095 0.94 1.02 the store queue has what a load asks for,
 read_wider 1000 0.98   1.06  -    -    it has a byte of eight: the load waits until the line has it
 loads16    1000 0.1111 0.125 -   -    a line is eight entries of the load queue: nine lines
 stores16   1000 0.1428 0.155 0.94 1.06 a line is eight entries of the store queue: seven lines
-branches   1000 0.45   0.75  -    -    half of the branches are wrong, and wait
-picks      1000 0.116  0.16  -    -    26 uops a step, a window of nine; each wrong branch costs it 25 cycles at most; half of them are, or a little more
+branches   4000 0.45   0.75  -    -    half of the branches are wrong, and wait
+picks      16000 0.116 0.155 -    -    26 uops a step, a window of nine; each wrong branch costs it 25 cycles at most; half of them are, or a little more
 forks      1000 0.98   1.06  -    -    nor does it know where the next hop is, though a register will have it
 guesses    1000 0.98   1.06  -    -    the wrong way waits for the line, too
 "

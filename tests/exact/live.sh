@@ -54,7 +54,8 @@ same "two processes" "0 of 1" -t near.yaml -s 0 -- sh -c "$BUILD/workloads/sort 
 
 # seconds SCRIPT: predicted, everything local
 seconds() {
-	"$BUILD/cxlmemsim" run -q -S exact --mem-latency 100ns -t near.yaml -s 100 -f csv -o r.csv -- sh -c "$1" >/dev/null
+	"$BUILD/cxlmemsim" run -q -S exact --mem-latency 100ns --walk-latency 20ns -t near.yaml -s 100 \
+		-f csv -o r.csv -- sh -c "$1" >/dev/null
 	awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i } NR == 2 { print $at["time_ns"] / 1e9 }' r.csv
 }
 # Who waits for the end of a child goes on after it; children that nobody waits for run side by side.

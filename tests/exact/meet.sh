@@ -28,7 +28,8 @@ YAML
 
 # times WORDS...: ns, all local and all on CXL
 times() {
-	"$BUILD/cxlmemsim" record -q -S exact -t t.yaml --roi-begin together -o m.cxlt -- "$@"
+	"$BUILD/cxlmemsim" record -q -S exact -t t.yaml --mem-latency 100ns --walk-latency 20ns \
+		--roi-begin together -o m.cxlt -- "$@"
 	"$BUILD/cxlmemsim" replay -q -t t.yaml -f json -o m.json m.cxlt
 	"$BUILD/cxlmemsim" report -q -f csv m.json | awk -F, 'NR > 1 { print $11 }'
 }

@@ -24,7 +24,7 @@ EACH=40
 
 # pages WAY: touched, as the result has them; what the program expects is in more.txt
 pages() {
-	"$BUILD/cxlmemsim" record -q -S exact -t t.yaml -o p.cxlt -- "$BUILD/tests/pages" "$1" >more.txt
+	"$BUILD/cxlmemsim" record -q -S exact -t t.yaml --mem-latency 100ns --walk-latency 20ns -o p.cxlt -- "$BUILD/tests/pages" "$1" >more.txt
 	"$BUILD/cxlmemsim" replay -q -t t.yaml -f json -o p.json p.cxlt
 	awk -F '[:,]' '/"bytes":/ { n += $2 } END { print n / 4096 }' p.json
 }

@@ -1,6 +1,7 @@
 # what each machine would be asked for, and why what it cannot give is not; the tree of each says what
 # it has. The size of the structure and of the rings are not ours, what a reading tells is asked of rings alone,
 # and what clock opens is alike everywhere. Side by side, for they mostly wait.
+cxlmemsim doctor | grep -q '^ *ptrace  *works' || exit 77
 one() {
 	mkdir "$1"
 	CXMS_FSROOT=$MACHINES/$1 CXMS_PERF_DRY=1 CXMS_PERF_ATTR_DUMP=$1/dump cxlmemsim record -v --counters off \

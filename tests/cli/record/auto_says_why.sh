@@ -1,3 +1,3 @@
 # needs a source that can watch
-cxlmemsim doctor >/dev/null 2>&1 || exit 77
+cxlmemsim doctor | grep -qE '^ *(clock|ptrace)  *works' || exit 77
 cxlmemsim record --mem-latency 100ns --walk-latency 20ns --llc-size 1MiB -v -o a.cxlt -- true

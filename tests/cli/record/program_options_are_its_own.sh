@@ -1,4 +1,4 @@
 # needs a source that can watch
-cxlmemsim doctor >/dev/null 2>&1 || exit 77
+cxlmemsim doctor | grep -qE '^ *(clock|ptrace)  *works' || exit 77
 cxlmemsim record --mem-latency 100ns --walk-latency 20ns --llc-size 1MiB -q -o a.cxlt -- echo -o b --help -- -q
 cxlmemsim record --mem-latency 100ns --walk-latency 20ns --llc-size 1MiB -q -o a.cxlt echo -o b

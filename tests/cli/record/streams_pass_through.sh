@@ -1,4 +1,4 @@
 # needs a source that can watch
-cxlmemsim doctor >/dev/null 2>&1 || exit 77
+cxlmemsim doctor | grep -qE '^ *(clock|ptrace)  *works' || exit 77
 export X=env
 echo in | cxlmemsim record --mem-latency 100ns --walk-latency 20ns --llc-size 1MiB -q -o a.cxlt -- sh -c 'cat; echo err >&2; echo "$0 $# $X"' a b c

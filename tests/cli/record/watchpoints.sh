@@ -1,5 +1,6 @@
 # Asked for and not to be had: nothing is started, no file is left. In place of the kernel, one whose
 # breakpoints open and never fire.
+cxlmemsim doctor | grep -q '^ *ptrace  *works' || exit 77
 one() { "$@"; echo "status $?"; }
 export CXMS_FSROOT=$MACHINES/vm CXMS_PERF_DRY=1
 R="cxlmemsim record --mem-latency 100ns --walk-latency 20ns -o a.cxlt --watchpoints"
