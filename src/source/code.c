@@ -327,6 +327,21 @@ bool cxms_code_is_called(const struct cxms_code *c, uint64_t addr)
 	return b && b->called;
 }
 
+uint64_t cxms_code_before(struct cxms_code *c, uint64_t addr)
+{
+	const struct branches *b = cxms_addr_map_get(&c->branches, addr);
+	struct cxms_step step;
+
+	if (b && (b->n || b->called))
+		return 0;
+	for (unsigned back = 1; back <= CXMS_INSN_MAX && back <= addr; back++)
+		if (start_get(c, addr - back) && cxms_code_step_at(c, addr - back, &step) == back)
+			return step.flow == CXMS_FLOW_NEXT || step.flow == CXMS_FLOW_JCC
+				       ? addr - back
+				       : 0;
+	return 0;
+}
+
 static struct cxms_code_site site_none(uint64_t ip, enum cxms_site_kind kind)
 {
 	return (struct cxms_code_site){.ip = ip,
@@ -444,6 +459,14 @@ static struct cxms_code_site resolve(struct cxms_code *c, uint64_t ip)
 	return linear;
 }
 
+static struct cxms_code_site resolve_sampled(struct cxms_code *c, uint64_t ip)
+{
+	struct cxms_code_site s = resolve(c, ip);
+
+	cxms_chain_find(c, &s);
+	return s;
+}
+
 /*
  * rbp points into the stack when the nearest earlier set-up says so: mov %rsp,%rbp or lea
  * x(%rsp),%rbp, before a push %rbp without one (a function that saves rbp to use it freely).
@@ -540,7 +563,7 @@ static const struct cxms_code_site *site_cached(struct cxms_code *c, uint64_t ip
 const struct cxms_code_site *cxms_code_site_at(struct cxms_code *c, uint64_t ip,
 					       cxms_code_read_fn rd, void *arg)
 {
-	return site_cached(c, ip, ip, resolve, rd, arg);
+	return site_cached(c, ip, ip, resolve_sampled, rd, arg);
 }
 
 const struct cxms_code_site *cxms_code_site_of(struct cxms_code *c, uint64_t ip,
@@ -554,16 +577,13 @@ bool cxms_code_address(const struct cxms_code_site *site, const struct cxms_regs
 {
 	bool is_dst = site->kind == CXMS_SITE_STRING && site->string_dst &&
 		      (want_dst || !site->string_src);
-	uint64_t a = (uint64_t)site->disp;
+	uint64_t a = (uint64_t)site->disp, base, index;
 
 	if (!is_memory(site) || (site->flags & CXMS_SITE_NOADDR))
 		return false;
-	if (is_dst)
-		a += regs->gpr[CXMS_REG_DI];
-	else if (site->base >= 0)
-		a += regs->gpr[site->base];
-	if (site->index >= 0)
-		a += regs->gpr[site->index] * site->scale;
+	cxms_chain_values(site, regs, &base, &index);
+	a += is_dst ? regs->gpr[CXMS_REG_DI] : base;
+	a += index * site->scale;
 	if (site->addr32)
 		a &= UINT32_MAX;
 	if (site->segment && !is_dst) {
