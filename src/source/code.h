@@ -111,6 +111,8 @@ struct cxms_code_site {
 	int64_t step;
 	int8_t outer_reg; /* the same for the loop around that loop */
 	int64_t outer_step;
+	uint64_t ahead_ip; /* the loop around it that runs a prefetch instruction */
+	uint16_t ahead_bytes;
 	struct cxms_chain chain; /* of an operand whose registers were overwritten */
 };
 

@@ -83,6 +83,7 @@ struct cxms_x86;
  */
 struct cxms_x86_info {
 	struct cxms_code_site site; /* as far as the instruction alone tells: no loop */
+	bool prefetches;	    /* asks for a line ahead of its use, and receives nothing */
 	bool fusible;	 /* cmp test add sub and inc dec: fuses with a conditional jump */
 	uint32_t reads;	 /* registers the results depend on, address registers included */
 	uint32_t writes; /* registers written */
@@ -139,7 +140,7 @@ struct cxms_loop cxms_loop_around(struct cxms_code *c, uint64_t addr);
  * register: one that each turn adds the same constant to (several add up: an unrolled loop), and
  * nothing else writes. Of several the one that addresses memory, then the one with the longest
  * step. The same of the loop around it, which is the outer one. APPENDS where nothing else tells
- * the stride.
+ * the stride. And the innermost loop around it that runs a prefetch instruction.
  */
 void cxms_loop_describe(struct cxms_code *c, const struct cxms_loop *l, struct cxms_code_site *s);
 

@@ -429,6 +429,15 @@ static bool is_nontemp(const struct cxms_insn *shape)
 	       (shape->opcode == 0xc3 || shape->opcode == 0x2b || shape->opcode == 0xe7);
 }
 
+/* prefetchnta, t0, t1, t2, w, wt1; behind 0f 18 the others are nops (Intel SDM volume 2, A.3). */
+static bool is_prefetch(const uint8_t *p, const struct cxms_insn *shape)
+{
+	unsigned reg = shape->modrm_mem ? p[shape->modrm_at] >> 3 & 7 : 0;
+
+	return shape->map == CXMS_MAP_0F && shape->modrm_mem &&
+	       (shape->opcode == 0x0d || (shape->opcode == 0x18 && reg < 4));
+}
+
 static bool is_fusible(unsigned id)
 {
 	/* Intel optimisation manual, macro-fusion: cmp test add sub and inc dec with a conditional
@@ -480,6 +489,7 @@ bool cxms_x86_decode(struct cxms_x86 *x, const uint8_t *p, size_t n, uint64_t ad
 		s->kind = CXMS_SITE_UNDECODED;
 		return false;
 	}
+	out->prefetches = is_prefetch(bytes, &shape);
 	is_known = cxms_disasm_next(&x->disasm, &p, &n, &at) && x->disasm.insn->size == shape.len;
 	if (is_known) {
 		note_registers(x, out);

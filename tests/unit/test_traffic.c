@@ -695,6 +695,55 @@ static void test_an_instruction_tells_how_it_is_known(void **state)
 	}
 }
 
+/* Loads at random places in the a quarter of a loop's time; the rest of it asks for lines, as a
+ * prefetch instruction in it does or does not. Turns are not counted. */
+static struct cxms_split_result play_ahead(uint16_t ahead_bytes)
+{
+	uint64_t state = 88172645463325252ull;
+	struct play p = {0};
+	play_fork(&p, PID, PID, 0, 0, 0);
+	play_map(&p, PID, ARRAY, BYTES);
+	for (unsigned k = 0; k < 2; k++) {
+		play_site(&p, PID, 0x400100 + 16 * k, k ? CXMS_SITE_NONE : CXMS_SITE_LOAD, 0);
+		p.ev[p.n - 1].site.loop_insns = 25;
+		p.ev[p.n - 1].site.loop_ip = 0x400100 + 16 * k;
+	}
+	p.ev[p.n - 2].site.ahead_ip = 0x4000f0;
+	p.ev[p.n - 2].site.ahead_bytes = ahead_bytes;
+	play_area(&p, PID, ARRAY, BYTES, BYTES, BYTES);
+	for (uint64_t i = 0; i < N; i++) {
+		state = state * 6364136223846793005ull + 1442695040888963407ull;
+		struct cxms_sample *s = play_sample(&p, PID, PID, (i + 1) * PERIOD, i % 4 != 0,
+						    ARRAY + (state >> 20) % (BYTES / 64) * 64);
+		if (i % 4)
+			s->flags = 0;
+	}
+	play_run(&p, PID, PID, 0, DURATION);
+	play_exit(&p, PID, PID, DURATION);
+	struct cxms_result *r = play_all_far(play_write(&p, true));
+	struct cxms_split_result s = r->split[0];
+	cxms_result_free(r);
+	return s;
+}
+
+/* A loop that asks for each line some turns ahead takes L for so many of them, however long it
+ * still waits for each: on memory twice as slow it takes twice as long, which is the high end. */
+static void test_lines_asked_for_ahead(void **state)
+{
+	struct cxms_split_result plain = play_ahead(0), own = play_ahead(40);
+	struct cxms_split_result load_alone = play_ahead(17);
+	(void)state;
+	print_message("%g (to %g); asked ahead %g (%g to %g)\n", plain.slowdown, plain.slowdown_hi,
+		      own.slowdown, own.slowdown_lo, own.slowdown_hi);
+	/* a quarter of the time, and 25 instructions that hide 1 to 4 % of each wait */
+	assert_true(plain.slowdown > 1.24 && plain.slowdown < 1.28);
+	assert_true(own.slowdown_hi > 2 && own.slowdown_hi < 2.2);
+	assert_true(fabs(own.slowdown_lo - plain.slowdown_lo) < 0.01);
+	/* between them the middle: four times as many waits */
+	assert_true(fabs((own.slowdown - 1) / (plain.slowdown - 1) - sqrt(4)) < 0.05);
+	assert_true(fabs(load_alone.slowdown / plain.slowdown - 1) < 0.01);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -712,6 +761,7 @@ int main(void)
 		cmocka_unit_test(test_who_follows_finds_the_lines),
 		cmocka_unit_test(test_what_is_only_written_loads_its_device),
 		cmocka_unit_test(test_stores_past_the_caches_are_bound_by_their_device),
+		cmocka_unit_test(test_lines_asked_for_ahead),
 		cmocka_unit_test(test_an_instruction_tells_how_it_is_known),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
