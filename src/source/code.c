@@ -17,6 +17,7 @@
 #define CHUNK_BYTES  1024u
 #define VOTE_BYTES   96u /* start offsets that vote; >= 6 instructions of the longest kind */
 #define SOURCES_MAX  16u /* branches remembered per target */
+#define LOADED_INSNS 32u /* looked back for a load of what a store writes */
 #define CHUNKS_AHEAD (CXMS_LOOP_BYTES / CHUNK_BYTES)
 
 struct chunk {
@@ -434,6 +435,34 @@ static bool site_branch(struct cxms_code *c, const struct branches *b, uint64_t 
 	return is_found;
 }
 
+static uint32_t registers_of(const struct cxms_code_site *s)
+{
+	return (s->base >= 0 ? 1u << s->base : 0) | (s->index >= 0 ? 1u << s->index : 0);
+}
+
+static bool is_same_operand(const struct cxms_code_site *a, const struct cxms_code_site *b)
+{
+	return a->base == b->base && a->index == b->index && a->scale == b->scale &&
+	       a->segment == b->segment && a->disp == b->disp;
+}
+
+/* Whether what the store writes was read by an instruction that control fell from: its line is
+ * there. */
+static bool was_loaded(struct cxms_code *c, const struct cxms_code_site *store)
+{
+	struct cxms_x86_info info;
+	uint64_t at = cxms_code_before(c, store->ip);
+
+	for (unsigned n = 0; at && n < LOADED_INSNS; n++, at = cxms_code_before(c, at)) {
+		if (!x86_at(c, at, false, &info) || info.writes & registers_of(store))
+			return false;
+		if ((info.site.kind == CXMS_SITE_LOAD || info.site.kind == CXMS_SITE_UPDATE) &&
+		    is_same_operand(&info.site, store))
+			return true;
+	}
+	return false;
+}
+
 static struct cxms_code_site resolve(struct cxms_code *c, uint64_t ip)
 {
 	const struct branches *b;
@@ -450,6 +479,8 @@ static struct cxms_code_site resolve(struct cxms_code *c, uint64_t ip)
 		return jump;
 	prev = previous(c, ip);
 	linear = site_linear(c, prev, b && b->called, &falls);
+	if (falls && b && b->n && linear.kind == CXMS_SITE_STORE && was_loaded(c, &linear))
+		linear = site_none(prev, CXMS_SITE_NONE);
 	if (falls && is_memory(&linear))
 		return linear;
 	if (site_branch(c, b, ip, false, &jump) && (!falls || is_memory(&jump)))

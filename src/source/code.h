@@ -139,6 +139,8 @@ bool cxms_code_is_stale(const struct cxms_code *c, uint64_t addr, const void *by
  * - of a jump fused with a compare or test, it is the operand of that;
  * - at the target of a branch it is that branch, of several a backward one; where none is known,
  *   the instruction that lies before;
+ * - where a branch passes over a store of what was just loaded, nothing was waited for: the line
+ * was there, and who comes from the branch recovers from it or waits for what decided it;
  * - behind a call it is the return of the called function: the stack slot below sp.
  * Where it overwrote a register of its own address, the code before it tells how that was computed
  * (struct cxms_chain).

@@ -527,6 +527,15 @@ static const struct flow_form {
 	 "forward target after compute: the fused compare that jumps there", LOAD, FUSED, 0},
 	{"^ 48 3b 07 74 01 c3 | 48 01 c3 c3", "after a ret: the known branch", LOAD, FUSED, 0},
 	{"^ 74 01 c3 | 48 01 c3 c3", "after a ret: a plain branch", NONE, 0, 0},
+	/* mov (%rdi),%rax; cmp %rax,%rbx; jbe 1f; mov %rbx,(%rdi); 1: */
+	{"48 8b 07 48 39 c3 76 03 ^ 48 89 1f | 48 01 c3 c3",
+	 "where a branch passes over a store of what was loaded: its line is there", NONE, 0, 0},
+	{"48 8b 06 48 39 c3 76 03 ^ 48 89 1f | 48 01 c3 c3", "of another place: the store", STORE,
+	 0, 0},
+	{"48 8b 07 48 ff c7 48 39 c3 76 03 ^ 48 89 1f | 48 01 c3 c3",
+	 "the address has moved since: the store", STORE, 0, 0},
+	{"48 8b 07 48 39 c3 ^ 48 89 1f | 48 01 c3 c3", "nothing passes over it: the store", STORE,
+	 0, 0},
 	/* je 2f; mov (%rdi),%rax; 1: add; ret; 2: xor; jmp 1b */
 	{"74 07 ^ 48 8b 07 | 48 01 c3 c3 48 31 c9 eb f7",
 	 "an out-of-line block that rejoins is no loop", LOAD, 0, 0},
