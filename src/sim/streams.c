@@ -228,13 +228,32 @@ static bool finds_lines(const struct stream_search *s, const struct stream *a,
 	return cxms_stair_miss_ratio(&s->ev->stair, bytes) < MAX_ROW_MISSES;
 }
 
-/* Where the code does not tell, by where both stand: that is no sign the less, the faster they move
- * and the less evenly. */
+/* Two ways through one loop (the two sides of a merge) with loops of their own to the decoder: do
+ * both use the same registers, moved by as much? */
+static bool same_operand(const struct cxms_rec_site *a, const struct cxms_rec_site *b)
+{
+	return a->flags & b->flags & CXMS_SITE_AFFINE && a->pid == b->pid && a->base == b->base &&
+	       a->index == b->index && a->scale == b->scale && a->stride &&
+	       a->stride == b->stride && fabs((double)a->disp - (double)b->disp) < CXMS_LINE_BYTES;
+}
+
+/* As far as where two stand is known: one on the same register is on the way between two samples;
+ * of others it is no sign the less, the faster they move and the less evenly. */
+static double near_bytes(const struct stream_search *s, const struct stream *leader,
+			 const struct stream *n)
+{
+	const struct cxms_rec_site *a = &s->rec->site[s->ev->group[leader->group].site];
+	const struct cxms_rec_site *b = &s->rec->site[s->ev->group[n->group].site];
+	double way = fabs(leader->fit.bytes_per_ns) * s->max_gap_ns / MAX_GAP_PERIODS;
+	return same_operand(a, b) ? fmax(SAME_STREAM_BYTES, way) : SAME_STREAM_BYTES;
+}
+
+/* Where the code does not tell, by where both stand. */
 static bool is_near(struct stream_search *s, const struct stream *leader, const struct stream *n)
 {
 	double distance = cxms_stream_distance(leader->point, leader->n_point, n->point, n->n_point,
 					       leader->fit.bytes_per_ns, s->max_gap_ns, s->work);
-	return distance < SAME_STREAM_BYTES ||
+	return distance < near_bytes(s, leader, n) ||
 	       (isfinite(distance) && finds_lines(s, leader, n, distance));
 }
 

@@ -583,6 +583,57 @@ static void test_quarters_of_a_line_are_one_stream(void **state)
 	}
 }
 
+/* Two stores by one register, in loops of their own, that come as chance has it and go on by 0.6 to
+ * 1.8 MB between samples; the second stands @apart further. Return: bytes gone through */
+static double record_sides(uint64_t apart, int *fd)
+{
+	struct play p = {0};
+	uint64_t state = 88172645463325252ull, at = 0;
+	play_fork(&p, PID, PID, 0, 0, 0);
+	play_map(&p, PID, ARRAY, BYTES);
+	for (unsigned k = 0; k < 2; k++) {
+		play_site(&p, PID, 0x400100 + 32 * k, CXMS_SITE_STORE, CXMS_SITE_AFFINE);
+		struct cxms_site *s = &p.ev[p.n - 1].site;
+		s->loop_insns = 12;
+		s->loop_ip = 0x4000f0 + 20 * k;
+		s->base = 6;
+		s->disp = -8;
+		s->stride = 8;
+	}
+	play_area(&p, PID, ARRAY, BYTES, BYTES, BYTES);
+	for (uint64_t i = 0; i < N; i++) {
+		state = state * 6364136223846793005ull + 1442695040888963407ull;
+		at += 600000 + (state >> 20) % 150000 * 8;
+		unsigned side = (unsigned)(state >> 50) % 2;
+		play_sample(&p, PID, PID, (i + 1) * PERIOD, side,
+			    ARRAY + (at & ~UINT64_C(7)) + side * apart);
+	}
+	play_run(&p, PID, PID, 0, DURATION);
+	play_exit(&p, PID, PID, DURATION);
+	*fd = play_write(&p, true);
+	return (double)at;
+}
+
+/* The two sides of a merge fill one output. Two arrays are two, whatever register goes through
+ * them. */
+static void test_sides_of_a_merge_write_one_stream(void **state)
+{
+	static const struct {
+		uint64_t apart;
+		double streams;
+	} rows[] = {{0, 1}, {BYTES / 2, 2}};
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
+		int fd;
+		double bytes = record_sides(rows[i].apart, &fd);
+		struct cxms_result *r = play_all_far(fd);
+		double written = 64 * (double)r->split[0].target[1].writes;
+		print_message("%g of %g GB written\n", written / 1e9, bytes / 1e9);
+		assert_true(fabs(written / bytes / rows[i].streams - 1) < 0.1);
+		cxms_result_free(r);
+	}
+}
+
 static void test_what_is_only_written_loads_its_device(void **state)
 {
 	static const double splits[] = {0};
@@ -757,6 +808,7 @@ int main(void)
 		cmocka_unit_test(test_walks_are_those_of_what_a_loop_reaches),
 		cmocka_unit_test(test_who_appends_walks_once_a_page),
 		cmocka_unit_test(test_quarters_of_a_line_are_one_stream),
+		cmocka_unit_test(test_sides_of_a_merge_write_one_stream),
 		cmocka_unit_test(test_pages_by_turns_are_one_stream),
 		cmocka_unit_test(test_who_follows_finds_the_lines),
 		cmocka_unit_test(test_what_is_only_written_loads_its_device),
