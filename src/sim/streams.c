@@ -37,6 +37,9 @@
 #define MIN_COMMON_WAY 0.75
 #define MAX_ROW_MISSES 0.5
 
+/* Of struct cxms_site: rsi, plus 1. */
+#define REG_SI 5u
+
 struct stream {
 	uint32_t group, leader; /* leader: index of the stream it is a copy of, or its own */
 	struct cxms_stream fit;
@@ -362,6 +365,12 @@ static bool is_filled(const struct stream_search *s, uint32_t leader)
 	return false;
 }
 
+/* A string instruction that reads one place and writes another is at both as often. */
+static double sides_of(const struct cxms_rec_site *site)
+{
+	return site->kind == CXMS_SITE_STRING && site->base == REG_SI ? 2 : 1;
+}
+
 static double lines_per_ns(const struct stream_search *s, const struct stream *n)
 {
 	uint32_t site = s->ev->group[n->group].site;
@@ -398,7 +407,8 @@ static void spread_lines(struct stream_search *s)
 				waited += s->ev->group[s->stream[m].group].stall_ns;
 		const struct stream *best = best_known(s, l);
 		double rate = lines_per_ns(s, best);
-		double lines = rate * s->block_ns[s->ev->block_of_site[g->site]] *
+		double lines = rate * sides_of(&s->rec->site[g->site]) *
+			       s->block_ns[s->ev->block_of_site[g->site]] *
 			       area_ratio(s, &s->stream[l]);
 		for (size_t m = 0; m < s->n_stream; m++) {
 			struct cxms_group *copy = &s->ev->group[s->stream[m].group];

@@ -310,7 +310,8 @@ unsigned cxms_code_step_at(struct cxms_code *c, uint64_t addr, struct cxms_step 
 	if (!step->len) {
 		if (!cxms_insn_decode(k->bytes + at, k->n - at, &in))
 			return 0;
-		*step = (struct cxms_step){.rel = in.rel, .len = in.len, .flow = in.flow};
+		*step = (struct cxms_step){
+			.rel = in.rel, .len = in.len, .flow = in.flow, .rep_string = in.rep_string};
 	}
 	*out = *step;
 	return step->len;
@@ -526,10 +527,16 @@ static bool has_frame(struct cxms_code *c, uint64_t addr)
 
 static void finish(struct cxms_code *c, struct cxms_code_site *s)
 {
-	struct cxms_loop l = cxms_loop_around(c, s->ip);
+	struct cxms_step step;
 
-	s->loop_insns = (uint16_t)l.n;
-	cxms_loop_describe(c, &l, s);
+	if (cxms_code_step_at(c, s->ip, &step) && step.rep_string) {
+		cxms_loop_describe_rep(c, s);
+	} else {
+		struct cxms_loop l = cxms_loop_around(c, s->ip);
+
+		s->loop_insns = (uint16_t)l.n;
+		cxms_loop_describe(c, &l, s);
+	}
 	if (is_memory(s) && s->base == CXMS_REG_BP && has_frame(c, s->ip))
 		s->flags |= CXMS_SITE_STACK;
 }

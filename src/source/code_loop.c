@@ -152,7 +152,7 @@ static bool is_carried(struct cxms_code *c, const struct cxms_code_site *s,
 /* Which instructions of a loop do not run exactly once in each turn: by byte from its beginning. */
 struct uneven {
 	uint64_t first;
-	bool is_long; /* calls or inner loops */
+	bool is_long; /* calls or inner loops, string instructions with rep among them */
 	bool has_call;
 	uint8_t bits[CXMS_LOOP_BYTES / 8];
 };
@@ -192,6 +192,7 @@ static void find_uneven(struct cxms_code *c, const struct cxms_loop *l, struct u
 	for (uint64_t at = l->first; at <= l->last && cxms_code_step_at(c, at, &in); at += in.len) {
 		if (in.flow == CXMS_FLOW_CALL || in.flow == CXMS_FLOW_CALL_IND)
 			u->has_call = u->is_long = true;
+		u->is_long = u->is_long || in.rep_string;
 		if (in.flow == CXMS_FLOW_JCC || in.flow == CXMS_FLOW_LOOP ||
 		    in.flow == CXMS_FLOW_JMP)
 			uneven_branch(l, at, &in, u);
@@ -356,6 +357,20 @@ static void describe_outer(struct cxms_code *c, const struct cxms_loop *inner,
 	}
 	s->outer_reg = pick_counter(&t);
 	s->outer_step = s->outer_reg >= 0 ? t.step[s->outer_reg] : 0;
+}
+
+void cxms_loop_describe_rep(struct cxms_code *c, struct cxms_code_site *s)
+{
+	const struct cxms_loop l = {.first = s->ip, .last = s->ip, .n = 1};
+
+	s->loop_ip = s->ip;
+	s->loop_insns = 1;
+	s->count_reg = CXMS_REG_CX;
+	s->step = -1;
+	s->flags |= CXMS_SITE_AFFINE;
+	s->stride = s->access_bytes;
+	s->turn_lines = 1;
+	describe_outer(c, &l, s);
 }
 
 static bool has_prefetch(struct cxms_code *c, const struct cxms_loop *l)

@@ -164,10 +164,15 @@ void cxms_chain_find(struct cxms_code *c, struct cxms_code_site *s);
 void cxms_chain_values(const struct cxms_code_site *site, const struct cxms_regs *regs,
 		       uint64_t *base, uint64_t *index);
 
+/** cxms_loop_describe_rep() - the same of a string instruction with rep, which is a loop of its
+ * own: each turn takes 1 from cx and moves its addresses on by an element (direction flag clear) */
+void cxms_loop_describe_rep(struct cxms_code *c, struct cxms_code_site *s);
+
 /** struct cxms_step - where control goes from an instruction: as in struct cxms_insn */
 struct cxms_step {
 	int32_t rel;
 	uint8_t len, flow;
+	bool rep_string;
 };
 
 /* What the loops ask of the decode cache, with the code reader of the call that is in progress. */

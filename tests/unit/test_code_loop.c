@@ -328,12 +328,42 @@ static void test_a_loop_that_asks_ahead(void **state)
 	}
 }
 
+/* 1: mov (%rdx),%rax; mov %r8,%rcx; rep movsq; add $64,%rdx; cmp %r9,%rdx; jne 1b */
+static void test_a_string_instruction_is_a_loop(void **state)
+{
+	uint64_t loop = 0;
+	struct cxms_code_site s;
+	(void)state;
+	/* interrupted at itself, and behind it */
+	static const char *const inside[] = {
+		"48 8b 02 4c 89 c1 [ | f3 48 a5 48 83 c2 40 4c 39 ca 75 ee c3",
+		"48 8b 02 4c 89 c1 [ f3 48 a5 | 48 83 c2 40 4c 39 ca 75 ee c3"};
+	for (int i = 0; i < 2; i++) {
+		s = site_of(inside[i], &loop);
+		assert_int_equal(s.kind, CXMS_SITE_STRING);
+		assert_int_equal(s.loop_ip, loop);
+		assert_int_equal(s.loop_insns, 1);
+		assert_int_equal(s.count_reg, CXMS_REG_CX);
+		assert_int_equal(s.step, -1);
+		assert_int_equal(s.flags, CXMS_SITE_AFFINE);
+		assert_int_equal(s.stride, 8);
+		assert_int_equal(s.outer_reg, CXMS_REG_DX);
+		assert_int_equal(s.outer_step, 64);
+	}
+	s = site_of("[ 48 8b 02 | 4c 89 c1 f3 48 a5 48 83 c2 40 4c 39 ca 75 ee c3", &loop);
+	assert_int_equal(s.loop_ip, loop);
+	assert_int_equal(s.flags, CXMS_SITE_AFFINE | CXMS_SITE_LONG);
+	s = site_of("[ 48 8b 02 | 4c 89 c1 90 48 a5 48 83 c2 40 4c 39 ca 75 ee c3", &loop);
+	assert_int_equal(s.flags, CXMS_SITE_AFFINE); /* one element */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_counting_register_of_a_loop),
 		cmocka_unit_test(test_the_counting_register_of_the_loop_around),
 		cmocka_unit_test(test_a_loop_that_asks_ahead),
+		cmocka_unit_test(test_a_string_instruction_is_a_loop),
 		cmocka_unit_test(test_lines_of_a_turn),
 		cmocka_unit_test(test_stores_that_append),
 		cmocka_unit_test(test_all_sites_of_a_loop_count_alike),

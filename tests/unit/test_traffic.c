@@ -634,6 +634,59 @@ static void test_sides_of_a_merge_write_one_stream(void **state)
 	}
 }
 
+/* A string instruction in a loop that goes round in 200 ns, for 128 elements of 8 bytes at random
+ * places each time; it reads one place and, if @copies, writes another. */
+static struct cxms_result *play_string(bool copies)
+{
+	struct play p = {0};
+	uint64_t state = 88172645463325252ull;
+	play_fork(&p, PID, PID, 0, 0, 0);
+	play_map(&p, PID, ARRAY, BYTES);
+	play_site(&p, PID, 0x400100, CXMS_SITE_STRING, CXMS_SITE_AFFINE);
+	struct cxms_site *s = &p.ev[p.n - 1].site;
+	s->loop_insns = 1;
+	s->loop_ip = 0x400100;
+	s->count_reg = 3;
+	s->step = -1;
+	s->stride = s->access_bytes = 8;
+	s->base = copies ? 5 : 6;
+	s->outer_reg = 9;
+	s->outer_step = 1;
+	s->turn_lines = 1;
+	play_area(&p, PID, ARRAY, BYTES, BYTES, BYTES);
+	for (uint64_t i = 0; i < N; i++) {
+		uint64_t time = (i + 1) * PERIOD + i % 100;
+		state = state * 6364136223846793005ull + 1442695040888963407ull;
+		uint64_t piece = (state >> 50) % 16;
+		struct cxms_sample *sample =
+			play_sample(&p, PID, PID, time, 0,
+				    ARRAY + (state >> 20) % (BYTES / 1024) * 1024 + 64 * piece);
+		sample->flags |= CXMS_SAMPLE_COUNT | CXMS_SAMPLE_OUTER;
+		sample->flags |= !copies || i % 2 ? CXMS_SAMPLE_WRITE : 0;
+		sample->count = 128 - 8 * piece;
+		sample->outer = time / 200;
+	}
+	play_run(&p, PID, PID, 0, DURATION + N);
+	play_exit(&p, PID, PID, DURATION + N);
+	return play_all_far(play_write(&p, true));
+}
+
+static void test_strings_move_what_is_left_of_them(void **state)
+{
+	(void)state;
+	for (int copies = 0; copies < 2; copies++) {
+		struct cxms_result *r = play_string(copies);
+		const struct cxms_target_result *t = &r->split[0].target[1];
+		/* 1 KiB a side in each 200 ns; at its last samples a piece of 64 bytes is left */
+		double lines = (1 + copies) * 1024.0 / 64 * (double)DURATION / 200;
+		print_message("%g of %g lines read, %g written\n", (double)t->reads, lines,
+			      (double)t->writes);
+		assert_true(fabs((double)t->reads / lines - 1) < 0.1);
+		assert_true(fabs((double)t->writes * (1 + copies) / lines - 1) < 0.1);
+		cxms_result_free(r);
+	}
+}
+
 static void test_what_is_only_written_loads_its_device(void **state)
 {
 	static const double splits[] = {0};
@@ -809,6 +862,7 @@ int main(void)
 		cmocka_unit_test(test_who_appends_walks_once_a_page),
 		cmocka_unit_test(test_quarters_of_a_line_are_one_stream),
 		cmocka_unit_test(test_sides_of_a_merge_write_one_stream),
+		cmocka_unit_test(test_strings_move_what_is_left_of_them),
 		cmocka_unit_test(test_pages_by_turns_are_one_stream),
 		cmocka_unit_test(test_who_follows_finds_the_lines),
 		cmocka_unit_test(test_what_is_only_written_loads_its_device),
