@@ -33,6 +33,17 @@ void cxms_wait_model(double mem_ps, const double walk_ps[CXMS_SPAN_COUNT], bool 
 	}
 }
 
+void cxms_wait_ahead(double loop_per_stall, struct cxms_wait *w)
+{
+	for (int k = CXMS_SPAN_MID; k < CXMS_SPAN_COUNT; k++) {
+		double most = fmin(loop_per_stall, 1 / (1 - CXMS_HIDDEN_MAX_RATIO)) / w->seen_ps[k];
+		if (most <= w->per_ps[k])
+			continue;
+		w->per_ps[k] = k == CXMS_SPAN_MID ? sqrt(w->per_ps[k] * most) : most;
+		w->hidden_ps[k] = w->seen_ps[k] - 1 / w->per_ps[k];
+	}
+}
+
 double cxms_hop_seen_ps(double turn_ps, double share, double mem_ps, double llc_ps)
 {
 	double d = mem_ps - llc_ps, sum = turn_ps + d;

@@ -73,6 +73,20 @@ void cxms_wait_model(double mem_ps, const double walk_ps[CXMS_SPAN_COUNT], bool 
 		     struct cxms_wait *out);
 
 /**
+ * cxms_wait_ahead() - the same where a prefetch instruction may have asked for the line before
+ * @loop_per_stall: time of the loop that runs it, over the loop's waiting: >= 1; 0: there is none,
+ *                  and @w stays
+ *
+ * What is waited for then is the rest of a wait, of which nothing tells how much had passed. But
+ * those that end one after the other all lie in the loop's time: where each line is asked for some
+ * turns ahead of its use the loop takes L/turns each, and where many are asked for before the first
+ * is used, at least L for all of them.
+ * Formula: 1/(L_obs - h) <= loop_per_stall/L_obs, the high end; in the middle the geometric mean of
+ *   that and what it was. h <= 0.9 L_obs
+ */
+void cxms_wait_ahead(double loop_per_stall, struct cxms_wait *w);
+
+/**
  * cxms_hop_seen_ps() - how long a hop of a chain that misses took (L_obs), by its loop's turns
  * @turn_ps: waiting of a turn, which is one hop, on average over hits and misses
  * @share:   of that time on memory, 0 .. 1

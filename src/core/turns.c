@@ -36,14 +36,15 @@ static bool is_pair(const struct cxms_turn_point *p, double max_gap_ns)
 	       p[1].time_ns > p[0].time_ns && (double)(p[1].time_ns - p[0].time_ns) <= max_gap_ns;
 }
 
-/* Turns a nanosecond between a point and the next; 0: not the same run of the loop. */
-static double rate_of(const struct cxms_turn_point *p, int64_t step)
+/* Turns a nanosecond between a point and the next, @most at most; 0: not the same run of the loop.
+ */
+static double rate_of(const struct cxms_turn_point *p, int64_t step, double most)
 {
 	int64_t moved = (int64_t)(p[1].count - p[0].count);
 	if (moved == INT64_MIN || moved % step || moved / step <= 0)
 		return 0;
 	double rate = (double)(moved / step) / (double)(p[1].time_ns - p[0].time_ns);
-	return rate <= CXMS_TURNS_MOST_PER_NS ? rate : 0;
+	return rate <= most ? rate : 0;
 }
 
 static bool is_near(double rate, double median)
@@ -53,13 +54,13 @@ static bool is_near(double rate, double median)
 
 /* The median rate, or 0 where the pairs do not agree. */
 static double agree(const struct cxms_turn_point *point, size_t n, int64_t step, double max_gap_ns,
-		    double *work, struct cxms_turns *out)
+		    double most, double *work, struct cxms_turns *out)
 {
 	size_t all = 0, counted = 0, near = 0;
 	for (size_t i = 0; i + 1 < n; i += n / CXMS_TURNS_MAX_PAIRS + 1) {
 		if (!is_pair(&point[i], max_gap_ns))
 			continue;
-		double rate = rate_of(&point[i], step);
+		double rate = rate_of(&point[i], step, most);
 		all++;
 		if (rate > 0)
 			work[counted++] = rate;
@@ -76,17 +77,17 @@ static double agree(const struct cxms_turn_point *point, size_t n, int64_t step,
 		       : 0;
 }
 
-void cxms_turns_fit(const struct cxms_turn_point *point, size_t n, int64_t step, double max_gap_ns,
-		    double *work, struct cxms_turns *out)
+static void fit(const struct cxms_turn_point *point, size_t n, int64_t step, double max_gap_ns,
+		double most, double *work, struct cxms_turns *out)
 {
 	double turns = 0, span_ns = 0, paired_ns = 0, spent_ns = 0, alone_ns = 0;
 	*out = (struct cxms_turns){0};
-	double median = agree(point, n, step, max_gap_ns, work, out);
+	double median = agree(point, n, step, max_gap_ns, most, work, out);
 	if (median <= 0)
 		return;
 	for (size_t i = 0; i < n; i++) {
 		const struct cxms_turn_point *pair = i > 0 ? &point[i - 1] : NULL;
-		double rate = pair && is_pair(pair, max_gap_ns) ? rate_of(pair, step) : 0;
+		double rate = pair && is_pair(pair, max_gap_ns) ? rate_of(pair, step, most) : 0;
 		if (!is_near(rate, median)) {
 			alone_ns += point[i].weight_ns;
 			continue;
@@ -104,6 +105,12 @@ void cxms_turns_fit(const struct cxms_turn_point *point, size_t n, int64_t step,
 	out->found = true;
 }
 
+void cxms_turns_fit(const struct cxms_turn_point *point, size_t n, int64_t step, double max_gap_ns,
+		    double *work, struct cxms_turns *out)
+{
+	fit(point, n, step, max_gap_ns, CXMS_TURNS_MOST_PER_NS, work, out);
+}
+
 /* Samples of an inner loop, neighbours by the register of the loop around it. */
 struct nest {
 	const struct cxms_turn_point *point; /* count: the outer register */
@@ -117,7 +124,8 @@ struct nest {
 static bool is_nest_pair(const struct nest *o, size_t i)
 {
 	const struct cxms_turn_point *p = &o->point[i];
-	return is_pair(p, o->max_gap_ns) && is_near(rate_of(p, o->outer_step), o->per_ns);
+	return is_pair(p, o->max_gap_ns) &&
+	       is_near(rate_of(p, o->outer_step, CXMS_TURNS_MOST_PER_NS), o->per_ns);
 }
 
 static size_t stride_of(const struct nest *o)
@@ -258,6 +266,44 @@ static void swap_counts(struct cxms_turn_point *point, size_t n)
 	}
 }
 
+/* By what is left of each run at its samples. */
+static double turns_by_rest(const struct nest *o)
+{
+	size_t n = 0;
+	double sum = 0;
+	for (size_t i = 0; i < o->n; i += stride_of(o)) {
+		o->work[n] = (double)o->point[i].outer;
+		sum += o->work[n++];
+	}
+	qsort(o->work, n, sizeof(*o->work), by_value);
+	return fmin(2 * sum / (double)n, o->work[(size_t)((1 - PLACE_TAIL) * (double)n)]);
+}
+
+/* Turns of an outer loop, @inner for each of them; none where that is more than @most a nanosecond.
+ */
+static void multiply(struct cxms_turns *out, double inner, double most)
+{
+	out->run_turns = inner;
+	out->per_ns *= inner;
+	out->turns *= inner;
+	if (inner <= 0 || out->per_ns > most)
+		*out = (struct cxms_turns){0};
+}
+
+void cxms_turns_fit_left(struct cxms_turn_point *point, size_t n, int64_t outer_step,
+			 double max_gap_ns, double *work, struct cxms_turns *out)
+{
+	fit(point, n, -1, max_gap_ns, CXMS_TURNS_MOST_STRING_PER_NS, work, out);
+	if (out->found || !outer_step)
+		return;
+	swap_counts(point, n);
+	cxms_turns_fit(point, n, outer_step, max_gap_ns, work, out);
+	const struct nest o = {.point = point, .n = n, .work = work};
+	double inner = out->found ? turns_by_rest(&o) : 0;
+	swap_counts(point, n);
+	multiply(out, inner, CXMS_TURNS_MOST_STRING_PER_NS);
+}
+
 void cxms_turns_fit_nested(struct cxms_turn_point *point, size_t n, int64_t step,
 			   int64_t outer_step, double max_gap_ns, double *work,
 			   struct cxms_turns *out)
@@ -273,9 +319,5 @@ void cxms_turns_fit_nested(struct cxms_turn_point *point, size_t n, int64_t step
 			 .work = work};
 	double inner = out->found ? inner_turns(&o) : 0;
 	swap_counts(point, n);
-	out->run_turns = inner;
-	out->per_ns *= inner;
-	out->turns *= inner;
-	if (inner <= 0 || out->per_ns > CXMS_TURNS_MOST_PER_NS)
-		*out = (struct cxms_turns){0};
+	multiply(out, inner, CXMS_TURNS_MOST_PER_NS);
 }

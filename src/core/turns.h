@@ -32,6 +32,8 @@ struct cxms_turns {
 
 /* A turn takes at least a cycle, and no clock reaches 6 GHz. */
 #define CXMS_TURNS_MOST_PER_NS 6.0
+/* Turns of a string instruction: bytes at least, and up to a line of them a cycle. */
+#define CXMS_TURNS_MOST_STRING_PER_NS (64 * CXMS_TURNS_MOST_PER_NS)
 /* Most pairs that the median is taken over. */
 #define CXMS_TURNS_MAX_PAIRS 4096u
 
@@ -70,5 +72,18 @@ void cxms_turns_fit(const struct cxms_turn_point *point, size_t n, int64_t step,
 void cxms_turns_fit_nested(struct cxms_turn_point *point, size_t n, int64_t step,
 			   int64_t outer_step, double max_gap_ns, double *work,
 			   struct cxms_turns *out);
+
+/**
+ * cxms_turns_fit_left() - the same of an inner loop whose register tells how many turns are left
+ * (a string instruction with rep), wherever in a run the time goes
+ * @outer_step: 0 = no loop around it is known
+ *
+ * Where two samples lie in one run they tell, as above. Else by the outer loop.
+ * Turns of a run: twice the mean of what is left, as if samples fell on any turn alike, but no more
+ * than the 95th percentile, which all runs begin with where they are alike. (Of runs of several
+ * lengths the mean is by time, as long ones are seen more.)
+ */
+void cxms_turns_fit_left(struct cxms_turn_point *point, size_t n, int64_t outer_step,
+			 double max_gap_ns, double *work, struct cxms_turns *out);
 
 #endif

@@ -12,17 +12,27 @@
 #include "sim/recording.h"
 #include "sim/traffic.h"
 
-/* What a loop's counted loads, or stores, fill and wait for, of all samples. */
+/* What a loop's loads, or its counted stores, fill and wait for, of all samples. */
 struct sums {
 	double lines, waits, turns, window_turns;
 };
 
+/* Nothing tells how often it runs, but each turn of its loop may have one of its own in flight. */
+static bool is_uncounted(const struct cxms_rec_site *site, const struct cxms_group *g)
+{
+	return (site->kind == CXMS_SITE_LOAD || site->kind == CXMS_SITE_UPDATE) &&
+	       !cxms_is_carried(site) && g->lines_per_stall_ns <= 0 &&
+	       !(site->flags & CXMS_SITE_LONG);
+}
+
 static bool has_company(const struct cxms_recording *rec, const struct cxms_group *g)
 {
 	const struct cxms_rec_site *site = &rec->site[g->site];
-	return g->runs_per_stall_ns > 0 && site->loop_ip && !(site->flags & CXMS_SITE_NONTEMP) &&
-	       (site->kind == CXMS_SITE_LOAD || site->kind == CXMS_SITE_UPDATE ||
-		site->kind == CXMS_SITE_STORE);
+	bool is_counted = g->runs_per_stall_ns > 0 &&
+			  (site->kind == CXMS_SITE_LOAD || site->kind == CXMS_SITE_UPDATE ||
+			   site->kind == CXMS_SITE_STORE);
+	return site->loop_ip && !(site->flags & CXMS_SITE_NONTEMP) &&
+	       (is_counted || is_uncounted(site, g));
 }
 
 /* Numbers the loops: the loads of one, and, in a queue of their own, its stores. */
@@ -84,8 +94,17 @@ static double registers_of(const struct cxms_facts *facts)
 	return strstr(facts->cpu, "AMD") ? CXMS_MOST_L1D_MSHRS : CXMS_ASSUMED_RECORDED_MSHRS;
 }
 
+/* Of loads that are not counted each may wait alone, and at the high end in turn after turn. */
+static struct cxms_company uncounted(const struct sums *s, double registers)
+{
+	return (struct cxms_company){.window = fmax(1, fmin(registers, s->window_turns)),
+				     .flight = 1};
+}
+
 static struct cxms_company company_of(const struct sums *s, double registers)
 {
+	if (s->turns <= 0)
+		return uncounted(s, registers);
 	double a_turn = s->turns > 0 ? s->lines / s->turns : 0;
 	double window = fmax(1, a_turn * s->window_turns);
 	double flight = s->waits > 0 ? fmin(window, fmax(1, s->lines / s->waits)) : 1;
@@ -175,8 +194,10 @@ static int meet(const struct cxms_recording *rec, const struct cxms_evidence *ev
 		    (half != CXMS_HALF_ALL && cxms_sample_half(i, seed) != half))
 			continue;
 		uint32_t at = m->rank[place_of_page[rec->sample[i].page]];
-		sum[c * m->n_place + at] += rec->sample[i].weight_ns *
-					    ev->grain[ev->grain_of_sample[i]].lines[CXMS_SPAN_MID];
+		const struct cxms_grain *g = &ev->grain[ev->grain_of_sample[i]];
+		sum[c * m->n_place + at] +=
+			rec->sample[i].weight_ns *
+			(g->known ? g->lines[CXMS_SPAN_MID] : g->waits[CXMS_SPAN_MID]);
 	}
 	for (size_t c = 0; c < ev->n_company; c++)
 		set_later(&ev->company[c], &sum[c * m->n_place], place_ps, m,

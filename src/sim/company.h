@@ -14,8 +14,8 @@ struct cxms_err;
 struct cxms_evidence;
 struct cxms_recording;
 
-/** struct cxms_company - the counted loads of a loop, or its counted stores, on the machine that
- * recorded */
+/** struct cxms_company - the loads of a loop, or its counted stores, on the machine that recorded
+ */
 struct cxms_company {
 	double window; /* lines of them that its reorder buffer holds; >= 1 */
 	double flight; /* lines in flight at once: those filled for one wait; 1 .. window */
@@ -24,8 +24,9 @@ struct cxms_company {
 
 /**
  * cxms_company_find() - fill ev->company and company_of_group, once the grains are there
- * Only of loads and stores that are counted: of others it is not known what is in flight together.
- * (Loads retire, and stores of x86 reach the cache, in the order of the program.) 0 or -ENOMEM
+ * Of loads that are not counted only the most that may be in flight together is known, of stores
+ * that are not counted nothing. (Loads retire, and stores of x86 reach the cache, in the order of
+ * the program.) 0 or -ENOMEM
  */
 int cxms_company_find(const struct cxms_recording *rec, struct cxms_evidence *ev);
 

@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "core/reuse.h"
 #include "place/pagemap.h"
+#include "sim/ahead.h"
 #include "sim/cells.h"
 #include "sim/columns.h"
 #include "sim/company.h"
@@ -271,7 +272,10 @@ static int set_waits(const struct cxms_recording *rec, struct cxms_evidence *e)
 		double walk_ps[CXMS_SPAN_COUNT];
 		struct cxms_wait wait;
 		walks_of(rec, e, g, i % 2, walk_ps);
-		wait_of(e, g, cxms_is_carried(&rec->site[g->site]), walk_ps, rob, &wait);
+		bool carried = cxms_is_carried(&rec->site[g->site]);
+		wait_of(e, g, carried, walk_ps, rob, &wait);
+		if (!carried && g->lines_per_stall_ns <= 0)
+			cxms_wait_ahead(e->between[g->site].ahead_per_stall, &wait);
 		e->grain[i] = cxms_grain_of(share, &wait);
 		cxms_traffic_of(rec, e, g, rob, &e->grain[i]);
 	}
@@ -383,6 +387,8 @@ int cxms_evidence_build(const struct cxms_recording *rec, const struct cxms_cell
 		rc = find_active(rec, cells, out);
 	if (!rc)
 		rc = cxms_traffic_count(rec, out);
+	if (!rc)
+		rc = cxms_ahead_find(rec, out);
 	if (!rc)
 		rc = set_waits(rec, out);
 	if (!rc)

@@ -84,6 +84,8 @@ struct cxms_between {
 	unsigned insns; /* 0 = in no known loop */
 	double uop_ps;	/* measured; 0 = not known */
 	double work_ns; /* time of all turns of its loop without waits for memory; 0 = not known */
+	/* time over all waiting of a loop whose lines are asked for ahead (ahead.h); 0 = none */
+	double ahead_per_stall;
 	double loop_per_stall; /* its loop's time over all waiting in the loop; of counted loops */
 };
 

@@ -17,6 +17,7 @@ struct search {
 	size_t *first; /* n_loop + 2: of the points of a loop */
 	struct cxms_turn_point *point;
 	int64_t *step, *outer_step; /* [loop] */
+	bool *counts_rest;	    /* [loop] its register tells what is left */
 	struct cxms_turns *turns;
 	double *work, max_gap_ns;
 };
@@ -37,6 +38,7 @@ static int number_loops(struct search *s)
 			loop = (uint32_t)s->n_loop;
 			rc = cxms_pagemap_put(&map, site->pid, site->loop_ip, loop);
 			s->outer_step[s->n_loop] = site->outer_step;
+			s->counts_rest[s->n_loop] = site->kind == CXMS_SITE_STRING;
 			s->step[s->n_loop++] = site->step;
 		}
 		s->loop_of_site[i] = loop;
@@ -90,12 +92,13 @@ static int search_init(struct search *s)
 	s->loop_of_site = malloc((rec->n_site + 1) * sizeof(*s->loop_of_site));
 	s->step = malloc((rec->n_site + 1) * sizeof(*s->step));
 	s->outer_step = malloc((rec->n_site + 1) * sizeof(*s->outer_step));
+	s->counts_rest = malloc((rec->n_site + 1) * sizeof(*s->counts_rest));
 	s->first = calloc(rec->n_site + 2, sizeof(*s->first));
 	s->point = malloc((rec->n_sample + 1) * sizeof(*s->point));
 	s->work = malloc(CXMS_TURNS_MAX_PAIRS * sizeof(*s->work));
 	s->turns = calloc(rec->n_site + 1, sizeof(*s->turns));
-	return s->loop_of_site && s->step && s->outer_step && s->first && s->point && s->work &&
-			       s->turns
+	return s->loop_of_site && s->step && s->outer_step && s->counts_rest && s->first &&
+			       s->point && s->work && s->turns
 		       ? 0
 		       : -ENOMEM;
 }
@@ -107,10 +110,12 @@ static void count_turns(struct search *s, size_t loop)
 	struct cxms_turn_point *point = s->point + s->first[loop];
 	size_t n = s->first[loop + 1] - s->first[loop];
 	struct cxms_turns *out = &s->turns[loop];
-	if (s->outer_step[loop])
+	if (s->counts_rest[loop])
+		cxms_turns_fit_left(point, n, s->outer_step[loop], s->max_gap_ns, s->work, out);
+	else if (s->outer_step[loop])
 		cxms_turns_fit_nested(point, n, s->step[loop], s->outer_step[loop], s->max_gap_ns,
 				      s->work, out);
-	if (!out->found)
+	if (!out->found && !s->counts_rest[loop])
 		cxms_turns_fit(point, n, s->step[loop], s->max_gap_ns, s->work, out);
 }
 
@@ -131,6 +136,7 @@ int cxms_turns_find(const struct cxms_recording *rec, struct cxms_turns **out)
 	free(s.loop_of_site);
 	free(s.step);
 	free(s.outer_step);
+	free(s.counts_rest);
 	free(s.first);
 	free(s.point);
 	free(s.work);

@@ -64,6 +64,8 @@ struct cxms_rec_site {
 	uint8_t count_reg, base, index, scale, turn_lines, access_bytes,
 		outer_reg; /* as in struct cxms_site */
 	int64_t disp, step, stride, outer_step;
+	uint64_t ahead_ip;
+	uint16_t ahead_bytes;
 	uint32_t function_off, object_off;
 	size_t function, object; /* in names */
 };

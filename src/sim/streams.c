@@ -37,6 +37,9 @@
 #define MIN_COMMON_WAY 0.75
 #define MAX_ROW_MISSES 0.5
 
+/* Of struct cxms_site: rsi, plus 1. */
+#define REG_SI 5u
+
 struct stream {
 	uint32_t group, leader; /* leader: index of the stream it is a copy of, or its own */
 	struct cxms_stream fit;
@@ -228,13 +231,32 @@ static bool finds_lines(const struct stream_search *s, const struct stream *a,
 	return cxms_stair_miss_ratio(&s->ev->stair, bytes) < MAX_ROW_MISSES;
 }
 
-/* Where the code does not tell, by where both stand: that is no sign the less, the faster they move
- * and the less evenly. */
+/* Two ways through one loop (the two sides of a merge) with loops of their own to the decoder: do
+ * both use the same registers, moved by as much? */
+static bool same_operand(const struct cxms_rec_site *a, const struct cxms_rec_site *b)
+{
+	return a->flags & b->flags & CXMS_SITE_AFFINE && a->pid == b->pid && a->base == b->base &&
+	       a->index == b->index && a->scale == b->scale && a->stride &&
+	       a->stride == b->stride && fabs((double)a->disp - (double)b->disp) < CXMS_LINE_BYTES;
+}
+
+/* As far as where two stand is known: one on the same register is on the way between two samples;
+ * of others it is no sign the less, the faster they move and the less evenly. */
+static double near_bytes(const struct stream_search *s, const struct stream *leader,
+			 const struct stream *n)
+{
+	const struct cxms_rec_site *a = &s->rec->site[s->ev->group[leader->group].site];
+	const struct cxms_rec_site *b = &s->rec->site[s->ev->group[n->group].site];
+	double way = fabs(leader->fit.bytes_per_ns) * s->max_gap_ns / MAX_GAP_PERIODS;
+	return same_operand(a, b) ? fmax(SAME_STREAM_BYTES, way) : SAME_STREAM_BYTES;
+}
+
+/* Where the code does not tell, by where both stand. */
 static bool is_near(struct stream_search *s, const struct stream *leader, const struct stream *n)
 {
 	double distance = cxms_stream_distance(leader->point, leader->n_point, n->point, n->n_point,
 					       leader->fit.bytes_per_ns, s->max_gap_ns, s->work);
-	return distance < SAME_STREAM_BYTES ||
+	return distance < near_bytes(s, leader, n) ||
 	       (isfinite(distance) && finds_lines(s, leader, n, distance));
 }
 
@@ -343,6 +365,12 @@ static bool is_filled(const struct stream_search *s, uint32_t leader)
 	return false;
 }
 
+/* A string instruction that reads one place and writes another is at both as often. */
+static double sides_of(const struct cxms_rec_site *site)
+{
+	return site->kind == CXMS_SITE_STRING && site->base == REG_SI ? 2 : 1;
+}
+
 static double lines_per_ns(const struct stream_search *s, const struct stream *n)
 {
 	uint32_t site = s->ev->group[n->group].site;
@@ -379,7 +407,8 @@ static void spread_lines(struct stream_search *s)
 				waited += s->ev->group[s->stream[m].group].stall_ns;
 		const struct stream *best = best_known(s, l);
 		double rate = lines_per_ns(s, best);
-		double lines = rate * s->block_ns[s->ev->block_of_site[g->site]] *
+		double lines = rate * sides_of(&s->rec->site[g->site]) *
+			       s->block_ns[s->ev->block_of_site[g->site]] *
 			       area_ratio(s, &s->stream[l]);
 		for (size_t m = 0; m < s->n_stream; m++) {
 			struct cxms_group *copy = &s->ev->group[s->stream[m].group];

@@ -147,6 +147,8 @@ static int tell_site(struct cxms_analyzer *a, const struct cxms_look *look,
 		.step = site->step,
 		.outer_reg = (uint8_t)(site->outer_reg + 1),
 		.outer_step = site->outer_step,
+		.ahead_ip = site->ahead_ip,
+		.ahead_bytes = site->ahead_bytes,
 		.function = "",
 		.object = "",
 	};

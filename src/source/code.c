@@ -17,6 +17,7 @@
 #define CHUNK_BYTES  1024u
 #define VOTE_BYTES   96u /* start offsets that vote; >= 6 instructions of the longest kind */
 #define SOURCES_MAX  16u /* branches remembered per target */
+#define LOADED_INSNS 32u /* looked back for a load of what a store writes */
 #define CHUNKS_AHEAD (CXMS_LOOP_BYTES / CHUNK_BYTES)
 
 struct chunk {
@@ -309,7 +310,8 @@ unsigned cxms_code_step_at(struct cxms_code *c, uint64_t addr, struct cxms_step 
 	if (!step->len) {
 		if (!cxms_insn_decode(k->bytes + at, k->n - at, &in))
 			return 0;
-		*step = (struct cxms_step){.rel = in.rel, .len = in.len, .flow = in.flow};
+		*step = (struct cxms_step){
+			.rel = in.rel, .len = in.len, .flow = in.flow, .rep_string = in.rep_string};
 	}
 	*out = *step;
 	return step->len;
@@ -325,6 +327,21 @@ bool cxms_code_is_called(const struct cxms_code *c, uint64_t addr)
 	const struct branches *b = cxms_addr_map_get(&c->branches, addr);
 
 	return b && b->called;
+}
+
+uint64_t cxms_code_before(struct cxms_code *c, uint64_t addr)
+{
+	const struct branches *b = cxms_addr_map_get(&c->branches, addr);
+	struct cxms_step step;
+
+	if (b && (b->n || b->called))
+		return 0;
+	for (unsigned back = 1; back <= CXMS_INSN_MAX && back <= addr; back++)
+		if (start_get(c, addr - back) && cxms_code_step_at(c, addr - back, &step) == back)
+			return step.flow == CXMS_FLOW_NEXT || step.flow == CXMS_FLOW_JCC
+				       ? addr - back
+				       : 0;
+	return 0;
 }
 
 static struct cxms_code_site site_none(uint64_t ip, enum cxms_site_kind kind)
@@ -419,6 +436,34 @@ static bool site_branch(struct cxms_code *c, const struct branches *b, uint64_t 
 	return is_found;
 }
 
+static uint32_t registers_of(const struct cxms_code_site *s)
+{
+	return (s->base >= 0 ? 1u << s->base : 0) | (s->index >= 0 ? 1u << s->index : 0);
+}
+
+static bool is_same_operand(const struct cxms_code_site *a, const struct cxms_code_site *b)
+{
+	return a->base == b->base && a->index == b->index && a->scale == b->scale &&
+	       a->segment == b->segment && a->disp == b->disp;
+}
+
+/* Whether what the store writes was read by an instruction that control fell from: its line is
+ * there. */
+static bool was_loaded(struct cxms_code *c, const struct cxms_code_site *store)
+{
+	struct cxms_x86_info info;
+	uint64_t at = cxms_code_before(c, store->ip);
+
+	for (unsigned n = 0; at && n < LOADED_INSNS; n++, at = cxms_code_before(c, at)) {
+		if (!x86_at(c, at, false, &info) || info.writes & registers_of(store))
+			return false;
+		if ((info.site.kind == CXMS_SITE_LOAD || info.site.kind == CXMS_SITE_UPDATE) &&
+		    is_same_operand(&info.site, store))
+			return true;
+	}
+	return false;
+}
+
 static struct cxms_code_site resolve(struct cxms_code *c, uint64_t ip)
 {
 	const struct branches *b;
@@ -435,6 +480,8 @@ static struct cxms_code_site resolve(struct cxms_code *c, uint64_t ip)
 		return jump;
 	prev = previous(c, ip);
 	linear = site_linear(c, prev, b && b->called, &falls);
+	if (falls && b && b->n && linear.kind == CXMS_SITE_STORE && was_loaded(c, &linear))
+		linear = site_none(prev, CXMS_SITE_NONE);
 	if (falls && is_memory(&linear))
 		return linear;
 	if (site_branch(c, b, ip, false, &jump) && (!falls || is_memory(&jump)))
@@ -442,6 +489,14 @@ static struct cxms_code_site resolve(struct cxms_code *c, uint64_t ip)
 	if (!prev)
 		return site_none(ip, b ? CXMS_SITE_NONE : CXMS_SITE_UNDECODED);
 	return linear;
+}
+
+static struct cxms_code_site resolve_sampled(struct cxms_code *c, uint64_t ip)
+{
+	struct cxms_code_site s = resolve(c, ip);
+
+	cxms_chain_find(c, &s);
+	return s;
 }
 
 /*
@@ -472,10 +527,16 @@ static bool has_frame(struct cxms_code *c, uint64_t addr)
 
 static void finish(struct cxms_code *c, struct cxms_code_site *s)
 {
-	struct cxms_loop l = cxms_loop_around(c, s->ip);
+	struct cxms_step step;
 
-	s->loop_insns = (uint16_t)l.n;
-	cxms_loop_describe(c, &l, s);
+	if (cxms_code_step_at(c, s->ip, &step) && step.rep_string) {
+		cxms_loop_describe_rep(c, s);
+	} else {
+		struct cxms_loop l = cxms_loop_around(c, s->ip);
+
+		s->loop_insns = (uint16_t)l.n;
+		cxms_loop_describe(c, &l, s);
+	}
 	if (is_memory(s) && s->base == CXMS_REG_BP && has_frame(c, s->ip))
 		s->flags |= CXMS_SITE_STACK;
 }
@@ -540,7 +601,7 @@ static const struct cxms_code_site *site_cached(struct cxms_code *c, uint64_t ip
 const struct cxms_code_site *cxms_code_site_at(struct cxms_code *c, uint64_t ip,
 					       cxms_code_read_fn rd, void *arg)
 {
-	return site_cached(c, ip, ip, resolve, rd, arg);
+	return site_cached(c, ip, ip, resolve_sampled, rd, arg);
 }
 
 const struct cxms_code_site *cxms_code_site_of(struct cxms_code *c, uint64_t ip,
@@ -554,16 +615,13 @@ bool cxms_code_address(const struct cxms_code_site *site, const struct cxms_regs
 {
 	bool is_dst = site->kind == CXMS_SITE_STRING && site->string_dst &&
 		      (want_dst || !site->string_src);
-	uint64_t a = (uint64_t)site->disp;
+	uint64_t a = (uint64_t)site->disp, base, index;
 
 	if (!is_memory(site) || (site->flags & CXMS_SITE_NOADDR))
 		return false;
-	if (is_dst)
-		a += regs->gpr[CXMS_REG_DI];
-	else if (site->base >= 0)
-		a += regs->gpr[site->base];
-	if (site->index >= 0)
-		a += regs->gpr[site->index] * site->scale;
+	cxms_chain_values(site, regs, &base, &index);
+	a += is_dst ? regs->gpr[CXMS_REG_DI] : base;
+	a += index * site->scale;
 	if (site->addr32)
 		a &= UINT32_MAX;
 	if (site->segment && !is_dst) {

@@ -42,6 +42,44 @@ struct cxms_regs {
 	bool fs_known, gs_known;
 };
 
+/* What an instruction computes from registers and constants alone. */
+enum cxms_calc_op {
+	CXMS_CALC_NONE = 0, /* not known */
+	CXMS_CALC_SUM,	    /* a + b x scale + constant */
+	CXMS_CALC_SUB,	    /* a - b; so are those below, of a and b */
+	CXMS_CALC_AND,
+	CXMS_CALC_OR,
+	CXMS_CALC_XOR,
+	CXMS_CALC_MUL,
+	CXMS_CALC_SHL,
+	CXMS_CALC_SHR,
+	CXMS_CALC_SAR,
+	CXMS_CALC_ROR,
+	CXMS_CALC_ZERO_EXTEND, /* the low b bits of a */
+	CXMS_CALC_SIGN_EXTEND,
+};
+/** struct cxms_calc - one such result; a value */
+struct cxms_calc {
+	uint8_t op;    /* enum cxms_calc_op */
+	uint8_t bits;  /* 64, or 32, which are zero-extended */
+	uint8_t scale; /* SUM: 1 2 4 8 */
+	int8_t a, b;   /* enum cxms_reg; -1 = the constant, in a SUM nothing */
+	int64_t constant;
+};
+
+#define CXMS_CHAIN_MAX 24
+/**
+ * struct cxms_chain - how an address comes from registers that a sample still shows; a value
+ * Operands of its steps, and what it is for, are registers (below CXMS_REG_GPR_END) or that plus
+ * the number of an earlier step.
+ */
+struct cxms_chain {
+	struct cxms_calc step[CXMS_CHAIN_MAX];
+	uint8_t n;
+	bool is_known;	    /* else the registers are those of the operand */
+	int8_t base, index; /* of the operand; -1 = none */
+};
+
 /**
  * cxms_code_read_fn - code bytes of the watched program
  * Return: bytes read into [0, len), fewer at the end of a mapping, or -errno
@@ -73,6 +111,9 @@ struct cxms_code_site {
 	int64_t step;
 	int8_t outer_reg; /* the same for the loop around that loop */
 	int64_t outer_step;
+	uint64_t ahead_ip; /* the loop around it that runs a prefetch instruction */
+	uint16_t ahead_bytes;
+	struct cxms_chain chain; /* of an operand whose registers were overwritten */
 };
 
 /**
@@ -98,7 +139,11 @@ bool cxms_code_is_stale(const struct cxms_code *c, uint64_t addr, const void *by
  * - of a jump fused with a compare or test, it is the operand of that;
  * - at the target of a branch it is that branch, of several a backward one; where none is known,
  *   the instruction that lies before;
+ * - where a branch passes over a store of what was just loaded, nothing was waited for: the line
+ * was there, and who comes from the branch recovers from it or waits for what decided it;
  * - behind a call it is the return of the called function: the stack slot below sp.
+ * Where it overwrote a register of its own address, the code before it tells how that was computed
+ * (struct cxms_chain).
  * Return: never NULL; kind UNDECODED where the bytes cannot be read. Kept by @ip, and borrowed
  * until reset or free
  */

@@ -91,14 +91,15 @@ struct cxms_loop cxms_loop_around(struct cxms_code *c, uint64_t addr)
 	return loop_over(c, addr, addr, addr);
 }
 
-/* The shortest loop that has @inner and more before it. */
+/* The shortest loop that has @inner and more before it. One that is entered in the middle is seen
+ * by where it ends. */
 static struct cxms_loop loop_outside(struct cxms_code *c, const struct cxms_loop *inner)
 {
 	struct cxms_step in;
 
 	if (!cxms_code_step_at(c, inner->last, &in))
 		return (struct cxms_loop){.n = 0};
-	return loop_over(c, inner->first - 1, inner->last + in.len, inner->first);
+	return loop_over(c, inner->first - 1, inner->last + in.len, inner->last);
 }
 
 static uint32_t after_call(uint32_t tainted)
@@ -151,7 +152,7 @@ static bool is_carried(struct cxms_code *c, const struct cxms_code_site *s,
 /* Which instructions of a loop do not run exactly once in each turn: by byte from its beginning. */
 struct uneven {
 	uint64_t first;
-	bool is_long; /* calls or inner loops */
+	bool is_long; /* calls or inner loops, string instructions with rep among them */
 	bool has_call;
 	uint8_t bits[CXMS_LOOP_BYTES / 8];
 };
@@ -191,6 +192,7 @@ static void find_uneven(struct cxms_code *c, const struct cxms_loop *l, struct u
 	for (uint64_t at = l->first; at <= l->last && cxms_code_step_at(c, at, &in); at += in.len) {
 		if (in.flow == CXMS_FLOW_CALL || in.flow == CXMS_FLOW_CALL_IND)
 			u->has_call = u->is_long = true;
+		u->is_long = u->is_long || in.rep_string;
 		if (in.flow == CXMS_FLOW_JCC || in.flow == CXMS_FLOW_LOOP ||
 		    in.flow == CXMS_FLOW_JMP)
 			uneven_branch(l, at, &in, u);
@@ -357,6 +359,44 @@ static void describe_outer(struct cxms_code *c, const struct cxms_loop *inner,
 	s->outer_step = s->outer_reg >= 0 ? t.step[s->outer_reg] : 0;
 }
 
+void cxms_loop_describe_rep(struct cxms_code *c, struct cxms_code_site *s)
+{
+	const struct cxms_loop l = {.first = s->ip, .last = s->ip, .n = 1};
+
+	s->loop_ip = s->ip;
+	s->loop_insns = 1;
+	s->count_reg = CXMS_REG_CX;
+	s->step = -1;
+	s->flags |= CXMS_SITE_AFFINE;
+	s->stride = s->access_bytes;
+	s->turn_lines = 1;
+	describe_outer(c, &l, s);
+}
+
+static bool has_prefetch(struct cxms_code *c, const struct cxms_loop *l)
+{
+	struct cxms_x86_info info;
+	struct cxms_step in;
+
+	for (uint64_t at = l->first; at <= l->last && cxms_code_step_at(c, at, &in); at += in.len)
+		if (cxms_code_x86_at(c, at, &info) && info.prefetches)
+			return true;
+	return false;
+}
+
+/* Lines may be asked for in an earlier turn, or in a loop that runs before this one does. */
+static void find_ahead(struct cxms_code *c, struct cxms_loop l, struct cxms_code_site *s)
+{
+	struct cxms_step in;
+
+	while (l.n && l.n <= COUNTED_MAX && !has_prefetch(c, &l))
+		l = loop_outside(c, &l);
+	if (!l.n || l.n > COUNTED_MAX || !cxms_code_step_at(c, l.last, &in))
+		return;
+	s->ahead_ip = l.first;
+	s->ahead_bytes = (uint16_t)(l.last + in.len - l.first);
+}
+
 void cxms_loop_describe(struct cxms_code *c, const struct cxms_loop *l, struct cxms_code_site *s)
 {
 	struct uneven u;
@@ -371,6 +411,8 @@ void cxms_loop_describe(struct cxms_code *c, const struct cxms_loop *l, struct c
 		s->flags |= CXMS_SITE_LONG;
 	if (uneven_get(&u, s->ip))
 		s->flags |= CXMS_SITE_UNEVEN;
+	if (s->kind != CXMS_SITE_NONE)
+		find_ahead(c, *l, s);
 	if (l->n <= COUNTED_MAX) {
 		describe_turn(c, l, &u, s);
 		if (!(s->flags & CXMS_SITE_AFFINE))

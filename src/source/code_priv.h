@@ -83,6 +83,7 @@ struct cxms_x86;
  */
 struct cxms_x86_info {
 	struct cxms_code_site site; /* as far as the instruction alone tells: no loop */
+	bool prefetches;	    /* asks for a line ahead of its use, and receives nothing */
 	bool fusible;	 /* cmp test add sub and inc dec: fuses with a conditional jump */
 	uint32_t reads;	 /* registers the results depend on, address registers included */
 	uint32_t writes; /* registers written */
@@ -93,7 +94,13 @@ struct cxms_x86_info {
 	int8_t sum, sum_of;
 	uint8_t sum_shift;
 	int64_t sum_add;
+	int8_t calc_to; /* the register that receives @calc, or -1 */
+	struct cxms_calc calc;
 };
+
+/** cxms_x86_gpr() - enum cxms_reg of a general register of capstone, else -1
+ * @width: 0 64 bits, 1 32 bits, 2 16 bits, 3 the low 8 bits, 4 the 8 bits above */
+int cxms_x86_gpr(unsigned reg, unsigned *width);
 
 int cxms_x86_new(struct cxms_x86 **out, struct cxms_err *err);
 void cxms_x86_free(struct cxms_x86 *x);
@@ -133,7 +140,7 @@ struct cxms_loop cxms_loop_around(struct cxms_code *c, uint64_t addr);
  * register: one that each turn adds the same constant to (several add up: an unrolled loop), and
  * nothing else writes. Of several the one that addresses memory, then the one with the longest
  * step. The same of the loop around it, which is the outer one. APPENDS where nothing else tells
- * the stride.
+ * the stride. And the innermost loop around it that runs a prefetch instruction.
  */
 void cxms_loop_describe(struct cxms_code *c, const struct cxms_loop *l, struct cxms_code_site *s);
 
@@ -142,10 +149,30 @@ void cxms_loop_describe(struct cxms_code *c, const struct cxms_loop *l, struct c
 int64_t cxms_loop_append(struct cxms_code *c, const struct cxms_loop *l,
 			 const struct cxms_code_site *s);
 
+/**
+ * cxms_chain_find() - the chain of a site whose own instruction overwrote a register of its address
+ *
+ * Backwards from the site through the instructions that control fell through, up to a target of a
+ * branch: each register of the address is one that the sample still shows (not written since, or
+ * moved in a way that can be undone), or what an instruction there computed from such.
+ * The site then has an address, is none that loads into its own base, and hangs on its last turn
+ * only as its loop tells. Where some part is not known, it stays as it was.
+ */
+void cxms_chain_find(struct cxms_code *c, struct cxms_code_site *s);
+/** cxms_chain_values() - base and index of the site's operand, from the registers at the sample;
+ * 0 = it has none */
+void cxms_chain_values(const struct cxms_code_site *site, const struct cxms_regs *regs,
+		       uint64_t *base, uint64_t *index);
+
+/** cxms_loop_describe_rep() - the same of a string instruction with rep, which is a loop of its
+ * own: each turn takes 1 from cx and moves its addresses on by an element (direction flag clear) */
+void cxms_loop_describe_rep(struct cxms_code *c, struct cxms_code_site *s);
+
 /** struct cxms_step - where control goes from an instruction: as in struct cxms_insn */
 struct cxms_step {
 	int32_t rel;
 	uint8_t len, flow;
+	bool rep_string;
 };
 
 /* What the loops ask of the decode cache, with the code reader of the call that is in progress. */
@@ -153,6 +180,9 @@ struct cxms_step {
  * *out is untouched */
 unsigned cxms_code_step_at(struct cxms_code *c, uint64_t addr, struct cxms_step *out);
 bool cxms_code_x86_at(struct cxms_code *c, uint64_t addr, struct cxms_x86_info *info);
+/** cxms_code_before() - the instruction from which control falls to @addr; 0: branches lead there
+ * as well, or none is known */
+uint64_t cxms_code_before(struct cxms_code *c, uint64_t addr);
 /** is @addr the target of a direct call? */
 bool cxms_code_is_called(const struct cxms_code *c, uint64_t addr);
 

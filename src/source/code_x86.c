@@ -6,6 +6,7 @@
 
 #include "base/disasm.h"
 #include "base/err.h"
+#include "source/code_calc.h"
 #include "source/code_priv.h"
 
 #define BIT(reg) (1u << (reg))
@@ -58,9 +59,7 @@ static const uint16_t reg_names[CXMS_REG_GPR_END][5] = {
 	[CXMS_REG_R15] = {X86_REG_R15, X86_REG_R15D, X86_REG_R15W, X86_REG_R15B},
 };
 
-/* enum cxms_reg of a capstone general register at any width, else -1. *width: 0 64-bit, 1 32-bit,
- * 2… less */
-static int gpr_of(unsigned reg, unsigned *width)
+int cxms_x86_gpr(unsigned reg, unsigned *width)
 {
 	if (reg == X86_REG_INVALID)
 		return -1;
@@ -78,7 +77,7 @@ static int gpr_of(unsigned reg, unsigned *width)
 static uint32_t gpr_bit(unsigned reg)
 {
 	unsigned width;
-	int i = gpr_of(reg, &width);
+	int i = cxms_x86_gpr(reg, &width);
 
 	return i < 0 ? 0 : BIT(i);
 }
@@ -213,7 +212,7 @@ static void note_registers(struct cxms_x86 *x, struct cxms_x86_info *out)
 
 		/* Writing 8 or 16 bits keeps the rest of the register. */
 		if (d->operands[i].type == X86_OP_REG && (d->operands[i].access & CS_AC_WRITE) &&
-		    gpr_of(d->operands[i].reg, &width) >= 0 && width > 1)
+		    cxms_x86_gpr(d->operands[i].reg, &width) >= 0 && width > 1)
 			out->reads |= gpr_bit(d->operands[i].reg);
 	}
 	if ((x->disasm.insn->id == X86_INS_XOR || x->disasm.insn->id == X86_INS_SUB) &&
@@ -312,7 +311,7 @@ static bool is_self_load(const cs_insn *in, const struct cxms_code_site *s)
 	unsigned width;
 
 	return in->id == X86_INS_MOV && dst->type == X86_OP_REG && s->index < 0 && s->base >= 0 &&
-	       gpr_of(dst->reg, &width) == s->base && width == 0;
+	       cxms_x86_gpr(dst->reg, &width) == s->base && width == 0;
 }
 
 /* What the registers after the instruction still say of the address it used. */
@@ -377,7 +376,7 @@ static void note_step(const cs_insn *in, struct cxms_x86_info *out)
 {
 	const cs_x86_op *op = in->detail->x86.operands;
 	unsigned n = in->detail->x86.op_count, width = 2, base_width = 2;
-	int reg = n && op[0].type == X86_OP_REG ? gpr_of(op[0].reg, &width) : -1;
+	int reg = n && op[0].type == X86_OP_REG ? cxms_x86_gpr(op[0].reg, &width) : -1;
 
 	if (reg < 0 || width > 1)
 		return;
@@ -387,7 +386,7 @@ static void note_step(const cs_insn *in, struct cxms_x86_info *out)
 		 op[1].type == X86_OP_IMM)
 		out->add = in->id == X86_INS_ADD ? op[1].imm : -op[1].imm;
 	else if (in->id == X86_INS_LEA && n == 2 && op[1].mem.index == X86_REG_INVALID &&
-		 gpr_of(op[1].mem.base, &base_width) == reg)
+		 cxms_x86_gpr(op[1].mem.base, &base_width) == reg)
 		out->add = op[1].mem.disp;
 	if (width == 1)
 		out->add = (int32_t)out->add;
@@ -401,7 +400,7 @@ static void note_sum(const cs_insn *in, struct cxms_x86_info *out)
 {
 	const cs_x86_op *op = in->detail->x86.operands;
 	unsigned n = in->detail->x86.op_count, width = 2, of_width = 2;
-	int reg = n && op[0].type == X86_OP_REG ? gpr_of(op[0].reg, &width) : -1, of = -1;
+	int reg = n && op[0].type == X86_OP_REG ? cxms_x86_gpr(op[0].reg, &width) : -1, of = -1;
 
 	if (reg < 0 || width > 1)
 		return;
@@ -409,12 +408,12 @@ static void note_sum(const cs_insn *in, struct cxms_x86_info *out)
 		of = reg;
 		out->sum_add = out->add;
 	} else if (in->id == X86_INS_MOV && n == 2 && op[1].type == X86_OP_REG) {
-		of = gpr_of(op[1].reg, &of_width);
+		of = cxms_x86_gpr(op[1].reg, &of_width);
 	} else if (in->id == X86_INS_SHL && n == 2 && op[1].type == X86_OP_IMM) {
 		of = reg;
 		out->sum_shift = op[1].imm & 63;
 	} else if (in->id == X86_INS_LEA && n == 2 && op[1].mem.index == X86_REG_INVALID) {
-		of = gpr_of(op[1].mem.base, &of_width);
+		of = cxms_x86_gpr(op[1].mem.base, &of_width);
 		out->sum_add = op[1].mem.disp;
 	}
 	if (of < 0 || (of != reg && of_width > 1))
@@ -428,6 +427,15 @@ static bool is_nontemp(const struct cxms_insn *shape)
 {
 	return shape->map == CXMS_MAP_0F && shape->modrm_mem &&
 	       (shape->opcode == 0xc3 || shape->opcode == 0x2b || shape->opcode == 0xe7);
+}
+
+/* prefetchnta, t0, t1, t2, w, wt1; behind 0f 18 the others are nops (Intel SDM volume 2, A.3). */
+static bool is_prefetch(const uint8_t *p, const struct cxms_insn *shape)
+{
+	unsigned reg = shape->modrm_mem ? p[shape->modrm_at] >> 3 & 7 : 0;
+
+	return shape->map == CXMS_MAP_0F && shape->modrm_mem &&
+	       (shape->opcode == 0x0d || (shape->opcode == 0x18 && reg < 4));
 }
 
 static bool is_fusible(unsigned id)
@@ -475,14 +483,18 @@ bool cxms_x86_decode(struct cxms_x86 *x, const uint8_t *p, size_t n, uint64_t ad
 					       .outer_reg = -1},
 				      .added = -1,
 				      .sum = -1,
-				      .sum_of = -1};
+				      .sum_of = -1,
+				      .calc_to = -1};
 	if (!n || !cxms_insn_decode(p, n, &shape)) {
 		s->kind = CXMS_SITE_UNDECODED;
 		return false;
 	}
+	out->prefetches = is_prefetch(bytes, &shape);
 	is_known = cxms_disasm_next(&x->disasm, &p, &n, &at) && x->disasm.insn->size == shape.len;
-	if (is_known)
+	if (is_known) {
 		note_registers(x, out);
+		cxms_calc_note(x->disasm.insn, out);
+	}
 	if (shape.vex) {
 		if (shape.modrm_mem)
 			vector_site(bytes, &shape, out);

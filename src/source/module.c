@@ -297,6 +297,8 @@ static struct cxms_site_ref *find_site(const struct cxms_mapping *at, pid_t pid,
 	ref->site.ip += bias;
 	if (ref->site.loop_ip)
 		ref->site.loop_ip += bias;
+	if (ref->site.ahead_bytes)
+		ref->site.ahead_ip += bias;
 	if (ref->site.rip_relative)
 		ref->site.disp = (int64_t)((uint64_t)ref->site.disp + bias);
 	ref->code = code;

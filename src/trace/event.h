@@ -144,15 +144,19 @@ struct cxms_site {
 	uint8_t count_reg;   /* grows by step in each turn of the loop; one for all sites of it */
 	uint8_t base, index; /* of the operand's address: disp + base + index x scale */
 	uint8_t scale;
-	uint8_t turn_lines;   /* 64-byte blocks a turn reaches by base and index; 0 = not known */
-	uint8_t outer_reg;    /* the same as count_reg, for the loop around that loop */
-	uint32_t object_off;  /* bytes from the start of object to ip */
-	int64_t disp;	      /* the whole address where there is neither base nor index */
-	uint64_t loop_ip;     /* first instruction of the loop, which names it; 0 = none known */
-	int64_t stride;	      /* bytes, with CXMS_SITE_AFFINE (0 = the same address each time) or
-				 CXMS_SITE_APPENDS */
-	int64_t step;	      /* what a turn adds to count_reg; 0 = there is no such register */
-	int64_t outer_step;   /* the same for outer_reg */
+	uint8_t turn_lines;  /* 64-byte blocks a turn reaches by base and index; 0 = not known */
+	uint8_t outer_reg;   /* the same as count_reg, for the loop around that loop */
+	uint32_t object_off; /* bytes from the start of object to ip */
+	int64_t disp;	     /* the whole address where there is neither base nor index */
+	uint64_t loop_ip;    /* first instruction of the loop, which names it; 0 = none known */
+	int64_t stride;	     /* bytes, with CXMS_SITE_AFFINE (0 = the same address each time) or
+				CXMS_SITE_APPENDS */
+	int64_t step;	     /* what a turn adds to count_reg; 0 = there is no such register */
+	int64_t outer_step;  /* the same for outer_reg */
+	/* the innermost loop around it that runs a prefetch instruction, which may have asked for
+	   what it waits for: its first instruction, and its length; 0 = none known */
+	uint64_t ahead_ip;
+	uint16_t ahead_bytes;
 	const char *function; /* that ip is in, as the linker names it; "" = not known */
 	const char *object;   /* path of the file that ip was mapped from; "" = none */
 };

@@ -165,6 +165,10 @@ static void put_loop(const struct cxms_site *s, struct cxms_buf *out)
 		put_register(out, "count", s->count_reg, s->step);
 	if (s->outer_reg)
 		put_register(out, "outer", s->outer_reg, s->outer_step);
+	if (s->ahead_bytes) {
+		put_hex(out, "ahead_ip", s->ahead_ip);
+		put_u64(out, "ahead_bytes", s->ahead_bytes);
+	}
 }
 
 static void put_site(const struct cxms_site *s, struct cxms_buf *out)

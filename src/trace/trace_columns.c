@@ -84,7 +84,11 @@ static const struct cxms_column site[] = {
 	BYTES(site.object, STRING),
 	FIELD(site.outer_reg, PLAIN, 0),
 	FIELD(site.outer_step, DELTA, 0),
+	FIELD(site.ahead_ip, DELTA, 0),
+	FIELD(site.ahead_bytes, PLAIN, 0),
 };
+_Static_assert(sizeof(site) / sizeof(site[0]) <= CXMS_COLUMNS_MAX,
+	       "the kind with the most columns");
 static const struct cxms_column lost[] = {
 	FIELD(lost.count, PLAIN, 0),
 	FIELD(lost.cpu, PLAIN, 0),

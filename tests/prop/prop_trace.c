@@ -23,7 +23,7 @@
  * A field added to an event must be generated and compared here. The positional initialisers of
  * gen_*() stop compiling then (-Wmissing-field-initializers), and so do these where the size moves.
  */
-_Static_assert(sizeof(struct cxms_event) == 112,
+_Static_assert(sizeof(struct cxms_event) == 128,
 	       "add the new field to gen_event() and same_event()");
 _Static_assert(sizeof(struct cxms_sample) == 40, "add the new field");
 _Static_assert(sizeof(struct cxms_fault) == 24, "add the new field");
@@ -33,7 +33,7 @@ _Static_assert(sizeof(struct cxms_exit) == 8, "add the new field");
 _Static_assert(sizeof(struct cxms_exec) == 8, "add the new field");
 _Static_assert(sizeof(struct cxms_map) == 64, "add the new field");
 _Static_assert(sizeof(struct cxms_area) == 32, "add the new field");
-_Static_assert(sizeof(struct cxms_site) == 88, "add the new field");
+_Static_assert(sizeof(struct cxms_site) == 104, "add the new field");
 _Static_assert(sizeof(struct cxms_lost) == 16, "add the new field");
 _Static_assert(sizeof(struct cxms_exact) == 16, "add the new field");
 _Static_assert(sizeof(struct cxms_mem) == 40, "add the new field");
@@ -119,6 +119,8 @@ static struct cxms_site gen_site(struct cxms_rng *rng)
 		.step = (int64_t)any64(rng),
 		.outer_reg = any8(rng),
 		.outer_step = (int64_t)any64(rng),
+		.ahead_ip = any64(rng),
+		.ahead_bytes = any16(rng),
 		.function = any_text(rng),
 		.object = any_text(rng),
 	};
@@ -262,7 +264,8 @@ static bool same_site(const struct cxms_site *a, const struct cxms_site *b)
 	       a->base == b->base && a->index == b->index && a->scale == b->scale &&
 	       a->turn_lines == b->turn_lines && a->disp == b->disp && a->loop_ip == b->loop_ip &&
 	       a->step == b->step && a->outer_reg == b->outer_reg &&
-	       a->outer_step == b->outer_step && a->stride == b->stride &&
+	       a->outer_step == b->outer_step && a->ahead_ip == b->ahead_ip &&
+	       a->ahead_bytes == b->ahead_bytes && a->stride == b->stride &&
 	       a->function_off == b->function_off && a->object_off == b->object_off &&
 	       strcmp(a->function, b->function) == 0 && strcmp(a->object, b->object) == 0;
 }

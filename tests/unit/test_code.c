@@ -365,6 +365,147 @@ static void test_string_instructions_have_two_sides(void **state)
 	}
 }
 
+/* Addresses whose registers the load overwrote, by what the sample still shows. */
+static uint64_t bit_table(const uint64_t *r)
+{
+	return r[DX] + ((r[CX] & 0x3fffffff) >> 6) * 8;
+}
+static uint64_t hash_table(const uint64_t *r)
+{
+	return r[DX] + (((r[CX] >> 33 ^ r[CX]) * r[CXMS_REG_R8]) & 0xffff) * 8;
+}
+static uint64_t sum_of_two(const uint64_t *r)
+{
+	return r[DI] + 4 * r[SI] + 8 + 16;
+}
+static uint64_t low_byte(const uint64_t *r)
+{
+	return r[DX] + (r[CX] & 0xff) * 8;
+}
+static uint64_t signed_index(const uint64_t *r)
+{
+	return r[DI] + (uint64_t)(int64_t)(int32_t)r[CX] * 4;
+}
+static uint64_t before_constant(const uint64_t *r)
+{
+	return r[CX] - 24;
+}
+static uint64_t before_register(const uint64_t *r)
+{
+	return r[CX] - r[SI];
+}
+static uint64_t before_difference(const uint64_t *r)
+{
+	return r[CX] + r[SI];
+}
+static uint64_t in_dx(const uint64_t *r)
+{
+	return r[DX] + 8;
+}
+static uint64_t rotated(const uint64_t *r)
+{
+	return r[DX] + (uint32_t)((uint32_t)r[CX] >> 25 | (uint32_t)r[CX] << 7);
+}
+static uint64_t shifted_right(const uint64_t *r)
+{
+	return r[DX] + (uint64_t)((int64_t)r[CX] >> 5);
+}
+static uint64_t negative(const uint64_t *r)
+{
+	return r[DX] + ~(0 - (uint64_t)(uint32_t)((uint32_t)r[CX] << (r[CX] & 31)));
+}
+static uint64_t product(const uint64_t *r)
+{
+	return r[DI] + r[CX] * 24 + 8;
+}
+
+static const struct chain_form {
+	const char *hex, *why;
+	uint64_t (*want)(const uint64_t *gpr); /* NULL: not known */
+} chain_forms[] = {
+	{"48 89 c8 25 ff ff ff 3f 48 c1 e8 06 ^ 48 8b 04 c2 | 90",
+	 "mov %rcx,%rax; and; shr $6,%rax; mov (%rdx,%rax,8),%rax", bit_table},
+	{"48 89 c8 48 c1 e8 21 48 31 c8 49 0f af c0 0f b7 c0 ^ 48 8b 04 c2 | 90",
+	 "mov; shr $33; xor %rcx; imul %r8; movzwl: two uses of one register", hash_table},
+	{"48 8d 44 b7 08 ^ 48 8b 40 10 | 90", "lea 8(%rdi,%rsi,4),%rax; mov 16(%rax),%rax",
+	 sum_of_two},
+	{"48 8d 44 b7 08 ^ 8b 40 10 | 90", "the same into half of the base", sum_of_two},
+	{"0f b6 c1 ^ 48 8b 04 c2 | 90", "movzbl %cl,%eax", low_byte},
+	{"48 63 c1 ^ 48 8b 04 87 | 90", "movslq %ecx,%rax", signed_index},
+	{"48 89 c8 48 83 c1 10 48 ff c1 48 83 e9 f9 ^ 8b 00 | 90",
+	 "copied before add $16, inc and sub $-7: all are undone", before_constant},
+	{"48 89 c8 48 01 f1 ^ 8b 00 | 90", "copied before add %rsi,%rcx", before_register},
+	{"48 89 c8 48 29 f1 ^ 8b 00 | 90", "copied before sub %rsi,%rcx", before_difference},
+	{"48 89 c2 ^ 48 8b 40 08 | 90",
+	 "mov %rax,%rdx; mov 8(%rax),%rax: a chase that keeps its "
+	 "last place",
+	 in_dx},
+	{"89 c8 c1 c8 19 ^ 48 8b 04 10 | 90", "ror $25,%eax", rotated},
+	{"48 89 c8 48 c1 f8 05 ^ 48 8b 04 02 | 90", "sar $5,%rax", shifted_right},
+	{"89 c8 d3 e0 48 f7 d8 48 f7 d0 ^ 48 8b 04 02 | 90", "shl %cl,%eax; neg; not", negative},
+	{"48 6b c1 18 ^ 48 8b 44 07 08 | 90", "imul $24,%rcx,%rax", product},
+	{"48 85 c9 74 40 48 63 c1 ^ 48 8b 04 87 | 90", "a branch on the way that was not taken",
+	 signed_index},
+	{"48 89 c8 74 03 48 31 f0 48 c1 e8 06 ^ 48 8b 04 c2 | 90",
+	 "where paths meet only one is known", NULL},
+	{"48 63 c1 e8 00 10 00 00 ^ 48 8b 04 87 | 90", "a call on the way", NULL},
+	{"48 89 c8 48 8b 0e ^ 8b 00 | 90", "its source was loaded anew", NULL},
+	{"48 89 c8 ff c1 ^ 8b 00 | 90", "its source lost its upper half", NULL},
+	{"48 89 c8 48 01 c9 ^ 8b 00 | 90", "its source was doubled: the top bit is lost", NULL},
+	{"48 89 c8 48 01 f1 48 8b 36 ^ 8b 00 | 90", "what was added to its source is lost", NULL},
+	{"48 8b 06 ^ 48 8b 00 | 90", "loaded itself", NULL},
+	{"48 0f 44 c1 ^ 8b 00 | 90", "cmove: one of two", NULL},
+	{"66 89 c8 ^ 8b 00 | 90", "half of it is older", NULL},
+	{"48 8d 05 00 10 00 00 ^ 8b 00 | 90", "lea of the code's own place", NULL},
+};
+
+static void test_overwritten_addresses_are_computed_anew(void **state)
+{
+	uint64_t seed = 88172645463325252u;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(chain_forms) / sizeof(chain_forms[0]); i++) {
+		const struct chain_form *f = &chain_forms[i];
+		struct cxms_code *c = code_new();
+		struct image m;
+		struct marks at = assemble(&m, f->hex);
+		const struct cxms_code_site *s = cxms_code_site_at(c, at.ip, image_read, &m);
+		bool has_address = !(s->flags & (CXMS_SITE_NOADDR | CXMS_SITE_SELF));
+
+		if (has_address != (f->want != NULL))
+			print_error("row %zu: %s: flags %#x\n", i, f->why, s->flags);
+		assert_int_equal(s->ip, at.waited);
+		assert_int_equal(has_address, f->want != NULL);
+		for (int n = 0; n < 100 && f->want; n++) {
+			struct cxms_regs r = random_regs(&seed);
+			uint64_t got;
+
+			assert_true(cxms_code_address(s, &r, false, &got));
+			if (got != f->want(r.gpr))
+				print_error("row %zu: %s\n", i, f->why);
+			assert_int_equal(got, f->want(r.gpr));
+		}
+		cxms_code_free(c);
+	}
+}
+
+/* 1: lea (%rdi,%rsi,8),%rax; mov (%rax),%rax; inc %rsi; jmp 1b: no walk from place to place */
+static void test_a_computed_base_is_no_walk(void **state)
+{
+	struct cxms_code *c = code_new();
+	struct image m;
+	struct marks at = assemble(&m, "48 8d 04 f7 ^ 48 8b 00 | 48 ff c6 eb f4");
+
+	(void)state;
+	assert_int_equal(cxms_code_site_at(c, at.ip, image_read, &m)->flags, 0);
+	cxms_code_free(c);
+	/* 1: mov %rax,%rdx; mov (%rax),%rax; jmp 1b: a walk, and the place it waited for */
+	at = assemble(&m, "48 89 c2 ^ 48 8b 00 | eb f8");
+	c = code_new();
+	assert_int_equal(cxms_code_site_at(c, at.ip, image_read, &m)->flags, CXMS_SITE_CARRIED);
+	cxms_code_free(c);
+}
+
 static const struct flow_form {
 	const char *hex, *why;
 	int kind;
@@ -386,6 +527,15 @@ static const struct flow_form {
 	 "forward target after compute: the fused compare that jumps there", LOAD, FUSED, 0},
 	{"^ 48 3b 07 74 01 c3 | 48 01 c3 c3", "after a ret: the known branch", LOAD, FUSED, 0},
 	{"^ 74 01 c3 | 48 01 c3 c3", "after a ret: a plain branch", NONE, 0, 0},
+	/* mov (%rdi),%rax; cmp %rax,%rbx; jbe 1f; mov %rbx,(%rdi); 1: */
+	{"48 8b 07 48 39 c3 76 03 ^ 48 89 1f | 48 01 c3 c3",
+	 "where a branch passes over a store of what was loaded: its line is there", NONE, 0, 0},
+	{"48 8b 06 48 39 c3 76 03 ^ 48 89 1f | 48 01 c3 c3", "of another place: the store", STORE,
+	 0, 0},
+	{"48 8b 07 48 ff c7 48 39 c3 76 03 ^ 48 89 1f | 48 01 c3 c3",
+	 "the address has moved since: the store", STORE, 0, 0},
+	{"48 8b 07 48 39 c3 ^ 48 89 1f | 48 01 c3 c3", "nothing passes over it: the store", STORE,
+	 0, 0},
 	/* je 2f; mov (%rdi),%rax; 1: add; ret; 2: xor; jmp 1b */
 	{"74 07 ^ 48 8b 07 | 48 01 c3 c3 48 31 c9 eb f7",
 	 "an out-of-line block that rejoins is no loop", LOAD, 0, 0},
@@ -658,6 +808,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_operand_of_each_form),
 		cmocka_unit_test(test_string_instructions_have_two_sides),
+		cmocka_unit_test(test_overwritten_addresses_are_computed_anew),
+		cmocka_unit_test(test_a_computed_base_is_no_walk),
 		cmocka_unit_test(test_predecessors_and_loops),
 		cmocka_unit_test(test_unreadable_code_is_undecoded_not_compute),
 		cmocka_unit_test(test_an_instruction_itself_can_be_asked_for),

@@ -54,6 +54,27 @@ static void hash_count(const uint64_t *a, size_t n)
 		table[(a[i] * UINT64_C(0x9e3779b97f4a7c15)) >> 56]++;
 }
 
+/* The index is overwritten by what it leads to, as in hash tables. */
+static uint64_t probe(const uint64_t *a, size_t n)
+{
+	uint64_t sum = 0;
+
+	for (uint64_t key = 0; key < n; key++) {
+		uint64_t at;
+
+		__asm__ volatile("mov %[key], %[at]\n\t"
+				 "shr $3, %[at]\n\t"
+				 "xor %[key], %[at]\n\t"
+				 "and %[mask], %[at]\n\t"
+				 "mov (%[a],%[at],8), %[at]"
+				 : [at] "=&r"(at)
+				 : [key] "r"(key), [a] "r"(a), [mask] "i"(ITEMS - 1)
+				 : "cc", "memory");
+		sum += at;
+	}
+	return sum;
+}
+
 static size_t lower_bound(const uint64_t *a, size_t n, uint64_t key)
 {
 	size_t lo = 0;
@@ -95,6 +116,7 @@ static void child_main(void)
 	sink = array_sum(numbers, ITEMS);
 	sink = list_find(nodes, 200);
 	hash_count(numbers, ITEMS);
+	sink = probe(numbers, ITEMS);
 	copy_rep(copy, numbers, 64);
 	qsort(copy, 64, sizeof(copy[0]), by_value);
 	for (uint64_t key = 0; key < 4000; key += 100)
@@ -173,7 +195,7 @@ struct live {
 	csh cs;
 	cs_insn *insn;
 	uint64_t before; /* the instruction executed before the one at the last stop */
-	unsigned steps, right, addresses, addresses_right, carried;
+	unsigned steps, right, addresses, addresses_right, computed, carried;
 };
 
 /* The address the instruction at @u is about to use: explicit operand, push, pop, ret; false = none
@@ -234,6 +256,7 @@ static void check_stop(struct live *l, const struct user_regs_struct *was,
 	    cxms_code_address(s, &r, true, &got)) {
 		l->addresses++;
 		l->addresses_right += got == want;
+		l->computed += s->chain.is_known;
 	}
 }
 
@@ -282,12 +305,13 @@ static void test_each_step_names_what_ran_before(void **state)
 	cxms_code_free(l.code);
 	if (!l.steps)
 		skip(); /* ptrace(2) is not allowed here */
-	print_message("%u steps: %u right; %u of %u addresses right; %u carried\n", l.steps,
-		      l.right, l.addresses_right, l.addresses, l.carried);
+	print_message("%u steps: %u right; %u of %u addresses right, %u computed; %u carried\n",
+		      l.steps, l.right, l.addresses_right, l.addresses, l.computed, l.carried);
 	assert_true(l.steps > 5000);
 	assert_true(l.right * 100 >= l.steps * 97);
 	assert_true(l.addresses > l.steps / 8);
 	assert_int_equal(l.addresses_right, l.addresses);
+	assert_true(l.computed >= ITEMS);
 	assert_true(l.carried > 50); /* list_find */
 }
 

@@ -289,11 +289,81 @@ static void test_the_counting_register_of_the_loop_around(void **state)
 	}
 }
 
+/* The innermost loop around a load in which a prefetch instruction runs. */
+static void test_a_loop_that_asks_ahead(void **state)
+{
+	static const struct {
+		const char *hex;
+		unsigned before, bytes; /* it begins that far before the load's loop; 0 = none */
+		const char *why;
+	} forms[] = {
+		/* 1: prefetcht0 (%rsi); mov (%rdi),%rax; add $8,%rdi; add $8,%rsi; cmp; jne 1b */
+		{"[ 0f 18 0e 48 8b 07 | 48 83 c7 08 48 83 c6 08 48 39 d7 75 ed c3", 0, 19,
+		 "the load's own"},
+		{"[ 0f 0d 0e 48 8b 07 | 48 83 c7 08 48 83 c6 08 48 39 d7 75 ed c3", 0, 19,
+		 "prefetchw"},
+		{"[ 0f 18 26 48 8b 07 | 48 83 c7 08 48 83 c6 08 48 39 d7 75 ed c3", 0, 0,
+		 "a nop that looks alike"},
+		/* 1: prefetch (%rsi); add; cmp; jne 1b; 2: mov (%rdi),%rax; add; cmp; jne 2b;
+		 * dec %rcx; jne 1b */
+		{"0f 18 0e 48 83 c6 08 48 39 d6 75 f4 [ 48 8b 07 | 48 83 c7 08 48 39 d7 75 f4 48 "
+		 "ff c9 75 e3 c3",
+		 12, 29, "a loop that runs before it, both in one"},
+		{"0f 18 0e 48 83 c6 08 48 39 d6 75 f4 [ 48 8b 07 | 48 83 c7 08 48 39 d7 75 f4 c3",
+		 0, 0, "once before it is not again and again"},
+		/* 1: prefetch (%rsi); jmp 3f; 2: add $8,%rdi; 3: mov (%rdi),%rax; cmp; jne 2b; dec
+		 * %rcx; jne 1b */
+		{"0f 18 0e eb 04 [ 48 83 c7 08 48 8b 07 | 48 39 c7 75 f4 48 ff c9 75 ea c3", 5, 22,
+		 "an inner loop that is entered in the middle"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		uint64_t loop = 0;
+		const struct cxms_code_site s = site_of(forms[i].hex, &loop);
+
+		print_message("%s: %u bytes\n", forms[i].why, s.ahead_bytes);
+		assert_int_equal(s.loop_ip, loop);
+		assert_int_equal(s.ahead_bytes, forms[i].bytes);
+		assert_int_equal(s.ahead_ip, forms[i].bytes ? loop - forms[i].before : 0);
+	}
+}
+
+/* 1: mov (%rdx),%rax; mov %r8,%rcx; rep movsq; add $64,%rdx; cmp %r9,%rdx; jne 1b */
+static void test_a_string_instruction_is_a_loop(void **state)
+{
+	uint64_t loop = 0;
+	struct cxms_code_site s;
+	(void)state;
+	/* interrupted at itself, and behind it */
+	static const char *const inside[] = {
+		"48 8b 02 4c 89 c1 [ | f3 48 a5 48 83 c2 40 4c 39 ca 75 ee c3",
+		"48 8b 02 4c 89 c1 [ f3 48 a5 | 48 83 c2 40 4c 39 ca 75 ee c3"};
+	for (int i = 0; i < 2; i++) {
+		s = site_of(inside[i], &loop);
+		assert_int_equal(s.kind, CXMS_SITE_STRING);
+		assert_int_equal(s.loop_ip, loop);
+		assert_int_equal(s.loop_insns, 1);
+		assert_int_equal(s.count_reg, CXMS_REG_CX);
+		assert_int_equal(s.step, -1);
+		assert_int_equal(s.flags, CXMS_SITE_AFFINE);
+		assert_int_equal(s.stride, 8);
+		assert_int_equal(s.outer_reg, CXMS_REG_DX);
+		assert_int_equal(s.outer_step, 64);
+	}
+	s = site_of("[ 48 8b 02 | 4c 89 c1 f3 48 a5 48 83 c2 40 4c 39 ca 75 ee c3", &loop);
+	assert_int_equal(s.loop_ip, loop);
+	assert_int_equal(s.flags, CXMS_SITE_AFFINE | CXMS_SITE_LONG);
+	s = site_of("[ 48 8b 02 | 4c 89 c1 90 48 a5 48 83 c2 40 4c 39 ca 75 ee c3", &loop);
+	assert_int_equal(s.flags, CXMS_SITE_AFFINE); /* one element */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_counting_register_of_a_loop),
 		cmocka_unit_test(test_the_counting_register_of_the_loop_around),
+		cmocka_unit_test(test_a_loop_that_asks_ahead),
+		cmocka_unit_test(test_a_string_instruction_is_a_loop),
 		cmocka_unit_test(test_lines_of_a_turn),
 		cmocka_unit_test(test_stores_that_append),
 		cmocka_unit_test(test_all_sites_of_a_loop_count_alike),

@@ -11,10 +11,10 @@
 #define PERIOD	 200000u
 #define DURATION (N * (uint64_t)PERIOD)
 
-enum what { GATHER, CHASE, SCATTER };
+enum what { GATHER, CHASE, SCATTER, UNCOUNTED };
 
-/* A gather, a chase, or stores at random, that goes round once in @turn_ns; of 25 instructions, so
- * that a window of 512 holds 20 turns. */
+/* A gather, a chase, stores at random, or a gather whose turns nothing tells, that goes round once
+ * in @turn_ns; of 25 instructions, so that a window of 512 holds 20 turns. */
 static int record(double turn_ns, enum what what, bool huge)
 {
 	struct play p = {0};
@@ -35,7 +35,7 @@ static int record(double turn_ns, enum what what, bool huge)
 		state = state * 6364136223846793005ull + 1442695040888963407ull;
 		uint64_t at = (state >> 20) % (BYTES / 64) * 64;
 		struct cxms_sample *sample = play_sample(&p, PID, PID, time, site, ARRAY + at);
-		sample->flags |= CXMS_SAMPLE_COUNT;
+		sample->flags |= what == UNCOUNTED ? 0 : CXMS_SAMPLE_COUNT;
 		sample->count = 1000 + 8 * turns;
 	}
 	play_run(&p, PID, PID, 0, DURATION);
@@ -73,6 +73,7 @@ static void test_half_of_the_pages(void **state)
 		{15, GATHER, 0.79, "7: as a window of so many, that waits for the slowest"},
 		{15, SCATTER, 0.79, "7 stores: they leave their queue in order"},
 		{110, CHASE, 0.5, "a chase: one at a time"},
+		{15, UNCOUNTED, 0.5, "not known how many: at the high end as many as fit"},
 	};
 	(void)state;
 	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {

@@ -52,6 +52,35 @@ static void test_hidden_part_of_a_wait(void **state)
 	}
 }
 
+/* Waits of a loop that asks ahead for its lines fill its time at most. */
+static void test_rests_of_waits(void **state)
+{
+	static const struct {
+		double loop_per_stall;
+		double mid, hi; /* waits, those without it being 1 */
+		const char *why;
+	} rows[] = {
+		{0, 1, 1, "nothing asks ahead"},
+		{1, 1, 1, "it does nothing else than wait"},
+		{4, 2, 4, "the rest of the loop hides more of each"},
+		{1e6, 3.16227766016838, 10, "a tenth of a wait is left at least"},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const double walk[] = {0, 0, 0};
+		struct cxms_wait w, plain;
+		cxms_wait_model(100e3, walk, true, 0, 512, NULL, &plain);
+		w = plain;
+		cxms_wait_ahead(rows[i].loop_per_stall, &w);
+		print_message("%s\n", rows[i].why);
+		assert_true(is(w.per_ps[CXMS_SPAN_LO], plain.per_ps[CXMS_SPAN_LO]));
+		assert_true(is(w.per_ps[CXMS_SPAN_MID] / plain.per_ps[CXMS_SPAN_MID], rows[i].mid));
+		assert_true(is(w.per_ps[CXMS_SPAN_HI] / plain.per_ps[CXMS_SPAN_HI], rows[i].hi));
+		for (int k = 0; k < CXMS_SPAN_COUNT; k++)
+			assert_true(is(w.per_ps[k] * (w.seen_ps[k] - w.hidden_ps[k]), 1));
+	}
+}
+
 /* Whatever share of the hops misses, and however long each walks: the turn tells what a miss took.
  */
 static void test_a_hop_tells_its_walk(void **state)
@@ -218,6 +247,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hidden_part_of_a_wait),
 		cmocka_unit_test(test_walks_by_end),
+		cmocka_unit_test(test_rests_of_waits),
 		cmocka_unit_test(test_a_hop_tells_its_walk),
 		cmocka_unit_test(test_hidden_part_leaves_a_tenth),
 		cmocka_unit_test(test_measured_work_hides_more),

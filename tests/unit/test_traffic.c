@@ -583,6 +583,110 @@ static void test_quarters_of_a_line_are_one_stream(void **state)
 	}
 }
 
+/* Two stores by one register, in loops of their own, that come as chance has it and go on by 0.6 to
+ * 1.8 MB between samples; the second stands @apart further. Return: bytes gone through */
+static double record_sides(uint64_t apart, int *fd)
+{
+	struct play p = {0};
+	uint64_t state = 88172645463325252ull, at = 0;
+	play_fork(&p, PID, PID, 0, 0, 0);
+	play_map(&p, PID, ARRAY, BYTES);
+	for (unsigned k = 0; k < 2; k++) {
+		play_site(&p, PID, 0x400100 + 32 * k, CXMS_SITE_STORE, CXMS_SITE_AFFINE);
+		struct cxms_site *s = &p.ev[p.n - 1].site;
+		s->loop_insns = 12;
+		s->loop_ip = 0x4000f0 + 20 * k;
+		s->base = 6;
+		s->disp = -8;
+		s->stride = 8;
+	}
+	play_area(&p, PID, ARRAY, BYTES, BYTES, BYTES);
+	for (uint64_t i = 0; i < N; i++) {
+		state = state * 6364136223846793005ull + 1442695040888963407ull;
+		at += 600000 + (state >> 20) % 150000 * 8;
+		unsigned side = (unsigned)(state >> 50) % 2;
+		play_sample(&p, PID, PID, (i + 1) * PERIOD, side,
+			    ARRAY + (at & ~UINT64_C(7)) + side * apart);
+	}
+	play_run(&p, PID, PID, 0, DURATION);
+	play_exit(&p, PID, PID, DURATION);
+	*fd = play_write(&p, true);
+	return (double)at;
+}
+
+/* The two sides of a merge fill one output. Two arrays are two, whatever register goes through
+ * them. */
+static void test_sides_of_a_merge_write_one_stream(void **state)
+{
+	static const struct {
+		uint64_t apart;
+		double streams;
+	} rows[] = {{0, 1}, {BYTES / 2, 2}};
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
+		int fd;
+		double bytes = record_sides(rows[i].apart, &fd);
+		struct cxms_result *r = play_all_far(fd);
+		double written = 64 * (double)r->split[0].target[1].writes;
+		print_message("%g of %g GB written\n", written / 1e9, bytes / 1e9);
+		assert_true(fabs(written / bytes / rows[i].streams - 1) < 0.1);
+		cxms_result_free(r);
+	}
+}
+
+/* A string instruction in a loop that goes round in 200 ns, for 128 elements of 8 bytes at random
+ * places each time; it reads one place and, if @copies, writes another. */
+static struct cxms_result *play_string(bool copies)
+{
+	struct play p = {0};
+	uint64_t state = 88172645463325252ull;
+	play_fork(&p, PID, PID, 0, 0, 0);
+	play_map(&p, PID, ARRAY, BYTES);
+	play_site(&p, PID, 0x400100, CXMS_SITE_STRING, CXMS_SITE_AFFINE);
+	struct cxms_site *s = &p.ev[p.n - 1].site;
+	s->loop_insns = 1;
+	s->loop_ip = 0x400100;
+	s->count_reg = 3;
+	s->step = -1;
+	s->stride = s->access_bytes = 8;
+	s->base = copies ? 5 : 6;
+	s->outer_reg = 9;
+	s->outer_step = 1;
+	s->turn_lines = 1;
+	play_area(&p, PID, ARRAY, BYTES, BYTES, BYTES);
+	for (uint64_t i = 0; i < N; i++) {
+		uint64_t time = (i + 1) * PERIOD + i % 100;
+		state = state * 6364136223846793005ull + 1442695040888963407ull;
+		uint64_t piece = (state >> 50) % 16;
+		struct cxms_sample *sample =
+			play_sample(&p, PID, PID, time, 0,
+				    ARRAY + (state >> 20) % (BYTES / 1024) * 1024 + 64 * piece);
+		sample->flags |= CXMS_SAMPLE_COUNT | CXMS_SAMPLE_OUTER;
+		sample->flags |= !copies || i % 2 ? CXMS_SAMPLE_WRITE : 0;
+		sample->count = 128 - 8 * piece;
+		sample->outer = time / 200;
+	}
+	play_run(&p, PID, PID, 0, DURATION + N);
+	play_exit(&p, PID, PID, DURATION + N);
+	return play_all_far(play_write(&p, true));
+}
+
+static void test_strings_move_what_is_left_of_them(void **state)
+{
+	(void)state;
+	for (int copies = 0; copies < 2; copies++) {
+		struct cxms_result *r = play_string(copies);
+		const struct cxms_target_result *t = &r->split[0].target[1];
+		/* 1 KiB a side in each 200 ns; at its last samples a piece of 64 bytes is left */
+		double lines = (1 + copies) * 1024.0 / 64 * (double)DURATION / 200;
+		print_message("%g of %g lines read, %g written\n", (double)t->reads, lines,
+			      (double)t->writes);
+		assert_true(fabs((double)t->reads / lines - 1) < 0.1);
+		assert_true(fabs((double)t->writes * (1 + copies) / lines - 1) < 0.1);
+		cxms_result_free(r);
+	}
+}
+
 static void test_what_is_only_written_loads_its_device(void **state)
 {
 	static const double splits[] = {0};
@@ -695,6 +799,55 @@ static void test_an_instruction_tells_how_it_is_known(void **state)
 	}
 }
 
+/* Loads at random places in the a quarter of a loop's time; the rest of it asks for lines, as a
+ * prefetch instruction in it does or does not. Turns are not counted. */
+static struct cxms_split_result play_ahead(uint16_t ahead_bytes)
+{
+	uint64_t state = 88172645463325252ull;
+	struct play p = {0};
+	play_fork(&p, PID, PID, 0, 0, 0);
+	play_map(&p, PID, ARRAY, BYTES);
+	for (unsigned k = 0; k < 2; k++) {
+		play_site(&p, PID, 0x400100 + 16 * k, k ? CXMS_SITE_NONE : CXMS_SITE_LOAD, 0);
+		p.ev[p.n - 1].site.loop_insns = 25;
+		p.ev[p.n - 1].site.loop_ip = 0x400100 + 16 * k;
+	}
+	p.ev[p.n - 2].site.ahead_ip = 0x4000f0;
+	p.ev[p.n - 2].site.ahead_bytes = ahead_bytes;
+	play_area(&p, PID, ARRAY, BYTES, BYTES, BYTES);
+	for (uint64_t i = 0; i < N; i++) {
+		state = state * 6364136223846793005ull + 1442695040888963407ull;
+		struct cxms_sample *s = play_sample(&p, PID, PID, (i + 1) * PERIOD, i % 4 != 0,
+						    ARRAY + (state >> 20) % (BYTES / 64) * 64);
+		if (i % 4)
+			s->flags = 0;
+	}
+	play_run(&p, PID, PID, 0, DURATION);
+	play_exit(&p, PID, PID, DURATION);
+	struct cxms_result *r = play_all_far(play_write(&p, true));
+	struct cxms_split_result s = r->split[0];
+	cxms_result_free(r);
+	return s;
+}
+
+/* A loop that asks for each line some turns ahead takes L for so many of them, however long it
+ * still waits for each: on memory twice as slow it takes twice as long, which is the high end. */
+static void test_lines_asked_for_ahead(void **state)
+{
+	struct cxms_split_result plain = play_ahead(0), own = play_ahead(40);
+	struct cxms_split_result load_alone = play_ahead(17);
+	(void)state;
+	print_message("%g (to %g); asked ahead %g (%g to %g)\n", plain.slowdown, plain.slowdown_hi,
+		      own.slowdown, own.slowdown_lo, own.slowdown_hi);
+	/* a quarter of the time, and 25 instructions that hide 1 to 4 % of each wait */
+	assert_true(plain.slowdown > 1.24 && plain.slowdown < 1.28);
+	assert_true(own.slowdown_hi > 2 && own.slowdown_hi < 2.2);
+	assert_true(fabs(own.slowdown_lo - plain.slowdown_lo) < 0.01);
+	/* between them the middle: four times as many waits */
+	assert_true(fabs((own.slowdown - 1) / (plain.slowdown - 1) - sqrt(4)) < 0.05);
+	assert_true(fabs(load_alone.slowdown / plain.slowdown - 1) < 0.01);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -708,10 +861,13 @@ int main(void)
 		cmocka_unit_test(test_walks_are_those_of_what_a_loop_reaches),
 		cmocka_unit_test(test_who_appends_walks_once_a_page),
 		cmocka_unit_test(test_quarters_of_a_line_are_one_stream),
+		cmocka_unit_test(test_sides_of_a_merge_write_one_stream),
+		cmocka_unit_test(test_strings_move_what_is_left_of_them),
 		cmocka_unit_test(test_pages_by_turns_are_one_stream),
 		cmocka_unit_test(test_who_follows_finds_the_lines),
 		cmocka_unit_test(test_what_is_only_written_loads_its_device),
 		cmocka_unit_test(test_stores_past_the_caches_are_bound_by_their_device),
+		cmocka_unit_test(test_lines_asked_for_ahead),
 		cmocka_unit_test(test_an_instruction_tells_how_it_is_known),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

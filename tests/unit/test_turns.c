@@ -279,6 +279,71 @@ static void test_inner_loops_that_tell_no_rate(void **state)
 }
 
 /* The least of all numbers has no opposite; nor does it matter where the loop begins. */
+/* Runs of @trips turns, or of a quarter to all of them, told by what is left; samples lie where
+ * (random number)^@skew of a run is over. The loop around goes round in @outer_ns. */
+static void fill_left(unsigned trips, bool vary, double skew, double outer_ns)
+{
+	struct cxms_rng rng;
+	cxms_rng_init(&rng, trips);
+	uint64_t time = 0;
+	for (size_t i = 0; i < N; i++) {
+		time += PERIOD_NS - 2000 + cxms_rng_below(&rng, 4000);
+		double part = (double)(1 + cxms_rng_below(&rng, 1u << 20)) / 0x1p20;
+		uint64_t run = vary ? trips / 4 + cxms_rng_below(&rng, 3 * trips / 4) : trips;
+		point[i] = (struct cxms_turn_point){
+			.time_ns = time,
+			.count = run - (uint64_t)(pow(part, skew) * (double)run),
+			.outer = (uint64_t)((double)time / outer_ns),
+			.weight_ns = PERIOD_NS,
+			.thread = 1};
+	}
+}
+
+static void test_turns_that_are_left(void **state)
+{
+	static const struct {
+		unsigned trips;
+		bool vary;
+		double skew, runs; /* turns of a run on average */
+		double outer_ns;
+		const char *why;
+	} rows[] = {
+		{128, false, 1, 128, 200, "any turn alike"},
+		{128, false, 4, 128, 200, "most of the time at the beginning"},
+		{4096, true, 1, 2560, 500, "runs of many lengths"},
+		{4096, false, 1, 4096, 100, "bytes: more than a turn a cycle"},
+	};
+	struct cxms_turns t;
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		fill_left(rows[i].trips, rows[i].vary, rows[i].skew, rows[i].outer_ns);
+		cxms_turns_fit_left(point, N, 1, GAP_NS, work, &t);
+		print_message("%s: %g turns of %g, %g/ns\n", rows[i].why, t.run_turns, rows[i].runs,
+			      t.per_ns);
+		assert_true(t.found);
+		/* 10 %: below the end of runs that are alike; of others half of what is left of
+		 * each is seen */
+		assert_true(fabs(t.run_turns / rows[i].runs - 1) < 0.1);
+		assert_true(fabs(t.per_ns * rows[i].outer_ns / t.run_turns - 1) < 0.03);
+		assert_true(fabs(t.turns / (t.per_ns * t.time_ns) - 1) < 1e-9);
+	}
+	/* 16 bytes a nanosecond: each run is sampled five times */
+	fill(16, -1, 1e6, 7);
+	for (size_t i = 0; i < N; i++)
+		point[i].count += 16000000 - 1000;
+	cxms_turns_fit_left(point, N, 0, GAP_NS, work, &t);
+	assert_true(t.found);
+	assert_true(fabs(t.per_ns / 16 - 1) < 0.03);
+	fill_left(1000000, false, 1, 200);
+	cxms_turns_fit_left(point, N, 1, GAP_NS, work, &t);
+	assert_false(t.found); /* faster than any core */
+	fill_left(128, false, 1, 200);
+	for (size_t i = 0; i < N; i++)
+		point[i].outer = i * 2654435761u % 1000;
+	cxms_turns_fit_left(point, N, 1, GAP_NS, work, &t);
+	assert_false(t.found); /* nothing tells how often it begins */
+}
+
 static void test_an_outer_loop_over_the_least_number(void **state)
 {
 	struct cxms_turns t;
@@ -325,6 +390,7 @@ int main(void)
 		cmocka_unit_test(test_uneven_gaps_count_once),
 		cmocka_unit_test(test_an_inner_loop_by_the_one_around_it),
 		cmocka_unit_test(test_inner_loops_that_tell_no_rate),
+		cmocka_unit_test(test_turns_that_are_left),
 		cmocka_unit_test(test_an_outer_loop_over_the_least_number),
 		cmocka_unit_test(test_extreme_values_are_survived),
 	};
