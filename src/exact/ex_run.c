@@ -744,7 +744,7 @@ static const uint64_t *await_loads(struct ex_thread *t, const struct ex_block *b
 	uint64_t number = run.fills;
 	bool any = false;
 
-	VG_(memset)(run.awaited, 0, sizeof(run.awaited));
+	__builtin_memset(run.awaited, 0, sizeof(run.awaited));
 	for (unsigned i = 0; i < ex.n_event; i++) {
 		const struct ex_event *e = &ex.event[i];
 		unsigned kind = e->head & CXMS_XE_KIND_MASK, index = e->head >> EX_EVENT_INDEX;

@@ -461,7 +461,7 @@ static bool does_something(const struct ex_op *op)
 	}
 }
 
-static void decode(const struct walk *w, struct stretch *s, uint64_t pc)
+NEVER_INLINE void decode(const struct walk *w, struct stretch *s, uint64_t pc)
 {
 	bool goes_on = true;
 
@@ -481,7 +481,7 @@ static void decode(const struct walk *w, struct stretch *s, uint64_t pc)
 }
 
 /* The stretch that begins at @pc; NULL if nothing is known to be there. */
-static const struct stretch *stretch_at(const struct walk *w, uint64_t pc)
+ALWAYS_INLINE const struct stretch *stretch_at(const struct walk *w, uint64_t pc)
 {
 	struct stretch *s = &kept[(pc ^ pc >> 10) % KEPT];
 
