@@ -11,9 +11,6 @@
 
 #include "ex_wrong.h"
 
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-#define NEVER_INLINE  static __attribute__((noinline))
-
 #define REGISTERS (EX_NO_REGISTER + 1) /* the last one is known, and 0 */
 #define SP	  4u
 /* Instructions walked behind a branch that waits for no miss: it is done after a dozen cycles. */
