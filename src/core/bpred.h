@@ -65,13 +65,16 @@ static inline bool cxms_bpred_cond(struct cxms_bpred *b, uint32_t hash, bool tak
 	uint8_t *local = &b->local[*history & ((1u << CXMS_BPRED_LOCAL_BITS) - 1)];
 	uint8_t *global = &b->global[((uint32_t)b->history ^ hash) & global_mask];
 	uint8_t *chooser = &b->chooser[(uint32_t)b->history & global_mask];
-	unsigned way = taken, then = b->learn[*local | *global | *chooser | way << 6];
+	unsigned now = *local | *global | *chooser, way = taken, then = b->learn[now | way << 6];
 
+	*history = (uint16_t)((uint32_t)*history << 1 | way);
+	b->history = b->history << 1 | way;
+	/* Mostly they stay: what is not stored is not waited for when it is read next. */
+	if (then == now)
+		return false;
 	*local = then & 3;
 	*global = then & 3 * CXMS_BPRED_GLOBAL;
 	*chooser = then & 3 * CXMS_BPRED_CHOOSER;
-	*history = (uint16_t)((uint32_t)*history << 1 | way);
-	b->history = b->history << 1 | way;
 	return then >> 6;
 }
 

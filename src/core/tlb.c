@@ -2,6 +2,8 @@
 
 #define MAX_ENTRIES (1u << 20)
 #define ALIGN	    64
+/* Most pages that are looked up in vain meet an empty bucket. */
+#define BUCKETS_OF_ENTRY 4
 
 static size_t aligned(size_t bytes)
 {
@@ -17,7 +19,7 @@ static uint32_t buckets_of(uint32_t entries)
 {
 	uint32_t n = 1;
 
-	while (n < entries)
+	while (n < BUCKETS_OF_ENTRY * entries)
 		n *= 2;
 	return n;
 }

@@ -7,7 +7,10 @@
  *   ex_instrument.c  translation: what generated code notes
  *   ex_block.c       blocks: what a block looks like, and which there are
  *   ex_decode.c      the few facts about instruction bytes that VEX does not keep
- *   ex_run.c         run time: a block that ran goes through caches, TLB and predictor
+ *   ex_run.c         run time: a block that ran is accounted for
+ *   ex_access.c      accesses that are not plain hits, through TLB, caches and prefetchers
+ *   ex_store.c       what recent stores wrote; non-temporal stores
+ *   ex_misp.c        mispredicted branches: what they wait for
  *   ex_wrong.c       the path behind a mispredicted branch
  *   ex_out.c         packets
  *   ex_roi.c         regions of interest, sampling, client requests
@@ -46,21 +49,24 @@
 
 #define EX_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define EX_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define ALWAYS_INLINE  static inline __attribute__((always_inline))
+#define NEVER_INLINE   static __attribute__((noinline))
 
-/* Generated code notes into the two shadow copies of the guest state, which tools own and this one
- * has no other use for: slot 0 is how far the block came, the others are addresses. */
+/* Generated code writes into slots of eight bytes, which are the two shadow copies of the guest
+ * state: tools own them, and this one has no other use for them. Slot 0 says how far the block
+ * came, the others hold the addresses of its accesses, in order. */
 #define EX_SLOTS_OFFSET	 ((Int)sizeof(VexGuestAMD64State))
 #define EX_SLOT_PROGRESS 0u
 #define EX_SLOT_ADDRESS	 1u
-/* Slot 0: e = at side exit e; the number of exits = the end; EX_PASSED + e = went past side exit e;
- * EX_BEGUN = none of these yet. */
+/* What slot 0 holds: e, the block is at its side exit e; the number of side exits, it is at its
+ * end; EX_PASSED + e, it went past side exit e; EX_BEGUN, it came to none of these yet. */
 #define EX_PASSED 0x10000u
 #define EX_BEGUN  0x20000u
-/* More accesses than this, and the block is cut in two. */
+/* A block that has so many accesses is cut in two before the next instruction. */
 #define EX_BLOCK_ACCESSES 128u
 #define EX_MAX_ACCESSES	  224u /* and those of one more instruction */
 
-/* Ignoring all bits of a tag makes it equal to no line's tag. */
+/* As struct ex_access's @ignore: no tag passes, so the access never takes the fast path. */
 #define EX_IGNORE_ALL UINT64_MAX
 
 struct ex_insn {
@@ -70,10 +76,12 @@ struct ex_insn {
 
 /**
  * struct ex_access - an access of a block
- * @ignore: flags of a tag that do not matter to the fast path, which is for dirty lines otherwise:
- *          that flag for loads, none for stores; EX_IGNORE_ALL if the fast path is not for this
- *          access
- * @last:   bytes - 1;  @insn: index;  @guarded: may not happen, its address is 0 then
+ * @ignore:  flags of a tag that need not be set for the fast path: CXMS_TAG_DIRTY for loads, none
+ *           for stores, since these take it only if the line is dirty already; EX_IGNORE_ALL for
+ *           an access that never takes it
+ * @insn:    number of its instruction in the block
+ * @last:    its bytes - 1
+ * @guarded: it happens only under a condition, and its address is 0 if it does not
  */
 struct ex_access {
 	uint64_t ignore;
@@ -391,6 +399,7 @@ void ex_run_cold(void);
 /** ex_run_forget() - pages were unmapped: the next access of any page is a first one. */
 void ex_run_forget(void);
 
+/* ex_misp.c */
 /**
  * ex_wrong_load() - a load behind the mispredicted branch of exit @branch, @insns instructions on
  * Return: where the line was; it is in the first level now. One that is still on its way, as the

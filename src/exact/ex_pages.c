@@ -10,8 +10,6 @@
 #include "pub_tool_aspacemgr.h"
 #include "pub_tool_hashtable.h"
 
-#define NEVER_INLINE static __attribute__((noinline))
-
 #define CHUNK_SHIFT 15
 #define CHUNK_PAGES (1u << CHUNK_SHIFT)
 #define RECENT	    64u

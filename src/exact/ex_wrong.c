@@ -11,9 +11,6 @@
 
 #include "ex_wrong.h"
 
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-#define NEVER_INLINE  static __attribute__((noinline))
-
 #define REGISTERS (EX_NO_REGISTER + 1) /* the last one is known, and 0 */
 #define SP	  4u
 /* Instructions walked behind a branch that waits for no miss: it is done after a dozen cycles. */
@@ -461,7 +458,7 @@ static bool does_something(const struct ex_op *op)
 	}
 }
 
-static void decode(const struct walk *w, struct stretch *s, uint64_t pc)
+NEVER_INLINE void decode(const struct walk *w, struct stretch *s, uint64_t pc)
 {
 	bool goes_on = true;
 
@@ -481,7 +478,7 @@ static void decode(const struct walk *w, struct stretch *s, uint64_t pc)
 }
 
 /* The stretch that begins at @pc; NULL if nothing is known to be there. */
-static const struct stretch *stretch_at(const struct walk *w, uint64_t pc)
+ALWAYS_INLINE const struct stretch *stretch_at(const struct walk *w, uint64_t pc)
 {
 	struct stretch *s = &kept[(pc ^ pc >> 10) % KEPT];
 
