@@ -25,12 +25,6 @@ int32_t cxms_window_ticks(const struct cxms_window *w, uint64_t ps)
 	return t < CXMS_TICK_LONG ? (int32_t)t : CXMS_TICK_LONG;
 }
 
-uint64_t cxms_window_ps(const struct cxms_window *w, uint64_t ticks)
-{
-	__extension__ unsigned __int128 ps = (unsigned __int128)ticks * w->tick_ps_q20;
-	return (uint64_t)(ps >> 20);
-}
-
 /*
  * How far a page walk reads: a level that answers later than the walk is over was not asked. One
  * read a walk, as the upper levels of the table are cached in the walkers.

@@ -48,6 +48,10 @@
 /* Cycles from fetch to dispatch, which stands for rename: decode is between them (gem5 v24.0,
  * src/cpu/o3/BaseO3CPU.py: fetchToDecodeDelay, decodeToRenameDelay). Other cores: assumed. */
 #define CXMS_FRONT_CYC 2
+/* Cycles from a branch's completion to the first new fetch, where lines are fetched: to the commit
+ * stage, from there to fetch, and the one in which fetch is told (gem5 v24.0,
+ * src/cpu/o3/BaseO3CPU.py: iewToCommitDelay, commitToFetchDelay). */
+#define CXMS_REDIRECT_CYC 3
 
 /* One value a lane; as one vector where all lanes take the same step. */
 typedef int32_t cxms_v8 __attribute__((vector_size(4 * CXMS_LANES)));
@@ -142,7 +146,9 @@ struct cxms_window {
 	unsigned n_lane;
 	/* figures of cfg in ticks */
 	int32_t l1d, l2, llc, walk, step;
-	struct cxms_lanes far;		  /* of the last request to memory */
+	/* what the last request to memory took, and the same in picoseconds */
+	struct cxms_lanes far;
+	uint64_t far_ps[CXMS_LANES];
 	int32_t forward;		  /* of a load that a store gives its value */
 	int32_t fetch_bubble;		  /* until the next line of instructions is there */
 	uint64_t tick_ps_q20;		  /* picoseconds of a tick, 20 fractional bits */
@@ -221,7 +227,11 @@ void cxms_window_run_avx2(struct cxms_window *w, const struct cxms_xrun *run);
 
 /* window.c */
 int32_t cxms_window_ticks(const struct cxms_window *w, uint64_t ps);
-uint64_t cxms_window_ps(const struct cxms_window *w, uint64_t ticks);
+static inline uint64_t cxms_window_ps(const struct cxms_window *w, uint64_t ticks)
+{
+	__extension__ unsigned __int128 ps = (unsigned __int128)ticks * w->tick_ps_q20;
+	return (uint64_t)(ps >> 20);
+}
 /** lanes whose times grew too large are moved */
 void cxms_window_bound(struct cxms_window *w);
 

@@ -80,7 +80,7 @@ static void host_request(struct cxms_xengine *e, uint64_t line, enum cxms_xreque
 					   &dpa);
 	if (target > 0)
 		dpa += (uint64_t)h << HOST_SHARE_SHIFT;
-	cxms_xlane_request(&e->lane[0], e->fabric, first + target, kind, dpa, at_ps, out);
+	cxms_xlane_request(&e->lane[0], first + target, kind, dpa, at_ps, out);
 	out->target = target;
 }
 
@@ -113,7 +113,7 @@ static void request(void *arg, unsigned lane, uint64_t line, enum cxms_xrequest 
 		target = cxms_place_target(
 			e->fabric, x->place, e->page,
 			line & ((1ull << (e->pages->shift - CXMS_XS_LINE_SHIFT)) - 1), &dpa);
-	cxms_xlane_request(x, e->fabric, target, kind, dpa, at_ps, out);
+	cxms_xlane_request(x, target, kind, dpa, at_ps, out);
 }
 
 int cxms_xengine_init(struct cxms_xengine *e, struct cxms_err *err)
