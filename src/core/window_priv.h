@@ -14,8 +14,8 @@
 #define CXMS_WAIT_NONE	   INT32_MIN /* in a lane in which the uop does not wait */
 #define CXMS_WAIT_RING	   4096	     /* cycles; divides the step of the base */
 #define CXMS_WAIT_PART	   64	     /* cycles of it */
-#define CXMS_WAIT_NOTES	   16	     /* in a note book */
-#define CXMS_WAIT_BOOKS	   12
+#define CXMS_WAIT_NOTES	   32	     /* in a note book */
+#define CXMS_WAIT_BOOKS	   8
 #define CXMS_FILL_RING	   4096
 #define CXMS_STORE_RING	   256
 #define CXMS_MSHR_MAX	   1280 /* requests; beyond it the first to end are forgotten */
