@@ -111,21 +111,21 @@ static inline void insert(int32_t *v, uint32_t n, int32_t x)
  * begins go as of the ends, the first ones: each of them lies before its end. */
 static inline void mshr_take(struct cxms_mshr *m, int32_t start, int32_t end, int32_t now)
 {
-	uint32_t over = 0;
-	while (over < m->n && m->end[m->first + over] <= now)
-		over++;
-	if (over == 0 && m->n == CXMS_MSHR_MAX)
-		over = 1;
-	m->first += over;
-	m->n -= over;
-	if (m->first >= CXMS_MSHR_SPARE) {
-		memmove(m->start, m->start + m->first, m->n * sizeof(*m->start));
-		memmove(m->end, m->end + m->first, m->n * sizeof(*m->end));
-		m->first = 0;
+	uint32_t first = m->first, behind = first + m->n;
+	while (first < behind && m->end[first] <= now)
+		first++;
+	if (m->n == CXMS_MSHR_MAX && first == m->first)
+		first++;
+	if (first >= CXMS_MSHR_SPARE) {
+		behind -= first;
+		memmove(m->start, m->start + first, behind * sizeof(*m->start));
+		memmove(m->end, m->end + first, behind * sizeof(*m->end));
+		first = 0;
 	}
-	insert(m->start + m->first, m->n, start);
-	insert(m->end + m->first, m->n, end);
-	m->n++;
+	m->first = first;
+	m->n = behind - first + 1;
+	insert(m->start + first, behind - first, start);
+	insert(m->end + first, behind - first, end);
 }
 
 /* A request that was to begin at @start and to end at @end does not. Return: whether there was one.

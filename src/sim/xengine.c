@@ -119,11 +119,13 @@ static void request(void *arg, unsigned lane, uint64_t line, enum cxms_xrequest 
 	}
 	if ((line ^ e->page_line) >> (e->pages->shift - CXMS_XS_LINE_SHIFT))
 		find_page(e, line);
-	uint64_t dpa = own_frame(e, line, e->pages->shift);
+	uint64_t dpa = 0;
 	if (x->place && e->page < x->n_page)
 		target = cxms_place_target(
 			e->fabric, x->place, e->page,
 			line & ((1ull << (e->pages->shift - CXMS_XS_LINE_SHIFT)) - 1), &dpa);
+	if (target == 0)
+		dpa = own_frame(e, line, e->pages->shift);
 	cxms_xlane_request(x, target, kind, dpa, at_ps, out);
 }
 

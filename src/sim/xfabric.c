@@ -36,22 +36,3 @@ void cxms_xlane_fini(struct cxms_xlane *x)
 	free(x->target);
 	*x = (struct cxms_xlane){0};
 }
-
-void cxms_xlane_request(struct cxms_xlane *x, uint32_t target, enum cxms_xrequest kind,
-			uint64_t dpa, uint64_t at_ps, struct cxms_xreply *out)
-{
-	struct cxms_xtarget_sum *sum = &x->target[target];
-	bool write = kind == CXMS_XR_WRITE;
-	uint64_t latency = cxms_net_request(x->net, target, write, dpa, at_ps);
-	*out = (struct cxms_xreply){.latency_ps = latency,
-				    .queue_ps = latency > sum->idle_ps ? latency - sum->idle_ps : 0,
-				    .switch_ps = sum->switch_ps,
-				    .target = target};
-	if (write) {
-		sum->writes++;
-		return;
-	}
-	sum->reads++;
-	sum->latency_ps += out->latency_ps;
-	cxms_hist_add(&sum->hist, out->latency_ps);
-}
