@@ -50,6 +50,7 @@ static void set_figures(struct cxms_window *w)
 	w->walk = cxms_window_ticks(w, c->walk_ps);
 	w->walk_level = walk_level(w);
 	w->step = CXMS_TICKS / (int32_t)c->width;
+	w->cycle = all(CXMS_TICKS);
 	/* a first-level access less the address generation of a load; the line then feeds the next
 	 * cycle */
 	int32_t l1i = cxms_window_ticks(w, c->l1i_ps);

@@ -160,6 +160,7 @@ struct cxms_window {
 	bool walks, holds, joins, one_store, closes, learns;
 	uint8_t walk_level; /* that has what a page walk reads */
 	uint32_t l2_reserve;
+	struct cxms_lanes cycle; /* CXMS_TICKS, in all lanes */
 	/* what dispatch takes for each of the next uops: a cycle for as many as the width */
 	struct cxms_ring width;
 	/* clocks */

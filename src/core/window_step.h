@@ -91,7 +91,7 @@ CXMS_STEP cxms_v8 retire(struct cxms_window *w, struct step *s, const struct cxm
 	if (u->rob) {
 		could += w->step;
 		s->retire = later(could, at);
-		s->rob->all = s->retire + CXMS_TICKS;
+		s->rob->all = s->retire + w->cycle.all;
 		s->rob = behind(&w->rob, s->rob);
 	} else {
 		s->retire = later(could, at);
@@ -238,6 +238,8 @@ CXMS_STEP cxms_v8 step_class(struct cxms_window *w, struct step *s, const struct
 CXMS_STEP cxms_v8 step_uop(struct cxms_window *w, struct step *s, const struct cxms_xrun *run,
 			   const struct cxms_uop *u, cxms_v8 fetched, struct kind k)
 {
+	if (u->class == CXMS_UC_INT) /* half of all */
+		return step_class(w, s, run, u, CXMS_UC_INT, fetched, k);
 	switch (u->class) {
 	case CXMS_UC_LOAD:
 		return step_class(w, s, run, u, CXMS_UC_LOAD, fetched, k);
@@ -245,8 +247,6 @@ CXMS_STEP cxms_v8 step_uop(struct cxms_window *w, struct step *s, const struct c
 		return step_class(w, s, run, u, CXMS_UC_STORE, fetched, k);
 	case CXMS_UC_PREFETCH:
 		return step_class(w, s, run, u, CXMS_UC_PREFETCH, fetched, k);
-	case CXMS_UC_INT:
-		return step_class(w, s, run, u, CXMS_UC_INT, fetched, k);
 	default:
 		return step_class(w, s, run, u, (enum cxms_uop_class)u->class, fetched, k);
 	}

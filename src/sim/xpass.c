@@ -177,8 +177,8 @@ static int count_pages(struct cxms_xpass *p, uint32_t space, const struct cxms_x
 		if (!p->last_line || (e->line ^ p->last_line) >> shift || run->pid != p->last_pid)
 			rc = turn_to_page(p, space, run->pid, e->line, err);
 		p->last_line = rc ? 0 : e->line;
-		if (!rc)
-			p->pages->page[p->last_page].heat += e->kind == CXMS_XE_MEM;
+		if (!rc && e->kind == CXMS_XE_MEM)
+			p->pages->page[p->last_page].heat++;
 	}
 	return rc;
 }
