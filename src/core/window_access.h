@@ -93,11 +93,11 @@ CXMS_STEP bool common_event(struct cxms_window *w, const struct cxms_xevent *e, 
 }
 
 /* Bit of events behind a wrong path's, whatever their kind. */
-#define EVENTS_BEHIND (1u << 31)
+#define CXMS_KIND_BEHIND (1u << 31)
 /* Kinds of events that do not belong to an access. */
-#define EVENTS_ASIDE                                                                               \
+#define CXMS_KINDS_ASIDE                                                                           \
 	(1u << CXMS_XE_MISP | 1u << CXMS_XE_IF | 1u << CXMS_XE_WRONG | 1u << CXMS_XE_WRONGUSE |    \
-	 EVENTS_BEHIND)
+	 CXMS_KIND_BEHIND)
 
 static_assert(CXMS_XE_KIND_END <= 31, "a bit for each kind");
 
@@ -107,14 +107,14 @@ CXMS_STEP uint32_t kinds_of(const struct cxms_xrun *run)
 	uint32_t kinds = 0;
 	for (size_t i = 0; i < run->n_event; i++) {
 		const struct cxms_xevent *e = &run->event[i];
-		kinds |= 1u << e->kind | (e->flags & CXMS_XE_BEHIND ? EVENTS_BEHIND : 0);
+		kinds |= 1u << e->kind | (e->flags & CXMS_XE_BEHIND ? CXMS_KIND_BEHIND : 0);
 	}
 	return kinds;
 }
 
 CXMS_STEP bool is_aside(const struct cxms_xevent *e)
 {
-	return (EVENTS_ASIDE >> e->kind & 1) || e->flags & CXMS_XE_BEHIND;
+	return (CXMS_KINDS_ASIDE >> e->kind & 1) || e->flags & CXMS_XE_BEHIND;
 }
 
 /* Event @at of a load says that its line is in flight, but a store has what it reads. */
@@ -137,7 +137,7 @@ CXMS_STEP void access_events(struct cxms_window *w, struct step *s, const struct
 {
 	for (; s->event < run->n_event; s->event++) {
 		const struct cxms_xevent *e = &run->event[s->event];
-		if (s->kinds & EVENTS_ASIDE && is_aside(e))
+		if (s->kinds & CXMS_KINDS_ASIDE && is_aside(e))
 			continue;
 		/* a line written back stands right behind what drove it out */
 		if (e->index > access && e->kind != CXMS_XE_WB)

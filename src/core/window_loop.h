@@ -18,7 +18,7 @@ struct step {
 	size_t event;			/* next */
 	cxms_v8 late;			/* by how much stores held up the uop */
 	uint32_t late_origin;		/* and which of them */
-	uint32_t kinds;			/* of the run's events: bits; EVENTS_BEHIND */
+	uint32_t kinds;			/* of the run's events: bits; CXMS_KIND_BEHIND */
 	struct cxms_lanes *note;	/* the next of those who wait */
 	cxms_v8 last;			/* of the book's notes */
 };
