@@ -62,21 +62,33 @@ struct cxms_lanes {
 	};
 };
 
-/* @next: what is written there replaces the entry that must be free for it. */
+/* A buffer or queue whose entries are taken and freed in order: when each is free again. The entry
+ * at @next is the oldest; whoever needs an entry waits for it, and overwrites it. */
 struct cxms_ring {
 	struct cxms_lanes *first, *end, *next;
 };
 
-/* A level's miss registers, or page walkers: requests that are not yet over. Begins and ends are
- * sorted each by itself: how many are in flight at a time is all that matters. */
+/*
+ * The miss registers of a level of caches in one lane, or its page walkers: requests that are not
+ * yet over, window_registers.h. Begins and ends are sorted each by itself, since only the number of
+ * requests in flight matters.
+ * @limit: registers there are
+ * @first, @n: the requests stand in @start and @end from @first on, and there are @n of them
+ * @full_from, @full_to: from the first tick on and before the second no register is free; this was
+ *     found by a search, which need not be made again
+ */
 struct cxms_mshr {
 	uint32_t limit, first, n;
-	int32_t full_from, full_to; /* no register is free within */
+	int32_t full_from, full_to;
 	int32_t start[CXMS_MSHR_MAX + CXMS_MSHR_SPARE], end[CXMS_MSHR_MAX + CXMS_MSHR_SPARE];
 };
 
-/* Prefetches that have not begun, by when they were asked for. @fill: numbers;  @from: none of them
- * has its registers before. */
+/*
+ * Prefetches of one prefetcher in one lane that have not begun, in the order in which they were
+ * asked for.
+ * @from: the first of them does not find its registers free before this tick
+ * @fill: the number of each prefetch's fill
+ */
 struct cxms_prefetch_queue {
 	uint32_t n;
 	int32_t from;
@@ -84,16 +96,20 @@ struct cxms_prefetch_queue {
 	uint64_t fill[CXMS_PREFETCH_QUEUE];
 };
 
-/* Uops of a lane that wait to issue, by the cycle in which they will. Entry
- * CXMS_WAIT_RING is written for lanes in which a uop does not wait, and never read. The sizes keep
- * lanes from being a multiple of a page apart. */
+/*
+ * How many uops of a lane issue in each of the next cycles.
+ * @at: a ring by cycle. Entry CXMS_WAIT_RING is written for lanes in which a uop does not wait, and
+ *     never read. The sizes keep lanes from being a multiple of a page apart
+ * @some: 0 where nobody issues in that part of the ring
+ */
 struct cxms_waiters {
 	uint32_t at[CXMS_WAIT_RING + 16];
-	uint8_t some[CXMS_WAIT_RING / CXMS_WAIT_PART + 64]; /* 0: nobody leaves in that part */
+	uint8_t some[CXMS_WAIT_RING / CXMS_WAIT_PART + 64];
 };
 
-/* When waiting uops issue, for long unread: most have before the scheduler could possibly be full,
- * and are never sorted. */
+/* Notes of when uops that wait will issue. Most books are never sorted into the ring above, since
+ * all their uops have issued before the scheduler could be full. @last: the latest note of each
+ * lane. */
 struct cxms_wait_book {
 	struct cxms_lanes last, start[CXMS_WAIT_NOTES];
 };
@@ -123,17 +139,25 @@ struct cxms_fetch_memo {
 	struct cxms_fetch_cost cost;
 };
 
-/* @begin: when it took its registers, LONG_AGO = nobody can be before it any more; @joined:
- * accesses that wait for it beside the first; @into: level of the first registers that it took. */
+/*
+ * A line on its way into the first level, or by a prefetch into one below.
+ * @done: when the line is there; NEVER where the fill has not begun
+ * @begin: when it took its registers; LONG_AGO where no access can be before it any more
+ * @joined: how many accesses wait for it beside the first
+ * @below: of a prefetch, one more than the number of the one that brings its line to the L2; else 0
+ * @origin: the number of its request to memory; 0 = it makes none
+ * @from, @into: the level that has the line, and that of the first registers it took
+ */
 struct cxms_fill {
 	struct cxms_lanes done, begin, joined;
 	uint64_t line;
-	uint64_t below;	 /* of a prefetch: number of the one that brings its line to the L2, + 1 */
-	uint32_t origin; /* number; 0 = no request to memory */
+	uint64_t below;
+	uint32_t origin;
 	uint8_t from, into;
 };
 
-/* What a request to memory took in each lane, for who waits for it: parts of a whole. */
+/* How long a request to memory took in each lane, and how much of that in queues and switches: read
+ * when retirement waited for its line. */
 struct cxms_origin {
 	uint32_t latency_ps[CXMS_LANES], queue_ps[CXMS_LANES], switch_ps[CXMS_LANES];
 	bool is_cxl[CXMS_LANES];
