@@ -5,6 +5,8 @@
 #ifndef CXMS_CORE_WINDOW_FILL_H
 #define CXMS_CORE_WINDOW_FILL_H
 
+#include <string.h>
+
 #include "core/window_registers.h"
 
 /* window_prefetch.c */
@@ -22,8 +24,8 @@ void cxms_window_write_back(struct cxms_window *w, const struct cxms_xevent *e,
 			    const struct cxms_lanes *at, struct cxms_lanes *done);
 
 /* window_branch.c */
-/** a load that read too early what a store wrote: in the lanes of @where fetch begins anew at
- * @done */
+/** fetch goes on behind what ran in error, in the lanes of @where: that is known at @done, and
+ * where a line has to come first, it is as if at @there */
 void cxms_window_refetch(struct cxms_window *w, const struct cxms_lanes *where,
 			 const struct cxms_lanes *done, const struct cxms_lanes *there);
 
