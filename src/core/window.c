@@ -25,12 +25,6 @@ int32_t cxms_window_ticks(const struct cxms_window *w, uint64_t ps)
 	return t < CXMS_TICK_LONG ? (int32_t)t : CXMS_TICK_LONG;
 }
 
-uint64_t cxms_window_ps(const struct cxms_window *w, uint64_t ticks)
-{
-	__extension__ unsigned __int128 ps = (unsigned __int128)ticks * w->tick_ps_q20;
-	return (uint64_t)(ps >> 20);
-}
-
 /*
  * How far a page walk reads: a level that answers later than the walk is over was not asked. One
  * read a walk, as the upper levels of the table are cached in the walkers.
@@ -56,6 +50,7 @@ static void set_figures(struct cxms_window *w)
 	w->walk = cxms_window_ticks(w, c->walk_ps);
 	w->walk_level = walk_level(w);
 	w->step = CXMS_TICKS / (int32_t)c->width;
+	w->cycle = all(CXMS_TICKS);
 	/* a first-level access less the address generation of a load; the line then feeds the next
 	 * cycle */
 	int32_t l1i = cxms_window_ticks(w, c->l1i_ps);

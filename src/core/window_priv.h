@@ -14,8 +14,8 @@
 #define CXMS_WAIT_NONE	   INT32_MIN /* in a lane in which the uop does not wait */
 #define CXMS_WAIT_RING	   4096	     /* cycles; divides the step of the base */
 #define CXMS_WAIT_PART	   64	     /* cycles of it */
-#define CXMS_WAIT_NOTES	   16	     /* in a note book */
-#define CXMS_WAIT_BOOKS	   12
+#define CXMS_WAIT_NOTES	   32	     /* in a note book */
+#define CXMS_WAIT_BOOKS	   8
 #define CXMS_FILL_RING	   4096
 #define CXMS_STORE_RING	   256
 #define CXMS_MSHR_MAX	   1280 /* requests; beyond it the first to end are forgotten */
@@ -48,6 +48,10 @@
 /* Cycles from fetch to dispatch, which stands for rename: decode is between them (gem5 v24.0,
  * src/cpu/o3/BaseO3CPU.py: fetchToDecodeDelay, decodeToRenameDelay). Other cores: assumed. */
 #define CXMS_FRONT_CYC 2
+/* Cycles from a branch's completion to the first new fetch, where lines are fetched: to the commit
+ * stage, from there to fetch, and the one in which fetch is told (gem5 v24.0,
+ * src/cpu/o3/BaseO3CPU.py: iewToCommitDelay, commitToFetchDelay). */
+#define CXMS_REDIRECT_CYC 3
 
 /* One value a lane; as one vector where all lanes take the same step. */
 typedef int32_t cxms_v8 __attribute__((vector_size(4 * CXMS_LANES)));
@@ -58,21 +62,33 @@ struct cxms_lanes {
 	};
 };
 
-/* @next: what is written there replaces the entry that must be free for it. */
+/* A buffer or queue whose entries are taken and freed in order: when each is free again. The entry
+ * at @next is the oldest; whoever needs an entry waits for it, and overwrites it. */
 struct cxms_ring {
 	struct cxms_lanes *first, *end, *next;
 };
 
-/* A level's miss registers, or page walkers: requests that are not yet over. Begins and ends are
- * sorted each by itself: how many are in flight at a time is all that matters. */
+/*
+ * The miss registers of a level of caches in one lane, or its page walkers: requests that are not
+ * yet over, window_registers.h. Begins and ends are sorted each by itself, since only the number of
+ * requests in flight matters.
+ * @limit: registers there are
+ * @first, @n: the requests stand in @start and @end from @first on, and there are @n of them
+ * @full_from, @full_to: from the first tick on and before the second no register is free; this was
+ *     found by a search, which need not be made again
+ */
 struct cxms_mshr {
 	uint32_t limit, first, n;
-	int32_t full_from, full_to; /* no register is free within */
+	int32_t full_from, full_to;
 	int32_t start[CXMS_MSHR_MAX + CXMS_MSHR_SPARE], end[CXMS_MSHR_MAX + CXMS_MSHR_SPARE];
 };
 
-/* Prefetches that have not begun, by when they were asked for. @fill: numbers;  @from: none of them
- * has its registers before. */
+/*
+ * Prefetches of one prefetcher in one lane that have not begun, in the order in which they were
+ * asked for.
+ * @from: the first of them does not find its registers free before this tick
+ * @fill: the number of each prefetch's fill
+ */
 struct cxms_prefetch_queue {
 	uint32_t n;
 	int32_t from;
@@ -80,16 +96,20 @@ struct cxms_prefetch_queue {
 	uint64_t fill[CXMS_PREFETCH_QUEUE];
 };
 
-/* Uops of a lane that wait to issue, by the cycle in which they will. Entry
- * CXMS_WAIT_RING is written for lanes in which a uop does not wait, and never read. The sizes keep
- * lanes from being a multiple of a page apart. */
+/*
+ * How many uops of a lane issue in each of the next cycles.
+ * @at: a ring by cycle. Entry CXMS_WAIT_RING is written for lanes in which a uop does not wait, and
+ *     never read. The sizes keep lanes from being a multiple of a page apart
+ * @some: 0 where nobody issues in that part of the ring
+ */
 struct cxms_waiters {
 	uint32_t at[CXMS_WAIT_RING + 16];
-	uint8_t some[CXMS_WAIT_RING / CXMS_WAIT_PART + 64]; /* 0: nobody leaves in that part */
+	uint8_t some[CXMS_WAIT_RING / CXMS_WAIT_PART + 64];
 };
 
-/* When waiting uops issue, for long unread: most have before the scheduler could possibly be full,
- * and are never sorted. */
+/* Notes of when uops that wait will issue. Most books are never sorted into the ring above, since
+ * all their uops have issued before the scheduler could be full. @last: the latest note of each
+ * lane. */
 struct cxms_wait_book {
 	struct cxms_lanes last, start[CXMS_WAIT_NOTES];
 };
@@ -119,17 +139,25 @@ struct cxms_fetch_memo {
 	struct cxms_fetch_cost cost;
 };
 
-/* @begin: when it took its registers, LONG_AGO = nobody can be before it any more; @joined:
- * accesses that wait for it beside the first; @into: level of the first registers that it took. */
+/*
+ * A line on its way into the first level, or by a prefetch into one below.
+ * @done: when the line is there; NEVER where the fill has not begun
+ * @begin: when it took its registers; LONG_AGO where no access can be before it any more
+ * @joined: how many accesses wait for it beside the first
+ * @below: of a prefetch, one more than the number of the one that brings its line to the L2; else 0
+ * @origin: the number of its request to memory; 0 = it makes none
+ * @from, @into: the level that has the line, and that of the first registers it took
+ */
 struct cxms_fill {
 	struct cxms_lanes done, begin, joined;
 	uint64_t line;
-	uint64_t below;	 /* of a prefetch: number of the one that brings its line to the L2, + 1 */
-	uint32_t origin; /* number; 0 = no request to memory */
+	uint64_t below;
+	uint32_t origin;
 	uint8_t from, into;
 };
 
-/* What a request to memory took in each lane, for who waits for it: parts of a whole. */
+/* How long a request to memory took in each lane, and how much of that in queues and switches: read
+ * when retirement waited for its line. */
 struct cxms_origin {
 	uint32_t latency_ps[CXMS_LANES], queue_ps[CXMS_LANES], switch_ps[CXMS_LANES];
 	bool is_cxl[CXMS_LANES];
@@ -142,7 +170,9 @@ struct cxms_window {
 	unsigned n_lane;
 	/* figures of cfg in ticks */
 	int32_t l1d, l2, llc, walk, step;
-	struct cxms_lanes far;		  /* of the last request to memory */
+	/* what the last request to memory took, and the same in picoseconds */
+	struct cxms_lanes far;
+	uint64_t far_ps[CXMS_LANES];
 	int32_t forward;		  /* of a load that a store gives its value */
 	int32_t fetch_bubble;		  /* until the next line of instructions is there */
 	uint64_t tick_ps_q20;		  /* picoseconds of a tick, 20 fractional bits */
@@ -154,6 +184,7 @@ struct cxms_window {
 	bool walks, holds, joins, one_store, closes, learns;
 	uint8_t walk_level; /* that has what a page walk reads */
 	uint32_t l2_reserve;
+	struct cxms_lanes cycle; /* CXMS_TICKS, in all lanes */
 	/* what dispatch takes for each of the next uops: a cycle for as many as the width */
 	struct cxms_ring width;
 	/* clocks */
@@ -221,7 +252,11 @@ void cxms_window_run_avx2(struct cxms_window *w, const struct cxms_xrun *run);
 
 /* window.c */
 int32_t cxms_window_ticks(const struct cxms_window *w, uint64_t ps);
-uint64_t cxms_window_ps(const struct cxms_window *w, uint64_t ticks);
+static inline uint64_t cxms_window_ps(const struct cxms_window *w, uint64_t ticks)
+{
+	__extension__ unsigned __int128 ps = (unsigned __int128)ticks * w->tick_ps_q20;
+	return (uint64_t)(ps >> 20);
+}
 /** lanes whose times grew too large are moved */
 void cxms_window_bound(struct cxms_window *w);
 

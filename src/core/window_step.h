@@ -9,86 +9,9 @@
 #ifndef CXMS_CORE_WINDOW_STEP_H
 #define CXMS_CORE_WINDOW_STEP_H
 
-#include <string.h>
-#ifdef __AVX2__
-#include <immintrin.h>
-#endif
-
 #include "base/units.h"
-#include "core/window_priv.h"
-
-#define CXMS_STEP static inline __attribute__((always_inline))
-
-#ifdef __AVX2__
-CXMS_STEP cxms_v8 later(cxms_v8 a, cxms_v8 b)
-{
-	return (cxms_v8)_mm256_max_epi32((__m256i)a, (__m256i)b);
-}
-
-/* @mask: lanes of 0 or -1 */
-CXMS_STEP bool any(cxms_v8 mask)
-{
-	return !_mm256_testz_si256((__m256i)mask, (__m256i)mask);
-}
-
-CXMS_STEP cxms_v8 earlier(cxms_v8 a, cxms_v8 b)
-{
-	return (cxms_v8)_mm256_min_epi32((__m256i)a, (__m256i)b);
-}
-
-/* @mask: as above; @a where it is set */
-CXMS_STEP cxms_v8 choose(cxms_v8 mask, cxms_v8 a, cxms_v8 b)
-{
-	return (cxms_v8)_mm256_blendv_epi8((__m256i)b, (__m256i)a, (__m256i)mask);
-}
-#else
-CXMS_STEP cxms_v8 choose(cxms_v8 mask, cxms_v8 a, cxms_v8 b)
-{
-	return (a & mask) | (b & ~mask);
-}
-
-CXMS_STEP cxms_v8 later(cxms_v8 a, cxms_v8 b)
-{
-	return choose(a > b, a, b);
-}
-
-CXMS_STEP cxms_v8 earlier(cxms_v8 a, cxms_v8 b)
-{
-	return choose(a < b, a, b);
-}
-
-CXMS_STEP bool any(cxms_v8 mask)
-{
-	int32_t some = 0;
-	for (int l = 0; l < CXMS_LANES; l++)
-		some |= mask[l];
-	return some != 0;
-}
-#endif
-
-CXMS_STEP cxms_v8 all(int32_t v)
-{
-	return (cxms_v8){v, v, v, v, v, v, v, v};
-}
-
-/* What is true of all uops of a run: constants where the loop over them is compiled. */
-struct kind {
-	bool events; /* the run has some */
-	bool lines;  /* instructions are fetched line by line */
-	bool plain;  /* w->plain */
-};
-
-/* What the loop over uops keeps in registers. */
-struct step {
-	cxms_v8 dispatch, retire;	/* of the last uop */
-	struct cxms_lanes *width, *rob; /* next of their rings */
-	size_t event;			/* next */
-	cxms_v8 late;			/* by how much stores held up the uop */
-	uint32_t late_origin;		/* and which of them */
-	bool branches;			/* a branch of the run was mispredicted */
-	struct cxms_lanes *note;	/* the next of those who wait */
-	cxms_v8 last;			/* of the book's notes */
-};
+#include "core/window_access.h"
+#include "core/window_notes.h"
 
 CXMS_STEP struct cxms_lanes *behind(const struct cxms_ring *r, struct cxms_lanes *at)
 {
@@ -127,97 +50,6 @@ CXMS_STEP void dispatch(struct cxms_window *w, struct step *s, const struct cxms
 	s->dispatch = d;
 }
 
-/* Has everybody in the book issued before @now, when a cycle begins? */
-CXMS_STEP bool is_past(const struct cxms_window *w, const struct cxms_wait_book *b, cxms_v8 now)
-{
-	return !any((b->last.all >= now) & w->used.all);
-}
-
-/* Books in which nobody waits any more are blank again; the others are the first. Without a branch
- * for each: which are over is hard to foresee. */
-CXMS_STEP void clear_books(struct cxms_window *w, cxms_v8 now)
-{
-	uint8_t blank[CXMS_WAIT_BOOKS];
-	uint32_t n = w->n_book + !w->sorts, n_full = 0, n_blank = 0;
-	for (uint32_t i = 0; i < n; i++) {
-		uint8_t this = w->book_at[i];
-		bool past = is_past(w, &w->book[this], now);
-		w->book_at[n_full] = this;
-		blank[n_blank] = this;
-		n_full += !past;
-		n_blank += past;
-	}
-	memcpy(w->book_at + n_full, blank, n_blank);
-	w->n_book = n_full;
-}
-
-/* Can so many wait? */
-CXMS_STEP bool wait_at_least(const struct cxms_window *w, int32_t n)
-{
-	return any((w->waiting.all >= n) & w->used.all);
-}
-
-/* Some uops have begun to wait: can the scheduler be full before as many have again? */
-CXMS_STEP void look(struct cxms_window *w)
-{
-	int32_t room = (int32_t)w->cfg.scheduler - CXMS_WAIT_NOTES;
-	clear_books(w, w->dispatch.all & -CXMS_TICKS);
-	cxms_window_forget(w);
-	if (w->n_book + 1 >= CXMS_WAIT_BOOKS ||
-	    wait_at_least(w, room - (int32_t)(w->n_book * CXMS_WAIT_NOTES)))
-		cxms_window_sort_books(w);
-	w->sorts = wait_at_least(w, room);
-	cxms_window_blank_book(w);
-}
-
-/* Sorted at once: by @start in the lanes of @waits. */
-CXMS_STEP void sort_wait(struct cxms_window *w, cxms_v8 start, cxms_v8 waits)
-{
-	cxms_v8 cycle = start >> CXMS_TICK_SHIFT;
-	if (any(waits & (cycle - w->cursor.all >= CXMS_WAIT_RING)))
-		cxms_window_forget(w);
-	const struct cxms_lanes at = {
-		.all = choose(waits, cycle & (CXMS_WAIT_RING - 1), all(CXMS_WAIT_RING))};
-	for (unsigned l = 0; l < w->n_lane; l++) {
-		uint32_t i = (uint32_t)at.v[l];
-		w->waiter[l].at[i]++;
-		w->waiter[l].some[i / CXMS_WAIT_PART] = 1;
-	}
-	w->waiting.all -= waits;
-	if (any(w->waiting.all >= (int32_t)w->cfg.scheduler))
-		cxms_window_leave(w);
-}
-
-/* The next note would stand behind the book. */
-static void end_notes(struct cxms_window *w, cxms_v8 start, cxms_v8 waits)
-{
-	if (w->sorts) {
-		sort_wait(w, start, waits & w->used.all);
-		if (++w->n_sorted < CXMS_WAIT_NOTES)
-			return;
-	}
-	look(w);
-}
-
-/* Notes are written whether or not the uop waits anywhere, and count when it does: whether it does
- * is hard to foresee. @waits: -1 in the lanes in which the uop starts later than it could, at
- * @start. */
-CXMS_STEP void wait_to_issue(struct cxms_window *w, struct step *s, cxms_v8 start, cxms_v8 waits)
-{
-	cxms_v8 end = s->dispatch + (CXMS_WAIT_RING - 1) * CXMS_TICKS;
-	cxms_v8 note = choose(waits, earlier(start, end), all(CXMS_WAIT_NONE));
-	s->note->all = note;
-	s->last = later(s->last, note);
-	s->note += any(waits);
-	if (s->note == w->note_end) {
-		w->dispatch.all = s->dispatch;
-		w->notes->last.all = s->last;
-		end_notes(w, note, waits);
-		s->note = w->note;
-		s->last = w->notes->last.all;
-	}
-}
-
 /* Fences and locked operations. */
 CXMS_STEP cxms_v8 wait_in_order(struct cxms_window *w, struct step *s, const struct cxms_uop *u,
 				cxms_v8 ready)
@@ -251,139 +83,6 @@ CXMS_STEP cxms_v8 start_of(struct cxms_window *w, struct step *s, const struct c
 	return ready;
 }
 
-/* An event of the access that is not the same in all lanes, and whatever else is rare. */
-CXMS_STEP void rare_event(struct cxms_window *w, const struct cxms_xevent *e,
-			  enum cxms_xrequest kind, cxms_v8 *asked, cxms_v8 *done)
-{
-	struct cxms_lanes a = {.all = *asked}, d = {.all = *done};
-	cxms_window_event(w, e, kind, &a, &d);
-	*asked = a.all;
-	*done = d.all;
-}
-
-/* The first level takes nobody from @from to @to, in the lanes of @where. One that touches the last
- * such time makes it longer. */
-CXMS_STEP void block(struct cxms_window *w, cxms_v8 where, cxms_v8 from, cxms_v8 to)
-{
-	cxms_v8 apart = from > w->block_to.all;
-	w->block_from.all = choose(where, choose(apart, from, earlier(w->block_from.all, from)),
-				   w->block_from.all);
-	w->block_to.all = choose(where, later(w->block_to.all, to), w->block_to.all);
-}
-
-/* When the first level takes an access of @at. */
-CXMS_STEP cxms_v8 taken(const struct cxms_window *w, cxms_v8 at, struct kind k)
-{
-	if (k.plain || (!w->joins && !w->closes))
-		return at;
-	cxms_v8 waits = (at >= w->block_from.all) & (at < w->block_to.all);
-	return choose(waits, w->block_to.all, at);
-}
-
-/* One more access waits for a fill. */
-CXMS_STEP void join(struct cxms_window *w, struct cxms_fill *f, cxms_v8 asked)
-{
-	cxms_v8 waits = asked < f->done.all;
-	f->joined.all -= waits;
-	cxms_v8 full = waits & (f->joined.all >= CXMS_MSHR_JOIN - 1);
-	if (any(full))
-		block(w, full, asked, f->done.all);
-}
-
-/* The lanes in which a load at @asked ran before a store that is executed at @ready. */
-CXMS_STEP cxms_v8 ran_before(const struct cxms_window *w, cxms_v8 asked, cxms_v8 ready)
-{
-	return (asked + CXMS_TICKS < ready) & w->used.all;
-}
-
-/* When a load at @asked has its value from a store that was executed before; @done: from the
- * caches. It waits for no line. */
-CXMS_STEP cxms_v8 forwarded(const struct cxms_window *w, cxms_v8 asked, cxms_v8 done)
-{
-	return choose(done == asked + w->l1d, asked + w->forward, done);
-}
-
-/* A hit on what is in flight, or on what was just stored: false = look closer. */
-CXMS_STEP bool common_event(struct cxms_window *w, const struct cxms_xevent *e, cxms_v8 asked,
-			    cxms_v8 *done, struct kind k)
-{
-	if (e->flags || (!k.plain && w->cfg.without & (CXMS_WP_IN_FLIGHT | CXMS_WP_FORWARD)))
-		return false;
-	bool near = e->kind == CXMS_XE_NEAR;
-	if ((near || e->kind == CXMS_XE_FWD) && e->back <= w->n_store &&
-	    e->back <= CXMS_STORE_RING) {
-		cxms_v8 ready = w->store_ready[(w->n_store - e->back) % CXMS_STORE_RING].all;
-		if (!k.plain && w->learns && any(ran_before(w, asked, ready)))
-			return false;
-		if (near)
-			return true;
-		*done = later(forwarded(w, asked, *done), ready);
-		w->counts.forwards++;
-		return true;
-	}
-	if (e->kind != CXMS_XE_USE || e->back > w->n_fill || e->back > CXMS_FILL_RING)
-		return false;
-	struct cxms_fill *f = &w->fill[(w->n_fill - e->back) % CXMS_FILL_RING];
-	if (any((f->done.all == CXMS_TICK_NEVER) | ((f->begin.all > asked) & w->used.all)))
-		return false;
-	if (!k.plain && w->joins)
-		join(w, f, asked);
-	w->waited = f->origin ? f->origin : w->waited;
-	*done = later(*done, f->done.all);
-	w->counts.uses++;
-	return true;
-}
-
-/* Events that do not belong to an access. */
-CXMS_STEP bool is_aside(const struct cxms_xevent *e)
-{
-	const uint32_t aside = 1u << CXMS_XE_MISP | 1u << CXMS_XE_IF | 1u << CXMS_XE_WRONG |
-			       1u << CXMS_XE_WRONGUSE;
-	return (aside >> e->kind & 1) || e->flags & CXMS_XE_BEHIND;
-}
-
-/* Event @at of a load says that its line is in flight, but a store has what it reads. */
-CXMS_STEP bool needs_no_line(const struct cxms_window *w, const struct cxms_xrun *run, size_t at,
-			     struct kind k)
-{
-	const struct cxms_xevent *e = &run->event[at];
-	if (e->kind != CXMS_XE_USE || e->flags || (!k.plain && w->cfg.without & CXMS_WP_FORWARD))
-		return false;
-	for (size_t i = at + 1; i < run->n_event && run->event[i].index == e->index; i++)
-		if (run->event[i].kind == CXMS_XE_FWD)
-			return true;
-	return false;
-}
-
-/* Events of one access, from @asked on; moves *done to when its line is there. */
-CXMS_STEP void access_events(struct cxms_window *w, struct step *s, const struct cxms_xrun *run,
-			     uint32_t access, enum cxms_xrequest kind, cxms_v8 asked, cxms_v8 *done,
-			     struct kind k)
-{
-	for (; s->event < run->n_event; s->event++) {
-		const struct cxms_xevent *e = &run->event[s->event];
-		if (is_aside(e))
-			continue;
-		/* a line written back stands right behind what drove it out */
-		if (e->index > access && e->kind != CXMS_XE_WB)
-			break;
-		if (!needs_no_line(w, run, s->event, k) && !common_event(w, e, asked, done, k))
-			rare_event(w, e, kind, &asked, done);
-	}
-}
-
-/* Nobody waits for its line, but it is not done before it has the registers to ask for it. */
-CXMS_STEP cxms_v8 software_prefetch(struct cxms_window *w, struct step *s,
-				    const struct cxms_xrun *run, uint32_t access, cxms_v8 start,
-				    cxms_v8 done, struct kind k)
-{
-	cxms_v8 there = done;
-	w->begun.all = start;
-	access_events(w, s, run, access, CXMS_XR_PREFETCH, start, &there, k);
-	w->missed = false; /* it is its registers that it waits for */
-	return later(done, w->begun.all);
-}
-
 /* Returns when it could have retired but for @done. */
 CXMS_STEP cxms_v8 retire(struct cxms_window *w, struct step *s, const struct cxms_uop *u,
 			 cxms_v8 done)
@@ -392,7 +91,7 @@ CXMS_STEP cxms_v8 retire(struct cxms_window *w, struct step *s, const struct cxm
 	if (u->rob) {
 		could += w->step;
 		s->retire = later(could, at);
-		s->rob->all = s->retire + CXMS_TICKS;
+		s->rob->all = s->retire + w->cycle.all;
 		s->rob = behind(&w->rob, s->rob);
 	} else {
 		s->retire = later(could, at);
@@ -501,14 +200,14 @@ CXMS_STEP cxms_v8 step_class(struct cxms_window *w, struct step *s, const struct
 	if (class == CXMS_UC_LOAD)
 		start = taken(w, start, k);
 	cxms_v8 done = start + w->latency[class], without_miss = done;
-	if (k.events) {
-		w->dispatch.all = s->dispatch;
+	if (k.events)
 		w->rob.next = s->rob;
-		if (class == CXMS_UC_LOAD)
-			w->pc = pc_of(run, u);
-	}
-	if (k.events && class == CXMS_UC_LOAD && u->access >= 0)
+	if (k.events && u->access >= 0)
+		w->dispatch.all = s->dispatch;
+	if (k.events && class == CXMS_UC_LOAD && u->access >= 0) {
+		w->pc = pc_of(run, u);
 		access_events(w, s, run, (uint32_t)u->access, CXMS_XR_READ, start, &done, k);
+	}
 	if (class == CXMS_UC_PREFETCH) {
 		if (k.events && u->access >= 0)
 			done = software_prefetch(w, s, run, (uint32_t)u->access, start, done, k);
@@ -539,6 +238,8 @@ CXMS_STEP cxms_v8 step_class(struct cxms_window *w, struct step *s, const struct
 CXMS_STEP cxms_v8 step_uop(struct cxms_window *w, struct step *s, const struct cxms_xrun *run,
 			   const struct cxms_uop *u, cxms_v8 fetched, struct kind k)
 {
+	if (u->class == CXMS_UC_INT) /* half of all */
+		return step_class(w, s, run, u, CXMS_UC_INT, fetched, k);
 	switch (u->class) {
 	case CXMS_UC_LOAD:
 		return step_class(w, s, run, u, CXMS_UC_LOAD, fetched, k);
@@ -546,23 +247,22 @@ CXMS_STEP cxms_v8 step_uop(struct cxms_window *w, struct step *s, const struct c
 		return step_class(w, s, run, u, CXMS_UC_STORE, fetched, k);
 	case CXMS_UC_PREFETCH:
 		return step_class(w, s, run, u, CXMS_UC_PREFETCH, fetched, k);
-	case CXMS_UC_INT:
-		return step_class(w, s, run, u, CXMS_UC_INT, fetched, k);
 	default:
 		return step_class(w, s, run, u, (enum cxms_uop_class)u->class, fetched, k);
 	}
 }
 
 CXMS_STEP void after_uop(struct cxms_window *w, struct step *s, const struct cxms_xrun *run,
-			 uint32_t i, cxms_v8 done)
+			 const struct cxms_uop *u, uint32_t i, cxms_v8 done)
 {
-	if (s->branches && run->block->uop[i].flags & CXMS_UF_LAST) {
+	if (u->flags & CXMS_UF_LAST && s->kinds & 1u << CXMS_XE_MISP) {
 		const struct cxms_lanes at = {.all = done};
+		w->dispatch.all = s->dispatch;
 		w->rob.next = s->rob;
 		cxms_window_end_branch(w, run, i + 1, &at);
 	}
 	/* a few long waits already fill the range */
-	if (i % 2 == 1 && any(s->retire > CXMS_TICK_LONG)) {
+	if (u->access >= 0 && any(s->retire > CXMS_TICK_LONG)) {
 		w->retire.all = s->retire;
 		w->notes->last.all = s->last;
 		cxms_window_bound(w);
@@ -645,16 +345,15 @@ CXMS_STEP cxms_v8 after_block(struct cxms_window *w, cxms_v8 fetched)
 }
 
 CXMS_STEP void step_block(struct cxms_window *w, const struct cxms_xrun *run, uint32_t end,
-			  int32_t step_q8, struct kind k)
+			  int32_t step_q8, uint32_t kinds, struct kind k)
 {
 	struct step s = {.dispatch = w->dispatch.all,
 			 .retire = w->retire.all,
 			 .width = w->width.next,
 			 .rob = w->rob.next,
+			 .kinds = kinds,
 			 .note = w->note,
 			 .last = w->notes->last.all};
-	for (size_t i = 0; k.events && i < run->n_event; i++)
-		s.branches |= run->event[i].kind == CXMS_XE_MISP;
 	const struct cxms_uop *u = run->block->uop;
 	for (uint32_t i = 0; i < end; i++, u++) {
 		cxms_v8 fetched = w->fetch.all;
@@ -668,7 +367,7 @@ CXMS_STEP void step_block(struct cxms_window *w, const struct cxms_xrun *run, ui
 		if (k.lines)
 			w->fetched[(w->n_uop + i) % CXMS_ASSUMED_FETCH_QUEUE].all = s.dispatch;
 		if (k.events)
-			after_uop(w, &s, run, i, done);
+			after_uop(w, &s, run, u, i, done);
 	}
 	w->n_uop += end;
 	w->dispatch.all = s.dispatch;
@@ -687,13 +386,13 @@ CXMS_STEP void step_block(struct cxms_window *w, const struct cxms_xrun *run, ui
 
 /* @k: but for events. */
 CXMS_STEP void step_kind(struct cxms_window *w, const struct cxms_xrun *run, uint32_t end,
-			 int32_t step_q8, struct kind k)
+			 int32_t step_q8, uint32_t kinds, struct kind k)
 {
 	const struct kind with_events = {.events = true, .lines = k.lines, .plain = k.plain};
 	if (run->n_event > 0)
-		step_block(w, run, end, step_q8, with_events);
+		step_block(w, run, end, step_q8, kinds, with_events);
 	else
-		step_block(w, run, end, step_q8, k);
+		step_block(w, run, end, step_q8, 0, k);
 }
 
 /* Nothing but hits on lines in flight: whoever began the piece waits for them. */
@@ -731,14 +430,15 @@ CXMS_STEP void run_block(struct cxms_window *w, const struct cxms_xrun *run)
 		return;
 	}
 	int32_t step_q8 = begin_block(w, run);
-	if (run->n_event > 0)
+	uint32_t kinds = kinds_of(run);
+	if (kinds & 1u << CXMS_XE_IF)
 		cxms_window_fetch_misses(w, run);
 	if (w->plain)
-		step_kind(w, run, end, step_q8, (struct kind){.plain = true});
+		step_kind(w, run, end, step_q8, kinds, (struct kind){.plain = true});
 	else if (w->cfg.fetch_lines)
-		step_kind(w, run, end, step_q8, (struct kind){.lines = true});
+		step_kind(w, run, end, step_q8, kinds, (struct kind){.lines = true});
 	else
-		step_kind(w, run, end, step_q8, (struct kind){0});
+		step_kind(w, run, end, step_q8, kinds, (struct kind){0});
 	w->fetch.all += (int32_t)end * step_q8 >> 8;
 	w->counts.insns += b->exit_insns[run->exit];
 	w->counts.uops += end;

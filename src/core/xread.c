@@ -330,6 +330,35 @@ static bool are_fields_valid(const struct cxms_block *b, const struct cxms_xeven
 	}
 }
 
+/* Events with nothing but how far back their fill or store is. */
+#define ONLY_BACK                                                                                  \
+	(1u << CXMS_XE_USE | 1u << CXMS_XE_L2USE | 1u << CXMS_XE_LLCUSE | 1u << CXMS_XE_FWD |      \
+	 1u << CXMS_XE_NEAR | 1u << CXMS_XE_PART)
+
+/* Most events are of such a kind, and have an index of one byte and a distance of one or two.
+ * Return: whether @e was read; if not, @c stands where it stood. */
+static inline bool read_usual(struct cxms_cur *c, const struct cxms_block *b, struct cxms_xevent *e)
+{
+	const uint8_t *p = c->p;
+	if (c->end - p < 4)
+		return false;
+	uint8_t kind = p[0] & CXMS_XE_KIND_MASK;
+	if (p[0] & CXMS_XE_BEHIND || !(ONLY_BACK >> kind & 1) || p[1] >= b->n_access ||
+	    p[1] >= 0x80 || b->string_bytes > 0)
+		return false;
+	uint32_t back = p[2], len = 3;
+	if (back >= 0x80) {
+		back = (back & 0x7f) | (uint32_t)p[3] << 7;
+		len = 4;
+	}
+	if (back == 0 || (len == 4 && p[3] >= 0x80))
+		return false;
+	*e = (struct cxms_xevent){
+		.kind = kind, .flags = (uint8_t)(p[0] - kind), .index = p[1], .back = back};
+	c->p += len;
+	return true;
+}
+
 static int read_event(struct cxms_xread *r, struct cxms_cur *c, const struct cxms_block *b,
 		      struct cxms_xevent *e)
 {
@@ -395,7 +424,7 @@ static int read_run(struct cxms_xread *r, struct cxms_cur *c, uint64_t h,
 						       (size_t)n + 1, sizeof(*r->event)) < 0))
 		return bad(err, "number of events");
 	for (uint64_t i = 0; i < n; i++)
-		if (read_event(r, c, b, &r->event[i]) < 0)
+		if (!read_usual(c, b, &r->event[i]) && read_event(r, c, b, &r->event[i]) < 0)
 			return bad(err, "an event");
 	if (b->string_bytes > 0)
 		order_by_piece(r->event, (size_t)n);

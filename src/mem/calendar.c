@@ -95,17 +95,26 @@ static bool is_fresh(const struct cxms_calendar *c, uint64_t number)
 
 /* A slot that stands for another time is taken over, unless that is needed and there is room to
  * remember more: then the slots move. */
-static struct cxms_calendar_slot *slot_at(struct cxms_calendar *c, uint64_t number)
+static struct cxms_calendar_slot *take_over(struct cxms_calendar *c, uint64_t number)
 {
 	struct cxms_calendar_slot *s = &c->slot[index_of(c, number)];
 	uint32_t turn = (uint32_t)(number >> c->ring_bits);
-	if (number <= c->latest && s->turn == turn)
-		return s;
-	if (c->ring_bits < c->most_bits && !is_fresh(c, number) && s->turn != turn &&
-	    is_needed(c, index_of(c, number)) && remember_more(c))
-		return slot_at(c, number);
-	*s = (struct cxms_calendar_slot){.turn = turn};
+	while (c->ring_bits < c->most_bits && !is_fresh(c, number) && s->turn != turn &&
+	       is_needed(c, index_of(c, number)) && remember_more(c)) {
+		s = &c->slot[index_of(c, number)];
+		turn = (uint32_t)(number >> c->ring_bits);
+	}
+	if (number > c->latest || s->turn != turn)
+		*s = (struct cxms_calendar_slot){.turn = turn};
 	return s;
+}
+
+static inline struct cxms_calendar_slot *slot_at(struct cxms_calendar *c, uint64_t number)
+{
+	struct cxms_calendar_slot *s = &c->slot[index_of(c, number)];
+	if (number <= c->latest && s->turn == (uint32_t)(number >> c->ring_bits))
+		return s;
+	return take_over(c, number);
 }
 
 /* The first slot from @number on that is not full. A full slot knows how far it was the last time,
@@ -215,7 +224,7 @@ static void begin_slot(struct cxms_calendar *c, uint64_t number, uint64_t from, 
 }
 
 /* What most requests find: room in one slot behind all that is there. */
-static bool fits(struct cxms_calendar *c, uint64_t at_ps, uint64_t service, uint64_t *wait)
+static inline bool fits(struct cxms_calendar *c, uint64_t at_ps, uint64_t service, uint64_t *wait)
 {
 	uint64_t number = at_ps >> c->slot_bits, from = at_ps & (c->slot_ps - 1);
 	if (number < c->first)

@@ -95,9 +95,17 @@ void cxms_device_free(struct cxms_device *d)
 /* Until the queue has room, where the other kind of request fills it. */
 static uint64_t held_ps(struct cxms_calendar *other, uint64_t at_ps)
 {
+	if (!other->slot)
+		return 0;
 	uint64_t queue = (CXMS_DEVICE_QUEUE_LINES * CXMS_LINE_BYTES * other->ps_per_byte_q16) >> 16;
 	uint64_t backlog = cxms_calendar_backlog_ps(other, at_ps);
 	return backlog > queue ? backlog - queue : 0;
+}
+
+/* A line's wait at a cap: most devices have one of three. */
+static uint64_t wait_at(struct cxms_calendar *cap, uint64_t at_ps)
+{
+	return cap->slot ? cxms_calendar_take(cap, at_ps, CXMS_LINE_BYTES) : 0;
 }
 
 /* The kind's own time and the caps' run together: a device that is slow by its banks is not slowed
@@ -105,8 +113,8 @@ static uint64_t held_ps(struct cxms_calendar *other, uint64_t at_ps)
 uint64_t cxms_device_request(struct cxms_device *d, bool write, uint64_t dpa, uint64_t at_ps)
 {
 	uint64_t caps = held_ps(write ? &d->read : &d->write, at_ps);
-	caps += cxms_calendar_take(write ? &d->write : &d->read, at_ps + caps, CXMS_LINE_BYTES);
-	caps += cxms_calendar_take(&d->total, at_ps + caps, CXMS_LINE_BYTES);
+	caps += wait_at(write ? &d->write : &d->read, at_ps + caps);
+	caps += wait_at(&d->total, at_ps + caps);
 	uint64_t added = d->ops ? d->ops->request(d, write, dpa, at_ps) : 0;
 	added = added > caps ? added : caps;
 	if (d->cfg.tail_p99_ps || d->cfg.tail_p999_ps)

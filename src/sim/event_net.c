@@ -70,6 +70,7 @@ struct route {
 	struct memory *head;   /* what the device is by its host's link alone; NULL = it has one */
 	struct memory *behind; /* of what a page buffer lacks: its device; else NULL */
 	uint64_t idle_ps;      /* without the tail */
+	bool is_direct;	       /* nothing bounds it but its memory's own limits */
 	uint64_t early;	       /* requests done before their idle latency */
 };
 
@@ -188,6 +189,12 @@ static void build_route(struct cxms_net *n, const struct cxms_fabric_target *t, 
 	}
 }
 
+/* Such a way asks its memory and no one else. */
+static bool is_direct(const struct route *r)
+{
+	return r->n_down == 0 && r->n_up == 0 && !r->memory->queue.until && !r->head && !r->behind;
+}
+
 static size_t count_steps(const struct cxms_fabric *f)
 {
 	size_t most = 0;
@@ -291,6 +298,7 @@ int cxms_net_new(const struct cxms_net_cfg *cfg, struct cxms_net **out, struct c
 	for (size_t t = 0; t < f->n_target && !rc; t++) {
 		build_route(n, &f->target[t], room, &n->route[t]);
 		room = n->route[t].up + n->route[t].n_up;
+		n->route[t].is_direct = is_direct(&n->route[t]);
 	}
 	if (rc) {
 		cxms_net_free(n);
@@ -376,16 +384,12 @@ static inline uint64_t ask_device(const struct route *r, enum way way, uint64_t 
 	return alone > added ? alone : added;
 }
 
-uint64_t cxms_net_request(struct cxms_net *n, uint32_t target, bool write, uint64_t dpa,
-			  uint64_t at_ps)
+/* Through links and queues to the memory, and back up. */
+static uint64_t go_through(struct route *r, enum way way, uint64_t dpa, uint64_t at_ps)
 {
-	struct route *r = &n->route[target];
 	struct memory *m = r->memory;
-	enum way way = write ? WRITE : READ;
 	struct queue *in = NULL;
 	uint64_t at = at_ps;
-	if (at_ps < n->first_ps)
-		n->first_ps = at_ps;
 	for (const struct step *s = r->down, *end = s + r->n_down; s < end; s++) {
 		if (s->queue) {
 			at = enter(s->queue, at);
@@ -405,9 +409,21 @@ uint64_t cxms_net_request(struct cxms_net *n, uint32_t target, bool write, uint6
 	at += r->idle_ps;
 	for (size_t i = 0; i < r->n_up; i++)
 		at = pass(&r->up[i], way, at);
-	if (at < at_ps + r->idle_ps)
-		r->early++;
 	return at - at_ps;
+}
+
+uint64_t cxms_net_request(struct cxms_net *n, uint32_t target, bool write, uint64_t dpa,
+			  uint64_t at_ps)
+{
+	struct route *r = &n->route[target];
+	enum way way = write ? WRITE : READ;
+	if (at_ps < n->first_ps)
+		n->first_ps = at_ps;
+	if (r->is_direct)
+		return r->idle_ps + ask(r->memory, way, dpa, at_ps);
+	uint64_t latency = go_through(r, way, dpa, at_ps);
+	r->early += latency < r->idle_ps;
+	return latency;
 }
 
 static struct cxms_device_sums sums_of(const struct memory *m)

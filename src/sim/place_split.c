@@ -138,6 +138,10 @@ uint32_t cxms_place_target(const struct cxms_fabric *f, const struct cxms_placem
 	uint64_t offset = p->frame_of_page[page] + line * CXMS_LINE_BYTES;
 	if (offset >= r->decoder.size) /* seldom: a division for every request would be felt */
 		offset %= r->decoder.size;
+	if (r->n_target == 1) {
+		*dpa = offset;
+		return (uint32_t)r->target[0];
+	}
 	cxms_decode(&r->decoder, r->decoder.base + offset, &at);
 	*dpa = at.dpa;
 	return (uint32_t)r->target[at.way];

@@ -61,6 +61,17 @@ static uint64_t own_frame(const struct cxms_xengine *e, uint64_t line, unsigned 
 	return ((uint64_t)e->page << shift) | (line << CXMS_XS_LINE_SHIFT & ((1ull << shift) - 1));
 }
 
+static uint32_t page_of(struct cxms_xengine *e, const struct cxms_xpages *pages, uint64_t line)
+{
+	uint32_t page;
+	if (cxms_xmemo_get(&e->memo, pages, line, &page))
+		return page;
+	page = cxms_xpages_find(pages, e->view, line);
+	if (page != CXMS_XPAGE_NONE)
+		cxms_xmemo_put(&e->memo, pages, line, page);
+	return page;
+}
+
 /* Of several hosts: pages, placement and targets are those of the program's own. */
 static void host_request(struct cxms_xengine *e, uint64_t line, enum cxms_xrequest kind,
 			 uint64_t at_ps, struct cxms_xreply *out)
@@ -71,7 +82,7 @@ static void host_request(struct cxms_xengine *e, uint64_t line, enum cxms_xreque
 	uint32_t first = (uint32_t)(h * e->fabric->n_host_target), target = 0;
 	if ((line ^ e->page_line) >> (shift - CXMS_XS_LINE_SHIFT)) {
 		e->page_line = line;
-		e->page = cxms_xpages_find(host->pages, e->view, line);
+		e->page = page_of(e, host->pages, line);
 	}
 	uint64_t dpa = own_frame(e, line, shift);
 	if (e->page < host->pages->n)
@@ -80,7 +91,7 @@ static void host_request(struct cxms_xengine *e, uint64_t line, enum cxms_xreque
 					   &dpa);
 	if (target > 0)
 		dpa += (uint64_t)h << HOST_SHARE_SHIFT;
-	cxms_xlane_request(&e->lane[0], e->fabric, first + target, kind, dpa, at_ps, out);
+	cxms_xlane_request(&e->lane[0], first + target, kind, dpa, at_ps, out);
 	out->target = target;
 }
 
@@ -89,7 +100,7 @@ static void host_request(struct cxms_xengine *e, uint64_t line, enum cxms_xreque
 static void find_page(struct cxms_xengine *e, uint64_t line)
 {
 	e->page_line = line;
-	e->page = cxms_xpages_find(e->pages, e->view, line);
+	e->page = page_of(e, e->pages, line);
 	for (unsigned l = 0; l < e->n_lane; l++)
 		if (e->lane[l].place && e->page < e->lane[l].n_page)
 			cxms_place_prefetch(e->lane[l].place, e->page);
@@ -108,12 +119,14 @@ static void request(void *arg, unsigned lane, uint64_t line, enum cxms_xrequest 
 	}
 	if ((line ^ e->page_line) >> (e->pages->shift - CXMS_XS_LINE_SHIFT))
 		find_page(e, line);
-	uint64_t dpa = own_frame(e, line, e->pages->shift);
+	uint64_t dpa = 0;
 	if (x->place && e->page < x->n_page)
 		target = cxms_place_target(
 			e->fabric, x->place, e->page,
 			line & ((1ull << (e->pages->shift - CXMS_XS_LINE_SHIFT)) - 1), &dpa);
-	cxms_xlane_request(x, e->fabric, target, kind, dpa, at_ps, out);
+	if (target == 0)
+		dpa = own_frame(e, line, e->pages->shift);
+	cxms_xlane_request(x, target, kind, dpa, at_ps, out);
 }
 
 int cxms_xengine_init(struct cxms_xengine *e, struct cxms_err *err)
@@ -211,6 +224,7 @@ static void turn_to(struct cxms_xengine *e, uint32_t space, uint32_t pid)
 					       space / (uint32_t)e->n_host)
 			    : cxms_xpages_view(e->pages, pid, space);
 	e->page_line = UINT64_MAX;
+	e->memo = (struct cxms_xmemo){0};
 }
 
 int cxms_xengine_run(struct cxms_xengine *e, uint32_t space, const struct cxms_xrun *run,

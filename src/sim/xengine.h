@@ -82,6 +82,7 @@ struct cxms_xengine {
 	/* of the request that is being served; page_line: a line of its page */
 	uint32_t space, pid, view, page;
 	uint64_t page_line;
+	struct cxms_xmemo memo;
 };
 
 /** cxms_xengine_host() - the figures of the topology's host; @walk_ps: page walk of the recording

@@ -19,6 +19,10 @@ int cxms_xlane_init(struct cxms_xlane *x, const struct cxms_fabric *f, uint64_t 
 	*x = (struct cxms_xlane){0};
 	x->target = calloc(f->n_target, sizeof(*x->target));
 	int rc = x->target ? 0 : cxms_fail(err, ENOMEM, "out of memory");
+	for (size_t t = 0; t < f->n_target && !rc; t++) {
+		x->target[t].idle_ps = (uint64_t)f->target[t].idle_ps;
+		x->target[t].switch_ps = (uint64_t)f->target[t].switch_ps;
+	}
 	if (!rc)
 		rc = cxms_net_new(&cfg, &x->net, err);
 	if (rc)
@@ -31,26 +35,4 @@ void cxms_xlane_fini(struct cxms_xlane *x)
 	cxms_net_free(x->net);
 	free(x->target);
 	*x = (struct cxms_xlane){0};
-}
-
-void cxms_xlane_request(struct cxms_xlane *x, const struct cxms_fabric *f, uint32_t target,
-			enum cxms_xrequest kind, uint64_t dpa, uint64_t at_ps,
-			struct cxms_xreply *out)
-{
-	const struct cxms_fabric_target *t = &f->target[target];
-	struct cxms_xtarget_sum *sum = &x->target[target];
-	bool write = kind == CXMS_XR_WRITE;
-	uint64_t latency = cxms_net_request(x->net, target, write, dpa, at_ps);
-	uint64_t idle = (uint64_t)t->idle_ps;
-	*out = (struct cxms_xreply){.latency_ps = latency,
-				    .queue_ps = latency > idle ? latency - idle : 0,
-				    .switch_ps = (uint64_t)t->switch_ps,
-				    .target = target};
-	if (write) {
-		sum->writes++;
-		return;
-	}
-	sum->reads++;
-	sum->latency_ps += out->latency_ps;
-	cxms_hist_add(&sum->hist, out->latency_ps);
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/xstream.h"
 #include "policy/policy.h"
 
 struct cxms_err;
@@ -49,6 +50,14 @@ struct cxms_xpages {
 	bool moved; /* some were moved: an address may have meant several pages over time */
 };
 
+#define CXMS_XMEMO_PAGES 64u
+/** struct cxms_xmemo - pages of one view that were found lately; zeroed = none. Whoever keeps it
+ * empties it where the view changes, or what the view sees at an address */
+struct cxms_xmemo {
+	uint64_t number1[CXMS_XMEMO_PAGES]; /* address / page size + 1; 0 = nothing */
+	uint32_t index[CXMS_XMEMO_PAGES];
+};
+
 void cxms_xpages_fini(struct cxms_xpages *p);
 /** cxms_xpages_fork() - @parent forked @pid; both have address space @space. 0 or -ENOMEM */
 int cxms_xpages_fork(struct cxms_xpages *p, uint32_t pid, uint32_t parent, uint32_t space,
@@ -69,5 +78,23 @@ int cxms_xpages_move(struct cxms_xpages *p, uint32_t view, uint64_t line, uint64
 		     uint64_t lines, struct cxms_err *err);
 /** cxms_xpages_find() - number of the page that holds @line; CXMS_XPAGE_NONE = never touched */
 uint32_t cxms_xpages_find(const struct cxms_xpages *p, uint32_t view, uint64_t line);
+
+/** cxms_xmemo_get() - the page of @line, if it was found lately. Return: whether it was */
+static inline bool cxms_xmemo_get(const struct cxms_xmemo *m, const struct cxms_xpages *p,
+				  uint64_t line, uint32_t *index)
+{
+	uint64_t number = line >> (p->shift - CXMS_XS_LINE_SHIFT);
+	*index = m->index[number % CXMS_XMEMO_PAGES];
+	return m->number1[number % CXMS_XMEMO_PAGES] == number + 1;
+}
+
+/** cxms_xmemo_put() - the page of @line was found */
+static inline void cxms_xmemo_put(struct cxms_xmemo *m, const struct cxms_xpages *p, uint64_t line,
+				  uint32_t index)
+{
+	uint64_t number = line >> (p->shift - CXMS_XS_LINE_SHIFT);
+	m->number1[number % CXMS_XMEMO_PAGES] = number + 1;
+	m->index[number % CXMS_XMEMO_PAGES] = index;
+}
 
 #endif

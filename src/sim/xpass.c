@@ -119,6 +119,7 @@ static int tell_pages(struct cxms_xpass *p, uint32_t space, const struct cxms_xc
 	if (c->type != CXMS_XC_PAGE && c->type != CXMS_XC_MOVE && c->type != CXMS_XC_HELLO)
 		return 0;
 	p->last_line = 0;
+	p->memo = (struct cxms_xmemo){0};
 	if (c->type == CXMS_XC_HELLO)
 		return c->flag ? cxms_xpages_fork(p->pages, c->pid, (uint32_t)c->b, space, err) : 0;
 	uint32_t view = cxms_xpages_view(p->pages, c->pid, space);
@@ -147,6 +148,22 @@ static int on_control(void *arg, const struct cxms_xcontrol *c, struct cxms_err 
 	return rc ? rc : tell_control(p, *space, c, err);
 }
 
+/* The page of a line is the last one now. */
+static int turn_to_page(struct cxms_xpass *p, uint32_t space, uint32_t pid, uint64_t line,
+			struct cxms_err *err)
+{
+	if (pid != p->last_pid)
+		p->memo = (struct cxms_xmemo){0};
+	p->last_pid = pid;
+	if (cxms_xmemo_get(&p->memo, p->pages, line, &p->last_page))
+		return 0;
+	int rc = cxms_xpages_add(p->pages, cxms_xpages_view(p->pages, pid, space), line,
+				 &p->last_page, err);
+	if (!rc)
+		cxms_xmemo_put(&p->memo, p->pages, line, p->last_page);
+	return rc;
+}
+
 /* Pages of the lines that a run asks for. Most lie where the line before does. */
 static int count_pages(struct cxms_xpass *p, uint32_t space, const struct cxms_xrun *run,
 		       struct cxms_err *err)
@@ -158,12 +175,10 @@ static int count_pages(struct cxms_xpass *p, uint32_t space, const struct cxms_x
 		if (e->line == 0)
 			continue; /* stays in the caches */
 		if (!p->last_line || (e->line ^ p->last_line) >> shift || run->pid != p->last_pid)
-			rc = cxms_xpages_add(p->pages, cxms_xpages_view(p->pages, run->pid, space),
-					     e->line, &p->last_page, err);
+			rc = turn_to_page(p, space, run->pid, e->line, err);
 		p->last_line = rc ? 0 : e->line;
-		p->last_pid = run->pid;
-		if (!rc)
-			p->pages->page[p->last_page].heat += e->kind == CXMS_XE_MEM;
+		if (!rc && e->kind == CXMS_XE_MEM)
+			p->pages->page[p->last_page].heat++;
 	}
 	return rc;
 }

@@ -33,6 +33,7 @@ struct cxms_xpass {
 	bool counts_heat;   /* this pass finds the pages and counts their heat */
 	uint64_t last_line; /* whose page was counted last; 0 = none */
 	uint32_t last_pid, last_page;
+	struct cxms_xmemo memo; /* of that process */
 	struct cxms_xengine **engine;
 	size_t n_engine, cap_engine;
 	struct cxms_xorder *order; /* NULL = one thread, which the engines take directly */

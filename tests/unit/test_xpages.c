@@ -43,6 +43,26 @@ static void test_a_child_sees_its_parents_pages_but_its_own(void **state)
 	cxms_xpages_fini(&p);
 }
 
+static void test_pages_found_lately_are_told_apart(void **state)
+{
+	const struct cxms_xpages p = {.shift = 12};
+	struct cxms_xmemo m = {0};
+	uint32_t index;
+
+	(void)state;
+	assert_false(cxms_xmemo_get(&m, &p, PAGE(0), &index));
+	cxms_xmemo_put(&m, &p, PAGE(0) + 1, 5);
+	assert_true(cxms_xmemo_get(&m, &p, PAGE(1) - 1, &index));
+	assert_int_equal(index, 5);
+	assert_false(cxms_xmemo_get(&m, &p, PAGE(1), &index));
+	/* one that has the same place takes it */
+	assert_false(cxms_xmemo_get(&m, &p, PAGE(CXMS_XMEMO_PAGES), &index));
+	cxms_xmemo_put(&m, &p, PAGE(CXMS_XMEMO_PAGES), 6);
+	assert_true(cxms_xmemo_get(&m, &p, PAGE(CXMS_XMEMO_PAGES), &index));
+	assert_int_equal(index, 6);
+	assert_false(cxms_xmemo_get(&m, &p, PAGE(0), &index));
+}
+
 static void test_pages_that_move_stay_the_same(void **state)
 {
 	struct cxms_xpages p = {.shift = 12};
@@ -64,6 +84,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_child_sees_its_parents_pages_but_its_own),
+		cmocka_unit_test(test_pages_found_lately_are_told_apart),
 		cmocka_unit_test(test_pages_that_move_stay_the_same),
 	};
 

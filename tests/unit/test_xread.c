@@ -158,6 +158,43 @@ static void test_a_run_and_its_events(void **state)
 	cxms_xread_free(r);
 }
 
+/* Whatever its width, and at the end of a packet, too. */
+static void test_how_far_back_a_fill_or_store_is(void **state)
+{
+	static const struct {
+		uint8_t kind;
+		uint32_t back;
+	} want[] = {{CXMS_XE_USE, 1},	   {CXMS_XE_L2USE | CXMS_XE_WALK, 127},
+		    {CXMS_XE_LLCUSE, 128}, {CXMS_XE_FWD | CXMS_XE_TLB2, 16383},
+		    {CXMS_XE_NEAR, 16384}, {CXMS_XE_PART, UINT32_MAX},
+		    {CXMS_XE_USE, 200},	   {CXMS_XE_USE, 2}};
+	const size_t n = sizeof(want) / sizeof(*want);
+	struct cxms_xread *r = reader();
+	static struct packet p;
+	struct seen s = {0};
+	(void)state;
+	thread(&p, 7);
+	hello(&p, 42, 1, false, 1);
+	block(&p, 1);
+	cxms_buf_put_varint(&p.messages, 1 << 2 | 2);
+	cxms_buf_put_varint(&p.messages, n);
+	for (size_t i = 0; i < n; i++) {
+		cxms_buf_put_u8(&p.messages, want[i].kind);
+		cxms_buf_put_varint(&p.messages, 0);
+		cxms_buf_put_varint(&p.messages, want[i].back);
+	}
+	close_packet(&p, 42, 0, 0);
+	assert_int_equal(read_packet(r, &p, &s), 0);
+	assert_int_equal(s.last.n_event, n);
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(s.event[i].kind | s.event[i].flags, want[i].kind);
+		assert_int_equal(s.event[i].index, 0);
+		assert_int_equal(s.event[i].back, want[i].back);
+		assert_int_equal(s.event[i].line, 0);
+	}
+	cxms_xread_free(r);
+}
+
 /* The line of a wrong path, asked for in one run and told of by another's in the next. */
 static void test_a_line_that_wrong_paths_ask_for(void **state)
 {
@@ -466,6 +503,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_run_and_its_events),
+		cmocka_unit_test(test_how_far_back_a_fill_or_store_is),
 		cmocka_unit_test(test_a_line_that_wrong_paths_ask_for),
 		cmocka_unit_test(test_rounds_of_a_string_are_one_piece),
 		cmocka_unit_test(test_lines_begin_anew_in_each_packet),

@@ -1,0 +1,120 @@
+/* Prefetches of each lane: they wait in their prefetcher's queue until they have their registers.
+ */
+#include <string.h>
+
+#include "core/window_fill.h"
+
+/* A prefetch into the first level, or into one below. Takes the registers of each level that it
+ * crosses. Return: NEVER if all of them are kept for others. */
+static int32_t prefetch_free(struct cxms_window *w, unsigned l, const struct cxms_fill *f,
+			     bool first, int32_t asked)
+{
+	uint8_t level = level_for(f, below_of(w, f), l);
+	uint32_t limit = w->cfg.l2_mshrs - w->l2_reserve;
+	int32_t len = way_to(w, l, level);
+	int32_t t = first ? free_for(&w->l1_mshr[l], asked, len) : asked;
+	if (first && !is_beyond_l2(w, level))
+		return t;
+	if (limit == 0)
+		return CXMS_TICK_NEVER;
+	return stays_below(&w->l2_mshr[l], limit, below(&w->l2_mshr[l], limit, t), len);
+}
+
+static void begin_prefetch(struct cxms_window *w, unsigned l, struct cxms_fill *f, bool first,
+			   int32_t t)
+{
+	struct cxms_xreply reply; /* nobody waits for it */
+	struct cxms_fill *under = below_of(w, f);
+	uint8_t level = level_for(f, under, l);
+	if (under && under->done.v[l] == CXMS_TICK_NEVER) {
+		under->done.v[l] = latency_from(w, l, under, CXMS_XR_PREFETCH, t, &reply);
+		under->begin.v[l] = t;
+	}
+	int32_t done = latency_from(w, l, f, CXMS_XR_PREFETCH, t, &reply);
+	if (under) /* with its line, in whatever order they were asked for */
+		done = later_of(done, under->done.v[l]);
+	f->begin.v[l] = t;
+	f->done.v[l] = done;
+	if (first)
+		mshr_take(&w->l1_mshr[l], t, done, w->dispatch.v[l]);
+	if (!first || is_beyond_l2(w, level))
+		mshr_take(&w->l2_mshr[l], t, done, w->dispatch.v[l]);
+}
+
+static void drop_oldest(struct cxms_prefetch_queue *q, uint32_t n)
+{
+	q->n -= n;
+	memmove(q->asked, q->asked + n, q->n * sizeof(*q->asked));
+	memmove(q->fill, q->fill + n, q->n * sizeof(*q->fill));
+}
+
+/* One whose line was asked for meanwhile, or that nobody can name any more, is gone. */
+void cxms_window_begin_queued(struct cxms_window *w, unsigned l, bool first, int32_t until)
+{
+	struct cxms_prefetch_queue *q = first ? &w->queue_l1[l] : &w->queue_l2[l];
+	uint32_t over = 0;
+	for (; over < q->n && q->from <= until; over++) {
+		struct cxms_fill *f = &w->fill[q->fill[over] & (CXMS_FILL_RING - 1)];
+		if (w->n_fill - q->fill[over] > CXMS_FILL_RING || f->done.v[l] != CXMS_TICK_NEVER)
+			continue;
+		int32_t t = prefetch_free(w, l, f, first, later_of(q->asked[over], q->from));
+		if (t > until) {
+			if (q->asked[over] <= until)
+				q->from = later_of(q->from, t);
+			break;
+		}
+		begin_prefetch(w, l, f, first, t);
+	}
+	if (over > 0)
+		drop_oldest(q, over);
+}
+
+/* By when it was asked for; the oldest makes room. */
+static void enqueue(struct cxms_prefetch_queue *q, int32_t asked, uint64_t fill)
+{
+	if (q->n == CXMS_PREFETCH_QUEUE)
+		drop_oldest(q, 1);
+	uint32_t at = q->n++;
+	for (; at > 0 && q->asked[at - 1] > asked; at--) {
+		q->asked[at] = q->asked[at - 1];
+		q->fill[at] = q->fill[at - 1];
+	}
+	q->asked[at] = asked;
+	q->fill[at] = fill;
+}
+
+void cxms_window_ask_prefetch(struct cxms_window *w, unsigned l, struct cxms_fill *f, uint8_t into,
+			      int32_t asked)
+{
+	bool first = into == CXMS_XL_L1;
+	struct cxms_prefetch_queue *q = first ? &w->queue_l1[l] : &w->queue_l2[l];
+	f->done.v[l] = CXMS_TICK_NEVER;
+	if (q->n == 0 && q->from <= asked) { /* it is next, and may begin at once */
+		int32_t t = prefetch_free(w, l, f, first, asked);
+		if (t <= asked) {
+			begin_prefetch(w, l, f, first, t);
+			return;
+		}
+		q->from = t;
+	}
+	enqueue(q, asked, w->n_fill - 1);
+	cxms_window_begin_queued(w, l, first, asked);
+}
+
+struct cxms_fill *cxms_window_new_prefetch(struct cxms_window *w, const struct cxms_xevent *e)
+{
+	struct cxms_fill *f = new_fill(w, e->line, e->from);
+	uint64_t *last = &w->prefetched[e->line % CXMS_PREFETCHED];
+	f->into = e->into;
+	if (e->into > CXMS_XL_L1) {
+		*last = w->n_fill;
+	} else if (e->from < CXMS_XL_MEM) {
+		f->below = *last;
+		const struct cxms_fill *under = below_of(w, f);
+		if (under && under->line == e->line)
+			f->origin = under->origin;
+		else
+			f->below = 0;
+	}
+	return f;
+}
