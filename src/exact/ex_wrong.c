@@ -12,7 +12,12 @@
 #include "ex_wrong.h"
 
 #define REGISTERS (EX_NO_REGISTER + 1) /* the last one is known, and 0 */
+#define AX	  0u
+#define DX	  2u
 #define SP	  4u
+#define BP	  5u
+/* Words that a walk has pushed and keeps: calls and what they save, a few deep. */
+#define PUSHED 32u
 /* Instructions walked behind a branch that waits for no miss: it is done after a dozen cycles. */
 #define EX_ASSUMED_SHORT_WALK 16u
 /* Uops of an instruction, in the longer walk behind one that does. */
@@ -51,6 +56,8 @@ struct seen_line {
 /**
  * struct walk - where a walk is
  * @known:  a bit for each register;  @next: where it goes on behind this stretch
+ * @pushed: what lies below @bottom, where the stack ended at the branch: the nearest word first;
+ *          @kept: a bit for each that is known
  * @seen:   lines that it read, by their last bits
  * @branch: exit number
  * @insns:  walked before this stretch;  @budget: it ends when so many were walked
@@ -59,9 +66,10 @@ struct seen_line {
 struct walk {
 	uint64_t value[REGISTERS];
 	uint64_t next;
+	uint64_t pushed[PUSHED], bottom;
 	struct seen_line seen[SEEN];
 	struct ex_thread *t;
-	uint32_t known;
+	uint32_t known, kept;
 	unsigned branch, insns, budget;
 	bool timed, brought;
 	struct cxms_bpred_guess guess;
@@ -130,6 +138,12 @@ NEVER_INLINE enum cxms_hier_level load_anew(struct walk *w, const struct ex_op *
 	return level;
 }
 
+/* Is that where only a walk has written? Its stores never happen. */
+ALWAYS_INLINE bool is_below(const struct walk *w, uint64_t address)
+{
+	return address < w->bottom && address >= w->value[SP];
+}
+
 /* Whether the value of a load is there in time to be used. */
 ALWAYS_INLINE bool is_at_hand(struct walk *w, const struct ex_op *op, uint64_t address,
 			      unsigned size)
@@ -137,6 +151,8 @@ ALWAYS_INLINE bool is_at_hand(struct walk *w, const struct ex_op *op, uint64_t a
 	uint64_t line = address >> CXMS_XS_LINE_SHIFT;
 	struct seen_line *seen = &w->seen[line % SEEN];
 
+	if (EX_UNLIKELY(is_below(w, address)))
+		return false;
 	if (EX_LIKELY(seen->line == line && (address + size - 1) >> CXMS_XS_LINE_SHIFT == line))
 		return seen->level <= CXMS_HIER_L2;
 	return is_readable(w, address, size) && load_anew(w, op, address, seen) <= CXMS_HIER_L2;
@@ -252,6 +268,52 @@ static void shift(struct walk *w, const struct ex_op *op)
 	set(w, op->rm, known, out, op->size);
 }
 
+/* mul, imul, div, idiv of ax and dx. False: not known here; a core would fault, or the quotient be
+ * long. */
+static bool wide_result(const struct walk *w, const struct ex_op *op, uint64_t by, uint64_t *low,
+			uint64_t *high)
+{
+	bool is_long = op->size == 8, is_signed = op->what & 1;
+	uint64_t a = w->value[AX], d = w->value[DX];
+	int64_t sa = is_long ? (int64_t)a : (int32_t)a, sby = is_long ? (int64_t)by : (int32_t)by;
+
+	if (!is_long) {
+		a = (uint32_t)a;
+		d = (uint32_t)d;
+		by = (uint32_t)by;
+	}
+	if (op->what < 6) {
+		__uint128_t product =
+			is_signed ? (__uint128_t)((__int128_t)sa * sby) : (__uint128_t)a * by;
+		*low = (uint64_t)product;
+		*high = (uint64_t)(product >> (is_long ? 64 : 32));
+		return true;
+	}
+	if (by == 0 || (is_signed && sby == -1) ||
+	    d != (is_signed && sa < 0 ? (is_long ? UINT64_MAX : UINT32_MAX) : 0))
+		return false;
+	*low = is_signed ? (uint64_t)(sa / sby) : a / by;
+	*high = is_signed ? (uint64_t)(sa % sby) : a % by;
+	return true;
+}
+
+static void multiply_or_divide(struct walk *w, const struct ex_op *op, bool known, uint64_t by)
+{
+	uint64_t low = 0, high = 0;
+
+	known = known && op->size >= 4 && knows(w, AX) && (op->what < 6 || knows(w, DX)) &&
+		wide_result(w, op, by, &low, &high);
+	set(w, AX, known, low, op->size);
+	set(w, DX, known, high, op->size);
+}
+
+static void sign(struct walk *w, const struct ex_op *op)
+{
+	uint64_t a = w->value[AX] << (op->size == 8 ? 0 : 32);
+
+	set(w, DX, knows(w, AX), (int64_t)a < 0 ? UINT64_MAX : 0, op->size);
+}
+
 /* Groups F6/F7 (not, neg, mul, div, test) and FE/FF (inc, dec). */
 static void unary(struct walk *w, const struct ex_op *op)
 {
@@ -259,21 +321,35 @@ static void unary(struct walk *w, const struct ex_op *op)
 	bool known = read_rm(w, op, &v), is_f7 = op->kind == EX_OP_F7;
 
 	if (is_f7 && op->what >= 4) {
-		forget(w, 0);
-		forget(w, 2);
+		multiply_or_divide(w, op, known, v);
 	} else if (!op->is_memory && (!is_f7 || op->what >= 2)) {
 		v = is_f7 ? (op->what == 2 ? ~v : 0 - v) : (op->what == 0 ? v + 1 : v - 1);
 		set(w, op->rm, known, v, op->size);
 	}
 }
 
+/* The word at the end of the stack, which is taken off. Return: whether it is known. */
+static bool take(struct walk *w, const struct ex_op *op, uint64_t *v)
+{
+	uint64_t sp = w->value[SP], slot = (w->bottom - sp) / 8 - 1;
+	bool is_own = is_below(w, sp), known;
+
+	if (!knows(w, SP))
+		return false;
+	w->value[SP] += 8;
+	if (!is_own)
+		return load(w, op, sp, 8, v);
+	known = slot < PUSHED && w->kept >> slot & 1;
+	*v = known ? w->pushed[slot] : 0;
+	return known;
+}
+
 static void pop(struct walk *w, const struct ex_op *op)
 {
 	uint64_t v = 0;
-	bool known = knows(w, SP) && load(w, op, w->value[SP], 8, &v);
+	bool known = take(w, op, &v);
 
 	set(w, op->reg, known, v, 8);
-	set(w, SP, knows(w, SP), w->value[SP] + 8, 8);
 }
 
 static void extend(struct walk *w, const struct ex_op *op)
@@ -333,6 +409,14 @@ static void multiply(struct walk *w, const struct ex_op *op)
 	set(w, op->reg, known, v * w->value[op->reg], op->size);
 }
 
+static void multiply_by(struct walk *w, const struct ex_op *op)
+{
+	uint64_t v = 0;
+	bool known = read_rm(w, op, &v);
+
+	set(w, op->reg, known, v * op->immediate, op->size);
+}
+
 static void read_only(struct walk *w, const struct ex_op *op)
 {
 	uint64_t v = 0;
@@ -356,12 +440,54 @@ static void end(struct walk *w)
 	w->budget = 0;
 }
 
-static void push(struct walk *w)
+static void push(struct walk *w, bool known, uint64_t v)
 {
-	if (knows(w, SP))
-		w->value[SP] -= 8;
-	else
+	uint64_t slot;
+
+	if (!knows(w, SP)) {
 		end(w);
+		return;
+	}
+	w->value[SP] -= 8;
+	slot = (w->bottom - w->value[SP]) / 8 - 1;
+	if (slot >= PUSHED)
+		return;
+	w->pushed[slot] = v;
+	w->kept = (w->kept & ~(1u << slot)) | (uint32_t)known << slot;
+}
+
+static void push_operand(struct walk *w, const struct ex_op *op)
+{
+	if (op->is_memory)
+		read_only(w, op);
+	push(w, !op->is_memory && knows(w, op->reg), w->value[op->reg]);
+}
+
+static void call(struct walk *w, const struct ex_op *op)
+{
+	push(w, true, op->pc + op->len);
+	w->next = op->immediate;
+}
+
+/* To where the walk was called, or its branch was: that a core has in mind, and asks no cache. */
+static void go_back(struct walk *w, const struct ex_op *op)
+{
+	uint64_t sp = w->value[SP];
+
+	if (!knows(w, SP) || !is_readable(w, sp, 8)) {
+		end(w);
+	} else if (!is_below(w, sp)) {
+		w->next = *(const uint64_t *)(Addr)sp;
+		w->value[SP] += 8;
+	} else if (!take(w, op, &w->next)) {
+		end(w);
+	}
+}
+
+static void leave(struct walk *w, const struct ex_op *op)
+{
+	set(w, SP, knows(w, BP), w->value[BP], 8);
+	pop(w, op);
 }
 
 static void branch(struct walk *w, const struct ex_op *op)
@@ -395,8 +521,23 @@ static inline void follow(struct walk *w, const struct ex_op *op)
 	case EX_OP_FF:
 		unary(w, op);
 		break;
+	case EX_OP_SIGN:
+		sign(w, op);
+		break;
 	case EX_OP_PUSH:
-		push(w);
+		push_operand(w, op);
+		break;
+	case EX_OP_PUSH_SET:
+		push(w, true, op->immediate);
+		break;
+	case EX_OP_CALL:
+		call(w, op);
+		break;
+	case EX_OP_RETURN:
+		go_back(w, op);
+		break;
+	case EX_OP_LEAVE:
+		leave(w, op);
 		break;
 	case EX_OP_POP:
 		pop(w, op);
@@ -428,6 +569,9 @@ static inline void follow(struct walk *w, const struct ex_op *op)
 	case EX_OP_MULTIPLY:
 		multiply(w, op);
 		break;
+	case EX_OP_MULTIPLY_BY:
+		multiply_by(w, op);
+		break;
 	case EX_OP_EXTEND:
 		extend(w, op);
 		break;
@@ -458,6 +602,20 @@ static bool does_something(const struct ex_op *op)
 	}
 }
 
+static bool goes_straight(const struct ex_op *op)
+{
+	switch (op->kind) {
+	case EX_OP_END:
+	case EX_OP_BRANCH:
+	case EX_OP_JUMP:
+	case EX_OP_CALL:
+	case EX_OP_RETURN:
+		return false;
+	default:
+		return true;
+	}
+}
+
 NEVER_INLINE void decode(const struct walk *w, struct stretch *s, uint64_t pc)
 {
 	bool goes_on = true;
@@ -471,8 +629,7 @@ NEVER_INLINE void decode(const struct walk *w, struct stretch *s, uint64_t pc)
 		op->at = (uint8_t)s->insns++;
 		s->end += op->len;
 		s->n_op += does_something(op);
-		goes_on =
-			op->kind != EX_OP_END && op->kind != EX_OP_BRANCH && op->kind != EX_OP_JUMP;
+		goes_on = goes_straight(op);
 	}
 	any_kept = true;
 }
@@ -551,12 +708,24 @@ static void derive(struct walk *w, const struct ex_op *op, bool awaited)
 	case EX_OP_LOAD:
 	case EX_OP_LOAD_SIGNED:
 	case EX_OP_EXTEND:
+	case EX_OP_MULTIPLY_BY:
 		break;
 	case EX_OP_LEA:
 		known = has_address;
 		break;
 	case EX_OP_POP:
 		known = !awaited;
+		break;
+	case EX_OP_F7:
+		if (op->what < 4)
+			return;
+		known = source && knows(w, AX) && (op->what < 6 || knows(w, DX));
+		set(w, AX, known, w->value[AX], 8);
+		to = DX;
+		break;
+	case EX_OP_SIGN:
+		known = knows(w, AX);
+		to = DX;
 		break;
 	case EX_OP_MOVE:
 		to = op->rm;
@@ -613,6 +782,7 @@ void ex_wrong_path(struct ex_thread *t, const char *guest, struct ex_block *b, u
 
 	w.known = (1u << REGISTERS) - 1;
 	w.value[EX_NO_REGISTER] = 0;
+	w.kept = 0;
 	w.next = to;
 	w.t = t;
 	w.branch = exit;
@@ -624,6 +794,7 @@ void ex_wrong_path(struct ex_thread *t, const char *guest, struct ex_block *b, u
 	cxms_bpred_guess_behind(&t->core->bpred, part->hash, &w.guess);
 	forget_lines(&w);
 	__builtin_memcpy(w.value, &g->guest_RAX, EX_NO_REGISTER * sizeof(*w.value));
+	w.bottom = w.value[SP];
 	if (awaited)
 		forget_awaited(&w, b, part, awaited);
 	while (w.insns < w.budget && (s = stretch_at(&w, w.next)))

@@ -1,16 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Decodes what the wrong path can follow: integer instructions, SSE as far as it loads. */
+/* Decodes what the wrong path can follow: integer instructions, SSE and AVX as far as they load. */
 #include "ex_wrong.h"
 
 #include "ex.h"
 
+#define AX 0u
+#define BP 5u
 #define SP 4u
+/* In what an address needs: a bit that no register has, so it is never known. */
+#define NOT_KNOWN (1u << 31)
 
-/* An instruction while it is read. */
+/* Opcodes by how they are reached. */
+enum opcode_map { ONE_BYTE, TWO_BYTE, THREE_BYTE_38, THREE_BYTE_3A };
+
+/* An instruction while it is read. @other: the register that only VEX names */
 struct reader {
 	const uint8_t *at, *end;
-	uint8_t rex, opcode;
-	bool is_two_byte, has_66, has_rep, has_modrm, is_relative;
+	uint8_t rex, opcode, other;
+	enum opcode_map map;
+	bool is_vex, has_66, has_rep, has_modrm, has_segment, is_relative;
 	struct ex_op *op;
 };
 
@@ -36,42 +44,85 @@ static unsigned short_of(const struct reader *r)
 	return r->op->size == 1 ? 1 : r->op->size == 2 ? 2 : 4;
 }
 
-/* Prefixes and opcode. False: not followed (segments, locks, VEX, three-byte opcodes). */
-static bool read_opcode(struct reader *r)
+/* The prefix of AVX and of some integer instructions, which names the map as well. */
+static bool read_vex(struct reader *r)
+{
+	bool is_long = *r->at++ == 0xc4;
+	unsigned first, last;
+
+	if (r->end - r->at < 3)
+		return false;
+	first = *r->at++;
+	last = is_long ? *r->at++ : first;
+	r->is_vex = true;
+	r->rex = (uint8_t)(first & 0x80 ? 0 : 4);
+	if (is_long)
+		r->rex |= (uint8_t)((first & 0x40 ? 0 : 2) | (first & 0x20 ? 0 : 1) |
+				    (last & 0x80 ? 8 : 0));
+	r->map = is_long ? first & 31 : TWO_BYTE;
+	r->other = ~last >> 3 & 15;
+	r->has_66 = (last & 3) == 1;
+	r->has_rep = (last & 3) >= 2;
+	return r->map >= TWO_BYTE && r->map <= THREE_BYTE_3A;
+}
+
+/* False: what begins with it is not followed: a lock, short addresses, EVEX. */
+static bool read_prefixes(struct reader *r)
 {
 	for (; r->at < r->end; r->at++) {
-		if (*r->at == 0x66)
-			r->has_66 = true;
-		else if (*r->at == 0xf2 || *r->at == 0xf3)
-			r->has_rep = true;
-		else
+		switch (*r->at) {
+		case 0x26:
+		case 0x2e:
+		case 0x36:
+		case 0x3e:
 			break;
+		case 0x62:
+		case 0x67:
+		case 0xf0:
+			return false;
+		case 0x64:
+		case 0x65:
+			r->has_segment = true;
+			break;
+		case 0x66:
+			r->has_66 = true;
+			break;
+		case 0xf2:
+		case 0xf3:
+			r->has_rep = true;
+			break;
+		default:
+			return true;
+		}
 	}
-	if (r->at < r->end && (*r->at & 0xf0) == 0x40)
-		r->rex = *r->at++;
-	if (r->at < r->end && *r->at == 0x0f) {
-		r->is_two_byte = true;
-		r->at++;
+	return false;
+}
+
+/* Prefixes and opcode. False: not followed. */
+static bool read_opcode(struct reader *r)
+{
+	if (!read_prefixes(r))
+		return false;
+	if (*r->at == 0xc4 || *r->at == 0xc5) {
+		if (!read_vex(r))
+			return false;
+	} else {
+		if ((*r->at & 0xf0) == 0x40)
+			r->rex = *r->at++;
+		for (; r->at < r->end && r->map < THREE_BYTE_38; r->at++) {
+			if (r->map == ONE_BYTE && *r->at == 0x0f)
+				r->map = TWO_BYTE;
+			else if (r->map == TWO_BYTE && (*r->at == 0x38 || *r->at == 0x3a))
+				r->map = *r->at == 0x38 ? THREE_BYTE_38 : THREE_BYTE_3A;
+			else
+				break;
+		}
 	}
 	if (r->at >= r->end)
 		return false;
 	r->opcode = *r->at++;
 	r->op->size = r->rex & 8 ? 8 : r->has_66 ? 2 : 4;
-	switch (r->opcode) {
-	case 0x38:
-	case 0x3a:
-		return !r->is_two_byte;
-	case 0x62:
-	case 0x64:
-	case 0x65:
-	case 0x67:
-	case 0xc4:
-	case 0xc5:
-	case 0xf0:
-		return r->is_two_byte;
-	default:
-		return true;
-	}
+	return true;
 }
 
 static unsigned extended(const struct reader *r, unsigned low, unsigned rex_bit)
@@ -137,6 +188,10 @@ static enum ex_op_kind group_ff(struct reader *r, bool wide)
 	r->op->what = r->op->reg & 7;
 	if (!wide)
 		r->op->size = 1;
+	if (wide && r->op->what == 6) {
+		r->op->reg = r->op->rm;
+		return EX_OP_PUSH;
+	}
 	return r->op->what < 2 ? EX_OP_FF : EX_OP_END;
 }
 
@@ -178,10 +233,12 @@ static enum ex_op_kind with_immediate(struct reader *r)
 
 static enum ex_op_kind shifts(struct reader *r)
 {
+	if (!(r->opcode & 1))
+		r->op->size = 1;
 	read_modrm(r);
 	r->op->what = r->op->reg & 7;
-	r->op->by_cl = r->opcode == 0xd3;
-	r->op->immediate = r->opcode == 0xc1 ? constant(r, 1) : 1;
+	r->op->by_cl = r->opcode >= 0xd2;
+	r->op->immediate = r->opcode < 0xd0 ? constant(r, 1) : 1;
 	return EX_OP_SHIFT;
 }
 
@@ -218,6 +275,32 @@ static enum ex_op_kind move_immediate(struct reader *r)
 	return op->is_memory ? EX_OP_NOTHING : EX_OP_SET;
 }
 
+/* imul with a constant */
+static enum ex_op_kind multiply_by(struct reader *r)
+{
+	read_modrm(r);
+	r->op->immediate = constant(r, r->opcode == 0x69 ? short_of(r) : 1);
+	return EX_OP_MULTIPLY_BY;
+}
+
+/* cwde and cdqe, in ax; cdq and cqo, of ax into dx */
+static enum ex_op_kind extend_ax(struct reader *r)
+{
+	struct ex_op *op = r->op;
+
+	if (r->opcode == 0x99)
+		return EX_OP_SIGN;
+	op->reg = op->rm = AX;
+	op->result = op->size;
+	if (op->size < 8) {
+		op->what = 3;
+		op->low_byte = true;
+		return EX_OP_EXTEND;
+	}
+	op->size = 4;
+	return EX_OP_LOAD_SIGNED;
+}
+
 static enum ex_op_kind one_byte(struct reader *r)
 {
 	uint8_t opcode = r->opcode;
@@ -238,6 +321,13 @@ static enum ex_op_kind one_byte(struct reader *r)
 		r->op->result = r->op->size;
 		r->op->size = 4;
 		return EX_OP_LOAD_SIGNED;
+	case 0x68:
+	case 0x6a:
+		r->op->immediate = constant(r, opcode == 0x68 ? 4 : 1);
+		return EX_OP_PUSH_SET;
+	case 0x69:
+	case 0x6b:
+		return multiply_by(r);
 	case 0x80:
 	case 0x81:
 	case 0x83:
@@ -252,17 +342,30 @@ static enum ex_op_kind one_byte(struct reader *r)
 		return moves(r);
 	case 0x90:
 		return EX_OP_NOTHING;
+	case 0x98:
+	case 0x99:
+		return extend_ax(r);
 	case 0xa8:
 	case 0xa9:
 		constant(r, opcode == 0xa8 ? 1 : short_of(r));
 		return EX_OP_NOTHING;
+	case 0xc0:
 	case 0xc1:
+	case 0xd0:
 	case 0xd1:
+	case 0xd2:
 	case 0xd3:
 		return shifts(r);
+	case 0xc3:
+		return EX_OP_RETURN;
 	case 0xc6:
 	case 0xc7:
 		return move_immediate(r);
+	case 0xc9:
+		r->op->reg = BP;
+		return EX_OP_LEAVE;
+	case 0xe8:
+		return branch(r, 4, EX_OP_CALL);
 	case 0xe9:
 		return branch(r, 4, EX_OP_JUMP);
 	case 0xeb:
@@ -307,17 +410,63 @@ static bool is_sse(uint8_t opcode)
 	       opcode == 0xc5 || opcode == 0xc6 || opcode >= 0xd0;
 }
 
+/* What changes rm in a way that is not followed, or only reads it. */
+static enum ex_op_kind change_rm(struct reader *r, bool only_reads)
+{
+	if (r->op->is_memory)
+		return EX_OP_READ;
+	r->op->reg = r->op->rm;
+	return only_reads ? EX_OP_NOTHING : EX_OP_FORGET;
+}
+
+/* Bits by number: bt, bts, btr, btc; shifts of two registers; counts of bits. */
+static enum ex_op_kind bits(struct reader *r)
+{
+	switch (r->opcode) {
+	case 0xa3:
+	case 0xab:
+	case 0xb3:
+	case 0xbb: /* a register's number of a bit in memory is part of the address */
+		return r->op->is_memory ? EX_OP_NOTHING : change_rm(r, r->opcode == 0xa3);
+	case 0xa4:
+	case 0xac:
+		constant(r, 1);
+		return change_rm(r, false);
+	case 0xa5:
+	case 0xad:
+		return change_rm(r, false);
+	case 0xba:
+		constant(r, 1);
+		return change_rm(r, (r->op->reg & 7) == 4);
+	case 0xb8:
+		return r->has_rep ? EX_OP_READ_FORGET : EX_OP_END;
+	case 0xbc:
+	case 0xbd:
+		return EX_OP_READ_FORGET;
+	default:
+		return EX_OP_END;
+	}
+}
+
 static enum ex_op_kind two_byte(struct reader *r)
 {
 	struct ex_op *op = r->op;
 	uint8_t opcode = r->opcode;
 
-	if ((opcode & 0xf0) == 0x80)
-		return branch(r, 4, EX_OP_BRANCH);
+	if (opcode == 0x77 && r->is_vex)
+		return EX_OP_NOTHING; /* vzeroupper */
 	if (is_sse(opcode))
 		return sse(r);
+	if (r->is_vex)
+		return EX_OP_END;
+	if ((opcode & 0xf0) == 0x80)
+		return branch(r, 4, EX_OP_BRANCH);
+	if (opcode >= 0xc8 && opcode < 0xd0) { /* bswap */
+		op->reg = (uint8_t)extended(r, opcode & 7, 1);
+		return EX_OP_FORGET;
+	}
 	read_modrm(r);
-	if (opcode == 0x1e || opcode == 0x1f || opcode == 0x0d || opcode == 0x18)
+	if (opcode == 0x1e || opcode == 0x1f || opcode == 0x0d || opcode == 0x18 || opcode == 0xc3)
 		return EX_OP_NOTHING;
 	if ((opcode & 0xf0) == 0x40)
 		return EX_OP_READ_FORGET; /* conditional move */
@@ -332,7 +481,39 @@ static enum ex_op_kind two_byte(struct reader *r)
 		op->low_byte = (opcode & 1) || r->rex || op->rm < 4;
 		return EX_OP_EXTEND;
 	}
-	return EX_OP_END;
+	return bits(r);
+}
+
+/* Vectors, and integers from f0 on: those of VEX that write the register only it names, or others.
+ */
+static enum ex_op_kind three_byte(struct reader *r)
+{
+	struct ex_op *op = r->op;
+	uint8_t opcode = r->opcode;
+	bool is_38 = r->map == THREE_BYTE_38, stores;
+
+	read_modrm(r);
+	op->size = 8;
+	if (!is_38)
+		constant(r, 1);
+	if (opcode >= 0xf0) {
+		if (is_38 && r->is_vex && opcode == 0xf3)
+			op->reg = r->other;
+		if (is_38 && r->is_vex && opcode == 0xf6) /* mulx writes two */
+			return EX_OP_END;
+		return is_38 && !r->is_vex && opcode == 0xf1 && !r->has_rep
+			       ? EX_OP_NOTHING /* movbe */
+			       : EX_OP_READ_FORGET;
+	}
+	if (is_38 && opcode >= 0x90 && opcode <= 0x93)
+		return EX_OP_END; /* gathers */
+	if (!is_38 && opcode >= 0x14 && opcode <= 0x17) {
+		op->reg = op->rm;
+		return op->is_memory ? EX_OP_NOTHING : EX_OP_FORGET;
+	}
+	stores = is_38 ? opcode == 0x2e || opcode == 0x2f || opcode == 0x8e
+		       : opcode == 0x19 || opcode == 0x39 || opcode == 0x1d;
+	return op->is_memory && !stores ? EX_OP_READ : EX_OP_NOTHING;
 }
 
 /* Most of what has an immediate, and inc and dec, is an addition. */
@@ -356,15 +537,18 @@ void ex_wrong_decode(struct ex_op *op, uint64_t pc)
 
 	*op = (struct ex_op){.pc = pc, .base = EX_NO_REGISTER, .index = EX_NO_REGISTER};
 	if (read_opcode(&r))
-		op->kind = (uint8_t)(r.is_two_byte ? two_byte(&r) : one_byte(&r));
+		op->kind = (uint8_t)(r.map == ONE_BYTE	 ? one_byte(&r)
+				     : r.map == TWO_BYTE ? two_byte(&r)
+							 : three_byte(&r));
 	if (r.at > r.end)
 		op->kind = EX_OP_END;
 	op->len = (uint8_t)(r.at - start);
-	if (r.is_relative && (op->kind == EX_OP_BRANCH || op->kind == EX_OP_JUMP))
+	if (r.is_relative &&
+	    (op->kind == EX_OP_BRANCH || op->kind == EX_OP_JUMP || op->kind == EX_OP_CALL))
 		op->immediate += pc + op->len;
 	else if (r.is_relative)
 		op->displacement += pc + op->len;
-	op->needs = 1u << op->base | 1u << op->index;
+	op->needs = r.has_segment ? NOT_KNOWN : 1u << op->base | 1u << op->index;
 	op->hash = cxms_bpred_hash(pc);
 	simplify(op);
 }

@@ -661,6 +661,80 @@ static int barren(void)
 	return 0;
 }
 
+/* Hops of a chain with a branch on each; behind it @code, which leaves [word] as it is, and then a
+ * line that was not read before. Prints how many hops. */
+#define FOLLOW(name, code)                                                                         \
+	static __attribute__((noinline)) void hops_##name(const uint64_t *at, uint64_t n,          \
+							  const uint64_t *word, uint64_t one)      \
+	{                                                                                          \
+		uint64_t t;                                                                        \
+                                                                                                   \
+		__asm__ volatile("lea -256(%%rsp), %%rsp\n\t"                                      \
+				 "1: " DRAW "add 8(%[at]), %[t]\n\t" GUESS                         \
+				 "mov (%[at]), %[at]\n\t" code "\n\t"                              \
+				 "mov (%[word]), %[t]\n\t"                                         \
+				 "add $64, %[word]\n\t"                                            \
+				 "dec %[n]\n\t"                                                    \
+				 "jnz 1b\n\t"                                                      \
+				 "lea 256(%%rsp), %%rsp"                                           \
+				 : [at] "+r"(at), [word] "+r"(word), [x] "+r"(chance),             \
+				   [n] "+r"(n), [t] "=&r"(t)                                       \
+				 : [odd] "r"(6364136223846793005u), [one] "r"(one)                 \
+				 : "rax", "rdx", "cc", "memory");                                  \
+	}                                                                                          \
+	static int follow_##name(void)                                                             \
+	{                                                                                          \
+		return follow(hops_##name);                                                        \
+	}
+
+static int follow(void (*hops)(const uint64_t *, uint64_t, const uint64_t *, uint64_t))
+{
+	touch_pages();
+	for (unsigned i = 0; i + 1 < LINES; i++)
+		lines[0][i][0] = (uint64_t)(uintptr_t)lines[0][i + 1];
+	hops(lines[0][0], LINES - 1, lines[1][0], 1);
+	printf("%u\n", LINES - 1);
+	return 0;
+}
+
+FOLLOW(bits, "bt %[n], %[word]\n\t"
+	     "bts $3, %%eax\n\t"
+	     "bsf %[word], %%rax\n\t"
+	     "bswap %%eax\n\t"
+	     "shld $3, %[word], %%rax")
+FOLLOW(product, "imul $1, %[word], %[word]\n\t"
+		"mov %[word], %%rax\n\t"
+		"mul %[one]\n\t"
+		"mov %%rax, %[word]")
+FOLLOW(quotient, "mov %[word], %%rax\n\t"
+		 "cqo\n\t"
+		 "idiv %[one]\n\t"
+		 "xor %%edx, %%edx\n\t"
+		 "div %[one]\n\t"
+		 "mov %%rax, %[word]")
+FOLLOW(call, "push %[word]\n\t"
+	     "xor %k[word], %k[word]\n\t"
+	     "call 3f\n\t"
+	     "jmp 4f\n"
+	     "3: push %%rbp\n\t"
+	     "mov %%rsp, %%rbp\n\t"
+	     "push $7\n\t"
+	     "leave\n\t"
+	     "ret\n"
+	     "4: pop %[word]")
+FOLLOW(prefix, ".byte 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0\n\t"
+	       "mov %%fs:0, %%rax")
+FOLLOW(avx, "vpxor %%ymm0, %%ymm0, %%ymm0\n\t"
+	    "vpshufb %%ymm0, %%ymm0, %%ymm0\n\t"
+	    "vpalignr $3, %%ymm0, %%ymm0, %%ymm0\n\t"
+	    "shlx %[one], %[word], %%rax\n\t"
+	    "vzeroupper")
+
+static int follow_avx_if_any(void)
+{
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") ? follow_avx() : 77;
+}
+
 static int nothing(void)
 {
 	return 3;
@@ -709,6 +783,12 @@ int main(int argc, char **argv)
 		{"awaited", awaited},
 		{"long_ago", long_ago},
 		{"barren", barren},
+		{"follow_bits", follow_bits},
+		{"follow_product", follow_product},
+		{"follow_quotient", follow_quotient},
+		{"follow_call", follow_call},
+		{"follow_prefix", follow_prefix},
+		{"follow_avx", follow_avx_if_any},
 	};
 
 	self = argv[0];

@@ -108,6 +108,14 @@ run barren 0 --cxms-l2=none --cxms-roi-begin=barren
 walks=$(grep -cE " llc 0 misp 0 wrong 0 $far" stream.txt || true) rounds=$(cat want.txt)
 [ "$walks" -ge $((rounds / 64)) ] && [ "$walks" -le $((rounds / 6)) ] ||
 	fail "barren: $walks far walks, in $rounds rounds that would find something"
+# Instructions that wrong paths follow, to the next line.
+for case in bits product quotient call prefix avx; do
+	run "follow_$case" 0 --cxms-l2=none --cxms-roi-begin="hops_$case"
+	[ -s want.txt ] || { echo "follow_$case: skipped, not on this machine" && continue; }
+	walks=$(grep -cE " wrong(use)? [0-9]+ $far" stream.txt || true) hops=$(cat want.txt)
+	[ "$walks" -ge $((hops / 4)) ] || fail "follow_$case: $walks far walks in $hops hops"
+	echo "follow_$case: $walks far walks in $hops hops"
+done
 
 # Regions by name; the two markers of one address.
 run nothing 3 --cxms-roi-begin=nothing
