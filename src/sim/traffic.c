@@ -111,9 +111,49 @@ static void set_runs(const struct cxms_recording *rec, const struct sums *by_ins
 	}
 }
 
+/** struct loop_times - CPU time, by samples: of each loop's own instructions, of all, and what all
+ * wait of it */
+struct loop_times {
+	double *own_ns; /* [site], of the site that stands for its loop */
+	double all_ns, stall_ns;
+};
+
+static int loop_times_init(const struct cxms_recording *rec, const struct cxms_evidence *ev,
+			   const struct sums *by_loop, struct loop_times *out)
+{
+	const unsigned not_here = CXMS_SAMPLE_KERNEL | CXMS_SAMPLE_AFTER_FAULT;
+	*out = (struct loop_times){.own_ns = calloc(rec->n_site + 1, sizeof(*out->own_ns))};
+	if (!out->own_ns)
+		return -ENOMEM;
+	for (size_t i = 0; i < rec->n_sample; i++) {
+		const struct cxms_rec_sample *s = &rec->sample[i];
+		if (s->flags & not_here)
+			continue;
+		out->all_ns += s->weight_ns;
+		if (s->site != CXMS_NO_SITE)
+			out->own_ns[by_loop->first[s->site]] += s->weight_ns;
+	}
+	for (size_t g = 0; g < ev->n_group; g++)
+		out->stall_ns += ev->group[g].stall_ns;
+	return 0;
+}
+
+/*
+ * Of the time between turns of a loop, what its own waits can fill: not what inner loops wait, as
+ * those waits lie in the same time. The time of inner loops waits as all does that is not this
+ * loop's own: recordings do not tell which loops are inner ones.
+ */
+static double fillable_ns(const struct loop_times *t, size_t loop, double turns_ns, double stall_ns)
+{
+	double own_ns = fmin(fmax(t->own_ns[loop], stall_ns), turns_ns);
+	double other_ns = t->all_ns - t->own_ns[loop], other_stall_ns = t->stall_ns - stall_ns;
+	double work = other_ns > 0 ? fmin(1, fmax(0, 1 - other_stall_ns / other_ns)) : 1;
+	return own_ns + (turns_ns - own_ns) * work;
+}
+
 /* Time in a loop that is no wait for memory, by its instructions. */
 static void set_between(const struct cxms_recording *rec, const struct sums *by_loop,
-			struct cxms_evidence *ev)
+			const struct loop_times *times, struct cxms_evidence *ev)
 {
 	for (size_t i = 0; i < rec->n_site; i++) {
 		const struct cxms_rec_site *site = &rec->site[i];
@@ -121,8 +161,9 @@ static void set_between(const struct cxms_recording *rec, const struct sums *by_
 		ev->between[i].insns = site->loop_insns;
 		if (!turns->found || !site->loop_insns)
 			continue;
+		double stall_ns = by_loop->stall_ns[by_loop->first[i]];
 		ev->between[i].loop_per_stall =
-			turns->time_ns / by_loop->stall_ns[by_loop->first[i]];
+			fillable_ns(times, by_loop->first[i], turns->time_ns, stall_ns) / stall_ns;
 		ev->between[i].work_ns = fmax(
 			0, turns->time_ns - by_loop->memory_ns[by_loop->first[i]][CXMS_SPAN_MID]);
 		if (!(site->flags & CXMS_SITE_LONG))
@@ -144,6 +185,7 @@ static void set_between(const struct cxms_recording *rec, const struct sums *by_
 int cxms_traffic_count(const struct cxms_recording *rec, struct cxms_evidence *ev)
 {
 	struct sums by_insn = {0}, by_loop = {0};
+	struct loop_times times = {0};
 	ev->between = calloc(rec->n_site + 1, sizeof(*ev->between));
 	int rc = ev->between ? sums_init(rec, BY_INSTRUCTION, &by_insn) : -ENOMEM;
 	if (!rc)
@@ -152,10 +194,13 @@ int cxms_traffic_count(const struct cxms_recording *rec, struct cxms_evidence *e
 		sums_add(&by_insn, &ev->group[i]);
 		sums_add(&by_loop, &ev->group[i]);
 	}
+	if (!rc)
+		rc = loop_times_init(rec, ev, &by_loop, &times);
 	if (!rc) {
 		set_runs(rec, &by_insn, &by_loop, ev);
-		set_between(rec, &by_loop, ev);
+		set_between(rec, &by_loop, &times, ev);
 	}
+	free(times.own_ns);
 	sums_fini(&by_insn);
 	sums_fini(&by_loop);
 	return rc;
