@@ -501,6 +501,33 @@ static void jump(struct walk *w, const struct ex_op *op)
 	w->next = op->immediate;
 }
 
+/* What takes from the stack, or puts there. */
+static inline void follow_stack(struct walk *w, const struct ex_op *op)
+{
+	switch (op->kind) {
+	case EX_OP_PUSH:
+		push_operand(w, op);
+		break;
+	case EX_OP_PUSH_SET:
+		push(w, true, op->immediate);
+		break;
+	case EX_OP_CALL:
+		call(w, op);
+		break;
+	case EX_OP_RETURN:
+		go_back(w, op);
+		break;
+	case EX_OP_LEAVE:
+		leave(w, op);
+		break;
+	case EX_OP_POP:
+		pop(w, op);
+		break;
+	default:
+		end(w);
+	}
+}
+
 /* A call for each kind would cost more than what most of them do. */
 static inline void follow(struct walk *w, const struct ex_op *op)
 {
@@ -523,24 +550,6 @@ static inline void follow(struct walk *w, const struct ex_op *op)
 		break;
 	case EX_OP_SIGN:
 		sign(w, op);
-		break;
-	case EX_OP_PUSH:
-		push_operand(w, op);
-		break;
-	case EX_OP_PUSH_SET:
-		push(w, true, op->immediate);
-		break;
-	case EX_OP_CALL:
-		call(w, op);
-		break;
-	case EX_OP_RETURN:
-		go_back(w, op);
-		break;
-	case EX_OP_LEAVE:
-		leave(w, op);
-		break;
-	case EX_OP_POP:
-		pop(w, op);
 		break;
 	case EX_OP_READ:
 		read_only(w, op);
@@ -582,7 +591,7 @@ static inline void follow(struct walk *w, const struct ex_op *op)
 		jump(w, op);
 		break;
 	default:
-		end(w);
+		follow_stack(w, op);
 	}
 }
 

@@ -16,10 +16,9 @@ struct site_time {
 static void add_times(const struct cxms_recording *rec, const struct cxms_evidence *ev,
 		      struct site_time *time)
 {
-	const unsigned not_here = CXMS_SAMPLE_KERNEL | CXMS_SAMPLE_AFTER_FAULT;
 	for (size_t i = 0; i < rec->n_sample; i++) {
 		const struct cxms_rec_sample *s = &rec->sample[i];
-		if (s->site != CXMS_NO_SITE && !(s->flags & not_here))
+		if (s->site != CXMS_NO_SITE && cxms_rec_is_own(s))
 			time[s->site].all_ns += s->weight_ns;
 	}
 	for (size_t g = 0; g < ev->n_group; g++)

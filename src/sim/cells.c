@@ -293,7 +293,7 @@ int cxms_cells_build(const struct cxms_recording *rec, uint64_t epoch_ns, struct
 		struct cxms_cell *cell = &out->cell[out->cell_of_sample[i]];
 		/* where a guest's hypervisor lets the timer in late, the time of a fault shows at
 		 * the instruction that faulted */
-		if (!(s->flags & (CXMS_SAMPLE_KERNEL | CXMS_SAMPLE_AFTER_FAULT)))
+		if (cxms_rec_is_own(s))
 			cell->user_ns += s->weight_ns;
 	}
 	for (uint32_t t = 0; t < rec->n_thread; t++)

@@ -68,10 +68,9 @@ static uint64_t place_at(uint64_t count, double bytes_per_count)
 
 static void gather(struct search *s)
 {
-	const unsigned not_here = CXMS_SAMPLE_KERNEL | CXMS_SAMPLE_AFTER_FAULT;
 	for (size_t i = 0; i < s->rec->n_sample; i++) {
 		const struct cxms_rec_sample *sample = &s->rec->sample[i];
-		if (sample->site == CXMS_NO_SITE || sample->flags & not_here ||
+		if (sample->site == CXMS_NO_SITE || !cxms_rec_is_own(sample) ||
 		    !(sample->flags & CXMS_SAMPLE_COUNT))
 			continue;
 		const struct cxms_rec_site *site = &s->rec->site[sample->site];

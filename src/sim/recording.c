@@ -581,18 +581,20 @@ void cxms_rec_order_fini(struct cxms_rec_order *o)
 
 bool cxms_rec_is_wait(const struct cxms_recording *rec, const struct cxms_rec_sample *s)
 {
-	const unsigned not_memory =
-		CXMS_SAMPLE_KERNEL | CXMS_SAMPLE_AFTER_FAULT | CXMS_REC_ZERO_PAGE;
-	if (s->site == CXMS_NO_SITE || s->flags & not_memory)
+	if (s->site == CXMS_NO_SITE || !cxms_rec_is_own(s) || s->flags & CXMS_REC_ZERO_PAGE)
 		return false;
 	uint8_t kind = rec->site[s->site].kind;
 	return kind != CXMS_SITE_NONE && kind != CXMS_SITE_UNDECODED;
 }
 
+bool cxms_rec_is_own(const struct cxms_rec_sample *s)
+{
+	return !(s->flags & (CXMS_SAMPLE_KERNEL | CXMS_SAMPLE_AFTER_FAULT));
+}
+
 bool cxms_rec_is_unread(const struct cxms_recording *rec, const struct cxms_rec_sample *s)
 {
-	return s->site != CXMS_NO_SITE &&
-	       !(s->flags & (CXMS_SAMPLE_KERNEL | CXMS_SAMPLE_AFTER_FAULT)) &&
+	return s->site != CXMS_NO_SITE && cxms_rec_is_own(s) &&
 	       rec->site[s->site].kind == CXMS_SITE_UNDECODED;
 }
 

@@ -112,6 +112,8 @@ int cxms_rec_order_init(const struct cxms_recording *rec, struct cxms_rec_order 
 void cxms_rec_order_fini(struct cxms_rec_order *o);
 /** does the sample show a thread that waited for memory (address known or not)? */
 bool cxms_rec_is_wait(const struct cxms_recording *rec, const struct cxms_rec_sample *s);
+/** does it stand in the program's own code, and not right behind a page fault? */
+bool cxms_rec_is_own(const struct cxms_rec_sample *s);
 /** is it in code of which nothing is known: it could not be read or decoded? */
 bool cxms_rec_is_unread(const struct cxms_recording *rec, const struct cxms_rec_sample *s);
 /** cxms_rec_is_unseen() - did thread @thread end before a period of its own, its first sample? What

@@ -121,13 +121,12 @@ struct loop_times {
 static int loop_times_init(const struct cxms_recording *rec, const struct cxms_evidence *ev,
 			   const struct sums *by_loop, struct loop_times *out)
 {
-	const unsigned not_here = CXMS_SAMPLE_KERNEL | CXMS_SAMPLE_AFTER_FAULT;
 	*out = (struct loop_times){.own_ns = calloc(rec->n_site + 1, sizeof(*out->own_ns))};
 	if (!out->own_ns)
 		return -ENOMEM;
 	for (size_t i = 0; i < rec->n_sample; i++) {
 		const struct cxms_rec_sample *s = &rec->sample[i];
-		if (s->flags & not_here)
+		if (!cxms_rec_is_own(s))
 			continue;
 		out->all_ns += s->weight_ns;
 		if (s->site != CXMS_NO_SITE)
