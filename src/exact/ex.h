@@ -34,6 +34,7 @@
 
 #include "core/bpred.h"
 #include "core/hier.h"
+#include "core/recorder_assumed.h"
 #include "core/tlb.h"
 #include "core/xstream.h"
 
@@ -158,9 +159,6 @@ struct ex_store {
 	uint64_t insn, address;
 	uint32_t last;
 };
-/* Lines of non-temporal stores that a thread has open: they are put together in the line fill
- * buffers, 10 to 16 of them in cores of the last ten years, which loads use too. */
-#define EX_ASSUMED_NT_OPEN 10u
 
 /**
  * struct ex_nt_line - a line that non-temporal stores are filling
@@ -219,10 +217,6 @@ struct ex_level {
 	uint8_t down;
 };
 
-/* So many mispredicted branches later what was asked for before them is there. Each takes its own
- * time, that of the front end, and that of what runs between: 25 cycles, 800 for all of them. */
-#define EX_ASSUMED_ARRIVED 32u
-
 /**
  * struct ex_wrong_fill - a line that a wrong path asked for
  * @fill: its number
@@ -263,7 +257,7 @@ struct ex_thread {
 	uint64_t locked, locked_at;
 	struct ex_spin *spin;
 	struct ex_call call;
-	struct ex_nt_line nt[EX_ASSUMED_NT_OPEN];
+	struct ex_nt_line nt[CXMS_ASSUMED_NT_OPEN];
 	uint64_t nt_clock;
 	struct ex_store store[EX_FORWARD_BACK];
 	uint32_t recent[EX_RECENT];
@@ -271,7 +265,7 @@ struct ex_thread {
 	uint32_t walks;
 	struct ex_wrong_fill wrong_fill[EX_RECENT_FILLS];
 	uint32_t near_fill[EX_RECENT_FILLS];
-	uint64_t fills_before[EX_ASSUMED_ARRIVED];
+	uint64_t fills_before[CXMS_ASSUMED_ARRIVED];
 };
 
 /* @value: line, or how far back;  @head: its kind and, from EX_EVENT_INDEX on, its index, as they

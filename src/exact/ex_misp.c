@@ -148,7 +148,7 @@ static void wrong_path(struct ex_thread *t, struct ex_block *b, unsigned exit, b
 						       (uint32_t)in->bytes[in->len - 1] << 24);
 	else
 		target += (uint64_t)(int64_t)(int8_t)in->bytes[in->len - 1];
-	t->fills_before[t->walks++ % EX_ASSUMED_ARRIVED] = t->fills;
+	t->fills_before[t->walks++ % CXMS_ASSUMED_ARRIVED] = t->fills;
 	ex_wrong_path(t, (const char *)ex.slot - EX_SLOTS_OFFSET, b, exit, taken ? next : target,
 		      awaited, timed);
 }

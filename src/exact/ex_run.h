@@ -86,7 +86,7 @@ static inline void note_near(struct ex_thread *t, uint64_t number)
 /* Else it comes from farther, and may not have arrived. */
 static inline bool is_far(const struct ex_thread *t, uint64_t number)
 {
-	return number >= t->fills_before[t->walks % EX_ASSUMED_ARRIVED] &&
+	return number >= t->fills_before[t->walks % CXMS_ASSUMED_ARRIVED] &&
 	       t->near_fill[number % EX_RECENT_FILLS] != (uint32_t)number + 1;
 }
 

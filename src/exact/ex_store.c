@@ -57,7 +57,7 @@ static bool opens_line(struct ex_thread *t, uint64_t line, uint64_t bytes)
 	struct ex_nt_line *n = NULL, *oldest = t->nt;
 	bool is_first;
 
-	for (unsigned i = 0; i < EX_ASSUMED_NT_OPEN; i++) {
+	for (unsigned i = 0; i < CXMS_ASSUMED_NT_OPEN; i++) {
 		if (t->nt[i].bytes && t->nt[i].line == line)
 			n = &t->nt[i];
 		if (t->nt[i].used < oldest->used)

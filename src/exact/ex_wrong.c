@@ -18,14 +18,6 @@
 #define BP	  5u
 /* Words that a walk has pushed and keeps: calls and what they save, a few deep. */
 #define PUSHED 32u
-/* Instructions walked behind a branch that waits for no miss: it is done after a dozen cycles. */
-#define EX_ASSUMED_SHORT_WALK 16u
-/* Uops of an instruction, in the longer walk behind one that does. */
-#define EX_ASSUMED_UOPS_OF_INSN 2u
-/* Long walks behind one branch that brought nothing, one after the other, until only one in so many
- * of them is still walked to its end. */
-#define EX_ASSUMED_BARREN     8u
-#define EX_ASSUMED_BARREN_ONE 16u
 /* Decoded stretches that are kept, by address, and instructions of each at most. */
 #define KEPT	1024u
 #define STRETCH 16u
@@ -130,7 +122,7 @@ NEVER_INLINE enum cxms_hier_level load_anew(struct walk *w, const struct ex_op *
 	enum cxms_hier_level level =
 		ex_wrong_load(w->t, address, op->pc, w->branch, behind, w->timed);
 
-	w->brought |= behind >= EX_ASSUMED_SHORT_WALK && ex.n_event != events;
+	w->brought |= behind >= CXMS_ASSUMED_SHORT_WALK && ex.n_event != events;
 	if (level == CXMS_HIER_L1 || (w->timed && w->t->fills == fills))
 		*seen = (struct seen_line){address >> CXMS_XS_LINE_SHIFT, level};
 	else /* what it brings may be in the place of any other */
@@ -674,15 +666,15 @@ void ex_wrong_forget(void)
 
 /*
  * May the walk be long? Where walks behind a branch find all that they load in the first level, the
- * next ones most likely do. @barren counts long walks up to EX_ASSUMED_BARREN, then short ones.
+ * next ones most likely do. @barren counts long walks up to CXMS_ASSUMED_BARREN, then short ones.
  */
 static bool is_long(struct ex_part *p, bool waits)
 {
-	if (!waits || p->barren < EX_ASSUMED_BARREN)
+	if (!waits || p->barren < CXMS_ASSUMED_BARREN)
 		return waits;
-	if (++p->barren < EX_ASSUMED_BARREN + EX_ASSUMED_BARREN_ONE)
+	if (++p->barren < CXMS_ASSUMED_BARREN + CXMS_ASSUMED_BARREN_ONE)
 		return false;
-	p->barren = EX_ASSUMED_BARREN;
+	p->barren = CXMS_ASSUMED_BARREN;
 	return true;
 }
 
@@ -690,7 +682,7 @@ static void note_barren(struct ex_part *p, bool is_barren)
 {
 	if (!is_barren)
 		p->barren = 0;
-	else if (p->barren < EX_ASSUMED_BARREN)
+	else if (p->barren < CXMS_ASSUMED_BARREN)
 		p->barren++;
 }
 
@@ -796,8 +788,8 @@ void ex_wrong_path(struct ex_thread *t, const char *guest, struct ex_block *b, u
 	w.t = t;
 	w.branch = exit;
 	w.insns = 0;
-	w.budget = long_walk ? (unsigned)ex.opt.hier.window / EX_ASSUMED_UOPS_OF_INSN
-			     : EX_ASSUMED_SHORT_WALK;
+	w.budget = long_walk ? (unsigned)ex.opt.hier.window / CXMS_ASSUMED_WALK_UOPS
+			     : CXMS_ASSUMED_SHORT_WALK;
 	w.timed = timed;
 	w.brought = false;
 	cxms_bpred_guess_behind(&t->core->bpred, part->hash, &w.guess);

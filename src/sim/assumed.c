@@ -6,6 +6,10 @@
 #include <string.h>
 
 #include "core/bpred.h"
+#include "core/demand.h"
+#include "core/kernel.h"
+#include "core/linewait.h"
+#include "core/recorder_assumed.h"
 #include "core/stair.h"
 #include "core/window_assumed.h"
 #include "sim/hw_report.h"
@@ -65,7 +69,7 @@ static void add_memory(struct cxms_result *out)
 /* What turns samples into waits and lines; CXMS_ASSUMED_CPI_MAX is told with the work. */
 static void add_samples(struct cxms_result *out)
 {
-	add(out, "model.cpi_work", "0.25",
+	add(out, "model.cpi_work", TEXT(CXMS_ASSUMED_CPI_WORK),
 	    "cycles a micro-operation of the work between two misses; up to 1 where a turn runs "
 	    "calls");
 	add(out, "model.clock", "3GHz",
@@ -76,9 +80,9 @@ static void add_samples(struct cxms_result *out)
 	add(out, "model.recorded_rob", "512",
 	    "reorder buffer of the recording machine's cores, for the hidden part of a wait");
 	add(out, "model.latency_spread", "5 %", "how far a latency measured once holds for a run");
-	add(out, "model.kernel_copy_ratio", "0.1",
+	add(out, "model.kernel_copy_ratio", TEXT(CXMS_ASSUMED_KERNEL_COPY_RATIO),
 	    "share of the kernel time beside first touches that waits for the program's pages; "
-	    "0 to 0.5 in the interval");
+	    "0 to " TEXT(CXMS_ASSUMED_KERNEL_COPY_RATIO_MAX) " in the interval");
 	add(out, "model.stall", "2us",
 	    "two samples of one line that are so far apart are waits of their own");
 }
@@ -139,9 +143,9 @@ void cxms_assumed_sampled(const struct cxms_recording *rec, const struct cxms_st
 		    "interruptions of the program by a watchpoint beside the uses of its word, "
 		    "each as long as a sample");
 	if (has_walk(out))
-		add(out, "model.full_from", "0.5",
+		add(out, "model.full_from", TEXT(CXMS_ASSUMED_FULL_FROM),
 		    "share of the miss registers (28.7 lines) from which on a walk waits at any "
-		    "use of a line; 0.25 at the high end");
+		    "use of a line; " TEXT(CXMS_ASSUMED_FULL_FROM_HIGH) " at the high end");
 	add_memory(out);
 }
 
@@ -157,16 +161,25 @@ void cxms_assumed_exact(struct cxms_result *out)
 	    "uops between fetch and dispatch");
 	add(out, "model.tlb2", TEXT(CXMS_ASSUMED_TLB2_CYC) "cyc",
 	    "added by a hit in the second-level TLB");
-	add(out, "model.wrong_path", "16",
-	    "instructions walked behind a mispredicted branch that waits for no miss; behind one "
-	    "that does, half as many as the reorder buffer has entries");
-	add(out, "model.wrong_path_barren", "8",
-	    "such long walks in a row that bring nothing, from which on one in 16 is long");
-	add(out, "model.arrived", "32",
+	add(out, "model.short_walk", TEXT(CXMS_ASSUMED_SHORT_WALK),
+	    "instructions walked behind a mispredicted branch that waits for no miss");
+	add(out, "model.walk_uops", TEXT(CXMS_ASSUMED_WALK_UOPS),
+	    "uops of an instruction walked behind a branch that waits for a miss: the reorder "
+	    "buffer ends that walk");
+	add(out, "model.barren", TEXT(CXMS_ASSUMED_BARREN),
+	    "such long walks in a row that bring nothing, from which on few are long");
+	add(out, "model.barren_one", TEXT(CXMS_ASSUMED_BARREN_ONE),
+	    "one in so many of them is long then");
+	add(out, "model.arrived", TEXT(CXMS_ASSUMED_ARRIVED),
 	    "mispredicted branches after which a line is there, for wrong paths");
 	add(out, "model.branch_history", TEXT(CXMS_BPRED_GLOBAL_BITS),
-	    "directions that the branch predictor goes by, and 11 of a branch's own; it keeps 1024 "
-	    "targets of computed jumps and 32 returns");
-	add(out, "model.nt_open", "10", "lines that non-temporal stores put together at a time");
+	    "directions of all branches that the branch predictor goes by");
+	add(out, "model.branch_own_history", TEXT(CXMS_BPRED_LOCAL_BITS),
+	    "directions of the branch itself that it goes by");
+	add(out, "model.branch_targets", TEXT(CXMS_BPRED_TARGETS),
+	    "targets of computed jumps that it keeps");
+	add(out, "model.branch_returns", TEXT(CXMS_BPRED_RETURNS), "returns that it keeps");
+	add(out, "model.nt_open", TEXT(CXMS_ASSUMED_NT_OPEN),
+	    "lines that non-temporal stores put together at a time");
 	add_memory(out);
 }
