@@ -111,6 +111,25 @@ void cxms_turns_fit(const struct cxms_turn_point *point, size_t n, int64_t step,
 	fit(point, n, step, max_gap_ns, CXMS_TURNS_MOST_PER_NS, work, out);
 }
 
+/* The first sample of each turn. Return: how many these are */
+static size_t one_a_turn(struct cxms_turn_point *point, size_t n)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct cxms_turn_point *last = kept ? &point[kept - 1] : NULL;
+		if (!last || last->thread != point[i].thread || last->sleeps != point[i].sleeps ||
+		    last->count != point[i].count)
+			point[kept++] = point[i];
+	}
+	return kept;
+}
+
+void cxms_turns_fit_around(struct cxms_turn_point *point, size_t n, int64_t step, double max_gap_ns,
+			   double *work, struct cxms_turns *out)
+{
+	cxms_turns_fit(point, one_a_turn(point, n), step, max_gap_ns, work, out);
+}
+
 /* Samples of an inner loop, neighbours by the register of the loop around it. */
 struct nest {
 	const struct cxms_turn_point *point; /* count: the outer register */

@@ -56,6 +56,16 @@ void cxms_turns_fit(const struct cxms_turn_point *point, size_t n, int64_t step,
 		    double *work, struct cxms_turns *out);
 
 /**
+ * cxms_turns_fit_around() - the same by all samples in the loop, those of its inner loops as well
+ * @point:      as above; overwritten
+ *
+ * An inner loop may take longer than a period: of the samples in one turn the first counts, and the
+ * time of the others is between it and that of the next turn.
+ */
+void cxms_turns_fit_around(struct cxms_turn_point *point, size_t n, int64_t step, double max_gap_ns,
+			   double *work, struct cxms_turns *out);
+
+/**
  * cxms_turns_fit_nested() - the same for an inner loop, too short for two samples in one run of it
  * @point:      as above; changed meanwhile, and restored at the end
  * @outer_step: what a turn of the loop around it adds to outer; those turns are counted as above

@@ -298,14 +298,6 @@ static void describe_turn(struct cxms_code *c, const struct cxms_loop *l, const 
 	find_stride(&t, s);
 }
 
-static void describe_append(struct cxms_code *c, const struct cxms_loop *l,
-			    struct cxms_code_site *s)
-{
-	s->stride = cxms_loop_append(c, l, s);
-	if (s->stride)
-		s->flags |= CXMS_SITE_APPENDS;
-}
-
 /* The two registers that are the same when the loop is over, as its last compare is of them; 0:
  * none. */
 static uint32_t equal_at_end(struct cxms_code *c, const struct cxms_loop *l)
@@ -331,32 +323,96 @@ static void add_to_end(struct cxms_x86_info *info, uint32_t equal)
 	info->add = info->sum_add;
 }
 
-/* A register that counts the turns of the loop around @inner. */
-static void describe_outer(struct cxms_code *c, const struct cxms_loop *inner,
-			   struct cxms_code_site *s)
+/* The registers of @l, which has @inner in it (NULL = nothing is known of that). */
+static void find_turn(struct cxms_code *c, const struct cxms_loop *l, const struct cxms_loop *inner,
+		      struct turn *t)
 {
-	const struct cxms_loop l = loop_outside(c, inner);
-	const uint32_t equal = equal_at_end(c, inner);
+	const uint32_t equal = inner ? equal_at_end(c, inner) : 0;
 	struct uneven u;
-	struct turn t = {.spoilt = 0};
 	struct cxms_step in;
 
-	if (!l.n || l.n > COUNTED_MAX)
-		return;
-	find_uneven(c, &l, &u);
-	if (u.has_call)
-		t.spoilt = UINT32_MAX & ~after_call(UINT32_MAX);
-	for (uint64_t at = l.first; at <= l.last && cxms_code_step_at(c, at, &in); at += in.len) {
+	find_uneven(c, l, &u);
+	*t = (struct turn){.spoilt = u.has_call ? UINT32_MAX & ~after_call(UINT32_MAX) : 0};
+	for (uint64_t at = l->first; at <= l->last && cxms_code_step_at(c, at, &in); at += in.len) {
 		struct cxms_x86_info info;
 
 		if (!cxms_code_x86_at(c, at, &info))
 			continue;
-		if (at > inner->last)
+		if (inner && at > inner->last)
 			add_to_end(&info, equal);
-		note_turn(&info, !uneven_get(&u, at), &t);
+		note_turn(&info, !uneven_get(&u, at), t);
 	}
+}
+
+static bool is_counted(struct cxms_code *c, const struct cxms_loop *l, int8_t reg, int64_t step)
+{
+	struct turn t;
+
+	if (reg < 0 || !l->n || l->n > COUNTED_MAX)
+		return false;
+	find_turn(c, l, NULL, &t);
+	return pick_counter(&t) == reg && t.step[reg] == step;
+}
+
+/*
+ * Where the end of a loop is copied into each of its ways, each way seems a loop of its own, that
+ * begins and ends behind the one before. They are one, as each turn of any of them counts in the
+ * same register: it is named by where the first begins.
+ */
+static uint64_t name_of(struct cxms_code *c, const struct cxms_loop *l, int8_t reg, int64_t step)
+{
+	struct cxms_loop way = *l, before = cxms_loop_around(c, way.first);
+
+	while (before.n && before.first < way.first && is_counted(c, &before, reg, step)) {
+		way = before;
+		before = cxms_loop_around(c, way.first);
+	}
+	return way.first;
+}
+
+/* The shortest other way round the loop @l past the site @s, that ends behind @l. */
+static struct cxms_loop other_way(struct cxms_code *c, const struct cxms_loop *l,
+				  const struct cxms_code_site *s)
+{
+	struct cxms_step in;
+
+	for (uint64_t at = l->last;
+	     at - l->first < CXMS_LOOP_BYTES && cxms_code_step_at(c, at, &in); at += in.len) {
+		uint64_t target = at + in.len + (uint64_t)(int64_t)in.rel;
+		struct cxms_loop way = {.first = target, .last = at};
+
+		if (at == l->last || target <= l->first || target > s->ip ||
+		    (in.flow != CXMS_FLOW_JCC && in.flow != CXMS_FLOW_JMP))
+			continue;
+		way.n = cxms_loop_length(c, way.first, way.last, s->ip);
+		if (is_counted(c, &way, s->count_reg, s->step))
+			return way;
+	}
+	return (struct cxms_loop){.n = 0};
+}
+
+static void describe_append(struct cxms_code *c, const struct cxms_loop *l,
+			    struct cxms_code_site *s)
+{
+	s->stride = cxms_loop_append(c, l, s);
+	if (s->stride)
+		s->flags |= CXMS_SITE_APPENDS;
+}
+
+/* The loop around @inner, and a register that counts its turns. */
+static void describe_outer(struct cxms_code *c, const struct cxms_loop *inner,
+			   struct cxms_code_site *s)
+{
+	const struct cxms_loop l = loop_outside(c, inner);
+	struct turn t;
+
+	if (!l.n || l.n > COUNTED_MAX)
+		return;
+	find_turn(c, &l, inner, &t);
 	s->outer_reg = pick_counter(&t);
 	s->outer_step = s->outer_reg >= 0 ? t.step[s->outer_reg] : 0;
+	uint64_t outer = name_of(c, &l, s->outer_reg, s->outer_step);
+	s->outer_back = outer < s->loop_ip ? (uint16_t)(s->loop_ip - outer) : 0;
 }
 
 void cxms_loop_describe_rep(struct cxms_code *c, struct cxms_code_site *s)
@@ -399,6 +455,7 @@ static void find_ahead(struct cxms_code *c, struct cxms_loop l, struct cxms_code
 
 void cxms_loop_describe(struct cxms_code *c, const struct cxms_loop *l, struct cxms_code_site *s)
 {
+	struct cxms_loop way;
 	struct uneven u;
 
 	if (!l->n)
@@ -413,10 +470,17 @@ void cxms_loop_describe(struct cxms_code *c, const struct cxms_loop *l, struct c
 		s->flags |= CXMS_SITE_UNEVEN;
 	if (s->kind != CXMS_SITE_NONE)
 		find_ahead(c, *l, s);
-	if (l->n <= COUNTED_MAX) {
-		describe_turn(c, l, &u, s);
-		if (!(s->flags & CXMS_SITE_AFFINE))
-			describe_append(c, l, s);
-		describe_outer(c, l, s);
-	}
+	if (l->n > COUNTED_MAX)
+		return;
+	describe_turn(c, l, &u, s);
+	if (!(s->flags & CXMS_SITE_AFFINE))
+		describe_append(c, l, s);
+	s->loop_ip = name_of(c, l, s->count_reg, s->step);
+	describe_outer(c, l, s);
+	way = other_way(c, l, s);
+	if (!way.n)
+		return;
+	find_uneven(c, &way, &u);
+	if (u.is_long)
+		s->flags |= CXMS_SITE_LONG;
 }

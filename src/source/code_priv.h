@@ -139,8 +139,9 @@ struct cxms_loop cxms_loop_around(struct cxms_code *c, uint64_t addr);
  * cxms_loop_describe() - what the loop says of @s: CARRIED, DIRTIES, UNEVEN, LONG, and its counting
  * register: one that each turn adds the same constant to (several add up: an unrolled loop), and
  * nothing else writes. Of several the one that addresses memory, then the one with the longest
- * step. The same of the loop around it, which is the outer one. APPENDS where nothing else tells
- * the stride. And the innermost loop around it that runs a prefetch instruction.
+ * step. The same of the loop around it, which is the outer one, and where that begins. APPENDS
+ * where nothing else tells the stride. And the innermost loop around it that runs a prefetch
+ * instruction.
  */
 void cxms_loop_describe(struct cxms_code *c, const struct cxms_loop *l, struct cxms_code_site *s);
 

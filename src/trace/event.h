@@ -157,6 +157,7 @@ struct cxms_site {
 	   what it waits for: its first instruction, and its length; 0 = none known */
 	uint64_t ahead_ip;
 	uint16_t ahead_bytes;
+	uint16_t outer_back;  /* bytes from loop_ip back to the loop around it; 0 = none known */
 	const char *function; /* that ip is in, as the linker names it; "" = not known */
 	const char *object;   /* path of the file that ip was mapped from; "" = none */
 };

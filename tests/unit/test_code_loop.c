@@ -150,6 +150,43 @@ static void test_the_counting_register_of_a_loop(void **state)
 	}
 }
 
+/* As gcc writes for (i...) { load; if (n) do ...; while (--n); load }, the end copied into both
+ * ways. 1: add $1,%rsi; cmp %rsi,%r11; je 9f; 2: mov (%r9,%rsi,8),%rdx; nop; test %rdi,%rdi; je 1b;
+ * mov %rdi,%rax; 3: add $3,%rcx; dec %rax; jne 3b; mov (%r10,%rsi,8),%rdx; add $1,%rsi;
+ * cmp %rsi,%r11; jne 2b; 9: */
+static void test_a_loop_with_two_ends_is_one(void **state)
+{
+	uint64_t loop = 0;
+	struct cxms_code_site s;
+	(void)state;
+	s = site_of(
+		"[ 48 83 c6 01 49 39 f3 74 23 49 8b 14 f1 | 90 48 85 ff 74 ed 48 89 f8 48 83 c1 03 "
+		"48 ff c8 75 f7 49 8b 14 f2 48 83 c6 01 49 39 f3 75 dd c3",
+		&loop);
+	assert_int_equal(s.loop_ip, loop);
+	assert_int_equal(s.count_reg, CXMS_REG_SI);
+	assert_true(s.flags & LONG); /* the second way has an inner loop */
+	s = site_of(
+		"[ 48 83 c6 01 49 39 f3 74 23 49 8b 14 f1 90 48 85 ff 74 ed 48 89 f8 48 83 c1 03 "
+		"48 ff c8 75 f7 49 8b 14 f2 | 48 83 c6 01 49 39 f3 75 dd c3",
+		&loop);
+	assert_int_equal(s.loop_ip, loop);
+	assert_int_equal(s.count_reg, CXMS_REG_SI);
+	s = site_of(
+		"48 83 c6 01 49 39 f3 74 23 49 8b 14 f1 90 48 85 ff 74 ed 48 89 f8 [ 48 83 c1 03 | "
+		"48 ff c8 75 f7 49 8b 14 f2 48 83 c6 01 49 39 f3 75 dd c3",
+		&loop);
+	assert_int_equal(s.loop_ip, loop);
+	assert_int_equal(s.outer_back, 22);
+	assert_int_equal(s.outer_reg, CXMS_REG_SI);
+	/* the ends count by different steps: two loops */
+	s = site_of(
+		"48 83 c6 02 49 39 f3 74 23 [ 49 8b 14 f1 90 48 85 ff 74 ed 48 89 f8 48 83 c1 03 "
+		"48 ff c8 75 f7 49 8b 14 f2 | 48 83 c6 01 49 39 f3 75 dd c3",
+		&loop);
+	assert_int_equal(s.loop_ip, loop);
+}
+
 static void test_lines_of_a_turn(void **state)
 {
 	static const struct {
@@ -247,6 +284,7 @@ static void test_the_counting_register_of_the_loop_around(void **state)
 {
 	static const struct {
 		const char *hex;
+		unsigned before; /* the loop around begins that far before; 0 = there is none */
 		int reg;
 		int64_t step;
 		const char *why;
@@ -255,26 +293,26 @@ static void test_the_counting_register_of_the_loop_around(void **state)
 		 * add $1,%rcx; cmp; jne 1b */
 		{"48 8b 14 cf [ 4c 8b 0c d6 | 48 83 c3 02 4d 85 c9 75 f3 48 83 c1 01 4c 39 c1 75 "
 		 "e6 c3",
-		 CXMS_REG_CX, 1, "the index of the outer loop"},
+		 4, CXMS_REG_CX, 1, "the index of the outer loop"},
 		/* 1: xor %ebx,%ebx; 3: mov (%rsi,%rbx,8),%r9; add $1,%rbx; cmp %r8,%rbx; jne 3b;
 		 * lea 64(%rsi),%rsi; cmp %rdi,%rsi; jne 1b */
 		{"31 db [ 4c 8b 0c de | 48 83 c3 01 4c 39 c3 75 f3 48 8d 76 40 48 39 fe 75 e8 c3",
-		 CXMS_REG_SI, 64, "the row"},
+		 2, CXMS_REG_SI, 64, "the row"},
 		/* gcc's column sum. 1: lea -64(%rdx),%rax; 3: add (%rax),%r9; add $32,%rax;
 		 * cmp %rdx,%rax; jne 3b; lea 8(%rax),%rdx; cmp %rcx,%rdx; jne 1b */
 		{"48 8d 42 c0 [ 4c 03 08 | 48 83 c0 20 48 39 d0 75 f4 48 8d 50 08 48 39 ca 75 e7 "
 		 "c3",
-		 CXMS_REG_DX, 8, "the end that the next run begins from"},
+		 4, CXMS_REG_DX, 8, "the end that the next run begins from"},
 		/* the same with cmp %rsi,%rax */
 		{"48 8d 42 c0 [ 4c 03 08 | 48 83 c0 20 48 39 f0 75 f4 48 8d 50 08 48 39 ca 75 e7 "
 		 "c3",
-		 NONE, 0, "from elsewhere: it is not where the run ended"},
+		 4, NONE, 0, "from elsewhere: it is not where the run ended"},
 		/* the same, but the row moves in the inner loop, too */
 		{"31 db [ 4c 8b 0c de | 48 83 c3 01 48 83 c6 08 4c 39 c3 75 ef 48 8d 76 40 48 39 "
 		 "fe 75 e4 c3",
-		 NONE, 0, "what both move counts neither's turns"},
+		 2, NONE, 0, "what both move counts neither's turns"},
 		/* 1: mov (%rdi,%rax,8),%rdx; add $1,%rax; cmp %r8,%rax; jne 1b */
-		{"[ 48 8b 14 c7 | 48 83 c0 01 4c 39 c0 75 f3 c3", NONE, 0, "no loop around it"},
+		{"[ 48 8b 14 c7 | 48 83 c0 01 4c 39 c0 75 f3 c3", 0, NONE, 0, "no loop around it"},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
@@ -284,6 +322,7 @@ static void test_the_counting_register_of_the_loop_around(void **state)
 		print_message("%s: register %d step %ld\n", forms[i].why, s->outer_reg,
 			      (long)s->outer_step);
 		assert_int_equal(s->loop_ip, loop);
+		assert_int_equal(s->outer_back, forms[i].before);
 		assert_int_equal(s->outer_reg, forms[i].reg);
 		assert_int_equal(s->outer_step, forms[i].step);
 	}
@@ -347,6 +386,7 @@ static void test_a_string_instruction_is_a_loop(void **state)
 		assert_int_equal(s.step, -1);
 		assert_int_equal(s.flags, CXMS_SITE_AFFINE);
 		assert_int_equal(s.stride, 8);
+		assert_int_equal(s.outer_back, 6);
 		assert_int_equal(s.outer_reg, CXMS_REG_DX);
 		assert_int_equal(s.outer_step, 64);
 	}
@@ -364,6 +404,7 @@ int main(void)
 		cmocka_unit_test(test_the_counting_register_of_the_loop_around),
 		cmocka_unit_test(test_a_loop_that_asks_ahead),
 		cmocka_unit_test(test_a_string_instruction_is_a_loop),
+		cmocka_unit_test(test_a_loop_with_two_ends_is_one),
 		cmocka_unit_test(test_lines_of_a_turn),
 		cmocka_unit_test(test_stores_that_append),
 		cmocka_unit_test(test_all_sites_of_a_loop_count_alike),

@@ -151,6 +151,46 @@ static void test_time_in_calls_counts_where_it_begins_anew(void **state)
 	assert_true(fabs(t.time_ns / (N * (double)PERIOD_NS) - 1) < 0.01);
 }
 
+/* One sample in three lies in the loop itself, by chance, the others in its inner loop; the
+ * function is called anew every 13 samples. By its own samples alone pairs that lie within a call
+ * are the short ones. */
+static void test_samples_of_inner_loops_tell_as_well(void **state)
+{
+	struct cxms_turns t;
+	struct cxms_rng rng;
+	size_t n = 0;
+	(void)state;
+	fill(0.002, 1, 13.3 * PERIOD_NS, 15);
+	cxms_turns_fit_around(point, N, 1, GAP_NS, work, &t);
+	assert_true(t.found);
+	/* a turn or two of 400 in each call are not seen */
+	assert_true(fabs(t.turns / (0.002 * N * (double)PERIOD_NS) - 1) < 0.02);
+
+	fill(0.002, 1, 13.3 * PERIOD_NS, 15);
+	cxms_rng_init(&rng, 16);
+	for (size_t i = 0; i < N; i++)
+		if (cxms_rng_below(&rng, 3) == 0)
+			point[n++] = point[i];
+	cxms_turns_fit(point, n, 1, GAP_NS, work, &t);
+	print_message("by its own alone: %.3f\n", t.turns / (0.002 * N * (double)PERIOD_NS));
+	assert_true(t.turns < 0.95 * 0.002 * N * PERIOD_NS);
+}
+
+/* A turn lasts for five samples. */
+static void test_an_inner_loop_longer_than_a_period(void **state)
+{
+	const double per_ns = 1 / (5.1 * PERIOD_NS);
+	struct cxms_turns t;
+	(void)state;
+	fill(per_ns, 8, 1e12, 17);
+	cxms_turns_fit(point, N, 8, GAP_NS, work, &t);
+	assert_false(t.found);
+	cxms_turns_fit_around(point, N, 8, GAP_NS, work, &t);
+	assert_true(t.found);
+	assert_true(fabs(t.per_ns / per_ns - 1) < 0.01);
+	assert_true(fabs(t.turns / (per_ns * N * (double)PERIOD_NS) - 1) < 0.01);
+}
+
 /* A tracer that comes late now and then: each sample has the time since the one before it. */
 static void test_uneven_gaps_count_once(void **state)
 {
@@ -387,6 +427,8 @@ int main(void)
 		cmocka_unit_test(test_who_slept_began_anew),
 		cmocka_unit_test(test_time_in_calls_counts),
 		cmocka_unit_test(test_time_in_calls_counts_where_it_begins_anew),
+		cmocka_unit_test(test_samples_of_inner_loops_tell_as_well),
+		cmocka_unit_test(test_an_inner_loop_longer_than_a_period),
 		cmocka_unit_test(test_uneven_gaps_count_once),
 		cmocka_unit_test(test_an_inner_loop_by_the_one_around_it),
 		cmocka_unit_test(test_inner_loops_that_tell_no_rate),
