@@ -6,7 +6,6 @@
 
 #include "source/code_priv.h"
 
-#define CARRIED_MAX 128u /* instructions of the longest loop followed for dependences */
 #define COUNTED_MAX 512u /* instructions of the longest loop whose registers are looked at */
 #define BLOCK_BYTES 64	 /* of lines counted in a turn */
 #define BLOCKS	    64	 /* around an operand */
@@ -100,53 +99,6 @@ static struct cxms_loop loop_outside(struct cxms_code *c, const struct cxms_loop
 	if (!cxms_code_step_at(c, inner->last, &in))
 		return (struct cxms_loop){.n = 0};
 	return loop_over(c, inner->first - 1, inner->last + in.len, inner->last);
-}
-
-static uint32_t after_call(uint32_t tainted)
-{
-	return tainted & ~CXMS_CLOBBERED;
-}
-
-/* Follow the registers that hang on a loaded value through the instructions [from, end). */
-static uint32_t follow(struct cxms_code *c, uint64_t from, uint64_t end, uint32_t tainted)
-{
-	struct cxms_step in;
-
-	for (uint64_t at = from; at < end && cxms_code_step_at(c, at, &in); at += in.len) {
-		struct cxms_x86_info info;
-
-		if (!cxms_code_x86_at(c, at, &info))
-			continue;
-		if (info.reads & tainted)
-			tainted |= info.writes & ~(1u << CXMS_REG_SP);
-		else
-			tainted &= ~info.writes;
-		if (in.flow == CXMS_FLOW_CALL || in.flow == CXMS_FLOW_CALL_IND)
-			tainted = after_call(tainted);
-	}
-	return tainted;
-}
-
-/* Whether the load's address of one turn hangs on the value it loaded the turn before. */
-static bool is_carried(struct cxms_code *c, const struct cxms_code_site *s,
-		       const struct cxms_loop *l)
-{
-	uint32_t used = 0, tainted;
-	struct cxms_step in;
-	struct cxms_x86_info info;
-
-	if (s->base >= 0)
-		used |= 1u << s->base;
-	if (s->index >= 0)
-		used |= 1u << s->index;
-	if (!l->n || l->n > CARRIED_MAX || s->base == CXMS_REG_SP || !used ||
-	    (s->kind != CXMS_SITE_LOAD && s->kind != CXMS_SITE_UPDATE))
-		return false;
-	if (!cxms_code_step_at(c, s->ip, &in) || in.flow != CXMS_FLOW_NEXT ||
-	    !cxms_code_x86_at(c, s->ip, &info))
-		return false;
-	tainted = follow(c, s->ip + in.len, l->last + 1, info.loaded);
-	return (follow(c, l->first, s->ip, tainted) & used) != 0;
 }
 
 /* Which instructions of a loop do not run exactly once in each turn: by byte from its beginning. */
@@ -275,7 +227,7 @@ static uint64_t note_block(const struct cxms_code_site *s, const struct cxms_cod
 static void describe_turn(struct cxms_code *c, const struct cxms_loop *l, const struct uneven *u,
 			  struct cxms_code_site *s)
 {
-	struct turn t = {.spoilt = u->has_call ? UINT32_MAX & ~after_call(UINT32_MAX) : 0};
+	struct turn t = {.spoilt = u->has_call ? CXMS_CLOBBERED : 0};
 	bool can_dirty = s->kind == CXMS_SITE_LOAD && (s->base >= 0 || s->index >= 0) &&
 			 !(s->flags & CXMS_SITE_STACK);
 	uint64_t blocks = 0;
@@ -332,7 +284,7 @@ static void find_turn(struct cxms_code *c, const struct cxms_loop *l, const stru
 	struct cxms_step in;
 
 	find_uneven(c, l, &u);
-	*t = (struct turn){.spoilt = u.has_call ? UINT32_MAX & ~after_call(UINT32_MAX) : 0};
+	*t = (struct turn){.spoilt = u.has_call ? CXMS_CLOBBERED : 0};
 	for (uint64_t at = l->first; at <= l->last && cxms_code_step_at(c, at, &in); at += in.len) {
 		struct cxms_x86_info info;
 
@@ -455,13 +407,14 @@ static void find_ahead(struct cxms_code *c, struct cxms_loop l, struct cxms_code
 
 void cxms_loop_describe(struct cxms_code *c, const struct cxms_loop *l, struct cxms_code_site *s)
 {
-	struct cxms_loop way;
+	struct cxms_loop way, outer;
 	struct uneven u;
 
 	if (!l->n)
 		return;
 	s->loop_ip = l->first;
-	if (is_carried(c, s, l))
+	outer = loop_outside(c, l);
+	if (cxms_loop_carries(c, l, s) || cxms_loop_meets_chain(c, l, &outer, s))
 		s->flags |= CXMS_SITE_CARRIED;
 	find_uneven(c, l, &u);
 	if (u.is_long)

@@ -84,6 +84,8 @@ struct cxms_x86;
 struct cxms_x86_info {
 	struct cxms_code_site site; /* as far as the instruction alone tells: no loop */
 	bool prefetches;	    /* asks for a line ahead of its use, and receives nothing */
+	bool sets_flags;
+	bool selects;	 /* a conditional move: what it writes hangs on the flags */
 	bool fusible;	 /* cmp test add sub and inc dec: fuses with a conditional jump */
 	uint32_t reads;	 /* registers the results depend on, address registers included */
 	uint32_t writes; /* registers written */
@@ -144,6 +146,21 @@ struct cxms_loop cxms_loop_around(struct cxms_code *c, uint64_t addr);
  * instruction.
  */
 void cxms_loop_describe(struct cxms_code *c, const struct cxms_loop *l, struct cxms_code_site *s);
+
+/** cxms_loop_carries() - whether the load's address of one turn hangs on the value it loaded the
+ * turn before: through registers, other loads, and conditional moves, but not through branches */
+bool cxms_loop_carries(struct cxms_code *c, const struct cxms_loop *l,
+		       const struct cxms_code_site *s);
+/**
+ * cxms_loop_meets_chain() - whether a load reads what a chain of the loop has come to
+ * @outer: the loop around @l; n 0 = none known
+ * That is: another load is carried as above, and both take their base from the value it loaded
+ * last. Their waits fall together, and lie as far from those of the next turn as the chain's. Only
+ * of chains that are no short ones, reached from elsewhere each time (buckets of a hash table): the
+ * loop around goes on with the same chain, or begins at the same place each time.
+ */
+bool cxms_loop_meets_chain(struct cxms_code *c, const struct cxms_loop *l,
+			   const struct cxms_loop *outer, const struct cxms_code_site *s);
 
 /** cxms_loop_append() - by how many bytes the store @s of the loop moves the address on that memory
  * holds for it; 0: it does not */

@@ -60,8 +60,8 @@ enum cxms_site_flag {
 	/* loads into its own base register (p = p->next): a sample shows the next address of the
 	 * walk, not the one that was waited for */
 	CXMS_SITE_SELF = 1u << 0,
-	/* its address comes from the value that it loaded last (loop carried), so its waits never
-	 * overlap each other */
+	/* its address comes from the value that it, or another load of the same place, loaded last
+	 * (loop carried), so its waits never overlap each other */
 	CXMS_SITE_CARRIED = 1u << 1,
 	CXMS_SITE_FUSED = 1u << 2,   /* a compare with memory, fused with the jump behind it */
 	CXMS_SITE_STACK = 1u << 3,   /* push, pop, call, return, or addressed by rsp/rbp */

@@ -187,6 +187,63 @@ static void test_a_loop_with_two_ends_is_one(void **state)
 	assert_int_equal(s.loop_ip, loop);
 }
 
+/* Loads whose address comes from what another load of a chain has found. */
+static void test_what_hangs_on_a_chain(void **state)
+{
+	static const struct {
+		const char *hex;
+		bool is_carried;
+		const char *why;
+	} forms[] = {
+		/* 1: movslq %edi,%rcx; mov %rsi,%rax; add $2,%rcx; jmp 3f; 2: cmp %rdx,(%rax);
+		 * jae 4f; 3: mov %rax,%rsi; mov (%rax,%rcx,8),%rax; test; jne 2b; 4: sub $1,%edi;
+		 * jae 1b */
+		{"48 63 cf 48 89 f0 48 83 c1 02 eb 05 [ 48 39 10 | 73 0c 48 89 c6 48 8b 04 c8 48 "
+		 "85 c0 75 ef 83 ef 01 73 de c3",
+		 true, "the key of a skip list: each level goes on where the last one ended"},
+		/* 1: mov %rbp,%rax; 2: add 8(%rax),%rbx; mov (%rax),%rax; test; jne 2b; dec %rdi;
+		 * jne 1b */
+		{"48 89 e8 [ 48 03 58 08 | 48 8b 00 48 85 c0 75 f4 48 ff cf 75 ec c3", true,
+		 "a list from its head, again and again"},
+		{"48 89 e8 [ 48 03 58 08 | 48 8b 00 48 85 c0 75 f4 c3", false,
+		 "once: nothing tells how long it is"},
+		/* the same, with imul %r13,%rbp; mov %ebp,%ecx; mov (%r12,%rcx,8),%rax before */
+		{"49 0f af ed 89 e9 49 8b 04 cc [ 48 39 68 08 | 48 8b 00 48 85 c0 75 f4 48 ff cf "
+		 "75 e5 c3",
+		 false, "a bucket of a hash table"},
+		/* 1: mov %r10d,%eax; 2: add (%rsi,%rax,8),%rbx; mov (%r8,%rax,4),%eax; test; jne
+		 * 2b; dec %rdi; jne 1b */
+		{"44 89 d0 [ 48 03 1c c6 | 41 8b 04 80 85 c0 75 f4 48 ff cf 75 ec c3", false,
+		 "in an array beside that of the chain, which may be small"},
+		/* the same in one array: add 8(%rsi,%rax),%rbx; mov (%rsi,%rax),%eax */
+		{"44 89 d0 [ 48 03 5c 06 08 | 8b 04 06 85 c0 75 f4 48 ff cf 75 ec c3", true,
+		 "in the array of the chain"},
+		/* the list with mov 8(%rax),%rdx; mov (%rax),%rax; add (%rdx),%rbx */
+		{"48 89 e8 [ 48 8b 50 08 48 8b 00 48 03 1a | 48 85 c0 75 f1 48 ff cf 75 e9 c3",
+		 false, "what a node points at"},
+		/* 1: lea (%rcx,%r8),%ebp; sar %ebp; cmp (%r12,%rbp,8),%rdx; cmovb %ebp,%r8d;
+		 * cmovae %ebp,%ecx; mov %r8d,%eax; sub %ecx,%eax; cmp $1,%eax; jg 1b */
+		{"[ 42 8d 2c 01 d1 fd 49 3b 14 ec | 44 0f 42 c5 0f 43 cd 44 89 c0 29 c8 83 f8 01 "
+		 "7f e5 c3",
+		 true, "a binary search without branches"},
+		/* 1: mov (%rsi),%rax; lea 8(%rsi),%r9; cmp (%rdi),%rax; cmovb %r9,%rsi;
+		 * mov %rax,(%rdx); add $8,%rdx; cmp %rdx,%rcx; jne 1b */
+		{"[ 48 8b 06 | 4c 8d 4e 08 48 3b 07 49 0f 42 f1 48 89 02 48 83 c2 08 48 39 d1 75 "
+		 "e6 c3",
+		 false, "a merge without branches goes along its memory"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		uint64_t loop = 0;
+		const struct cxms_code_site s = site_of(forms[i].hex, &loop);
+
+		print_message("%s: flags %#x\n", forms[i].why, s.flags);
+		assert_int_equal(s.kind, CXMS_SITE_LOAD);
+		assert_int_equal(s.loop_ip, loop);
+		assert_int_equal(!!(s.flags & CXMS_SITE_CARRIED), forms[i].is_carried);
+	}
+}
+
 static void test_lines_of_a_turn(void **state)
 {
 	static const struct {
@@ -405,6 +462,7 @@ int main(void)
 		cmocka_unit_test(test_a_loop_that_asks_ahead),
 		cmocka_unit_test(test_a_string_instruction_is_a_loop),
 		cmocka_unit_test(test_a_loop_with_two_ends_is_one),
+		cmocka_unit_test(test_what_hangs_on_a_chain),
 		cmocka_unit_test(test_lines_of_a_turn),
 		cmocka_unit_test(test_stores_that_append),
 		cmocka_unit_test(test_all_sites_of_a_loop_count_alike),
