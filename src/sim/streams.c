@@ -171,7 +171,7 @@ static bool same_registers(const struct cxms_rec_site *a, const struct cxms_rec_
 {
 	return a->flags & b->flags & CXMS_SITE_AFFINE && a->loop_ip == b->loop_ip &&
 	       a->pid == b->pid && a->base == b->base && a->index == b->index &&
-	       a->scale == b->scale;
+	       a->scale == b->scale && a->made_at == b->made_at;
 }
 
 /* Through what one turn reaches, or what it jumps over, within which both take turns. */

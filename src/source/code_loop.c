@@ -101,28 +101,15 @@ static struct cxms_loop loop_outside(struct cxms_code *c, const struct cxms_loop
 	return loop_over(c, inner->first - 1, inner->last + in.len, inner->last);
 }
 
-/* Which instructions of a loop do not run exactly once in each turn: by byte from its beginning. */
-struct uneven {
-	uint64_t first;
-	bool is_long; /* calls or inner loops, string instructions with rep among them */
-	bool has_call;
-	uint8_t bits[CXMS_LOOP_BYTES / 8];
-};
-
 /* [from, end), as far as it lies in the loop */
-static void uneven_set(struct uneven *u, uint64_t from, uint64_t end)
+static void uneven_set(struct cxms_uneven *u, uint64_t from, uint64_t end)
 {
 	for (uint64_t at = from; at < end && at - u->first < CXMS_LOOP_BYTES; at++)
 		u->bits[(at - u->first) / 8] |= (uint8_t)(1u << ((at - u->first) % 8));
 }
 
-static bool uneven_get(const struct uneven *u, uint64_t at)
-{
-	return u->bits[(at - u->first) / 8] >> ((at - u->first) % 8) & 1;
-}
-
 static void uneven_branch(const struct cxms_loop *l, uint64_t at, const struct cxms_step *in,
-			  struct uneven *u)
+			  struct cxms_uneven *u)
 {
 	uint64_t next = at + in->len, target = next + (uint64_t)(int64_t)in->rel;
 
@@ -136,11 +123,11 @@ static void uneven_branch(const struct cxms_loop *l, uint64_t at, const struct c
 	}
 }
 
-static void find_uneven(struct cxms_code *c, const struct cxms_loop *l, struct uneven *u)
+static void find_uneven(struct cxms_code *c, const struct cxms_loop *l, struct cxms_uneven *u)
 {
 	struct cxms_step in;
 
-	*u = (struct uneven){.first = l->first};
+	*u = (struct cxms_uneven){.first = l->first};
 	for (uint64_t at = l->first; at <= l->last && cxms_code_step_at(c, at, &in); at += in.len) {
 		if (in.flow == CXMS_FLOW_CALL || in.flow == CXMS_FLOW_CALL_IND)
 			u->has_call = u->is_long = true;
@@ -224,8 +211,8 @@ static uint64_t note_block(const struct cxms_code_site *s, const struct cxms_cod
 	return UINT64_C(1) << (block + BLOCKS / 2);
 }
 
-static void describe_turn(struct cxms_code *c, const struct cxms_loop *l, const struct uneven *u,
-			  struct cxms_code_site *s)
+static void describe_turn(struct cxms_code *c, const struct cxms_loop *l,
+			  const struct cxms_uneven *u, struct cxms_code_site *s)
 {
 	struct turn t = {.spoilt = u->has_call ? CXMS_CLOBBERED : 0};
 	bool can_dirty = s->kind == CXMS_SITE_LOAD && (s->base >= 0 || s->index >= 0) &&
@@ -238,7 +225,7 @@ static void describe_turn(struct cxms_code *c, const struct cxms_loop *l, const 
 
 		if (!cxms_code_x86_at(c, at, &info))
 			continue;
-		note_turn(&info, !uneven_get(u, at), &t);
+		note_turn(&info, !cxms_uneven_get(u, at), &t);
 		blocks |= note_block(s, &info.site);
 		if (can_dirty && is_same_line(s, &info.site))
 			s->flags |= CXMS_SITE_DIRTIES;
@@ -248,6 +235,8 @@ static void describe_turn(struct cxms_code *c, const struct cxms_loop *l, const 
 	s->count_reg = pick_counter(&t);
 	s->step = s->count_reg >= 0 ? t.step[s->count_reg] : 0;
 	find_stride(&t, s);
+	if (!(s->flags & CXMS_SITE_AFFINE))
+		cxms_loop_follow_stride(c, l, u, t.step, t.spoilt, s);
 }
 
 /* The two registers that are the same when the loop is over, as its last compare is of them; 0:
@@ -280,7 +269,7 @@ static void find_turn(struct cxms_code *c, const struct cxms_loop *l, const stru
 		      struct turn *t)
 {
 	const uint32_t equal = inner ? equal_at_end(c, inner) : 0;
-	struct uneven u;
+	struct cxms_uneven u;
 	struct cxms_step in;
 
 	find_uneven(c, l, &u);
@@ -292,7 +281,7 @@ static void find_turn(struct cxms_code *c, const struct cxms_loop *l, const stru
 			continue;
 		if (inner && at > inner->last)
 			add_to_end(&info, equal);
-		note_turn(&info, !uneven_get(&u, at), t);
+		note_turn(&info, !cxms_uneven_get(&u, at), t);
 	}
 }
 
@@ -408,7 +397,7 @@ static void find_ahead(struct cxms_code *c, struct cxms_loop l, struct cxms_code
 void cxms_loop_describe(struct cxms_code *c, const struct cxms_loop *l, struct cxms_code_site *s)
 {
 	struct cxms_loop way, outer;
-	struct uneven u;
+	struct cxms_uneven u;
 
 	if (!l->n)
 		return;
@@ -419,7 +408,7 @@ void cxms_loop_describe(struct cxms_code *c, const struct cxms_loop *l, struct c
 	find_uneven(c, l, &u);
 	if (u.is_long)
 		s->flags |= CXMS_SITE_LONG;
-	if (uneven_get(&u, s->ip))
+	if (cxms_uneven_get(&u, s->ip))
 		s->flags |= CXMS_SITE_UNEVEN;
 	if (s->kind != CXMS_SITE_NONE)
 		find_ahead(c, *l, s);
@@ -429,6 +418,8 @@ void cxms_loop_describe(struct cxms_code *c, const struct cxms_loop *l, struct c
 	if (!(s->flags & CXMS_SITE_AFFINE))
 		describe_append(c, l, s);
 	s->loop_ip = name_of(c, l, s->count_reg, s->step);
+	if (s->made_at)
+		s->made_at = (uint16_t)(s->made_at + (l->first - s->loop_ip));
 	describe_outer(c, l, s);
 	way = other_way(c, l, s);
 	if (!way.n)

@@ -85,6 +85,7 @@ struct cxms_x86_info {
 	struct cxms_code_site site; /* as far as the instruction alone tells: no loop */
 	bool prefetches;	    /* asks for a line ahead of its use, and receives nothing */
 	bool sets_flags;
+	bool divides;	 /* div, idiv of 32 or 64 bits: dx receives ax modulo the operand */
 	bool selects;	 /* a conditional move: what it writes hangs on the flags */
 	bool fusible;	 /* cmp test add sub and inc dec: fuses with a conditional jump */
 	uint32_t reads;	 /* registers the results depend on, address registers included */
@@ -161,6 +162,29 @@ bool cxms_loop_carries(struct cxms_code *c, const struct cxms_loop *l,
  */
 bool cxms_loop_meets_chain(struct cxms_code *c, const struct cxms_loop *l,
 			   const struct cxms_loop *outer, const struct cxms_code_site *s);
+
+/** struct cxms_uneven - which instructions of a loop do not run exactly once in each turn: by byte
+ * from its beginning */
+struct cxms_uneven {
+	uint64_t first;
+	bool is_long; /* calls or inner loops, string instructions with rep among them */
+	bool has_call;
+	uint8_t bits[CXMS_LOOP_BYTES / 8];
+};
+static inline bool cxms_uneven_get(const struct cxms_uneven *u, uint64_t at)
+{
+	return u->bits[(at - u->first) / 8] >> ((at - u->first) % 8) & 1;
+}
+
+/**
+ * cxms_loop_follow_stride() - stride and made_at of an address that each turn computes anew from
+ * registers that move evenly: sums, products and shifts by constants, and those modulo another
+ * register or under a mask (a ring buffer), which begin anew now and then; then AFFINE
+ * @step, @spoilt: what a turn adds to each register, and those that it writes otherwise
+ */
+void cxms_loop_follow_stride(struct cxms_code *c, const struct cxms_loop *l,
+			     const struct cxms_uneven *u, const int64_t step[CXMS_REG_GPR_END],
+			     uint32_t spoilt, struct cxms_code_site *s);
 
 /** cxms_loop_append() - by how many bytes the store @s of the loop moves the address on that memory
  * holds for it; 0: it does not */

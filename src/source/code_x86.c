@@ -193,6 +193,12 @@ static bool is_select(unsigned id)
 	return id >= X86_INS_CMOVA && id <= X86_INS_CMOVS;
 }
 
+static bool is_division(const cs_insn *in)
+{
+	return (in->id == X86_INS_DIV || in->id == X86_INS_IDIV) && in->detail->x86.op_count == 1 &&
+	       in->detail->x86.operands[0].size >= 4;
+}
+
 /* Registers read and written; capstone leaves some implicit ones out. */
 static void note_registers(struct cxms_x86 *x, struct cxms_x86_info *out)
 {
@@ -209,6 +215,7 @@ static void note_registers(struct cxms_x86 *x, struct cxms_x86_info *out)
 		out->sets_flags = out->sets_flags || writes[i] == X86_REG_EFLAGS;
 	}
 	out->selects = is_select(x->disasm.insn->id);
+	out->divides = is_division(x->disasm.insn);
 	if (x->disasm.insn->id == X86_INS_CMPXCHG)
 		out->writes |= BIT(CXMS_REG_AX);
 	if (x->disasm.insn->id == X86_INS_ENTER)

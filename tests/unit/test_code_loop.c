@@ -131,6 +131,56 @@ static const struct row {
 	 CXMS_REG_CX, 1, LONG, 8, "an inner loop's registers do not count the outer one's turns"},
 };
 
+/* Addresses that each turn computes anew, of a load that stands at the end of it; behind it comes
+ * add $1,%rcx; cmp %rcx,%r8; jne 1b */
+static void test_an_address_computed_anew(void **state)
+{
+	static const struct {
+		const char *hex;
+		int64_t stride;
+		unsigned made_at;
+		const char *why;
+	} forms[] = {
+		/* 1: mov %rcx,%rax; and $0xffff,%eax; mov (%rdi,%rax,8),%rdx */
+		{"[ 48 89 c8 25 ff ff 00 00 48 8b 14 c7 | 48 83 c1 01 49 39 c8 75 eb c3", 8, 8,
+		 "a ring under a mask"},
+		/* and $7,%eax */
+		{"[ 48 89 c8 83 e0 07 48 8b 14 c7 | 48 83 c1 01 49 39 c8 75 ed c3", RANDOM, 0,
+		 "eight places are no way"},
+		/* 1: lea (%rcx,%rcx,2),%rax; and %r10,%rax; mov (%rdi,%rax,8),%rdx */
+		{"[ 48 8d 04 49 4c 21 d0 48 8b 14 c7 | 48 83 c1 01 49 39 c8 75 ec c3", 24, 7,
+		 "three at a time, under a mask in a register"},
+		/* 1: mov %rcx,%rax; xor %edx,%edx; div %r9; shl $5,%rdx; add %rbx,%rdx;
+		 * mov (%rdx),%rsi */
+		{"[ 48 89 c8 31 d2 49 f7 f1 48 c1 e2 05 48 01 da 48 8b 32 | 48 83 c1 01 49 39 c8 "
+		 "75 "
+		 "e5 c3",
+		 32, 15, "a ring by a remainder"},
+		/* 1: imul $-1640531527,%rcx,%rax; and %r10,%rax; mov (%rdi,%rax,8),%rdx */
+		{"[ 48 69 c1 b9 79 37 9e 4c 21 d0 48 8b 14 c7 | 48 83 c1 01 49 39 c8 75 e9 c3",
+		 RANDOM, 0, "a hash"},
+		/* 1: mov %rcx,%rax; shr $3,%rax; mov (%rdi,%rax,8),%rdx */
+		{"[ 48 89 c8 48 c1 e8 03 48 8b 14 c7 | 48 83 c1 01 49 39 c8 75 ec c3", RANDOM, 0,
+		 "less than a byte in most turns"},
+		/* 1: mov %rcx,%rax; test %r9,%r9; je 2f; mov %r11,%rax; 2: mov (%rdi,%rax,8),%rdx
+		 */
+		{"[ 48 89 c8 4d 85 c9 74 03 4c 89 d8 48 8b 14 c7 | 48 83 c1 01 49 39 c8 75 e8 c3",
+		 RANDOM, 0, "now this and now that"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		const bool is_even = forms[i].stride != RANDOM;
+		uint64_t loop = 0;
+		const struct cxms_code_site s = site_of(forms[i].hex, &loop);
+
+		print_message("%s: flags %#x stride %ld\n", forms[i].why, s.flags, (long)s.stride);
+		assert_int_equal(s.loop_ip, loop);
+		assert_int_equal(!!(s.flags & CXMS_SITE_AFFINE), is_even);
+		assert_int_equal(s.stride, is_even ? forms[i].stride : 0);
+		assert_int_equal(s.made_at, forms[i].made_at);
+	}
+}
+
 static void test_the_counting_register_of_a_loop(void **state)
 {
 	(void)state;
@@ -463,6 +513,7 @@ int main(void)
 		cmocka_unit_test(test_a_string_instruction_is_a_loop),
 		cmocka_unit_test(test_a_loop_with_two_ends_is_one),
 		cmocka_unit_test(test_what_hangs_on_a_chain),
+		cmocka_unit_test(test_an_address_computed_anew),
 		cmocka_unit_test(test_lines_of_a_turn),
 		cmocka_unit_test(test_stores_that_append),
 		cmocka_unit_test(test_all_sites_of_a_loop_count_alike),
