@@ -15,8 +15,8 @@
 /* Of its loop's waiting: the rest may be other chains, which overlap with it. */
 #define MOSTLY_ALONE 0.9
 
-/* Sums over sites that belong together: one instruction behind several sampled addresses, a loop.
- */
+/* Sums over sites that belong together: one instruction behind several sampled addresses, with
+ * those that use the same line in a turn; a loop. */
 struct sums {
 	uint32_t *first; /* [site] the site that stands for all of them */
 	double *stall_ns;
@@ -44,6 +44,57 @@ static int sums_init(const struct cxms_recording *rec, enum together how, struct
 		rc = cxms_pagemap_put(&map, site->pid, key, (uint32_t)i);
 	}
 	cxms_pagemap_fini(&map);
+	return rc;
+}
+
+/* Do both use one line in each turn of their loop? */
+static bool is_same_line(const struct cxms_rec_site *a, const struct cxms_rec_site *b)
+{
+	const int64_t gap = (int64_t)((uint64_t)a->disp - (uint64_t)b->disp);
+	return a->base == b->base && a->index == b->index && a->scale == b->scale &&
+	       a->made_at == b->made_at && gap > -(int64_t)CXMS_LINE_BYTES &&
+	       gap < (int64_t)CXMS_LINE_BYTES;
+}
+
+static bool may_share(const struct cxms_rec_site *site)
+{
+	const unsigned none = CXMS_SITE_STACK | CXMS_SITE_TLS | CXMS_SITE_GATHER;
+	return site->loop_ip && (site->base || site->index) && !(site->flags & none) &&
+	       site->kind != CXMS_SITE_STRING && site->kind != CXMS_SITE_NONE;
+}
+
+/* The first instruction of its loop that uses its line, of those in the list from @head on. */
+static size_t sharer_of(const struct cxms_recording *rec, const size_t *next, size_t head, size_t i)
+{
+	for (size_t k = head; k != i; k = next[k])
+		if (is_same_line(&rec->site[k], &rec->site[i]))
+			return k;
+	return i;
+}
+
+/* Instructions of a loop that use one line in each turn are as one. */
+static int join_lines(const struct cxms_recording *rec, const struct sums *by_loop, struct sums *s)
+{
+	size_t *head = calloc(rec->n_site + 1, sizeof(*head)), /* by loop, plus 1 */
+		*tail = calloc(rec->n_site + 1, sizeof(*tail)),
+	       *next = calloc(rec->n_site + 1, sizeof(*next));
+	int rc = head && tail && next ? 0 : -ENOMEM;
+	for (size_t i = 0; i < rec->n_site && !rc; i++) {
+		const size_t loop = by_loop->first[i];
+		if (s->first[i] != i || !may_share(&rec->site[i]))
+			continue;
+		if (head[loop])
+			next[tail[loop]] = i;
+		else
+			head[loop] = i + 1;
+		tail[loop] = i;
+		s->first[i] = (uint32_t)sharer_of(rec, next, head[loop] - 1, i);
+	}
+	for (size_t i = 0; i < rec->n_site && !rc; i++)
+		s->first[i] = s->first[s->first[i]];
+	free(head);
+	free(tail);
+	free(next);
 	return rc;
 }
 
@@ -240,6 +291,8 @@ int cxms_traffic_count(const struct cxms_recording *rec, struct cxms_evidence *e
 	int rc = ev->between ? sums_init(rec, BY_INSTRUCTION, &by_insn) : -ENOMEM;
 	if (!rc)
 		rc = sums_init(rec, BY_LOOP, &by_loop);
+	if (!rc)
+		rc = join_lines(rec, &by_loop, &by_insn);
 	for (size_t i = 0; i < ev->n_group && !rc; i++) {
 		sums_add(&by_insn, &ev->group[i]);
 		sums_add(&by_loop, &ev->group[i]);

@@ -178,10 +178,15 @@ static int8_t pick_counter(const struct turn *t)
 	return (int8_t)best;
 }
 
+static uint32_t address_of(const struct cxms_code_site *s)
+{
+	return (s->base >= 0 ? 1u << s->base : 0) | (s->index >= 0 ? 1u << s->index : 0);
+}
+
 /* The address moves evenly when all its registers do, those that a turn leaves alone included. */
 static void find_stride(const struct turn *t, struct cxms_code_site *s)
 {
-	uint32_t used = (s->base >= 0 ? 1u << s->base : 0) | (s->index >= 0 ? 1u << s->index : 0);
+	uint32_t used = address_of(s);
 
 	if (!used || t->spoilt & used || s->kind == CXMS_SITE_NONE || s->flags & CXMS_SITE_STACK)
 		return;
@@ -217,7 +222,8 @@ static void describe_turn(struct cxms_code *c, const struct cxms_loop *l,
 	struct turn t = {.spoilt = u->has_call ? CXMS_CLOBBERED : 0};
 	bool can_dirty = s->kind == CXMS_SITE_LOAD && (s->base >= 0 || s->index >= 0) &&
 			 !(s->flags & CXMS_SITE_STACK);
-	uint64_t blocks = 0;
+	const uint32_t used = address_of(s);
+	uint64_t blocks = 0, made_at = 0;
 	struct cxms_step in;
 
 	for (uint64_t at = l->first; at <= l->last && cxms_code_step_at(c, at, &in); at += in.len) {
@@ -229,11 +235,14 @@ static void describe_turn(struct cxms_code *c, const struct cxms_loop *l,
 		blocks |= note_block(s, &info.site);
 		if (can_dirty && is_same_line(s, &info.site))
 			s->flags |= CXMS_SITE_DIRTIES;
+		if (at < s->ip && info.writes & used)
+			made_at = at + in.len - l->first;
 	}
 	for (; blocks && s->kind != CXMS_SITE_NONE; blocks &= blocks - 1)
 		s->turn_lines++;
 	s->count_reg = pick_counter(&t);
 	s->step = s->count_reg >= 0 ? t.step[s->count_reg] : 0;
+	s->made_at = (uint16_t)(t.spoilt & used ? made_at : 0);
 	find_stride(&t, s);
 	if (!(s->flags & CXMS_SITE_AFFINE))
 		cxms_loop_follow_stride(c, l, u, t.step, t.spoilt, s);

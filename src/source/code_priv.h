@@ -177,7 +177,7 @@ static inline bool cxms_uneven_get(const struct cxms_uneven *u, uint64_t at)
 }
 
 /**
- * cxms_loop_follow_stride() - stride and made_at of an address that each turn computes anew from
+ * cxms_loop_follow_stride() - the stride of an address that each turn computes anew from
  * registers that move evenly: sums, products and shifts by constants, and those modulo another
  * register or under a mask (a ring buffer), which begin anew now and then; then AFFINE
  * @step, @spoilt: what a turn adds to each register, and those that it writes otherwise

@@ -11,9 +11,8 @@
 /** struct motion - how a register moves from one turn to the next, at one place of the loop */
 struct motion {
 	bool is_known;
-	bool wraps;	  /* it begins anew now and then */
-	int64_t step;	  /* 0: it stays */
-	uint16_t made_at; /* behind the instruction of this turn that wrote it; 0 = none has */
+	bool wraps;   /* it begins anew now and then */
+	int64_t step; /* 0: it stays */
 };
 
 struct motions {
@@ -102,9 +101,7 @@ static void forget(struct motions *m, uint32_t registers)
 			m->of[r] = (struct motion){.is_known = false};
 }
 
-/* @behind: from the beginning of the loop */
-static void step_over(struct motions *m, const struct cxms_x86_info *info, bool is_even,
-		      uint16_t behind)
+static void step_over(struct motions *m, const struct cxms_x86_info *info, bool is_even)
 {
 	struct motion result = {.is_known = false};
 	int to = -1;
@@ -117,10 +114,8 @@ static void step_over(struct motions *m, const struct cxms_x86_info *info, bool 
 		result = remainder_of(m, info);
 	}
 	forget(m, info->writes);
-	if (to < 0)
-		return;
-	result.made_at = behind;
-	m->of[to] = result;
+	if (to >= 0)
+		m->of[to] = result;
 }
 
 static void begin(struct motions *m, const int64_t step[CXMS_REG_GPR_END], uint32_t spoilt)
@@ -134,7 +129,7 @@ void cxms_loop_follow_stride(struct cxms_code *c, const struct cxms_loop *l,
 			     uint32_t spoilt, struct cxms_code_site *s)
 {
 	struct motions m;
-	struct motion base, index, address;
+	struct motion address;
 	struct cxms_step in;
 
 	if ((s->base < 0 && s->index < 0) || s->kind == CXMS_SITE_NONE ||
@@ -146,17 +141,14 @@ void cxms_loop_follow_stride(struct cxms_code *c, const struct cxms_loop *l,
 
 		if (!cxms_code_x86_at(c, at, &info))
 			continue;
-		step_over(&m, &info, !cxms_uneven_get(u, at), (uint16_t)(at + in.len - l->first));
+		step_over(&m, &info, !cxms_uneven_get(u, at));
 		if (in.flow == CXMS_FLOW_CALL || in.flow == CXMS_FLOW_CALL_IND)
 			forget(&m, CXMS_CLOBBERED);
 	}
-	base = get(&m, s->base);
-	index = get(&m, s->index);
-	address = sum(base, index, s->scale);
+	address = sum(get(&m, s->base), get(&m, s->index), s->scale);
 	if (!address.is_known || !address.step ||
 	    (address.wraps && magnitude(address.step) > MAX_RING_STRIDE))
 		return;
 	s->flags |= CXMS_SITE_AFFINE;
 	s->stride = address.step;
-	s->made_at = base.made_at > index.made_at ? base.made_at : index.made_at;
 }

@@ -157,8 +157,8 @@ struct cxms_site {
 	   what it waits for: its first instruction, and its length; 0 = none known */
 	uint64_t ahead_ip;
 	uint16_t ahead_bytes;
-	/* bytes from loop_ip to behind the instruction that computes base or index last in each
-	   turn, before its own; 0 = none does, or none that matters */
+	/* bytes from loop_ip to behind the instruction before its own that sets base or index last
+	   in each turn; 0 = none does, or they move evenly */
 	uint16_t made_at;
 	uint16_t outer_back;  /* bytes from loop_ip back to the loop around it; 0 = none known */
 	const char *function; /* that ip is in, as the linker names it; "" = not known */

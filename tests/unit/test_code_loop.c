@@ -145,7 +145,7 @@ static void test_an_address_computed_anew(void **state)
 		{"[ 48 89 c8 25 ff ff 00 00 48 8b 14 c7 | 48 83 c1 01 49 39 c8 75 eb c3", 8, 8,
 		 "a ring under a mask"},
 		/* and $7,%eax */
-		{"[ 48 89 c8 83 e0 07 48 8b 14 c7 | 48 83 c1 01 49 39 c8 75 ed c3", RANDOM, 0,
+		{"[ 48 89 c8 83 e0 07 48 8b 14 c7 | 48 83 c1 01 49 39 c8 75 ed c3", RANDOM, 6,
 		 "eight places are no way"},
 		/* 1: lea (%rcx,%rcx,2),%rax; and %r10,%rax; mov (%rdi,%rax,8),%rdx */
 		{"[ 48 8d 04 49 4c 21 d0 48 8b 14 c7 | 48 83 c1 01 49 39 c8 75 ec c3", 24, 7,
@@ -158,14 +158,14 @@ static void test_an_address_computed_anew(void **state)
 		 32, 15, "a ring by a remainder"},
 		/* 1: imul $-1640531527,%rcx,%rax; and %r10,%rax; mov (%rdi,%rax,8),%rdx */
 		{"[ 48 69 c1 b9 79 37 9e 4c 21 d0 48 8b 14 c7 | 48 83 c1 01 49 39 c8 75 e9 c3",
-		 RANDOM, 0, "a hash"},
+		 RANDOM, 10, "a hash"},
 		/* 1: mov %rcx,%rax; shr $3,%rax; mov (%rdi,%rax,8),%rdx */
-		{"[ 48 89 c8 48 c1 e8 03 48 8b 14 c7 | 48 83 c1 01 49 39 c8 75 ec c3", RANDOM, 0,
+		{"[ 48 89 c8 48 c1 e8 03 48 8b 14 c7 | 48 83 c1 01 49 39 c8 75 ec c3", RANDOM, 7,
 		 "less than a byte in most turns"},
 		/* 1: mov %rcx,%rax; test %r9,%r9; je 2f; mov %r11,%rax; 2: mov (%rdi,%rax,8),%rdx
 		 */
 		{"[ 48 89 c8 4d 85 c9 74 03 4c 89 d8 48 8b 14 c7 | 48 83 c1 01 49 39 c8 75 e8 c3",
-		 RANDOM, 0, "now this and now that"},
+		 RANDOM, 11, "now this and now that"},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
