@@ -313,14 +313,16 @@ void cxms_turns_fit_left(struct cxms_turn_point *point, size_t n, int64_t outer_
 			 double max_gap_ns, double *work, struct cxms_turns *out)
 {
 	fit(point, n, -1, max_gap_ns, CXMS_TURNS_MOST_STRING_PER_NS, work, out);
-	if (out->found || !outer_step)
+	if (out->found || n < MIN_PAIRS)
 		return;
 	swap_counts(point, n);
-	cxms_turns_fit(point, n, outer_step, max_gap_ns, work, out);
+	if (outer_step)
+		cxms_turns_fit(point, n, outer_step, max_gap_ns, work, out);
 	const struct nest o = {.point = point, .n = n, .work = work};
-	double inner = out->found ? turns_by_rest(&o) : 0;
+	double inner = turns_by_rest(&o);
 	swap_counts(point, n);
-	multiply(out, inner, CXMS_TURNS_MOST_STRING_PER_NS);
+	multiply(out, out->found ? inner : 0, CXMS_TURNS_MOST_STRING_PER_NS);
+	out->run_turns = inner;
 }
 
 void cxms_turns_fit_nested(struct cxms_turn_point *point, size_t n, int64_t step,

@@ -27,7 +27,8 @@ struct cxms_turns {
 	double time_ns;	     /* time in the loop, of all threads */
 	double turns;	     /* per_ns x time_ns */
 	size_t pairs;	     /* of neighbouring samples that agree */
-	double run_turns;    /* of one run of an inner loop; 0 = not known */
+	/* of one run of an inner loop; also where how many runs there are is not; 0 = not known */
+	double run_turns;
 };
 
 /* A turn takes at least a cycle, and no clock reaches 6 GHz. */
@@ -91,7 +92,8 @@ void cxms_turns_fit_nested(struct cxms_turn_point *point, size_t n, int64_t step
  * Where two samples lie in one run they tell, as above. Else by the outer loop.
  * Turns of a run: twice the mean of what is left, as if samples fell on any turn alike, but no more
  * than the 95th percentile, which all runs begin with where they are alike. (Of runs of several
- * lengths the mean is by time, as long ones are seen more.)
+ * lengths the mean is by time, as long ones are seen more.) Known of ten samples and more, also
+ * where no loop around tells how many runs there are.
  */
 void cxms_turns_fit_left(struct cxms_turn_point *point, size_t n, int64_t outer_step,
 			 double max_gap_ns, double *work, struct cxms_turns *out);
