@@ -51,7 +51,10 @@ struct cxms_turns {
  * and a third of those lie near the median.) Rate: turns over time of the pairs that agree. Time in
  * the loop: where a sample and the one before agree, the time between them, as what the loop calls
  * is sampled elsewhere; where they do not (the loop began anew), the sample's weight, stretched as
- * that of the others is on average.
+ * that of the others is on average. Those others are the nearer ones. So where the loop calls
+ * others it is stretched further, if all runs seem to begin at the register's least value: since
+ * then as many turns have passed as it has counted, and as many follow behind the last sample of a
+ * run.
  */
 void cxms_turns_fit(const struct cxms_turn_point *point, size_t n, int64_t step, double max_gap_ns,
 		    double *work, struct cxms_turns *out);
