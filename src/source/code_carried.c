@@ -160,7 +160,7 @@ static bool goes_on(struct cxms_code *c, const struct cxms_loop *l, const struct
 	const uint64_t to = chain->site.ip;
 	struct cxms_step in;
 
-	if (!outer->n || outer->n > LOOP_MAX || !cxms_code_step_at(c, l->last, &in))
+	if (!cxms_code_step_at(c, l->last, &in))
 		return false;
 	at_end = follow_chain(c, l->last + in.len, outer->last + 1, chain, at_end);
 	at_end = follow_chain(c, outer->first, to, chain, at_end);
@@ -172,7 +172,7 @@ bool cxms_loop_meets_chain(struct cxms_code *c, const struct cxms_loop *l,
 {
 	struct cxms_step in;
 
-	if (!l->n || l->n > LOOP_MAX || s->base == CXMS_REG_SP || !address_of(s) ||
+	if (!outer->n || outer->n > LOOP_MAX || s->base == CXMS_REG_SP || !address_of(s) ||
 	    s->kind != CXMS_SITE_LOAD)
 		return false;
 	for (uint64_t at = l->first; at <= l->last && cxms_code_step_at(c, at, &in); at += in.len) {

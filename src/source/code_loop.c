@@ -320,14 +320,17 @@ static uint64_t name_of(struct cxms_code *c, const struct cxms_loop *l, int8_t r
 	return way.first;
 }
 
-/* The shortest other way round the loop @l past the site @s, that ends behind @l. */
+/* The shortest other way round the loop @l past the site @s, that ends behind @l, but in the loop
+ * around. */
 static struct cxms_loop other_way(struct cxms_code *c, const struct cxms_loop *l,
-				  const struct cxms_code_site *s)
+				  const struct cxms_loop *outer, const struct cxms_code_site *s)
 {
+	const uint64_t end = outer->n ? outer->last : l->first + CXMS_LOOP_BYTES;
 	struct cxms_step in;
 
-	for (uint64_t at = l->last;
-	     at - l->first < CXMS_LOOP_BYTES && cxms_code_step_at(c, at, &in); at += in.len) {
+	if (s->count_reg < 0)
+		return (struct cxms_loop){.n = 0};
+	for (uint64_t at = l->last; at < end && cxms_code_step_at(c, at, &in); at += in.len) {
 		uint64_t target = at + in.len + (uint64_t)(int64_t)in.rel;
 		struct cxms_loop way = {.first = target, .last = at};
 
@@ -349,25 +352,25 @@ static void describe_append(struct cxms_code *c, const struct cxms_loop *l,
 		s->flags |= CXMS_SITE_APPENDS;
 }
 
-/* The loop around @inner, and a register that counts its turns. */
+/* The loop @l around @inner, and a register that counts its turns. */
 static void describe_outer(struct cxms_code *c, const struct cxms_loop *inner,
-			   struct cxms_code_site *s)
+			   const struct cxms_loop *l, struct cxms_code_site *s)
 {
-	const struct cxms_loop l = loop_outside(c, inner);
 	struct turn t;
 
-	if (!l.n || l.n > COUNTED_MAX)
+	if (!l->n || l->n > COUNTED_MAX)
 		return;
-	find_turn(c, &l, inner, &t);
+	find_turn(c, l, inner, &t);
 	s->outer_reg = pick_counter(&t);
 	s->outer_step = s->outer_reg >= 0 ? t.step[s->outer_reg] : 0;
-	uint64_t outer = name_of(c, &l, s->outer_reg, s->outer_step);
+	uint64_t outer = name_of(c, l, s->outer_reg, s->outer_step);
 	s->outer_back = outer < s->loop_ip ? (uint16_t)(s->loop_ip - outer) : 0;
 }
 
 void cxms_loop_describe_rep(struct cxms_code *c, struct cxms_code_site *s)
 {
 	const struct cxms_loop l = {.first = s->ip, .last = s->ip, .n = 1};
+	const struct cxms_loop outer = loop_outside(c, &l);
 
 	s->loop_ip = s->ip;
 	s->loop_insns = 1;
@@ -376,7 +379,7 @@ void cxms_loop_describe_rep(struct cxms_code *c, struct cxms_code_site *s)
 	s->flags |= CXMS_SITE_AFFINE;
 	s->stride = s->access_bytes;
 	s->turn_lines = 1;
-	describe_outer(c, &l, s);
+	describe_outer(c, &l, &outer, s);
 }
 
 static bool has_prefetch(struct cxms_code *c, const struct cxms_loop *l)
@@ -411,8 +414,7 @@ void cxms_loop_describe(struct cxms_code *c, const struct cxms_loop *l, struct c
 	if (!l->n)
 		return;
 	s->loop_ip = l->first;
-	outer = loop_outside(c, l);
-	if (cxms_loop_carries(c, l, s) || cxms_loop_meets_chain(c, l, &outer, s))
+	if (cxms_loop_carries(c, l, s))
 		s->flags |= CXMS_SITE_CARRIED;
 	find_uneven(c, l, &u);
 	if (u.is_long)
@@ -423,14 +425,18 @@ void cxms_loop_describe(struct cxms_code *c, const struct cxms_loop *l, struct c
 		find_ahead(c, *l, s);
 	if (l->n > COUNTED_MAX)
 		return;
+	outer = loop_outside(c, l);
 	describe_turn(c, l, &u, s);
-	if (!(s->flags & CXMS_SITE_AFFINE))
+	if (!(s->flags & CXMS_SITE_AFFINE)) {
 		describe_append(c, l, s);
+		if (cxms_loop_meets_chain(c, l, &outer, s))
+			s->flags |= CXMS_SITE_CARRIED;
+	}
 	s->loop_ip = name_of(c, l, s->count_reg, s->step);
 	if (s->made_at)
 		s->made_at = (uint16_t)(s->made_at + (l->first - s->loop_ip));
-	describe_outer(c, l, s);
-	way = other_way(c, l, s);
+	describe_outer(c, l, &outer, s);
+	way = other_way(c, l, &outer, s);
 	if (!way.n)
 		return;
 	find_uneven(c, &way, &u);
