@@ -9,6 +9,10 @@
 #define NEAR_FACTOR 1.5 /* around the median */
 #define MIN_NEAR    0.6 /* of the pairs that count */
 #define MIN_AGREE   0.4 /* of all pairs */
+/* A loop whose samples stand for so much more time than their own calls others. */
+#define MIN_CALLS 1.2
+/* Of the runs, by their first sample: longer than the time since the last one. */
+#define MAX_TOO_LONG 0.1
 /* The tenth at either end of the places may be chance as well. */
 #define PLACE_TAIL 0.05
 /* Below the middle of the places and above it lies as much of a run; of 100 the error of the ratio
@@ -77,30 +81,105 @@ static double agree(const struct cxms_turn_point *point, size_t n, int64_t step,
 		       : 0;
 }
 
+/* A register that counts, and what its pairs agree on. */
+struct counter {
+	const struct cxms_turn_point *point;
+	size_t n;
+	int64_t step;
+	double max_gap_ns, most, median;
+	double per_ns; /* of the pairs that agree */
+};
+
+/* Turns a nanosecond from the point before; 0: not the same run. */
+static double pair_rate(const struct counter *c, size_t i)
+{
+	const struct cxms_turn_point *pair = i > 0 ? &c->point[i - 1] : NULL;
+	double rate = pair && is_pair(pair, c->max_gap_ns) ? rate_of(pair, c->step, c->most) : 0;
+	return is_near(rate, c->median) ? rate : 0;
+}
+
+/* Time in the loop since its run began, if all begin where the register is at its least (most,
+ * where it counts down). */
+static double since_begin_ns(const struct counter *c, size_t i, int64_t begin)
+{
+	int64_t from = (int64_t)(c->point[i].count - c->point[0].count);
+	return fabs(((double)from - (double)begin) / (double)c->step) / c->per_ns;
+}
+
+static int64_t find_begin(const struct counter *c)
+{
+	int64_t begin = 0;
+	for (size_t i = 1; i < c->n; i++) {
+		int64_t from = (int64_t)(c->point[i].count - c->point[0].count);
+		if (c->step > 0 ? from < begin : from > begin)
+			begin = from;
+	}
+	return begin;
+}
+
+/* CPU time since the sample before, in which the loop began anew; 0: not known */
+static double anew_ns(const struct counter *c, size_t i)
+{
+	const struct cxms_turn_point *p = i > 0 ? &c->point[i - 1] : NULL;
+	if (!p || pair_rate(c, i) > 0 || p[0].thread != p[1].thread || p[0].sleeps != p[1].sleeps ||
+	    p[1].time_ns <= p[0].time_ns)
+		return 0;
+	return (double)(p[1].time_ns - p[0].time_ns);
+}
+
+/*
+ * For how much of the loop's time the weight of a sample stands that is alone in its run, of which
+ * @least is certain. Pairs that lie within a run are the short ones, so @least is too little where
+ * runs are not much longer. Since a run began as many turns lie as its register has counted, and
+ * before the end of a run it is sampled last as long as it is sampled first behind its beginning.
+ */
+static double alone_stretch(const struct counter *c, double least)
+{
+	const int64_t begin = find_begin(c);
+	double since_ns = 0, weight_ns = 0, gaps_ns = 0;
+	size_t n = 0, too_long = 0;
+	for (size_t i = 0; i < c->n; i++) {
+		double gap_ns = anew_ns(c, i), since = since_begin_ns(c, i, begin);
+		if (gap_ns <= 0)
+			continue;
+		n++;
+		too_long += since > NEAR_FACTOR * gap_ns;
+		since_ns += fmin(since, gap_ns);
+		weight_ns += c->point[i].weight_ns;
+		gaps_ns += gap_ns;
+	}
+	if (n < MIN_PAIRS || (double)too_long > MAX_TOO_LONG * (double)n)
+		return least;
+	return fmax(least, fmin(2 * since_ns, gaps_ns) / weight_ns);
+}
+
 static void fit(const struct cxms_turn_point *point, size_t n, int64_t step, double max_gap_ns,
 		double most, double *work, struct cxms_turns *out)
 {
-	double turns = 0, span_ns = 0, paired_ns = 0, spent_ns = 0, alone_ns = 0;
+	double turns = 0, span_ns = 0, paired_ns = 0, spent_ns = 0, alone_ns = 0, stretch;
 	*out = (struct cxms_turns){0};
-	double median = agree(point, n, step, max_gap_ns, most, work, out);
-	if (median <= 0)
+	struct counter c = {point, n, step, max_gap_ns, most, 0, 0};
+	c.median = agree(point, n, step, max_gap_ns, most, work, out);
+	if (c.median <= 0)
 		return;
 	for (size_t i = 0; i < n; i++) {
-		const struct cxms_turn_point *pair = i > 0 ? &point[i - 1] : NULL;
-		double rate = pair && is_pair(pair, max_gap_ns) ? rate_of(pair, step, most) : 0;
-		if (!is_near(rate, median)) {
+		double rate = pair_rate(&c, i);
+		if (rate <= 0) {
 			alone_ns += point[i].weight_ns;
 			continue;
 		}
-		double dt = (double)(pair[1].time_ns - pair[0].time_ns);
+		double dt = (double)(point[i].time_ns - point[i - 1].time_ns);
 		turns += rate * dt;
 		span_ns += dt;
 		out->pairs++;
 		paired_ns += point[i].weight_ns;
 		spent_ns += fmax(point[i].weight_ns, dt);
 	}
-	out->per_ns = turns / span_ns;
-	out->time_ns = spent_ns + (paired_ns > 0 ? alone_ns * spent_ns / paired_ns : alone_ns);
+	c.per_ns = out->per_ns = turns / span_ns;
+	stretch = paired_ns > 0 ? spent_ns / paired_ns : 1;
+	if (stretch > MIN_CALLS)
+		stretch = alone_stretch(&c, stretch);
+	out->time_ns = spent_ns + alone_ns * stretch;
 	out->turns = out->per_ns * out->time_ns;
 	out->found = true;
 }
@@ -109,6 +188,25 @@ void cxms_turns_fit(const struct cxms_turn_point *point, size_t n, int64_t step,
 		    double *work, struct cxms_turns *out)
 {
 	fit(point, n, step, max_gap_ns, CXMS_TURNS_MOST_PER_NS, work, out);
+}
+
+/* The first sample of each turn. Return: how many these are */
+static size_t one_a_turn(struct cxms_turn_point *point, size_t n)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct cxms_turn_point *last = kept ? &point[kept - 1] : NULL;
+		if (!last || last->thread != point[i].thread || last->sleeps != point[i].sleeps ||
+		    last->count != point[i].count)
+			point[kept++] = point[i];
+	}
+	return kept;
+}
+
+void cxms_turns_fit_around(struct cxms_turn_point *point, size_t n, int64_t step, double max_gap_ns,
+			   double *work, struct cxms_turns *out)
+{
+	cxms_turns_fit(point, one_a_turn(point, n), step, max_gap_ns, work, out);
 }
 
 /* Samples of an inner loop, neighbours by the register of the loop around it. */
@@ -294,14 +392,16 @@ void cxms_turns_fit_left(struct cxms_turn_point *point, size_t n, int64_t outer_
 			 double max_gap_ns, double *work, struct cxms_turns *out)
 {
 	fit(point, n, -1, max_gap_ns, CXMS_TURNS_MOST_STRING_PER_NS, work, out);
-	if (out->found || !outer_step)
+	if (out->found || n < MIN_PAIRS)
 		return;
 	swap_counts(point, n);
-	cxms_turns_fit(point, n, outer_step, max_gap_ns, work, out);
+	if (outer_step)
+		cxms_turns_fit(point, n, outer_step, max_gap_ns, work, out);
 	const struct nest o = {.point = point, .n = n, .work = work};
-	double inner = out->found ? turns_by_rest(&o) : 0;
+	double inner = turns_by_rest(&o);
 	swap_counts(point, n);
-	multiply(out, inner, CXMS_TURNS_MOST_STRING_PER_NS);
+	multiply(out, out->found ? inner : 0, CXMS_TURNS_MOST_STRING_PER_NS);
+	out->run_turns = inner;
 }
 
 void cxms_turns_fit_nested(struct cxms_turn_point *point, size_t n, int64_t step,

@@ -27,7 +27,8 @@ struct cxms_turns {
 	double time_ns;	     /* time in the loop, of all threads */
 	double turns;	     /* per_ns x time_ns */
 	size_t pairs;	     /* of neighbouring samples that agree */
-	double run_turns;    /* of one run of an inner loop; 0 = not known */
+	/* of one run of an inner loop; also where how many runs there are is not; 0 = not known */
+	double run_turns;
 };
 
 /* A turn takes at least a cycle, and no clock reaches 6 GHz. */
@@ -50,10 +51,23 @@ struct cxms_turns {
  * and a third of those lie near the median.) Rate: turns over time of the pairs that agree. Time in
  * the loop: where a sample and the one before agree, the time between them, as what the loop calls
  * is sampled elsewhere; where they do not (the loop began anew), the sample's weight, stretched as
- * that of the others is on average.
+ * that of the others is on average. Those others are the nearer ones. So where the loop calls
+ * others it is stretched further, if all runs seem to begin at the register's least value: since
+ * then as many turns have passed as it has counted, and as many follow behind the last sample of a
+ * run.
  */
 void cxms_turns_fit(const struct cxms_turn_point *point, size_t n, int64_t step, double max_gap_ns,
 		    double *work, struct cxms_turns *out);
+
+/**
+ * cxms_turns_fit_around() - the same by all samples in the loop, those of its inner loops as well
+ * @point:      as above; overwritten
+ *
+ * An inner loop may take longer than a period: of the samples in one turn the first counts, and the
+ * time of the others is between it and that of the next turn.
+ */
+void cxms_turns_fit_around(struct cxms_turn_point *point, size_t n, int64_t step, double max_gap_ns,
+			   double *work, struct cxms_turns *out);
 
 /**
  * cxms_turns_fit_nested() - the same for an inner loop, too short for two samples in one run of it
@@ -81,7 +95,8 @@ void cxms_turns_fit_nested(struct cxms_turn_point *point, size_t n, int64_t step
  * Where two samples lie in one run they tell, as above. Else by the outer loop.
  * Turns of a run: twice the mean of what is left, as if samples fell on any turn alike, but no more
  * than the 95th percentile, which all runs begin with where they are alike. (Of runs of several
- * lengths the mean is by time, as long ones are seen more.)
+ * lengths the mean is by time, as long ones are seen more.) Known of ten samples and more, also
+ * where no loop around tells how many runs there are.
  */
 void cxms_turns_fit_left(struct cxms_turn_point *point, size_t n, int64_t outer_step,
 			 double max_gap_ns, double *work, struct cxms_turns *out);

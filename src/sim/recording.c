@@ -163,6 +163,8 @@ static int on_site(struct loader *l, const struct cxms_event *ev)
 					       .step = ev->site.step,
 					       .outer_reg = ev->site.outer_reg,
 					       .outer_step = ev->site.outer_step,
+					       .outer_back = ev->site.outer_back,
+					       .made_at = ev->site.made_at,
 					       .ahead_ip = ev->site.ahead_ip,
 					       .ahead_bytes = ev->site.ahead_bytes,
 					       .function_off = ev->site.function_off,

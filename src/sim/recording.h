@@ -65,7 +65,7 @@ struct cxms_rec_site {
 		outer_reg; /* as in struct cxms_site */
 	int64_t disp, step, stride, outer_step;
 	uint64_t ahead_ip;
-	uint16_t ahead_bytes;
+	uint16_t ahead_bytes, outer_back, made_at;
 	uint32_t function_off, object_off;
 	size_t function, object; /* in names */
 };

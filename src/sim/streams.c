@@ -171,7 +171,7 @@ static bool same_registers(const struct cxms_rec_site *a, const struct cxms_rec_
 {
 	return a->flags & b->flags & CXMS_SITE_AFFINE && a->loop_ip == b->loop_ip &&
 	       a->pid == b->pid && a->base == b->base && a->index == b->index &&
-	       a->scale == b->scale;
+	       a->scale == b->scale && a->made_at == b->made_at;
 }
 
 /* Through what one turn reaches, or what it jumps over, within which both take turns. */
@@ -310,6 +310,27 @@ static void fit_by_turns(const struct stream_search *s, uint32_t group, struct c
 				    .bytes_per_ns = (double)is->stride * turns->per_ns};
 }
 
+/* A string instruction that reads one place and writes another is at both as often. */
+static double sides_of(const struct cxms_rec_site *site)
+{
+	return site->kind == CXMS_SITE_STRING && site->base == REG_SI ? 2 : 1;
+}
+
+/* Runs of a string instruction that nothing counts (those of the C library): while they last, and
+ * are long enough, as many lines are in flight as while the kernel copies or fills. */
+static void fit_string(const struct stream_search *s, uint32_t group, struct cxms_stream *out)
+{
+	const uint32_t site = s->ev->group[group].site;
+	const struct cxms_rec_site *is = &s->rec->site[site];
+	const double run_bytes = s->ev->turns[site].run_turns * is->access_bytes;
+	const double lines = cxms_kernel_lines(CXMS_SPAN_MID);
+	if (is->kind != CXMS_SITE_STRING || run_bytes < CXMS_KERNEL_LINES_BEST * CXMS_LINE_BYTES)
+		return;
+	*out = (struct cxms_stream){.found = true,
+				    .bytes_per_ns = lines * CXMS_LINE_BYTES * PS_PER_NS /
+						    (s->ev->stair.mem_ps * sides_of(is))};
+}
+
 static void fit_stream(struct stream_search *s, struct stream *n)
 {
 	const struct cxms_group *g = &s->ev->group[n->group];
@@ -318,6 +339,8 @@ static void fit_stream(struct stream_search *s, struct stream *n)
 		n->fit = (struct cxms_stream){.found = true, .bytes_per_ns = g->bytes_per_ns};
 	if (!n->fit.found)
 		fit_by_turns(s, n->group, &n->fit);
+	if (!n->fit.found)
+		fit_string(s, n->group, &n->fit);
 }
 
 static void find_streams(struct stream_search *s)
@@ -363,12 +386,6 @@ static bool is_filled(const struct stream_search *s, uint32_t leader)
 			return true;
 	}
 	return false;
-}
-
-/* A string instruction that reads one place and writes another is at both as often. */
-static double sides_of(const struct cxms_rec_site *site)
-{
-	return site->kind == CXMS_SITE_STRING && site->base == REG_SI ? 2 : 1;
 }
 
 static double lines_per_ns(const struct stream_search *s, const struct stream *n)

@@ -15,8 +15,8 @@
 /* Of its loop's waiting: the rest may be other chains, which overlap with it. */
 #define MOSTLY_ALONE 0.9
 
-/* Sums over sites that belong together: one instruction behind several sampled addresses, a loop.
- */
+/* Sums over sites that belong together: one instruction behind several sampled addresses, with
+ * those that use the same line in a turn; a loop. */
 struct sums {
 	uint32_t *first; /* [site] the site that stands for all of them */
 	double *stall_ns;
@@ -44,6 +44,57 @@ static int sums_init(const struct cxms_recording *rec, enum together how, struct
 		rc = cxms_pagemap_put(&map, site->pid, key, (uint32_t)i);
 	}
 	cxms_pagemap_fini(&map);
+	return rc;
+}
+
+/* Do both use one line in each turn of their loop? */
+static bool is_same_line(const struct cxms_rec_site *a, const struct cxms_rec_site *b)
+{
+	const int64_t gap = (int64_t)((uint64_t)a->disp - (uint64_t)b->disp);
+	return a->base == b->base && a->index == b->index && a->scale == b->scale &&
+	       a->made_at == b->made_at && gap > -(int64_t)CXMS_LINE_BYTES &&
+	       gap < (int64_t)CXMS_LINE_BYTES;
+}
+
+static bool may_share(const struct cxms_rec_site *site)
+{
+	const unsigned none = CXMS_SITE_STACK | CXMS_SITE_TLS | CXMS_SITE_GATHER;
+	return site->loop_ip && (site->base || site->index) && !(site->flags & none) &&
+	       site->kind != CXMS_SITE_STRING && site->kind != CXMS_SITE_NONE;
+}
+
+/* The first instruction of its loop that uses its line, of those in the list from @head on. */
+static size_t sharer_of(const struct cxms_recording *rec, const size_t *next, size_t head, size_t i)
+{
+	for (size_t k = head; k != i; k = next[k])
+		if (is_same_line(&rec->site[k], &rec->site[i]))
+			return k;
+	return i;
+}
+
+/* Instructions of a loop that use one line in each turn are as one. */
+static int join_lines(const struct cxms_recording *rec, const struct sums *by_loop, struct sums *s)
+{
+	size_t *head = calloc(rec->n_site + 1, sizeof(*head)), /* by loop, plus 1 */
+		*tail = calloc(rec->n_site + 1, sizeof(*tail)),
+	       *next = calloc(rec->n_site + 1, sizeof(*next));
+	int rc = head && tail && next ? 0 : -ENOMEM;
+	for (size_t i = 0; i < rec->n_site && !rc; i++) {
+		const size_t loop = by_loop->first[i];
+		if (s->first[i] != i || !may_share(&rec->site[i]))
+			continue;
+		if (head[loop])
+			next[tail[loop]] = i;
+		else
+			head[loop] = i + 1;
+		tail[loop] = i;
+		s->first[i] = (uint32_t)sharer_of(rec, next, head[loop] - 1, i);
+	}
+	for (size_t i = 0; i < rec->n_site && !rc; i++)
+		s->first[i] = s->first[s->first[i]];
+	free(head);
+	free(tail);
+	free(next);
 	return rc;
 }
 
@@ -112,17 +163,53 @@ static void set_runs(const struct cxms_recording *rec, const struct sums *by_ins
 }
 
 /** struct loop_times - CPU time, by samples: of each loop's own instructions, of all, and what all
- * wait of it */
+ * wait of it; [site] is the site that stands for its loop */
 struct loop_times {
-	double *own_ns; /* [site], of the site that stands for its loop */
+	double *own_ns;
+	double *inner_ns, *inner_stall_ns; /* of its inner loops, and of theirs */
 	double all_ns, stall_ns;
 };
+
+/* Adds what @loop takes to all loops around it, as far as samples name them. */
+static void add_inner(const struct cxms_recording *rec, const struct cxms_pagemap *loop_at,
+		      const struct sums *by_loop, size_t loop, struct loop_times *out)
+{
+	const struct cxms_rec_site *site = &rec->site[loop];
+	while (site->outer_back && site->outer_back <= site->loop_ip) {
+		uint64_t outer_ip = site->loop_ip - site->outer_back;
+		uint32_t outer = cxms_pagemap_get(loop_at, site->pid, outer_ip);
+		if (outer == CXMS_NO_PAGE)
+			return;
+		out->inner_ns[outer] += out->own_ns[loop];
+		out->inner_stall_ns[outer] += by_loop->stall_ns[loop];
+		site = &rec->site[outer];
+	}
+}
+
+static int find_inner(const struct cxms_recording *rec, const struct sums *by_loop,
+		      struct loop_times *out)
+{
+	struct cxms_pagemap loop_at = {0};
+	int rc = 0;
+	for (size_t i = 0; i < rec->n_site && !rc; i++)
+		if (by_loop->first[i] == i)
+			rc = cxms_pagemap_put(&loop_at, rec->site[i].pid, rec->site[i].loop_ip,
+					      (uint32_t)i);
+	for (size_t i = 0; i < rec->n_site && !rc; i++)
+		if (by_loop->first[i] == i)
+			add_inner(rec, &loop_at, by_loop, i, out);
+	cxms_pagemap_fini(&loop_at);
+	return rc;
+}
 
 static int loop_times_init(const struct cxms_recording *rec, const struct cxms_evidence *ev,
 			   const struct sums *by_loop, struct loop_times *out)
 {
-	*out = (struct loop_times){.own_ns = calloc(rec->n_site + 1, sizeof(*out->own_ns))};
-	if (!out->own_ns)
+	const size_t n = rec->n_site + 1;
+	*out = (struct loop_times){.own_ns = calloc(n, sizeof(*out->own_ns)),
+				   .inner_ns = calloc(n, sizeof(*out->inner_ns)),
+				   .inner_stall_ns = calloc(n, sizeof(*out->inner_stall_ns))};
+	if (!out->own_ns || !out->inner_ns || !out->inner_stall_ns)
 		return -ENOMEM;
 	for (size_t i = 0; i < rec->n_sample; i++) {
 		const struct cxms_rec_sample *s = &rec->sample[i];
@@ -134,20 +221,35 @@ static int loop_times_init(const struct cxms_recording *rec, const struct cxms_e
 	}
 	for (size_t g = 0; g < ev->n_group; g++)
 		out->stall_ns += ev->group[g].stall_ns;
-	return 0;
+	return find_inner(rec, by_loop, out);
+}
+
+static void loop_times_fini(struct loop_times *t)
+{
+	free(t->own_ns);
+	free(t->inner_ns);
+	free(t->inner_stall_ns);
+}
+
+/* Share of @ns that is not waited. */
+static double work_share(double ns, double stall_ns)
+{
+	return ns > 0 ? fmin(1, fmax(0, 1 - stall_ns / ns)) : 1;
 }
 
 /*
- * Of the time between turns of a loop, what its own waits can fill: not what inner loops wait, as
- * those waits lie in the same time. The time of inner loops waits as all does that is not this
- * loop's own: recordings do not tell which loops are inner ones.
+ * Of the time between turns of a loop, what its own waits can fill: not what inner loops and called
+ * functions wait, as those waits lie in the same time. Of what is called nothing tells which it is:
+ * it waits as all does that is neither this loop nor known to be in it.
  */
 static double fillable_ns(const struct loop_times *t, size_t loop, double turns_ns, double stall_ns)
 {
 	double own_ns = fmin(fmax(t->own_ns[loop], stall_ns), turns_ns);
-	double other_ns = t->all_ns - t->own_ns[loop], other_stall_ns = t->stall_ns - stall_ns;
-	double work = other_ns > 0 ? fmin(1, fmax(0, 1 - other_stall_ns / other_ns)) : 1;
-	return own_ns + (turns_ns - own_ns) * work;
+	double inner_ns = fmin(t->inner_ns[loop], turns_ns - own_ns);
+	double called = work_share(t->all_ns - t->own_ns[loop] - t->inner_ns[loop],
+				   t->stall_ns - stall_ns - t->inner_stall_ns[loop]);
+	return own_ns + inner_ns * work_share(t->inner_ns[loop], t->inner_stall_ns[loop]) +
+	       (turns_ns - own_ns - inner_ns) * called;
 }
 
 /* Time in a loop that is no wait for memory, by its instructions. */
@@ -189,6 +291,8 @@ int cxms_traffic_count(const struct cxms_recording *rec, struct cxms_evidence *e
 	int rc = ev->between ? sums_init(rec, BY_INSTRUCTION, &by_insn) : -ENOMEM;
 	if (!rc)
 		rc = sums_init(rec, BY_LOOP, &by_loop);
+	if (!rc)
+		rc = join_lines(rec, &by_loop, &by_insn);
 	for (size_t i = 0; i < ev->n_group && !rc; i++) {
 		sums_add(&by_insn, &ev->group[i]);
 		sums_add(&by_loop, &ev->group[i]);
@@ -199,7 +303,7 @@ int cxms_traffic_count(const struct cxms_recording *rec, struct cxms_evidence *e
 		set_runs(rec, &by_insn, &by_loop, ev);
 		set_between(rec, &by_loop, &times, ev);
 	}
-	free(times.own_ns);
+	loop_times_fini(&times);
 	sums_fini(&by_insn);
 	sums_fini(&by_loop);
 	return rc;

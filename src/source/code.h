@@ -107,9 +107,11 @@ struct cxms_code_site {
 	uint8_t turn_lines; /* 64-byte blocks that a turn of its loop reaches by base and index */
 	uint64_t loop_ip;   /* where the innermost known loop begins; 0 = none */
 	int64_t stride;	    /* with AFFINE: bytes the address moves in a turn */
-	int8_t count_reg;   /* enum cxms_reg that grows by step in each turn of the loop, or -1 */
+	uint16_t made_at;
+	int8_t count_reg; /* enum cxms_reg that grows by step in each turn of the loop, or -1 */
 	int64_t step;
-	int8_t outer_reg; /* the same for the loop around that loop */
+	uint16_t outer_back; /* from loop_ip back to the loop around it; 0 = none */
+	int8_t outer_reg;    /* as count_reg, for that loop */
 	int64_t outer_step;
 	uint64_t ahead_ip; /* the loop around it that runs a prefetch instruction */
 	uint16_t ahead_bytes;

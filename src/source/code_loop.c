@@ -6,7 +6,6 @@
 
 #include "source/code_priv.h"
 
-#define CARRIED_MAX 128u /* instructions of the longest loop followed for dependences */
 #define COUNTED_MAX 512u /* instructions of the longest loop whose registers are looked at */
 #define BLOCK_BYTES 64	 /* of lines counted in a turn */
 #define BLOCKS	    64	 /* around an operand */
@@ -102,75 +101,15 @@ static struct cxms_loop loop_outside(struct cxms_code *c, const struct cxms_loop
 	return loop_over(c, inner->first - 1, inner->last + in.len, inner->last);
 }
 
-static uint32_t after_call(uint32_t tainted)
-{
-	return tainted & ~CXMS_CLOBBERED;
-}
-
-/* Follow the registers that hang on a loaded value through the instructions [from, end). */
-static uint32_t follow(struct cxms_code *c, uint64_t from, uint64_t end, uint32_t tainted)
-{
-	struct cxms_step in;
-
-	for (uint64_t at = from; at < end && cxms_code_step_at(c, at, &in); at += in.len) {
-		struct cxms_x86_info info;
-
-		if (!cxms_code_x86_at(c, at, &info))
-			continue;
-		if (info.reads & tainted)
-			tainted |= info.writes & ~(1u << CXMS_REG_SP);
-		else
-			tainted &= ~info.writes;
-		if (in.flow == CXMS_FLOW_CALL || in.flow == CXMS_FLOW_CALL_IND)
-			tainted = after_call(tainted);
-	}
-	return tainted;
-}
-
-/* Whether the load's address of one turn hangs on the value it loaded the turn before. */
-static bool is_carried(struct cxms_code *c, const struct cxms_code_site *s,
-		       const struct cxms_loop *l)
-{
-	uint32_t used = 0, tainted;
-	struct cxms_step in;
-	struct cxms_x86_info info;
-
-	if (s->base >= 0)
-		used |= 1u << s->base;
-	if (s->index >= 0)
-		used |= 1u << s->index;
-	if (!l->n || l->n > CARRIED_MAX || s->base == CXMS_REG_SP || !used ||
-	    (s->kind != CXMS_SITE_LOAD && s->kind != CXMS_SITE_UPDATE))
-		return false;
-	if (!cxms_code_step_at(c, s->ip, &in) || in.flow != CXMS_FLOW_NEXT ||
-	    !cxms_code_x86_at(c, s->ip, &info))
-		return false;
-	tainted = follow(c, s->ip + in.len, l->last + 1, info.loaded);
-	return (follow(c, l->first, s->ip, tainted) & used) != 0;
-}
-
-/* Which instructions of a loop do not run exactly once in each turn: by byte from its beginning. */
-struct uneven {
-	uint64_t first;
-	bool is_long; /* calls or inner loops, string instructions with rep among them */
-	bool has_call;
-	uint8_t bits[CXMS_LOOP_BYTES / 8];
-};
-
 /* [from, end), as far as it lies in the loop */
-static void uneven_set(struct uneven *u, uint64_t from, uint64_t end)
+static void uneven_set(struct cxms_uneven *u, uint64_t from, uint64_t end)
 {
 	for (uint64_t at = from; at < end && at - u->first < CXMS_LOOP_BYTES; at++)
 		u->bits[(at - u->first) / 8] |= (uint8_t)(1u << ((at - u->first) % 8));
 }
 
-static bool uneven_get(const struct uneven *u, uint64_t at)
-{
-	return u->bits[(at - u->first) / 8] >> ((at - u->first) % 8) & 1;
-}
-
 static void uneven_branch(const struct cxms_loop *l, uint64_t at, const struct cxms_step *in,
-			  struct uneven *u)
+			  struct cxms_uneven *u)
 {
 	uint64_t next = at + in->len, target = next + (uint64_t)(int64_t)in->rel;
 
@@ -184,11 +123,11 @@ static void uneven_branch(const struct cxms_loop *l, uint64_t at, const struct c
 	}
 }
 
-static void find_uneven(struct cxms_code *c, const struct cxms_loop *l, struct uneven *u)
+static void find_uneven(struct cxms_code *c, const struct cxms_loop *l, struct cxms_uneven *u)
 {
 	struct cxms_step in;
 
-	*u = (struct uneven){.first = l->first};
+	*u = (struct cxms_uneven){.first = l->first};
 	for (uint64_t at = l->first; at <= l->last && cxms_code_step_at(c, at, &in); at += in.len) {
 		if (in.flow == CXMS_FLOW_CALL || in.flow == CXMS_FLOW_CALL_IND)
 			u->has_call = u->is_long = true;
@@ -239,10 +178,15 @@ static int8_t pick_counter(const struct turn *t)
 	return (int8_t)best;
 }
 
+static uint32_t address_of(const struct cxms_code_site *s)
+{
+	return (s->base >= 0 ? 1u << s->base : 0) | (s->index >= 0 ? 1u << s->index : 0);
+}
+
 /* The address moves evenly when all its registers do, those that a turn leaves alone included. */
 static void find_stride(const struct turn *t, struct cxms_code_site *s)
 {
-	uint32_t used = (s->base >= 0 ? 1u << s->base : 0) | (s->index >= 0 ? 1u << s->index : 0);
+	uint32_t used = address_of(s);
 
 	if (!used || t->spoilt & used || s->kind == CXMS_SITE_NONE || s->flags & CXMS_SITE_STACK)
 		return;
@@ -272,13 +216,14 @@ static uint64_t note_block(const struct cxms_code_site *s, const struct cxms_cod
 	return UINT64_C(1) << (block + BLOCKS / 2);
 }
 
-static void describe_turn(struct cxms_code *c, const struct cxms_loop *l, const struct uneven *u,
-			  struct cxms_code_site *s)
+static void describe_turn(struct cxms_code *c, const struct cxms_loop *l,
+			  const struct cxms_uneven *u, struct cxms_code_site *s)
 {
-	struct turn t = {.spoilt = u->has_call ? UINT32_MAX & ~after_call(UINT32_MAX) : 0};
+	struct turn t = {.spoilt = u->has_call ? CXMS_CLOBBERED : 0};
 	bool can_dirty = s->kind == CXMS_SITE_LOAD && (s->base >= 0 || s->index >= 0) &&
 			 !(s->flags & CXMS_SITE_STACK);
-	uint64_t blocks = 0;
+	const uint32_t used = address_of(s);
+	uint64_t blocks = 0, made_at = 0;
 	struct cxms_step in;
 
 	for (uint64_t at = l->first; at <= l->last && cxms_code_step_at(c, at, &in); at += in.len) {
@@ -286,24 +231,21 @@ static void describe_turn(struct cxms_code *c, const struct cxms_loop *l, const 
 
 		if (!cxms_code_x86_at(c, at, &info))
 			continue;
-		note_turn(&info, !uneven_get(u, at), &t);
+		note_turn(&info, !cxms_uneven_get(u, at), &t);
 		blocks |= note_block(s, &info.site);
 		if (can_dirty && is_same_line(s, &info.site))
 			s->flags |= CXMS_SITE_DIRTIES;
+		if (at < s->ip && info.writes & used)
+			made_at = at + in.len - l->first;
 	}
 	for (; blocks && s->kind != CXMS_SITE_NONE; blocks &= blocks - 1)
 		s->turn_lines++;
 	s->count_reg = pick_counter(&t);
 	s->step = s->count_reg >= 0 ? t.step[s->count_reg] : 0;
+	s->made_at = (uint16_t)(t.spoilt & used ? made_at : 0);
 	find_stride(&t, s);
-}
-
-static void describe_append(struct cxms_code *c, const struct cxms_loop *l,
-			    struct cxms_code_site *s)
-{
-	s->stride = cxms_loop_append(c, l, s);
-	if (s->stride)
-		s->flags |= CXMS_SITE_APPENDS;
+	if (!(s->flags & CXMS_SITE_AFFINE))
+		cxms_loop_follow_stride(c, l, u, t.step, t.spoilt, s);
 }
 
 /* The two registers that are the same when the loop is over, as its last compare is of them; 0:
@@ -331,37 +273,104 @@ static void add_to_end(struct cxms_x86_info *info, uint32_t equal)
 	info->add = info->sum_add;
 }
 
-/* A register that counts the turns of the loop around @inner. */
-static void describe_outer(struct cxms_code *c, const struct cxms_loop *inner,
-			   struct cxms_code_site *s)
+/* The registers of @l, which has @inner in it (NULL = nothing is known of that). */
+static void find_turn(struct cxms_code *c, const struct cxms_loop *l, const struct cxms_loop *inner,
+		      struct turn *t)
 {
-	const struct cxms_loop l = loop_outside(c, inner);
-	const uint32_t equal = equal_at_end(c, inner);
-	struct uneven u;
-	struct turn t = {.spoilt = 0};
+	const uint32_t equal = inner ? equal_at_end(c, inner) : 0;
+	struct cxms_uneven u;
 	struct cxms_step in;
 
-	if (!l.n || l.n > COUNTED_MAX)
-		return;
-	find_uneven(c, &l, &u);
-	if (u.has_call)
-		t.spoilt = UINT32_MAX & ~after_call(UINT32_MAX);
-	for (uint64_t at = l.first; at <= l.last && cxms_code_step_at(c, at, &in); at += in.len) {
+	find_uneven(c, l, &u);
+	*t = (struct turn){.spoilt = u.has_call ? CXMS_CLOBBERED : 0};
+	for (uint64_t at = l->first; at <= l->last && cxms_code_step_at(c, at, &in); at += in.len) {
 		struct cxms_x86_info info;
 
 		if (!cxms_code_x86_at(c, at, &info))
 			continue;
-		if (at > inner->last)
+		if (inner && at > inner->last)
 			add_to_end(&info, equal);
-		note_turn(&info, !uneven_get(&u, at), &t);
+		note_turn(&info, !cxms_uneven_get(&u, at), t);
 	}
+}
+
+static bool is_counted(struct cxms_code *c, const struct cxms_loop *l, int8_t reg, int64_t step)
+{
+	struct turn t;
+
+	if (reg < 0 || !l->n || l->n > COUNTED_MAX)
+		return false;
+	find_turn(c, l, NULL, &t);
+	return pick_counter(&t) == reg && t.step[reg] == step;
+}
+
+/*
+ * Where the end of a loop is copied into each of its ways, each way seems a loop of its own, that
+ * begins and ends behind the one before. They are one, as each turn of any of them counts in the
+ * same register: it is named by where the first begins.
+ */
+static uint64_t name_of(struct cxms_code *c, const struct cxms_loop *l, int8_t reg, int64_t step)
+{
+	struct cxms_loop way = *l, before = cxms_loop_around(c, way.first);
+
+	while (before.n && before.first < way.first && is_counted(c, &before, reg, step)) {
+		way = before;
+		before = cxms_loop_around(c, way.first);
+	}
+	return way.first;
+}
+
+/* The shortest other way round the loop @l past the site @s, that ends behind @l, but in the loop
+ * around. */
+static struct cxms_loop other_way(struct cxms_code *c, const struct cxms_loop *l,
+				  const struct cxms_loop *outer, const struct cxms_code_site *s)
+{
+	const uint64_t end = outer->n ? outer->last : l->first + CXMS_LOOP_BYTES;
+	struct cxms_step in;
+
+	if (s->count_reg < 0)
+		return (struct cxms_loop){.n = 0};
+	for (uint64_t at = l->last; at < end && cxms_code_step_at(c, at, &in); at += in.len) {
+		uint64_t target = at + in.len + (uint64_t)(int64_t)in.rel;
+		struct cxms_loop way = {.first = target, .last = at};
+
+		if (at == l->last || target <= l->first || target > s->ip ||
+		    (in.flow != CXMS_FLOW_JCC && in.flow != CXMS_FLOW_JMP))
+			continue;
+		way.n = cxms_loop_length(c, way.first, way.last, s->ip);
+		if (is_counted(c, &way, s->count_reg, s->step))
+			return way;
+	}
+	return (struct cxms_loop){.n = 0};
+}
+
+static void describe_append(struct cxms_code *c, const struct cxms_loop *l,
+			    struct cxms_code_site *s)
+{
+	s->stride = cxms_loop_append(c, l, s);
+	if (s->stride)
+		s->flags |= CXMS_SITE_APPENDS;
+}
+
+/* The loop @l around @inner, and a register that counts its turns. */
+static void describe_outer(struct cxms_code *c, const struct cxms_loop *inner,
+			   const struct cxms_loop *l, struct cxms_code_site *s)
+{
+	struct turn t;
+
+	if (!l->n || l->n > COUNTED_MAX)
+		return;
+	find_turn(c, l, inner, &t);
 	s->outer_reg = pick_counter(&t);
 	s->outer_step = s->outer_reg >= 0 ? t.step[s->outer_reg] : 0;
+	uint64_t outer = name_of(c, l, s->outer_reg, s->outer_step);
+	s->outer_back = outer < s->loop_ip ? (uint16_t)(s->loop_ip - outer) : 0;
 }
 
 void cxms_loop_describe_rep(struct cxms_code *c, struct cxms_code_site *s)
 {
 	const struct cxms_loop l = {.first = s->ip, .last = s->ip, .n = 1};
+	const struct cxms_loop outer = loop_outside(c, &l);
 
 	s->loop_ip = s->ip;
 	s->loop_insns = 1;
@@ -370,7 +379,7 @@ void cxms_loop_describe_rep(struct cxms_code *c, struct cxms_code_site *s)
 	s->flags |= CXMS_SITE_AFFINE;
 	s->stride = s->access_bytes;
 	s->turn_lines = 1;
-	describe_outer(c, &l, s);
+	describe_outer(c, &l, &outer, s);
 }
 
 static bool has_prefetch(struct cxms_code *c, const struct cxms_loop *l)
@@ -399,24 +408,38 @@ static void find_ahead(struct cxms_code *c, struct cxms_loop l, struct cxms_code
 
 void cxms_loop_describe(struct cxms_code *c, const struct cxms_loop *l, struct cxms_code_site *s)
 {
-	struct uneven u;
+	struct cxms_loop way, outer;
+	struct cxms_uneven u;
 
 	if (!l->n)
 		return;
 	s->loop_ip = l->first;
-	if (is_carried(c, s, l))
+	if (cxms_loop_carries(c, l, s))
 		s->flags |= CXMS_SITE_CARRIED;
 	find_uneven(c, l, &u);
 	if (u.is_long)
 		s->flags |= CXMS_SITE_LONG;
-	if (uneven_get(&u, s->ip))
+	if (cxms_uneven_get(&u, s->ip))
 		s->flags |= CXMS_SITE_UNEVEN;
 	if (s->kind != CXMS_SITE_NONE)
 		find_ahead(c, *l, s);
-	if (l->n <= COUNTED_MAX) {
-		describe_turn(c, l, &u, s);
-		if (!(s->flags & CXMS_SITE_AFFINE))
-			describe_append(c, l, s);
-		describe_outer(c, l, s);
+	if (l->n > COUNTED_MAX)
+		return;
+	outer = loop_outside(c, l);
+	describe_turn(c, l, &u, s);
+	if (!(s->flags & CXMS_SITE_AFFINE)) {
+		describe_append(c, l, s);
+		if (cxms_loop_meets_chain(c, l, &outer, s))
+			s->flags |= CXMS_SITE_CARRIED;
 	}
+	s->loop_ip = name_of(c, l, s->count_reg, s->step);
+	if (s->made_at)
+		s->made_at = (uint16_t)(s->made_at + (l->first - s->loop_ip));
+	describe_outer(c, l, &outer, s);
+	way = other_way(c, l, &outer, s);
+	if (!way.n)
+		return;
+	find_uneven(c, &way, &u);
+	if (u.is_long)
+		s->flags |= CXMS_SITE_LONG;
 }

@@ -84,6 +84,9 @@ struct cxms_x86;
 struct cxms_x86_info {
 	struct cxms_code_site site; /* as far as the instruction alone tells: no loop */
 	bool prefetches;	    /* asks for a line ahead of its use, and receives nothing */
+	bool sets_flags;
+	bool divides;	 /* div, idiv of 32 or 64 bits: dx receives ax modulo the operand */
+	bool selects;	 /* a conditional move: what it writes hangs on the flags */
 	bool fusible;	 /* cmp test add sub and inc dec: fuses with a conditional jump */
 	uint32_t reads;	 /* registers the results depend on, address registers included */
 	uint32_t writes; /* registers written */
@@ -139,10 +142,49 @@ struct cxms_loop cxms_loop_around(struct cxms_code *c, uint64_t addr);
  * cxms_loop_describe() - what the loop says of @s: CARRIED, DIRTIES, UNEVEN, LONG, and its counting
  * register: one that each turn adds the same constant to (several add up: an unrolled loop), and
  * nothing else writes. Of several the one that addresses memory, then the one with the longest
- * step. The same of the loop around it, which is the outer one. APPENDS where nothing else tells
- * the stride. And the innermost loop around it that runs a prefetch instruction.
+ * step. The same of the loop around it, which is the outer one, and where that begins. APPENDS
+ * where nothing else tells the stride. And the innermost loop around it that runs a prefetch
+ * instruction.
  */
 void cxms_loop_describe(struct cxms_code *c, const struct cxms_loop *l, struct cxms_code_site *s);
+
+/** cxms_loop_carries() - whether the load's address of one turn hangs on the value it loaded the
+ * turn before: through registers, other loads, and conditional moves, but not through branches */
+bool cxms_loop_carries(struct cxms_code *c, const struct cxms_loop *l,
+		       const struct cxms_code_site *s);
+/**
+ * cxms_loop_meets_chain() - whether a load reads what a chain of the loop has come to
+ * @outer: the loop around @l; n 0 = none known
+ * That is: another load is carried as above, and both take their base from the value it loaded
+ * last. Their waits fall together, and lie as far from those of the next turn as the chain's. Only
+ * of chains that are no short ones, reached from elsewhere each time (buckets of a hash table): the
+ * loop around goes on with the same chain, or begins at the same place each time.
+ */
+bool cxms_loop_meets_chain(struct cxms_code *c, const struct cxms_loop *l,
+			   const struct cxms_loop *outer, const struct cxms_code_site *s);
+
+/** struct cxms_uneven - which instructions of a loop do not run exactly once in each turn: by byte
+ * from its beginning */
+struct cxms_uneven {
+	uint64_t first;
+	bool is_long; /* calls or inner loops, string instructions with rep among them */
+	bool has_call;
+	uint8_t bits[CXMS_LOOP_BYTES / 8];
+};
+static inline bool cxms_uneven_get(const struct cxms_uneven *u, uint64_t at)
+{
+	return u->bits[(at - u->first) / 8] >> ((at - u->first) % 8) & 1;
+}
+
+/**
+ * cxms_loop_follow_stride() - the stride of an address that each turn computes anew from
+ * registers that move evenly: sums, products and shifts by constants, and those modulo another
+ * register or under a mask (a ring buffer), which begin anew now and then; then AFFINE
+ * @step, @spoilt: what a turn adds to each register, and those that it writes otherwise
+ */
+void cxms_loop_follow_stride(struct cxms_code *c, const struct cxms_loop *l,
+			     const struct cxms_uneven *u, const int64_t step[CXMS_REG_GPR_END],
+			     uint32_t spoilt, struct cxms_code_site *s);
 
 /** cxms_loop_append() - by how many bytes the store @s of the loop moves the address on that memory
  * holds for it; 0: it does not */

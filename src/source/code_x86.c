@@ -188,6 +188,17 @@ static enum cxms_site_kind kind_of(const cs_insn *in, int mem_at)
 	return mem_at == 0 ? kind_mem_first(in->id) : CXMS_SITE_LOAD;
 }
 
+static bool is_select(unsigned id)
+{
+	return id >= X86_INS_CMOVA && id <= X86_INS_CMOVS;
+}
+
+static bool is_division(const cs_insn *in)
+{
+	return (in->id == X86_INS_DIV || in->id == X86_INS_IDIV) && in->detail->x86.op_count == 1 &&
+	       in->detail->x86.operands[0].size >= 4;
+}
+
 /* Registers read and written; capstone leaves some implicit ones out. */
 static void note_registers(struct cxms_x86 *x, struct cxms_x86_info *out)
 {
@@ -199,8 +210,12 @@ static void note_registers(struct cxms_x86 *x, struct cxms_x86_info *out)
 		n_reads = n_writes = 0;
 	for (unsigned i = 0; i < n_reads; i++)
 		out->reads |= gpr_bit(reads[i]);
-	for (unsigned i = 0; i < n_writes; i++)
+	for (unsigned i = 0; i < n_writes; i++) {
 		out->writes |= gpr_bit(writes[i]);
+		out->sets_flags = out->sets_flags || writes[i] == X86_REG_EFLAGS;
+	}
+	out->selects = is_select(x->disasm.insn->id);
+	out->divides = is_division(x->disasm.insn);
 	if (x->disasm.insn->id == X86_INS_CMPXCHG)
 		out->writes |= BIT(CXMS_REG_AX);
 	if (x->disasm.insn->id == X86_INS_ENTER)

@@ -60,8 +60,8 @@ enum cxms_site_flag {
 	/* loads into its own base register (p = p->next): a sample shows the next address of the
 	 * walk, not the one that was waited for */
 	CXMS_SITE_SELF = 1u << 0,
-	/* its address comes from the value that it loaded last (loop carried), so its waits never
-	 * overlap each other */
+	/* its address comes from the value that it, or another load of the same place, loaded last
+	 * (loop carried), so its waits never overlap each other */
 	CXMS_SITE_CARRIED = 1u << 1,
 	CXMS_SITE_FUSED = 1u << 2,   /* a compare with memory, fused with the jump behind it */
 	CXMS_SITE_STACK = 1u << 3,   /* push, pop, call, return, or addressed by rsp/rbp */
@@ -157,6 +157,10 @@ struct cxms_site {
 	   what it waits for: its first instruction, and its length; 0 = none known */
 	uint64_t ahead_ip;
 	uint16_t ahead_bytes;
+	/* bytes from loop_ip to behind the instruction before its own that sets base or index last
+	   in each turn; 0 = none does, or they move evenly */
+	uint16_t made_at;
+	uint16_t outer_back;  /* bytes from loop_ip back to the loop around it; 0 = none known */
 	const char *function; /* that ip is in, as the linker names it; "" = not known */
 	const char *object;   /* path of the file that ip was mapped from; "" = none */
 };

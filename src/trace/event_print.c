@@ -163,6 +163,10 @@ static void put_loop(const struct cxms_site *s, struct cxms_buf *out)
 		put_hex(out, "loop_ip", s->loop_ip);
 	if (s->count_reg)
 		put_register(out, "count", s->count_reg, s->step);
+	if (s->made_at)
+		put_hex(out, "made_at", s->loop_ip + s->made_at);
+	if (s->outer_back)
+		put_hex(out, "outer_ip", s->loop_ip - s->outer_back);
 	if (s->outer_reg)
 		put_register(out, "outer", s->outer_reg, s->outer_step);
 	if (s->ahead_bytes) {

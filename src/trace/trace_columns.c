@@ -86,6 +86,8 @@ static const struct cxms_column site[] = {
 	FIELD(site.outer_step, DELTA, 0),
 	FIELD(site.ahead_ip, DELTA, 0),
 	FIELD(site.ahead_bytes, PLAIN, 0),
+	FIELD(site.outer_back, PLAIN, 0),
+	FIELD(site.made_at, PLAIN, 0),
 };
 _Static_assert(sizeof(site) / sizeof(site[0]) <= CXMS_COLUMNS_MAX,
 	       "the kind with the most columns");

@@ -94,7 +94,7 @@ struct cxms_column {
 	uint8_t coding;	 /* enum cxms_coding */
 	uint32_t max;	 /* largest legal value; 0 = all values of the type */
 };
-#define CXMS_COLUMNS_MAX 23 /* of one kind; at most 31 (cxms_column_id) */
+#define CXMS_COLUMNS_MAX 25 /* of one kind; at most 31 (cxms_column_id) */
 
 /** struct cxms_strings - the string columns of one kind, in file order */
 struct cxms_strings {

@@ -119,6 +119,8 @@ static struct cxms_site gen_site(struct cxms_rng *rng)
 		.step = (int64_t)any64(rng),
 		.outer_reg = any8(rng),
 		.outer_step = (int64_t)any64(rng),
+		.outer_back = any16(rng),
+		.made_at = any16(rng),
 		.ahead_ip = any64(rng),
 		.ahead_bytes = any16(rng),
 		.function = any_text(rng),
@@ -264,7 +266,8 @@ static bool same_site(const struct cxms_site *a, const struct cxms_site *b)
 	       a->base == b->base && a->index == b->index && a->scale == b->scale &&
 	       a->turn_lines == b->turn_lines && a->disp == b->disp && a->loop_ip == b->loop_ip &&
 	       a->step == b->step && a->outer_reg == b->outer_reg &&
-	       a->outer_step == b->outer_step && a->ahead_ip == b->ahead_ip &&
+	       a->outer_step == b->outer_step && a->outer_back == b->outer_back &&
+	       a->made_at == b->made_at && a->ahead_ip == b->ahead_ip &&
 	       a->ahead_bytes == b->ahead_bytes && a->stride == b->stride &&
 	       a->function_off == b->function_off && a->object_off == b->object_off &&
 	       strcmp(a->function, b->function) == 0 && strcmp(a->object, b->object) == 0;

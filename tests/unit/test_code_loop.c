@@ -131,6 +131,56 @@ static const struct row {
 	 CXMS_REG_CX, 1, LONG, 8, "an inner loop's registers do not count the outer one's turns"},
 };
 
+/* Addresses that each turn computes anew, of a load that stands at the end of it; behind it comes
+ * add $1,%rcx; cmp %rcx,%r8; jne 1b */
+static void test_an_address_computed_anew(void **state)
+{
+	static const struct {
+		const char *hex;
+		int64_t stride;
+		unsigned made_at;
+		const char *why;
+	} forms[] = {
+		/* 1: mov %rcx,%rax; and $0xffff,%eax; mov (%rdi,%rax,8),%rdx */
+		{"[ 48 89 c8 25 ff ff 00 00 48 8b 14 c7 | 48 83 c1 01 49 39 c8 75 eb c3", 8, 8,
+		 "a ring under a mask"},
+		/* and $7,%eax */
+		{"[ 48 89 c8 83 e0 07 48 8b 14 c7 | 48 83 c1 01 49 39 c8 75 ed c3", RANDOM, 6,
+		 "eight places are no way"},
+		/* 1: lea (%rcx,%rcx,2),%rax; and %r10,%rax; mov (%rdi,%rax,8),%rdx */
+		{"[ 48 8d 04 49 4c 21 d0 48 8b 14 c7 | 48 83 c1 01 49 39 c8 75 ec c3", 24, 7,
+		 "three at a time, under a mask in a register"},
+		/* 1: mov %rcx,%rax; xor %edx,%edx; div %r9; shl $5,%rdx; add %rbx,%rdx;
+		 * mov (%rdx),%rsi */
+		{"[ 48 89 c8 31 d2 49 f7 f1 48 c1 e2 05 48 01 da 48 8b 32 | 48 83 c1 01 49 39 c8 "
+		 "75 "
+		 "e5 c3",
+		 32, 15, "a ring by a remainder"},
+		/* 1: imul $-1640531527,%rcx,%rax; and %r10,%rax; mov (%rdi,%rax,8),%rdx */
+		{"[ 48 69 c1 b9 79 37 9e 4c 21 d0 48 8b 14 c7 | 48 83 c1 01 49 39 c8 75 e9 c3",
+		 RANDOM, 10, "a hash"},
+		/* 1: mov %rcx,%rax; shr $3,%rax; mov (%rdi,%rax,8),%rdx */
+		{"[ 48 89 c8 48 c1 e8 03 48 8b 14 c7 | 48 83 c1 01 49 39 c8 75 ec c3", RANDOM, 7,
+		 "less than a byte in most turns"},
+		/* 1: mov %rcx,%rax; test %r9,%r9; je 2f; mov %r11,%rax; 2: mov (%rdi,%rax,8),%rdx
+		 */
+		{"[ 48 89 c8 4d 85 c9 74 03 4c 89 d8 48 8b 14 c7 | 48 83 c1 01 49 39 c8 75 e8 c3",
+		 RANDOM, 11, "now this and now that"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		const bool is_even = forms[i].stride != RANDOM;
+		uint64_t loop = 0;
+		const struct cxms_code_site s = site_of(forms[i].hex, &loop);
+
+		print_message("%s: flags %#x stride %ld\n", forms[i].why, s.flags, (long)s.stride);
+		assert_int_equal(s.loop_ip, loop);
+		assert_int_equal(!!(s.flags & CXMS_SITE_AFFINE), is_even);
+		assert_int_equal(s.stride, is_even ? forms[i].stride : 0);
+		assert_int_equal(s.made_at, forms[i].made_at);
+	}
+}
+
 static void test_the_counting_register_of_a_loop(void **state)
 {
 	(void)state;
@@ -147,6 +197,100 @@ static void test_the_counting_register_of_a_loop(void **state)
 				 r->flags | (r->stride == RANDOM ? 0u : CXMS_SITE_AFFINE));
 		assert_int_equal(s->stride, r->stride == RANDOM ? 0 : r->stride);
 		assert_int_equal(s->loop_ip, loop);
+	}
+}
+
+/* As gcc writes for (i...) { load; if (n) do ...; while (--n); load }, the end copied into both
+ * ways. 1: add $1,%rsi; cmp %rsi,%r11; je 9f; 2: mov (%r9,%rsi,8),%rdx; nop; test %rdi,%rdi; je 1b;
+ * mov %rdi,%rax; 3: add $3,%rcx; dec %rax; jne 3b; mov (%r10,%rsi,8),%rdx; add $1,%rsi;
+ * cmp %rsi,%r11; jne 2b; 9: */
+static void test_a_loop_with_two_ends_is_one(void **state)
+{
+	uint64_t loop = 0;
+	struct cxms_code_site s;
+	(void)state;
+	s = site_of(
+		"[ 48 83 c6 01 49 39 f3 74 23 49 8b 14 f1 | 90 48 85 ff 74 ed 48 89 f8 48 83 c1 03 "
+		"48 ff c8 75 f7 49 8b 14 f2 48 83 c6 01 49 39 f3 75 dd c3",
+		&loop);
+	assert_int_equal(s.loop_ip, loop);
+	assert_int_equal(s.count_reg, CXMS_REG_SI);
+	assert_true(s.flags & LONG); /* the second way has an inner loop */
+	s = site_of(
+		"[ 48 83 c6 01 49 39 f3 74 23 49 8b 14 f1 90 48 85 ff 74 ed 48 89 f8 48 83 c1 03 "
+		"48 ff c8 75 f7 49 8b 14 f2 | 48 83 c6 01 49 39 f3 75 dd c3",
+		&loop);
+	assert_int_equal(s.loop_ip, loop);
+	assert_int_equal(s.count_reg, CXMS_REG_SI);
+	s = site_of(
+		"48 83 c6 01 49 39 f3 74 23 49 8b 14 f1 90 48 85 ff 74 ed 48 89 f8 [ 48 83 c1 03 | "
+		"48 ff c8 75 f7 49 8b 14 f2 48 83 c6 01 49 39 f3 75 dd c3",
+		&loop);
+	assert_int_equal(s.loop_ip, loop);
+	assert_int_equal(s.outer_back, 22);
+	assert_int_equal(s.outer_reg, CXMS_REG_SI);
+	/* the ends count by different steps: two loops */
+	s = site_of(
+		"48 83 c6 02 49 39 f3 74 23 [ 49 8b 14 f1 90 48 85 ff 74 ed 48 89 f8 48 83 c1 03 "
+		"48 ff c8 75 f7 49 8b 14 f2 | 48 83 c6 01 49 39 f3 75 dd c3",
+		&loop);
+	assert_int_equal(s.loop_ip, loop);
+}
+
+/* Loads whose address comes from what another load of a chain has found. */
+static void test_what_hangs_on_a_chain(void **state)
+{
+	static const struct {
+		const char *hex;
+		bool is_carried;
+		const char *why;
+	} forms[] = {
+		/* 1: movslq %edi,%rcx; mov %rsi,%rax; add $2,%rcx; jmp 3f; 2: cmp %rdx,(%rax);
+		 * jae 4f; 3: mov %rax,%rsi; mov (%rax,%rcx,8),%rax; test; jne 2b; 4: sub $1,%edi;
+		 * jae 1b */
+		{"48 63 cf 48 89 f0 48 83 c1 02 eb 05 [ 48 39 10 | 73 0c 48 89 c6 48 8b 04 c8 48 "
+		 "85 c0 75 ef 83 ef 01 73 de c3",
+		 true, "the key of a skip list: each level goes on where the last one ended"},
+		/* 1: mov %rbp,%rax; 2: add 8(%rax),%rbx; mov (%rax),%rax; test; jne 2b; dec %rdi;
+		 * jne 1b */
+		{"48 89 e8 [ 48 03 58 08 | 48 8b 00 48 85 c0 75 f4 48 ff cf 75 ec c3", true,
+		 "a list from its head, again and again"},
+		{"48 89 e8 [ 48 03 58 08 | 48 8b 00 48 85 c0 75 f4 c3", false,
+		 "once: nothing tells how long it is"},
+		/* the same, with imul %r13,%rbp; mov %ebp,%ecx; mov (%r12,%rcx,8),%rax before */
+		{"49 0f af ed 89 e9 49 8b 04 cc [ 48 39 68 08 | 48 8b 00 48 85 c0 75 f4 48 ff cf "
+		 "75 e5 c3",
+		 false, "a bucket of a hash table"},
+		/* 1: mov %r10d,%eax; 2: add (%rsi,%rax,8),%rbx; mov (%r8,%rax,4),%eax; test; jne
+		 * 2b; dec %rdi; jne 1b */
+		{"44 89 d0 [ 48 03 1c c6 | 41 8b 04 80 85 c0 75 f4 48 ff cf 75 ec c3", false,
+		 "in an array beside that of the chain, which may be small"},
+		/* the same in one array: add 8(%rsi,%rax),%rbx; mov (%rsi,%rax),%eax */
+		{"44 89 d0 [ 48 03 5c 06 08 | 8b 04 06 85 c0 75 f4 48 ff cf 75 ec c3", true,
+		 "in the array of the chain"},
+		/* the list with mov 8(%rax),%rdx; mov (%rax),%rax; add (%rdx),%rbx */
+		{"48 89 e8 [ 48 8b 50 08 48 8b 00 48 03 1a | 48 85 c0 75 f1 48 ff cf 75 e9 c3",
+		 false, "what a node points at"},
+		/* 1: lea (%rcx,%r8),%ebp; sar %ebp; cmp (%r12,%rbp,8),%rdx; cmovb %ebp,%r8d;
+		 * cmovae %ebp,%ecx; mov %r8d,%eax; sub %ecx,%eax; cmp $1,%eax; jg 1b */
+		{"[ 42 8d 2c 01 d1 fd 49 3b 14 ec | 44 0f 42 c5 0f 43 cd 44 89 c0 29 c8 83 f8 01 "
+		 "7f e5 c3",
+		 true, "a binary search without branches"},
+		/* 1: mov (%rsi),%rax; lea 8(%rsi),%r9; cmp (%rdi),%rax; cmovb %r9,%rsi;
+		 * mov %rax,(%rdx); add $8,%rdx; cmp %rdx,%rcx; jne 1b */
+		{"[ 48 8b 06 | 4c 8d 4e 08 48 3b 07 49 0f 42 f1 48 89 02 48 83 c2 08 48 39 d1 75 "
+		 "e6 c3",
+		 false, "a merge without branches goes along its memory"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		uint64_t loop = 0;
+		const struct cxms_code_site s = site_of(forms[i].hex, &loop);
+
+		print_message("%s: flags %#x\n", forms[i].why, s.flags);
+		assert_int_equal(s.kind, CXMS_SITE_LOAD);
+		assert_int_equal(s.loop_ip, loop);
+		assert_int_equal(!!(s.flags & CXMS_SITE_CARRIED), forms[i].is_carried);
 	}
 }
 
@@ -247,6 +391,7 @@ static void test_the_counting_register_of_the_loop_around(void **state)
 {
 	static const struct {
 		const char *hex;
+		unsigned before; /* the loop around begins that far before; 0 = there is none */
 		int reg;
 		int64_t step;
 		const char *why;
@@ -255,26 +400,26 @@ static void test_the_counting_register_of_the_loop_around(void **state)
 		 * add $1,%rcx; cmp; jne 1b */
 		{"48 8b 14 cf [ 4c 8b 0c d6 | 48 83 c3 02 4d 85 c9 75 f3 48 83 c1 01 4c 39 c1 75 "
 		 "e6 c3",
-		 CXMS_REG_CX, 1, "the index of the outer loop"},
+		 4, CXMS_REG_CX, 1, "the index of the outer loop"},
 		/* 1: xor %ebx,%ebx; 3: mov (%rsi,%rbx,8),%r9; add $1,%rbx; cmp %r8,%rbx; jne 3b;
 		 * lea 64(%rsi),%rsi; cmp %rdi,%rsi; jne 1b */
 		{"31 db [ 4c 8b 0c de | 48 83 c3 01 4c 39 c3 75 f3 48 8d 76 40 48 39 fe 75 e8 c3",
-		 CXMS_REG_SI, 64, "the row"},
+		 2, CXMS_REG_SI, 64, "the row"},
 		/* gcc's column sum. 1: lea -64(%rdx),%rax; 3: add (%rax),%r9; add $32,%rax;
 		 * cmp %rdx,%rax; jne 3b; lea 8(%rax),%rdx; cmp %rcx,%rdx; jne 1b */
 		{"48 8d 42 c0 [ 4c 03 08 | 48 83 c0 20 48 39 d0 75 f4 48 8d 50 08 48 39 ca 75 e7 "
 		 "c3",
-		 CXMS_REG_DX, 8, "the end that the next run begins from"},
+		 4, CXMS_REG_DX, 8, "the end that the next run begins from"},
 		/* the same with cmp %rsi,%rax */
 		{"48 8d 42 c0 [ 4c 03 08 | 48 83 c0 20 48 39 f0 75 f4 48 8d 50 08 48 39 ca 75 e7 "
 		 "c3",
-		 NONE, 0, "from elsewhere: it is not where the run ended"},
+		 4, NONE, 0, "from elsewhere: it is not where the run ended"},
 		/* the same, but the row moves in the inner loop, too */
 		{"31 db [ 4c 8b 0c de | 48 83 c3 01 48 83 c6 08 4c 39 c3 75 ef 48 8d 76 40 48 39 "
 		 "fe 75 e4 c3",
-		 NONE, 0, "what both move counts neither's turns"},
+		 2, NONE, 0, "what both move counts neither's turns"},
 		/* 1: mov (%rdi,%rax,8),%rdx; add $1,%rax; cmp %r8,%rax; jne 1b */
-		{"[ 48 8b 14 c7 | 48 83 c0 01 4c 39 c0 75 f3 c3", NONE, 0, "no loop around it"},
+		{"[ 48 8b 14 c7 | 48 83 c0 01 4c 39 c0 75 f3 c3", 0, NONE, 0, "no loop around it"},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
@@ -284,6 +429,7 @@ static void test_the_counting_register_of_the_loop_around(void **state)
 		print_message("%s: register %d step %ld\n", forms[i].why, s->outer_reg,
 			      (long)s->outer_step);
 		assert_int_equal(s->loop_ip, loop);
+		assert_int_equal(s->outer_back, forms[i].before);
 		assert_int_equal(s->outer_reg, forms[i].reg);
 		assert_int_equal(s->outer_step, forms[i].step);
 	}
@@ -347,6 +493,7 @@ static void test_a_string_instruction_is_a_loop(void **state)
 		assert_int_equal(s.step, -1);
 		assert_int_equal(s.flags, CXMS_SITE_AFFINE);
 		assert_int_equal(s.stride, 8);
+		assert_int_equal(s.outer_back, 6);
 		assert_int_equal(s.outer_reg, CXMS_REG_DX);
 		assert_int_equal(s.outer_step, 64);
 	}
@@ -364,6 +511,9 @@ int main(void)
 		cmocka_unit_test(test_the_counting_register_of_the_loop_around),
 		cmocka_unit_test(test_a_loop_that_asks_ahead),
 		cmocka_unit_test(test_a_string_instruction_is_a_loop),
+		cmocka_unit_test(test_a_loop_with_two_ends_is_one),
+		cmocka_unit_test(test_what_hangs_on_a_chain),
+		cmocka_unit_test(test_an_address_computed_anew),
 		cmocka_unit_test(test_lines_of_a_turn),
 		cmocka_unit_test(test_stores_that_append),
 		cmocka_unit_test(test_all_sites_of_a_loop_count_alike),

@@ -63,10 +63,11 @@ static const struct {
 				 .step = -8,
 				 .outer_reg = 2,
 				 .outer_step = 1,
+				 .outer_back = 0x20,
 				 .ahead_ip = 0x401120,
 				 .ahead_bytes = 64}},
 	 "1.000000005 10/11 site id=5 ip=0x401136 kind=load bytes=0 loop=0 loop_ip=0x401130 "
-	 "count=%rax-8 outer=%rbx+1 ahead_ip=0x401120 ahead_bytes=64"},
+	 "count=%rax-8 outer_ip=0x401110 outer=%rbx+1 ahead_ip=0x401120 ahead_bytes=64"},
 	{{COMMON(LOST), .lost = {6, 1, CXMS_LOST_FAULTS}},
 	 "1.000000005 10/11 lost count=6 cpu=1 what=faults"},
 	{{COMMON(MEM),

@@ -151,6 +151,98 @@ static void test_time_in_calls_counts_where_it_begins_anew(void **state)
 	assert_true(fabs(t.time_ns / (N * (double)PERIOD_NS) - 1) < 0.01);
 }
 
+/* One sample in three lies in the loop itself, by chance, the others in what it calls; a run lasts
+ * for so many samples of any kind, and other code runs for as long between runs where @rests. */
+static double turns_with_calls(double run, bool rests, bool begins_alike)
+{
+	struct cxms_turns t;
+	struct cxms_rng rng;
+	size_t n = 0;
+	double turns = 0;
+	fill(0.002, 1, run * PERIOD_NS, 15);
+	cxms_rng_init(&rng, 16);
+	for (size_t i = 0; i < N; i++) {
+		uint64_t run_of = (uint64_t)((double)point[i].time_ns / (run * PERIOD_NS));
+		if (rests && run_of % 2)
+			continue;
+		turns += 0.002 * PERIOD_NS;
+		if (cxms_rng_below(&rng, 3))
+			continue;
+		point[n] = point[i];
+		point[n++].count += begins_alike ? 0 : run_of * 1000003 % 4096 * 100000;
+	}
+	cxms_turns_fit(point, n, 1, GAP_NS, work, &t);
+	assert_true(t.found);
+	return t.turns / turns;
+}
+
+static void test_calls_between_short_runs(void **state)
+{
+	static const double runs[] = {9.3, 13.3, 40.7};
+	(void)state;
+	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
+		double alike = turns_with_calls(runs[i], false, true);
+		double rests = turns_with_calls(runs[i], true, true);
+		double anywhere = turns_with_calls(runs[i], false, false);
+		print_message("%g: %.3f, with rests %.3f, anywhere %.3f\n", runs[i], alike, rests,
+			      anywhere);
+		assert_true(fabs(alike - 1) < 0.05);
+		assert_true(fabs(rests - 1) < 0.1);
+		/* where runs begin tells nothing then, and long gaps are not seen */
+		assert_true(anywhere > 0.6 && anywhere < 1.03);
+	}
+}
+
+/* One sample in three lies in the loop itself, by chance, the others in its inner loop; the
+ * function is called anew every 13 samples, for another part of an array. By its own samples alone
+ * pairs that lie within a call are the short ones. */
+static void fill_parts(void)
+{
+	const double run_ns = 13.3 * PERIOD_NS;
+	fill(0.002, 1, run_ns, 15);
+	for (size_t i = 0; i < N; i++)
+		point[i].count +=
+			(uint64_t)((double)point[i].time_ns / run_ns) * 1000003 % 4096 * 100000;
+}
+
+static void test_samples_of_inner_loops_tell_as_well(void **state)
+{
+	const double turns = 0.002 * N * PERIOD_NS;
+	struct cxms_turns t;
+	struct cxms_rng rng;
+	size_t n = 0;
+	(void)state;
+	fill_parts();
+	cxms_turns_fit_around(point, N, 1, GAP_NS, work, &t);
+	assert_true(t.found);
+	/* a turn or two of 400 in each call are not seen */
+	assert_true(fabs(t.turns / turns - 1) < 0.02);
+
+	fill_parts();
+	cxms_rng_init(&rng, 16);
+	for (size_t i = 0; i < N; i++)
+		if (cxms_rng_below(&rng, 3) == 0)
+			point[n++] = point[i];
+	cxms_turns_fit(point, n, 1, GAP_NS, work, &t);
+	print_message("by its own alone: %.3f\n", t.turns / turns);
+	assert_true(t.turns < 0.95 * turns);
+}
+
+/* A turn lasts for five samples. */
+static void test_an_inner_loop_longer_than_a_period(void **state)
+{
+	const double per_ns = 1 / (5.1 * PERIOD_NS);
+	struct cxms_turns t;
+	(void)state;
+	fill(per_ns, 8, 1e12, 17);
+	cxms_turns_fit(point, N, 8, GAP_NS, work, &t);
+	assert_false(t.found);
+	cxms_turns_fit_around(point, N, 8, GAP_NS, work, &t);
+	assert_true(t.found);
+	assert_true(fabs(t.per_ns / per_ns - 1) < 0.01);
+	assert_true(fabs(t.turns / (per_ns * N * (double)PERIOD_NS) - 1) < 0.01);
+}
+
 /* A tracer that comes late now and then: each sample has the time since the one before it. */
 static void test_uneven_gaps_count_once(void **state)
 {
@@ -387,6 +479,9 @@ int main(void)
 		cmocka_unit_test(test_who_slept_began_anew),
 		cmocka_unit_test(test_time_in_calls_counts),
 		cmocka_unit_test(test_time_in_calls_counts_where_it_begins_anew),
+		cmocka_unit_test(test_calls_between_short_runs),
+		cmocka_unit_test(test_samples_of_inner_loops_tell_as_well),
+		cmocka_unit_test(test_an_inner_loop_longer_than_a_period),
 		cmocka_unit_test(test_uneven_gaps_count_once),
 		cmocka_unit_test(test_an_inner_loop_by_the_one_around_it),
 		cmocka_unit_test(test_inner_loops_that_tell_no_rate),
