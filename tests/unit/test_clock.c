@@ -407,6 +407,19 @@ static void test_rings_of_samples_follow_the_period(void **state)
 	}
 }
 
+/* With many CPUs the program does not wait for more memory than with sixteen. */
+static void test_rings_of_many_cpus_are_small(void **state)
+{
+	static const struct {
+		unsigned n_cpu, kib;
+	} rows[] = {{1, 4096},	{2, 4096},  {16, 4096}, {17, 2048},
+		    {32, 2048}, {128, 512}, {8192, 128}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		assert_int_equal(cxms_clock_rings_first_bytes(rows[i].n_cpu), rows[i].kib << 10);
+}
+
 /* Breakpoints that fire, in place of the kernel's: each word is used three times, 1 ms apart. */
 #define RING_BYTES 4096u
 
@@ -602,6 +615,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_what_full_rings_lost_last_is_told),
 		cmocka_unit_test(test_memory_that_is_only_read_is_not_touched),
 		cmocka_unit_test(test_rings_of_samples_follow_the_period),
+		cmocka_unit_test(test_rings_of_many_cpus_are_small),
 		cmocka_unit_test(test_who_gets_away_by_exec_has_not_ended),
 		cmocka_unit_test(test_words_of_all_threads_are_watched),
 	};
