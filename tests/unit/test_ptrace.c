@@ -305,7 +305,8 @@ static void make_slow_syscall(struct slow_file *f, const char *root)
 	assert_int_equal(setenv("CXMS_FSROOT", root, 1), 0);
 }
 
-/* Return: samples in the 5 HOLD_NS after @f was served, or 40 and more; *spins is the other process. */
+/* Return: samples in the 5 HOLD_NS after @f was served, or 40 and more; *spins is the other
+ * process. */
 static unsigned samples_after(struct cxms_source *s, struct slow_file *f, pid_t *spins)
 {
 	uint64_t base_ns = ((const struct ptrace_source *)s->priv)->base_ns, done_ns = 0;
