@@ -113,7 +113,8 @@ bool cxms_pt_task_sched(const struct cxms_pt_task *t, struct cxms_pt_sched *out)
 	if (n <= 0)
 		return false;
 	text[n] = 0;
-	return sscanf(text, "%" SCNu64 " %*u %" SCNu64, &out->run_ns, &out->turns) == 2;
+	return sscanf(text, "%" SCNu64 " %" SCNu64 " %" SCNu64, &out->run_ns, &out->wait_ns,
+		      &out->turns) == 3;
 }
 
 bool cxms_pt_task_run_ns(const struct cxms_pt_task *t, uint64_t *out)

@@ -19,8 +19,9 @@ struct cxms_pt_stat {
 /** struct cxms_pt_sched - of /proc/<pid>/task/<tid>/schedstat. Of a thread that runs on another CPU
  * the kernel adds the time at its scheduler ticks only (1 to 10 ms), and when it stops or sleeps */
 struct cxms_pt_sched {
-	uint64_t run_ns; /* CPU time since its birth */
-	uint64_t turns;	 /* how often it came on a CPU */
+	uint64_t run_ns;  /* CPU time since its birth */
+	uint64_t wait_ns; /* ready to run, without a CPU */
+	uint64_t turns;	  /* how often it came on a CPU */
 };
 
 struct cxms_pt_proc;
