@@ -2,7 +2,8 @@
  * overhead: what watching costs. Runs programs watched and unwatched in pairs, the order changing
  * from pair to pair, and prints the ratio of wall and of CPU times: the median over the pairs and
  * an interval of two order statistics around it. With --parts the cost is put together from its
- * parts instead (overhead_parts.c), each of which stands out of the noise of other company.
+ * parts instead (overhead_parts.c), each of which stands out of the noise of other company; with
+ * --floor nobody watches, and it is told what the kernel takes of anybody (overhead_floor.c).
  */
 #include <errno.h>
 #include <getopt.h>
@@ -226,7 +227,8 @@ static void print_json(const struct overhead_opts *o, const struct measured *m)
 static void usage(FILE *to)
 {
 	fprintf(to,
-		"usage: overhead [--parts] [--source clock|ptrace] [--pairs N] [--period TIME] "
+		"usage: overhead [--parts | --floor] [--source clock|ptrace] [--pairs N] [--period "
+		"TIME] "
 		"[--json FILE] [--tiny]\n\n"
 		"what watching costs: watched against unwatched runs of three programs of this "
 		"build\n\n"
@@ -234,6 +236,9 @@ static void usage(FILE *to)
 		"  --parts        put the cost together from parts that noise does not hide: start "
 		"and end, faults,\n"
 		"                 one sample; with the default source, and without --json\n"
+		"  --floor        what the kernel takes of any watcher: a bare event's sample, and "
+		"the "
+		"first event\n"
 		"  --source NAME  who watches: clock (default) or ptrace\n"
 		"  --period TIME  time between two samples (default: that of the source)\n"
 		"  --pairs N      pairs of runs for each program, 1 .. 1000 (default: 10)\n"
@@ -245,11 +250,15 @@ static void usage(FILE *to)
 
 static void parse(struct overhead_opts *o, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"source", required_argument, NULL, 's'}, {"pairs", required_argument, NULL, 'p'},
-		{"json", required_argument, NULL, 'j'},	  {"tiny", no_argument, NULL, 't'},
-		{"parts", no_argument, NULL, 'a'},	  {"period", required_argument, NULL, 'e'},
-		{"help", no_argument, NULL, 'h'},	  {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"source", required_argument, NULL, 's'},
+						{"pairs", required_argument, NULL, 'p'},
+						{"json", required_argument, NULL, 'j'},
+						{"tiny", no_argument, NULL, 't'},
+						{"parts", no_argument, NULL, 'a'},
+						{"floor", no_argument, NULL, 'f'},
+						{"period", required_argument, NULL, 'e'},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
 	char *rest;
 	int c;
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -275,6 +284,9 @@ static void parse(struct overhead_opts *o, int argc, char **argv)
 		case 'a':
 			o->parts = true;
 			break;
+		case 'f':
+			o->floor = true;
+			break;
 		case 't':
 			o->tiny = true;
 			break;
@@ -285,9 +297,11 @@ static void parse(struct overhead_opts *o, int argc, char **argv)
 			exit(2); /* getopt_long() has said why */
 		}
 	}
-	if (o->parts && (o->json || strcmp(o->source, "clock") != 0))
-		bench_die(2, "--parts is for source clock, and writes no JSON; leave --json and "
-			     "--source out");
+	if ((o->parts || o->floor) && (o->json || strcmp(o->source, "clock") != 0))
+		bench_die(2, "--parts and --floor are for source clock, and write no JSON; leave "
+			     "--json and --source out");
+	if (o->parts && o->floor)
+		bench_die(2, "--parts and --floor exclude each other");
 	if (optind < argc)
 		bench_die(2, "unexpected word '%s'; see overhead --help", argv[optind]);
 }
@@ -311,7 +325,9 @@ int main(int argc, char **argv)
 	parse(&o, argc, argv);
 	bench_find_build(o.build, sizeof(o.build));
 	bench_scratch(o.scratch, sizeof(o.scratch));
-	if (o.parts)
+	if (o.floor)
+		overhead_floor(&o);
+	else if (o.parts)
 		overhead_parts(&o);
 	else
 		pairs(&o);

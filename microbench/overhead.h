@@ -14,7 +14,7 @@
 struct overhead_opts {
 	const char *source, *json, *period; /* period: NULL = the default of the source */
 	unsigned pairs;
-	bool tiny, parts;
+	bool tiny, parts, floor;
 	char build[BENCH_PATH_BYTES]; /* of cxlmemsim, microbench/mb and workloads/ */
 	char scratch[BENCH_PATH_BYTES];
 };
@@ -48,5 +48,9 @@ struct overhead_summary overhead_summarize(double *value, unsigned n);
 double overhead_goal(const struct overhead_opts *o);
 /** measure the parts and print them */
 void overhead_parts(const struct overhead_opts *o);
+/** measure what the kernel takes of any watcher, and print it */
+void overhead_floor(const struct overhead_opts *o);
+/** wait until the next event is the first again */
+void overhead_let_kernel_forget(void);
 
 #endif

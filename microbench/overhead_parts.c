@@ -190,10 +190,15 @@ static double beside_program_ms(const struct outcome *watched, const struct outc
 	return MS_PER_S * (watched->wall_s - watched->cpu_s - (plain->wall_s - plain->cpu_s));
 }
 
-static void measure_starts(const struct overhead_opts *o, struct starts *s)
+void overhead_let_kernel_forget(void)
 {
 	static const struct timespec pause = {KERNEL_FORGETS_NS / 1000000000l,
 					      KERNEL_FORGETS_NS % 1000000000l};
+	nanosleep(&pause, NULL);
+}
+
+static void measure_starts(const struct overhead_opts *o, struct starts *s)
+{
 	static const char *const args[OVERHEAD_ARGS] = {SLEEP_S};
 	char trace[BENCH_PATH_BYTES + 16];
 	double first[OVERHEAD_PAIRS], again[OVERHEAD_PAIRS];
@@ -203,7 +208,7 @@ static void measure_starts(const struct overhead_opts *o, struct starts *s)
 	const struct overhead_run bare = {"sleep", args, NULL, NULL};
 	for (unsigned i = 0; i < n; i++) {
 		if (!o->tiny)
-			nanosleep(&pause, NULL);
+			overhead_let_kernel_forget();
 		struct outcome one = run_once(o, &run), two = run_once(o, &run),
 			       plain = run_once(o, &bare);
 		first[i] = beside_program_ms(&one, &plain);

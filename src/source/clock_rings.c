@@ -17,6 +17,7 @@
 #define RING_FIRST (4u << 20)
 #define RING_LEAST (32u << 10)
 #define HW_MOST	   (256ull << 20) /* all rings of accesses: with many CPUs they begin smaller */
+#define FAULT_MOST (64ull << 20)  /* all rings of faults: getting so much takes 12 ms */
 #define RING_SMALL (128u << 10)	  /* below it bursts are likely to be lost: warn */
 #define SIDE_LEAST (16u << 10)	  /* holds three of the largest mapping records */
 #define SIDE_ROOMY (1u << 20)
@@ -66,6 +67,15 @@ static size_t ring_bytes(enum cxms_perf_event event, size_t most, uint64_t perio
 	default:
 		return most;
 	}
+}
+
+size_t cxms_clock_rings_first_bytes(unsigned n_cpu)
+{
+	size_t bytes = RING_FIRST;
+
+	while (bytes > RING_SMALL && (uint64_t)bytes * n_cpu > FAULT_MOST)
+		bytes /= 2;
+	return bytes;
 }
 
 static void close_rings(struct cxms_clock_rings *r)
@@ -227,13 +237,14 @@ int cxms_clock_rings_open(struct cxms_clock_rings *r, pid_t pid, uint64_t period
 			  const struct cxms_hw_plan *hw, struct cxms_warnings *warnings,
 			  struct cxms_err *err)
 {
-	long n_cpu = sysconf(_SC_NPROCESSORS_CONF);
+	long n_cpu = sysconf(_SC_NPROCESSORS_CONF), n_online = sysconf(_SC_NPROCESSORS_ONLN);
 	struct cxms_err tried = {0};
 	int rc;
 
 	n_cpu = n_cpu > 0 ? n_cpu : 1;
-	*r = (struct cxms_clock_rings){.most_bytes = RING_FIRST,
-				       .hw_bytes = first_hw_bytes(hw, (unsigned)n_cpu)};
+	*r = (struct cxms_clock_rings){
+		.most_bytes = cxms_clock_rings_first_bytes(n_online > 0 ? (unsigned)n_online : 1),
+		.hw_bytes = first_hw_bytes(hw, (unsigned)n_cpu)};
 	r->cap = (unsigned)n_cpu * (CXMS_PERF_EVENT_COUNT + hw->n);
 	r->ring = calloc(r->cap, sizeof(*r->ring));
 	if (!r->ring)

@@ -40,11 +40,22 @@ struct cxms_clock_rings {
 };
 
 /**
+ * cxms_clock_rings_first_bytes() - of a ring of faults, to begin with, where @n_cpu CPUs are online
+ *
+ * The program waits for the memory of all rings before it starts: 0.18 ms a MiB (KVM guest, AMD Zen
+ * 4), which with 4 MiB each would be a tenth of a second with 128 CPUs. Together they take 64 MiB
+ * at most, down to 128 KiB each.
+ *
+ * Return: a power of two, 128 KiB .. 4 MiB
+ */
+size_t cxms_clock_rings_first_bytes(unsigned n_cpu);
+/**
  * cxms_clock_rings_open() - events on @pid and what it will fork, on every CPU, off until its exec
  * @hw: accesses to sample as well, on the CPUs that have their PMU; borrowed until close
- * Rings begin at 4 MiB, those of samples at what four seconds need, those of accesses at less where
- * there are many CPUs. They shrink to fit the memory-lock quota, those of accesses first, down to
- * 32 KiB, with a warning.
+ * Rings begin at 4 MiB, with many CPUs at less, those of samples at what four seconds need if that
+ * is less. They shrink to fit the memory-lock quota, those of accesses first, down to 32 KiB, with
+ * a warning.
+ *
  * Return: 0, -EACCES, -EPERM or -ENOSYS (perf is refused, with the remedy), -ENOMEM, -EMFILE
  */
 int cxms_clock_rings_open(struct cxms_clock_rings *r, pid_t pid, uint64_t period_ns,

@@ -302,20 +302,21 @@ static bool take_look(struct ptrace_source *p, struct cxms_pt_task *t, struct cx
 {
 	struct user_regs_struct user;
 	struct cxms_pt_stat st;
-	uint64_t run_ns, now_ns = cxms_now_ns(), weight_ns;
+	struct cxms_pt_sched now;
+	uint64_t now_ns = cxms_now_ns(), weight_ns;
 
 	if (pt(PTRACE_GETREGS, t->tid, &user) || !cxms_pt_task_stat(t, &st) ||
-	    !cxms_pt_task_run_ns(t, &run_ns))
+	    !cxms_pt_task_sched(t, &now))
 		return false;
 	t->cpu = st.cpu;
-	t->credit_ns = 0;
-	cxms_pt_task_seen(t, now_ns, p->base_ns, run_ns, 'R', true, &p->out);
-	if (run_ns <= t->sampled_run_ns)
+	cxms_pt_task_rests(t, now_ns, &now);
+	cxms_pt_task_seen(t, now_ns, p->base_ns, now.run_ns, 'R', true, &p->out);
+	if (now.run_ns <= t->sampled_run_ns)
 		return false;
-	weight_ns = run_ns - t->sampled_run_ns;
+	weight_ns = now.run_ns - t->sampled_run_ns;
 	if (has_stood_still(p, t, &user, weight_ns))
 		return false;
-	t->sampled_run_ns = run_ns;
+	t->sampled_run_ns = now.run_ns;
 	t->sampled = user;
 	*look = (struct cxms_look){.pid = t->pid, .tid = t->tid, .cpu = st.cpu};
 	look->time_ns = pt_rel_ns(p, now_ns);

@@ -105,7 +105,7 @@ bool cxms_pt_task_stat(const struct cxms_pt_task *t, struct cxms_pt_stat *out)
 	return n > 0 && cxms_pt_parse_stat(text, (size_t)n, out);
 }
 
-bool cxms_pt_task_run_ns(const struct cxms_pt_task *t, uint64_t *out)
+bool cxms_pt_task_sched(const struct cxms_pt_task *t, struct cxms_pt_sched *out)
 {
 	char text[128];
 	ssize_t n = read_file(t, t->sched_fd, "schedstat", text, sizeof(text) - 1);
@@ -113,7 +113,45 @@ bool cxms_pt_task_run_ns(const struct cxms_pt_task *t, uint64_t *out)
 	if (n <= 0)
 		return false;
 	text[n] = 0;
-	return sscanf(text, "%" SCNu64, out) == 1;
+	return sscanf(text, "%" SCNu64 " %" SCNu64 " %" SCNu64, &out->run_ns, &out->wait_ns,
+		      &out->turns) == 3;
+}
+
+bool cxms_pt_task_run_ns(const struct cxms_pt_task *t, uint64_t *out)
+{
+	struct cxms_pt_sched sched;
+
+	if (!cxms_pt_task_sched(t, &sched))
+		return false;
+	*out = sched.run_ns;
+	return true;
+}
+
+static void look_again(struct cxms_pt_task *t, uint64_t now_ns, const struct cxms_pt_sched *now)
+{
+	t->sched = *now;
+	t->look_ns = now_ns;
+}
+
+uint64_t cxms_pt_task_ran_ns(struct cxms_pt_task *t, uint64_t now_ns,
+			     const struct cxms_pt_sched *now)
+{
+	bool has_come = now->turns != t->sched.turns;
+	uint64_t ran_ns = now->run_ns > t->sampled_run_ns ? now->run_ns - t->sampled_run_ns : 0;
+
+	if (now->run_ns != t->sched.run_ns)
+		t->grown_ns = now_ns;
+	else if (has_come)
+		t->grown_ns = t->look_ns;
+	t->is_on_cpu |= has_come;
+	look_again(t, now_ns, now);
+	return ran_ns + (t->is_on_cpu ? now_ns - t->grown_ns : 0);
+}
+
+void cxms_pt_task_rests(struct cxms_pt_task *t, uint64_t now_ns, const struct cxms_pt_sched *now)
+{
+	t->is_on_cpu = false;
+	look_again(t, now_ns, now);
 }
 
 /* Tell [slice_ns, + what it ran since the last telling). */

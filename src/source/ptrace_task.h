@@ -16,6 +16,14 @@ struct cxms_pt_stat {
 	uint16_t cpu;
 };
 
+/** struct cxms_pt_sched - of /proc/<pid>/task/<tid>/schedstat. Of a thread that runs on another CPU
+ * the kernel adds the time at its scheduler ticks only (1 to 10 ms), and when it stops or sleeps */
+struct cxms_pt_sched {
+	uint64_t run_ns;  /* CPU time since its birth */
+	uint64_t wait_ns; /* ready to run, without a CPU */
+	uint64_t turns;	  /* how often it came on a CPU */
+};
+
 struct cxms_pt_proc;
 
 struct cxms_pt_task {
@@ -27,7 +35,10 @@ struct cxms_pt_task {
 	bool has_exited;       /* EXIT was told */
 	bool is_in_slice;
 	uint64_t born_ns;
-	uint64_t credit_ns;		 /* estimated CPU time since the last sample */
+	struct cxms_pt_sched sched;	 /* as it was looked at last, ... */
+	uint64_t look_ns;		 /* ... when, ... */
+	uint64_t grown_ns;		 /* ... and since when its CPU time was not added to */
+	bool is_on_cpu;			 /* it has come on a CPU, and has not stopped or slept */
 	uint64_t sampled_run_ns;	 /* CPU time at the last sample */
 	struct user_regs_struct sampled; /* its registers then */
 	uint64_t told_run_ns;		 /* CPU time told in slices so far */
@@ -45,9 +56,21 @@ bool cxms_pt_parse_stat(const char *text, size_t len, struct cxms_pt_stat *out);
 void cxms_pt_task_open(struct cxms_pt_task *t);
 void cxms_pt_task_close(struct cxms_pt_task *t);
 bool cxms_pt_task_stat(const struct cxms_pt_task *t, struct cxms_pt_stat *out);
-/** CPU time since its birth: exact while it is stopped or asleep, up to a scheduler tick late while
- * it runs */
+bool cxms_pt_task_sched(const struct cxms_pt_task *t, struct cxms_pt_sched *out);
+/** CPU time since its birth: exact while it is stopped or asleep */
 bool cxms_pt_task_run_ns(const struct cxms_pt_task *t, uint64_t *out);
+
+/**
+ * cxms_pt_task_ran_ns() - CPU time since its last sample, of a thread that is ready to run
+ * @now_ns: CLOCK_MONOTONIC
+ *
+ * Return: what the kernel has added, and since then the time that it is on a CPU, as far as may be:
+ * where it came on one between two looks, from the first of them on
+ */
+uint64_t cxms_pt_task_ran_ns(struct cxms_pt_task *t, uint64_t now_ns,
+			     const struct cxms_pt_sched *now);
+/** cxms_pt_task_rests() - it sleeps, or stands still: it is off the CPU until it comes again */
+void cxms_pt_task_rests(struct cxms_pt_task *t, uint64_t now_ns, const struct cxms_pt_sched *now);
 
 /**
  * cxms_pt_task_seen() - the thread was looked at: open, extend or close its slice, and tell what

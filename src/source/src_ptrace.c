@@ -209,30 +209,35 @@ struct round {
 	unsigned looks;	  /* at sleeping threads */
 };
 
-static void look_at_task(struct ptrace_source *p, struct cxms_pt_task *t, struct round *r,
-			 unsigned n_ready)
+static void look_at_task(struct ptrace_source *p, struct cxms_pt_task *t, struct round *r)
 {
-	/* With more threads ready than were running, each had its share only. */
-	uint64_t share_ns = n_ready ? r->busy_ns / n_ready : 0, run_ns;
 	bool is_ready = t->seen.state == 'R';
+	struct cxms_pt_sched now;
+	uint64_t ran_ns = 0;
 
-	if (t->is_interrupted || !cxms_pt_task_run_ns(t, &run_ns))
+	if (t->is_interrupted || !cxms_pt_task_sched(t, &now))
 		return;
 	t->cpu = t->seen.cpu;
-	cxms_pt_task_seen(t, r->now_ns, p->base_ns, run_ns, t->seen.state,
-			  is_ready && share_ns * 2 > r->elapsed_ns, &p->out);
+	if (is_ready)
+		ran_ns = cxms_pt_task_ran_ns(t, r->now_ns, &now);
+	else
+		cxms_pt_task_rests(t, r->now_ns, &now);
+	cxms_pt_task_seen(t, r->now_ns, p->base_ns, now.run_ns, t->seen.state, t->is_on_cpu,
+			  &p->out);
 	if (!is_ready && r->looks < LOOKS_PER_TICK)
-		r->looks += cxms_pt_task_look(t, run_ns);
-	if (!is_ready)
-		return;
-	t->credit_ns += share_ns < r->elapsed_ns ? share_ns : r->elapsed_ns;
-	if (t->credit_ns * 10 < p->period_ns * SHARE_OF_PERIOD)
+		r->looks += cxms_pt_task_look(t, now.run_ns);
+	if (!is_ready || ran_ns * 10 < p->period_ns * SHARE_OF_PERIOD)
 		return;
 	t->is_interrupted = !ptrace(PTRACE_INTERRUPT, (pid_t)t->tid, NULL, NULL);
 	if (!t->is_interrupted)
 		return;
 	if (!p->n_asked++)
 		p->asked_ns = r->now_ns;
+}
+
+static bool was_awake(const struct cxms_pt_task *t)
+{
+	return t->seen.state == 'R' || t->seen.state == 't';
 }
 
 /* Looks at the threads that were ready or stopped by us, and at every @n_group th of the others,
@@ -242,9 +247,7 @@ static unsigned look_for_ready(const struct cxms_pt_proc *proc, unsigned n_group
 	unsigned n_ready = 0, i = 0;
 
 	for (struct cxms_pt_task *t = proc->tasks; t; t = t->next, i++) {
-		bool was_awake = t->seen.state == 'R' || t->seen.state == 't';
-
-		if (t->has_exited || t->is_seen || (!was_awake && i % n_group != group))
+		if (t->has_exited || t->is_seen || (!was_awake(t) && i % n_group != group))
 			continue;
 		t->is_seen = cxms_pt_task_stat(t, &t->seen);
 		n_ready += t->is_seen && t->seen.state == 'R';
@@ -252,7 +255,8 @@ static unsigned look_for_ready(const struct cxms_pt_proc *proc, unsigned n_group
 	return n_ready;
 }
 
-/* Some sleepers in turn, and more of them while fewer threads are ready than CPU time was used. */
+/* Some sleepers in turn, and more of them while fewer threads are ready than CPU time was used.
+ * Return: how many are ready. */
 static unsigned look_for_all(const struct ptrace_source *p, struct cxms_pt_proc *proc,
 			     const struct round *r)
 {
@@ -268,7 +272,15 @@ static unsigned look_for_all(const struct ptrace_source *p, struct cxms_pt_proc 
 	return n_ready;
 }
 
-/* Return: it ran since the last tick. */
+static bool has_awake(const struct cxms_pt_proc *proc)
+{
+	for (const struct cxms_pt_task *t = proc->tasks; t; t = t->next)
+		if (was_awake(t))
+			return true;
+	return false;
+}
+
+/* Return: it ran since the last tick, as far as was told, or is ready to. */
 static bool look_at_process(struct ptrace_source *p, struct cxms_pt_proc *proc, struct round *r)
 {
 	unsigned n_ready;
@@ -282,14 +294,14 @@ static bool look_at_process(struct ptrace_source *p, struct cxms_pt_proc *proc, 
 	r->busy_ns = cpu_ns > proc->cpu_ns ? cpu_ns - proc->cpu_ns : 0;
 	proc->cpu_ns = cpu_ns;
 	proc->was_busy = r->busy_ns > 0;
-	if (!proc->was_busy && !was_busy)
+	if (!proc->was_busy && !was_busy && !has_awake(proc))
 		return false;
 	n_ready = look_for_all(p, proc, r);
 	for (struct cxms_pt_task *t = proc->tasks; t; t = t->next) {
 		if (t->is_seen)
-			look_at_task(p, t, r, n_ready);
+			look_at_task(p, t, r);
 	}
-	return true;
+	return proc->was_busy || was_busy || n_ready;
 }
 
 static void adopt_orphans(struct ptrace_source *p, uint64_t now_ns)
@@ -309,7 +321,7 @@ static void tick(struct ptrace_source *p)
 {
 	struct round r = {.now_ns = cxms_now_ns()};
 	struct cxms_pt_proc *proc;
-	uint64_t work_ns, gap_ns;
+	uint64_t cpu_ns = cxms_cpu_self_ns(), work_ns, gap_ns;
 	bool is_busy = false;
 	size_t pos = 0;
 
@@ -320,7 +332,7 @@ static void tick(struct ptrace_source *p)
 		is_busy |= look_at_process(p, proc, &r);
 	adopt_orphans(p, r.now_ns);
 	gap_ns = is_busy ? p->period_ns : p->period_ns * IDLE_PERIODS;
-	work_ns = cxms_now_ns() - r.now_ns;
+	work_ns = cxms_cpu_self_ns() - cpu_ns; /* not what others ran meanwhile */
 	p->tick_ns += gap_ns;
 	if (p->tick_ns < r.now_ns + work_ns * WORK_DIVISOR)
 		p->tick_ns = r.now_ns + work_ns * WORK_DIVISOR;

@@ -28,27 +28,57 @@
 struct shared {
 	atomic_uint stops; /* begun */
 	atomic_uint n;
+	atomic_ullong waited_ns; /* for a CPU by us, while the child stood still */
 	struct cxms_piece piece[PIECES_MAX];
 };
+
+static struct cxms_pt_task task_of(pid_t pid, pid_t tid)
+{
+	struct cxms_pt_task t = {
+		.pid = (uint32_t)pid, .tid = (uint32_t)tid, .stat_fd = -1, .sched_fd = -1};
+
+	cxms_pt_task_open(&t);
+	return t;
+}
+
+static uint64_t waited_ns(const struct cxms_pt_task *t)
+{
+	struct cxms_pt_sched now;
+
+	return cxms_pt_task_sched(t, &now) ? now.wait_ns : 0;
+}
+
+/* The wall clock without what other programs took: a stop costs no CPU time of the child that could
+ * be read, and with others on the CPUs both sides wait for them at each. */
+static uint64_t clock_ns(struct shared *s, const struct cxms_pt_task *child)
+{
+	return cxms_now_ns() - waited_ns(child) - atomic_load(&s->waited_ns);
+}
+
+static uint64_t since(uint64_t from_ns, uint64_t to_ns)
+{
+	return to_ns > from_ns ? to_ns - from_ns : 0;
+}
 
 static _Noreturn void work(struct shared *s, const struct cxms_chase *c, uint64_t hops,
 			   pid_t parent)
 {
+	struct cxms_pt_task self = task_of(getpid(), getpid());
 	unsigned stops = 0;
 	uint64_t at = 0, last_ns;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent) /* it ended before */
 		_exit(0);
-	last_ns = cxms_now_ns();
+	last_ns = clock_ns(s, &self);
 	for (unsigned i = 0; i < PIECES_MAX; i++) {
 		uint64_t now_ns;
 		unsigned now_stops;
 
 		at = cxms_chase_follow(c, at, hops);
-		now_ns = cxms_now_ns();
+		now_ns = clock_ns(s, &self);
 		now_stops = atomic_load(&s->stops);
-		s->piece[i] = (struct cxms_piece){.took_ns = (uint32_t)(now_ns - last_ns),
+		s->piece[i] = (struct cxms_piece){.took_ns = (uint32_t)since(last_ns, now_ns),
 						  .is_disturbed = now_stops != stops};
 		atomic_store(&s->n, i + 1);
 		last_ns = now_ns;
@@ -59,34 +89,35 @@ static _Noreturn void work(struct shared *s, const struct cxms_chase *c, uint64_
 }
 
 /* All that the source reads while the thread stands still. Return: whether the child goes on. */
-static bool stop_once(const struct cxms_pt_task *t)
+static bool stop_once(struct shared *s, const struct cxms_pt_task *t, const struct cxms_pt_task *us)
 {
 	pid_t pid = (pid_t)t->pid;
+	uint64_t before_ns = waited_ns(us), run_ns;
 	struct user_regs_struct user;
 	struct cxms_pt_stat stat;
-	uint64_t run_ns;
 	int status;
 
-	return !ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) && waitpid(pid, &status, __WALL) == pid &&
-	       WIFSTOPPED(status) && !ptrace(PTRACE_GETREGS, pid, NULL, &user) &&
-	       cxms_pt_task_stat(t, &stat) && cxms_pt_task_run_ns(t, &run_ns) &&
-	       !ptrace(PTRACE_CONT, pid, NULL, NULL);
+	if (ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) || waitpid(pid, &status, __WALL) != pid ||
+	    !WIFSTOPPED(status) || ptrace(PTRACE_GETREGS, pid, NULL, &user) ||
+	    !cxms_pt_task_stat(t, &stat) || !cxms_pt_task_run_ns(t, &run_ns))
+		return false;
+	atomic_fetch_add(&s->waited_ns, since(before_ns, waited_ns(us)));
+	return !ptrace(PTRACE_CONT, pid, NULL, NULL);
 }
 
 static int stop_often(struct shared *s, pid_t pid, struct cxms_err *err)
 {
 	const struct timespec between = {.tv_nsec = BETWEEN_NS};
-	struct cxms_pt_task t = {
-		.pid = (uint32_t)pid, .tid = (uint32_t)pid, .stat_fd = -1, .sched_fd = -1};
+	struct cxms_pt_task t = task_of(pid, pid), us = task_of(getpid(), gettid());
 	bool is_there = true;
 
-	cxms_pt_task_open(&t);
 	for (unsigned i = 0; i < STOPS && is_there && atomic_load(&s->n) < PIECES_MAX; i++) {
 		nanosleep(&between, NULL);
 		atomic_fetch_add(&s->stops, 1);
-		is_there = stop_once(&t);
+		is_there = stop_once(s, &t, &us);
 	}
 	cxms_pt_task_close(&t);
+	cxms_pt_task_close(&us);
 	nanosleep(&between, NULL); /* for what follows the last */
 	return is_there ? 0 : cxms_fail(err, ESRCH, "the stopped process has gone");
 }

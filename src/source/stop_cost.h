@@ -10,7 +10,8 @@ struct cxms_err;
 /**
  * cxms_stop_cost_measure() - stops of a child that chases, as often as in a recording
  * @c:       linked
- * @cost_ns: of one stop in wall time (source/disturbance.h), at least 1
+ * @cost_ns: of one stop in wall time (source/disturbance.h), less what either side waited for a CPU
+ *           that others had; at least 1
  *
  * A stop is what the source `ptrace` does: interrupt, wait, registers and CPU time, go on. Its cost
  * is two wake-ups across CPUs: 16 to 25 us have been seen, and more where an idle CPU of a guest

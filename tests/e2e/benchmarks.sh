@@ -40,8 +40,11 @@ if "$1/cxlmemsim" doctor | grep -q '^ *clock  *works'; then
 	"$1/microbench/overhead" --tiny --pairs 1 --parts |
 		awk '/^start, end [0-9.-]+ \[/ { start = 1 } / none: too short to judge$/ { n++ } END { exit !(start && n == 3) }'
 	check "overhead --parts has start and end, and a line for each program" $?
+	"$1/microbench/overhead" --tiny --pairs 1 --floor |
+		awk '/^a sample +[0-9.-]+ \[.* us bare, [0-9.-]+ \[/ { n++ } /^first event +[0-9.]+ \[.* ms; [0-9.]+ \[/ { n++ } END { exit n != 2 }'
+	check "overhead --floor has a sample, bare and as recorded, and the first event" $?
 else
-	echo "skipped overhead --parts: source clock does not work here"
+	echo "skipped overhead --parts and --floor: source clock does not work here"
 fi
 if "$1/cxlmemsim" doctor | grep -q '^ *exact  *works'; then
 	"$1/microbench/bench_exact" --tiny --runs 1 | grep -Ec '^(chase|gather|stream|sort|page-rank|hash join) ' |
