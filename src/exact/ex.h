@@ -485,6 +485,8 @@ void ex_map_startup(Addr addr, SizeT bytes, Bool rr, Bool ww, Bool xx, ULong han
 void ex_map_enter(UInt number, const UWord *args);
 /** ex_map_leave() - that call succeeded, with @value. */
 void ex_map_leave(UInt number, const UWord *args, uint64_t value);
+/** ex_map_refused() - that call failed: is it for Valgrind's address space, which is smaller? */
+void ex_map_refused(UInt number, const UWord *args);
 
 /* ex_pipe.c */
 /** ex_pipe_made() - @fd: the end that is read */
