@@ -247,6 +247,14 @@ uint32_t cxms_topo_scheduler(const struct cxms_host *h);
 int cxms_topo_check(const char *path, char **errors, struct cxms_err *err);
 void cxms_topo_free(struct cxms_topo *t);
 
+/** struct cxms_topo_model - a word of the key `model`; static strings */
+struct cxms_topo_model {
+	const char *name, *summary;
+	bool is_for_local; /* also of local DRAM; memdevs have them all */
+};
+/** the @i-th; false: there are no more */
+bool cxms_topo_model(size_t i, struct cxms_topo_model *out);
+
 /**
  * cxms_topo_path() - the devices between a memdev and the host: the memdev first, what hangs on the
  * root port last
