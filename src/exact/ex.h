@@ -517,7 +517,8 @@ void ex_turn_over(void);
 
 /* ex_main.c */
 void ex_number_images(void);
-/** ex_log_nowhere() - images that are exec'd: the folder of the log is gone with its reader. */
+/** ex_log_nowhere() - images that are exec'd: the folder of the log is gone with its reader, or is
+ * another user's. */
 void ex_log_nowhere(void);
 
 /* ex_alloc.c */

@@ -37,6 +37,7 @@ enum {
 static struct {
 	uint64_t clone_clear, clone_handle; /* of the clone that is being made */
 	bool warned_requeue, is_vfork;
+	Int user; /* with whom this image began */
 } sys;
 
 static void control_of(ThreadId tid)
@@ -353,7 +354,7 @@ static void pre_syscall(ThreadId tid, UInt number, UWord *args, UInt n)
 	case __NR_execve:
 	case __NR_execveat:
 		ex_sys_end(); /* for good, if it succeeds */
-		if (ex_out_is_unread())
+		if (ex_out_is_unread() || VG_(geteuid)() != sys.user)
 			ex_log_nowhere();
 		break;
 	default:
@@ -469,6 +470,7 @@ static void first_insn(ThreadId tid)
 
 void ex_sys_init(void)
 {
+	sys.user = VG_(geteuid)();
 	VG_(needs_syscall_wrapper)(pre_syscall, post_syscall);
 	VG_(track_pre_thread_first_insn)(first_insn);
 	VG_(track_new_mem_startup)(ex_map_startup);
