@@ -213,7 +213,8 @@ struct cxms_topo {
 	const int *memdev; /* indices into dev[], file order: targets 1 .. n of a result */
 	size_t n_region;
 	const struct cxms_region *region;
-	const char *policy; /* placement.policy, NULL when not stated */
+	const char *policy;		  /* placement.policy, NULL when not stated */
+	unsigned policy_line, policy_col; /* where it stands; 0 = nowhere */
 	size_t n_split;
 	const double *split_pct; /* placement.splits, per cent local; n 0 = not stated */
 	uint32_t local_weight;	 /* placement.weights: pages of `local` a turn; 0 = not stated */

@@ -138,8 +138,11 @@ void topo_read_placement(struct topo_build *b, const struct cxms_cfg_node *root)
 		return;
 	size_t before = b->errs.n;
 	const struct cxms_cfg_node *v = cxms_cfg_get(n, "policy");
-	if (v)
+	if (v) {
 		topo_read_ident(b, v, &b->t->policy);
+		b->t->policy_line = v->line;
+		b->t->policy_col = v->col;
+	}
 	v = cxms_cfg_get(n, "splits");
 	if (v)
 		read_splits(b, v);
