@@ -522,7 +522,7 @@ static int exact_stop(struct cxms_source *s, struct cxms_totals *out, struct cxm
 const struct cxms_source_ops cxms_source_exact = {
 	.abi = CXMS_SOURCE_ABI,
 	.name = "exact",
-	.summary = "every access and its dependences, by a Valgrind tool; 3 to 150 times slower",
+	.summary = "every access and its dependences, by a Valgrind tool; 3 to 500 times slower",
 	.caps = CXMS_SRC_LIVE | CXMS_SRC_STORES | CXMS_SRC_EXACT,
 	.priv_size = sizeof(struct exact_source),
 	.probe = exact_probe,
