@@ -482,7 +482,7 @@ static void warn_of_killed(const struct exact_source *x)
 		n += !x->image[i].ended && !cxms_link_has(&x->link, (pid_t)x->image[i].pid);
 	if (n > 0)
 		cxms_warn(
-			x->source->cfg.warnings, CXMS_W_EXACT_TOOL,
+			x->source->cfg.warnings, CXMS_W_EXACT_ENDED,
 			"%zu process%s ended before the exact tool could tell its totals (killed?)",
 			n, n == 1 ? "" : "es");
 }

@@ -348,7 +348,7 @@ static void test_what_went_wrong_is_warned_of(void **state)
 	assert_non_null(strstr(warning(r, CXMS_W_EXACT_TOOL), "something was not followed"));
 	free(r);
 	r = run_good("killed", nothing);
-	assert_non_null(strstr(warning(r, CXMS_W_EXACT_TOOL),
+	assert_non_null(strstr(warning(r, CXMS_W_EXACT_ENDED),
 			       "1 process ended before the exact tool could tell its totals"));
 	free(r);
 	r = run_good("fork", nothing);
