@@ -64,7 +64,7 @@ info=$("$tool" trace info machine.cxlt)
 mem=$(sed -n 's/^memory .*latency \([0-9.]*\) ns.*/\1/p' <<<"$info")
 cpu=$(sed -n 's/^cpu  *//p' <<<"$info")
 # a multiplication and an addition, 3 and 1 cycles, one after the other
-ghz=${CLOCK_GHZ:-$(sed -n 's/^CPU time  *user \([0-9]*\) ns.*/\1/p' <<<"$info" | awk '{ printf "%.2f", 4 * 3e8 / $1 }')}
+ghz=${CLOCK_GHZ:-$(sed -n 's/^CPU time  *user [^(]*(\([0-9]*\) ns).*/\1/p' <<<"$info" | awk '{ printf "%.2f", 4 * 3e8 / $1 }')}
 # llc_kib CACHE: the most of a step that was found there: a step's latency lies between the last level's and memory's by the
 # share that was not. Where three quarters were not, that is no more than the noise of a large step.
 llc_kib() {

@@ -246,6 +246,10 @@ static int fail_write(struct cxms_err *err, int errnum, const char *path)
 			err, errnum,
 			"cannot write '%s': %s; free some space or choose another --output", path,
 			strerrordesc_np(errnum));
+	if (errnum == EFBIG)
+		return cxms_fail(err, errnum,
+				 "cannot write '%s': %s; raise the limit of file sizes (ulimit -f)",
+				 path, strerrordesc_np(errnum));
 	return cxms_fail_sys(err, errnum, "cannot write '%s'", path);
 }
 
@@ -330,6 +334,14 @@ int cxms_outfile_open(struct cxms_outfile *f, const char *path, struct cxms_err 
 		close(fd);
 	cxms_outfile_abort(f);
 	return rc;
+}
+
+int cxms_outfile_write(struct cxms_outfile *f, const void *data, size_t len, struct cxms_err *err)
+{
+	errno = 0;
+	if (fwrite(data, 1, len, f->fp) == len && fflush(f->fp) == 0)
+		return 0;
+	return fail_write(err, errno ? errno : EIO, f->path);
 }
 
 /* The rename is on disk only when the directory is. Too late to fail: the new file is whole and

@@ -52,6 +52,8 @@ struct cxms_outfile {
 };
 /** @path is the name that the file gets; 0 or -errno. Owner: cxms_outfile_commit() or _abort() */
 int cxms_outfile_open(struct cxms_outfile *f, const char *path, struct cxms_err *err);
+/** all of @data, with what was written to f->fp before; on failure 'err' says why: abort then */
+int cxms_outfile_write(struct cxms_outfile *f, const void *data, size_t len, struct cxms_err *err);
 /** flush, fsync, rename; on failure the old file stands and the aside file is gone; f is then empty
  */
 int cxms_outfile_commit(struct cxms_outfile *f, struct cxms_err *err);

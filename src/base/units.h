@@ -1,5 +1,4 @@
-/* Units: address-space types, constants, and the kinds of quantities such as "107ns" or "26GB/s".
- */
+/* Units: constants, and the kinds of quantities such as "107ns" or "26GB/s". */
 #ifndef CXMS_BASE_UNITS_H
 #define CXMS_BASE_UNITS_H
 
@@ -9,17 +8,6 @@
 #define CXMS_PS_PER_S	1000000000000ull
 #define CXMS_NS_PER_S	1000000000ull
 #define CXMS_LINE_BYTES 64u /* cache line of x86-64 and of a CXL.mem request (CXL 3.1, 3.3) */
-
-/* One-member structs: mixing address spaces does not compile. */
-struct cxms_va {
-	uint64_t v;
-};
-struct cxms_hpa {
-	uint64_t v;
-};
-struct cxms_dpa {
-	uint64_t v;
-};
 
 enum cxms_unit {
 	CXMS_UNIT_COUNT,       /* plain number */

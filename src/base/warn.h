@@ -97,7 +97,9 @@
 	X(CPU_TAKEN,                                                                               \
 	  "after a preemption that wait is taken to grow as the program's own work does, after a " \
 	  "wake-up to stay, and who shares caches and memory makes the work slower; watch it on "  \
-	  "a quiet machine, or keep the others off its CPUs (taskset)")
+	  "a quiet machine, or keep the others off its CPUs (taskset)")                            \
+	X(EXACT_ENDED, "last steps and counts are missing; let processes end by themselves, or "   \
+		       "use another source")
 
 enum cxms_warn_code {
 #define CXMS_WARN_ENUM(code, text) CXMS_W_##code,

@@ -163,6 +163,9 @@ void cli_play_fini(struct cli_play *p);
 
 /** everything that can be checked before a program starts; 0 or -errno, errors already printed */
 int cli_eval_load(struct cli *c, struct cli_eval *e);
+/** cli_check_policy() - 0, or -EINVAL: @t names a policy that there is none of. Which there are a
+ * topology does not know */
+int cli_check_policy(struct cli *c, const struct cxms_topo *t);
 void cli_eval_fini(struct cli_eval *e);
 /** a plain number 0 .. 100, fractions allowed; false and *out untouched when it is none */
 bool cli_parse_pct(const char *word, double *out);

@@ -14,6 +14,32 @@
 
 #define MAX_SPLITS 101
 
+/* "unknown policy 'x' (did you mean 'y'?); known: ..." */
+static void put_unknown(const char *word, struct cxms_buf *out)
+{
+	struct cxms_near near;
+	char mean[CXMS_NEAR_MEAN_MAX];
+	cxms_near_init(&near, word);
+	for (size_t i = 0; i < cxms_policy_count(); i++)
+		cxms_near_try(&near, cxms_policy_at(i)->name);
+	cxms_buf_printf(out, "unknown policy '%.*s'%s; known: ", cxms_quote_len(word), word,
+			cxms_near_mean(mean, "", near.best));
+	for (size_t i = 0; i < cxms_policy_count(); i++)
+		cxms_buf_printf(out, "%s%s", i ? ", " : "", cxms_policy_at(i)->name);
+}
+
+int cli_check_policy(struct cli *c, const struct cxms_topo *t)
+{
+	struct cxms_buf what = {0};
+	if (!t->policy || cxms_policy_find(t->policy))
+		return 0;
+	put_unknown(t->policy, &what);
+	int rc = cxms_fail(&c->err, EINVAL, "%s:%u:%u: %s", t->file, t->policy_line, t->policy_col,
+			   cxms_buf_text(&what));
+	cxms_buf_fini(&what);
+	return rc;
+}
+
 static int load_topologies(struct cli *c, struct cli_eval *e)
 {
 	int rc = 0;
@@ -34,8 +60,13 @@ static int load_topologies(struct cli *c, struct cli_eval *e)
 		if (bad < 0) {
 			cli_fail_topology(c, c->opt.topology.v[i]);
 			rc = bad;
-		} else {
-			e->topo[e->n_topo++] = t;
+			continue;
+		}
+		e->topo[e->n_topo++] = t;
+		bad = cli_check_policy(c, t);
+		if (bad < 0) {
+			cli_fail(c, CLI_USAGE);
+			rc = bad;
 		}
 	}
 	return rc;
@@ -43,18 +74,10 @@ static int load_topologies(struct cli *c, struct cli_eval *e)
 
 static int fail_policy(struct cli *c, const char *word)
 {
-	struct cxms_buf known = {0};
-	struct cxms_near near;
-	char mean[CXMS_NEAR_MEAN_MAX];
-	cxms_near_init(&near, word);
-	for (size_t i = 0; i < cxms_policy_count(); i++) {
-		cxms_near_try(&near, cxms_policy_at(i)->name);
-		cxms_buf_printf(&known, "%s%s", i ? ", " : "", cxms_policy_at(i)->name);
-	}
-	int rc = cxms_fail(&c->err, EINVAL, "unknown policy '%.*s'%s; known: %s",
-			   cxms_quote_len(word), word, cxms_near_mean(mean, "", near.best),
-			   cxms_buf_text(&known));
-	cxms_buf_fini(&known);
+	struct cxms_buf what = {0};
+	put_unknown(word, &what);
+	int rc = cxms_fail(&c->err, EINVAL, "%s", cxms_buf_text(&what));
+	cxms_buf_fini(&what);
 	return rc;
 }
 

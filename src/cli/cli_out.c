@@ -108,10 +108,12 @@ int cli_out_put(struct cli *c, struct cxms_buf *text, FILE *fp)
 		return cxms_fail_sys(&c->err, ENOMEM, "cannot build the output");
 	if (c->opt.output) {
 		int rc = cxms_outfile_open(&f, c->opt.output, &c->err);
-		if (rc < 0)
-			return rc;
-		fwrite(text->data, 1, text->len, f.fp);
-		return cxms_outfile_commit(&f, &c->err);
+		if (rc == 0)
+			rc = cxms_outfile_write(&f, text->data, text->len, &c->err);
+		if (rc == 0)
+			rc = cxms_outfile_commit(&f, &c->err);
+		cxms_outfile_abort(&f);
+		return rc;
 	}
 	fflush(stdout);
 	cxms_log_progress_end(&c->log);

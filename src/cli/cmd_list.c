@@ -8,6 +8,7 @@
 #include "source/pmu_names.h"
 #include "source/source.h"
 #include "topo/preset.h"
+#include "topo/topo.h"
 
 static void list_sources(struct cxms_buf *out)
 {
@@ -21,6 +22,14 @@ static void list_policies(struct cxms_buf *out)
 	for (size_t i = 0; i < cxms_policy_count(); i++)
 		cxms_buf_printf(out, "%-19s %s\n", cxms_policy_at(i)->name,
 				cxms_policy_at(i)->summary);
+}
+
+static void list_devices(struct cxms_buf *out)
+{
+	struct cxms_topo_model m;
+	for (size_t i = 0; cxms_topo_model(i, &m); i++)
+		cxms_buf_printf(out, "%-16s %-15s %s\n", m.name,
+				m.is_for_local ? "local, memdev" : "memdev", m.summary);
 }
 
 static void put_preset(void *arg, const struct cxms_preset *p)
@@ -60,31 +69,29 @@ static int list_events(struct cli *c, struct cxms_buf *out)
 
 int cmd_list(struct cli *c)
 {
-	static const char *const words[] = {"sources", "events", "policies", "presets", NULL};
-	static const char *const later[] = {"devices", NULL};
-	char mean[CXMS_NEAR_MEAN_MAX], what[32];
+	static const char *const words[] = {"sources",	"events",  "devices",
+					    "policies", "presets", NULL};
+	char mean[CXMS_NEAR_MEAN_MAX];
 	if (c->argc != 1)
-		return cli_usage(c, "list takes one of sources, events, policies, presets");
+		return cli_usage(c,
+				 "list takes one of sources, events, devices, policies, presets");
 	const char *word = c->argv[0];
-	for (size_t i = 0; later[i]; i++) {
-		if (strcmp(later[i], word) != 0)
-			continue;
-		snprintf(what, sizeof(what), "list %s", word);
-		return cli_not_yet(c, what);
-	}
 	struct cxms_buf out = {0};
 	int rc = 0;
 	if (strcmp(word, "sources") == 0)
 		list_sources(&out);
 	else if (strcmp(word, "events") == 0)
 		rc = list_events(c, &out);
+	else if (strcmp(word, "devices") == 0)
+		list_devices(&out);
 	else if (strcmp(word, "policies") == 0)
 		list_policies(&out);
 	else if (strcmp(word, "presets") == 0)
 		rc = cxms_preset_list(put_preset, &out, &c->err);
 	else
 		return cli_usage(c,
-				 "cannot list '%.*s'%s; one of sources, events, policies, presets",
+				 "cannot list '%.*s'%s; one of sources, events, devices, policies, "
+				 "presets",
 				 cxms_quote_len(word), word,
 				 cxms_near_mean(mean, "", cxms_near_word(word, words)));
 	int status = rc < 0 ? cli_fail(c, cli_status_of(rc)) : cli_out_done(c, &out);

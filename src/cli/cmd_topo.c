@@ -7,24 +7,9 @@
 #include "base/buf.h"
 #include "base/near.h"
 #include "cli/cli.h"
-#include "policy/policy.h"
 #include "topo/draw.h"
 #include "topo/preset.h"
 #include "topo/topo.h"
-
-/* Which policies there are, a topology does not know. */
-static int check_policy(struct cli *c, const struct cxms_topo *t)
-{
-	char mean[CXMS_NEAR_MEAN_MAX];
-	struct cxms_near near;
-	if (!t->policy || cxms_policy_find(t->policy))
-		return 0;
-	cxms_near_init(&near, t->policy);
-	for (size_t i = 0; i < cxms_policy_count(); i++)
-		cxms_near_try(&near, cxms_policy_at(i)->name);
-	return cxms_fail(&c->err, EINVAL, "'%s': no policy '%s'%s; see 'cxlmemsim list policies'",
-			 t->file, t->policy, cxms_near_mean(mean, "", near.best));
-}
 
 static int check(struct cli *c, int n, char **path)
 {
@@ -34,7 +19,7 @@ static int check(struct cli *c, int n, char **path)
 		int rc = cxms_topo_load(path[i], &t, &c->err);
 		if (rc < 0)
 			status = cli_fail_topology(c, path[i]);
-		else if (check_policy(c, t) < 0)
+		else if (cli_check_policy(c, t) < 0)
 			status = cli_fail(c, CLI_USAGE);
 		else if (!c->opt.quiet)
 			printf("%s: ok, %zu device%s, %zu of them memory\n", path[i], t->n_dev,

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/fmt.h"
 #include "base/near.h"
+#include "base/units.h"
 #include "cli/cli.h"
 #include "trace/trace.h"
 
@@ -94,11 +95,18 @@ static void put_facts(const struct cxms_trace_head *h, struct cxms_buf *out)
 			cxms_latency_origin(f), cxms_fmt_time_ps(FMT, f->walk_ps));
 	cxms_buf_printf(out, "source        %s", f->source);
 	if (!(f->source_caps & CXMS_SRC_EXACT))
-		cxms_buf_printf(out, ", one sample per %" PRIu64 " ns", f->period_ns);
+		cxms_buf_printf(out, ", one sample per %s",
+				cxms_fmt_time_ps(FMT, f->period_ns * CXMS_PS_PER_NS));
 	cxms_buf_printf(out, "%s%s\n", f->source_reason[0] ? "; " : "", f->source_reason);
 	if (f->source_caps & CXMS_SRC_EXACT)
 		put_exact(&f->exact, out);
 	cxms_buf_printf(out, "seed          %" PRIu64 "\n", h->seed);
+}
+
+/* To read, and to the last digit. */
+static void put_time(uint64_t ns, struct cxms_buf *out)
+{
+	cxms_buf_printf(out, "%s (%" PRIu64 " ns)", cxms_fmt_time_ps(FMT, ns * CXMS_PS_PER_NS), ns);
 }
 
 static void put_totals(const struct cxms_trace_reader *r, struct cxms_buf *out)
@@ -109,7 +117,9 @@ static void put_totals(const struct cxms_trace_reader *r, struct cxms_buf *out)
 	bool exact = cxms_trace_reader_head(r)->facts.source_caps & CXMS_SRC_EXACT;
 	cxms_buf_printf(out, "state         %s%s\n", cut ? "cut: " : "complete",
 			cut ? cxms_trace_reader_where(r) : "");
-	cxms_buf_printf(out, "duration      %" PRIu64 " ns\n", t->duration_ns);
+	cxms_buf_printf(out, "duration      ");
+	put_time(t->duration_ns, out);
+	cxms_buf_put_u8(out, '\n');
 	if (!exact)
 		cxms_buf_printf(out, "samples       %" PRIu64 ", lost %" PRIu64 "\n", t->samples,
 				t->lost_samples);
@@ -117,8 +127,11 @@ static void put_totals(const struct cxms_trace_reader *r, struct cxms_buf *out)
 		cxms_buf_printf(out, "accesses      %" PRIu64 ", lost %" PRIu64 "\n",
 				t->mem_samples, t->lost_mem);
 	if (cut || t->user_ns + t->system_ns + t->peak_rss_bytes) { /* no import tells them */
-		cxms_buf_printf(out, "CPU time      user %" PRIu64 " ns, system %" PRIu64 " ns%s\n",
-				t->user_ns, t->system_ns, exact ? " (under Valgrind)" : "");
+		cxms_buf_printf(out, "CPU time      user ");
+		put_time(t->user_ns, out);
+		cxms_buf_printf(out, ", system ");
+		put_time(t->system_ns, out);
+		cxms_buf_printf(out, "%s\n", exact ? " under Valgrind" : "");
 		cxms_buf_printf(out, "peak RSS      %s\n", cxms_fmt_bytes(FMT, t->peak_rss_bytes));
 	}
 	cxms_buf_printf(out,

@@ -53,8 +53,8 @@ static const struct cli_verb verbs[] = {
 	 "  cxlmemsim import -o w.cxlt perf.data\n"
 	 "  cxlmemsim replay -t cxltopo/pool.yaml w.cxlt\n",
 	 cli_opts_import, false, cmd_import},
-	{"list", "list the sources, the events, the policies or the presets",
-	 "cxlmemsim list sources|events|policies|presets", "  cxlmemsim list policies\n",
+	{"list", "list the sources, the events, the devices, the policies or the presets",
+	 "cxlmemsim list sources|events|devices|policies|presets", "  cxlmemsim list policies\n",
 	 cli_opts_list, false, cmd_list},
 	{"doctor", "what works on this machine, and what would make the rest work",
 	 "cxlmemsim doctor [options]", "  cxlmemsim doctor --measure\n", cli_opts_doctor, false,

@@ -163,75 +163,87 @@ struct cxms_origin {
 	bool is_cxl[CXMS_LANES];
 };
 
+/*
+ * A window: one core, timed in all lanes at once. Its fields stand in the order of use: the figures
+ * of the core, its clocks, what it holds, and what is known of the block and of the access at hand.
+ */
 struct cxms_window {
 	struct cxms_window_cfg cfg;
 	struct cxms_xmemory memory;
 	void (*run)(struct cxms_window *w, const struct cxms_xrun *run);
 	unsigned n_lane;
-	/* figures of cfg in ticks */
+	/* latencies of cfg in ticks; step: a cycle divided by the width, from one uop to the next
+	 */
 	int32_t l1d, l2, llc, walk, step;
-	/* what the last request to memory took, and the same in picoseconds */
+	/* the latency of the last request to memory, in ticks and in picoseconds: a request that
+	 * takes as long need not be converted again */
 	struct cxms_lanes far;
 	uint64_t far_ps[CXMS_LANES];
-	int32_t forward;		  /* of a load that a store gives its value */
+	int32_t forward;		  /* latency of a load that a store gives its value */
 	int32_t fetch_bubble;		  /* until the next line of instructions is there */
-	uint64_t tick_ps_q20;		  /* picoseconds of a tick, 20 fractional bits */
-	int32_t latency[CXMS_UC_COUNT];	  /* of a class; loads: of the first level */
-	int32_t unit_step[CXMS_UC_COUNT]; /* between two starts; 0 = as many as the width allows */
-	uint8_t unit_of[CXMS_UC_COUNT];	  /* class in whose units it starts */
-	bool plain; /* keeps uops fused and has them decoded, and nothing is left out */
-	/* enum cxms_window_part, of a core that splits uops */
+	uint64_t tick_ps_q20;		  /* picoseconds of a tick, with 20 fractional bits */
+	int32_t latency[CXMS_UC_COUNT];	  /* by class; of loads, that of the first level */
+	int32_t unit_step[CXMS_UC_COUNT]; /* from one start in the units of a class to the next; 0 =
+					     only the width bounds them */
+	uint8_t unit_of[CXMS_UC_COUNT];	  /* the class whose units one of this class starts in */
+	bool plain; /* uops stay fused and come decoded, and no part of the model is left out */
+	/* Parts of the model that only a core that splits uops has: walks is CXMS_WP_WALK, holds
+	 * _HOLD, joins _JOIN, one_store _ONE_STORE, closes _FULL, learns _SETS with _FORWARD. */
 	bool walks, holds, joins, one_store, closes, learns;
 	uint8_t walk_level; /* that has what a page walk reads */
 	uint32_t l2_reserve;
 	struct cxms_lanes cycle; /* CXMS_TICKS, in all lanes */
-	/* what dispatch takes for each of the next uops: a cycle for as many as the width */
+	/* how long dispatch takes for each of the next uops: as many as the width take a cycle
+	 * together */
 	struct cxms_ring width;
-	/* clocks */
+	/* The clocks: when the last uop was fetched, dispatched and retired, and when the last
+	 * store had left the store queue. Nothing is dispatched before floor. */
 	struct cxms_lanes fetch, dispatch, retire, drained, floor;
-	/* when dispatch went on behind the last walk of the reorder buffer that blocked it; uops
-	 * since, until a new group no longer finds a stage of the front end still blocked */
+	/* When dispatch went on behind the last walk of the reorder buffer that blocked it. The
+	 * first n_resume uops from there on may find a stage of the front end that is still
+	 * blocked; resumed of them have come. */
 	struct cxms_lanes resume;
 	uint32_t resumed, n_resume;
-	uint64_t base[CXMS_LANES]; /* ticks */
-	struct cxms_lanes slot[CXMS_SLOT_COUNT];
-	struct cxms_lanes unit[CXMS_UC_COUNT];
+	uint64_t base[CXMS_LANES]; /* of each lane's times, in ticks since the start */
+	struct cxms_lanes slot[CXMS_SLOT_COUNT]; /* when the value that a slot names is there */
+	struct cxms_lanes unit[CXMS_UC_COUNT];	 /* when the units of a class last took one */
 	struct cxms_ring rob, load_queue, store_queue;
-	uint32_t *store_origin; /* of what holds an entry of the store queue */
-	/* rings by number */
+	uint32_t *store_origin; /* by entry of the store queue: the origin that holds it */
+	/* Rings by number: of stores, when their value is there and when the first level has it; of
+	 * uops, when they left the fetch queue; of fills. */
 	struct cxms_lanes store_ready[CXMS_STORE_RING], fetched[CXMS_ASSUMED_FETCH_QUEUE];
 	uint64_t store_pc[CXMS_STORE_RING];
-	struct cxms_lanes store_drained[CXMS_STORE_RING]; /* when the first level has it */
+	struct cxms_lanes store_drained[CXMS_STORE_RING];
 	struct cxms_fill fill[CXMS_FILL_RING];
-	uint64_t prefetched[CXMS_PREFETCHED]; /* number of the fill + 1; 0 = none */
+	uint64_t prefetched[CXMS_PREFETCHED]; /* one more than the number of the fill; 0 = none */
 	struct cxms_origin origin[CXMS_FILL_RING];
 	uint32_t n_origin;
 	uint64_t n_store, n_fill, n_uop;
-	uint64_t next_addr;    /* where the block that ran last would go on */
-	int32_t fetch_rest_q8; /* what its last group lacks */
-	int32_t fetch_into;    /* from the block's begin until its uop at hand was fetched */
-	uint64_t block_addr;   /* of the block at hand, or that ran last */
+	uint64_t next_addr;    /* the address at which the block that ran last would go on */
+	int32_t fetch_rest_q8; /* what the last group of that block lacks, in 256ths of ticks */
+	int32_t fetch_into;    /* from the begin of the block until its uop at hand was fetched */
+	uint64_t block_addr;   /* of the block at hand, or of the one that ran last */
 	bool redirected;       /* its last branch was mispredicted: fetch begins anew behind it */
 	struct cxms_fetch_memo fetch_memo[CXMS_FETCH_MEMOS];
-	uint64_t string_addr,
-		string_bytes; /* rep instruction, and what it moved since its last uops */
+	/* the instruction with a rep prefix that is running, and the bytes that it has moved since
+	 * uops were last made of it */
+	uint64_t string_addr, string_bytes;
 	struct cxms_mshr l1_mshr[CXMS_LANES], l2_mshr[CXMS_LANES], walker[CXMS_LANES];
-	struct cxms_prefetch_queue queue_l1[CXMS_LANES],
-		queue_l2[CXMS_LANES]; /* of whose prefetcher */
-	/* the first level takes nobody within, where uops are split */
+	struct cxms_prefetch_queue queue_l1[CXMS_LANES], queue_l2[CXMS_LANES];
+	/* from when until when the first level takes no access, where uops are split */
 	struct cxms_lanes block_from, block_to;
-	/* who waits to issue: how many sorted ones, cycle before which they have left; -1 = a lane
-	 * in use */
+	/* Of the uops that wait to issue: how many are sorted into waiter, and the cycle before
+	 * which all have left it. used: -1 in each lane in use, a mask. */
 	struct cxms_lanes waiting, cursor, used;
 	struct cxms_waiters waiter[CXMS_LANES];
 	struct cxms_wait_book book[CXMS_WAIT_BOOKS];
 	uint8_t book_at[CXMS_WAIT_BOOKS];
-	uint32_t n_book;	      /* full ones, first in book_at */
-	struct cxms_wait_book *notes; /* the next, being written */
-	/* its next note, and behind its last, which is the next all the time while each uop is
-	 * sorted at once */
+	uint32_t n_book;	      /* books that are full; they stand first in book_at */
+	struct cxms_wait_book *notes; /* the book that is being written */
+	/* where its next note goes, and where it is full. While sorts is set each uop is sorted at
+	 * once, and its last place is written again and again. */
 	struct cxms_lanes *note, *note_end;
-	uint32_t n_sorted; /* since the last look */
+	uint32_t n_sorted; /* uops sorted at once since the books were last looked through */
 	bool sorts;	   /* the scheduler may be full */
 	struct cxms_store_sets sets;
 	/* sums */
@@ -242,8 +254,8 @@ struct cxms_window {
 	struct cxms_lanes begun; /* when the last of its misses had its registers */
 	uint64_t pc;		 /* of its instruction */
 	bool missed, skipped;
-	uint32_t waited;	 /* number of the origin that it waits for, 0 = none */
-	uint32_t drained_origin; /* of the last store that waited */
+	uint32_t waited;	 /* the origin that it waits for, by number; 0 = none */
+	uint32_t drained_origin; /* the origin that the last store which waited did wait for */
 };
 
 /* window_run.c, window_run_avx2.c: the same steps with two sets of instructions. */

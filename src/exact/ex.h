@@ -479,6 +479,8 @@ void ex_map_startup(Addr addr, SizeT bytes, Bool rr, Bool ww, Bool xx, ULong han
 void ex_map_enter(UInt number, const UWord *args);
 /** ex_map_leave() - that call succeeded, with @value. */
 void ex_map_leave(UInt number, const UWord *args, uint64_t value);
+/** ex_map_refused() - that call failed: is it for Valgrind's address space, which is smaller? */
+void ex_map_refused(UInt number, const UWord *args);
 
 /* ex_pipe.c */
 /** ex_pipe_made() - @fd: the end that is read */
@@ -509,7 +511,8 @@ void ex_turn_over(void);
 
 /* ex_main.c */
 void ex_number_images(void);
-/** ex_log_nowhere() - images that are exec'd: the folder of the log is gone with its reader. */
+/** ex_log_nowhere() - images that are exec'd: the folder of the log is gone with its reader, or is
+ * another user's. */
 void ex_log_nowhere(void);
 
 /* ex_alloc.c */

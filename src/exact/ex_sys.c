@@ -37,6 +37,7 @@ enum {
 static struct {
 	uint64_t clone_clear, clone_handle; /* of the clone that is being made */
 	bool warned_requeue, is_vfork;
+	Int user; /* with whom this image began */
 } sys;
 
 static void control_of(ThreadId tid)
@@ -285,6 +286,31 @@ void ex_sys_end(void)
 	ex_out_flush();
 }
 
+/* seccomp(2), prctl(2) */
+#define EX_PR_SET_SECCOMP      22
+#define EX_SECCOMP_MODE_STRICT 1
+#define EX_SECCOMP_SET_STRICT  0
+#define EX_SECCOMP_SET_FILTER  1
+
+/* A filter holds for Valgrind and for us too: what is told later may never arrive. A probe, which
+ * names no filter, sets none. */
+static void limited(bool is_strict, UWord filter)
+{
+	if (!is_strict && !filter)
+		return;
+	ex_warn("the program limits its system calls (seccomp), and so those of Valgrind: it may "
+		"have ended there");
+	ex_sys_end();
+}
+
+static void pre_limit(UInt number, const UWord *args)
+{
+	if (number == __NR_prctl && args[0] == EX_PR_SET_SECCOMP)
+		limited(args[1] == EX_SECCOMP_MODE_STRICT, args[2]);
+	else if (number == __NR_seccomp && args[0] <= EX_SECCOMP_SET_FILTER)
+		limited(args[0] == EX_SECCOMP_SET_STRICT, args[2]);
+}
+
 static void pre_syscall(ThreadId tid, UInt number, UWord *args, UInt n)
 {
 	struct ex_thread *t = ex.thread_of[tid];
@@ -321,10 +347,14 @@ static void pre_syscall(ThreadId tid, UInt number, UWord *args, UInt n)
 	case __NR_set_tid_address:
 		t->clear = args[0];
 		break;
+	case __NR_prctl:
+	case __NR_seccomp:
+		pre_limit(number, args);
+		break;
 	case __NR_execve:
 	case __NR_execveat:
 		ex_sys_end(); /* for good, if it succeeds */
-		if (ex_out_is_unread())
+		if (ex_out_is_unread() || VG_(geteuid)() != sys.user)
 			ex_log_nowhere();
 		break;
 	default:
@@ -349,8 +379,10 @@ static void post_syscall(ThreadId tid, UInt number, UWord *args, UInt n, SysRes 
 		ex_byte(!failed);
 		t->waits_on = 0;
 	}
-	if (failed)
+	if (failed) {
+		ex_map_refused(number, args);
 		return;
+	}
 	ex_map_leave(number, args, value);
 	switch (number) {
 	case __NR_wait4:
@@ -438,6 +470,7 @@ static void first_insn(ThreadId tid)
 
 void ex_sys_init(void)
 {
+	sys.user = VG_(geteuid)();
 	VG_(needs_syscall_wrapper)(pre_syscall, post_syscall);
 	VG_(track_pre_thread_first_insn)(first_insn);
 	VG_(track_new_mem_startup)(ex_map_startup);

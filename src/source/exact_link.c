@@ -180,6 +180,13 @@ static uint64_t least_at(const struct cxms_link *l)
 	return least;
 }
 
+/* Who connects is of the same user, or has put that user off: who is started as root may. */
+static bool is_ours(const struct ucred *peer)
+{
+	return peer->uid == geteuid() ||
+	       (geteuid() == 0 && cxms_process_descends(peer->pid, getpid()));
+}
+
 static int accept_one(struct cxms_link *l, bool *got, struct cxms_err *err)
 {
 	void *conns = l->conn;
@@ -193,7 +200,7 @@ static int accept_one(struct cxms_link *l, bool *got, struct cxms_err *err)
 				       errno == ECONNABORTED
 			       ? 0
 			       : cxms_fail_sys(err, errno, "cannot accept the exact tool");
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.uid != geteuid()) {
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || !is_ours(&peer)) {
 		close(fd); /* somebody else: not a process that was started here */
 		return 0;
 	}

@@ -166,8 +166,8 @@ bool cxms_machine_cache_load(struct cxms_facts *facts, struct cxms_log *log)
 		return false;
 	if (cxms_cfg_load_yaml(path, &cfg, &err)) {
 		if (err.code != ENOENT)
-			cxms_log(log, CXMS_LOG_NORMAL, "ignoring a damaged measurement: %s",
-				 err.msg);
+			cxms_log(log, CXMS_LOG_NORMAL, "ignoring a%s measurement: %s",
+				 err.code == EINVAL ? " damaged" : "n unreadable", err.msg);
 		goto out;
 	}
 	read_facts(cxms_cfg_root(cfg), &f, &errs);

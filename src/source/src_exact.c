@@ -219,6 +219,9 @@ static void on_message(void *arg, const struct cxms_xs_head *head, const struct 
 
 	switch (m->type) {
 	case CXMS_XC_HELLO:
+		(void)image_of(x, head);
+		tell_process(x, head->pid, m);
+		break;
 	case CXMS_XC_CLONE:
 	case CXMS_XC_EXIT:
 	case CXMS_XC_MAP:
@@ -470,6 +473,20 @@ static void warn_of_region(const struct exact_source *x)
 			  cfg->exact->roi_end);
 }
 
+/* Whose connection ended before its totals came: killed, or not allowed to send them. */
+static void warn_of_killed(const struct exact_source *x)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < x->n_image; i++)
+		n += !x->image[i].ended && !cxms_link_has(&x->link, (pid_t)x->image[i].pid);
+	if (n > 0)
+		cxms_warn(
+			x->source->cfg.warnings, CXMS_W_EXACT_ENDED,
+			"%zu process%s ended before the exact tool could tell its totals (killed?)",
+			n, n == 1 ? "" : "es");
+}
+
 static void warn_of_run(const struct exact_source *x)
 {
 	const struct cxms_source_cfg *cfg = &x->source->cfg;
@@ -481,6 +498,7 @@ static void warn_of_run(const struct exact_source *x)
 		cxms_warn(cfg->warnings, CXMS_W_UNKNOWN_INSN,
 			  "the program used an instruction that Valgrind does not know");
 	warn_of_region(x);
+	warn_of_killed(x);
 }
 
 static int exact_stop(struct cxms_source *s, struct cxms_totals *out, struct cxms_err *err)
@@ -504,7 +522,7 @@ static int exact_stop(struct cxms_source *s, struct cxms_totals *out, struct cxm
 const struct cxms_source_ops cxms_source_exact = {
 	.abi = CXMS_SOURCE_ABI,
 	.name = "exact",
-	.summary = "every access and its dependences, by a Valgrind tool; 3 to 150 times slower",
+	.summary = "every access and its dependences, by a Valgrind tool; 3 to 500 times slower",
 	.caps = CXMS_SRC_LIVE | CXMS_SRC_STORES | CXMS_SRC_EXACT,
 	.priv_size = sizeof(struct exact_source),
 	.probe = exact_probe,

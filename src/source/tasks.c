@@ -4,12 +4,14 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/sys.h"
 #include "source/ptrace_task.h"
 
-#define STAT_MAX 4096
+#define STAT_MAX	4096
+#define GENERATIONS_MAX 1000
 
 /* proc(5); 0 = it cannot be read */
 static char state_of(const char *path)
@@ -40,6 +42,34 @@ bool cxms_process_lives(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
 	state = state_of(path);
 	return state && state != 'Z' && state != 'X';
+}
+
+/* proc(5): the fourth field, behind the name; 0 = it cannot be read */
+static pid_t parent_of(pid_t pid)
+{
+	struct cxms_buf text = {0};
+	char path[64];
+	long parent = 0;
+
+	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+	if (cxms_file_read(path, STAT_MAX, &text, NULL) == 0) {
+		const char *name_end = strrchr(cxms_buf_text(&text), ')');
+
+		if (!name_end || sscanf(name_end, ") %*c %ld", &parent) != 1)
+			parent = 0;
+	}
+	cxms_buf_fini(&text);
+	return (pid_t)parent;
+}
+
+bool cxms_process_descends(pid_t pid, pid_t from)
+{
+	for (int i = 0; i < GENERATIONS_MAX && pid > 0; i++) {
+		pid = parent_of(pid);
+		if (pid == from)
+			return true;
+	}
+	return false;
 }
 
 bool cxms_tasks_run(pid_t pid)

@@ -8,6 +8,9 @@
 
 /** cxms_process_lives() - @pid has not ended; false also where it cannot be seen from here */
 bool cxms_process_lives(pid_t pid);
+/** cxms_process_descends() - @pid was started by @from, or by who was; false also where a process
+ * between the two has ended, or cannot be seen from here */
+bool cxms_process_descends(pid_t pid, pid_t from);
 /** cxms_tasks_run() - a thread of @pid runs, waits for a CPU, or for a page or a disk; false: all
  * sleep or are stopped, it ended, or it cannot be seen from here */
 bool cxms_tasks_run(pid_t pid);

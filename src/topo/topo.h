@@ -213,7 +213,8 @@ struct cxms_topo {
 	const int *memdev; /* indices into dev[], file order: targets 1 .. n of a result */
 	size_t n_region;
 	const struct cxms_region *region;
-	const char *policy; /* placement.policy, NULL when not stated */
+	const char *policy;		  /* placement.policy, NULL when not stated */
+	unsigned policy_line, policy_col; /* where it stands; 0 = nowhere */
 	size_t n_split;
 	const double *split_pct; /* placement.splits, per cent local; n 0 = not stated */
 	uint32_t local_weight;	 /* placement.weights: pages of `local` a turn; 0 = not stated */
@@ -246,6 +247,14 @@ uint32_t cxms_topo_scheduler(const struct cxms_host *h);
  * @errors: every error of it, one a line; NULL where there is none, or no memory. Owner: free(3) */
 int cxms_topo_check(const char *path, char **errors, struct cxms_err *err);
 void cxms_topo_free(struct cxms_topo *t);
+
+/** struct cxms_topo_model - a word of the key `model`; static strings */
+struct cxms_topo_model {
+	const char *name, *summary;
+	bool is_for_local; /* also of local DRAM; memdevs have them all */
+};
+/** the @i-th; false: there are no more */
+bool cxms_topo_model(size_t i, struct cxms_topo_model *out);
 
 /**
  * cxms_topo_path() - the devices between a memdev and the host: the memdev first, what hangs on the

@@ -175,10 +175,25 @@ const struct topo_table topo_keys_extent = TOPO_TABLE(extent_keys);
 
 /* those that local DRAM may have come first */
 const struct topo_model topo_models[TOPO_MODELS] = {
-	{"typical", CXMS_MODEL_TYPICAL, &topo_keys_plain, true},
-	{"fixed", CXMS_MODEL_FIXED, &topo_keys_plain, true},
-	{"queue", CXMS_MODEL_QUEUE, &topo_keys_queue, true},
-	{"bank", CXMS_MODEL_BANK, &topo_keys_bank, true},
-	{"ssd", CXMS_MODEL_SSD, &topo_keys_ssd, false},
-	{"far", CXMS_MODEL_FAR, &topo_keys_far, false},
+	{"typical", CXMS_MODEL_TYPICAL, &topo_keys_plain, true,
+	 "idle latency, and what measured devices show on the way to their bandwidth"},
+	{"fixed", CXMS_MODEL_FIXED, &topo_keys_plain, true,
+	 "idle latency; a request waits only for the bandwidth"},
+	{"queue", CXMS_MODEL_QUEUE, &topo_keys_queue, true,
+	 "channels in parallel that lose time between reads and writes"},
+	{"bank", CXMS_MODEL_BANK, &topo_keys_bank, true,
+	 "channels of DRAM banks with a row open in each, and refresh"},
+	{"ssd", CXMS_MODEL_SSD, &topo_keys_ssd, false,
+	 "a buffer of pages in DRAM in front of a slow medium"},
+	{"far", CXMS_MODEL_FAR, &topo_keys_far, false,
+	 "pages fetched over a network into a local buffer"},
 };
+
+bool cxms_topo_model(size_t i, struct cxms_topo_model *out)
+{
+	if (i >= TOPO_MODELS)
+		return false;
+	*out = (struct cxms_topo_model){topo_models[i].word, topo_models[i].summary,
+					topo_models[i].local};
+	return true;
+}

@@ -24,8 +24,18 @@ static void read_splits(struct topo_build *b, const struct cxms_cfg_node *n)
 	double *pct = topo_alloc(b->own, n->n_child, sizeof(*pct));
 	if (!pct)
 		return;
-	for (size_t i = 0; i < n->n_child; i++)
-		cxms_cfg_double(n->child[i], 0, 100, &pct[i], &b->errs);
+	for (size_t i = 0; i < n->n_child; i++) {
+		bool is_there = false;
+		if (!cxms_cfg_double(n->child[i], 0, 100, &pct[i], &b->errs)) {
+			pct[i] = -1; /* none, and so no other's double */
+			continue;
+		}
+		for (size_t k = 0; k < i; k++)
+			is_there |= !(pct[k] < pct[i]) && !(pct[k] > pct[i]);
+		if (is_there)
+			cxms_cfg_error(&b->errs, n->child[i], false,
+				       "a split of %.6g is there twice; remove one", pct[i]);
+	}
 	b->t->split_pct = pct;
 	b->t->n_split = n->n_child;
 }
@@ -138,8 +148,11 @@ void topo_read_placement(struct topo_build *b, const struct cxms_cfg_node *root)
 		return;
 	size_t before = b->errs.n;
 	const struct cxms_cfg_node *v = cxms_cfg_get(n, "policy");
-	if (v)
+	if (v) {
 		topo_read_ident(b, v, &b->t->policy);
+		b->t->policy_line = v->line;
+		b->t->policy_col = v->col;
+	}
 	v = cxms_cfg_get(n, "splits");
 	if (v)
 		read_splits(b, v);

@@ -93,6 +93,7 @@ struct topo_model {
 	enum cxms_model model;
 	const struct topo_table *keys;
 	bool local; /* local DRAM may have it */
+	const char *summary;
 };
 #define TOPO_MODELS 6
 extern const struct topo_model topo_models[TOPO_MODELS];

@@ -100,6 +100,22 @@ cxms replay -t other.yaml c.cxlt >out 2>err
 same "other caches" $? 2 "they were simulated while the program ran"
 says "other caches: reason" err "host.caches.llc.size" "the first key that differs"
 
+# what Valgrind cannot give the program, and what became of who could not tell, is said
+# warns ROW STATUS WHY PATTERN WORDS...
+warns() {
+	local row=$1 want=$2 why=$3 pattern=$4
+	shift 4
+	cxms record -S exact -t x2.yaml -o w.cxlt -- "$@" >out 2>err
+	same "$row: status" $? "$want" "as without us"
+	says "$row: warning" err "$pattern" "$why"
+}
+warns "killed child" 3 "its last steps are missing" "1 process ended before .* its totals" \
+	sh -c 'while :; do :; done & kill -KILL $!; exit 3'
+warns "seccomp" 4 "the filter holds for Valgrind, too" "limits its system calls" \
+	"$REFUSE" perf=EPERM -- sh -c 'exit 4'
+cxms record -S exact -t x2.yaml -o w.cxlt -- "$MB" chase --size 64GiB --steps 10 >out 2>err
+says "64 GiB" err "refused 64 GiB of address space" "Valgrind has less of it"
+
 # a signal sent to the tool reaches the program
 cat >waits.sh <<'SH'
 trap 'echo TERM; exit 7' TERM

@@ -8,7 +8,7 @@ for kernel in "chase --size 64MiB --steps 2000000" "gather --size 64MiB --steps 
 	cxms record -q -S "$SOURCE" --mem-latency 250ns --walk-latency 30ns -o w.cxlt -- "$MB" "${words[@]}" >out ||
 		fail "$name" "could not be recorded"
 	cxms replay -q -t self.yaml -f csv -o r.csv w.cxlt
-	native=$(cxms trace info w.cxlt | sed -n 's/^duration  *\([0-9]*\) ns$/\1/p')
+	native=$(cxms trace info w.cxlt | sed -n 's/^duration .*(\([0-9]*\) ns)$/\1/p')
 	for split in 100 50 0; do
 		read -r lo hi time < <(awk -F, -v s=$split '$4 == s { print $7, $8, $11 }' r.csv)
 		in_range "$name: $split % local" 1 "$lo" "$hi" "the interval holds it"

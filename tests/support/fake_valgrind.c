@@ -4,6 +4,7 @@
  *
  *   (nothing)   a run as it should be; the program's status
  *   fork        the same, and a second process image that connects, and refers to the first
+ *   killed      the same, but that one is killed before it has told its totals
  *   time        the same, and asks for the simulated time, which it prints to standard error
  *   noroi       the same, but the region was never entered
  *   warn        the same, and one warning
@@ -195,6 +196,15 @@ static void counts(struct packet *p)
 			       : (uint64_t)(1000 - i));
 }
 
+/* Also of a program that a signal ends: Valgrind catches it first. */
+static void tell_end(struct packet *p)
+{
+	control(p, CXMS_XC_THREAD);
+	put(p, 1);
+	counts(p);
+	send_packet(p, (unsigned)getpid(), 30);
+}
+
 static void ask_time(struct packet *p)
 {
 	uint64_t ns = 0;
@@ -219,7 +229,8 @@ static void second_process(struct packet *p)
 		connect_out();
 		p->n = p->n_control = 0;
 		hello(p, NULL, 1);
-		counts(p);
+		if (strcmp(mode, "killed") != 0)
+			counts(p);
 		send_packet(p, (unsigned)getpid(), 20);
 		_exit(0);
 	}
@@ -279,7 +290,7 @@ static void tell(struct packet *p, char **argv)
 	}
 	if (strcmp(mode, "time") == 0)
 		ask_time(p);
-	if (strcmp(mode, "fork") == 0)
+	if (strcmp(mode, "fork") == 0 || strcmp(mode, "killed") == 0)
 		second_process(p);
 	for (int i = 0; strcmp(mode, "many") == 0 && i < 5000; i++) {
 		send_packet(p, (unsigned)getpid(), 10);
@@ -362,17 +373,13 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(mode, "unknown") == 0) {
 		say("vex amd64->IR: unhandled instruction bytes: 0x62 0xF1 0x7C 0x48 0x10");
+		tell_end(&p);
 		raise(SIGILL);
 	}
 	status = run_program(argv + at);
-	control(&p, CXMS_XC_THREAD);
-	put(&p, 1);
-	if (!WIFSIGNALED(status)) {
-		counts(&p);
-		send_packet(&p, (unsigned)getpid(), 30);
+	tell_end(&p);
+	if (!WIFSIGNALED(status))
 		return WEXITSTATUS(status);
-	}
-	send_packet(&p, (unsigned)getpid(), 30);
 	signal(WTERMSIG(status), SIG_DFL);
 	raise(WTERMSIG(status));
 	return 1;

@@ -236,6 +236,27 @@ static void test_damaged_cache_is_ignored_with_a_line(void **state)
 	}
 }
 
+/* Not to be read is not to be damaged: deleting it is no remedy. */
+static void test_what_cannot_be_read_is_not_called_damaged(void **state)
+{
+	struct cxms_facts f = some_facts();
+	char path[PATH_MAX], said[1024] = "";
+	FILE *fp = fmemopen(said, sizeof(said) - 1, "w");
+	struct cxms_log log;
+
+	(void)state;
+	assert_non_null(fp);
+	assert_int_equal(cxms_machine_cache_save(&f, NULL), 0);
+	assert_int_equal(cxms_machine_cache_path(&f, path, sizeof(path)), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	cxms_log_init(&log, fp, CXMS_LOG_NORMAL);
+	assert_false(cxms_machine_cache_load(&f, &log));
+	fclose(fp);
+	assert_non_null(strstr(said, "ignoring an unreadable measurement"));
+	assert_int_equal(rmdir(path), 0);
+}
+
 /* Of this process, in huge pages; 0 where the kernel does not tell. */
 static unsigned long long huge_kib(void)
 {
@@ -438,6 +459,7 @@ int main(void)
 		cmocka_unit_test(test_a_home_that_is_not_there_is_not_made),
 		cmocka_unit_test(test_cache_gives_back_what_was_saved_for_this_machine_only),
 		cmocka_unit_test(test_damaged_cache_is_ignored_with_a_line),
+		cmocka_unit_test(test_what_cannot_be_read_is_not_called_damaged),
 		cmocka_unit_test(test_chase_of_base_pages_is_not_huge),
 		cmocka_unit_test(test_measured_once_then_from_the_cache),
 		cmocka_unit_test(test_a_cost_that_was_not_known_is_measured),

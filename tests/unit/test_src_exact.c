@@ -347,6 +347,13 @@ static void test_what_went_wrong_is_warned_of(void **state)
 	r = run_good("warn", nothing);
 	assert_non_null(strstr(warning(r, CXMS_W_EXACT_TOOL), "something was not followed"));
 	free(r);
+	r = run_good("killed", nothing);
+	assert_non_null(strstr(warning(r, CXMS_W_EXACT_ENDED),
+			       "1 process ended before the exact tool could tell its totals"));
+	free(r);
+	r = run_good("fork", nothing);
+	assert_int_equal(r->warnings.n, 0);
+	free(r);
 	r = run_good("unknown", nothing);
 	assert_true(WIFSIGNALED(r->totals.exit_status));
 	assert_int_equal(WTERMSIG(r->totals.exit_status), SIGILL);

@@ -1,6 +1,7 @@
 # needs a source that can watch
 cxlmemsim doctor | grep -qE '^ *(clock|ptrace)  *works' || exit 77
-for o in '-t bad.yaml' '-t none.yaml' '-t one.yaml -P nope' '-t one.yaml -s 200' '-t one.yaml -f json' '-t one.yaml -o none/x' '-t one.yaml --save none/x' '-t one.yaml --save /dev/null' '-t one.yaml -S nope' '-t one.yaml -o one.yaml' '-t one.yaml --save one.yaml' '-t one.yaml -o x --save .' '-t one.yaml -o x --save ./x' '-S exact -t one.yaml --save one.yaml' '--engine epoch'; do
+sed 's/policy: page-interleave/policy: page-interleaved/' one.yaml >policy.yaml
+for o in '-t policy.yaml' '-t bad.yaml' '-t none.yaml' '-t one.yaml -P nope' '-t one.yaml -s 200' '-t one.yaml -f json' '-t one.yaml -o none/x' '-t one.yaml --save none/x' '-t one.yaml --save /dev/null' '-t one.yaml -S nope' '-t one.yaml -o one.yaml' '-t one.yaml --save one.yaml' '-t one.yaml -o x --save .' '-t one.yaml -o x --save ./x' '-S exact -t one.yaml --save one.yaml' '--engine epoch'; do
 	cxlmemsim $o -- touch started; echo $?
 done
 ls started x 2>/dev/null || true

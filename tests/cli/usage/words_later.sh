@@ -1,2 +1,1 @@
 cxlmemsim trace pack; echo $?
-for w in devices; do cxlmemsim list $w; echo $?; done

@@ -1,0 +1,1 @@
+cxlmemsim list devices
