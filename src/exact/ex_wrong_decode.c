@@ -516,20 +516,6 @@ static enum ex_op_kind three_byte(struct reader *r)
 	return op->is_memory && !stores ? EX_OP_READ : EX_OP_NOTHING;
 }
 
-/* Most of what has an immediate, and inc and dec, is an addition. */
-static void simplify(struct ex_op *op)
-{
-	bool immediate = op->kind == EX_OP_IMMEDIATE && (op->what == 0 || op->what == 5);
-
-	if (op->is_memory || op->size < 4 || !(immediate || op->kind == EX_OP_FF))
-		return;
-	if (op->kind == EX_OP_FF)
-		op->immediate = 1;
-	if (op->what != 0)
-		op->immediate = 0 - op->immediate;
-	op->kind = EX_OP_ADD;
-}
-
 void ex_wrong_decode(struct ex_op *op, uint64_t pc)
 {
 	const uint8_t *start = (const uint8_t *)(Addr)pc;
@@ -550,5 +536,4 @@ void ex_wrong_decode(struct ex_op *op, uint64_t pc)
 		op->displacement += pc + op->len;
 	op->needs = r.has_segment ? NOT_KNOWN : 1u << op->base | 1u << op->index;
 	op->hash = cxms_bpred_hash(pc);
-	simplify(op);
 }
