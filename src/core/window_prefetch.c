@@ -101,20 +101,38 @@ void cxms_window_ask_prefetch(struct cxms_window *w, unsigned l, struct cxms_fil
 	cxms_window_begin_queued(w, l, first, asked);
 }
 
+/* Arrays that are used together often lie a power of two apart. */
+static uint64_t *prefetched(struct cxms_window *w, uint64_t line)
+{
+	uint64_t folded = line ^ line / CXMS_PREFETCHED ^ line / CXMS_PREFETCHED / CXMS_PREFETCHED;
+	return &w->prefetched[folded % CXMS_PREFETCHED];
+}
+
+/* One more than the number of the last prefetch of @line below the first level; 0 = there is none
+ * that can still be named. */
+static uint64_t last_below(struct cxms_window *w, uint64_t line)
+{
+	uint64_t number = *prefetched(w, line);
+	while (number > 0 && w->n_fill - (number - 1) <= CXMS_FILL_RING) {
+		const struct cxms_fill *f = &w->fill[(number - 1) & (CXMS_FILL_RING - 1)];
+		if (f->line == line)
+			return number;
+		number = f->older;
+	}
+	return 0;
+}
+
 struct cxms_fill *cxms_window_new_prefetch(struct cxms_window *w, const struct cxms_xevent *e)
 {
 	struct cxms_fill *f = new_fill(w, e->line, e->from);
-	uint64_t *last = &w->prefetched[e->line % CXMS_PREFETCHED];
 	f->into = e->into;
 	if (e->into > CXMS_XL_L1) {
-		*last = w->n_fill;
+		f->older = *prefetched(w, e->line);
+		*prefetched(w, e->line) = w->n_fill;
 	} else if (e->from < CXMS_XL_MEM) {
-		f->below = *last;
-		const struct cxms_fill *under = below_of(w, f);
-		if (under && under->line == e->line)
-			f->origin = under->origin;
-		else
-			f->below = 0;
+		f->below = last_below(w, e->line);
+		if (f->below)
+			f->origin = below_of(w, f)->origin;
 	}
 	return f;
 }
