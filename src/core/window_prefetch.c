@@ -4,20 +4,27 @@
 
 #include "core/window_fill.h"
 
+/* Earliest time from @t on at which a register that no request of the core has is free for @len,
+ * and not one of the last @reserve. Return: NEVER if there are no others. */
+static int32_t unreserved(const struct cxms_mshr *m, uint32_t reserve, int32_t t, int32_t len)
+{
+	uint32_t limit = m->limit - reserve;
+	return limit ? stays_below(m, limit, below(m, limit, t), len) : CXMS_TICK_NEVER;
+}
+
 /* A prefetch into the first level, or into one below. Takes the registers of each level that it
  * crosses. Return: NEVER if all of them are kept for others. */
 static int32_t prefetch_free(struct cxms_window *w, unsigned l, const struct cxms_fill *f,
 			     bool first, int32_t asked)
 {
 	uint8_t level = level_for(f, below_of(w, f), l);
-	uint32_t limit = w->cfg.l2_mshrs - w->l2_reserve;
 	int32_t len = way_to(w, l, level);
-	int32_t t = first ? free_for(&w->l1_mshr[l], asked, len) : asked;
-	if (first && !is_beyond_l2(w, level))
-		return t;
-	if (limit == 0)
-		return CXMS_TICK_NEVER;
-	return stays_below(&w->l2_mshr[l], limit, below(&w->l2_mshr[l], limit, t), len);
+	int32_t t = asked;
+	if (first)
+		t = unreserved(&w->l1_mshr[l], w->l1_reserve, t, len);
+	if (t != CXMS_TICK_NEVER && (!first || is_beyond_l2(w, level)))
+		t = unreserved(&w->l2_mshr[l], w->l2_reserve, t, len);
+	return t;
 }
 
 static void begin_prefetch(struct cxms_window *w, unsigned l, struct cxms_fill *f, bool first,

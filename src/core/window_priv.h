@@ -25,7 +25,7 @@
  * level takes no more of any kind before the line has come (gem5 v24.0: tgts_per_mshr of the
  * reference's machine, and src/mem/cache/base.cc). */
 #define CXMS_MSHR_JOIN 16
-/* Where uops are split: registers of the L2 that no prefetch takes: one is reserved, and one more
+/* Where uops are split: registers of a level that no prefetch takes: one is reserved, and one more
  * has to be free (gem5 v24.0: demand_mshr_reserve, src/mem/cache/mshr_queue.hh). */
 #define CXMS_MSHR_RESERVE 2
 
@@ -186,7 +186,7 @@ struct cxms_window {
 	/* enum cxms_window_part, of a core that splits uops */
 	bool walks, holds, joins, one_store, closes, learns;
 	uint8_t walk_level; /* that has what a page walk reads */
-	uint32_t l2_reserve;
+	uint32_t l1_reserve, l2_reserve;
 	struct cxms_lanes cycle; /* CXMS_TICKS, in all lanes */
 	/* what dispatch takes for each of the next uops: a cycle for as many as the width */
 	struct cxms_ring width;
