@@ -266,7 +266,17 @@ static void go_back(struct walk *w, const struct ex_step *step)
 	}
 }
 
-/* What takes from the stack, puts there, or is not followed. */
+static void jump_by(struct walk *w, const struct ex_step *step)
+{
+	uint64_t target = cxms_bpred_guess_jump(&w->t->core->bpred, &w->guess, step->pc);
+
+	if (target)
+		w->next = target;
+	else
+		end(w);
+}
+
+/* What takes from the stack, puts there, is computed, or is not followed. */
 NEVER_INLINE void follow_stack(struct walk *w, const struct ex_step *step)
 {
 	switch (step->kind) {
@@ -278,6 +288,9 @@ NEVER_INLINE void follow_stack(struct walk *w, const struct ex_step *step)
 		break;
 	case EX_STEP_RETURN:
 		go_back(w, step);
+		break;
+	case EX_STEP_JUMP_BY:
+		jump_by(w, step);
 		break;
 	default:
 		end(w);
@@ -393,6 +406,8 @@ static bool goes_straight(const struct ex_op *op)
 	case EX_OP_JUMP:
 	case EX_OP_CALL:
 	case EX_OP_RETURN:
+	case EX_OP_CALL_BY:
+	case EX_OP_JUMP_BY:
 		return false;
 	default:
 		return true;

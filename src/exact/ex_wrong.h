@@ -23,6 +23,8 @@ enum ex_op_kind {
 	EX_OP_PUSH_SET,	 /* of immediate */
 	EX_OP_POP,	 /* into reg */
 	EX_OP_CALL,	 /* immediate = target */
+	EX_OP_CALL_BY,	 /* to rm */
+	EX_OP_JUMP_BY,
 	EX_OP_RETURN,
 	EX_OP_LEAVE,
 	EX_OP_READ,	   /* rm is read */
@@ -61,7 +63,7 @@ void ex_wrong_decode(struct ex_op *op, uint64_t pc);
 
 #define EX_TEMPORARY	  17u /* what an instruction has loaded and goes on with */
 #define EX_STEP_REGISTERS 18u
-#define EX_STEPS	  2u /* of an instruction, at most */
+#define EX_STEPS	  3u /* of an instruction, at most */
 
 /* What a step writes to @to is made of *left* = register @left << @shift and *right* = register
  * @right + @number; their sum is the address of what is loaded. */
@@ -91,6 +93,7 @@ enum ex_step_kind {
 	EX_STEP_PUSH, /* right */
 	EX_STEP_POP,
 	EX_STEP_RETURN,
+	EX_STEP_JUMP_BY, /* where the predictor says */
 	EX_STEP_END
 };
 

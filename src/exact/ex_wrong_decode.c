@@ -192,6 +192,10 @@ static enum ex_op_kind group_ff(struct reader *r, bool wide)
 		r->op->reg = r->op->rm;
 		return EX_OP_PUSH;
 	}
+	if (wide && (r->op->what == 2 || r->op->what == 4)) {
+		r->op->size = 8;
+		return r->op->what == 2 ? EX_OP_CALL_BY : EX_OP_JUMP_BY;
+	}
 	return r->op->what < 2 ? EX_OP_FF : EX_OP_END;
 }
 

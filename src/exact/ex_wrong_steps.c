@@ -227,6 +227,15 @@ static void call(struct steps *s)
 	add(s, EX_STEP_JUMP, EX_TEMPORARY, EX_NO_REGISTER, s->op->immediate);
 }
 
+/* @calls: and comes back */
+static void jump_by(struct steps *s, bool calls)
+{
+	touch(s);
+	if (calls)
+		add(s, EX_STEP_PUSH, EX_TEMPORARY, EX_NO_REGISTER, s->op->pc + s->op->len);
+	add(s, EX_STEP_JUMP_BY, EX_TEMPORARY, EX_NO_REGISTER, 0);
+}
+
 /* What takes from the stack, puts there, or goes elsewhere. */
 static void add_other(struct steps *s)
 {
@@ -247,6 +256,10 @@ static void add_other(struct steps *s)
 		break;
 	case EX_OP_CALL:
 		call(s);
+		break;
+	case EX_OP_CALL_BY:
+	case EX_OP_JUMP_BY:
+		jump_by(s, op->kind == EX_OP_CALL_BY);
 		break;
 	case EX_OP_RETURN:
 		add(s, EX_STEP_RETURN, EX_TEMPORARY, EX_NO_REGISTER, 0);
