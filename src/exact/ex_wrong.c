@@ -5,7 +5,7 @@
  * This walks that code with the registers of the branch: integer arithmetic on known registers,
  * loads of lines that are at hand, branches as the predictor says. What it cannot follow ends the
  * walk or makes a register unknown; addresses from unknown registers are passed over. Stores of
- * a wrong path never happen.
+ * a wrong path never happen, but its own loads get what they would have stored.
  */
 #include "ex.h"
 
@@ -31,6 +31,8 @@
 /* Lines that a walk keeps in mind. A power of two that divides the sets of a first level: lines of
  * one set take each other's place, so its order is as if each load had touched it. */
 #define SEEN 8u
+/* Stores that a walk keeps, by word. */
+#define STORES 8u
 
 /**
  * struct stretch - straight code: up to a branch, to what is not followed or known, or to STRETCH
@@ -52,12 +54,20 @@ struct seen_line {
 	enum cxms_hier_level level;
 };
 
+/* The last store of a walk to a word whose number has these last bits. */
+struct walk_store {
+	uint64_t address, value;
+	unsigned size;
+	bool known;
+};
+
 /**
  * struct walk - where a walk is
  * @known:  a bit for each register;  @next: where it goes on behind this stretch
  * @pushed: what lies below @bottom, where the stack ended at the branch: the nearest word first;
  *          @kept: a bit for each that is known
  * @seen:   lines that it read, by their last bits
+ * @store:  what it stored, which its own loads get; @stored: a bit for each that there is
  * @branch: exit number
  * @insns:  walked before this stretch;  @budget: it ends when so many were walked
  * @brought: it asked for a line that a short walk would not have come to
@@ -67,6 +77,8 @@ struct walk {
 	uint64_t next;
 	uint64_t pushed[PUSHED], bottom;
 	struct seen_line seen[SEEN];
+	struct walk_store store[STORES];
+	uint32_t stored;
 	struct ex_thread *t;
 	uint32_t known, kept;
 	unsigned branch, insns, budget;
@@ -151,10 +163,41 @@ ALWAYS_INLINE bool is_at_hand(struct walk *w, const struct ex_step *step, uint64
 	       load_anew(w, step, address, seen) <= CXMS_HIER_L2;
 }
 
+/* One that crosses words is not kept. */
+static void store(struct walk *w, const struct ex_step *step, uint64_t address)
+{
+	unsigned at = address / 8 % STORES;
+
+	w->store[at] = (struct walk_store){.address = address,
+					   .value = w->value[step->to],
+					   .size = step->size,
+					   .known = knows(w, step->to)};
+	w->stored |= 1u << at;
+}
+
+/* Whether the walk stored to the word of @address; then *known says whether it stored all that
+ * @step loads, and *value what. */
+ALWAYS_INLINE bool is_stored(const struct walk *w, const struct ex_step *step, uint64_t address,
+			     uint64_t *value, bool *known)
+{
+	unsigned at = address / 8 % STORES;
+	const struct walk_store *s = &w->store[at];
+
+	if (EX_LIKELY(!(w->stored >> at & 1)) || s->address / 8 != address / 8)
+		return false;
+	*known = s->known && s->address == address && s->size >= step->size;
+	*value = step->size == 4 ? (uint32_t)s->value : s->value;
+	return true;
+}
+
 /* A load whose value is used. Return: whether it is known. */
 ALWAYS_INLINE bool load(struct walk *w, const struct ex_step *step, uint64_t address,
 			uint64_t *value)
 {
+	bool known;
+
+	if (is_stored(w, step, address, value, &known))
+		return known;
 	if (!is_at_hand(w, step, address))
 		return false;
 	*value = step->size == 4 ? *(const uint32_t *)(Addr)address
@@ -374,6 +417,10 @@ ALWAYS_INLINE void follow(struct walk *w, const struct ex_step *step, const stru
 				is_at_hand(w, step, a + b);
 			note_known(w, step, false);
 			continue;
+		case EX_STEP_STORE:
+			if (known)
+				store(w, step, a + b);
+			continue;
 		case EX_STEP_FORGET:
 			note_known(w, step, false);
 			continue;
@@ -544,7 +591,7 @@ void ex_wrong_path(struct ex_thread *t, const char *guest, struct ex_block *b, u
 
 	w.known = (1u << EX_TEMPORARY) - 1;
 	w.value[EX_NO_REGISTER] = w.value[EX_TEMPORARY] = 0;
-	w.kept = 0;
+	w.kept = w.stored = 0;
 	w.next = to;
 	w.t = t;
 	w.branch = exit;

@@ -35,6 +35,7 @@ enum ex_op_kind {
 	EX_OP_LOAD_SIGNED, /* 32 bits of rm to reg */
 	EX_OP_LEA,
 	EX_OP_SET,	   /* immediate to rm */
+	EX_OP_STORE,	   /* reg to rm in memory */
 	EX_OP_MULTIPLY,	   /* reg times rm to reg */
 	EX_OP_MULTIPLY_BY, /* rm times immediate to reg */
 	EX_OP_EXTEND,	   /* @what: 1 = of 16 bits, 2 = signed */
@@ -87,6 +88,7 @@ enum ex_step_kind {
 	EX_STEP_DIVIDE, /* and mul, imul, idiv: of ax and dx by right, written to both; @what */
 	EX_STEP_LOAD,
 	EX_STEP_TOUCH,	/* a load whose value does not matter, or is not followed */
+	EX_STEP_STORE,	/* register @to to the address */
 	EX_STEP_FORGET, /* its result is not followed */
 	EX_STEP_BRANCH, /* conditional, to @number */
 	EX_STEP_JUMP,
@@ -101,7 +103,7 @@ enum ex_step_kind {
  * struct ex_step - what a walk does for an instruction, or for half of one
  * @pc:    of the instruction;  @hash: of a branch, cxms_bpred_hash()
  * @at:    instructions before it in its stretch
- * @size:  of its result, 4 or 8; of TOUCH and LOAD, of what is loaded
+ * @size:  of its result, 4 or 8; of TOUCH and LOAD, of what is loaded or stored
  * @reads: a bit for each register that it needs;  @sets: for each whose value it changes
  */
 struct ex_step {

@@ -260,7 +260,7 @@ static enum ex_op_kind moves(struct reader *r)
 		return EX_OP_READ;
 	if (r->opcode >= 0x8a)
 		return EX_OP_LOAD;
-	return op->is_memory ? EX_OP_NOTHING : EX_OP_MOVE;
+	return op->is_memory ? EX_OP_STORE : EX_OP_MOVE;
 }
 
 static enum ex_op_kind move_immediate(struct reader *r)

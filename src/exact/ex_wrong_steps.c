@@ -344,6 +344,10 @@ static bool add_move(struct steps *s)
 	case EX_OP_SET:
 		add_result(s, EX_STEP_SET, op->rm, EX_NO_REGISTER, op->immediate);
 		break;
+	case EX_OP_STORE:
+		add_address(s, EX_STEP_STORE, op->reg);
+		s->step->sets = 0;
+		break;
 	case EX_OP_LEA:
 		add_address(s, op->size < 4 ? EX_STEP_FORGET : EX_STEP_ADD, op->reg);
 		break;

@@ -733,6 +733,9 @@ FOLLOW(computed, "lea 3f(%%rip), %%rax\n\t"
 		 "5: pop %%rax\n\t"
 		 "ret\n"
 		 "4:")
+FOLLOW(store, "mov %[word], -8(%%rsp)\n\t"
+	      "xor %k[word], %k[word]\n\t"
+	      "mov -8(%%rsp), %[word]")
 FOLLOW(prefix, ".byte 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0\n\t"
 	       "mov %%fs:0, %%rax")
 FOLLOW(avx, "vpxor %%ymm0, %%ymm0, %%ymm0\n\t"
@@ -799,6 +802,7 @@ int main(int argc, char **argv)
 		{"follow_quotient", follow_quotient},
 		{"follow_call", follow_call},
 		{"follow_computed", follow_computed},
+		{"follow_store", follow_store},
 		{"follow_prefix", follow_prefix},
 		{"follow_avx", follow_avx_if_any},
 	};
