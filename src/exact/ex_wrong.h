@@ -34,7 +34,7 @@ enum ex_op_kind {
 	EX_OP_MOVE,	   /* reg to rm, a register */
 	EX_OP_LOAD_SIGNED, /* 32 bits of rm to reg */
 	EX_OP_LEA,
-	EX_OP_SET,	   /* immediate to rm */
+	EX_OP_SET,	   /* immediate to rm, in memory too */
 	EX_OP_STORE,	   /* reg to rm in memory */
 	EX_OP_MULTIPLY,	   /* reg times rm to reg */
 	EX_OP_MULTIPLY_BY, /* rm times immediate to reg */

@@ -276,7 +276,7 @@ static enum ex_op_kind move_immediate(struct reader *r)
 	if (r->opcode == 0xc6)
 		op->size = 1;
 	op->immediate = constant(r, short_of(r));
-	return op->is_memory ? EX_OP_NOTHING : EX_OP_SET;
+	return EX_OP_SET;
 }
 
 /* imul with a constant */

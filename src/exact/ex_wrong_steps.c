@@ -89,6 +89,22 @@ static unsigned operand(struct steps *s, bool followed)
 	return EX_TEMPORARY;
 }
 
+static void store(struct steps *s, unsigned from)
+{
+	add_address(s, EX_STEP_STORE, from);
+	s->step[s->n - 1].sets = 0;
+}
+
+/* rm, in memory or not, becomes what @kind makes of it and of register @right and @number. */
+static void change(struct steps *s, enum ex_step_kind kind, unsigned right, uint64_t number)
+{
+	unsigned at = operand(s, kind != EX_STEP_FORGET);
+
+	add_two(s, kind, at, at, right, number);
+	if (s->op->is_memory)
+		store(s, at);
+}
+
 /* add, or, adc, sbb, and, sub, xor by number; adc and sbb need flags, which are not kept. */
 static enum ex_step_kind arithmetic(unsigned what)
 {
@@ -102,30 +118,32 @@ static enum ex_step_kind arithmetic(unsigned what)
 static void two(struct steps *s)
 {
 	const struct ex_op *op = s->op;
-	unsigned to = op->to_rm ? op->rm : op->reg, from;
+	unsigned from;
 	enum ex_step_kind kind;
 
-	if (op->what == 7 || (op->to_rm && op->is_memory)) {
+	if (op->what == 7) {
 		touch(s);
 		return;
 	}
 	kind = arithmetic(op->what);
 	if (!op->is_memory && op->reg == op->rm && (kind == EX_STEP_SUB || kind == EX_STEP_XOR)) {
-		add_result(s, EX_STEP_SET, to, EX_NO_REGISTER, 0);
-		return;
+		add_result(s, EX_STEP_SET, op->reg, EX_NO_REGISTER, 0);
+	} else if (op->to_rm) {
+		change(s, kind, op->reg, 0);
+	} else {
+		from = operand(s, kind != EX_STEP_FORGET);
+		add_two(s, kind, op->reg, op->reg, from, 0);
 	}
-	from = op->to_rm ? op->reg : operand(s, kind != EX_STEP_FORGET);
-	add_two(s, kind, to, to, from, 0);
 }
 
 static void with_immediate(struct steps *s)
 {
 	const struct ex_op *op = s->op;
 
-	if (op->is_memory)
+	if (op->what == 7)
 		touch(s);
-	else if (op->what != 7)
-		add_two(s, arithmetic(op->what), op->rm, op->rm, EX_NO_REGISTER, op->immediate);
+	else
+		change(s, arithmetic(op->what), EX_NO_REGISTER, op->immediate);
 }
 
 static void shift(struct steps *s)
@@ -134,11 +152,8 @@ static void shift(struct steps *s)
 				       EX_STEP_DOWN_SIGNED};
 	const struct ex_op *op = s->op;
 
-	if (op->is_memory)
-		touch(s);
-	else
-		add_two(s, op->what < 4 ? EX_STEP_FORGET : kind[op->what - 4], op->rm, op->rm,
-			op->by_cl ? CX : EX_NO_REGISTER, op->by_cl ? 0 : op->immediate);
+	change(s, op->what < 4 ? EX_STEP_FORGET : kind[op->what - 4],
+	       op->by_cl ? CX : EX_NO_REGISTER, op->by_cl ? 0 : op->immediate);
 }
 
 /* mul, imul, div, idiv */
@@ -159,15 +174,16 @@ static void unary(struct steps *s)
 
 	if (is_f7 && op->what >= F7_MULTIPLY)
 		divide(s);
-	else if (op->is_memory)
-		touch(s);
-	else if (is_f7 && op->what == 2)
-		add_two(s, EX_STEP_XOR, op->rm, op->rm, EX_NO_REGISTER, UINT64_MAX);
-	else if (is_f7 && op->what == 3)
-		add_two(s, EX_STEP_SUB, op->rm, EX_NO_REGISTER, op->rm, 0);
 	else if (!is_f7)
-		add_two(s, EX_STEP_ADD, op->rm, op->rm, EX_NO_REGISTER,
-			op->what == 0 ? 1 : UINT64_MAX);
+		change(s, EX_STEP_ADD, EX_NO_REGISTER, op->what == 0 ? 1 : UINT64_MAX);
+	else if (op->what == 2)
+		change(s, EX_STEP_XOR, EX_NO_REGISTER, UINT64_MAX);
+	else if (op->what == 3 && op->is_memory)
+		change(s, EX_STEP_FORGET, EX_NO_REGISTER, 0);
+	else if (op->what == 3)
+		add_two(s, EX_STEP_SUB, op->rm, EX_NO_REGISTER, op->rm, 0);
+	else
+		touch(s);
 }
 
 static void extend(struct steps *s)
@@ -342,11 +358,13 @@ static bool add_move(struct steps *s)
 		add_result(s, EX_STEP_SET, op->rm, op->reg, 0);
 		break;
 	case EX_OP_SET:
-		add_result(s, EX_STEP_SET, op->rm, EX_NO_REGISTER, op->immediate);
+		add_result(s, EX_STEP_SET, op->is_memory ? EX_TEMPORARY : op->rm, EX_NO_REGISTER,
+			   op->immediate);
+		if (op->is_memory)
+			store(s, EX_TEMPORARY);
 		break;
 	case EX_OP_STORE:
-		add_address(s, EX_STEP_STORE, op->reg);
-		s->step->sets = 0;
+		store(s, op->reg);
 		break;
 	case EX_OP_LEA:
 		add_address(s, op->size < 4 ? EX_STEP_FORGET : EX_STEP_ADD, op->reg);

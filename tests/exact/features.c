@@ -736,6 +736,12 @@ FOLLOW(computed, "lea 3f(%%rip), %%rax\n\t"
 FOLLOW(store, "mov %[word], -8(%%rsp)\n\t"
 	      "xor %k[word], %k[word]\n\t"
 	      "mov -8(%%rsp), %[word]")
+FOLLOW(change, "movq $0, -8(%%rsp)\n\t"
+	       "add %[word], -8(%%rsp)\n\t"
+	       "addq $1, -8(%%rsp)\n\t"
+	       "decq -8(%%rsp)\n\t"
+	       "xor %k[word], %k[word]\n\t"
+	       "add -8(%%rsp), %[word]")
 FOLLOW(prefix, ".byte 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0\n\t"
 	       "mov %%fs:0, %%rax")
 FOLLOW(avx, "vpxor %%ymm0, %%ymm0, %%ymm0\n\t"
@@ -803,6 +809,7 @@ int main(int argc, char **argv)
 		{"follow_call", follow_call},
 		{"follow_computed", follow_computed},
 		{"follow_store", follow_store},
+		{"follow_change", follow_change},
 		{"follow_prefix", follow_prefix},
 		{"follow_avx", follow_avx_if_any},
 	};
