@@ -96,7 +96,7 @@ static const struct variant variants[] = {
 	 .without = CXMS_WP_FULL},
 	{.name = "reserve",
 	 .what_hardware_does =
-		 "Where uops are split, prefetches leave two registers of the L2 to misses.",
+		 "Where uops are split, prefetches leave two registers of each level to misses.",
 	 .without = CXMS_WP_RESERVE},
 	{.name = "store sets",
 	 .what_hardware_does =

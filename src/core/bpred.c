@@ -49,6 +49,23 @@ static uint32_t spread(uint64_t tag)
 	return (uint32_t)(tag * UINT64_C(0x9e3779b97f4a7c15) >> 32);
 }
 
+/* Each moves on by 12 bits and falls out at the top: five targets back. */
+static uint64_t path_to(uint64_t path, uint64_t target)
+{
+	return path << 12 ^ cxms_bpred_hash(target);
+}
+
+uint64_t cxms_bpred_guess_jump(const struct cxms_bpred *b, struct cxms_bpred_guess *g, uint64_t pc)
+{
+	const struct cxms_bpred_target *last = &b->last[cxms_bpred_hash(pc) % CXMS_BPRED_TARGETS];
+	uint64_t tag = pc ^ g->path;
+	const struct cxms_bpred_target *path = &b->by_path[spread(tag) % CXMS_BPRED_TARGETS];
+	uint64_t target = path->tag == tag ? path->target : last->tag == pc ? last->target : 0;
+
+	g->path = path_to(g->path, target);
+	return target;
+}
+
 bool cxms_bpred_jump(struct cxms_bpred *b, uint64_t pc, uint64_t target)
 {
 	struct cxms_bpred_target *last = &b->last[cxms_bpred_hash(pc) % CXMS_BPRED_TARGETS];
@@ -60,8 +77,7 @@ bool cxms_bpred_jump(struct cxms_bpred *b, uint64_t pc, uint64_t target)
 
 	*last = (struct cxms_bpred_target){.tag = pc, .target = target};
 	*path = (struct cxms_bpred_target){.tag = tag, .target = target};
-	/* Each moves on by 12 bits and falls out at the top: five targets back. */
-	b->path = b->path << 12 ^ cxms_bpred_hash(target);
+	b->path = path_to(b->path, target);
 	return wrong;
 }
 

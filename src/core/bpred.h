@@ -82,7 +82,7 @@ static inline bool cxms_bpred_cond(struct cxms_bpred *b, uint32_t hash, bool tak
 
 /** struct cxms_bpred_guess - histories of branches that were predicted and are not yet known */
 struct cxms_bpred_guess {
-	uint64_t history;
+	uint64_t history, path;
 	uint32_t hash[CXMS_BPRED_GUESSES];
 	uint16_t local[CXMS_BPRED_GUESSES];
 	uint8_t there; /* bits: entries */
@@ -95,6 +95,7 @@ static inline void cxms_bpred_guess_behind(const struct cxms_bpred *b, uint32_t 
 	unsigned at = hash % CXMS_BPRED_GUESSES;
 
 	g->history = b->history ^ 1;
+	g->path = b->path;
 	g->hash[at] = hash;
 	g->local[at] = b->local_history[hash % CXMS_BPRED_LOCAL_HISTORIES] ^ 1;
 	g->there = (uint8_t)(1u << at);
@@ -124,6 +125,13 @@ static inline bool cxms_bpred_guess(const struct cxms_bpred *b, struct cxms_bpre
 	g->history = g->history << 1 | taken;
 	return taken;
 }
+
+/**
+ * cxms_bpred_guess_jump() - where it would say that a computed jump or call at @pc goes, behind the
+ * branches of @g; learns nothing
+ * Return: 0: it has no idea.
+ */
+uint64_t cxms_bpred_guess_jump(const struct cxms_bpred *b, struct cxms_bpred_guess *g, uint64_t pc);
 
 /** cxms_bpred_jump() - a computed jump or call. */
 bool cxms_bpred_jump(struct cxms_bpred *b, uint64_t pc, uint64_t target);

@@ -36,6 +36,11 @@ static uint8_t walk_level(const struct cxms_window *w)
 	return w->cfg.has_l2 && w->walk > w->l2 ? CXMS_XL_LLC : CXMS_XL_L2;
 }
 
+static uint32_t reserve_of(uint32_t registers)
+{
+	return registers < CXMS_MSHR_RESERVE ? registers : CXMS_MSHR_RESERVE;
+}
+
 static void set_figures(struct cxms_window *w)
 {
 	const struct cxms_window_cfg *c = &w->cfg;
@@ -66,8 +71,10 @@ static void set_figures(struct cxms_window *w)
 	w->one_store = c->split && c->store_tso && !(c->without & CXMS_WP_ONE_STORE);
 	w->closes = c->split && !(c->without & CXMS_WP_FULL);
 	w->learns = c->split && !(c->without & (CXMS_WP_SETS | CXMS_WP_FORWARD));
-	if (c->split && !(c->without & CXMS_WP_RESERVE))
-		w->l2_reserve = c->l2_mshrs < CXMS_MSHR_RESERVE ? c->l2_mshrs : CXMS_MSHR_RESERVE;
+	if (c->split && !(c->without & CXMS_WP_RESERVE)) {
+		w->l1_reserve = reserve_of(c->l1d_mshrs);
+		w->l2_reserve = reserve_of(c->l2_mshrs);
+	}
 	for (int i = 0; i < CXMS_UC_COUNT; i++) {
 		const struct cxms_uop_cost *u = cxms_uop_cost((enum cxms_uop_class)i, c->split);
 		bool loads = i == CXMS_UC_LOAD || i == CXMS_UC_PREFETCH;

@@ -29,7 +29,7 @@ enum cxms_window_part {
 	CXMS_WP_JOIN = 1u << 8,	       /* accesses that wait for a line are bounded */
 	CXMS_WP_ONE_STORE = 1u << 9,   /* stores in strict order leave one by one */
 	CXMS_WP_FULL = 1u << 10,       /* without a miss register the first level takes nobody */
-	CXMS_WP_RESERVE = 1u << 11,    /* prefetches leave registers of the L2 to misses */
+	CXMS_WP_RESERVE = 1u << 11,    /* prefetches leave registers to misses */
 	CXMS_WP_SETS = 1u << 12,       /* loads that ran before a store they read learn to wait */
 	CXMS_WP_WALK_REGISTER = 1u << 13, /* page walks hold miss registers */
 	CXMS_WP_END = 1u << 14

@@ -4,20 +4,27 @@
 
 #include "core/window_fill.h"
 
+/* Earliest time from @t on at which a register that no request of the core has is free for @len,
+ * and not one of the last @reserve. Return: NEVER if there are no others. */
+static int32_t unreserved(const struct cxms_mshr *m, uint32_t reserve, int32_t t, int32_t len)
+{
+	uint32_t limit = m->limit - reserve;
+	return limit ? stays_below(m, limit, below(m, limit, t), len) : CXMS_TICK_NEVER;
+}
+
 /* A prefetch into the first level, or into one below. Takes the registers of each level that it
  * crosses. Return: NEVER if all of them are kept for others. */
 static int32_t prefetch_free(struct cxms_window *w, unsigned l, const struct cxms_fill *f,
 			     bool first, int32_t asked)
 {
 	uint8_t level = level_for(f, below_of(w, f), l);
-	uint32_t limit = w->cfg.l2_mshrs - w->l2_reserve;
 	int32_t len = way_to(w, l, level);
-	int32_t t = first ? free_for(&w->l1_mshr[l], asked, len) : asked;
-	if (first && !is_beyond_l2(w, level))
-		return t;
-	if (limit == 0)
-		return CXMS_TICK_NEVER;
-	return stays_below(&w->l2_mshr[l], limit, below(&w->l2_mshr[l], limit, t), len);
+	int32_t t = asked;
+	if (first)
+		t = unreserved(&w->l1_mshr[l], w->l1_reserve, t, len);
+	if (t != CXMS_TICK_NEVER && (!first || is_beyond_l2(w, level)))
+		t = unreserved(&w->l2_mshr[l], w->l2_reserve, t, len);
+	return t;
 }
 
 static void begin_prefetch(struct cxms_window *w, unsigned l, struct cxms_fill *f, bool first,
@@ -101,20 +108,38 @@ void cxms_window_ask_prefetch(struct cxms_window *w, unsigned l, struct cxms_fil
 	cxms_window_begin_queued(w, l, first, asked);
 }
 
+/* Arrays that are used together often lie a power of two apart. */
+static uint64_t *prefetched(struct cxms_window *w, uint64_t line)
+{
+	uint64_t folded = line ^ line / CXMS_PREFETCHED ^ line / CXMS_PREFETCHED / CXMS_PREFETCHED;
+	return &w->prefetched[folded % CXMS_PREFETCHED];
+}
+
+/* One more than the number of the last prefetch of @line below the first level; 0 = there is none
+ * that can still be named. */
+static uint64_t last_below(struct cxms_window *w, uint64_t line)
+{
+	uint64_t number = *prefetched(w, line);
+	while (number > 0 && w->n_fill - (number - 1) <= CXMS_FILL_RING) {
+		const struct cxms_fill *f = &w->fill[(number - 1) & (CXMS_FILL_RING - 1)];
+		if (f->line == line)
+			return number;
+		number = f->older;
+	}
+	return 0;
+}
+
 struct cxms_fill *cxms_window_new_prefetch(struct cxms_window *w, const struct cxms_xevent *e)
 {
 	struct cxms_fill *f = new_fill(w, e->line, e->from);
-	uint64_t *last = &w->prefetched[e->line % CXMS_PREFETCHED];
 	f->into = e->into;
 	if (e->into > CXMS_XL_L1) {
-		*last = w->n_fill;
+		f->older = *prefetched(w, e->line);
+		*prefetched(w, e->line) = w->n_fill;
 	} else if (e->from < CXMS_XL_MEM) {
-		f->below = *last;
-		const struct cxms_fill *under = below_of(w, f);
-		if (under && under->line == e->line)
-			f->origin = under->origin;
-		else
-			f->below = 0;
+		f->below = last_below(w, e->line);
+		if (f->below)
+			f->origin = below_of(w, f)->origin;
 	}
 	return f;
 }

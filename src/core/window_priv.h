@@ -25,7 +25,7 @@
  * level takes no more of any kind before the line has come (gem5 v24.0: tgts_per_mshr of the
  * reference's machine, and src/mem/cache/base.cc). */
 #define CXMS_MSHR_JOIN 16
-/* Where uops are split: registers of the L2 that no prefetch takes: one is reserved, and one more
+/* Where uops are split: registers of a level that no prefetch takes: one is reserved, and one more
  * has to be free (gem5 v24.0: demand_mshr_reserve, src/mem/cache/mshr_queue.hh). */
 #define CXMS_MSHR_RESERVE 2
 
@@ -34,7 +34,8 @@
  * src/mem/cache/prefetch/queued.cc). */
 #define CXMS_PREFETCH_QUEUE 64
 
-/* Lines that were lately prefetched below the first level, by their last bits. */
+/* Where the last fill stands of those that prefetch below the first level, by a hash of their line.
+ */
 #define CXMS_PREFETCHED 1024
 
 /* Where uops are split (gem5 v24.0, src/cpu/o3/FuncUnitConfig.py: IntALU). */
@@ -145,13 +146,15 @@ struct cxms_fetch_memo {
  * @begin: when it took its registers; LONG_AGO where no access can be before it any more
  * @joined: how many accesses wait for it beside the first
  * @below: of a prefetch, one more than the number of the one that brings its line to the L2; else 0
+ * @older: of a prefetch below the first level, one more than the number of the last one before it
+ *     whose line has the same hash; 0 = there was none
  * @origin: the number of its request to memory; 0 = it makes none
  * @from, @into: the level that has the line, and that of the first registers it took
  */
 struct cxms_fill {
 	struct cxms_lanes done, begin, joined;
 	uint64_t line;
-	uint64_t below;
+	uint64_t below, older;
 	uint32_t origin;
 	uint8_t from, into;
 };
@@ -191,7 +194,7 @@ struct cxms_window {
 	 * _HOLD, joins _JOIN, one_store _ONE_STORE, closes _FULL, learns _SETS with _FORWARD. */
 	bool walks, holds, joins, one_store, closes, learns;
 	uint8_t walk_level; /* that has what a page walk reads */
-	uint32_t l2_reserve;
+	uint32_t l1_reserve, l2_reserve;
 	struct cxms_lanes cycle; /* CXMS_TICKS, in all lanes */
 	/* how long dispatch takes for each of the next uops: as many as the width take a cycle
 	 * together */

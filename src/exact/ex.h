@@ -11,7 +11,8 @@
  *   ex_access.c      accesses that are not plain hits, through TLB, caches and prefetchers
  *   ex_store.c       what recent stores wrote; non-temporal stores
  *   ex_misp.c        mispredicted branches: what they wait for
- *   ex_wrong.c       the path behind a mispredicted branch
+ *   ex_wrong.c       the path behind a mispredicted branch; ex_wrong_decode.c and ex_wrong_steps.c
+ *                    say what its instructions do
  *   ex_out.c         packets
  *   ex_roi.c         regions of interest, sampling, client requests
  *   ex_pages.c       pages: seen so far, their frames

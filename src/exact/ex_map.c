@@ -174,14 +174,14 @@ void ex_map_enter(UInt number, const UWord *args)
 }
 
 /* From so many bytes on it is more likely Valgrind that refuses than the machine. */
-#define EX_ASSUMED_REFUSED_GIB 4u
-#define EX_BYTES_PER_GIB       (UINT64_C(1) << 30)
+#define EX_REFUSED_GIB	 4u
+#define EX_BYTES_PER_GIB (UINT64_C(1) << 30)
 
 void ex_map_refused(UInt number, const UWord *args)
 {
 	uint64_t bytes = number == __NR_mmap ? args[1] : number == __NR_mremap ? args[2] : 0;
 
-	if (bytes >= EX_ASSUMED_REFUSED_GIB * EX_BYTES_PER_GIB)
+	if (bytes >= EX_REFUSED_GIB * EX_BYTES_PER_GIB)
 		ex_warn("the program was refused %llu GiB of address space in one piece: under "
 			"Valgrind there is less of it",
 			(ULong)(bytes / EX_BYTES_PER_GIB));

@@ -5,35 +5,36 @@
  * This walks that code with the registers of the branch: integer arithmetic on known registers,
  * loads of lines that are at hand, branches as the predictor says. What it cannot follow ends the
  * walk or makes a register unknown; addresses from unknown registers are passed over. Stores of
- * a wrong path never happen.
+ * a wrong path never happen, but its own loads get what they would have stored.
  */
 #include "ex.h"
 
 #include "ex_wrong.h"
 
-#define REGISTERS (EX_NO_REGISTER + 1) /* the last one is known, and 0 */
-#define AX	  0u
-#define DX	  2u
-#define SP	  4u
-#define BP	  5u
+#define AX 0u
+#define DX 2u
+#define SP 4u
 /* Words that a walk has pushed and keeps: calls and what they save, a few deep. */
 #define PUSHED 32u
-/* Decoded stretches that are kept, by address, and instructions of each at most. */
+/* Decoded stretches that are kept, by address, and instructions and steps of each at most. */
 #define KEPT	1024u
 #define STRETCH 16u
+#define STEPS	20u
 /* Lines that a walk keeps in mind. A power of two that divides the sets of a first level: lines of
  * one set take each other's place, so its order is as if each load had touched it. */
 #define SEEN 8u
+/* Stores that a walk keeps, by word. */
+#define STORES 8u
 
 /**
  * struct stretch - straight code: up to a branch, to what is not followed or known, or to STRETCH
  * @pc:    0: none;  @end: behind it
- * @insns: instructions;  @n_op: those that do something
+ * @insns: instructions
  */
 struct stretch {
 	uint64_t pc, end;
-	unsigned insns, n_op;
-	struct ex_op op[STRETCH];
+	unsigned insns, n_step;
+	struct ex_step step[STEPS];
 };
 
 static struct stretch kept[KEPT];
@@ -45,21 +46,31 @@ struct seen_line {
 	enum cxms_hier_level level;
 };
 
+/* The last store of a walk to a word whose number has these last bits. */
+struct walk_store {
+	uint64_t address, value;
+	unsigned size;
+	bool known;
+};
+
 /**
  * struct walk - where a walk is
  * @known:  a bit for each register;  @next: where it goes on behind this stretch
  * @pushed: what lies below @bottom, where the stack ended at the branch: the nearest word first;
  *          @kept: a bit for each that is known
  * @seen:   lines that it read, by their last bits
+ * @store:  what it stored, which its own loads get; @stored: a bit for each that there is
  * @branch: exit number
  * @insns:  walked before this stretch;  @budget: it ends when so many were walked
  * @brought: it asked for a line that a short walk would not have come to
  */
 struct walk {
-	uint64_t value[REGISTERS];
+	uint64_t value[EX_STEP_REGISTERS];
 	uint64_t next;
 	uint64_t pushed[PUSHED], bottom;
 	struct seen_line seen[SEEN];
+	struct walk_store store[STORES];
+	uint32_t stored;
 	struct ex_thread *t;
 	uint32_t known, kept;
 	unsigned branch, insns, budget;
@@ -72,23 +83,10 @@ static bool knows(const struct walk *w, unsigned r)
 	return w->known >> r & 1;
 }
 
-static void forget(struct walk *w, unsigned r)
-{
-	w->known &= ~(1u << r);
-}
-
 static void forget_lines(struct walk *w)
 {
 	for (unsigned i = 0; i < SEEN; i++)
 		w->seen[i].line = UINT64_MAX;
-}
-
-/* 32-bit results clear the upper half; smaller ones are not followed. */
-static void set(struct walk *w, unsigned r, bool known, uint64_t v, unsigned size)
-{
-	known &= size >= 4;
-	w->value[r] = size == 4 ? (uint32_t)v : v;
-	w->known = (w->known & ~(1u << r)) | (uint32_t)known << r;
 }
 
 /* Pages of front are known. */
@@ -105,22 +103,28 @@ static inline bool is_readable(const struct walk *w, uint64_t address, unsigned 
 	return is_known(w->t->core, first) && (first == last || is_known(w->t->core, last));
 }
 
-ALWAYS_INLINE bool address_of(const struct walk *w, const struct ex_op *op, uint64_t *address)
+/* Whether all is known that @step needs. */
+ALWAYS_INLINE bool has_all(const struct walk *w, const struct ex_step *step)
 {
-	*address = op->displacement + w->value[op->base] + (w->value[op->index] << op->scale_shift);
-	return (w->known & op->needs) == op->needs;
+	return (w->known & step->reads) == step->reads;
+}
+
+/* What @step changes is known from now on, or it is not. */
+ALWAYS_INLINE void note_known(struct walk *w, const struct ex_step *step, bool known)
+{
+	w->known = (w->known & ~step->sets) | (known ? step->sets : 0);
 }
 
 /* A load of a line that the walk has not in mind. Return: where the line is; it keeps that in mind
  * if the next load of it would be told the same. */
-NEVER_INLINE enum cxms_hier_level load_anew(struct walk *w, const struct ex_op *op,
+NEVER_INLINE enum cxms_hier_level load_anew(struct walk *w, const struct ex_step *step,
 					    uint64_t address, struct seen_line *seen)
 {
 	uint64_t fills = w->t->fills;
 	unsigned events = ex.n_event;
-	unsigned behind = w->insns + op->at;
+	unsigned behind = w->insns + step->at;
 	enum cxms_hier_level level =
-		ex_wrong_load(w->t, address, op->pc, w->branch, behind, w->timed);
+		ex_wrong_load(w->t, address, step->pc, w->branch, behind, w->timed);
 
 	w->brought |= behind >= CXMS_ASSUMED_SHORT_WALK && ex.n_event != events;
 	if (level == CXMS_HIER_L1 || (w->timed && w->t->fills == fills))
@@ -136,136 +140,71 @@ ALWAYS_INLINE bool is_below(const struct walk *w, uint64_t address)
 	return address < w->bottom && address >= w->value[SP];
 }
 
-/* Whether the value of a load is there in time to be used. */
-ALWAYS_INLINE bool is_at_hand(struct walk *w, const struct ex_op *op, uint64_t address,
-			      unsigned size)
+/* A load. Return: whether its value is there in time to be used. */
+ALWAYS_INLINE bool is_at_hand(struct walk *w, const struct ex_step *step, uint64_t address)
 {
 	uint64_t line = address >> CXMS_XS_LINE_SHIFT;
 	struct seen_line *seen = &w->seen[line % SEEN];
 
 	if (EX_UNLIKELY(is_below(w, address)))
 		return false;
-	if (EX_LIKELY(seen->line == line && (address + size - 1) >> CXMS_XS_LINE_SHIFT == line))
+	if (EX_LIKELY(seen->line == line &&
+		      (address + step->size - 1) >> CXMS_XS_LINE_SHIFT == line))
 		return seen->level <= CXMS_HIER_L2;
-	return is_readable(w, address, size) && load_anew(w, op, address, seen) <= CXMS_HIER_L2;
+	return is_readable(w, address, step->size) &&
+	       load_anew(w, step, address, seen) <= CXMS_HIER_L2;
 }
 
-/* A load of the wrong path, by @op. Return: whether its value is known. */
-ALWAYS_INLINE bool load(struct walk *w, const struct ex_op *op, uint64_t address, unsigned size,
-			uint64_t *value)
+/* One that crosses words is not kept. */
+static void store(struct walk *w, const struct ex_step *step, uint64_t address)
 {
-	if (!is_at_hand(w, op, address, size) || size < 4)
+	unsigned at = address / 8 % STORES;
+
+	w->store[at] = (struct walk_store){.address = address,
+					   .value = w->value[step->to],
+					   .size = step->size,
+					   .known = knows(w, step->to)};
+	w->stored |= 1u << at;
+}
+
+/* Whether the walk stored to the word of @address; then *known says whether it stored all that
+ * @step loads, and *value what. */
+ALWAYS_INLINE bool is_stored(const struct walk *w, const struct ex_step *step, uint64_t address,
+			     uint64_t *value, bool *known)
+{
+	unsigned at = address / 8 % STORES;
+	const struct walk_store *s = &w->store[at];
+
+	if (EX_LIKELY(!(w->stored >> at & 1)) || s->address / 8 != address / 8)
 		return false;
-	*value = 0;
-	if (size == 4)
-		*value = *(const uint32_t *)(Addr)address;
-	else
-		*value = *(const uint64_t *)(Addr)address;
+	*known = s->known && s->address == address && s->size >= step->size;
+	*value = step->size == 4 ? (uint32_t)s->value : s->value;
 	return true;
 }
 
-/* The value of rm. */
-ALWAYS_INLINE bool read_rm(struct walk *w, const struct ex_op *op, uint64_t *value)
+/* A load whose value is used. Return: whether it is known. */
+ALWAYS_INLINE bool load(struct walk *w, const struct ex_step *step, uint64_t address,
+			uint64_t *value)
 {
-	uint64_t address;
+	bool known;
 
-	if (!op->is_memory) {
-		*value = w->value[op->rm];
-		return knows(w, op->rm);
-	}
-	return address_of(w, op, &address) && load(w, op, address, op->size, value);
-}
-
-/* add, or, adc, sbb, and, sub, xor, cmp by number; adc and sbb need flags, which are not kept. */
-static bool arithmetic(unsigned what, uint64_t a, uint64_t b, uint64_t *out)
-{
-	switch (what) {
-	case 0:
-		*out = a + b;
-		return true;
-	case 1:
-		*out = a | b;
-		return true;
-	case 4:
-		*out = a & b;
-		return true;
-	case 5:
-		*out = a - b;
-		return true;
-	case 6:
-		*out = a ^ b;
-		return true;
-	default:
+	if (is_stored(w, step, address, value, &known))
+		return known;
+	if (!is_at_hand(w, step, address))
 		return false;
-	}
+	*value = step->size == 4 ? *(const uint32_t *)(Addr)address
+				 : *(const uint64_t *)(Addr)address;
+	return true;
 }
 
-/* sub or xor of a register and itself */
-static bool zeroes(const struct ex_op *op)
+/*
+ * mul, imul, div, idiv of ax and dx. False: not known here; a core would fault, or the quotient be
+ * long.
+ */
+static bool wide_result(const struct walk *w, const struct ex_step *step, uint64_t by,
+			uint64_t *low, uint64_t *high)
 {
-	return !op->is_memory && op->reg == op->rm && (op->what == 5 || op->what == 6);
-}
-
-/* The eight operations between a register and rm, in both directions. */
-static void two_operands(struct walk *w, const struct ex_op *op)
-{
-	uint64_t rm = 0, out = 0, reg = w->value[op->reg];
-	bool known = read_rm(w, op, &rm) && knows(w, op->reg);
-
-	if (op->what == 7 || (op->to_rm && op->is_memory))
-		return;
-	known = (known || zeroes(op)) && (op->to_rm ? arithmetic(op->what, rm, reg, &out)
-						    : arithmetic(op->what, reg, rm, &out));
-	set(w, op->to_rm ? op->rm : op->reg, known, zeroes(op) ? 0 : out, op->size);
-}
-
-static void with_immediate(struct walk *w, const struct ex_op *op)
-{
-	uint64_t rm = 0, out = 0;
-	bool known = read_rm(w, op, &rm);
-
-	if (op->what == 7 || op->is_memory)
-		return;
-	known = known && arithmetic(op->what, rm, op->immediate, &out);
-	set(w, op->rm, known, out, op->size);
-}
-
-static void add(struct walk *w, const struct ex_op *op)
-{
-	uint64_t v = w->value[op->rm] + op->immediate;
-
-	w->value[op->rm] = op->size == 4 ? (uint32_t)v : v;
-}
-
-static void shift(struct walk *w, const struct ex_op *op)
-{
-	uint64_t v = 0, out = 0;
-	unsigned by = (unsigned)(op->by_cl ? w->value[1] : op->immediate);
-	bool known = read_rm(w, op, &v) && (!op->by_cl || knows(w, 1));
-
-	if (op->is_memory)
-		return;
-	by &= op->size == 8 ? 63 : 31;
-	if (op->size == 4)
-		v = (uint32_t)v;
-	if (op->what == 4)
-		out = v << by;
-	else if (op->what == 5)
-		out = v >> by;
-	else if (op->what == 7)
-		out = op->size == 8 ? (uint64_t)((int64_t)v >> by)
-				    : (uint64_t)((int64_t)(int32_t)v >> by);
-	else
-		known = false;
-	set(w, op->rm, known, out, op->size);
-}
-
-/* mul, imul, div, idiv of ax and dx. False: not known here; a core would fault, or the quotient be
- * long. */
-static bool wide_result(const struct walk *w, const struct ex_op *op, uint64_t by, uint64_t *low,
-			uint64_t *high)
-{
-	bool is_long = op->size == 8, is_signed = op->what & 1;
+	bool is_long = step->size == 8, is_signed = step->what & 1;
 	uint64_t a = w->value[AX], d = w->value[DX];
 	int64_t sa = is_long ? (int64_t)a : (int32_t)a, sby = is_long ? (int64_t)by : (int32_t)by;
 
@@ -274,7 +213,7 @@ static bool wide_result(const struct walk *w, const struct ex_op *op, uint64_t b
 		d = (uint32_t)d;
 		by = (uint32_t)by;
 	}
-	if (op->what < 6) {
+	if (step->what < 6) {
 		__uint128_t product =
 			is_signed ? (__uint128_t)((__int128_t)sa * sby) : (__uint128_t)a * by;
 		*low = (uint64_t)product;
@@ -289,39 +228,20 @@ static bool wide_result(const struct walk *w, const struct ex_op *op, uint64_t b
 	return true;
 }
 
-static void multiply_or_divide(struct walk *w, const struct ex_op *op, bool known, uint64_t by)
+static void divide(struct walk *w, const struct ex_step *step, bool known, uint64_t by)
 {
-	uint64_t low = 0, high = 0;
+	uint64_t low, high;
 
-	known = known && op->size >= 4 && knows(w, AX) && (op->what < 6 || knows(w, DX)) &&
-		wide_result(w, op, by, &low, &high);
-	set(w, AX, known, low, op->size);
-	set(w, DX, known, high, op->size);
-}
-
-static void sign(struct walk *w, const struct ex_op *op)
-{
-	uint64_t a = w->value[AX] << (op->size == 8 ? 0 : 32);
-
-	set(w, DX, knows(w, AX), (int64_t)a < 0 ? UINT64_MAX : 0, op->size);
-}
-
-/* Groups F6/F7 (not, neg, mul, div, test) and FE/FF (inc, dec). */
-static void unary(struct walk *w, const struct ex_op *op)
-{
-	uint64_t v = 0;
-	bool known = read_rm(w, op, &v), is_f7 = op->kind == EX_OP_F7;
-
-	if (is_f7 && op->what >= 4) {
-		multiply_or_divide(w, op, known, v);
-	} else if (!op->is_memory && (!is_f7 || op->what >= 2)) {
-		v = is_f7 ? (op->what == 2 ? ~v : 0 - v) : (op->what == 0 ? v + 1 : v - 1);
-		set(w, op->rm, known, v, op->size);
-	}
+	known = known && wide_result(w, step, by, &low, &high);
+	note_known(w, step, known);
+	if (!known)
+		return;
+	w->value[AX] = step->size == 4 ? (uint32_t)low : low;
+	w->value[DX] = step->size == 4 ? (uint32_t)high : high;
 }
 
 /* The word at the end of the stack, which is taken off. Return: whether it is known. */
-static bool take(struct walk *w, const struct ex_op *op, uint64_t *v)
+static bool take(struct walk *w, const struct ex_step *step, uint64_t *v)
 {
 	uint64_t sp = w->value[SP], slot = (w->bottom - sp) / 8 - 1;
 	bool is_own = is_below(w, sp), known;
@@ -330,101 +250,19 @@ static bool take(struct walk *w, const struct ex_op *op, uint64_t *v)
 		return false;
 	w->value[SP] += 8;
 	if (!is_own)
-		return load(w, op, sp, 8, v);
+		return load(w, step, sp, v);
 	known = slot < PUSHED && w->kept >> slot & 1;
 	*v = known ? w->pushed[slot] : 0;
 	return known;
 }
 
-static void pop(struct walk *w, const struct ex_op *op)
+static void pop(struct walk *w, const struct ex_step *step)
 {
 	uint64_t v = 0;
-	bool known = take(w, op, &v);
+	bool known = take(w, step, &v);
 
-	set(w, op->reg, known, v, 8);
-}
-
-static void extend(struct walk *w, const struct ex_op *op)
-{
-	bool word = op->what & 1, is_signed = op->what & 2;
-	bool known = !op->is_memory && knows(w, op->rm) && op->low_byte;
-	uint64_t v = w->value[op->rm], address, ignored;
-
-	if (op->is_memory && address_of(w, op, &address))
-		load(w, op, address, word ? 2 : 1, &ignored);
-	if (is_signed)
-		v = word ? (uint64_t)(int64_t)(int16_t)v : (uint64_t)(int64_t)(int8_t)v;
-	else
-		v = word ? (uint16_t)v : (uint8_t)v;
-	set(w, op->reg, known, v, op->size);
-}
-
-static void load_register(struct walk *w, const struct ex_op *op)
-{
-	uint64_t v = 0;
-	bool known = read_rm(w, op, &v);
-
-	set(w, op->reg, known, v, op->size);
-}
-
-static void load_signed(struct walk *w, const struct ex_op *op)
-{
-	uint64_t v = 0;
-	bool known = read_rm(w, op, &v);
-
-	set(w, op->reg, known, (uint64_t)(int64_t)(int32_t)v, op->result);
-}
-
-static void move(struct walk *w, const struct ex_op *op)
-{
-	set(w, op->rm, knows(w, op->reg), w->value[op->reg], op->size);
-}
-
-static void lea(struct walk *w, const struct ex_op *op)
-{
-	uint64_t v = 0;
-	bool known = address_of(w, op, &v);
-
-	set(w, op->reg, known, v, op->size);
-}
-
-static void set_constant(struct walk *w, const struct ex_op *op)
-{
-	set(w, op->rm, true, op->immediate, op->size);
-}
-
-static void multiply(struct walk *w, const struct ex_op *op)
-{
-	uint64_t v = 0;
-	bool known = read_rm(w, op, &v) && knows(w, op->reg);
-
-	set(w, op->reg, known, v * w->value[op->reg], op->size);
-}
-
-static void multiply_by(struct walk *w, const struct ex_op *op)
-{
-	uint64_t v = 0;
-	bool known = read_rm(w, op, &v);
-
-	set(w, op->reg, known, v * op->immediate, op->size);
-}
-
-static void read_only(struct walk *w, const struct ex_op *op)
-{
-	uint64_t v = 0;
-
-	read_rm(w, op, &v);
-}
-
-static void forget_register(struct walk *w, const struct ex_op *op)
-{
-	forget(w, op->reg);
-}
-
-static void read_and_forget(struct walk *w, const struct ex_op *op)
-{
-	read_only(w, op);
-	forget(w, op->reg);
+	w->value[step->to] = v;
+	note_known(w, step, known);
 }
 
 static void end(struct walk *w)
@@ -448,21 +286,8 @@ static void push(struct walk *w, bool known, uint64_t v)
 	w->kept = (w->kept & ~(1u << slot)) | (uint32_t)known << slot;
 }
 
-static void push_operand(struct walk *w, const struct ex_op *op)
-{
-	if (op->is_memory)
-		read_only(w, op);
-	push(w, !op->is_memory && knows(w, op->reg), w->value[op->reg]);
-}
-
-static void call(struct walk *w, const struct ex_op *op)
-{
-	push(w, true, op->pc + op->len);
-	w->next = op->immediate;
-}
-
 /* To where the walk was called, or its branch was: that a core has in mind, and asks no cache. */
-static void go_back(struct walk *w, const struct ex_op *op)
+static void go_back(struct walk *w, const struct ex_step *step)
 {
 	uint64_t sp = w->value[SP];
 
@@ -471,135 +296,144 @@ static void go_back(struct walk *w, const struct ex_op *op)
 	} else if (!is_below(w, sp)) {
 		w->next = *(const uint64_t *)(Addr)sp;
 		w->value[SP] += 8;
-	} else if (!take(w, op, &w->next)) {
+	} else if (!take(w, step, &w->next)) {
 		end(w);
 	}
 }
 
-static void leave(struct walk *w, const struct ex_op *op)
+static void jump_by(struct walk *w, const struct ex_step *step)
 {
-	set(w, SP, knows(w, BP), w->value[BP], 8);
-	pop(w, op);
+	uint64_t target = cxms_bpred_guess_jump(&w->t->core->bpred, &w->guess, step->pc);
+
+	if (target)
+		w->next = target;
+	else
+		end(w);
 }
 
-static void branch(struct walk *w, const struct ex_op *op)
+/* What takes from the stack, puts there, is computed, or is not followed. */
+NEVER_INLINE void follow_stack(struct walk *w, const struct ex_step *step)
 {
-	if (cxms_bpred_guess(&w->t->core->bpred, &w->guess, op->hash))
-		w->next = op->immediate;
-}
-
-static void jump(struct walk *w, const struct ex_op *op)
-{
-	w->next = op->immediate;
-}
-
-/* What takes from the stack, or puts there. */
-static inline void follow_stack(struct walk *w, const struct ex_op *op)
-{
-	switch (op->kind) {
-	case EX_OP_PUSH:
-		push_operand(w, op);
+	switch (step->kind) {
+	case EX_STEP_PUSH:
+		push(w, has_all(w, step), step->number + w->value[step->right]);
 		break;
-	case EX_OP_PUSH_SET:
-		push(w, true, op->immediate);
+	case EX_STEP_POP:
+		pop(w, step);
 		break;
-	case EX_OP_CALL:
-		call(w, op);
+	case EX_STEP_RETURN:
+		go_back(w, step);
 		break;
-	case EX_OP_RETURN:
-		go_back(w, op);
-		break;
-	case EX_OP_LEAVE:
-		leave(w, op);
-		break;
-	case EX_OP_POP:
-		pop(w, op);
+	case EX_STEP_JUMP_BY:
+		jump_by(w, step);
 		break;
 	default:
 		end(w);
 	}
 }
 
-/* A call for each kind would cost more than what most of them do. */
-static inline void follow(struct walk *w, const struct ex_op *op)
+/* @a: left;  @b: right */
+ALWAYS_INLINE uint64_t shifted(const struct ex_step *step, uint64_t a, uint64_t b)
 {
-	switch (op->kind) {
-	case EX_OP_TWO:
-		two_operands(w, op);
-		break;
-	case EX_OP_IMMEDIATE:
-		with_immediate(w, op);
-		break;
-	case EX_OP_ADD:
-		add(w, op);
-		break;
-	case EX_OP_SHIFT:
-		shift(w, op);
-		break;
-	case EX_OP_F7:
-	case EX_OP_FF:
-		unary(w, op);
-		break;
-	case EX_OP_SIGN:
-		sign(w, op);
-		break;
-	case EX_OP_READ:
-		read_only(w, op);
-		break;
-	case EX_OP_READ_FORGET:
-		read_and_forget(w, op);
-		break;
-	case EX_OP_FORGET:
-		forget_register(w, op);
-		break;
-	case EX_OP_LOAD:
-		load_register(w, op);
-		break;
-	case EX_OP_MOVE:
-		move(w, op);
-		break;
-	case EX_OP_LOAD_SIGNED:
-		load_signed(w, op);
-		break;
-	case EX_OP_LEA:
-		lea(w, op);
-		break;
-	case EX_OP_SET:
-		set_constant(w, op);
-		break;
-	case EX_OP_MULTIPLY:
-		multiply(w, op);
-		break;
-	case EX_OP_MULTIPLY_BY:
-		multiply_by(w, op);
-		break;
-	case EX_OP_EXTEND:
-		extend(w, op);
-		break;
-	case EX_OP_BRANCH:
-		branch(w, op);
-		break;
-	case EX_OP_JUMP:
-		jump(w, op);
-		break;
-	default:
-		follow_stack(w, op);
-	}
+	bool is_long = step->size == 8;
+	unsigned by = (unsigned)b & (is_long ? 63 : 31);
+
+	if (step->kind == EX_STEP_UP)
+		return a << by;
+	if (step->kind == EX_STEP_DOWN)
+		return (is_long ? a : (uint32_t)a) >> by;
+	return is_long ? (uint64_t)((int64_t)a >> by) : (uint64_t)((int64_t)(int32_t)a >> by);
 }
 
-/* Flags are not kept: what only sets them does nothing, unless it loads. */
-static bool does_something(const struct ex_op *op)
+/* Follows steps up to @end, or until the walk ends. */
+ALWAYS_INLINE void follow(struct walk *w, const struct ex_step *step, const struct ex_step *end)
 {
-	switch (op->kind) {
-	case EX_OP_NOTHING:
-		return false;
-	case EX_OP_TWO:
-	case EX_OP_IMMEDIATE:
-		return op->is_memory || op->what != 7;
-	case EX_OP_READ:
-		return op->is_memory;
-	default:
-		return true;
+	for (; step < end; step++) {
+		uint64_t a = w->value[step->left] << step->shift;
+		uint64_t b = w->value[step->right] + step->number, v;
+		bool known = has_all(w, step);
+
+		switch (step->kind) {
+		case EX_STEP_SET:
+			v = b;
+			break;
+		case EX_STEP_ADD:
+			v = a + b;
+			break;
+		case EX_STEP_SUB:
+			v = a - b;
+			break;
+		case EX_STEP_OR:
+			v = a | b;
+			break;
+		case EX_STEP_AND:
+			v = a & b;
+			break;
+		case EX_STEP_XOR:
+			v = a ^ b;
+			break;
+		case EX_STEP_MULTIPLY:
+			v = a * b;
+			break;
+		case EX_STEP_UP:
+		case EX_STEP_DOWN:
+		case EX_STEP_DOWN_SIGNED:
+			v = shifted(step, a, b);
+			break;
+		case EX_STEP_BYTE:
+			v = (uint8_t)b;
+			break;
+		case EX_STEP_WORD:
+			v = (uint16_t)b;
+			break;
+		case EX_STEP_BYTE_SIGNED:
+			v = (uint64_t)(int64_t)(int8_t)b;
+			break;
+		case EX_STEP_WORD_SIGNED:
+			v = (uint64_t)(int64_t)(int16_t)b;
+			break;
+		case EX_STEP_LONG_SIGNED:
+			v = (uint64_t)(int64_t)(int32_t)b;
+			break;
+		case EX_STEP_SIGN:
+			v = (int64_t)(b << (step->size == 8 ? 0 : 32)) < 0 ? UINT64_MAX : 0;
+			break;
+		case EX_STEP_LOAD:
+			known = known && load(w, step, a + b, &v);
+			if (known)
+				w->value[step->to] = v;
+			note_known(w, step, known);
+			continue;
+		case EX_STEP_TOUCH:
+			if (known)
+				is_at_hand(w, step, a + b);
+			note_known(w, step, false);
+			continue;
+		case EX_STEP_STORE:
+			if (known)
+				store(w, step, a + b);
+			continue;
+		case EX_STEP_FORGET:
+			note_known(w, step, false);
+			continue;
+		case EX_STEP_DIVIDE:
+			divide(w, step, known, b);
+			continue;
+		case EX_STEP_BRANCH:
+			if (cxms_bpred_guess(&w->t->core->bpred, &w->guess, step->hash))
+				w->next = step->number;
+			continue;
+		case EX_STEP_JUMP:
+			w->next = step->number;
+			continue;
+		default:
+			follow_stack(w, step);
+			if (w->budget == 0)
+				return;
+			continue;
+		}
+		w->value[step->to] = step->size == 4 ? (uint32_t)v : v;
+		note_known(w, step, known);
 	}
 }
 
@@ -611,10 +445,25 @@ static bool goes_straight(const struct ex_op *op)
 	case EX_OP_JUMP:
 	case EX_OP_CALL:
 	case EX_OP_RETURN:
+	case EX_OP_CALL_BY:
+	case EX_OP_JUMP_BY:
 		return false;
 	default:
 		return true;
 	}
+}
+
+static void add_steps(struct stretch *s, const struct ex_op *op)
+{
+	struct ex_step *next = &s->step[s->n_step];
+	unsigned n = ex_wrong_steps(op, next);
+
+	for (unsigned i = 0; i < n; i++)
+		next[i].at = (uint8_t)s->insns;
+	if (n == 1 && s->n_step && ex_wrong_merge(next, next - 1))
+		next[-1] = *next;
+	else
+		s->n_step += n;
 }
 
 NEVER_INLINE void decode(const struct walk *w, struct stretch *s, uint64_t pc)
@@ -622,15 +471,16 @@ NEVER_INLINE void decode(const struct walk *w, struct stretch *s, uint64_t pc)
 	bool goes_on = true;
 
 	s->pc = s->end = pc;
-	s->insns = s->n_op = 0;
-	while (goes_on && s->insns < STRETCH && is_readable(w, s->end, EX_LONGEST)) {
-		struct ex_op *op = &s->op[s->n_op];
+	s->insns = s->n_step = 0;
+	while (goes_on && s->insns < STRETCH && s->n_step <= STEPS - EX_STEPS &&
+	       is_readable(w, s->end, EX_LONGEST)) {
+		struct ex_op op;
 
-		ex_wrong_decode(op, s->end);
-		op->at = (uint8_t)s->insns++;
-		s->end += op->len;
-		s->n_op += does_something(op);
-		goes_on = goes_straight(op);
+		ex_wrong_decode(&op, s->end);
+		add_steps(s, &op);
+		s->insns++;
+		s->end += op.len;
+		goes_on = goes_straight(&op);
 	}
 	any_kept = true;
 }
@@ -648,12 +498,14 @@ ALWAYS_INLINE const struct stretch *stretch_at(const struct walk *w, uint64_t pc
 	return NULL;
 }
 
-static void walk_stretch(struct walk *w, const struct stretch *s)
+ALWAYS_INLINE void walk_stretch(struct walk *w, const struct stretch *s)
 {
+	const struct ex_step *end = s->step + s->n_step;
+
+	while (end > s->step && w->insns + end[-1].at >= w->budget)
+		end--;
 	w->next = s->end;
-	for (const struct ex_op *op = s->op, *end = op + s->n_op;
-	     op < end && w->insns + op->at < w->budget; op++)
-		follow(w, op);
+	follow(w, s->step, end);
 	w->insns += s->insns;
 }
 
@@ -686,62 +538,6 @@ static void note_barren(struct ex_part *p, bool is_barren)
 		p->barren++;
 }
 
-/* What an instruction of before the branch writes is known if what it reads is. @awaited: it loads
- * what is not. */
-static void derive(struct walk *w, const struct ex_op *op, bool awaited)
-{
-	bool has_address = (w->known & op->needs) == op->needs;
-	bool source = op->is_memory ? has_address && !awaited : knows(w, op->rm);
-	bool known = source;
-	unsigned to = op->reg;
-
-	switch (op->kind) {
-	case EX_OP_TWO:
-		if (op->what == 7 || (op->to_rm && op->is_memory))
-			return;
-		to = op->to_rm ? op->rm : op->reg;
-		known = zeroes(op) || (source && knows(w, op->reg));
-		break;
-	case EX_OP_MULTIPLY:
-	case EX_OP_READ_FORGET:
-		known = source && knows(w, op->reg);
-		break;
-	case EX_OP_LOAD:
-	case EX_OP_LOAD_SIGNED:
-	case EX_OP_EXTEND:
-	case EX_OP_MULTIPLY_BY:
-		break;
-	case EX_OP_LEA:
-		known = has_address;
-		break;
-	case EX_OP_POP:
-		known = !awaited;
-		break;
-	case EX_OP_F7:
-		if (op->what < 4)
-			return;
-		known = source && knows(w, AX) && (op->what < 6 || knows(w, DX));
-		set(w, AX, known, w->value[AX], 8);
-		to = DX;
-		break;
-	case EX_OP_SIGN:
-		known = knows(w, AX);
-		to = DX;
-		break;
-	case EX_OP_MOVE:
-		to = op->rm;
-		known = knows(w, op->reg);
-		break;
-	case EX_OP_SET:
-		to = op->rm;
-		known = true;
-		break;
-	default:
-		return;
-	}
-	set(w, to, known, w->value[to], 8);
-}
-
 /* Whether instruction @insn of @b loads what the bits of @awaited are of; @access: its first one,
  * or of an instruction before; afterwards of one behind. */
 static bool loads_awaited(const struct ex_block *b, unsigned insn, const uint64_t *awaited,
@@ -761,14 +557,18 @@ static void forget_awaited(struct walk *w, const struct ex_block *b, const struc
 			   const uint64_t *awaited)
 {
 	const struct stretch *s;
+	const struct ex_step *step;
 	unsigned access = 0;
 
 	for (unsigned at = 0; at < part->insns; at += s->insns) {
 		s = stretch_at(w, b->insn[at].addr);
 		if (!s)
 			return;
-		for (unsigned i = 0; i < s->n_op && at + s->op[i].at < part->insns; i++)
-			derive(w, &s->op[i], loads_awaited(b, at + s->op[i].at, awaited, &access));
+		for (step = s->step; step < s->step + s->n_step && at + step->at < part->insns;
+		     step++)
+			note_known(w, step,
+				   !loads_awaited(b, at + step->at, awaited, &access) &&
+					   has_all(w, step));
 	}
 }
 
@@ -781,9 +581,9 @@ void ex_wrong_path(struct ex_thread *t, const char *guest, struct ex_block *b, u
 	bool long_walk = is_long(part, awaited);
 	struct walk w; /* all of it is set below: the compiler would clear it with a slow call */
 
-	w.known = (1u << REGISTERS) - 1;
-	w.value[EX_NO_REGISTER] = 0;
-	w.kept = 0;
+	w.known = (1u << EX_TEMPORARY) - 1;
+	w.value[EX_NO_REGISTER] = w.value[EX_TEMPORARY] = 0;
+	w.kept = w.stored = 0;
 	w.next = to;
 	w.t = t;
 	w.branch = exit;

@@ -192,6 +192,10 @@ static enum ex_op_kind group_ff(struct reader *r, bool wide)
 		r->op->reg = r->op->rm;
 		return EX_OP_PUSH;
 	}
+	if (wide && (r->op->what == 2 || r->op->what == 4)) {
+		r->op->size = 8;
+		return r->op->what == 2 ? EX_OP_CALL_BY : EX_OP_JUMP_BY;
+	}
 	return r->op->what < 2 ? EX_OP_FF : EX_OP_END;
 }
 
@@ -256,7 +260,7 @@ static enum ex_op_kind moves(struct reader *r)
 		return EX_OP_READ;
 	if (r->opcode >= 0x8a)
 		return EX_OP_LOAD;
-	return op->is_memory ? EX_OP_NOTHING : EX_OP_MOVE;
+	return op->is_memory ? EX_OP_STORE : EX_OP_MOVE;
 }
 
 static enum ex_op_kind move_immediate(struct reader *r)
@@ -272,7 +276,7 @@ static enum ex_op_kind move_immediate(struct reader *r)
 	if (r->opcode == 0xc6)
 		op->size = 1;
 	op->immediate = constant(r, short_of(r));
-	return op->is_memory ? EX_OP_NOTHING : EX_OP_SET;
+	return EX_OP_SET;
 }
 
 /* imul with a constant */
@@ -516,20 +520,6 @@ static enum ex_op_kind three_byte(struct reader *r)
 	return op->is_memory && !stores ? EX_OP_READ : EX_OP_NOTHING;
 }
 
-/* Most of what has an immediate, and inc and dec, is an addition. */
-static void simplify(struct ex_op *op)
-{
-	bool immediate = op->kind == EX_OP_IMMEDIATE && (op->what == 0 || op->what == 5);
-
-	if (op->is_memory || op->size < 4 || !(immediate || op->kind == EX_OP_FF))
-		return;
-	if (op->kind == EX_OP_FF)
-		op->immediate = 1;
-	if (op->what != 0)
-		op->immediate = 0 - op->immediate;
-	op->kind = EX_OP_ADD;
-}
-
 void ex_wrong_decode(struct ex_op *op, uint64_t pc)
 {
 	const uint8_t *start = (const uint8_t *)(Addr)pc;
@@ -550,5 +540,4 @@ void ex_wrong_decode(struct ex_op *op, uint64_t pc)
 		op->displacement += pc + op->len;
 	op->needs = r.has_segment ? NOT_KNOWN : 1u << op->base | 1u << op->index;
 	op->hash = cxms_bpred_hash(pc);
-	simplify(op);
 }

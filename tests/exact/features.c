@@ -722,6 +722,26 @@ FOLLOW(call, "push %[word]\n\t"
 	     "leave\n\t"
 	     "ret\n"
 	     "4: pop %[word]")
+FOLLOW(computed, "lea 3f(%%rip), %%rax\n\t"
+		 "lea -1(%%rax, %[one]), %%rax\n\t"
+		 "call *%%rax\n\t"
+		 "jmp 4f\n"
+		 "3: lea 5f(%%rip), %%rax\n\t"
+		 "push %%rax\n\t"
+		 "jmp *(%%rsp)\n\t"
+		 "ud2\n"
+		 "5: pop %%rax\n\t"
+		 "ret\n"
+		 "4:")
+FOLLOW(store, "mov %[word], -8(%%rsp)\n\t"
+	      "xor %k[word], %k[word]\n\t"
+	      "mov -8(%%rsp), %[word]")
+FOLLOW(change, "movq $0, -8(%%rsp)\n\t"
+	       "add %[word], -8(%%rsp)\n\t"
+	       "addq $1, -8(%%rsp)\n\t"
+	       "decq -8(%%rsp)\n\t"
+	       "xor %k[word], %k[word]\n\t"
+	       "add -8(%%rsp), %[word]")
 FOLLOW(prefix, ".byte 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0\n\t"
 	       "mov %%fs:0, %%rax")
 FOLLOW(avx, "vpxor %%ymm0, %%ymm0, %%ymm0\n\t"
@@ -787,6 +807,9 @@ int main(int argc, char **argv)
 		{"follow_product", follow_product},
 		{"follow_quotient", follow_quotient},
 		{"follow_call", follow_call},
+		{"follow_computed", follow_computed},
+		{"follow_store", follow_store},
+		{"follow_change", follow_change},
 		{"follow_prefix", follow_prefix},
 		{"follow_avx", follow_avx_if_any},
 	};

@@ -186,6 +186,28 @@ static void test_computed_jumps(void **state)
 	assert_in_range(random, 3900, 4000);
 }
 
+/* One jump with six targets in turn, as an interpreter has: a walk goes on from each to the next.
+ */
+static void test_guessed_jumps_go_on(void **state)
+{
+	enum { TARGETS = 6, TURNS = 100 };
+	const uint64_t pc = 0x404000;
+	struct cxms_bpred_guess g;
+	struct cxms_bpred before;
+	unsigned i = 0;
+
+	cxms_bpred_guess_behind(*state, 1, &g);
+	assert_int_equal(cxms_bpred_guess_jump(*state, &g, pc), 0);
+	for (; i < TURNS; i++)
+		cxms_bpred_jump(*state, pc, 0x500000 + 64 * (uint64_t)(i % TARGETS));
+	cxms_bpred_guess_behind(*state, 1, &g);
+	before = *(struct cxms_bpred *)*state;
+	for (; i < TURNS + 3 * TARGETS; i++)
+		assert_int_equal(cxms_bpred_guess_jump(*state, &g, pc),
+				 0x500000 + 64 * (uint64_t)(i % TARGETS));
+	assert_memory_equal(&before, *state, sizeof(before));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -198,6 +220,7 @@ int main(void)
 		TEST(test_guesses_go_on),
 		TEST(test_returns_are_known_to_a_depth),
 		TEST(test_computed_jumps),
+		TEST(test_guessed_jumps_go_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -455,6 +455,52 @@ static void test_prefetches_take_the_registers_of_each_level(void **state)
 	cxms_block_fini(&b);
 }
 
+/*
+ * Both levels prefetch the next lines of two arrays that lie a power of two apart, as a copy's do:
+ * each line comes from memory once, and holds a register of the L2 while it comes.
+ */
+static void test_what_two_levels_prefetch_holds_registers_of_the_second(void **state)
+{
+	enum { STEPS = 2000, EVENTS = 6 };
+	static const uint8_t bytes[] = {0x48, 0x8b, 0x19, 0x90, 0x90, 0x90,
+					0x90, 0x90, 0x48, 0x89, 0x19}; /* mov rbx, [rcx] and back */
+	static const uint8_t len[] = {3, 1, 1, 1, 1, 1, 3};
+	struct cxms_code_access load[] = {{0, CXMS_XA_LOAD, 3}, {6, CXMS_XA_STORE, 3}};
+	struct cxms_block b = code_of(bytes, len, 7, load, 2, NULL, 0);
+	struct cxms_window_cfg cfg = host;
+	(void)state;
+	cfg.l1d_mshrs = 16;
+	for (cfg.l2_mshrs = 1; cfg.l2_mshrs <= 8; cfg.l2_mshrs *= 2) {
+		struct cxms_window *w = window_of(&cfg, 2);
+		for (uint64_t i = 0; i < STEPS; i++) {
+			struct cxms_xevent e[EVENTS];
+			for (unsigned k = 0; k < 2; k++) {
+				uint64_t line = ((uint64_t)k << 20) + i;
+				struct cxms_xevent *at = e + 3 * k;
+				at[0] = (struct cxms_xevent){
+					.kind = CXMS_XE_USE, .index = k, .back = 4};
+				at[1] = (struct cxms_xevent){.kind = CXMS_XE_PF,
+							     .index = k,
+							     .line = line + 1,
+							     .into = CXMS_XL_L1,
+							     .from = CXMS_XL_L2};
+				at[2] = (struct cxms_xevent){.kind = CXMS_XE_PF,
+							     .index = k,
+							     .line = line + 2,
+							     .into = CXMS_XL_L2,
+							     .from = CXMS_XL_MEM};
+			}
+			run(w, &b, e, EVENTS);
+		}
+		double got = time_cyc(w, 1) / (2 * STEPS), want = 300.0 / cfg.l2_mshrs;
+		if (fabs(got / want - 1) > 0.02)
+			fail_msg("%u registers: %g cycles a line, expected %g", cfg.l2_mshrs, got,
+				 want);
+		cxms_window_free(w);
+	}
+	cxms_block_fini(&b);
+}
+
 /* Where prefetches wait for registers, the core's requests do not wait for them: a chase keeps its
  * pace beside more useless prefetches than there is room for, and loads that reach lines which are
  * only asked for take the registers that no prefetch may. */
@@ -1405,6 +1451,7 @@ int main(void)
 		cmocka_unit_test(test_a_prefetch_in_time_hides_memory),
 		cmocka_unit_test(test_software_prefetches_share_the_miss_registers),
 		cmocka_unit_test(test_prefetches_take_the_registers_of_each_level),
+		cmocka_unit_test(test_what_two_levels_prefetch_holds_registers_of_the_second),
 		cmocka_unit_test(test_the_core_goes_before_prefetches_that_wait),
 		cmocka_unit_test(test_prefetches_that_pile_up_stay_within_the_range),
 		cmocka_unit_test(test_the_wrong_path_ends_with_the_reorder_buffer),

@@ -174,28 +174,31 @@ static void test_a_full_first_level_takes_no_hits(void **state)
 	cxms_block_fini(&work);
 }
 
-/* Four registers at the L2, and more prefetches than that: a miss finds one. */
+/* Four registers at a level, and more prefetches into it than that: a miss finds one. */
 static void test_prefetches_leave_registers_to_misses(void **state)
 {
 	static const struct insn load = {.len = 3, .bytes = {0x48, 0x8b, 0x19}, .loads = true};
 	struct cxms_xevent e[7] = {from_memory};
-	struct cxms_window_cfg c = host;
 	struct cxms_block b = code_of(&load, 1);
 	(void)state;
-	for (unsigned i = 1; i < 7; i++)
-		e[i] = (struct cxms_xevent){.kind = CXMS_XE_PF,
-					    .line = 77 + i,
-					    .into = CXMS_XL_L2,
-					    .from = CXMS_XL_MEM};
-	c.l2_mshrs = 4;
-	for (int part = 0; part < 2; part++) {
-		c.without = part ? CXMS_WP_RESERVE : 0;
-		struct cxms_window *w = window_of(&c);
-		run(w, &b, e, 7);
-		run(w, &b, &from_memory, 1);
-		double got = time_cyc(w), want = part ? 2 * FAR_CYC : FAR_CYC;
-		assert_true(got >= want && got < want + 20);
-		cxms_window_free(w);
+	for (uint8_t into = CXMS_XL_L1; into <= CXMS_XL_L2; into++) {
+		struct cxms_window_cfg c = host;
+		for (unsigned i = 1; i < 7; i++)
+			e[i] = (struct cxms_xevent){.kind = CXMS_XE_PF,
+						    .line = 77 + i,
+						    .into = into,
+						    .from = CXMS_XL_MEM};
+		c.l1d_mshrs = into == CXMS_XL_L1 ? 4 : 16;
+		c.l2_mshrs = into == CXMS_XL_L2 ? 4 : 16;
+		for (int part = 0; part < 2; part++) {
+			c.without = part ? CXMS_WP_RESERVE : 0;
+			struct cxms_window *w = window_of(&c);
+			run(w, &b, e, 7);
+			run(w, &b, &from_memory, 1);
+			double got = time_cyc(w), want = part ? 2 * FAR_CYC : FAR_CYC;
+			assert_true(got >= want && got < want + 20);
+			cxms_window_free(w);
+		}
 	}
 	cxms_block_fini(&b);
 }
