@@ -157,6 +157,17 @@ static inline void cxms_cache_expect(const struct cxms_cache *c, size_t set)
 	__builtin_prefetch(cxms_cache_order(c, set));
 }
 
+/** cxms_cache_expect_fill() - the same, where a line will be put into it most likely */
+static inline void cxms_cache_expect_fill(const struct cxms_cache *c, size_t set)
+{
+	size_t base = set << c->shift;
+
+	cxms_cache_expect(c, set);
+	for (uint32_t way = 0; way < c->ways; way += 8)
+		__builtin_prefetch(&c->mark[base + way], 1);
+	__builtin_prefetch(&c->owner[base], 1);
+}
+
 /* The slot of a line in the set that begins at slot @base, of more than eight; @want: its tag with
  * all flags. */
 size_t cxms_cache_find_wide(const struct cxms_cache *c, size_t base, uint64_t want);

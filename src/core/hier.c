@@ -36,6 +36,7 @@ void cxms_hier_init(struct cxms_hier *h, const struct cxms_hier_cfg *cfg, void *
 	h->window = cfg->window;
 	h->has_l2 = cfg->l2.ways != 0;
 	h->below_l2 = false;
+	h->driven_out.line = UINT64_MAX;
 	h->n_effect = 0;
 	h->lost = h->writeback = h->prefetched = 0;
 	h->core = mem;
@@ -126,6 +127,29 @@ static inline bool look_up(const struct cxms_cache *c, uint64_t line, struct spo
 	return at->slot != CXMS_CACHE_NO_SLOT;
 }
 
+/* The line that an L2 drove out last is most recently used in the LLC now, if it is there. As each
+ * set has an order of its own, it is as if that had been noted at once. */
+static void note_driven_out(struct cxms_hier *h)
+{
+	size_t set = h->driven_out.set, slot;
+
+	if (h->driven_out.line == UINT64_MAX)
+		return;
+	slot = cxms_cache_find(&h->llc, set, h->driven_out.line);
+	if (slot != CXMS_CACHE_NO_SLOT)
+		cxms_cache_touch(&h->llc, set, slot);
+	h->driven_out.line = UINT64_MAX;
+}
+
+static inline bool look_up_llc(struct cxms_hier *h, uint64_t line, struct spot *at)
+{
+	at->set = cxms_cache_set(&h->llc, line);
+	if (at->set == h->driven_out.set)
+		note_driven_out(h);
+	at->slot = cxms_cache_find(&h->llc, at->set, line);
+	return at->slot != CXMS_CACHE_NO_SLOT;
+}
+
 /* What a line is put into caches with. */
 struct fill {
 	uint64_t flags;
@@ -165,7 +189,7 @@ static void write_llc(struct cxms_hier *h, uint64_t line)
 {
 	struct spot at;
 
-	if (look_up(&h->llc, line, &at)) {
+	if (look_up_llc(h, line, &at)) {
 		cxms_cache_touch(&h->llc, at.set, at.slot);
 		h->llc.tag[at.slot] |= CXMS_TAG_DIRTY;
 	} else {
@@ -175,13 +199,18 @@ static void write_llc(struct cxms_hier *h, uint64_t line)
 
 /* A clean line left the L2 of a core. A LLC that is not inclusive is told, unless the L1D has it
  * still: it is most recently used there now (gem5 v24.0, src/mem/cache/cache.cc: CleanEvict; cores
- * whose LLC takes what the L2 drives out send the line itself). */
+ * whose LLC takes what the L2 drives out send the line itself). Nobody waits for it: its set is
+ * fetched meanwhile, and looked at when the next such line comes, or a request for the set. */
 static void drop_clean(struct cxms_hier *h, const struct cxms_hier_core *c, uint64_t line)
 {
 	struct spot at;
 
-	if (!h->llc.inclusive && !look_up(&c->l1d, line, &at) && look_up(&h->llc, line, &at))
-		cxms_cache_touch(&h->llc, at.set, at.slot);
+	if (h->llc.inclusive || look_up(&c->l1d, line, &at))
+		return;
+	note_driven_out(h);
+	h->driven_out.line = line;
+	h->driven_out.set = cxms_cache_set(&h->llc, line);
+	cxms_cache_expect(&h->llc, h->driven_out.set);
 }
 
 /* A line left the L2 of a core. */
@@ -310,7 +339,7 @@ static enum cxms_hier_level below_l1(struct cxms_hier *h, const struct cxms_hier
 	h->below_l2 = h->has_l2;
 	if (h->active > 1)
 		snoop(h, req->core, req->line, req->store);
-	if (look_up(&h->llc, req->line, &in_llc)) {
+	if (look_up_llc(h, req->line, &in_llc)) {
 		claim(h, &h->llc, &in_llc, req, res);
 	} else {
 		level = CXMS_HIER_MEM;
@@ -372,10 +401,18 @@ static uint8_t prefetch_source(struct cxms_hier *h, const struct cxms_hier_req *
 		return CXMS_HIER_MEM;
 	if (h->active > 1)
 		snoop(h, req->core, line, false);
-	if (!look_up(&h->llc, line, in_llc))
+	if (!look_up_llc(h, line, in_llc))
 		return CXMS_HIER_MEM;
 	cxms_cache_touch(&h->llc, in_llc->set, in_llc->slot);
 	return CXMS_HIER_LLC;
+}
+
+static bool look_up_at(struct cxms_hier *h, const struct cxms_hier_core *core, uint8_t level,
+		       uint64_t line, struct spot *at)
+{
+	if (level == CXMS_HIER_LLC)
+		return look_up_llc(h, line, at);
+	return look_up(level == CXMS_HIER_L1 ? &core->l1d : &core->l2, line, at);
 }
 
 /* Brings one line into @level unless it is there; the fill has the number req->fill. Return: where
@@ -384,11 +421,11 @@ static uint8_t bring(struct cxms_hier *h, struct cxms_hier_req *req, uint64_t li
 {
 	struct cxms_hier_core *core = &h->core[req->core];
 	struct spot at[CXMS_HIER_MEM] = {0}; /* by level */
-	struct cxms_cache *cache[] = {NULL, &core->l1d, &core->l2, &h->llc};
 	struct fill f;
 	uint8_t from;
 
-	if (look_up(cache[level], line, &at[level]) || h->n_effect + MAX_WANTED > CXMS_HIER_EFFECTS)
+	if (look_up_at(h, core, level, line, &at[level]) ||
+	    h->n_effect + MAX_WANTED > CXMS_HIER_EFFECTS)
 		return 0;
 	f = fill_of(h, req, true);
 	from = prefetch_source(h, req, line, level, &at[CXMS_HIER_L2], &at[CXMS_HIER_LLC]);
@@ -485,7 +522,10 @@ enum cxms_hier_level cxms_hier_fetch(struct cxms_hier *h, uint32_t core, uint64_
 
 void cxms_hier_flush(struct cxms_hier *h, uint64_t line)
 {
-	bool dirty = is_dirty(cxms_cache_drop(&h->llc, line));
+	bool dirty;
+
+	note_driven_out(h);
+	dirty = is_dirty(cxms_cache_drop(&h->llc, line));
 
 	for (uint32_t i = 0; i < h->active; i++)
 		dirty |= drop_private(h, i, line);

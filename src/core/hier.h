@@ -55,6 +55,8 @@ struct cxms_hier_core {
  * @active:    cores that any access has used: [0, @active) are searched for copies
  * @states:    the last @l1i_state that a core was given
  * @effect:    what the accesses since the caller last set @n_effect = 0 caused, in order
+ * @driven_out: the line that an L2 drove out last, if the LLC was told, and its set there;
+ *              UINT64_MAX: none. It counts as used there before that set is looked at again
  * @below_l2:  the last line that was not in an L1D was not in the L2 either; false without an L2
  * @lost:      effects that found no room in @effect (only write-backs: prefetches are not made)
  * @writeback: dirty lines that went to memory;  @prefetched: lines brought by prefetchers
@@ -63,6 +65,10 @@ struct cxms_hier {
 	uint32_t cores, active;
 	uint64_t window, states;
 	struct cxms_hier_core *core;
+	struct {
+		uint64_t line;
+		size_t set;
+	} driven_out;
 	struct cxms_cache llc;
 	struct cxms_prefetch pf_llc;
 	bool has_l2, has_prefetch, below_l2;
@@ -103,13 +109,15 @@ size_t cxms_hier_bytes(const struct cxms_hier_cfg *cfg);
 void cxms_hier_init(struct cxms_hier *h, const struct cxms_hier_cfg *cfg, void *mem);
 
 /**
- * cxms_hier_expect() - @line, which is not in the L1D, will be asked for: has the processor fetch
- * its set of the LLC, unless the last such line was in the L2
+ * cxms_hier_expect() - @line, which is not in the L1D, will be asked for by @core: has the
+ * processor fetch its sets of L2 and LLC, unless the last such line was in the L2
  */
-static inline void cxms_hier_expect(const struct cxms_hier *h, uint64_t line)
+static inline void cxms_hier_expect(const struct cxms_hier *h, uint32_t core, uint64_t line)
 {
-	if (h->below_l2)
-		cxms_cache_expect(&h->llc, cxms_cache_set(&h->llc, line));
+	if (!h->below_l2)
+		return;
+	cxms_cache_expect_fill(&h->core[core].l2, cxms_cache_set(&h->core[core].l2, line));
+	cxms_cache_expect_fill(&h->llc, cxms_cache_set(&h->llc, line));
 }
 
 /**

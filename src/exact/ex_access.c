@@ -238,7 +238,7 @@ void ex_access_other(struct ex_thread *t, const struct ex_block *b, const struct
 	if ((l1->tag[slot] | CXMS_TAG_FLAGS) != (line << CXMS_TAG_SHIFT | CXMS_TAG_FLAGS))
 		slot = cxms_cache_find(l1, set, line);
 	if (slot == CXMS_CACHE_NO_SLOT)
-		cxms_hier_expect(&ex.hier, line);
+		cxms_hier_expect(&ex.hier, t->core_number, line);
 	tag = slot == CXMS_CACHE_NO_SLOT ? CXMS_TAG_DIRTY : l1->tag[slot];
 	if (EX_UNLIKELY(tag & CXMS_TAG_UNUSED || !((tag | a->ignore) & CXMS_TAG_DIRTY))) {
 		ex_access_slow(t, b, a, address, timed);

@@ -86,6 +86,8 @@ enum cxms_hier_level ex_wrong_load(struct ex_thread *t, uint64_t address, uint64
 	if ((l1->tag[slot] ^ line << CXMS_TAG_SHIFT) & ~(CXMS_TAG_DIRTY | CXMS_TAG_MARKED)) {
 		set = cxms_cache_set(l1, line);
 		slot = cxms_cache_find(l1, set, line);
+		if (slot == CXMS_CACHE_NO_SLOT)
+			cxms_hier_expect(&ex.hier, t->core_number, line);
 		if (EX_UNLIKELY(slot == CXMS_CACHE_NO_SLOT || l1->tag[slot] & CXMS_TAG_UNUSED))
 			return wrong_miss(t, address, pc, branch, insns, timed);
 		cxms_cache_touch(l1, set, slot);
