@@ -19,7 +19,6 @@ NEVER_INLINE enum cxms_hier_level wrong_miss(struct ex_thread *t, uint64_t addre
 		return CXMS_HIER_MEM;
 	/* The program will read it, and the next walk, when it is here. */
 	__builtin_prefetch((const void *)(Addr)address);
-	cxms_hier_expect(&ex.hier, req.line);
 	ex.hier.n_effect = 0;
 	cxms_hier_data(&ex.hier, &req, &res);
 	if (res.level > CXMS_HIER_L1 && timed) {
