@@ -17,6 +17,7 @@
 #define CXMS_WAIT_NOTES	   32	     /* in a note book */
 #define CXMS_WAIT_BOOKS	   8
 #define CXMS_FILL_RING	   4096
+#define CXMS_WIDTH_CYCLES  32 /* in the ring of dispatch: blocks seldom meet its end */
 #define CXMS_STORE_RING	   256
 #define CXMS_MSHR_MAX	   1280 /* requests; beyond it the first to end are forgotten */
 #define CXMS_MSHR_SPARE	   256	/* entries that are over before the others move down */
@@ -185,7 +186,8 @@ struct cxms_window {
 	uint8_t walk_level; /* that has what a page walk reads */
 	uint32_t l2_reserve;
 	struct cxms_lanes cycle; /* CXMS_TICKS, in all lanes */
-	/* what dispatch takes for each of the next uops: a cycle for as many as the width */
+	/* what dispatch takes for each of the next uops: a cycle for as many as the width; the same
+	 * CXMS_WIDTH_CYCLES times over */
 	struct cxms_ring width;
 	/* clocks */
 	struct cxms_lanes fetch, dispatch, retire, drained, floor;
