@@ -43,11 +43,16 @@ static inline uint8_t cxms_cur_u8(struct cxms_cur *c)
 uint32_t cxms_cur_u32(struct cxms_cur *c);
 uint64_t cxms_cur_u64(struct cxms_cur *c);
 uint64_t cxms_cur_varint_long(struct cxms_cur *c);
-/** most are one byte long */
+/** most are one byte long or two */
 static inline uint64_t cxms_cur_varint(struct cxms_cur *c)
 {
-	if (!c->failed && c->p < c->end && *c->p < 0x80)
+	const uint8_t *p = c->p;
+	if (!c->failed && p < c->end && *p < 0x80)
 		return *c->p++;
+	if (!c->failed && c->end - p >= 2 && p[1] < 0x80) {
+		c->p += 2;
+		return (uint64_t)(p[0] & 0x7f) | (uint64_t)p[1] << 7;
+	}
 	return cxms_cur_varint_long(c);
 }
 static inline int64_t cxms_cur_svarint(struct cxms_cur *c)

@@ -464,6 +464,25 @@ static int measure_code(const struct cxms_code_block *c, const struct work *w,
 	return 0;
 }
 
+static bool is_simple(const struct cxms_uop *u)
+{
+	return u->class == CXMS_UC_INT && u->rob == 1 && u->src[2] == CXMS_SLOT_NONE &&
+	       u->access < 0 && !(u->flags & (CXMS_UF_LOCKED | CXMS_UF_OLDEST));
+}
+
+/* What the window wants to find at a glance. */
+static void index_uops(struct work *w)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		struct cxms_uop *o = &w->uop[i];
+		for (int k = 0; k < 3; k++)
+			o->from[k] = (uint16_t)(o->src[k] * CXMS_SLOT_BYTES);
+		for (int k = 0; k < 2; k++)
+			o->to[k] = (uint16_t)(o->dst[k] * CXMS_SLOT_BYTES);
+		o->flags |= is_simple(o) ? CXMS_UF_SIMPLE : 0;
+	}
+}
+
 int cxms_uops_block(struct cxms_uops *u, const struct cxms_code_block *code, struct cxms_block *out,
 		    struct cxms_err *err)
 {
@@ -476,6 +495,7 @@ int cxms_uops_block(struct cxms_uops *u, const struct cxms_code_block *code, str
 	end_of_insn = calloc(code->n_insn, sizeof(*end_of_insn));
 	if (end_of_insn) {
 		crack_all(&w, code, end_of_insn, &b);
+		index_uops(&w);
 		if (!w.failed)
 			rc = add_segments(code, end_of_insn, &b);
 		if (!rc && !w.failed)

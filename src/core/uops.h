@@ -65,7 +65,12 @@ enum cxms_uop_flag {
 	CXMS_UF_LOCKED = 1u << 0, /* waits for all older stores, and later loads wait for it */
 	CXMS_UF_LAST = 1u << 1,	  /* last of its instruction */
 	CXMS_UF_OLDEST = 1u << 2, /* waits until all before it have retired */
+	/* an integer operation with an entry of its own, two operands at most, and no access */
+	CXMS_UF_SIMPLE = 1u << 3,
 };
+
+/* Bytes from a slot to the next where values of eight lanes are kept by slot. */
+#define CXMS_SLOT_BYTES 32u
 
 struct cxms_uop {
 	uint8_t src[3]; /* slots read */
@@ -75,6 +80,8 @@ struct cxms_uop {
 	uint8_t flags;	/* enum cxms_uop_flag */
 	int16_t access; /* number of the memory access in the block, -1 = none */
 	uint16_t insn;	/* number of the instruction in the block */
+	/* @src and @dst in bytes, CXMS_SLOT_BYTES a slot */
+	uint16_t from[3], to[2];
 };
 
 /** struct cxms_segment - uops that come from one line of instructions, in order */

@@ -90,9 +90,9 @@ static void set_figures(struct cxms_window *w)
 static void set_width(struct cxms_window *w)
 {
 	uint32_t width = w->cfg.width, rest = CXMS_TICKS % width;
-	for (uint32_t i = 0; i < width; i++) {
+	for (struct cxms_lanes *v = w->width.first; v < w->width.end; v++) {
 		rest += CXMS_TICKS % width;
-		w->width.first[i] = all(w->step + (rest >= width));
+		*v = all(w->step + (rest >= width));
 		rest -= rest >= width ? width : 0;
 	}
 }
@@ -140,7 +140,7 @@ static int new_ring(uint32_t asked, struct cxms_ring *out)
 static int new_rings(struct cxms_window *w)
 {
 	const struct cxms_window_cfg *c = &w->cfg;
-	if (new_ring(c->width, &w->width) || new_ring(c->rob, &w->rob) ||
+	if (new_ring(c->width * CXMS_WIDTH_CYCLES, &w->width) || new_ring(c->rob, &w->rob) ||
 	    new_ring(c->load_queue, &w->load_queue) || new_ring(c->store_queue, &w->store_queue))
 		return -ENOMEM;
 	w->store_origin = calloc((size_t)(w->store_queue.end - w->store_queue.first),

@@ -21,6 +21,7 @@ struct step {
 	uint32_t kinds;			/* of the run's events: bits; CXMS_KIND_BEHIND */
 	struct cxms_lanes *note;	/* the next of those who wait */
 	cxms_v8 last;			/* of the book's notes */
+	cxms_v8 integer, step; /* what an integer operation takes; to the next retirement */
 };
 
 #endif

@@ -17,6 +17,7 @@
 #define CXMS_WAIT_NOTES	   32	     /* in a note book */
 #define CXMS_WAIT_BOOKS	   8
 #define CXMS_FILL_RING	   4096
+#define CXMS_WIDTH_CYCLES  32 /* in the ring of dispatch: blocks seldom meet its end */
 #define CXMS_STORE_RING	   256
 #define CXMS_MSHR_MAX	   1280 /* requests; beyond it the first to end are forgotten */
 #define CXMS_MSHR_SPARE	   256	/* entries that are over before the others move down */
@@ -197,7 +198,7 @@ struct cxms_window {
 	uint32_t l1_reserve, l2_reserve;
 	struct cxms_lanes cycle; /* CXMS_TICKS, in all lanes */
 	/* how long dispatch takes for each of the next uops: as many as the width take a cycle
-	 * together */
+	 * together. The same CXMS_WIDTH_CYCLES times over. */
 	struct cxms_ring width;
 	/* The clocks: when the last uop was fetched, dispatched and retired, and when the last
 	 * store had left the store queue. Nothing is dispatched before floor. */

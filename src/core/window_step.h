@@ -40,7 +40,7 @@ CXMS_STEP void dispatch(struct cxms_window *w, struct step *s, const struct cxms
 	cxms_v8 d = s->dispatch;
 	if (u->rob) {
 		d = later(d + s->width->all, s->rob->all);
-		s->width = behind(&w->width, s->width);
+		s->width++;
 	}
 	d = later(d, later(fetched, w->floor.all));
 	if (class == CXMS_UC_LOAD)
@@ -61,16 +61,24 @@ CXMS_STEP cxms_v8 wait_in_order(struct cxms_window *w, struct step *s, const str
 	return ready;
 }
 
+static_assert(sizeof(struct cxms_lanes) == CXMS_SLOT_BYTES, "as uops have it");
+
+/* Of the slot @bytes behind the first. */
+CXMS_STEP cxms_v8 *value(struct cxms_window *w, uint16_t bytes)
+{
+	return &((struct cxms_lanes *)((char *)w->slot + bytes))->all;
+}
+
 /* When it starts: operands, then the units of its class, which take so many in dispatch order. */
 CXMS_STEP cxms_v8 start_of(struct cxms_window *w, struct step *s, const struct cxms_uop *u,
 			   enum cxms_uop_class class, struct kind k)
 {
 	cxms_v8 earliest = s->dispatch + CXMS_ASSUMED_ISSUE_CYC * CXMS_TICKS;
-	cxms_v8 ready = later(later(w->slot[u->src[0]].all, w->slot[u->src[1]].all),
-			      later(w->slot[u->src[2]].all, earliest));
+	cxms_v8 ready = later(later(*value(w, u->from[0]), *value(w, u->from[1])),
+			      later(*value(w, u->from[2]), earliest));
 	if (!k.plain && w->cfg.without & CXMS_WP_DEPENDENCES)
 		ready = earliest;
-	if (w->unit_step[class]) {
+	if (class != CXMS_UC_INT && w->unit_step[class]) { /* of which no core has too few */
 		struct cxms_lanes *unit = &w->unit[w->unit_of[class]];
 		unit->all = later(unit->all + w->unit_step[class], earliest);
 		ready = later(ready, unit->all);
@@ -92,7 +100,7 @@ CXMS_STEP cxms_v8 retire(struct cxms_window *w, struct step *s, const struct cxm
 		could += w->step;
 		s->retire = later(could, at);
 		s->rob->all = s->retire + w->cycle.all;
-		s->rob = behind(&w->rob, s->rob);
+		s->rob++;
 	} else {
 		s->retire = later(could, at);
 	}
@@ -218,8 +226,8 @@ CXMS_STEP cxms_v8 step_class(struct cxms_window *w, struct step *s, const struct
 	}
 	if (class == CXMS_UC_LOAD && !k.plain && w->holds)
 		wait_to_issue(w, s, done, w->used.all);
-	w->slot[u->dst[0]].all = done;
-	w->slot[u->dst[1]].all = done;
+	*value(w, u->to[0]) = done;
+	*value(w, u->to[1]) = done;
 	cxms_v8 could = retire(w, s, u, done);
 	if ((class == CXMS_UC_STORE || u->flags & CXMS_UF_LOCKED) && s->late_origin)
 		attribute_late(w, s, could, without_miss);
@@ -235,9 +243,28 @@ CXMS_STEP cxms_v8 step_class(struct cxms_window *w, struct step *s, const struct
 	return done;
 }
 
+/* The same of one that is CXMS_UF_SIMPLE, in a core that is plain: most are. */
+CXMS_STEP cxms_v8 step_simple(struct cxms_window *w, struct step *s, const struct cxms_uop *u,
+			      cxms_v8 fetched)
+{
+	s->dispatch = later(later(s->dispatch + s->width++->all, s->rob->all),
+			    later(fetched, w->floor.all));
+	cxms_v8 earliest = s->dispatch + CXMS_ASSUMED_ISSUE_CYC * CXMS_TICKS;
+	cxms_v8 start = later(later(*value(w, u->from[0]), *value(w, u->from[1])), earliest);
+	wait_to_issue(w, s, start, start > earliest);
+	cxms_v8 done = start + s->integer;
+	*value(w, u->to[0]) = done;
+	*value(w, u->to[1]) = done;
+	s->retire = later(s->retire + s->step, done + CXMS_ASSUMED_RETIRE_CYC * CXMS_TICKS);
+	s->rob++->all = s->retire + w->cycle.all;
+	return done;
+}
+
 CXMS_STEP cxms_v8 step_uop(struct cxms_window *w, struct step *s, const struct cxms_xrun *run,
 			   const struct cxms_uop *u, cxms_v8 fetched, struct kind k)
 {
+	if (k.plain && u->flags & CXMS_UF_SIMPLE)
+		return step_simple(w, s, u, fetched);
 	if (u->class == CXMS_UC_INT) /* half of all */
 		return step_class(w, s, run, u, CXMS_UC_INT, fetched, k);
 	switch (u->class) {
@@ -344,6 +371,38 @@ CXMS_STEP cxms_v8 after_block(struct cxms_window *w, cxms_v8 fetched)
 	return fetched;
 }
 
+/* Rings that were followed to their end begin anew. */
+CXMS_STEP void close_rings(const struct cxms_window *w, struct step *s)
+{
+	s->width = s->width == w->width.end ? w->width.first : s->width;
+	s->rob = s->rob == w->rob.end ? w->rob.first : s->rob;
+}
+
+/* How many of @n uops may be stepped before that. */
+CXMS_STEP uint32_t open_for(const struct cxms_window *w, const struct step *s, uint32_t n)
+{
+	ptrdiff_t width = w->width.end - s->width, rob = w->rob.end - s->rob;
+	ptrdiff_t least = width < rob ? width : rob;
+	return n < least ? n : (uint32_t)least;
+}
+
+/* Uop @i of the run, @u. */
+CXMS_STEP cxms_v8 step_at(struct cxms_window *w, struct step *s, const struct cxms_xrun *run,
+			  const struct cxms_uop *u, uint32_t i, int32_t step_q8, struct kind k)
+{
+	cxms_v8 fetched = w->fetch.all;
+	if (k.lines)
+		fetched += CXMS_FRONT_CYC * CXMS_TICKS + ((int32_t)i * step_q8 >> 8);
+	if (k.lines && w->resumed < w->n_resume)
+		fetched = after_block(w, fetched);
+	if (k.events && k.lines)
+		w->fetch_into = (int32_t)(i + 1) * step_q8 >> 8;
+	cxms_v8 done = step_uop(w, s, run, u, fetched, k);
+	if (k.lines)
+		w->fetched[(w->n_uop + i) % CXMS_ASSUMED_FETCH_QUEUE].all = s->dispatch;
+	return done;
+}
+
 CXMS_STEP void step_block(struct cxms_window *w, const struct cxms_xrun *run, uint32_t end,
 			  int32_t step_q8, uint32_t kinds, struct kind k)
 {
@@ -353,21 +412,18 @@ CXMS_STEP void step_block(struct cxms_window *w, const struct cxms_xrun *run, ui
 			 .rob = w->rob.next,
 			 .kinds = kinds,
 			 .note = w->note,
-			 .last = w->notes->last.all};
+			 .last = w->notes->last.all,
+			 .integer = all(w->latency[CXMS_UC_INT]),
+			 .step = all(w->step)};
 	const struct cxms_uop *u = run->block->uop;
-	for (uint32_t i = 0; i < end; i++, u++) {
-		cxms_v8 fetched = w->fetch.all;
-		if (k.lines)
-			fetched += CXMS_FRONT_CYC * CXMS_TICKS + ((int32_t)i * step_q8 >> 8);
-		if (k.lines && w->resumed < w->n_resume)
-			fetched = after_block(w, fetched);
-		if (k.events && k.lines)
-			w->fetch_into = (int32_t)(i + 1) * step_q8 >> 8;
-		cxms_v8 done = step_uop(w, &s, run, u, fetched, k);
-		if (k.lines)
-			w->fetched[(w->n_uop + i) % CXMS_ASSUMED_FETCH_QUEUE].all = s.dispatch;
-		if (k.events)
-			after_uop(w, &s, run, u, i, done);
+	for (uint32_t i = 0; i < end;) {
+		const struct cxms_uop *until = u + open_for(w, &s, end - i);
+		for (; u < until; u++, i++) {
+			cxms_v8 done = step_at(w, &s, run, u, i, step_q8, k);
+			if (k.events)
+				after_uop(w, &s, run, u, i, done);
+		}
+		close_rings(w, &s);
 	}
 	w->n_uop += end;
 	w->dispatch.all = s.dispatch;

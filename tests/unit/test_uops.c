@@ -168,6 +168,44 @@ static bool reads(const struct cxms_uop *u, uint8_t slot)
 	return u->src[0] == slot || u->src[1] == slot || u->src[2] == slot;
 }
 
+/* What the window looks at is what the uop says; only integer uops that wait for nothing but two
+ * operands are simple. */
+static void test_what_is_seen_at_a_glance_is_what_is_there(void **state)
+{
+	static const uint8_t code[] = {0x48, 0x01, 0xd8,       /* add rax, rbx */
+				       0x48, 0x03, 0x03,       /* add rax, [rbx] */
+				       0xf0, 0x48, 0xff, 0x03, /* lock inc [rbx] */
+				       0x48, 0x0f, 0xaf, 0xc3, /* imul rax, rbx */
+				       0x0f, 0xae, 0xe8};      /* lfence */
+	struct cxms_code_insn in[] = {{0x1000, 3, code},
+				      {0x1003, 3, code + 3},
+				      {0x1006, 4, code + 6},
+				      {0x100a, 4, code + 10},
+				      {0x100e, 3, code + 14}};
+	struct cxms_code_access a[] = {
+		{1, CXMS_XA_LOAD, 3}, {2, CXMS_XA_LOAD, 3}, {2, CXMS_XA_STORE, 3}};
+	(void)state;
+	for (int split = 0; split < 2; split++) {
+		struct cxms_block b = taken_apart(split, in, 5, a, 3);
+		assert_true(b.uop[0].flags & CXMS_UF_SIMPLE);
+		for (uint32_t i = 0; i < b.n_uop; i++) {
+			const struct cxms_uop *u = &b.uop[i];
+			for (int k = 0; k < 3; k++)
+				assert_int_equal(u->from[k], u->src[k] * CXMS_SLOT_BYTES);
+			for (int k = 0; k < 2; k++)
+				assert_int_equal(u->to[k], u->dst[k] * CXMS_SLOT_BYTES);
+			if (!(u->flags & CXMS_UF_SIMPLE))
+				continue;
+			assert_int_equal(u->class, CXMS_UC_INT);
+			assert_int_equal(u->rob, 1);
+			assert_int_equal(u->access, -1);
+			assert_int_equal(u->src[2], CXMS_SLOT_NONE);
+			assert_int_equal(u->flags & (CXMS_UF_LOCKED | CXMS_UF_OLDEST), 0);
+		}
+		cxms_block_fini(&b);
+	}
+}
+
 static void test_registers_carry_values(void **state)
 {
 	static const uint8_t chase[] = {0x48, 0x8b, 0x00}; /* mov rax, [rax] */
@@ -424,6 +462,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_entries_by_cracking_rule),
 		cmocka_unit_test(test_every_access_has_its_uop),
+		cmocka_unit_test(test_what_is_seen_at_a_glance_is_what_is_there),
 		cmocka_unit_test(test_registers_carry_values),
 		cmocka_unit_test(test_a_byte_made_wider_or_set_takes_two_steps_when_split),
 		cmocka_unit_test(test_every_result_is_written),

@@ -1249,6 +1249,91 @@ static void test_both_sets_of_instructions_give_the_same_times(void **state)
 		cxms_block_fini(&code[i]);
 }
 
+/* Fused uops of lea, add, imul and nops, over and over, which hang on each other and on a load. */
+static const uint8_t sums[] = {0x48, 0x8b, 0x19,	/* mov rbx, [rcx] */
+			       0x48, 0x8d, 0x42, 0x08,	/* lea rax, [rdx+8] */
+			       0x48, 0x01, 0xd8,	/* add rax, rbx */
+			       0x48, 0x0f, 0xaf, 0xd0,	/* imul rdx, rax */
+			       0x90,			/* nop */
+			       0x48, 0x8d, 0x0c, 0x11,	/* lea rcx, [rcx+rdx] */
+			       0x48, 0x83, 0xc6, 0x01}; /* add rsi, 1 */
+static const uint8_t sums_len[] = {3, 4, 3, 4, 1, 4, 4};
+#define SUMS 7
+
+/* A core whose buffers end anywhere in a block, and whose scheduler fills. */
+static struct cxms_window_cfg odd_host(void)
+{
+	struct cxms_window_cfg cfg = host;
+	cfg.width = 3;
+	cfg.rob = 37;
+	cfg.scheduler = 11;
+	return cfg;
+}
+
+/* The short way through the window, which simple uops take, is no other than that of all. */
+static void test_simple_uops_take_as_long_as_looked_at_closely(void **state)
+{
+	const struct cxms_window_cfg cfg = odd_host();
+	struct cxms_code_access load = {0, CXMS_XA_LOAD, 3};
+	struct cxms_block b = code_by_rule(false, sums, sums_len, SUMS, &load, 1, NULL, 0),
+			  closely = code_by_rule(false, sums, sums_len, SUMS, &load, 1, NULL, 0);
+	struct cxms_window *w[2] = {window_of(&cfg, 5), window_of(&cfg, 5)};
+	struct cxms_rng r;
+	uint32_t n_simple = 0;
+	(void)state;
+	for (uint32_t i = 0; i < closely.n_uop; i++) {
+		n_simple += (closely.uop[i].flags & CXMS_UF_SIMPLE) != 0;
+		closely.uop[i].flags &= (uint8_t)~CXMS_UF_SIMPLE;
+	}
+	assert_in_range(n_simple, 3, SUMS - 2); /* neither the load nor the product */
+	cxms_rng_init(&r, 1);
+	for (int i = 0; i < 3000; i++) {
+		struct cxms_xevent e = random_event(&r);
+		size_t n = cxms_rng_below(&r, 4) == 0;
+		run(w[0], &b, &e, n);
+		run(w[1], &closely, &e, n);
+		for (unsigned l = 0; l < 5; l++)
+			assert_true(time_cyc(w[0], l) == time_cyc(w[1], l));
+	}
+	for (int i = 0; i < 2; i++)
+		cxms_window_free(w[i]);
+	cxms_block_fini(&b);
+	cxms_block_fini(&closely);
+}
+
+/* How code is cut into blocks is of no matter where lines are not fetched: not even where a block
+ * is longer than the reorder buffer. */
+static void test_blocks_of_any_length_take_the_same_time(void **state)
+{
+	const struct cxms_window_cfg cfg = odd_host();
+	uint8_t many[8 * sizeof(sums)], many_len[8 * SUMS];
+	struct cxms_code_access load[8];
+	(void)state;
+	for (size_t i = 0; i < 8; i++) {
+		memcpy(many + i * sizeof(sums), sums, sizeof(sums));
+		memcpy(many_len + i * SUMS, sums_len, SUMS);
+		load[i] = (struct cxms_code_access){(uint16_t)(i * SUMS), CXMS_XA_LOAD, 3};
+	}
+	struct cxms_block whole = code_by_rule(false, many, many_len, 8 * SUMS, load, 8, NULL, 0),
+			  part = code_by_rule(false, sums, sums_len, SUMS, load, 1, NULL, 0);
+	struct cxms_window *a = window_of(&cfg, 2), *b = window_of(&cfg, 2);
+	assert_int_equal(whole.n_uop, 8 * part.n_uop);
+	assert_true(whole.n_uop > cfg.rob);
+	for (int i = 0; i < 500; i++) {
+		const struct cxms_xevent first = from_memory;
+		run(a, &whole, &first, 1);
+		run(b, &part, &first, 1);
+		for (int k = 1; k < 8; k++)
+			run(b, &part, NULL, 0);
+		for (unsigned l = 0; l < 2; l++)
+			assert_true(time_cyc(a, l) == time_cyc(b, l));
+	}
+	cxms_window_free(a);
+	cxms_window_free(b);
+	cxms_block_fini(&whole);
+	cxms_block_fini(&part);
+}
+
 /* Times beyond the range of a tick counter: nothing changes when the base moves on. */
 static void test_long_runs_keep_their_pace(void **state)
 {
@@ -1475,6 +1560,8 @@ int main(void)
 		cmocka_unit_test(test_lanes_stand_alone_and_grow_with_latency),
 		cmocka_unit_test(test_the_scheduler_bounds_what_waits),
 		cmocka_unit_test(test_both_sets_of_instructions_give_the_same_times),
+		cmocka_unit_test(test_simple_uops_take_as_long_as_looked_at_closely),
+		cmocka_unit_test(test_blocks_of_any_length_take_the_same_time),
 		cmocka_unit_test(test_long_runs_keep_their_pace),
 		cmocka_unit_test(test_long_waits_of_branches_count_once),
 		cmocka_unit_test(test_a_thread_that_slept_goes_on_later),
