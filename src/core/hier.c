@@ -200,7 +200,8 @@ static void write_llc(struct cxms_hier *h, uint64_t line)
 /* A clean line left the L2 of a core. A LLC that is not inclusive is told, unless the L1D has it
  * still: it is most recently used there now (gem5 v24.0, src/mem/cache/cache.cc: CleanEvict; cores
  * whose LLC takes what the L2 drives out send the line itself). Nobody waits for it: its set is
- * fetched meanwhile, and looked at when the next such line comes, or a request for the set. */
+ * fetched meanwhile, and looked at when the next such line comes, a request for the set, or a
+ * flush. */
 static void drop_clean(struct cxms_hier *h, const struct cxms_hier_core *c, uint64_t line)
 {
 	struct spot at;

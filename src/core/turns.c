@@ -148,7 +148,7 @@ static double alone_stretch(const struct counter *c, double least)
 		weight_ns += c->point[i].weight_ns;
 		gaps_ns += gap_ns;
 	}
-	if (n < MIN_PAIRS || (double)too_long > MAX_TOO_LONG * (double)n)
+	if (n < MIN_PAIRS || weight_ns <= 0 || (double)too_long > MAX_TOO_LONG * (double)n)
 		return least;
 	return fmax(least, fmin(2 * since_ns, gaps_ns) / weight_ns);
 }

@@ -9,7 +9,7 @@ struct given_back {
 static struct given_back give_back(struct cxms_window *w, unsigned l, const struct cxms_fill *f)
 {
 	int32_t begin = f->begin.v[l], end = f->done.v[l];
-	bool l1 = f->into == CXMS_XL_L1, l2 = is_beyond_l2(w, f->from);
+	bool l1 = f->into == CXMS_XL_L1, l2 = !l1 || is_beyond_l2(w, f->from);
 	return (struct given_back){l1 && mshr_give_back(&w->l1_mshr[l], begin, end),
 				   l2 && mshr_give_back(&w->l2_mshr[l], begin, end)};
 }

@@ -78,7 +78,7 @@ CXMS_STEP cxms_v8 start_of(struct cxms_window *w, struct step *s, const struct c
 			      later(*value(w, u->from[2]), earliest));
 	if (!k.plain && w->cfg.without & CXMS_WP_DEPENDENCES)
 		ready = earliest;
-	if (class != CXMS_UC_INT && w->unit_step[class]) { /* of which no core has too few */
+	if (class != CXMS_UC_INT && w->unit_step[class]) { /* no core has too few integer units */
 		struct cxms_lanes *unit = &w->unit[w->unit_of[class]];
 		unit->all = later(unit->all + w->unit_step[class], earliest);
 		ready = later(ready, unit->all);

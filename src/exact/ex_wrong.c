@@ -155,30 +155,67 @@ ALWAYS_INLINE bool is_at_hand(struct walk *w, const struct ex_step *step, uint64
 	       load_anew(w, step, address, seen) <= CXMS_HIER_L2;
 }
 
-/* One that crosses words is not kept. */
-static void store(struct walk *w, const struct ex_step *step, uint64_t address)
+/* The last store to the word of @address. */
+static void keep_store(struct walk *w, uint64_t address, unsigned size, bool known, uint64_t v)
 {
 	unsigned at = address / 8 % STORES;
 
-	w->store[at] = (struct walk_store){.address = address,
-					   .value = w->value[step->to],
-					   .size = step->size,
-					   .known = knows(w, step->to)};
+	w->store[at] =
+		(struct walk_store){.address = address, .value = v, .size = size, .known = known};
 	w->stored |= 1u << at;
 }
 
-/* Whether the walk stored to the word of @address; then *known says whether it stored all that
- * @step loads, and *value what. */
-ALWAYS_INLINE bool is_stored(const struct walk *w, const struct ex_step *step, uint64_t address,
-			     uint64_t *value, bool *known)
+/* Of the word at @address below the bottom of the stack; PUSHED or more: not kept there. */
+ALWAYS_INLINE uint64_t slot_of(const struct walk *w, uint64_t address)
+{
+	return (w->bottom - address) / 8 - 1;
+}
+
+/* What was pushed to the word of @address is there no longer. */
+static void forget_pushed(struct walk *w, uint64_t address)
+{
+	uint64_t slot = (w->bottom - 1 - address) / 8;
+
+	if (slot < PUSHED)
+		w->kept &= ~(1u << slot);
+}
+
+/* Of the second word of one that crosses words nothing is known. */
+static void store(struct walk *w, const struct ex_step *step, uint64_t address)
+{
+	uint64_t last = address + step->size - 1;
+
+	keep_store(w, address, step->size, knows(w, step->to), w->value[step->to]);
+	forget_pushed(w, address);
+	if (EX_UNLIKELY(last / 8 != address / 8)) {
+		keep_store(w, last, 1, false, 0);
+		forget_pushed(w, last);
+	}
+}
+
+/* Whether the walk stored to the word of @address; then *known says whether it stored all of the
+ * @size bytes there, and *value what. */
+ALWAYS_INLINE bool is_stored(const struct walk *w, unsigned size, uint64_t address, uint64_t *value,
+			     bool *known)
 {
 	unsigned at = address / 8 % STORES;
 	const struct walk_store *s = &w->store[at];
 
 	if (EX_LIKELY(!(w->stored >> at & 1)) || s->address / 8 != address / 8)
 		return false;
-	*known = s->known && s->address == address && s->size >= step->size;
-	*value = step->size == 4 ? (uint32_t)s->value : s->value;
+	*known = s->known && s->address == address && s->size >= size;
+	*value = size == 4 ? (uint32_t)s->value : s->value;
+	return true;
+}
+
+/* What the walk pushed to the word at @address. Return: whether it is known. */
+static bool is_pushed(const struct walk *w, unsigned size, uint64_t address, uint64_t *value)
+{
+	uint64_t slot = slot_of(w, address);
+
+	if ((w->bottom - address) % 8 || slot >= PUSHED || !(w->kept >> slot & 1))
+		return false;
+	*value = size == 4 ? (uint32_t)w->pushed[slot] : w->pushed[slot];
 	return true;
 }
 
@@ -188,8 +225,10 @@ ALWAYS_INLINE bool load(struct walk *w, const struct ex_step *step, uint64_t add
 {
 	bool known;
 
-	if (is_stored(w, step, address, value, &known))
+	if (is_stored(w, step->size, address, value, &known))
 		return known;
+	if (EX_UNLIKELY(is_below(w, address)))
+		return is_pushed(w, step->size, address, value);
 	if (!is_at_hand(w, step, address))
 		return false;
 	*value = step->size == 4 ? *(const uint32_t *)(Addr)address
@@ -243,16 +282,14 @@ static void divide(struct walk *w, const struct ex_step *step, bool known, uint6
 /* The word at the end of the stack, which is taken off. Return: whether it is known. */
 static bool take(struct walk *w, const struct ex_step *step, uint64_t *v)
 {
-	uint64_t sp = w->value[SP], slot = (w->bottom - sp) / 8 - 1;
-	bool is_own = is_below(w, sp), known;
+	uint64_t sp = w->value[SP];
+	bool known;
 
 	if (!knows(w, SP))
 		return false;
+	if (!is_stored(w, 8, sp, v, &known))
+		known = is_below(w, sp) ? is_pushed(w, 8, sp, v) : load(w, step, sp, v);
 	w->value[SP] += 8;
-	if (!is_own)
-		return load(w, step, sp, v);
-	known = slot < PUSHED && w->kept >> slot & 1;
-	*v = known ? w->pushed[slot] : 0;
 	return known;
 }
 
@@ -270,18 +307,23 @@ static void end(struct walk *w)
 	w->budget = 0;
 }
 
+/* To below the bottom; elsewhere as other stores, as the walk has returned from where it began. */
 static void push(struct walk *w, bool known, uint64_t v)
 {
-	uint64_t slot;
+	uint64_t sp, slot;
 
 	if (!knows(w, SP)) {
 		end(w);
 		return;
 	}
-	w->value[SP] -= 8;
-	slot = (w->bottom - w->value[SP]) / 8 - 1;
-	if (slot >= PUSHED)
+	sp = w->value[SP] -= 8;
+	slot = slot_of(w, sp);
+	if (slot >= PUSHED) {
+		keep_store(w, sp, 8, known, v);
 		return;
+	}
+	if (w->store[sp / 8 % STORES].address / 8 == sp / 8)
+		w->stored &= ~(1u << sp / 8 % STORES);
 	w->pushed[slot] = v;
 	w->kept = (w->kept & ~(1u << slot)) | (uint32_t)known << slot;
 }
@@ -290,14 +332,19 @@ static void push(struct walk *w, bool known, uint64_t v)
 static void go_back(struct walk *w, const struct ex_step *step)
 {
 	uint64_t sp = w->value[SP];
+	bool known = true;
 
 	if (!knows(w, SP) || !is_readable(w, sp, 8)) {
 		end(w);
-	} else if (!is_below(w, sp)) {
-		w->next = *(const uint64_t *)(Addr)sp;
+	} else if (sp < w->bottom) {
+		if (!take(w, step, &w->next))
+			end(w);
+	} else {
+		if (!is_stored(w, 8, sp, &w->next, &known))
+			w->next = *(const uint64_t *)(Addr)sp;
+		if (!known)
+			end(w);
 		w->value[SP] += 8;
-	} else if (!take(w, step, &w->next)) {
-		end(w);
 	}
 }
 

@@ -100,10 +100,10 @@ enum ex_step_kind {
 };
 
 /**
- * struct ex_step - what a walk does for an instruction, or for half of one
+ * struct ex_step - what a walk does for an instruction, or for a part of one
  * @pc:    of the instruction;  @hash: of a branch, cxms_bpred_hash()
  * @at:    instructions before it in its stretch
- * @size:  of its result, 4 or 8; of TOUCH and LOAD, of what is loaded or stored
+ * @size:  of its result, 4 or 8; of TOUCH, LOAD and STORE, of what is loaded or stored
  * @reads: a bit for each register that it needs;  @sets: for each whose value it changes
  */
 struct ex_step {

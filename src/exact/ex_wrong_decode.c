@@ -26,7 +26,7 @@ static uint64_t constant(struct reader *r, unsigned bytes)
 {
 	uint64_t v = 0;
 
-	if (bytes > (size_t)(r->end - r->at)) {
+	if (r->at > r->end || bytes > (size_t)(r->end - r->at)) {
 		r->at = r->end + 1; /* too long to be an instruction */
 		return 0;
 	}

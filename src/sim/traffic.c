@@ -12,6 +12,8 @@
 #define PS_PER_NS ((double)CXMS_PS_PER_NS)
 /* Loops are not longer (their instructions are a 16-bit number in recordings). */
 #define MAX_INSNS 65535.0
+/* Loops around a loop that are looked at. */
+#define MAX_NEST 64
 /* Of its loop's waiting: the rest may be other chains, which overlap with it. */
 #define MOSTLY_ALONE 0.9
 
@@ -47,55 +49,74 @@ static int sums_init(const struct cxms_recording *rec, enum together how, struct
 	return rc;
 }
 
-/* Do both use one line in each turn of their loop? */
-static bool is_same_line(const struct cxms_rec_site *a, const struct cxms_rec_site *b)
-{
-	const int64_t gap = (int64_t)((uint64_t)a->disp - (uint64_t)b->disp);
-	return a->base == b->base && a->index == b->index && a->scale == b->scale &&
-	       a->made_at == b->made_at && gap > -(int64_t)CXMS_LINE_BYTES &&
-	       gap < (int64_t)CXMS_LINE_BYTES;
-}
+/* An instruction that may use the line of others of its loop. */
+struct sharer {
+	const struct cxms_rec_site *is;
+	uint32_t site, loop;
+};
 
+/* Recordings of before made_at have neither. */
 static bool may_share(const struct cxms_rec_site *site)
 {
 	const unsigned none = CXMS_SITE_STACK | CXMS_SITE_TLS | CXMS_SITE_GATHER;
 	return site->loop_ip && (site->base || site->index) && !(site->flags & none) &&
+	       (site->made_at || site->flags & CXMS_SITE_AFFINE) &&
 	       site->kind != CXMS_SITE_STRING && site->kind != CXMS_SITE_NONE;
 }
 
-/* The first instruction of its loop that uses its line, of those in the list from @head on. */
-static size_t sharer_of(const struct cxms_recording *rec, const size_t *next, size_t head, size_t i)
+static int by_registers(const struct sharer *a, const struct sharer *b)
 {
-	for (size_t k = head; k != i; k = next[k])
-		if (is_same_line(&rec->site[k], &rec->site[i]))
-			return k;
-	return i;
+	if (a->loop != b->loop)
+		return a->loop < b->loop ? -1 : 1;
+	if (a->is->base != b->is->base)
+		return a->is->base < b->is->base ? -1 : 1;
+	if (a->is->index != b->is->index)
+		return a->is->index < b->is->index ? -1 : 1;
+	if (a->is->scale != b->is->scale)
+		return a->is->scale < b->is->scale ? -1 : 1;
+	if (a->is->made_at != b->is->made_at)
+		return a->is->made_at < b->is->made_at ? -1 : 1;
+	return 0;
 }
 
-/* Instructions of a loop that use one line in each turn are as one. */
+static int by_place(const void *pa, const void *pb)
+{
+	const struct sharer *a = pa, *b = pb;
+	int order = by_registers(a, b);
+	if (order)
+		return order;
+	if (a->is->disp != b->is->disp)
+		return a->is->disp < b->is->disp ? -1 : 1;
+	return a->site < b->site ? -1 : a->site > b->site;
+}
+
+static bool is_same_line(const struct sharer *leader, const struct sharer *is)
+{
+	return by_registers(leader, is) == 0 &&
+	       (uint64_t)is->is->disp - (uint64_t)leader->is->disp < CXMS_LINE_BYTES;
+}
+
+/* Instructions of a loop that use one line in each turn are as the one of them at the lowest
+ * address; from a line's length above it on another begins. */
 static int join_lines(const struct cxms_recording *rec, const struct sums *by_loop, struct sums *s)
 {
-	size_t *head = calloc(rec->n_site + 1, sizeof(*head)), /* by loop, plus 1 */
-		*tail = calloc(rec->n_site + 1, sizeof(*tail)),
-	       *next = calloc(rec->n_site + 1, sizeof(*next));
-	int rc = head && tail && next ? 0 : -ENOMEM;
-	for (size_t i = 0; i < rec->n_site && !rc; i++) {
-		const size_t loop = by_loop->first[i];
-		if (s->first[i] != i || !may_share(&rec->site[i]))
-			continue;
-		if (head[loop])
-			next[tail[loop]] = i;
-		else
-			head[loop] = i + 1;
-		tail[loop] = i;
-		s->first[i] = (uint32_t)sharer_of(rec, next, head[loop] - 1, i);
+	struct sharer *list = malloc((rec->n_site + 1) * sizeof(*list));
+	size_t n = 0, leader = 0;
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; i < rec->n_site; i++)
+		if (s->first[i] == i && may_share(&rec->site[i]))
+			list[n++] = (struct sharer){&rec->site[i], (uint32_t)i, by_loop->first[i]};
+	qsort(list, n, sizeof(*list), by_place);
+	for (size_t i = 0; i < n; i++) {
+		if (!is_same_line(&list[leader], &list[i]))
+			leader = i;
+		s->first[list[i].site] = list[leader].site;
 	}
-	for (size_t i = 0; i < rec->n_site && !rc; i++)
+	for (size_t i = 0; i < rec->n_site; i++)
 		s->first[i] = s->first[s->first[i]];
-	free(head);
-	free(tail);
-	free(next);
-	return rc;
+	free(list);
+	return 0;
 }
 
 static void sums_fini(struct sums *s)
@@ -175,7 +196,9 @@ static void add_inner(const struct cxms_recording *rec, const struct cxms_pagema
 		      const struct sums *by_loop, size_t loop, struct loop_times *out)
 {
 	const struct cxms_rec_site *site = &rec->site[loop];
-	while (site->outer_back && site->outer_back <= site->loop_ip) {
+	for (int depth = 0; depth < MAX_NEST && site->outer_back; depth++) {
+		if (site->outer_back > site->loop_ip)
+			return;
 		uint64_t outer_ip = site->loop_ip - site->outer_back;
 		uint32_t outer = cxms_pagemap_get(loop_at, site->pid, outer_ip);
 		if (outer == CXMS_NO_PAGE)

@@ -44,7 +44,7 @@ struct cxms_clock_rings {
  *
  * The program waits for the memory of all rings before it starts: 0.18 ms a MiB (KVM guest, AMD Zen
  * 4), which with 4 MiB each would be a tenth of a second with 128 CPUs. Together they take 64 MiB
- * at most, down to 128 KiB each.
+ * at most, of up to 512 CPUs; of more 128 KiB each.
  *
  * Return: a power of two, 128 KiB .. 4 MiB
  */

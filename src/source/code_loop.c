@@ -304,6 +304,10 @@ static bool is_counted(struct cxms_code *c, const struct cxms_loop *l, int8_t re
 	return pick_counter(&t) == reg && t.step[reg] == step;
 }
 
+/* Bytes between a loop and the first of its ways: what it is around, or where its registers are
+ * made, is told by 16 bits from there. */
+#define MAX_BACK (UINT16_MAX - CXMS_LOOP_BYTES)
+
 /*
  * Where the end of a loop is copied into each of its ways, each way seems a loop of its own, that
  * begins and ends behind the one before. They are one, as each turn of any of them counts in the
@@ -313,7 +317,8 @@ static uint64_t name_of(struct cxms_code *c, const struct cxms_loop *l, int8_t r
 {
 	struct cxms_loop way = *l, before = cxms_loop_around(c, way.first);
 
-	while (before.n && before.first < way.first && is_counted(c, &before, reg, step)) {
+	while (before.n && before.first < way.first && l->first - before.first <= MAX_BACK &&
+	       is_counted(c, &before, reg, step)) {
 		way = before;
 		before = cxms_loop_around(c, way.first);
 	}

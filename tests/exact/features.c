@@ -742,6 +742,23 @@ FOLLOW(change, "movq $0, -8(%%rsp)\n\t"
 	       "decq -8(%%rsp)\n\t"
 	       "xor %k[word], %k[word]\n\t"
 	       "add -8(%%rsp), %[word]")
+/* As after a return from where the branch was: the stack begins above its end of then. */
+FOLLOW(above, "lea 64(%%rsp), %%rsp\n\t"
+	      "push %[word]\n\t"
+	      "xor %k[word], %k[word]\n\t"
+	      "call 3f\n\t"
+	      "jmp 4f\n"
+	      "3: ret\n"
+	      "4: pop %[word]\n\t"
+	      "lea -64(%%rsp), %%rsp")
+FOLLOW(pushed, "push %[word]\n\t"
+	       "xor %k[word], %k[word]\n\t"
+	       "mov (%%rsp), %%rax\n\t"
+	       "push %%rax\n\t"
+	       "movq $0, (%%rsp)\n\t"
+	       "mov %%rax, (%%rsp)\n\t"
+	       "pop %[word]\n\t"
+	       "lea 8(%%rsp), %%rsp")
 FOLLOW(prefix, ".byte 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0\n\t"
 	       "mov %%fs:0, %%rax")
 FOLLOW(avx, "vpxor %%ymm0, %%ymm0, %%ymm0\n\t"
@@ -810,6 +827,8 @@ int main(int argc, char **argv)
 		{"follow_computed", follow_computed},
 		{"follow_store", follow_store},
 		{"follow_change", follow_change},
+		{"follow_above", follow_above},
+		{"follow_pushed", follow_pushed},
 		{"follow_prefix", follow_prefix},
 		{"follow_avx", follow_avx_if_any},
 	};
