@@ -140,14 +140,12 @@ ALWAYS_INLINE bool is_below(const struct walk *w, uint64_t address)
 	return address < w->bottom && address >= w->value[SP];
 }
 
-/* A load. Return: whether its value is there in time to be used. */
+/* A load that is_below() is not true of. Return: whether its value is there in time to be used. */
 ALWAYS_INLINE bool is_at_hand(struct walk *w, const struct ex_step *step, uint64_t address)
 {
 	uint64_t line = address >> CXMS_XS_LINE_SHIFT;
 	struct seen_line *seen = &w->seen[line % SEEN];
 
-	if (EX_UNLIKELY(is_below(w, address)))
-		return false;
 	if (EX_LIKELY(seen->line == line &&
 		      (address + step->size - 1) >> CXMS_XS_LINE_SHIFT == line))
 		return seen->level <= CXMS_HIER_L2;
@@ -392,93 +390,97 @@ ALWAYS_INLINE uint64_t shifted(const struct ex_step *step, uint64_t a, uint64_t 
 	return is_long ? (uint64_t)((int64_t)a >> by) : (uint64_t)((int64_t)(int32_t)a >> by);
 }
 
+/* The result of a step that has one, of numbers alone; 0 of all others. @a: left;  @b: right */
+ALWAYS_INLINE uint64_t result_of(const struct ex_step *step, uint64_t a, uint64_t b)
+{
+	switch (step->kind) {
+	case EX_STEP_SET:
+		return b;
+	case EX_STEP_ADD:
+		return a + b;
+	case EX_STEP_SUB:
+		return a - b;
+	case EX_STEP_OR:
+		return a | b;
+	case EX_STEP_AND:
+		return a & b;
+	case EX_STEP_XOR:
+		return a ^ b;
+	case EX_STEP_MULTIPLY:
+		return a * b;
+	case EX_STEP_UP:
+	case EX_STEP_DOWN:
+	case EX_STEP_DOWN_SIGNED:
+		return shifted(step, a, b);
+	case EX_STEP_BYTE:
+		return (uint8_t)b;
+	case EX_STEP_WORD:
+		return (uint16_t)b;
+	case EX_STEP_BYTE_SIGNED:
+		return (uint64_t)(int64_t)(int8_t)b;
+	case EX_STEP_WORD_SIGNED:
+		return (uint64_t)(int64_t)(int16_t)b;
+	case EX_STEP_LONG_SIGNED:
+		return (uint64_t)(int64_t)(int32_t)b;
+	case EX_STEP_SIGN:
+		return (int64_t)(b << (step->size == 8 ? 0 : 32)) < 0 ? UINT64_MAX : 0;
+	default:
+		return 0;
+	}
+}
+
+/* A step that loads, stores or goes elsewhere. @known: it has all that it needs */
+ALWAYS_INLINE void act(struct walk *w, const struct ex_step *step, uint64_t a, uint64_t b,
+		       bool known)
+{
+	switch (step->kind) {
+	case EX_STEP_LOAD:
+		known = known && load(w, step, a + b, &a);
+		if (known)
+			w->value[step->to] = a;
+		note_known(w, step, known);
+		break;
+	case EX_STEP_TOUCH:
+		if (known && !is_below(w, a + b))
+			is_at_hand(w, step, a + b);
+		note_known(w, step, false);
+		break;
+	case EX_STEP_STORE:
+		if (known)
+			store(w, step, a + b);
+		break;
+	case EX_STEP_FORGET:
+		note_known(w, step, false);
+		break;
+	case EX_STEP_DIVIDE:
+		divide(w, step, known, b);
+		break;
+	case EX_STEP_BRANCH:
+		if (cxms_bpred_guess(&w->t->core->bpred, &w->guess, step->hash))
+			w->next = step->number;
+		break;
+	case EX_STEP_JUMP:
+		w->next = step->number;
+		break;
+	default:
+		follow_stack(w, step);
+		break;
+	}
+}
+
 /* Follows steps up to @end, or until the walk ends. */
 ALWAYS_INLINE void follow(struct walk *w, const struct ex_step *step, const struct ex_step *end)
 {
-	for (; step < end; step++) {
+	for (; step < end && w->budget; step++) {
 		uint64_t a = w->value[step->left] << step->shift;
 		uint64_t b = w->value[step->right] + step->number, v;
 		bool known = has_all(w, step);
 
-		switch (step->kind) {
-		case EX_STEP_SET:
-			v = b;
-			break;
-		case EX_STEP_ADD:
-			v = a + b;
-			break;
-		case EX_STEP_SUB:
-			v = a - b;
-			break;
-		case EX_STEP_OR:
-			v = a | b;
-			break;
-		case EX_STEP_AND:
-			v = a & b;
-			break;
-		case EX_STEP_XOR:
-			v = a ^ b;
-			break;
-		case EX_STEP_MULTIPLY:
-			v = a * b;
-			break;
-		case EX_STEP_UP:
-		case EX_STEP_DOWN:
-		case EX_STEP_DOWN_SIGNED:
-			v = shifted(step, a, b);
-			break;
-		case EX_STEP_BYTE:
-			v = (uint8_t)b;
-			break;
-		case EX_STEP_WORD:
-			v = (uint16_t)b;
-			break;
-		case EX_STEP_BYTE_SIGNED:
-			v = (uint64_t)(int64_t)(int8_t)b;
-			break;
-		case EX_STEP_WORD_SIGNED:
-			v = (uint64_t)(int64_t)(int16_t)b;
-			break;
-		case EX_STEP_LONG_SIGNED:
-			v = (uint64_t)(int64_t)(int32_t)b;
-			break;
-		case EX_STEP_SIGN:
-			v = (int64_t)(b << (step->size == 8 ? 0 : 32)) < 0 ? UINT64_MAX : 0;
-			break;
-		case EX_STEP_LOAD:
-			known = known && load(w, step, a + b, &v);
-			if (known)
-				w->value[step->to] = v;
-			note_known(w, step, known);
-			continue;
-		case EX_STEP_TOUCH:
-			if (known)
-				is_at_hand(w, step, a + b);
-			note_known(w, step, false);
-			continue;
-		case EX_STEP_STORE:
-			if (known)
-				store(w, step, a + b);
-			continue;
-		case EX_STEP_FORGET:
-			note_known(w, step, false);
-			continue;
-		case EX_STEP_DIVIDE:
-			divide(w, step, known, b);
-			continue;
-		case EX_STEP_BRANCH:
-			if (cxms_bpred_guess(&w->t->core->bpred, &w->guess, step->hash))
-				w->next = step->number;
-			continue;
-		case EX_STEP_JUMP:
-			w->next = step->number;
-			continue;
-		default:
-			follow_stack(w, step);
-			if (w->budget == 0)
-				return;
+		if (step->kind > EX_STEP_LAST_RESULT) {
+			act(w, step, a, b, known);
 			continue;
 		}
+		v = result_of(step, a, b);
 		w->value[step->to] = step->size == 4 ? (uint32_t)v : v;
 		note_known(w, step, known);
 	}

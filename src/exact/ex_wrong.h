@@ -84,7 +84,8 @@ enum ex_step_kind {
 	EX_STEP_BYTE_SIGNED,
 	EX_STEP_WORD_SIGNED,
 	EX_STEP_LONG_SIGNED,
-	EX_STEP_SIGN,	/* all bits as the highest one of right */
+	EX_STEP_SIGN,			    /* all bits as the highest one of right */
+	EX_STEP_LAST_RESULT = EX_STEP_SIGN, /* those above have a result of left and right alone */
 	EX_STEP_DIVIDE, /* and mul, imul, idiv: of ax and dx by right, written to both; @what */
 	EX_STEP_LOAD,
 	EX_STEP_TOUCH,	/* a load whose value does not matter, or is not followed */

@@ -133,6 +133,7 @@ most=115 streamed=85 often=
 # A wait on the LLC is so short beside one on memory that a hundredth of the time is a fifth of the loads.
 counted gather 1 60 counted gather --size 256MiB --pages huge --steps 80000000
 counted sum 0.125 $streamed stream stream --size 256MiB --pages huge --steps 800000000
+# One line that is seen twice by chance, of the 1500 samples here, is a fifth of the middle; the high end has none of it.
 counted sparse 1 40 counted gather --work 300 --size 256MiB --pages huge --steps 9600000
 in_range "sparse: lines at most" "$(field sparse.x2 'basis.sites[0].lines_hi')" 8640000 10560000 \
 	"one for each turn: the samples of the inner loop tell these as well, however seldom the outer one is sampled"
