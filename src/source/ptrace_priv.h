@@ -23,8 +23,8 @@ struct cxms_pt_proc {
 	uint32_t pid;
 	unsigned n_task;
 	struct cxms_pt_task *tasks;
-	clockid_t
-		clock; /* CPU time of the process: that of who runs is added late (ptrace_task.h) */
+	/* CPU time of the process: that of who runs is added late (ptrace_task.h) */
+	clockid_t clock;
 	uint64_t cpu_ns; /* of it, at the last tick */
 	bool was_busy;
 };
