@@ -1,9 +1,11 @@
 #include "base/pool.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/err.h"
 
@@ -74,4 +76,14 @@ int cxms_pool_run(unsigned jobs, size_t n, cxms_pool_fn fn, void *arg, struct cx
 	int rc = first_failure(w, begun, err);
 	free(w);
 	return rc;
+}
+
+/* The set is too small for machines of more than 1024 CPUs, which say so. */
+unsigned cxms_pool_cpus(void)
+{
+	cpu_set_t set;
+	long online = sysconf(_SC_NPROCESSORS_ONLN);
+	if (!sched_getaffinity(0, sizeof(set), &set))
+		return (unsigned)CPU_COUNT(&set);
+	return online > 0 ? (unsigned)online : 1;
 }

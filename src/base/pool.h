@@ -19,4 +19,7 @@ typedef int (*cxms_pool_fn)(void *arg, unsigned worker, size_t task, struct cxms
  */
 int cxms_pool_run(unsigned jobs, size_t n, cxms_pool_fn fn, void *arg, struct cxms_err *err);
 
+/** cxms_pool_cpus() - CPUs that this process may run on, at least 1 */
+unsigned cxms_pool_cpus(void);
+
 #endif

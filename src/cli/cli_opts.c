@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pool.h"
 #include "base/units.h"
 #include "cli/cli.h"
 
@@ -122,7 +123,8 @@ static const char *const engine_words[] = {"auto", "epoch", "event", NULL};
 	.help = "seed of everything drawn at random (default: 1)"}
 #define OPT_JOBS {.name = "jobs", .short_name = 'j', .type = CXMS_OPT_QTY, .offset = AT(jobs), \
 	.unit = CXMS_UNIT_COUNT, .min = 1, .max = 4096, .arg = "N", \
-	.help = "threads that evaluate, 1 .. 4096; results are the same for any number (default: 1)"}
+	.help = "threads that evaluate, 1 .. 4096; results are the same for any number " \
+		"(default: one for each CPU)"}
 #define OPT_QUIET {.name = "quiet", .short_name = 'q', .type = CXMS_OPT_COUNT, \
 	.offset = AT(quiet), .help = "no talk on standard error but errors"}
 #define OPT_VERBOSE {.name = "verbose", .short_name = 'v', .type = CXMS_OPT_COUNT, \
@@ -257,7 +259,7 @@ int cli_parse(struct cli *c, int argc, char **argv, bool *help)
 		return cxms_fail_sys(&c->err, ENOMEM, "cannot read the options");
 	memcpy(table, c->verb->opts, n * sizeof(*table));
 	memcpy(table + n, later, n_later * sizeof(*table));
-	c->opt = (struct cli_opts){.seed = DEFAULT_SEED, .jobs = 1};
+	c->opt = (struct cli_opts){.seed = DEFAULT_SEED, .jobs = cxms_pool_cpus()};
 	int rc = cxms_opt_parse(table, argc, argv, c->verb->is_runner, &c->opt, &rest, help,
 				&c->err);
 	free(table);

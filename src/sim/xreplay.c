@@ -330,27 +330,59 @@ static void add_counts(const struct plan *p, struct cxms_exact_result *xr)
 			     : 0;
 }
 
+/* A reading of the recording for some of a topology's engines, which know nothing of each other. */
+struct readings {
+	struct plan *plan;
+	const struct cxms_replay_cfg *cfg;
+	struct cxms_trace_reader *reader;
+	struct cxms_xpages *pages;
+	size_t n;
+};
+
+/* Threads beside the first read the recording by a reader of their own, and tell nothing. */
+static int read_beside(unsigned worker, struct cxms_trace_reader *first,
+		       struct cxms_trace_reader **own, struct cxms_err *err)
+{
+	*own = NULL;
+	return worker ? cxms_trace_reader_again(first, own, err) : 0;
+}
+
+static int run_reading(void *arg, unsigned worker, size_t i, struct cxms_err *err)
+{
+	const struct readings *r = arg;
+	struct plan *p = r->plan;
+	struct cxms_xengine *engine = &p->engine[i * p->n_engine / r->n];
+	size_t n = (i + 1) * p->n_engine / r->n - i * p->n_engine / r->n;
+	struct cxms_xpass pass = {.pages = r->pages};
+	struct cxms_trace_reader *own;
+	int rc = read_beside(worker, r->reader, &own, err);
+	if (!rc && p->per_engine == 1)
+		rc = cxms_xorder_new(engine, n, &pass.order, err);
+	if (!rc)
+		rc = cxms_xpass_add(&pass, engine, n, err);
+	if (!rc)
+		rc = cxms_xpass_read(&pass, !p->topo->host.uops_fused, own ? own : r->reader,
+				     worker ? NULL : r->cfg->log, "replay", err);
+	cxms_xorder_free(pass.order);
+	cxms_xpass_fini(&pass);
+	cxms_trace_reader_close(own);
+	return rc;
+}
+
 static int read_topology(struct plan *p, const struct cxms_replay_cfg *cfg,
 			 struct cxms_trace_reader *reader, struct cxms_xpages *pages,
 			 struct cxms_err *err)
 {
 	const struct cxms_facts *facts = &cxms_trace_reader_head(reader)->facts;
-	struct cxms_xpass pass = {.pages = pages};
+	struct readings r = {p, cfg, reader, pages, cfg->jobs / cfg->n_topo};
 	int rc = place_pages(p, pages, cfg->seed, err);
 	if (!rc)
 		rc = start_engines(p, pages, facts->walk_ps, cfg->seed, err);
-	if (!rc)
-		place_lanes(p, pages);
-	if (!rc && p->per_engine == 1)
-		rc = cxms_xorder_new(p->engine, p->n_engine, &pass.order, err);
-	if (!rc)
-		rc = cxms_xpass_add(&pass, p->engine, p->n_engine, err);
-	if (!rc)
-		rc = cxms_xpass_read(&pass, !p->topo->host.uops_fused, reader, cfg->log, "replay",
-				     err);
-	cxms_xorder_free(pass.order);
-	cxms_xpass_fini(&pass);
-	return rc;
+	if (rc)
+		return rc;
+	place_lanes(p, pages);
+	r.n = r.n < 1 ? 1 : r.n < p->n_engine ? r.n : p->n_engine;
+	return cxms_pool_run((unsigned)r.n, r.n, run_reading, &r, err);
 }
 
 /* What one topology adds to the result. */
@@ -716,15 +748,14 @@ static int keep_warnings(struct passes *p, size_t index, const struct cxms_warni
 	return 0;
 }
 
-/* Threads beside the first read the recording by a reader of their own, and tell nothing. */
 static int run_pass(void *arg, unsigned worker, size_t i, struct cxms_err *err)
 {
 	struct passes *p = arg;
 	struct part part = {.split = p->out->split + p->first[i],
 			    .xr = i == 0 ? &p->out->xr : NULL};
 	struct cxms_replay_cfg cfg = *p->cfg;
-	struct cxms_trace_reader *own = NULL;
-	int rc = worker ? cxms_trace_reader_again(p->reader, &own, err) : 0;
+	struct cxms_trace_reader *own;
+	int rc = read_beside(worker, p->reader, &own, err);
 	if (worker)
 		cfg.log = NULL;
 	if (!rc)

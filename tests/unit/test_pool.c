@@ -81,6 +81,22 @@ static void test_no_task_begins_after_a_failure(void **state)
 		assert_int_equal(atomic_load(&t.times[i]), 0);
 }
 
+static void test_cpus_are_those_it_may_use(void **state)
+{
+	(void)state;
+	cpu_set_t was, one;
+	int first = 0;
+	assert_int_equal(sched_getaffinity(0, sizeof(was), &was), 0);
+	while (!CPU_ISSET(first, &was))
+		first++;
+	CPU_ZERO(&one);
+	CPU_SET(first, &one);
+	assert_int_equal(cxms_pool_cpus(), CPU_COUNT(&was));
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	assert_int_equal(cxms_pool_cpus(), 1);
+	assert_int_equal(sched_setaffinity(0, sizeof(was), &was), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -88,6 +104,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_to_do),
 		cmocka_unit_test(test_the_lowest_failure_is_told),
 		cmocka_unit_test(test_no_task_begins_after_a_failure),
+		cmocka_unit_test(test_cpus_are_those_it_may_use),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
