@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Instructions of the wrong path: decoded by ex_wrong_decode.c, as steps by ex_wrong_steps.c for
- * ex_wrong.c. */
+/* Instructions of the wrong path: decoded by ex_wrong_decode.c, as steps by ex_wrong_steps.c; kept
+ * by ex_wrong_stretch.c for ex_wrong.c. */
 #ifndef CXMS_EXACT_EX_WRONG_H
 #define CXMS_EXACT_EX_WRONG_H
 
@@ -58,6 +58,10 @@ struct ex_op {
 	uint8_t reg, rm, base, index, scale_shift;
 	bool is_memory, to_rm, by_cl, low_byte;
 };
+
+/* In what an address needs: a bit that no register has, so it is never known. */
+#define EX_NEVER_KNOWN (UINT32_C(1) << 31)
+#define EX_STACK       4u /* the register that says where the stack ends */
 
 /** ex_wrong_decode() - decodes what is at @pc; EX_LONGEST bytes there are readable. */
 void ex_wrong_decode(struct ex_op *op, uint64_t pc);

@@ -6,9 +6,6 @@
 
 #define AX 0u
 #define BP 5u
-#define SP 4u
-/* In what an address needs: a bit that no register has, so it is never known. */
-#define NOT_KNOWN (1u << 31)
 
 /* Opcodes by how they are reached. */
 enum opcode_map { ONE_BYTE, TWO_BYTE, THREE_BYTE_38, THREE_BYTE_3A };
@@ -153,7 +150,7 @@ static void read_modrm(struct reader *r)
 
 		op->scale_shift = (uint8_t)(sib >> 6);
 		op->index = (uint8_t)extended(r, sib >> 3 & 7, 2);
-		if (op->index == SP)
+		if (op->index == EX_STACK)
 			op->index = EX_NO_REGISTER;
 		op->base = (uint8_t)extended(r, sib & 7, 1);
 		if ((sib & 7) == 5 && mod == 0) {
@@ -538,6 +535,6 @@ void ex_wrong_decode(struct ex_op *op, uint64_t pc)
 		op->immediate += pc + op->len;
 	else if (r.is_relative)
 		op->displacement += pc + op->len;
-	op->needs = r.has_segment ? NOT_KNOWN : 1u << op->base | 1u << op->index;
+	op->needs = r.has_segment ? EX_NEVER_KNOWN : 1u << op->base | 1u << op->index;
 	op->hash = cxms_bpred_hash(pc);
 }

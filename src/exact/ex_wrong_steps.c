@@ -5,7 +5,6 @@
 #define AX 0u
 #define CX 1u
 #define DX 2u
-#define SP 4u
 #define BP 5u
 /* Number of the group F6/F7 from which on an instruction multiplies, and from which it divides. */
 #define F7_MULTIPLY 4u
@@ -230,10 +229,10 @@ static void pop(struct steps *s, unsigned to)
 
 static void leave(struct steps *s)
 {
-	struct ex_step *step = add(s, EX_STEP_SET, SP, BP, 0);
+	struct ex_step *step = add(s, EX_STEP_SET, EX_STACK, BP, 0);
 
 	step->size = 8;
-	step->sets = bit(SP);
+	step->sets = bit(EX_STACK);
 	pop(s, BP);
 }
 
