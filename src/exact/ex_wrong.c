@@ -210,6 +210,12 @@ static bool loads_awaited(const struct ex_block *b, unsigned insn, const uint64_
 	return any;
 }
 
+static bool loads(const struct ex_step *step)
+{
+	return step->kind == EX_STEP_LOAD || step->kind == EX_STEP_TOUCH ||
+	       step->kind == EX_STEP_POP;
+}
+
 /* A core does not know yet what the branch of @part waits for, nor what was made of it; registers
  * have it already. */
 static void forget_awaited(struct ex_walk *w, const struct ex_block *b, const struct ex_part *part,
@@ -224,10 +230,12 @@ static void forget_awaited(struct ex_walk *w, const struct ex_block *b, const st
 		if (!s)
 			return;
 		for (step = s->step; step < s->step + s->n_step && at + step->at < part->insns;
-		     step++)
-			ex_note_known(w, step,
-				      !loads_awaited(b, at + step->at, awaited, &access) &&
-					      ex_has_all(w, step));
+		     step++) {
+			bool waits =
+				loads(step) && loads_awaited(b, at + step->at, awaited, &access);
+
+			ex_note_known(w, step, !waits && ex_has_all(w, step));
+		}
 	}
 }
 

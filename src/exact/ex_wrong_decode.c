@@ -127,6 +127,14 @@ static unsigned extended(const struct reader *r, unsigned low, unsigned rex_bit)
 	return low | (r->rex & rex_bit ? 8u : 0u);
 }
 
+/* Of four of the byte registers it is the second byte of ax to bx that they name. */
+static uint8_t whole_of(const struct reader *r, uint8_t byte_register)
+{
+	bool is_second = !r->rex && !r->is_vex && byte_register >= 4;
+
+	return (uint8_t)(byte_register - (is_second ? 4 : 0));
+}
+
 static void read_modrm(struct reader *r)
 {
 	struct ex_op *op = r->op;
@@ -265,6 +273,8 @@ static enum ex_op_kind move_immediate(struct reader *r)
 	struct ex_op *op = r->op;
 
 	if (r->opcode < 0xc0) {
+		if (r->opcode < 0xb8)
+			op->size = 1;
 		op->rm = (uint8_t)extended(r, r->opcode & 7, 1);
 		op->immediate = constant(r, op->size);
 		return EX_OP_SET;
@@ -314,7 +324,7 @@ static enum ex_op_kind one_byte(struct reader *r)
 	}
 	if ((opcode & 0xf0) == 0x70)
 		return branch(r, 1, EX_OP_BRANCH);
-	if (opcode >= 0xb8 && opcode < 0xc0)
+	if (opcode >= 0xb0 && opcode < 0xc0)
 		return move_immediate(r);
 	switch (opcode) {
 	case 0x63:
@@ -471,7 +481,8 @@ static enum ex_op_kind two_byte(struct reader *r)
 		return EX_OP_NOTHING;
 	if ((opcode & 0xf0) == 0x40)
 		return EX_OP_READ_FORGET; /* conditional move */
-	if ((opcode & 0xf0) == 0x90) {
+	if ((opcode & 0xf0) == 0x90) {	  /* set by a condition */
+		op->size = 1;
 		op->reg = op->rm;
 		return op->is_memory ? EX_OP_NOTHING : EX_OP_FORGET;
 	}
@@ -480,6 +491,7 @@ static enum ex_op_kind two_byte(struct reader *r)
 	if (opcode == 0xb6 || opcode == 0xb7 || opcode == 0xbe || opcode == 0xbf) {
 		op->what = (uint8_t)((opcode & 1) | (opcode >= 0xb8 ? 2 : 0));
 		op->low_byte = (opcode & 1) || r->rex || op->rm < 4;
+		op->rm = opcode & 1 ? op->rm : whole_of(r, op->rm);
 		return EX_OP_EXTEND;
 	}
 	return bits(r);
@@ -529,6 +541,10 @@ void ex_wrong_decode(struct ex_op *op, uint64_t pc)
 							 : three_byte(&r));
 	if (r.at > r.end)
 		op->kind = EX_OP_END;
+	if (op->size == 1) {
+		op->reg = whole_of(&r, op->reg);
+		op->rm = whole_of(&r, op->rm);
+	}
 	op->len = (uint8_t)(r.at - start);
 	if (r.is_relative &&
 	    (op->kind == EX_OP_BRANCH || op->kind == EX_OP_JUMP || op->kind == EX_OP_CALL))

@@ -767,6 +767,45 @@ FOLLOW(avx, "vpxor %%ymm0, %%ymm0, %%ymm0\n\t"
 	    "shlx %[one], %[word], %%rax\n\t"
 	    "vzeroupper")
 
+/* The second bytes of registers, which have the numbers of others: of the stack's end, for one. */
+FOLLOW(high, "mov %%ah, %%dh\n\t"
+	     "mov $1, %%ah\n\t"
+	     "add %%ah, %%al\n\t"
+	     "inc %%ah\n\t"
+	     "sete %%ah\n\t"
+	     "push %[word]\n\t"
+	     "xor %k[word], %k[word]\n\t"
+	     "pop %[word]")
+
+/* Each hop takes the word that the branch waits for off the stack, whose end is known before. */
+static __attribute__((noinline)) void hops_left(const uint64_t *at, uint64_t n,
+						const uint64_t *word, uint64_t one)
+{
+	uint64_t t, sp, bp;
+
+	__asm__ volatile("mov %%rsp, %[sp]\n\t"
+			 "mov %%rbp, %[bp]\n\t"
+			 "mov %[at], %%rbp\n"
+			 "1: " DRAW "leave\n\t" GUESS "push %[word]\n\t"
+			 "xor %k[word], %k[word]\n\t"
+			 "pop %[word]\n\t"
+			 "mov (%[word]), %[t]\n\t"
+			 "add $64, %[word]\n\t"
+			 "dec %[n]\n\t"
+			 "jnz 1b\n\t"
+			 "mov %[sp], %%rsp\n\t"
+			 "mov %[bp], %%rbp"
+			 : [word] "+r"(word), [x] "+r"(chance), [n] "+r"(n), [t] "=&r"(t),
+			   [sp] "=&r"(sp), [bp] "=&r"(bp)
+			 : [odd] "r"(6364136223846793005u), [at] "r"(at), [one] "r"(one)
+			 : "cc", "memory");
+}
+
+static int follow_left(void)
+{
+	return follow(hops_left);
+}
+
 static int follow_avx_if_any(void)
 {
 	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") ? follow_avx() : 77;
@@ -831,6 +870,8 @@ int main(int argc, char **argv)
 		{"follow_pushed", follow_pushed},
 		{"follow_prefix", follow_prefix},
 		{"follow_avx", follow_avx_if_any},
+		{"follow_high", follow_high},
+		{"follow_left", follow_left},
 	};
 
 	self = argv[0];

@@ -109,7 +109,7 @@ walks=$(grep -cE " llc 0 misp 0 wrong 0 $far" stream.txt || true) rounds=$(cat w
 [ "$walks" -ge $((rounds / 64)) ] && [ "$walks" -le $((rounds / 6)) ] ||
 	fail "barren: $walks far walks, in $rounds rounds that would find something"
 # Instructions that wrong paths follow, to the next line.
-for case in bits product quotient call computed store change above pushed prefix avx; do
+for case in bits product quotient call computed store change above pushed prefix avx high left; do
 	run "follow_$case" 0 --cxms-l2=none --cxms-roi-begin="hops_$case"
 	[ -s want.txt ] || { echo "follow_$case: skipped, not on this machine" && continue; }
 	walks=$(grep -cE " wrong(use)? [0-9]+ $far" stream.txt || true) hops=$(cat want.txt)
