@@ -14,6 +14,7 @@
 #include "mem/calendar.h"
 #include "mem/measure.h"
 #include "mem/server.h"
+#include "near.h"
 
 #define GIB (1ull << 30)
 
@@ -26,12 +27,6 @@ static struct cxms_device *make(const struct cxms_device_cfg *cfg)
 	if (cxms_device_new(cfg, &d, &err))
 		fail_msg("%s", err.msg);
 	return d;
-}
-
-static void near_pct(double got, double want, double pct, const char *what, double at)
-{
-	if (!(fabs(got - want) <= pct / 100 * want))
-		fail_msg("%s at %g: got %g, want %g within %g %%", what, at, got, want, pct);
 }
 
 struct request {

@@ -11,6 +11,7 @@
 #include "report/report.h"
 #include "sim/exact_host.h"
 #include "sim/xreplay.h"
+#include "xmessages.h"
 
 #define HOST_OF(tlb)                                                                               \
 	"schema: 1\nhost:\n  cpu: {frequency: 2GHz, cores: 4, width: 4, uops: split, "             \
@@ -38,30 +39,21 @@ struct stream {
 static void flush(struct stream *s)
 {
 	static uint8_t bytes[CXMS_XS_PACKET_MAX];
-	struct cxms_xs_head h = {.magic = CXMS_XS_MAGIC,
-				 .bytes = (uint32_t)s->packet.len,
-				 .pid = s->pid,
-				 .image = s->image,
-				 .seq = s->seq++};
+	struct cxms_xs_head head = {.pid = s->pid, .image = s->image, .seq = s->seq++};
 	struct cxms_event ev = {.kind = CXMS_EV_EXACT, .pid = s->pid};
-	memcpy(bytes, &h, sizeof(h));
-	memcpy(bytes + sizeof(h), s->packet.data, s->packet.len);
-	ev.exact = (struct cxms_exact){bytes, (uint32_t)(sizeof(h) + s->packet.len)};
+	ev.exact = (struct cxms_exact){bytes, (uint32_t)close_messages(&s->packet, head, bytes)};
 	assert_int_equal(cxms_trace_write(s->writer, &ev, 1, NULL), 0);
-	cxms_buf_clear(&s->packet);
 	s->line = 0;
 }
 
 static void control(struct stream *s, uint8_t type)
 {
-	cxms_buf_put_varint(&s->packet, 0);
-	cxms_buf_put_u8(&s->packet, type);
+	put_control(&s->packet, type);
 }
 
 static void number(struct stream *s, uint8_t type, uint64_t v)
 {
-	control(s, type);
-	cxms_buf_put_varint(&s->packet, v);
+	put_number(&s->packet, type, v);
 }
 
 static void thread(struct stream *s, uint64_t tid)
@@ -95,12 +87,7 @@ enum { CHASE = 1, GATHER, STORE, WORK };
 static void hello(struct stream *s, uint64_t parent, bool is_fork, uint64_t first_block)
 {
 	thread(s, 1);
-	number(s, CXMS_XC_HELLO, 1);
-	cxms_buf_put_varint(&s->packet, s->pid);
-	cxms_buf_put_varint(&s->packet, parent);
-	cxms_buf_put_u8(&s->packet, is_fork);
-	cxms_buf_put_varint(&s->packet, first_block);
-	cxms_buf_put_str(&s->packet, is_fork ? "" : "made");
+	put_hello(&s->packet, s->pid, parent, is_fork, first_block, is_fork ? "" : "made");
 }
 
 static void begin(struct stream *s)

@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "base/units.h"
 #include "mem/calendar.h"
+#include "near.h"
 
 static struct cxms_calendar of(uint64_t bytes_per_s)
 {
@@ -152,12 +153,6 @@ static double mean_of(const uint64_t *wait)
 	for (size_t i = 0; i < N; i++)
 		sum += (double)wait[i];
 	return sum / N;
-}
-
-static void near_pct(double got, double want, double pct, const char *what, double load)
-{
-	if (fabs(got - want) > pct / 100 * want)
-		fail_msg("%s at load %g: %g, exact %g", what, load, got, want);
 }
 
 /* In order the calendar is the exact server, request by request. */

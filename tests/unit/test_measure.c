@@ -15,14 +15,9 @@
 #include "mem/measure.h"
 #include "mem/paged.h"
 #include "mem/server.h"
+#include "near.h"
 
 static const struct cxms_measure how = {1ull << 36, 20000, 1};
-
-static void near_pct(double got, double want, double pct, const char *what, double at)
-{
-	if (!(fabs(got - want) <= pct / 100 * fabs(want)))
-		fail_msg("%s at %g: got %g, want %g within %g %%", what, at, got, want, pct);
-}
 
 static struct cxms_curve *measure(const struct cxms_device_cfg *c)
 {

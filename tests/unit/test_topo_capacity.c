@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "shown.h"
 #include "topo/draw.h"
 #include "topo/topo.h"
 
@@ -32,12 +33,7 @@ static struct cxms_topo *load(const char *keys)
 static void assert_shown_and_read_again(const struct cxms_topo *t)
 {
 	const struct cxms_dev *a = &t->dev[0];
-	struct cxms_buf text = {0};
-	struct cxms_topo *again = NULL;
-	struct cxms_err err = {0};
-	cxms_topo_show(t, &text);
-	if (cxms_topo_load_mem("show.yaml", text.data, text.len, &again, &err) < 0)
-		fail_msg("%s\n%s", err.msg, cxms_buf_text(&text));
+	struct cxms_topo *again = shown_and_read_again(t);
 	const struct cxms_dev *b = &again->dev[0];
 	assert_int_equal(a->capacity_bytes, b->capacity_bytes);
 	assert_int_equal(a->n_logical, b->n_logical);
@@ -52,7 +48,6 @@ static void assert_shown_and_read_again(const struct cxms_topo *t)
 		assert_int_equal(a->extent[i].bytes, b->extent[i].bytes);
 		assert_string_equal(one ? one : "", other ? other : "");
 	}
-	cxms_buf_fini(&text);
 	cxms_topo_free(again);
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "shown.h"
 #include "topo/draw.h"
 #include "topo/topo.h"
 #include "topo/topo_priv.h"
@@ -261,18 +262,12 @@ static void test_the_bridge_is_unlimited_until_stated(void **state)
 
 static void assert_shown_and_read_again(const struct cxms_topo *t)
 {
-	struct cxms_buf text = {0};
-	struct cxms_topo *again = NULL;
-	struct cxms_err err = {0};
-	cxms_topo_show(t, &text);
-	if (cxms_topo_load_mem("show.yaml", text.data, text.len, &again, &err) < 0)
-		fail_msg("%s\n%s", err.msg, cxms_buf_text(&text));
+	struct cxms_topo *again = shown_and_read_again(t);
 	assert_memory(&again->dev[0].memory, &t->dev[0].memory);
 	assert_memory(&again->host.local_memory, &t->host.local_memory);
 	assert_memory_equal(&again->host.bridge_bw, &t->host.bridge_bw, sizeof(t->host.bridge_bw));
 	assert_memory_equal(&again->dev[0].bw, &t->dev[0].bw, sizeof(t->dev[0].bw));
 	assert_int_equal(n_assumed_below(again, "devices.m.model"), 0);
-	cxms_buf_fini(&text);
 	cxms_topo_free(again);
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "shown.h"
 #include "topo/draw.h"
 #include "topo/topo.h"
 
@@ -41,12 +42,7 @@ static void assert_weight(const struct cxms_region *r, double want)
 /* What `topo show` prints loads to the same regions and placement. */
 static void assert_shown_and_read_again(const struct cxms_topo *t)
 {
-	struct cxms_buf text = {0};
-	struct cxms_topo *again = NULL;
-	struct cxms_err err = {0};
-	cxms_topo_show(t, &text);
-	if (cxms_topo_load_mem("show.yaml", text.data, text.len, &again, &err) < 0)
-		fail_msg("%s\n%s", err.msg, cxms_buf_text(&text));
+	struct cxms_topo *again = shown_and_read_again(t);
 	assert_int_equal(again->n_region, t->n_region);
 	for (size_t i = 0; i < t->n_region; i++) {
 		const struct cxms_region *a = &t->region[i], *b = &again->region[i];
@@ -61,7 +57,6 @@ static void assert_shown_and_read_again(const struct cxms_topo *t)
 	assert_int_equal(again->n_split, t->n_split);
 	for (size_t i = 0; i < t->n_split; i++)
 		assert_memory_equal(&again->split_pct[i], &t->split_pct[i], sizeof(double));
-	cxms_buf_fini(&text);
 	cxms_topo_free(again);
 }
 

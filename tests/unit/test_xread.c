@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "core/xread.h"
+#include "xmessages.h"
 
 struct packet {
 	struct cxms_buf messages;
@@ -20,38 +21,25 @@ struct packet {
 
 static void close_packet(struct packet *p, uint32_t pid, uint32_t image, uint64_t seq)
 {
-	struct cxms_xs_head h = {.magic = CXMS_XS_MAGIC,
-				 .bytes = (uint32_t)p->messages.len,
-				 .pid = pid,
-				 .image = image,
-				 .seq = seq};
-	memcpy(p->bytes, &h, sizeof(h));
-	memcpy(p->bytes + sizeof(h), p->messages.data, p->messages.len);
-	p->len = sizeof(h) + p->messages.len;
+	p->len = close_messages(&p->messages,
+				(struct cxms_xs_head){.pid = pid, .image = image, .seq = seq},
+				p->bytes);
 	cxms_buf_fini(&p->messages);
 }
 
 static void control(struct packet *p, uint8_t type)
 {
-	cxms_buf_put_varint(&p->messages, 0);
-	cxms_buf_put_u8(&p->messages, type);
+	put_control(&p->messages, type);
 }
 
 static void thread(struct packet *p, uint64_t tid)
 {
-	control(p, CXMS_XC_THREAD);
-	cxms_buf_put_varint(&p->messages, tid);
+	put_number(&p->messages, CXMS_XC_THREAD, tid);
 }
 
 static void hello(struct packet *p, uint32_t pid, uint32_t parent, bool fork, uint64_t below)
 {
-	control(p, CXMS_XC_HELLO);
-	cxms_buf_put_varint(&p->messages, 1);
-	cxms_buf_put_varint(&p->messages, pid);
-	cxms_buf_put_varint(&p->messages, parent);
-	cxms_buf_put_u8(&p->messages, fork);
-	cxms_buf_put_varint(&p->messages, below);
-	cxms_buf_put_str(&p->messages, "prog");
+	put_hello(&p->messages, pid, parent, fork, below, "prog");
 }
 
 /* mov rcx, [rcx]; je: one load, one side exit */
