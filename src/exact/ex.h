@@ -11,9 +11,9 @@
  *   ex_access.c      accesses that are not plain hits, through TLB, caches and prefetchers
  *   ex_store.c       what recent stores wrote; non-temporal stores
  *   ex_misp.c        mispredicted branches: what they wait for
- *   ex_wrong.c       the path behind a mispredicted branch; ex_wrong_decode.c and ex_wrong_steps.c
- *                    say what its instructions do, ex_wrong_stretch.c keeps that
- *   ex_wrong_memory.c what such a path loads, stores, pushes and takes
+ *   ex_wrong.c       the path behind a mispredicted branch; ex_wrong_read.c,
+ *                    ex_wrong_decode.c and ex_wrong_steps.c say what its instructions do,
+ *                    ex_wrong_stretch.c keeps that, ex_wrong_memory.c is what it loads and stores
  *   ex_out.c         packets
  *   ex_roi.c         regions of interest, sampling, client requests
  *   ex_pages.c       pages: seen so far, their frames

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Instructions of the wrong path: decoded by ex_wrong_decode.c, as steps by ex_wrong_steps.c; kept
- * by ex_wrong_stretch.c for ex_wrong.c. */
+/* Instructions of the wrong path: read and decoded by ex_wrong_read.c and ex_wrong_decode.c, as
+ * steps by ex_wrong_steps.c; kept by ex_wrong_stretch.c for ex_wrong.c. */
 #ifndef CXMS_EXACT_EX_WRONG_H
 #define CXMS_EXACT_EX_WRONG_H
 

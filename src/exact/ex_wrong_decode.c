@@ -1,195 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Decodes what the wrong path can follow: integer instructions, SSE and AVX as far as they load. */
-#include "ex_wrong.h"
+#include "ex_wrong_read.h"
 
 #include "ex.h"
 
 #define AX 0u
 #define BP 5u
 
-/* Opcodes by how they are reached. */
-enum opcode_map { ONE_BYTE, TWO_BYTE, THREE_BYTE_38, THREE_BYTE_3A };
-
-/* An instruction while it is read. @other: the register that only VEX names */
-struct reader {
-	const uint8_t *at, *end;
-	uint8_t rex, opcode, other;
-	enum opcode_map map;
-	bool is_vex, has_66, has_rep, has_modrm, has_segment, is_relative;
-	struct ex_op *op;
-};
-
-static uint64_t constant(struct reader *r, unsigned bytes)
-{
-	uint64_t v = 0;
-
-	if (r->at > r->end || bytes > (size_t)(r->end - r->at)) {
-		r->at = r->end + 1; /* too long to be an instruction */
-		return 0;
-	}
-	for (unsigned i = 0; i < bytes; i++)
-		v |= (uint64_t)r->at[i] << (8 * i);
-	r->at += bytes;
-	if (bytes == 1)
-		return (uint64_t)(int64_t)(int8_t)v;
-	return bytes == 4 ? (uint64_t)(int64_t)(int32_t)v : v;
-}
-
-/* Of a size as for most instructions: at most four bytes. */
-static unsigned short_of(const struct reader *r)
-{
-	return r->op->size == 1 ? 1 : r->op->size == 2 ? 2 : 4;
-}
-
-/* The prefix of AVX and of some integer instructions, which names the map as well. */
-static bool read_vex(struct reader *r)
-{
-	bool is_long = *r->at++ == 0xc4;
-	unsigned first, last;
-
-	if (r->end - r->at < 3)
-		return false;
-	first = *r->at++;
-	last = is_long ? *r->at++ : first;
-	r->is_vex = true;
-	r->rex = (uint8_t)(first & 0x80 ? 0 : 4);
-	if (is_long)
-		r->rex |= (uint8_t)((first & 0x40 ? 0 : 2) | (first & 0x20 ? 0 : 1) |
-				    (last & 0x80 ? 8 : 0));
-	r->map = is_long ? first & 31 : TWO_BYTE;
-	r->other = ~last >> 3 & 15;
-	r->has_66 = (last & 3) == 1;
-	r->has_rep = (last & 3) >= 2;
-	return r->map >= TWO_BYTE && r->map <= THREE_BYTE_3A;
-}
-
-/* False: what begins with it is not followed: a lock, short addresses, EVEX. */
-static bool read_prefixes(struct reader *r)
-{
-	for (; r->at < r->end; r->at++) {
-		switch (*r->at) {
-		case 0x26:
-		case 0x2e:
-		case 0x36:
-		case 0x3e:
-			break;
-		case 0x62:
-		case 0x67:
-		case 0xf0:
-			return false;
-		case 0x64:
-		case 0x65:
-			r->has_segment = true;
-			break;
-		case 0x66:
-			r->has_66 = true;
-			break;
-		case 0xf2:
-		case 0xf3:
-			r->has_rep = true;
-			break;
-		default:
-			return true;
-		}
-	}
-	return false;
-}
-
-/* Prefixes and opcode. False: not followed. */
-static bool read_opcode(struct reader *r)
-{
-	if (!read_prefixes(r))
-		return false;
-	if (*r->at == 0xc4 || *r->at == 0xc5) {
-		if (!read_vex(r))
-			return false;
-	} else {
-		if ((*r->at & 0xf0) == 0x40)
-			r->rex = *r->at++;
-		for (; r->at < r->end && r->map < THREE_BYTE_38; r->at++) {
-			if (r->map == ONE_BYTE && *r->at == 0x0f)
-				r->map = TWO_BYTE;
-			else if (r->map == TWO_BYTE && (*r->at == 0x38 || *r->at == 0x3a))
-				r->map = *r->at == 0x38 ? THREE_BYTE_38 : THREE_BYTE_3A;
-			else
-				break;
-		}
-	}
-	if (r->at >= r->end)
-		return false;
-	r->opcode = *r->at++;
-	r->op->size = r->rex & 8 ? 8 : r->has_66 ? 2 : 4;
-	return true;
-}
-
-static unsigned extended(const struct reader *r, unsigned low, unsigned rex_bit)
-{
-	return low | (r->rex & rex_bit ? 8u : 0u);
-}
-
-/* Of four of the byte registers it is the second byte of ax to bx that they name. */
-static uint8_t whole_of(const struct reader *r, uint8_t byte_register)
-{
-	bool is_second = !r->rex && !r->is_vex && byte_register >= 4;
-
-	return (uint8_t)(byte_register - (is_second ? 4 : 0));
-}
-
-static void read_modrm(struct reader *r)
-{
-	struct ex_op *op = r->op;
-	unsigned modrm, mod, low, bytes;
-
-	if (r->at >= r->end)
-		return;
-	modrm = *r->at++;
-	mod = modrm >> 6;
-	low = modrm & 7;
-	r->has_modrm = true;
-	op->reg = (uint8_t)extended(r, modrm >> 3 & 7, 4);
-	op->rm = (uint8_t)extended(r, low, 1);
-	if (mod == 3)
-		return;
-	op->is_memory = true;
-	bytes = mod == 1 ? 1 : mod == 2 ? 4 : 0;
-	op->base = op->rm;
-	if (low == 4 && r->at < r->end) {
-		unsigned sib = *r->at++;
-
-		op->scale_shift = (uint8_t)(sib >> 6);
-		op->index = (uint8_t)extended(r, sib >> 3 & 7, 2);
-		if (op->index == EX_STACK)
-			op->index = EX_NO_REGISTER;
-		op->base = (uint8_t)extended(r, sib & 7, 1);
-		if ((sib & 7) == 5 && mod == 0) {
-			op->base = EX_NO_REGISTER;
-			bytes = 4;
-		}
-	} else if (low == 5 && mod == 0) {
-		op->base = EX_NO_REGISTER;
-		r->is_relative = true;
-		bytes = 4;
-	}
-	if (bytes)
-		op->displacement = constant(r, bytes);
-}
-
-static enum ex_op_kind group_f7(struct reader *r, bool wide)
+static enum ex_op_kind group_f7(struct ex_reader *r, bool wide)
 {
 	struct ex_op *op = r->op;
 
-	read_modrm(r);
+	ex_read_modrm(r);
 	op->what = op->reg & 7;
 	if (!wide)
 		op->size = 1;
 	if (op->what <= 1)
-		constant(r, short_of(r));
+		ex_read_constant(r, ex_read_short(r));
 	return EX_OP_F7;
 }
 
-static enum ex_op_kind group_ff(struct reader *r, bool wide)
+static enum ex_op_kind group_ff(struct ex_reader *r, bool wide)
 {
-	read_modrm(r);
+	ex_read_modrm(r);
 	r->op->what = r->op->reg & 7;
 	if (!wide)
 		r->op->size = 1;
@@ -204,15 +37,15 @@ static enum ex_op_kind group_ff(struct reader *r, bool wide)
 	return r->op->what < 2 ? EX_OP_FF : EX_OP_END;
 }
 
-static enum ex_op_kind branch(struct reader *r, unsigned bytes, enum ex_op_kind kind)
+static enum ex_op_kind branch(struct ex_reader *r, unsigned bytes, enum ex_op_kind kind)
 {
-	r->op->immediate = constant(r, bytes);
+	r->op->immediate = ex_read_constant(r, bytes);
 	r->is_relative = true;
 	return kind;
 }
 
 /* Opcodes below 40: the eight operations. */
-static enum ex_op_kind operations(struct reader *r)
+static enum ex_op_kind operations(struct ex_reader *r)
 {
 	struct ex_op *op = r->op;
 
@@ -220,43 +53,43 @@ static enum ex_op_kind operations(struct reader *r)
 	if (!(r->opcode & 1))
 		op->size = 1;
 	if ((r->opcode & 7) < 4) {
-		read_modrm(r);
+		ex_read_modrm(r);
 		op->to_rm = !(r->opcode & 2);
 		return EX_OP_TWO;
 	}
 	if ((r->opcode & 7) > 5)
 		return EX_OP_END;
-	op->immediate = constant(r, short_of(r));
+	op->immediate = ex_read_constant(r, ex_read_short(r));
 	return EX_OP_IMMEDIATE;
 }
 
-static enum ex_op_kind with_immediate(struct reader *r)
+static enum ex_op_kind with_immediate(struct ex_reader *r)
 {
 	if (r->opcode == 0x80)
 		r->op->size = 1;
-	read_modrm(r);
+	ex_read_modrm(r);
 	r->op->what = r->op->reg & 7;
-	r->op->immediate = constant(r, r->opcode == 0x81 ? short_of(r) : 1);
+	r->op->immediate = ex_read_constant(r, r->opcode == 0x81 ? ex_read_short(r) : 1);
 	return EX_OP_IMMEDIATE;
 }
 
-static enum ex_op_kind shifts(struct reader *r)
+static enum ex_op_kind shifts(struct ex_reader *r)
 {
 	if (!(r->opcode & 1))
 		r->op->size = 1;
-	read_modrm(r);
+	ex_read_modrm(r);
 	r->op->what = r->op->reg & 7;
 	r->op->by_cl = r->opcode >= 0xd2;
-	r->op->immediate = r->opcode < 0xd0 ? constant(r, 1) : 1;
+	r->op->immediate = r->opcode < 0xd0 ? ex_read_constant(r, 1) : 1;
 	return EX_OP_SHIFT;
 }
 
 /* 84..8D */
-static enum ex_op_kind moves(struct reader *r)
+static enum ex_op_kind moves(struct ex_reader *r)
 {
 	struct ex_op *op = r->op;
 
-	read_modrm(r);
+	ex_read_modrm(r);
 	if (r->opcode == 0x8d)
 		return op->is_memory ? EX_OP_LEA : EX_OP_FORGET;
 	if (!(r->opcode & 1))
@@ -268,34 +101,34 @@ static enum ex_op_kind moves(struct reader *r)
 	return op->is_memory ? EX_OP_STORE : EX_OP_MOVE;
 }
 
-static enum ex_op_kind move_immediate(struct reader *r)
+static enum ex_op_kind move_immediate(struct ex_reader *r)
 {
 	struct ex_op *op = r->op;
 
 	if (r->opcode < 0xc0) {
 		if (r->opcode < 0xb8)
 			op->size = 1;
-		op->rm = (uint8_t)extended(r, r->opcode & 7, 1);
-		op->immediate = constant(r, op->size);
+		op->rm = (uint8_t)ex_read_extended(r, r->opcode & 7, 1);
+		op->immediate = ex_read_constant(r, op->size);
 		return EX_OP_SET;
 	}
-	read_modrm(r);
+	ex_read_modrm(r);
 	if (r->opcode == 0xc6)
 		op->size = 1;
-	op->immediate = constant(r, short_of(r));
+	op->immediate = ex_read_constant(r, ex_read_short(r));
 	return EX_OP_SET;
 }
 
 /* imul with a constant */
-static enum ex_op_kind multiply_by(struct reader *r)
+static enum ex_op_kind multiply_by(struct ex_reader *r)
 {
-	read_modrm(r);
-	r->op->immediate = constant(r, r->opcode == 0x69 ? short_of(r) : 1);
+	ex_read_modrm(r);
+	r->op->immediate = ex_read_constant(r, r->opcode == 0x69 ? ex_read_short(r) : 1);
 	return EX_OP_MULTIPLY_BY;
 }
 
 /* cwde and cdqe, in ax; cdq and cqo, of ax into dx */
-static enum ex_op_kind extend_ax(struct reader *r)
+static enum ex_op_kind extend_ax(struct ex_reader *r)
 {
 	struct ex_op *op = r->op;
 
@@ -312,33 +145,14 @@ static enum ex_op_kind extend_ax(struct reader *r)
 	return EX_OP_LOAD_SIGNED;
 }
 
-static enum ex_op_kind one_byte(struct reader *r)
+/* From 80 on. */
+static enum ex_op_kind one_byte_high(struct ex_reader *r)
 {
 	uint8_t opcode = r->opcode;
 
-	if (opcode < 0x40)
-		return operations(r);
-	if (opcode >= 0x50 && opcode < 0x60) {
-		r->op->reg = (uint8_t)extended(r, opcode & 7, 1);
-		return opcode < 0x58 ? EX_OP_PUSH : EX_OP_POP;
-	}
-	if ((opcode & 0xf0) == 0x70)
-		return branch(r, 1, EX_OP_BRANCH);
 	if (opcode >= 0xb0 && opcode < 0xc0)
 		return move_immediate(r);
 	switch (opcode) {
-	case 0x63:
-		read_modrm(r);
-		r->op->result = r->op->size;
-		r->op->size = 4;
-		return EX_OP_LOAD_SIGNED;
-	case 0x68:
-	case 0x6a:
-		r->op->immediate = constant(r, opcode == 0x68 ? 4 : 1);
-		return EX_OP_PUSH_SET;
-	case 0x69:
-	case 0x6b:
-		return multiply_by(r);
 	case 0x80:
 	case 0x81:
 	case 0x83:
@@ -358,7 +172,7 @@ static enum ex_op_kind one_byte(struct reader *r)
 		return extend_ax(r);
 	case 0xa8:
 	case 0xa9:
-		constant(r, opcode == 0xa8 ? 1 : short_of(r));
+		ex_read_constant(r, opcode == 0xa8 ? 1 : ex_read_short(r));
 		return EX_OP_NOTHING;
 	case 0xc0:
 	case 0xc1:
@@ -392,8 +206,38 @@ static enum ex_op_kind one_byte(struct reader *r)
 	}
 }
 
+static enum ex_op_kind one_byte(struct ex_reader *r)
+{
+	uint8_t opcode = r->opcode;
+
+	if (opcode < 0x40)
+		return operations(r);
+	if (opcode >= 0x50 && opcode < 0x60) {
+		r->op->reg = (uint8_t)ex_read_extended(r, opcode & 7, 1);
+		return opcode < 0x58 ? EX_OP_PUSH : EX_OP_POP;
+	}
+	if ((opcode & 0xf0) == 0x70)
+		return branch(r, 1, EX_OP_BRANCH);
+	switch (opcode) {
+	case 0x63:
+		ex_read_modrm(r);
+		r->op->result = r->op->size;
+		r->op->size = 4;
+		return EX_OP_LOAD_SIGNED;
+	case 0x68:
+	case 0x6a:
+		r->op->immediate = ex_read_constant(r, opcode == 0x68 ? 4 : 1);
+		return EX_OP_PUSH_SET;
+	case 0x69:
+	case 0x6b:
+		return multiply_by(r);
+	default:
+		return opcode < 0x80 ? EX_OP_END : one_byte_high(r);
+	}
+}
+
 /* SSE: loads count, stores do not; results in general registers are unknown. */
-static enum ex_op_kind sse(struct reader *r)
+static enum ex_op_kind sse(struct ex_reader *r)
 {
 	uint8_t opcode = r->opcode;
 	bool to_general = opcode == 0x7e && !r->has_rep;
@@ -401,10 +245,10 @@ static enum ex_op_kind sse(struct reader *r)
 		      opcode == 0x2b || opcode == 0x7f || opcode == 0xd6 || opcode == 0xe7 ||
 		      to_general;
 
-	read_modrm(r);
+	ex_read_modrm(r);
 	r->op->size = 8;
 	if ((opcode >= 0x70 && opcode <= 0x73) || (opcode >= 0xc2 && opcode <= 0xc6))
-		constant(r, 1);
+		ex_read_constant(r, 1);
 	if (to_general && !r->op->is_memory) {
 		r->op->reg = r->op->rm;
 		return EX_OP_FORGET;
@@ -422,7 +266,7 @@ static bool is_sse(uint8_t opcode)
 }
 
 /* What changes rm in a way that is not followed, or only reads it. */
-static enum ex_op_kind change_rm(struct reader *r, bool only_reads)
+static enum ex_op_kind change_rm(struct ex_reader *r, bool only_reads)
 {
 	if (r->op->is_memory)
 		return EX_OP_READ;
@@ -431,7 +275,7 @@ static enum ex_op_kind change_rm(struct reader *r, bool only_reads)
 }
 
 /* Bits by number: bt, bts, btr, btc; shifts of two registers; counts of bits. */
-static enum ex_op_kind bits(struct reader *r)
+static enum ex_op_kind bits(struct ex_reader *r)
 {
 	switch (r->opcode) {
 	case 0xa3:
@@ -441,13 +285,13 @@ static enum ex_op_kind bits(struct reader *r)
 		return r->op->is_memory ? EX_OP_NOTHING : change_rm(r, r->opcode == 0xa3);
 	case 0xa4:
 	case 0xac:
-		constant(r, 1);
+		ex_read_constant(r, 1);
 		return change_rm(r, false);
 	case 0xa5:
 	case 0xad:
 		return change_rm(r, false);
 	case 0xba:
-		constant(r, 1);
+		ex_read_constant(r, 1);
 		return change_rm(r, (r->op->reg & 7) == 4);
 	case 0xb8:
 		return r->has_rep ? EX_OP_READ_FORGET : EX_OP_END;
@@ -459,7 +303,7 @@ static enum ex_op_kind bits(struct reader *r)
 	}
 }
 
-static enum ex_op_kind two_byte(struct reader *r)
+static enum ex_op_kind two_byte(struct ex_reader *r)
 {
 	struct ex_op *op = r->op;
 	uint8_t opcode = r->opcode;
@@ -473,10 +317,10 @@ static enum ex_op_kind two_byte(struct reader *r)
 	if ((opcode & 0xf0) == 0x80)
 		return branch(r, 4, EX_OP_BRANCH);
 	if (opcode >= 0xc8 && opcode < 0xd0) { /* bswap */
-		op->reg = (uint8_t)extended(r, opcode & 7, 1);
+		op->reg = (uint8_t)ex_read_extended(r, opcode & 7, 1);
 		return EX_OP_FORGET;
 	}
-	read_modrm(r);
+	ex_read_modrm(r);
 	if (opcode == 0x1e || opcode == 0x1f || opcode == 0x0d || opcode == 0x18 || opcode == 0xc3)
 		return EX_OP_NOTHING;
 	if ((opcode & 0xf0) == 0x40)
@@ -491,7 +335,7 @@ static enum ex_op_kind two_byte(struct reader *r)
 	if (opcode == 0xb6 || opcode == 0xb7 || opcode == 0xbe || opcode == 0xbf) {
 		op->what = (uint8_t)((opcode & 1) | (opcode >= 0xb8 ? 2 : 0));
 		op->low_byte = (opcode & 1) || r->rex || op->rm < 4;
-		op->rm = opcode & 1 ? op->rm : whole_of(r, op->rm);
+		op->rm = opcode & 1 ? op->rm : ex_read_whole(r, op->rm);
 		return EX_OP_EXTEND;
 	}
 	return bits(r);
@@ -499,16 +343,16 @@ static enum ex_op_kind two_byte(struct reader *r)
 
 /* Vectors, and integers from f0 on: those of VEX that write the register only it names, or others.
  */
-static enum ex_op_kind three_byte(struct reader *r)
+static enum ex_op_kind three_byte(struct ex_reader *r)
 {
 	struct ex_op *op = r->op;
 	uint8_t opcode = r->opcode;
-	bool is_38 = r->map == THREE_BYTE_38, stores;
+	bool is_38 = r->map == EX_MAP_38, stores;
 
-	read_modrm(r);
+	ex_read_modrm(r);
 	op->size = 8;
 	if (!is_38)
-		constant(r, 1);
+		ex_read_constant(r, 1);
 	if (opcode >= 0xf0) {
 		if (is_38 && r->is_vex && opcode == 0xf3)
 			op->reg = r->other;
@@ -532,18 +376,18 @@ static enum ex_op_kind three_byte(struct reader *r)
 void ex_wrong_decode(struct ex_op *op, uint64_t pc)
 {
 	const uint8_t *start = (const uint8_t *)(Addr)pc;
-	struct reader r = {.at = start, .end = start + EX_LONGEST, .op = op};
+	struct ex_reader r = {.at = start, .end = start + EX_LONGEST, .op = op};
 
 	*op = (struct ex_op){.pc = pc, .base = EX_NO_REGISTER, .index = EX_NO_REGISTER};
-	if (read_opcode(&r))
-		op->kind = (uint8_t)(r.map == ONE_BYTE	 ? one_byte(&r)
-				     : r.map == TWO_BYTE ? two_byte(&r)
-							 : three_byte(&r));
+	if (ex_read_opcode(&r))
+		op->kind = (uint8_t)(r.map == EX_MAP_ONE   ? one_byte(&r)
+				     : r.map == EX_MAP_TWO ? two_byte(&r)
+							   : three_byte(&r));
 	if (r.at > r.end)
 		op->kind = EX_OP_END;
 	if (op->size == 1) {
-		op->reg = whole_of(&r, op->reg);
-		op->rm = whole_of(&r, op->rm);
+		op->reg = ex_read_whole(&r, op->reg);
+		op->rm = ex_read_whole(&r, op->rm);
 	}
 	op->len = (uint8_t)(r.at - start);
 	if (r.is_relative &&
