@@ -85,7 +85,7 @@ static void test_cpus_are_those_it_may_use(void **state)
 {
 	(void)state;
 	cpu_set_t was, one;
-	int first = 0;
+	size_t first = 0;
 	assert_int_equal(sched_getaffinity(0, sizeof(was), &was), 0);
 	while (!CPU_ISSET(first, &was))
 		first++;
