@@ -105,7 +105,8 @@ double cxms_hop_seen_ps(double turn_ps, double share, double mem_ps, double llc_
  * @seen_ps:      L_obs, a wait for memory
  * @llc_ps:       what its other waits take: the LLC's latency, stretched as much by page walks as
  *                @seen_ps is
- * @window_turns: turns of the loop that the recording core's window holds
+ * @window_turns: turns of the loop that the recording core's window holds, of who takes a new line
+ *                in some of them only those
  * @most_lines:   lines that its miss registers pass in the loop's time
  * @most_waits:   of all waits in the loop, those that fit into its time one after the other: its
  *                time / L_obs

@@ -1,6 +1,7 @@
 #include "core/linewait.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 #include "base/units.h"
 
@@ -41,16 +42,77 @@ static unsigned place_of(const uint32_t count[64], uint32_t n, unsigned step)
 	return best;
 }
 
+static void sum_halves(const struct cxms_linewait *w, uint32_t both[64])
+{
+	for (unsigned i = 0; i < CXMS_LINE_BYTES; i++)
+		both[i] = w->count[0][i] + w->count[1][i];
+}
+
 /* Samples at the place where most of all are: too many rather than too few. */
 static double most_at_a_place(const struct cxms_linewait *w, unsigned step)
 {
 	uint32_t both[64];
-	for (unsigned i = 0; i < CXMS_LINE_BYTES; i++)
-		both[i] = w->count[0][i] + w->count[1][i];
+	sum_halves(w, both);
 	return count_at(both, place_of(both, w->n, step), step);
 }
 
-void cxms_linewait_share(const struct cxms_linewait *w, unsigned step_bytes,
+/* Mean of the samples at the place of @b in the other runs of a line. */
+static double at_other_runs(const uint32_t count[64], unsigned b, unsigned step, unsigned run)
+{
+	unsigned places = CXMS_LINE_BYTES / step, runs = CXMS_LINE_BYTES / run;
+	double sum = 0;
+	for (unsigned r = 1; r < runs; r++)
+		sum += count_at(count, (b + r * (run / step)) % places, step);
+	return sum / (runs - 1);
+}
+
+/* Do a line's runs have the same places? */
+static bool has_runs(unsigned step, unsigned run)
+{
+	return run > step && run < CXMS_LINE_BYTES && run % step == 0 && CXMS_LINE_BYTES % run == 0;
+}
+
+/* An end of Wilson's interval of a ratio that was seen in @n. */
+static double wilson(double ratio, double n, double side)
+{
+	double z2 = side * side, mid = (ratio + z2 / (2 * n)) / (1 + z2 / n);
+	return mid + side / (1 + z2 / n) * sqrt(ratio * (1 - ratio) / n + z2 / (4 * n * n));
+}
+
+/* What is more at a place than in the other runs, at an end of both intervals: samples are at one
+ * of them or at another. */
+static double beyond_runs(double hits, double others, double n, double runs, double side)
+{
+	double f = hits / n, g = others / n;
+	double up = wilson(f, n, side) - f, down = wilson(g, n * (runs - 1), -side) - g;
+	double wide = sqrt(up * up + down * down + 2 * side * side * f * g / n);
+	return f - g + (side < 0 ? -wide : side > 0 ? wide : 0);
+}
+
+static void share_by_runs(const struct cxms_linewait *w, unsigned step, unsigned run,
+			  const double side[CXMS_SPAN_COUNT], double share[CXMS_SPAN_COUNT])
+{
+	const double runs = (double)CXMS_LINE_BYTES / run;
+	double hits = 0, others = 0;
+	uint32_t both[64];
+	for (unsigned half = 0; half < 2; half++) {
+		uint32_t other = half ? (w->n + 1) / 2 : w->n / 2;
+		unsigned b = place_of(w->count[!half], other, step);
+		hits += count_at(w->count[half], b, step);
+		others += at_other_runs(w->count[half], b, step, run);
+	}
+	sum_halves(w, both);
+	unsigned b = place_of(both, w->n, step);
+	double most = count_at(both, b, step), least = at_other_runs(both, b, step, run);
+	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
+		bool high = k == CXMS_SPAN_HI && most - least > hits - others;
+		share[k] =
+			beyond_runs(high ? most : hits, high ? least : others, w->n, runs, side[k]);
+		share[k] = fmin(1, fmax(0, share[k]));
+	}
+}
+
+void cxms_linewait_share(const struct cxms_linewait *w, unsigned step_bytes, unsigned run_bytes,
 			 double share[CXMS_SPAN_COUNT])
 {
 	static const double side[CXMS_SPAN_COUNT] = {-Z_90, 0, Z_90};
@@ -59,6 +121,10 @@ void cxms_linewait_share(const struct cxms_linewait *w, unsigned step_bytes,
 		share[k] = 1;
 	if (w->n < CXMS_LINEWAIT_MIN_SAMPLES)
 		return;
+	if (has_runs(step_bytes, run_bytes)) {
+		share_by_runs(w, step_bytes, run_bytes, side, share);
+		return;
+	}
 	for (unsigned half = 0; half < 2; half++) {
 		uint32_t here = (w->n + !half) / 2, other = w->n - here;
 		unsigned b = place_of(w->count[!half], other, step_bytes);
@@ -67,11 +133,8 @@ void cxms_linewait_share(const struct cxms_linewait *w, unsigned step_bytes,
 	}
 	double most = most_at_a_place(w, step_bytes);
 	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
-		double z2 = side[k] * side[k],
-		       f = k == CXMS_SPAN_HI ? fmax(hits, most) / n : hits / n;
-		double mid = (f + z2 / (2 * n)) / (1 + z2 / n);
-		double wide = side[k] / (1 + z2 / n) * sqrt(f * (1 - f) / n + z2 / (4 * n * n));
-		share[k] = fmin(1, fmax(0, (mid + wide - chance) / (1 - chance)));
+		double f = k == CXMS_SPAN_HI ? fmax(hits, most) / n : hits / n;
+		share[k] = fmin(1, fmax(0, (wilson(f, n, side[k]) - chance) / (1 - chance)));
 	}
 }
 

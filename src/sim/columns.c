@@ -324,7 +324,7 @@ static void set_column(struct search *s, uint32_t group)
 	struct cxms_linewait waits = {0};
 	for (size_t i = s->first[group]; i < s->first[group + 1]; i++)
 		cxms_linewait_add(&waits, s->point[i].addr);
-	cxms_linewait_share(&waits, g->column_step, g->column_line);
+	cxms_linewait_share(&waits, g->column_step, 0, g->column_line);
 	double *line = &g->column_line[CXMS_SPAN_MID];
 	double by_chance = (1 - *line) * (double)g->column_step / CXMS_LINE_BYTES;
 	*line += by_chance * fullness(s, g, *line + by_chance);

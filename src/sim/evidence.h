@@ -47,6 +47,7 @@ struct cxms_group {
 
 	/* A walk that uses each line several times (linewaits.h). */
 	unsigned walk_step;		 /* bytes from one use to the next; 0 = it is none */
+	unsigned walk_run;		 /* bytes of a run, where a line has several */
 	double at_line[CXMS_SPAN_COUNT]; /* share of its waiting for memory that comes once a
 					    line; no such walk: 1 */
 	bool walk_parts; /* it goes through parts of an array, each again in parts of its own */

@@ -15,7 +15,7 @@
 /** struct walked_loop - a loop with walks through memory */
 struct walked_loop {
 	double bytes_per_count; /* that the walk moves while the counting register moves by 1 */
-	unsigned step;		/* bytes from one use to the next */
+	unsigned step, run;	/* bytes from one use to the next, and of a run (linewait.h) */
 	double stall_ns;	/* of its walks */
 	double behind_ns[CXMS_SPAN_COUNT];
 };
@@ -52,6 +52,7 @@ static int add_walk(struct search *s, const struct cxms_group *g)
 			return -ENOMEM;
 		s->loop[s->n_loop++] = (struct walked_loop){
 			.step = g->walk_step,
+			.run = g->walk_run,
 			.bytes_per_count = g->walk_step / fabs((double)site->step)};
 	}
 	s->loop[l].stall_ns += g->stall_ns;
@@ -91,7 +92,7 @@ static void add_behind(struct search *s)
 		if (s->at[i].n < CXMS_LINEWAIT_MIN_SAMPLES)
 			continue;
 		struct walked_loop *l = &s->loop[loop_of(s, &s->rec->site[i])];
-		cxms_linewait_share(&s->at[i], l->step, share);
+		cxms_linewait_share(&s->at[i], l->step, l->run, share);
 		if (share[CXMS_SPAN_LO] <= 0)
 			share[CXMS_SPAN_MID] = 0;
 		for (int k = 0; k < CXMS_SPAN_COUNT; k++)

@@ -89,9 +89,10 @@ static int gather_points(struct stream_search *s)
 	double weight = 0;
 	s->first = calloc(s->ev->n_group + 2, sizeof(*s->first));
 	s->point = malloc((rec->n_sample + 1) * sizeof(*s->point));
+	s->sample = malloc((rec->n_sample + 1) * sizeof(*s->sample));
 	s->work = malloc(CXMS_STREAM_MAX_PAIRS * sizeof(*s->work));
 	s->stream = calloc(s->ev->n_group + 1, sizeof(*s->stream));
-	if (!s->first || !s->point || !s->work || !s->stream)
+	if (!s->first || !s->point || !s->sample || !s->work || !s->stream)
 		return -ENOMEM;
 	for (size_t i = 0; i < rec->n_sample; i++) {
 		weight += rec->sample[i].weight_ns;
@@ -105,7 +106,9 @@ static int gather_points(struct stream_search *s)
 		uint32_t grain = s->ev->grain_of_sample[s->order->sample[i]];
 		if (grain == CXMS_NO_GRAIN)
 			continue;
-		s->point[s->first[s->at[grain / 2] + 1]++] = (struct cxms_stream_point){
+		size_t at = s->first[s->at[grain / 2] + 1]++;
+		s->sample[at] = s->order->sample[i];
+		s->point[at] = (struct cxms_stream_point){
 			.time_ns = s->order->cpu_ns[i], .addr = from->addr, .thread = from->thread};
 	}
 	if (rec->n_sample)
@@ -569,6 +572,7 @@ int cxms_streams_find(const struct cxms_recording *rec, struct cxms_evidence *ev
 	free(s.group);
 	free(s.at);
 	free(s.point);
+	free(s.sample);
 	free(s.work);
 	free(s.stream);
 	return rc ? cxms_fail(err, ENOMEM, "out of memory for the streams") : 0;

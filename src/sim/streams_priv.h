@@ -19,6 +19,7 @@ struct stream_search {
 	uint32_t *group; /* their numbers by site: areas of an instruction together */
 	size_t *at;	 /* [group] its place there */
 	struct cxms_stream_point *point; /* by place, then thread, in time order */
+	uint32_t *sample;		 /* of each point */
 	size_t *first;			 /* n_group + 2, by place */
 	double *work, max_gap_ns;
 	double *block_ns; /* by number of the block, see block_of_site */

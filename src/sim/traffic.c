@@ -346,7 +346,7 @@ double cxms_traffic_window_turns(const struct cxms_recording *rec, const struct 
 	return held;
 }
 
-/* New lines a run, at most: who appends fills each line before the next. */
+/* New lines a run, at most: who goes on where it ended uses up each line before the next. */
 static double lines_a_run(const struct cxms_rec_site *site)
 {
 	double step = fabs((double)site->stride);
@@ -360,12 +360,12 @@ static void bound_by_runs(const struct cxms_recording *rec, const struct cxms_ev
 	const struct cxms_turns *turns = &ev->turns[g->site];
 	double seen_ps = out->waits[CXMS_SPAN_MID] > 0 ? out->seen_ps / out->waits[CXMS_SPAN_MID]
 						       : ev->stair.mem_ps;
-	double stall_ns = turns->turns / g->runs_per_stall_ns;
-	struct cxms_runs in = {.runs = g->runs_per_stall_ns * lines_a_run(site),
+	double stall_ns = turns->turns / g->runs_per_stall_ns, a_run = lines_a_run(site);
+	struct cxms_runs in = {.runs = g->runs_per_stall_ns * a_run,
 			       .share = {g->share.lo, g->share.mid, g->share.hi},
 			       .seen_ps = seen_ps,
 			       .llc_ps = ev->stair.llc_ps * seen_ps / ev->stair.mem_ps,
-			       .window_turns = cxms_traffic_window_turns(rec, ev, g, rob),
+			       .window_turns = a_run * cxms_traffic_window_turns(rec, ev, g, rob),
 			       .most_lines = CXMS_MOST_L1D_MSHRS * turns->time_ns * PS_PER_NS /
 					     (seen_ps * stall_ns),
 			       .most_waits =

@@ -39,6 +39,18 @@
 /* Of the bytes that as many waits for lines bring, one after the other or more at a time. */
 #define MAX_NEW 0.75
 
+/* Turns of the loop around between two samples, at least: where they stand within a turn then moves
+ * the bytes of a turn by a sixteenth. */
+#define MIN_OUTER_TURNS 16.0
+/* Of the pairs: between the others the walk began anew elsewhere. */
+#define MIN_EVEN 0.75
+
+/* A walk by runs: those of a loop within another, each from where the one before ended. */
+struct runs {
+	unsigned bytes;	     /* of a run, a line at most; 0 = it is none */
+	double bytes_per_ns; /* signed */
+};
+
 struct way cxms_way_of(const struct cxms_stream_point *point, size_t n)
 {
 	struct way way = {UINT64_MAX, 0};
@@ -175,9 +187,84 @@ static bool is_unordered(const struct stream_search *s, const struct cxms_stream
 	       way.median_bytes * line_ps <= MAX_NEW * wait_ns * PS_PER_NS;
 }
 
+/* Turns of the loop around that lie between two samples, and 0 where they do not tell. */
+static double outer_turns(const struct cxms_rec_site *site, const struct cxms_rec_sample *from,
+			  const struct cxms_rec_sample *to)
+{
+	const unsigned both = CXMS_SAMPLE_ADDR | CXMS_SAMPLE_OUTER;
+	int64_t moved = (int64_t)(to->outer - from->outer);
+	if ((from->flags & to->flags & both) != both || from->thread != to->thread ||
+	    moved == INT64_MIN || moved % site->outer_step)
+		return 0;
+	double turns = (double)moved / (double)site->outer_step;
+	return fabs(turns) >= MIN_OUTER_TURNS ? turns : 0;
+}
+
+/** struct pairs - neighbouring samples of an instruction */
+struct pairs {
+	double *bytes; /* moved in a turn of the loop around, each */
+	size_t n;
+	size_t n_near, n_ahead; /* no longer apart than it may take to begin anew; of these ahead */
+	double ahead, ahead_ns; /* way and time of the latter */
+};
+
+static void gather_pairs(const struct stream_search *s, size_t from, size_t to, struct pairs *out)
+{
+	for (size_t i = from; i + 1 < to && out->n < CXMS_STREAM_MAX_PAIRS; i++) {
+		const struct cxms_stream_point *p = &s->point[i];
+		const struct cxms_rec_sample *pair[2] = {&s->rec->sample[s->sample[i]],
+							 &s->rec->sample[s->sample[i + 1]]};
+		double turns = outer_turns(&s->rec->site[pair[0]->site], pair[0], pair[1]);
+		if (turns == 0)
+			continue;
+		double bytes = (double)(int64_t)(p[1].addr - p[0].addr);
+		double ns = (double)(p[1].time_ns - p[0].time_ns);
+		bool near = ns <= WALK_GAP_RATIO * s->max_gap_ns;
+		out->bytes[out->n++] = bytes / turns;
+		out->n_near += near;
+		out->n_ahead += near && turns > 0;
+		out->ahead += near && turns > 0 ? bytes : 0;
+		out->ahead_ns += near && turns > 0 ? ns : 0;
+	}
+}
+
+static int by_size(const void *pa, const void *pb)
+{
+	const double a = *(const double *)pa, b = *(const double *)pb;
+	return (a > b) - (a < b);
+}
+
+/*
+ * Does a loop within another go through memory by runs of a line or less? Its address then moves
+ * evenly with the turns of the loop around, whatever register counts those, and leaves no line out.
+ * Where it begins anew between most of its samples they do not tell how fast it goes.
+ */
+static struct runs find_runs(const struct stream_search *s, size_t begin, size_t end)
+{
+	const struct cxms_rec_site *site = &s->rec->site[s->ev->group[s->group[begin]].site];
+	struct pairs pairs = {.bytes = s->work};
+	size_t even = 0;
+	if (!site->outer_reg || !site->outer_step || !(site->flags & CXMS_SITE_AFFINE))
+		return (struct runs){0};
+	for (size_t i = begin; i < end; i++)
+		gather_pairs(s, s->first[i], s->first[i + 1], &pairs);
+	if (pairs.n_ahead < MIN_PAIRS_BY_CODE || pairs.ahead_ns <= 0 ||
+	    (double)pairs.n_ahead < MIN_EVEN * (double)pairs.n_near)
+		return (struct runs){0};
+	qsort(pairs.bytes, pairs.n, sizeof(*pairs.bytes), by_size);
+	double bytes = round(pairs.bytes[pairs.n / 2]);
+	for (size_t i = 0; i < pairs.n; i++)
+		even += fabs(pairs.bytes[i] - bytes) <= fabs(bytes) / MIN_OUTER_TURNS;
+	if (bytes == 0 || fabs(bytes) >= CXMS_LINE_BYTES ||
+	    (double)even < MIN_EVEN * (double)pairs.n)
+		return (struct runs){0};
+	return (struct runs){.bytes = (unsigned)fabs(bytes),
+			     .bytes_per_ns = pairs.ahead / pairs.ahead_ns};
+}
+
 /* What the groups of such an instruction then are. */
 static void set_walk(struct stream_search *s, size_t begin, size_t end, enum cxms_dense dense,
-		     bool parts, double bytes_per_ns)
+		     bool parts, double bytes_per_ns, unsigned run)
 {
 	const unsigned step = step_of(&s->rec->site[s->ev->group[s->group[begin]].site]);
 	const size_t n = s->first[end] - s->first[begin];
@@ -185,7 +272,7 @@ static void set_walk(struct stream_search *s, size_t begin, size_t end, enum cxm
 	double share[CXMS_SPAN_COUNT];
 	for (size_t i = s->first[begin]; i < s->first[end]; i++)
 		cxms_linewait_add(&waits, s->point[i].addr);
-	cxms_linewait_share(&waits, step, share);
+	cxms_linewait_share(&waits, step, run, share);
 	for (size_t i = begin; i < end; i++) {
 		struct cxms_group *g = &s->ev->group[s->group[i]];
 		if (g->column_step)
@@ -194,6 +281,7 @@ static void set_walk(struct stream_search *s, size_t begin, size_t end, enum cxm
 		if (dense == CXMS_DENSE_OPEN)
 			continue;
 		g->walk_step = step;
+		g->walk_run = run;
 		g->walk_parts = parts;
 		g->bytes_per_ns = bytes_per_ns;
 		memcpy(g->at_line, share, sizeof(share));
@@ -223,7 +311,7 @@ static int judge_unordered(struct stream_search *s, size_t begin, size_t end)
 	}
 	if (!parts)
 		return 0;
-	set_walk(s, begin, end, CXMS_DENSE_YES, true, bytes_per_ns);
+	set_walk(s, begin, end, CXMS_DENSE_YES, true, bytes_per_ns, 0);
 	for (size_t i = begin; i < end; i++) {
 		struct cxms_group *g = &s->ev->group[s->group[i]];
 		if (!g->column_step)
@@ -251,6 +339,7 @@ static int judge_walk(struct stream_search *s, size_t begin, size_t end)
 	double bytes_per_ns, runs = least_runs(s, number);
 	unsigned step = step_of(site);
 	enum cxms_dense dense = CXMS_DENSE_NO;
+	struct runs by = step ? find_runs(s, begin, end) : (struct runs){0};
 	bool parts = false;
 	int rc = 0;
 	if (step && runs > 0)
@@ -262,10 +351,14 @@ static int judge_walk(struct stream_search *s, size_t begin, size_t end)
 		dense = CXMS_DENSE_YES;
 		bytes_per_ns = (double)site->stride * s->ev->turns[number].per_ns;
 	}
+	if (dense != CXMS_DENSE_YES && by.bytes) {
+		dense = CXMS_DENSE_YES;
+		bytes_per_ns = by.bytes_per_ns;
+	}
 	if (dense == CXMS_DENSE_NO && is_run_through(site))
 		dense = CXMS_DENSE_OPEN;
 	if (!rc && dense != CXMS_DENSE_NO)
-		set_walk(s, begin, end, dense, parts, bytes_per_ns);
+		set_walk(s, begin, end, dense, parts, bytes_per_ns, by.bytes);
 	return rc || dense == CXMS_DENSE_YES || !step ? rc : judge_unordered(s, begin, end);
 }
 

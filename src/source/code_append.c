@@ -1,7 +1,7 @@
 /*
- * Stores that append: the address lies in memory, and each store moves it on by a constant, as in
- * table[key]++ with the old value for an index, or *list->end++ = x. Wherever they go, they go
- * through memory evenly there.
+ * Stores that append, and loads that read on: the address lies in memory, and each run moves it on
+ * there by a constant, as in table[key]++ with the old value for an index, *list->end++ = x, or
+ * x = *run->next++. Wherever they go, they go through memory evenly there.
  */
 #include "source/code_priv.h"
 
@@ -21,7 +21,7 @@ struct values {
 	int8_t of[CXMS_REG_GPR_END]; /* -1: not known */
 	int64_t plus[CXMS_REG_GPR_END];
 	uint8_t shift[CXMS_REG_GPR_END];
-	int8_t address; /* of the store that is asked for: the place it lay in; -1: none */
+	int8_t address; /* of the operand that is asked for: the place it lay in; -1: none */
 	unsigned scale; /* bytes that it moves while that place's value moves by 1 */
 };
 
@@ -111,7 +111,7 @@ static void note_sum(struct values *v, const struct cxms_x86_info *info)
 	v->shift[info->sum] = (uint8_t)shift;
 }
 
-/* The store that is asked for: which of its registers holds a place's value? */
+/* The operand that is asked for: which of its registers holds a place's value? */
 static void note_address(struct values *v, const struct cxms_code_site *s)
 {
 	if (s->index >= 0 && s->index < CXMS_REG_GPR_END && v->of[s->index] >= 0) {
@@ -129,7 +129,7 @@ int64_t cxms_loop_append(struct cxms_code *c, const struct cxms_loop *l,
 	struct values v = {.address = -1};
 	struct cxms_step in;
 
-	if (s->kind != CXMS_SITE_STORE || s->flags & CXMS_SITE_STACK)
+	if ((s->kind != CXMS_SITE_STORE && s->kind != CXMS_SITE_LOAD) || s->flags & CXMS_SITE_STACK)
 		return 0;
 	for (int r = 0; r < CXMS_REG_GPR_END; r++)
 		v.of[r] = -1;

@@ -186,8 +186,8 @@ void cxms_loop_follow_stride(struct cxms_code *c, const struct cxms_loop *l,
 			     const struct cxms_uneven *u, const int64_t step[CXMS_REG_GPR_END],
 			     uint32_t spoilt, struct cxms_code_site *s);
 
-/** cxms_loop_append() - by how many bytes the store @s of the loop moves the address on that memory
- * holds for it; 0: it does not */
+/** cxms_loop_append() - by how many bytes the store or load @s of the loop moves the address on
+ * that memory holds for it; 0: it does not */
 int64_t cxms_loop_append(struct cxms_code *c, const struct cxms_loop *l,
 			 const struct cxms_code_site *s);
 

@@ -73,8 +73,8 @@ enum cxms_site_flag {
 	CXMS_SITE_UNEVEN = 1u << 9,  /* not run exactly once in each turn of its loop */
 	CXMS_SITE_LONG = 1u << 10,   /* turns of its loop also run calls or inner loops */
 	CXMS_SITE_AFFINE = 1u << 11, /* its address moves by stride in each turn of its loop */
-	/* a store through a pointer that lies in memory, which it moves on by stride: it appends to
-	 * one of many places (table[key]++ as an index) */
+	/* through a pointer that lies in memory, which moves on there by stride: a store that
+	 * appends to one of many places (table[key]++ as an index), a load that reads on in one */
 	CXMS_SITE_APPENDS = 1u << 12,
 };
 

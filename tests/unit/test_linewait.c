@@ -33,7 +33,7 @@ static void test_few_samples_say_nothing(void **state)
 	double share[CXMS_SPAN_COUNT];
 	for (unsigned i = 0; i + 1 < CXMS_LINEWAIT_MIN_SAMPLES; i++)
 		cxms_linewait_add(&w, BASE + 8 * i);
-	cxms_linewait_share(&w, 8, share);
+	cxms_linewait_share(&w, 8, 0, share);
 	for (int k = 0; k < CXMS_SPAN_COUNT; k++)
 		assert_true(share[k] == 1);
 }
@@ -45,7 +45,7 @@ static void test_all_at_one_place_is_all_waiting(void **state)
 	double share[CXMS_SPAN_COUNT];
 	for (unsigned i = 0; i < 100; i++)
 		cxms_linewait_add(&w, BASE + 64 * i + 24);
-	cxms_linewait_share(&w, 8, share);
+	cxms_linewait_share(&w, 8, 0, share);
 	assert_true(share[CXMS_SPAN_MID] == 1 && share[CXMS_SPAN_HI] == 1);
 	assert_true(share[CXMS_SPAN_LO] >
 		    0.95); /* Wilson: 1/(1 + z^2/100) = 0.974 of them, less chance */
@@ -71,7 +71,7 @@ static void test_share_is_recovered(void **state)
 			double share[CXMS_SPAN_COUNT];
 			struct cxms_linewait w =
 				walk(&rng, rows[i].n, rows[i].step, rows[i].place, rows[i].share);
-			cxms_linewait_share(&w, rows[i].step, share);
+			cxms_linewait_share(&w, rows[i].step, 0, share);
 			assert_true(share[CXMS_SPAN_LO] <= share[CXMS_SPAN_MID] &&
 				    share[CXMS_SPAN_MID] <= share[CXMS_SPAN_HI]);
 			held += share[CXMS_SPAN_LO] <= rows[i].share &&
@@ -88,6 +88,51 @@ static void test_share_is_recovered(void **state)
 	}
 }
 
+/* Of a walk by words in runs of half a line @first samples in eight fall on the first word of each
+ * run, @share wait for the line, which comes with the first run of it. */
+static void test_runs_begin_in_a_line_more_than_once(void **state)
+{
+	static const struct {
+		unsigned n, run, first;
+		double share, off, held;
+		const char *why;
+	} rows[] = {
+		{300, 32, 4, 0, 0.03, 0.85, "both runs begin alike: no wait for the line"},
+		{300, 16, 4, 0, 0.03, 0.85, "four runs of two words"},
+		{300, 32, 4, 0.3, 0.03, 0.85, "and the first waits for the line besides"},
+		{300, 32, 0, 0.5, 0.02, 0.85, "runs that begin like they go on"},
+		{40, 32, 4, 0.4, 0.04, 0.85, "few samples: wider, not higher"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct cxms_rng rng;
+		double sum = 0;
+		unsigned held = 0, runs = 400;
+		cxms_rng_init(&rng, i);
+		for (unsigned r = 0; r < runs; r++) {
+			struct cxms_linewait w = {0};
+			double share[CXMS_SPAN_COUNT];
+			for (unsigned k = 0; k < rows[i].n; k++) {
+				uint64_t word = BASE + 8 * cxms_rng_below(&rng, 1u << 20);
+				if (cxms_rng_unit(&rng) < rows[i].share)
+					word = word / 64 * 64;
+				else if (cxms_rng_below(&rng, 8) < rows[i].first)
+					word = word / rows[i].run * rows[i].run;
+				cxms_linewait_add(&w, word);
+			}
+			cxms_linewait_share(&w, 8, rows[i].run, share);
+			assert_true(share[CXMS_SPAN_LO] <= share[CXMS_SPAN_MID] &&
+				    share[CXMS_SPAN_MID] <= share[CXMS_SPAN_HI]);
+			held += share[CXMS_SPAN_LO] <= rows[i].share &&
+				rows[i].share <= share[CXMS_SPAN_HI];
+			sum += share[CXMS_SPAN_MID];
+		}
+		print_message("%s: %g, held %u of %u\n", rows[i].why, sum / runs, held, runs);
+		assert_true(fabs(sum / runs - rows[i].share) < rows[i].off);
+		assert_true(held >= rows[i].held * runs);
+	}
+}
+
 static void test_step_that_divides_no_line_evenly(void **state)
 {
 	(void)state;
@@ -95,7 +140,7 @@ static void test_step_that_divides_no_line_evenly(void **state)
 	double share[CXMS_SPAN_COUNT];
 	for (uint64_t i = 0; i < 3000; i++) /* each use of a walk by 24 bytes once: no waiting */
 		cxms_linewait_add(&w, BASE + 24 * i);
-	cxms_linewait_share(&w, 24, share);
+	cxms_linewait_share(&w, 24, 0, share);
 	assert_true(share[CXMS_SPAN_MID] < 0.01);
 }
 
@@ -105,6 +150,7 @@ int main(void)
 		cmocka_unit_test(test_few_samples_say_nothing),
 		cmocka_unit_test(test_all_at_one_place_is_all_waiting),
 		cmocka_unit_test(test_share_is_recovered),
+		cmocka_unit_test(test_runs_begin_in_a_line_more_than_once),
 		cmocka_unit_test(test_step_that_divides_no_line_evenly),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -170,6 +170,68 @@ static void test_runs_that_begin_anywhere(void **state)
 	}
 }
 
+/*
+ * A loop over half a line (the words of a point) within another over all points: half of its
+ * samples stand at the first word of a point. Nothing counts the turns of the inner loop, as the
+ * register that would begins anew with each point.
+ */
+static int record_runs(unsigned in)
+{
+	struct play p = {0};
+	uint64_t state = 88172645463325252ull;
+	play_fork(&p, PID, PID, 0, 0, 0);
+	play_map(&p, PID, ARRAY, BYTES);
+	uint32_t load = site(&p, 0x400100, CXMS_SITE_LOAD, CXMS_SITE_AFFINE);
+	struct cxms_site *s = &p.ev[p.n - 1].site;
+	s->outer_reg = 7;
+	s->outer_step = 32;
+	s->outer_back = 0x40;
+	play_area(&p, PID, ARRAY, BYTES, BYTES, BYTES);
+	for (uint64_t i = 0; i < N; i++) {
+		uint64_t time = (i + 1) * PERIOD, point = time / 32;
+		state = state * 6364136223846793005ull + 1442695040888963407ull;
+		point += (state >> 60) % 2;
+		uint64_t word = (state >> 40) % 8 < 4 ? 0 : (state >> 43) % 4;
+		if ((state >> 50) % in == 0) { /* the line comes with its first point */
+			point = point / 2 * 2;
+			word = 0;
+		}
+		struct cxms_sample *of = play_sample(&p, PID, PID, time, load,
+						     ARRAY + (32 * point + 8 * word) % BYTES);
+		of->flags |= CXMS_SAMPLE_COUNT | CXMS_SAMPLE_OUTER;
+		of->count = 8 * word;
+		of->outer = 0x7000 + 32 * point;
+	}
+	play_run(&p, PID, PID, 0, DURATION);
+	play_exit(&p, PID, PID, DURATION);
+	return play_write(&p, true);
+}
+
+static void test_runs_of_half_a_line(void **state)
+{
+	static const struct {
+		unsigned in;
+		double share;
+		const char *why;
+	} rows[] = {
+		{1000000, 0, "as many stand at the first word of the line's other point"},
+		{4, 0.25, "one in four waits for the line"},
+		{1, 1, "each does"},
+	};
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
+		struct cxms_result *r = play_all_far(record_runs(rows[i].in));
+		const struct cxms_site_result *s = &r->basis.site[0];
+		print_message("%s: %.3f (%.3f..%.3f)\n", rows[i].why, s->line_share,
+			      s->line_share_lo, s->line_share_hi);
+		/* 0.055: three deviations of a half of two thousand samples, twice */
+		assert_true(fabs(s->line_share - rows[i].share) < 0.055);
+		assert_true(s->line_share_lo <= rows[i].share + 1e-9);
+		assert_true(rows[i].share <= s->line_share_hi + 1e-9);
+		cxms_result_free(r);
+	}
+}
+
 /* Less waiting for lines is less slowdown, and as many lines. */
 static void test_only_waiting_for_lines_grows(void **state)
 {
@@ -220,6 +282,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_share_that_comes_once_a_line),
 		cmocka_unit_test(test_runs_that_begin_anywhere),
+		cmocka_unit_test(test_runs_of_half_a_line),
 		cmocka_unit_test(test_only_waiting_for_lines_grows),
 		cmocka_unit_test(test_lines_that_came_ahead_cost_the_llc),
 	};

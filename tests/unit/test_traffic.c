@@ -356,6 +356,8 @@ static void test_lines_read_and_written(void **state)
 		{CXMS_SITE_STORE, 0, false, 20, 1, 1, "a scatter"},
 		{CXMS_SITE_STORE, CXMS_SITE_APPENDS, false, 20, 0.125, 0.125,
 		 "words appended to many lists"},
+		{CXMS_SITE_LOAD, CXMS_SITE_APPENDS, false, 20, 0.125, 0,
+		 "words read from many runs, on where the last one there ended"},
 		{CXMS_SITE_UPDATE, 0, false, 20, 1, 1, "a histogram"},
 		{CXMS_SITE_LOAD, CXMS_SITE_DIRTIES, false, 20, 1, 1, "the same, load and store"},
 	};
@@ -370,6 +372,38 @@ static void test_lines_read_and_written(void **state)
 		/* 1 %: rounding of the first and the last sample */
 		assert_true(fabs((double)t->reads / runs - rows[i].reads) < 0.01);
 		assert_true(fabs((double)t->writes / runs - rows[i].writes) < 0.01);
+		cxms_result_free(r);
+	}
+}
+
+/*
+ * One sample in sixteen waits, 25 ms in all. A window of 512 entries holds 20 turns of the loop: as
+ * many lines where each turn takes one, so they are 1 million waits at least. Of who reads on by
+ * words the window holds 2.6 new lines: an eighth as many, and as many waits.
+ */
+static void test_a_window_holds_few_lines_of_who_reads_on(void **state)
+{
+	static const unsigned flags[] = {0, CXMS_SITE_APPENDS};
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(flags); i++) {
+		struct play p = {0};
+		run_loop(&p, CXMS_SITE_LOAD, flags[i], false, 20);
+		uint32_t none = play_site(&p, PID, 0x400104, CXMS_SITE_NONE, 0);
+		p.ev[p.n - 1].site.loop_insns = 25;
+		p.ev[p.n - 1].site.loop_ip = 0x4000f0;
+		p.ev[p.n - 1].site.count_reg = 4;
+		p.ev[p.n - 1].site.step = 8;
+		for (size_t k = 0; k < p.n; k++) {
+			if (p.ev[k].kind != CXMS_EV_SAMPLE || k % 16 == 0)
+				continue;
+			p.ev[k].sample.site = none;
+			p.ev[k].sample.flags &= (uint16_t)~CXMS_SAMPLE_ADDR;
+		}
+		struct cxms_result *r = play_all_far(play_write(&p, true));
+		print_message("%u waits of %g lines\n", (unsigned)r->basis.exposed_waits,
+			      r->basis.site[0].lines);
+		/* 15 %: hits of few samples, and what lies between the waits */
+		assert_true(fabs((double)r->basis.exposed_waits / 1e6 - 1) < 0.15);
 		cxms_result_free(r);
 	}
 }
@@ -1047,6 +1081,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines_read_and_written),
+		cmocka_unit_test(test_a_window_holds_few_lines_of_who_reads_on),
 		cmocka_unit_test(test_unknown_rates_past_the_caches_read_nothing),
 		cmocka_unit_test(test_a_counted_chain_tells_its_walks),
 		cmocka_unit_test(test_a_counted_chain_holds_the_spread_of_the_latency),
