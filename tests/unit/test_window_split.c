@@ -203,6 +203,25 @@ static void test_prefetches_leave_registers_to_misses(void **state)
 	cxms_block_fini(&b);
 }
 
+/* Misses of which sixteen and more wait for registers; each makes the first level ask for a line
+ * that nobody uses. When two registers are free at once, two misses have them. Of any core. */
+static void test_who_waits_goes_before_prefetches(void **state)
+{
+	static const struct insn load = {.len = 3, .bytes = {0x48, 0x8b, 0x19}, .loads = true};
+	const struct cxms_xevent e[] = {
+		from_memory,
+		{.kind = CXMS_XE_PF, .line = 78, .into = CXMS_XL_L1, .from = CXMS_XL_MEM}};
+	struct cxms_window_cfg c = host;
+	(void)state;
+	for (int split = 0; split < 2; split++) {
+		struct cxms_block b = code_by(split, &load, 1);
+		c.split = split;
+		double got = steady_cyc(&c, &b, e, 2), least = FAR_CYC / N_MSHR;
+		assert_true(got >= 0.99 * least && got < 1.05 * least);
+		cxms_block_fini(&b);
+	}
+}
+
 /* One register of the first level; a load that waits for a line which a prefetch brings holds it
  * until that is there, and the next miss begins then. */
 static void test_late_prefetches_hold_registers(void **state)
@@ -484,6 +503,7 @@ int main(void)
 		cmocka_unit_test(test_stores_in_strict_order_leave_one_by_one),
 		cmocka_unit_test(test_a_full_first_level_takes_no_hits),
 		cmocka_unit_test(test_prefetches_leave_registers_to_misses),
+		cmocka_unit_test(test_who_waits_goes_before_prefetches),
 		cmocka_unit_test(test_late_prefetches_hold_registers),
 		cmocka_unit_test(test_prefetches_follow_their_miss),
 		cmocka_unit_test(test_loads_and_stores_share_registers),
