@@ -27,9 +27,11 @@ static int32_t prefetch_free(struct cxms_window *w, unsigned l, const struct cxm
 	return t;
 }
 
+/* @asked: others that wait may still begin from then on, however far the core has come. */
 static void begin_prefetch(struct cxms_window *w, unsigned l, struct cxms_fill *f, bool first,
-			   int32_t t)
+			   int32_t asked, int32_t t)
 {
+	int32_t now = asked < w->dispatch.v[l] ? asked : w->dispatch.v[l];
 	struct cxms_xreply reply; /* nobody waits for it */
 	struct cxms_fill *under = below_of(w, f);
 	uint8_t level = level_for(f, under, l);
@@ -43,9 +45,9 @@ static void begin_prefetch(struct cxms_window *w, unsigned l, struct cxms_fill *
 	f->begin.v[l] = t;
 	f->done.v[l] = done;
 	if (first)
-		mshr_take(&w->l1_mshr[l], t, done, w->dispatch.v[l]);
+		mshr_take(&w->l1_mshr[l], t, done, now);
 	if (!first || is_beyond_l2(w, level))
-		mshr_take(&w->l2_mshr[l], t, done, w->dispatch.v[l]);
+		mshr_take(&w->l2_mshr[l], t, done, now);
 }
 
 static void drop_oldest(struct cxms_prefetch_queue *q)
@@ -68,7 +70,7 @@ static bool begin_next(struct cxms_window *w, unsigned l, struct cxms_prefetch_q
 				q->from = later_of(q->from, t);
 			return false;
 		}
-		begin_prefetch(w, l, f, first, t);
+		begin_prefetch(w, l, f, first, q->asked[0], t);
 	}
 	drop_oldest(q);
 	return true;
