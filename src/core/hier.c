@@ -34,6 +34,8 @@ void cxms_hier_init(struct cxms_hier *h, const struct cxms_hier_cfg *cfg, void *
 	h->cores = cfg->cores;
 	h->active = 1;
 	h->window = cfg->window;
+	h->store_window =
+		cfg->window > CXMS_HIER_STORE_WINDOW ? cfg->window : CXMS_HIER_STORE_WINDOW;
 	h->has_l2 = cfg->l2.ways != 0;
 	h->below_l2 = false;
 	h->driven_out.line = UINT64_MAX;
@@ -160,15 +162,20 @@ struct fill {
 static const struct fill settled = {0};
 static const struct fill settled_dirty = {.flags = CXMS_TAG_DIRTY};
 
+/* Until when a line that @req brings, or is the first to use, may be in flight. */
+static uint32_t fresh_until(const struct cxms_hier *h, const struct cxms_hier_req *req)
+{
+	return (uint32_t)(req->now + (req->store ? h->store_window : h->window));
+}
+
 /* The fill of a request; while only warming nobody refers to it. */
 static struct fill fill_of(const struct cxms_hier *h, const struct cxms_hier_req *req, bool unused)
 {
 	if (req->fill == CXMS_CACHE_NO_FILL)
 		return settled;
-	return (struct fill){
-		.flags = CXMS_TAG_MARKED | (unused ? CXMS_TAG_UNUSED : 0),
-		.mark = {.fresh = (uint32_t)(req->now + h->window), .fill = (uint32_t)req->fill},
-		.owner = (uint16_t)req->thread};
+	return (struct fill){.flags = CXMS_TAG_MARKED | (unused ? CXMS_TAG_UNUSED : 0),
+			     .mark = {.fresh = fresh_until(h, req), .fill = (uint32_t)req->fill},
+			     .owner = (uint16_t)req->thread};
 }
 
 /* Puts a line that is absent where look_up() said. Return: the tag that was there. */
@@ -308,10 +315,10 @@ static void claim_marked(struct cxms_hier *h, struct cxms_cache *c, size_t slot,
 	if (c->owner[slot] != (uint16_t)req->thread)
 		return;
 	if (unused)
-		mark->fresh = (uint32_t)(req->now + h->window);
+		mark->fresh = fresh_until(h, req);
 	res->number = req->fill - back;
 	res->use = back <= req->fill && res->number >= req->floor &&
-		   (uint32_t)(mark->fresh - (uint32_t)req->now) <= h->window;
+		   (uint32_t)(mark->fresh - (uint32_t)req->now) <= h->store_window;
 	if (!res->use)
 		c->tag[slot] &= ~CXMS_TAG_MARKED;
 }

@@ -16,11 +16,16 @@
 /* Where a line was found, or goes: the numbers of enum cxms_xs_level. */
 enum cxms_hier_level { CXMS_HIER_L1 = 1, CXMS_HIER_L2 = 2, CXMS_HIER_LLC = 3, CXMS_HIER_MEM = 4 };
 
+/* A store has left the reorder buffer when it asks for its line: what bounds how far the core runs
+ * meanwhile is the store queue. Instructions; at four a cycle and 3 GHz they take 680 ns. */
+#define CXMS_HIER_STORE_WINDOW 8192
+
 /**
  * struct cxms_hier_cfg - a host
  * @cores:  private L1I, L1D and L2 each; 1 .. 1024
  * @l2:     ways 0: no L2
- * @window: instructions of a thread within which a line that came may still be in flight
+ * @window: instructions of a thread within which a line that a load asked for may still be in
+ *          flight; CXMS_HIER_STORE_WINDOW, if that is more, of a store
  * @index_of: of L2 and LLC; NULL: by the line itself
  */
 struct cxms_hier_cfg {
@@ -52,6 +57,7 @@ struct cxms_hier_core {
 
 /**
  * struct cxms_hier - the caches of a host
+ * @window:    of its cfg, for lines that loads asked for;  @store_window: for those of stores
  * @active:    cores that any access has used: [0, @active) are searched for copies
  * @states:    the last @l1i_state that a core was given
  * @effect:    what the accesses since the caller last set @n_effect = 0 caused, in order
@@ -63,7 +69,7 @@ struct cxms_hier_core {
  */
 struct cxms_hier {
 	uint32_t cores, active;
-	uint64_t window, states;
+	uint64_t window, store_window, states;
 	struct cxms_hier_core *core;
 	struct {
 		uint64_t line;

@@ -10,9 +10,9 @@
 #include "core/window_registers.h"
 
 /* window_prefetch.c */
-/** prefetches of a lane that wait begin, if they can by @until. @first: into the first level */
-void cxms_window_begin_queued(struct cxms_window *w, unsigned l, bool first, int32_t until);
-/** the newest fill, @f, is a prefetch's: it begins at @asked, or waits in its prefetcher's queue */
+/** prefetches of a lane that wait begin, if they can by @until, in the order they were asked for */
+void cxms_window_begin_queued(struct cxms_window *w, unsigned l, int32_t until);
+/** the newest fill, @f, is a prefetch's: from @asked on it waits in its prefetcher's queue */
 void cxms_window_ask_prefetch(struct cxms_window *w, unsigned l, struct cxms_fill *f, uint8_t into,
 			      int32_t asked);
 /** a line that a prefetcher asks for; the first level may find it on its way to the L2 */
@@ -159,13 +159,16 @@ static inline uint8_t level_for(const struct cxms_fill *f, const struct cxms_fil
 	return under && under->done.v[l] == CXMS_TICK_NEVER ? under->from : f->from;
 }
 
+static inline bool waits_until(const struct cxms_prefetch_queue *q, int32_t until)
+{
+	return q->n > 0 && q->asked[0] <= until && q->from <= until;
+}
+
 /* Prefetches that wait for registers of either level begin, if they can by @until. */
 static inline void begin_waiting(struct cxms_window *w, unsigned l, int32_t until)
 {
-	if (w->queue_l1[l].n > 0 && w->queue_l1[l].from <= until)
-		cxms_window_begin_queued(w, l, true, until);
-	if (w->queue_l2[l].n > 0 && w->queue_l2[l].from <= until)
-		cxms_window_begin_queued(w, l, false, until);
+	if (waits_until(&w->queue_l1[l], until) || waits_until(&w->queue_l2[l], until))
+		cxms_window_begin_queued(w, l, until);
 }
 
 /*

@@ -27,9 +27,11 @@ static int32_t prefetch_free(struct cxms_window *w, unsigned l, const struct cxm
 	return t;
 }
 
+/* @asked: others that wait may still begin from then on, however far the core has come. */
 static void begin_prefetch(struct cxms_window *w, unsigned l, struct cxms_fill *f, bool first,
-			   int32_t t)
+			   int32_t asked, int32_t t)
 {
+	int32_t now = asked < w->dispatch.v[l] ? asked : w->dispatch.v[l];
 	struct cxms_xreply reply; /* nobody waits for it */
 	struct cxms_fill *under = below_of(w, f);
 	uint8_t level = level_for(f, under, l);
@@ -43,44 +45,66 @@ static void begin_prefetch(struct cxms_window *w, unsigned l, struct cxms_fill *
 	f->begin.v[l] = t;
 	f->done.v[l] = done;
 	if (first)
-		mshr_take(&w->l1_mshr[l], t, done, w->dispatch.v[l]);
+		mshr_take(&w->l1_mshr[l], t, done, now);
 	if (!first || is_beyond_l2(w, level))
-		mshr_take(&w->l2_mshr[l], t, done, w->dispatch.v[l]);
+		mshr_take(&w->l2_mshr[l], t, done, now);
 }
 
-static void drop_oldest(struct cxms_prefetch_queue *q, uint32_t n)
+static void drop_oldest(struct cxms_prefetch_queue *q)
 {
-	q->n -= n;
-	memmove(q->asked, q->asked + n, q->n * sizeof(*q->asked));
-	memmove(q->fill, q->fill + n, q->n * sizeof(*q->fill));
+	q->n--;
+	memmove(q->asked, q->asked + 1, q->n * sizeof(*q->asked));
+	memmove(q->fill, q->fill + 1, q->n * sizeof(*q->fill));
 }
 
-/* One whose line was asked for meanwhile, or that nobody can name any more, is gone. */
-void cxms_window_begin_queued(struct cxms_window *w, unsigned l, bool first, int32_t until)
+/* The next of a queue begins, if it can by @until. One whose line was asked for meanwhile, or that
+ * nobody can name any more, is gone. Return: whether it left the queue. */
+static bool begin_next(struct cxms_window *w, unsigned l, struct cxms_prefetch_queue *q, bool first,
+		       int32_t until)
 {
-	struct cxms_prefetch_queue *q = first ? &w->queue_l1[l] : &w->queue_l2[l];
-	uint32_t over = 0;
-	for (; over < q->n && q->from <= until; over++) {
-		struct cxms_fill *f = &w->fill[q->fill[over] & (CXMS_FILL_RING - 1)];
-		if (w->n_fill - q->fill[over] > CXMS_FILL_RING || f->done.v[l] != CXMS_TICK_NEVER)
-			continue;
-		int32_t t = prefetch_free(w, l, f, first, later_of(q->asked[over], q->from));
+	struct cxms_fill *f = &w->fill[q->fill[0] & (CXMS_FILL_RING - 1)];
+	if (w->n_fill - q->fill[0] <= CXMS_FILL_RING && f->done.v[l] == CXMS_TICK_NEVER) {
+		int32_t t = prefetch_free(w, l, f, first, later_of(q->asked[0], q->from));
 		if (t > until) {
-			if (q->asked[over] <= until)
+			if (q->asked[0] <= until)
 				q->from = later_of(q->from, t);
-			break;
+			return false;
 		}
-		begin_prefetch(w, l, f, first, t);
+		begin_prefetch(w, l, f, first, q->asked[0], t);
 	}
-	if (over > 0)
-		drop_oldest(q, over);
+	drop_oldest(q);
+	return true;
+}
+
+/* Whether the next of @q was asked for before that of @other. */
+static bool is_before(const struct cxms_prefetch_queue *q, const struct cxms_prefetch_queue *other)
+{
+	if (q->asked[0] != other->asked[0])
+		return q->asked[0] < other->asked[0];
+	return q->fill[0] < other->fill[0];
+}
+
+void cxms_window_begin_queued(struct cxms_window *w, unsigned l, int32_t until)
+{
+	struct cxms_prefetch_queue *l1 = &w->queue_l1[l], *l2 = &w->queue_l2[l];
+	bool try_l1 = true, try_l2 = true;
+	for (;;) {
+		try_l1 = try_l1 && waits_until(l1, until);
+		try_l2 = try_l2 && waits_until(l2, until);
+		if (try_l1 && (!try_l2 || is_before(l1, l2)))
+			try_l1 = begin_next(w, l, l1, true, until);
+		else if (try_l2)
+			try_l2 = begin_next(w, l, l2, false, until);
+		else
+			break;
+	}
 }
 
 /* By when it was asked for; the oldest makes room. */
 static void enqueue(struct cxms_prefetch_queue *q, int32_t asked, uint64_t fill)
 {
 	if (q->n == CXMS_PREFETCH_QUEUE)
-		drop_oldest(q, 1);
+		drop_oldest(q);
 	uint32_t at = q->n++;
 	for (; at > 0 && q->asked[at - 1] > asked; at--) {
 		q->asked[at] = q->asked[at - 1];
@@ -90,22 +114,14 @@ static void enqueue(struct cxms_prefetch_queue *q, int32_t asked, uint64_t fill)
 	q->fill[at] = fill;
 }
 
+/* It does not begin before a request that comes later in the program has been looked at: one that
+ * waited for a register already takes it, and so does one that is as early. */
 void cxms_window_ask_prefetch(struct cxms_window *w, unsigned l, struct cxms_fill *f, uint8_t into,
 			      int32_t asked)
 {
-	bool first = into == CXMS_XL_L1;
-	struct cxms_prefetch_queue *q = first ? &w->queue_l1[l] : &w->queue_l2[l];
 	f->done.v[l] = CXMS_TICK_NEVER;
-	if (q->n == 0 && q->from <= asked) { /* it is next, and may begin at once */
-		int32_t t = prefetch_free(w, l, f, first, asked);
-		if (t <= asked) {
-			begin_prefetch(w, l, f, first, t);
-			return;
-		}
-		q->from = t;
-	}
-	enqueue(q, asked, w->n_fill - 1);
-	cxms_window_begin_queued(w, l, first, asked);
+	begin_waiting(w, l, asked - 1);
+	enqueue(into == CXMS_XL_L1 ? &w->queue_l1[l] : &w->queue_l2[l], asked, w->n_fill - 1);
 }
 
 /* Arrays that are used together often lie a power of two apart. */

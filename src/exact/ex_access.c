@@ -23,33 +23,6 @@ void ex_note_effects(unsigned index, unsigned flags)
 	}
 }
 
-/* Several lines of one access: what counts is the one that was furthest away. */
-struct served {
-	struct cxms_hier_res res;
-	uint64_t line;
-	bool any_fill;
-};
-
-static void serve(struct cxms_hier_req *req, uint64_t last_line, struct served *worst)
-{
-	uint64_t first = req->line;
-
-	*worst = (struct served){.line = first};
-	for (uint64_t line = first; line <= last_line; line++) {
-		struct cxms_hier_res res;
-
-		req->line = line;
-		cxms_hier_data(&ex.hier, req, &res);
-		worst->any_fill |= res.level > CXMS_HIER_L1;
-		if (res.level > worst->res.level ||
-		    (res.level == worst->res.level && res.use && !worst->res.use)) {
-			worst->res = res;
-			worst->line = line;
-		}
-	}
-	req->line = first;
-}
-
 static void count_access(unsigned kind, enum cxms_hier_level level)
 {
 	if (kind == CXMS_XA_PREFETCH || level == CXMS_HIER_L1)
@@ -64,21 +37,47 @@ static void count_access(unsigned kind, enum cxms_hier_level level)
 	}
 }
 
-/* The event of a served access, unless it is a plain first-level hit. */
-static void note_access(struct ex_thread *t, unsigned index, const struct served *s, unsigned flags)
+/* The event of a line that was served, unless it is a plain first-level hit. */
+static void note_line(struct ex_thread *t, unsigned index, uint64_t line,
+		      const struct cxms_hier_res *res, unsigned flags)
 {
 	static const uint8_t plain[] = {0, CXMS_XE_HIT, CXMS_XE_L2, CXMS_XE_LLC, CXMS_XE_MEM};
 	static const uint8_t in_flight[] = {0, CXMS_XE_USE, CXMS_XE_L2USE, CXMS_XE_LLCUSE, 0};
-	bool use = s->res.use && s->res.number < t->fills;
+	bool use = res->use && res->number < t->fills;
 
-	if (s->res.level == CXMS_HIER_L1 && !use && !flags)
+	if (res->level == CXMS_HIER_L1 && !use && !flags)
 		return;
-	if (s->res.level == CXMS_HIER_L2 && !(use && is_far(t, s->res.number)))
+	if (res->level == CXMS_HIER_L2 && !(use && is_far(t, res->number)))
 		note_near(t, t->fills);
 	if (use)
-		note(in_flight[s->res.level] | flags, index, t->fills - s->res.number, 0);
+		note(in_flight[res->level] | flags, index, t->fills - res->number, 0);
 	else
-		note(plain[s->res.level] | flags, index, s->line, 0);
+		note(plain[res->level] | flags, index, line, 0);
+	t->fills += res->level > CXMS_HIER_L1;
+}
+
+/* The lines of one access, each told by itself; @flags with the first. Return: the level that had
+ * the one that was furthest away. */
+static enum cxms_hier_level serve(struct ex_thread *t, struct cxms_hier_req *req,
+				  uint64_t last_line, unsigned kind, unsigned index, unsigned flags,
+				  bool timed)
+{
+	enum cxms_hier_level furthest = CXMS_HIER_L1;
+	uint64_t first = req->line;
+
+	for (; req->line <= last_line; req->line++) {
+		struct cxms_hier_res res;
+
+		cxms_hier_data(&ex.hier, req, &res);
+		count_access(kind, res.level);
+		furthest = res.level > furthest ? res.level : furthest;
+		if (!timed || (req->line > first && ex.n_event >= EX_EVENTS_LIMIT))
+			continue;
+		note_line(t, index, req->line, &res, req->line == first ? flags : 0);
+		req->fill = t->fills;
+	}
+	req->line = first;
+	return furthest;
 }
 
 static unsigned translate(struct ex_thread *t, uint64_t address)
@@ -144,7 +143,7 @@ NEVER_INLINE void plain_miss(struct ex_thread *t, const struct ex_block *b, unsi
 			     uint64_t address, size_t set, unsigned flags, bool timed)
 {
 	const struct ex_access *a = &b->access[index];
-	struct served served = {.line = address >> CXMS_XS_LINE_SHIFT};
+	struct cxms_hier_res res;
 	struct cxms_hier_req req = {.line = address >> CXMS_XS_LINE_SHIFT,
 				    .address = address,
 				    .pc = b->insn[a->insn].addr,
@@ -157,13 +156,13 @@ NEVER_INLINE void plain_miss(struct ex_thread *t, const struct ex_block *b, unsi
 
 	ex_page_touch(address >> CXMS_XS_PAGE_SHIFT, req.store);
 	ex.hier.n_effect = 0;
-	cxms_hier_miss(&ex.hier, &req, set, &served.res);
-	count_access(a->kind, served.res.level);
+	cxms_hier_miss(&ex.hier, &req, set, &res);
+	count_access(a->kind, res.level);
 	if (timed) {
-		note_access(t, index, &served, flags);
-		req.fill = ++t->fills;
+		note_line(t, index, req.line, &res, flags);
+		req.fill = t->fills;
 	}
-	after_access(t, &req, req.line, served.res.level, index, timed);
+	after_access(t, &req, req.line, res.level, index, timed);
 }
 
 /* Everything that is neither a plain hit nor a plain miss. Returns false if the access did not
@@ -184,7 +183,7 @@ bool ex_access_slow(struct ex_thread *t, const struct ex_block *b, const struct 
 				    .core = t->core_number,
 				    .store = is_store,
 				    .idle = a->kind == CXMS_XA_PREFETCH};
-	struct served served;
+	enum cxms_hier_level level;
 	unsigned flags;
 
 	if (is_void(a, address)) {
@@ -201,14 +200,8 @@ bool ex_access_slow(struct ex_thread *t, const struct ex_block *b, const struct 
 		return true;
 	}
 	ex.hier.n_effect = 0;
-	serve(&req, last_line, &served);
-	count_access(a->kind, served.res.level);
-	if (timed) {
-		note_access(t, index, &served, flags);
-		t->fills += served.any_fill;
-		req.fill = t->fills;
-	}
-	after_access(t, &req, last_line, served.res.level, index, timed);
+	level = serve(t, &req, last_line, a->kind, index, flags, timed);
+	after_access(t, &req, last_line, level, index, timed);
 	return true;
 }
 

@@ -106,7 +106,7 @@ static inline bool in_flight(struct ex_thread *t, size_t slot, unsigned index, u
 
 	if (timed && t->l1d.owner[slot] != (uint16_t)t->number)
 		return false;
-	if (EX_LIKELY(timed && (uint32_t)(mark->fresh - (uint32_t)now) <= ex.opt.hier.window &&
+	if (EX_LIKELY(timed && (uint32_t)(mark->fresh - (uint32_t)now) <= ex.hier.store_window &&
 		      back - 1 < t->fills - t->floor)) {
 		note(CXMS_XE_USE | flags, index, back, 0);
 		if (wrong_fill(t, mark->fill)->fill == mark->fill)

@@ -16,6 +16,15 @@ ALWAYS_INLINE uint32_t store_of(const struct ex_thread *t, uint64_t g, uint32_t 
 	return EX_UNLIKELY(e->granule == (uint32_t)g && back < nearest) ? back : nearest;
 }
 
+/* Whether access @index was just found to hit a line that may be in flight. */
+static bool is_told_in_flight(unsigned index)
+{
+	unsigned flags = CXMS_XE_BEHIND | CXMS_XE_TLB2 | CXMS_XE_WALK;
+
+	return ex.n_event > 0 &&
+	       (ex.event[ex.n_event - 1].head & ~flags) == (CXMS_XE_USE | index << EX_EVENT_INDEX);
+}
+
 /* A load of what a recent store wrote, or of what lies beside it in 16 bytes. */
 void ex_forward(struct ex_thread *t, const struct ex_block *b, const struct ex_access *a,
 		uint64_t address)
@@ -40,7 +49,8 @@ void ex_forward(struct ex_thread *t, const struct ex_block *b, const struct ex_a
 	if (kind == CXMS_XE_FWD && last < 8 &&
 	    (s->address > address || s->address + s->last < address + last))
 		kind = CXMS_XE_PART;
-	if (t->insns + a->insn - s->insn <= ex.opt.hier.window)
+	if (t->insns + a->insn - s->insn <=
+	    (is_told_in_flight((unsigned)(a - b->access)) ? ex.hier.store_window : ex.hier.window))
 		note(kind, (unsigned)(a - b->access), nearest, 0);
 }
 

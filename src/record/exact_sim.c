@@ -294,9 +294,8 @@ static unsigned translate(struct cxms_exact_sim *s, uint64_t first, uint64_t las
 	return is_walk ? CXMS_XE_WALK : is_missed ? CXMS_XE_TLB2 : 0;
 }
 
-static void count_level(struct cxms_exact_sim *s, bool is_store, enum cxms_hier_level level)
+static void count_miss(struct cxms_exact_sim *s, bool is_store, enum cxms_hier_level level)
 {
-	s->count[is_store ? CXMS_XN_STORES : CXMS_XN_LOADS]++;
 	if (level == CXMS_HIER_L1)
 		return;
 	s->count[is_store ? CXMS_XN_L1D_STORE_MISS : CXMS_XN_L1D_LOAD_MISS]++;
@@ -305,7 +304,7 @@ static void count_level(struct cxms_exact_sim *s, bool is_store, enum cxms_hier_
 		level == CXMS_HIER_MEM;
 }
 
-/* The event of an access served as @res says, unless it is a plain hit of the first level. */
+/* The event of a line served as @res says, unless it is a plain hit of the first level. */
 static void note_access(struct cxms_exact_sim *s, unsigned index, uint64_t line,
 			const struct cxms_hier_res *res, unsigned flags)
 {
@@ -319,31 +318,29 @@ static void note_access(struct cxms_exact_sim *s, unsigned index, uint64_t line,
 		note(s, plain[res->level] | flags, index, line, 0);
 }
 
-/* An access of several lines is told as the one that was furthest away; all are brought. */
+/* The lines of an access, each told by itself; @flags with the first. */
 static void serve(struct cxms_exact_sim *s, struct cxms_hier_req *req, uint64_t last_line,
 		  unsigned index, unsigned flags)
 {
-	struct cxms_hier_res worst = {0};
-	uint64_t first = req->line, worst_line = first;
-	bool is_filled = false, prefetches = s->hier.has_prefetch && has_room(s);
+	enum cxms_hier_level furthest = CXMS_HIER_L1;
+	uint64_t first = req->line;
+	bool prefetches = s->hier.has_prefetch && has_room(s);
 
 	for (; req->line <= last_line; req->line++) {
 		struct cxms_hier_res res;
 
 		cxms_hier_data(&s->hier, req, &res);
-		is_filled |= res.level > CXMS_HIER_L1;
-		if (res.level > worst.level ||
-		    (res.level == worst.level && res.use && !worst.use)) {
-			worst = res;
-			worst_line = req->line;
-		}
+		count_miss(s, req->store, res.level);
+		furthest = res.level > furthest ? res.level : furthest;
+		if (req->line > first && s->n_event + EVENTS_RESERVE >= CXMS_EXACT_EVENTS_MAX)
+			continue;
+		note_access(s, index, req->line, &res, req->line == first ? flags : 0);
+		s->now->fills += res.level > CXMS_HIER_L1;
+		req->fill = s->now->fills;
 	}
-	count_level(s, req->store, worst.level);
-	note_access(s, index, worst_line, &worst, flags);
-	s->now->fills += is_filled;
-	req->fill = s->now->fills;
+	s->count[req->store ? CXMS_XN_STORES : CXMS_XN_LOADS]++;
 	for (req->line = first; prefetches && req->line <= last_line; req->line++) {
-		cxms_hier_prefetch(&s->hier, req, worst.level);
+		cxms_hier_prefetch(&s->hier, req, furthest);
 		req->address = (req->line + 1) << CXMS_XS_LINE_SHIFT;
 	}
 	s->now->fills = req->fill;

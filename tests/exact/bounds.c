@@ -105,6 +105,45 @@ static NOINLINE void read_wider(u64 n)
 	KEEP(v);
 }
 
+/* Each stores to a line of its own and reads elsewhere in it, as the next address says, when the
+ * store has long left the reorder buffer. */
+static NOINLINE void read_late(u64 n)
+{
+	u64 v = 0;
+	for (u64 i = 0; i < n; i++) {
+		volatile u64 *p = at(i + v);
+		*p = 0;
+		__asm__ volatile(".rept 600\n\tmov %%rsp, %%rdx\n\t.endr" ::: "rdx");
+		v = p[4];
+	}
+	KEEP(v);
+}
+
+/* Lines by two, a word in both. */
+static NOINLINE void across(u64 n)
+{
+	for (u64 i = 0; i < n; i++) {
+		u64 v = *(volatile u64 *)((char *)at(i) + 60);
+		KEEP(v);
+	}
+}
+
+static NOINLINE void stores_across(u64 n)
+{
+	for (u64 i = 0; i < n; i++)
+		*(volatile u64 *)((char *)at(i) + 60) = i;
+}
+
+/* Lines by a string instruction, byte by byte. */
+static NOINLINE void bytes(u64 n)
+{
+	for (u64 i = 0; i < n; i++) {
+		void *to = at(i);
+		u64 count = 64;
+		__asm__ volatile("rep stosb" : "+D"(to), "+c"(count) : "a"(0) : "memory");
+	}
+}
+
 /* Lines by four loads of 16 bytes each. */
 static NOINLINE void loads16(u64 n)
 {
@@ -198,12 +237,26 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*run)(u64);
 	} cases[] = {
-		{"chains3", chains3},	  {"rounds20", rounds20},     {"apart", apart},
-		{"stores", stores},	  {"updates", updates},	      {"meetings", meetings},
-		{"branches", branches},	  {"neighbours", neighbours}, {"calls", calls},
-		{"read_back", read_back}, {"read_wider", read_wider}, {"loads16", loads16},
-		{"stores16", stores16},	  {"guesses", guesses},	      {"forks", forks},
+		{"chains3", chains3},
+		{"rounds20", rounds20},
+		{"apart", apart},
+		{"stores", stores},
+		{"updates", updates},
+		{"meetings", meetings},
+		{"branches", branches},
+		{"neighbours", neighbours},
+		{"calls", calls},
+		{"read_back", read_back},
+		{"read_wider", read_wider},
+		{"loads16", loads16},
+		{"stores16", stores16},
+		{"guesses", guesses},
+		{"forks", forks},
 		{"picks", picks},
+		{"read_late", read_late},
+		{"across", across},
+		{"stores_across", stores_across},
+		{"bytes", bytes},
 	};
 	u64 n = arg(argc, argv, 2, 1000);
 	area = big_alloc(AREA);

@@ -39,6 +39,10 @@ meetings   1000 0.85   1.02  -    -    a load waits for the last store once two 
 neighbours 1000 0.85   1.02  -    -    so it does when they met in 16 bytes
 read_back  1000 0.0833 0.095 0.94 1.02 the store queue has what a load asks for, whenever the line comes
 read_wider 1000 0.98   1.06  -    -    it has a byte of eight: the load waits until the line has it
+read_late  2000 0.98   1.06  -    -    the store is no longer in the window, but its line is not there
+across     1000 0.1667 0.18  -    -    two lines a load, twelve registers
+stores_across 1000 0.1667 0.18 0.94 1.02 two lines a store, which are asked for together
+bytes      1000 0.0833 0.09  0.94 1.06 a string moves a line by two pieces, twelve registers
 loads16    1000 0.1111 0.125 -   -    a line is eight entries of the load queue: nine lines
 stores16   1000 0.1428 0.155 0.94 1.06 a line is eight entries of the store queue: seven lines
 branches   4000 0.45   0.75  -    -    half of the branches are wrong, and wait

@@ -203,6 +203,54 @@ static void test_prefetches_leave_registers_to_misses(void **state)
 	cxms_block_fini(&b);
 }
 
+/* Misses of which sixteen and more wait for registers; each makes the first level ask for a line
+ * that nobody uses. When two registers are free at once, two misses have them. Of any core. */
+static void test_who_waits_goes_before_prefetches(void **state)
+{
+	static const struct insn load = {.len = 3, .bytes = {0x48, 0x8b, 0x19}, .loads = true};
+	const struct cxms_xevent e[] = {
+		from_memory,
+		{.kind = CXMS_XE_PF, .line = 78, .into = CXMS_XL_L1, .from = CXMS_XL_MEM}};
+	struct cxms_window_cfg c = host;
+	(void)state;
+	for (int split = 0; split < 2; split++) {
+		struct cxms_block b = code_by(split, &load, 1);
+		c.split = split;
+		double got = steady_cyc(&c, &b, e, 2), least = FAR_CYC / N_MSHR;
+		assert_true(got >= 0.99 * least && got < 1.05 * least);
+		cxms_block_fini(&b);
+	}
+}
+
+/* Four registers, a miss and fifteen prefetches behind it; nothing is asked for in the next time of
+ * the miss. Then a load comes to the last line: four requests are over, and four more on their way,
+ * when it asks for its line itself. */
+static void test_prefetches_that_waited_long_hold_registers(void **state)
+{
+	static const struct insn load = {.len = 3, .bytes = {0x48, 0x8b, 0x19}, .loads = true};
+	static const struct cxms_xevent use = {.kind = CXMS_XE_USE, .back = 1};
+	struct cxms_xevent e[16] = {from_memory};
+	struct cxms_window_cfg c = host;
+	struct cxms_block b = code_by(false, &load, 1);
+	(void)state;
+	for (uint8_t i = 1; i < 16; i++)
+		e[i] = (struct cxms_xevent){.kind = CXMS_XE_PF,
+					    .line = 77 + i,
+					    .into = CXMS_XL_L1,
+					    .from = CXMS_XL_MEM};
+	c.split = false;
+	c.l1d_mshrs = 4;
+	struct cxms_window *w = window_of(&c);
+	run(w, &b, e, 16);
+	for (int i = 0; i < 300; i++)
+		run(w, &b, NULL, 0);
+	run(w, &b, &use, 1);
+	double got = time_cyc(w);
+	assert_true(got >= 3 * FAR_CYC && got < 3 * FAR_CYC + 20);
+	cxms_window_free(w);
+	cxms_block_fini(&b);
+}
+
 /* One register of the first level; a load that waits for a line which a prefetch brings holds it
  * until that is there, and the next miss begins then. */
 static void test_late_prefetches_hold_registers(void **state)
@@ -484,6 +532,8 @@ int main(void)
 		cmocka_unit_test(test_stores_in_strict_order_leave_one_by_one),
 		cmocka_unit_test(test_a_full_first_level_takes_no_hits),
 		cmocka_unit_test(test_prefetches_leave_registers_to_misses),
+		cmocka_unit_test(test_who_waits_goes_before_prefetches),
+		cmocka_unit_test(test_prefetches_that_waited_long_hold_registers),
 		cmocka_unit_test(test_late_prefetches_hold_registers),
 		cmocka_unit_test(test_prefetches_follow_their_miss),
 		cmocka_unit_test(test_loads_and_stores_share_registers),
