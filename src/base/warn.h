@@ -23,6 +23,10 @@
 		       "the interval spans them")                                                  \
 	X(SETUID_CHILD, "a set-user-ID program gives no samples; run as that user")                \
 	X(NOT_CONVERGED, "loads and latencies did not settle; treat the figures as approximate")   \
+	X(LATE,                                                                                    \
+	  "they waited for no others, so their share of the queueing is missing: who sleeps "      \
+	  "for what the recording does not tell (a clock, a socket, another program) comes "       \
+	  "back behind the others; record such programs apart")                                    \
 	X(CUT_TRACE, "only the part before the cut was evaluated; record again")                   \
 	X(IGNORED_KEYS, "they do not change this result; see them with --explain, or use a "       \
 			"source that models them")                                                 \
