@@ -431,6 +431,10 @@ void ex_out_before_fork(void);
  */
 void ex_out_after_fork(void);
 void ex_out_flush(void);
+/** ex_out_goes_on() - the totals that were sent are not the last: the exec that they were for
+ * failed
+ */
+void ex_out_goes_on(void);
 /** ex_begin() - room for a message of up to @bytes, under the name of the current thread. */
 void ex_begin(unsigned bytes);
 void ex_control(uint8_t type, unsigned bytes);

@@ -383,6 +383,8 @@ static void post_syscall(ThreadId tid, UInt number, UWord *args, UInt n, SysRes 
 	}
 	if (failed) {
 		ex_map_refused(number, args);
+		if (number == __NR_execve || number == __NR_execveat)
+			ex_out_goes_on();
 		return;
 	}
 	ex_map_leave(number, args, value);

@@ -14,6 +14,26 @@
 
 #define LOG_MAX (1u << 20) /* bytes of one log that are looked at */
 
+/* Valgrind keeps there what /proc says of the program, and its log. 0 or an errno value */
+static int try_write(const char *dir)
+{
+	static const char page[4096];
+	char path[PATH_MAX + 8];
+	int fd, errnum = 0;
+
+	snprintf(path, sizeof(path), "%s/try", dir);
+	fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return errno;
+	errno = 0;
+	if (write(fd, page, sizeof(page)) != (ssize_t)sizeof(page))
+		errnum = errno ? errno : ENOSPC;
+	if (close(fd) < 0 && !errnum)
+		errnum = errno;
+	unlink(path);
+	return errnum;
+}
+
 int cxms_exact_log_open(struct cxms_exact_log *l, struct cxms_err *err)
 {
 	const char *tmp = getenv("TMPDIR");
@@ -24,6 +44,8 @@ int cxms_exact_log_open(struct cxms_exact_log *l, struct cxms_err *err)
 	/* absolute: the program may go elsewhere before it executes another */
 	if (!errnum && (!mkdtemp(dir) || !realpath(dir, l->dir)))
 		errnum = errno;
+	else if (!errnum && (errnum = try_write(l->dir)))
+		rmdir(l->dir);
 	if (!errnum)
 		return 0;
 	l->dir[0] = '\0';

@@ -13,7 +13,8 @@ struct cxms_exact_log {
 	char dir[PATH_MAX]; /* "" = none was made */
 };
 
-/** cxms_exact_log_open() - a folder only we can read, in $TMPDIR or /tmp; 0 or -ENOTSUP */
+/** cxms_exact_log_open() - a folder only we can read, in $TMPDIR or /tmp, where there is
+ * room for a page; 0 or -ENOTSUP */
 int cxms_exact_log_open(struct cxms_exact_log *l, struct cxms_err *err);
 /** cxms_exact_log_read() - what the process @pid said, without Valgrind's marks at the line's start
  */

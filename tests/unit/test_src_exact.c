@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -351,6 +352,10 @@ static void test_what_went_wrong_is_warned_of(void **state)
 	assert_non_null(strstr(warning(r, CXMS_W_EXACT_ENDED),
 			       "1 process ended before the exact tool could tell its totals"));
 	free(r);
+	r = run_good("noexec", nothing); /* its totals came before, and then more of it */
+	assert_non_null(strstr(warning(r, CXMS_W_EXACT_ENDED),
+			       "1 process ended before the exact tool could tell its totals"));
+	free(r);
 	r = run_good("fork", nothing);
 	assert_int_equal(r->warnings.n, 0);
 	free(r);
@@ -409,6 +414,30 @@ static void test_programs_that_cannot_run_are_found_out_first(void **state)
 		assert_non_null(strstr(r->err.msg, rows[i].words[0]));
 		free(r);
 	}
+}
+
+/* Valgrind could not keep its files there. */
+static void test_probe_wants_room_for_temporary_files(void **state)
+{
+	struct rlimit full, limit;
+	struct cxms_err err = {0};
+
+	(void)state;
+	setenv("TMPDIR", "/nowhere", 1);
+	assert_int_equal(cxms_source_exact.probe(&err), -ENOTSUP);
+	assert_non_null(strstr(err.msg, "in '/nowhere'"));
+	setenv("TMPDIR", tmp_dir, 1);
+	memset(&err, 0, sizeof(err));
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	full = limit;
+	full.rlim_cur = 0; /* no byte fits, as on a full disk */
+	signal(SIGXFSZ, SIG_IGN);
+	setrlimit(RLIMIT_FSIZE, &full);
+	assert_int_equal(cxms_source_exact.probe(&err), -ENOTSUP);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	signal(SIGXFSZ, SIG_DFL);
+	assert_non_null(strstr(err.msg, "set TMPDIR to one that can be written"));
+	assert_no_leftovers();
 }
 
 static void test_probe_names_what_is_missing(void **state)
@@ -570,6 +599,7 @@ int main(void)
 		cmocka_unit_test(test_what_went_wrong_is_warned_of),
 		cmocka_unit_test(test_failures_of_the_tool_say_what_it_said),
 		cmocka_unit_test(test_programs_that_cannot_run_are_found_out_first),
+		cmocka_unit_test(test_probe_wants_room_for_temporary_files),
 		cmocka_unit_test(test_probe_names_what_is_missing),
 		cmocka_unit_test(test_a_program_may_leave_the_folder_that_the_tool_is_named_from),
 		cmocka_unit_test(test_a_32_bit_program_is_refused_in_words),
