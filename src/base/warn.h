@@ -43,8 +43,8 @@
 		    "change the split")                                                            \
 	X(REGION, "nothing is timed outside the region; check the name with nm, and that the "     \
 		  "function is not inlined")                                                       \
-	X(UNKNOWN_INSN, "the program ended there; build it without AVX-512 (-march=native is the " \
-			"usual cause), or use another source")                                     \
+	X(UNKNOWN_INSN, "the program ended there; where the first byte is 0x62, build it without " \
+			"AVX-512 (-march=native is the usual cause), else use another source")     \
 	X(EXACT_TOOL, "what the exact tool could not follow is not in these figures; use another " \
 		      "source to compare")                                                         \
 	X(BLOCKED, "who waits for whom is inferred from who ran meanwhile; compare --blocked "     \

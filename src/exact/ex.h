@@ -24,6 +24,7 @@
  *   ex_join.c        threads that had ended before they were joined
  *   ex_woken.c       threads that a system call of another woke
  *   ex_exec.c        programs that execute themselves
+ *   ex_cpuid.c       what CPUID tells the program
  *   ex_spin.c        threads that spin until another stores
  */
 #ifndef CXMS_EXACT_EX_H

@@ -112,6 +112,7 @@ static void each_log(const struct cxms_exact_log *l,
 
 struct search {
 	const char *text;
+	struct cxms_buf *rest;
 	bool found;
 };
 
@@ -119,15 +120,21 @@ static void search_log(const struct cxms_exact_log *l, const char *name, void *a
 {
 	struct search *s = arg;
 	struct cxms_buf text = {0};
+	const char *at;
 
 	read_file(l, name, &text);
-	s->found |= strstr(cxms_buf_text(&text), s->text) != NULL;
+	at = s->found ? NULL : strstr(cxms_buf_text(&text), s->text);
+	if (at) {
+		at += strlen(s->text);
+		cxms_buf_printf(s->rest, "%.*s", (int)strcspn(at, "\n"), at);
+		s->found = true;
+	}
 	cxms_buf_fini(&text);
 }
 
-bool cxms_exact_log_any(const struct cxms_exact_log *l, const char *text)
+bool cxms_exact_log_find(const struct cxms_exact_log *l, const char *text, struct cxms_buf *rest)
 {
-	struct search s = {.text = text};
+	struct search s = {.text = text, .rest = rest};
 
 	each_log(l, search_log, &s);
 	return s.found;

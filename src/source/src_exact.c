@@ -42,7 +42,7 @@
 #define FD_LIMIT       65536u
 #define PAGE_BYTES     4096u /* of a page message */
 #define TOOL_EXIT      125   /* of the tool, when it is the tool that ends */
-#define UNKNOWN_OPCODE "unhandled instruction bytes"
+#define UNKNOWN_OPCODE "unhandled instruction bytes: "
 
 /* A process image that the tool told of. */
 struct image {
@@ -505,6 +505,18 @@ static void warn_of_killed(const struct exact_source *x)
 			n, n == 1 ? "" : "es");
 }
 
+static void warn_of_insn(const struct exact_source *x)
+{
+	struct cxms_buf bytes = {0};
+
+	if (cxms_exact_log_find(&x->log, UNKNOWN_OPCODE, &bytes))
+		cxms_warn(x->source->cfg.warnings, CXMS_W_UNKNOWN_INSN,
+			  "the program used an instruction that Valgrind does not know, one of the "
+			  "bytes %s",
+			  cxms_buf_text(&bytes));
+	cxms_buf_fini(&bytes);
+}
+
 static void warn_of_run(const struct exact_source *x)
 {
 	const struct cxms_source_cfg *cfg = &x->source->cfg;
@@ -512,9 +524,7 @@ static void warn_of_run(const struct exact_source *x)
 	if (!cfg->warnings)
 		return;
 	cxms_warn_outlived(x->n_outlived, cfg->warnings);
-	if (cxms_exact_log_any(&x->log, UNKNOWN_OPCODE))
-		cxms_warn(cfg->warnings, CXMS_W_UNKNOWN_INSN,
-			  "the program used an instruction that Valgrind does not know");
+	warn_of_insn(x);
 	warn_of_region(x);
 	warn_of_killed(x);
 }

@@ -363,6 +363,7 @@ static void test_what_went_wrong_is_warned_of(void **state)
 	assert_true(WIFSIGNALED(r->totals.exit_status));
 	assert_int_equal(WTERMSIG(r->totals.exit_status), SIGILL);
 	assert_non_null(strstr(warning(r, CXMS_W_UNKNOWN_INSN), "-march=native"));
+	assert_non_null(strstr(warning(r, CXMS_W_UNKNOWN_INSN), "0x62 0xF1 0x7C 0x48 0x10"));
 	free(r);
 }
 
@@ -478,7 +479,7 @@ static void test_a_program_may_leave_the_folder_that_the_tool_is_named_from(void
 	assert_int_equal(chdir(here), 0);
 }
 
-static void test_a_32_bit_program_is_refused_in_words(void **state)
+static void test_32_bit_and_set_user_id_programs_are_refused_in_words(void **state)
 {
 	/* an ELF header as far as the class: 1 = 32 bits, 2 = 64 bits (elf(5)) */
 	unsigned char head[16] = {0x7f, 'E', 'L', 'F', 1, 1, 1};
@@ -497,6 +498,10 @@ static void test_a_32_bit_program_is_refused_in_words(void **state)
 		assert_int_equal(cxms_exact_check(path, &err), class == 1 ? -ENOTSUP : 0);
 	}
 	assert_non_null(strstr(err.msg, "is a 32-bit one"));
+	memset(&err, 0, sizeof(err));
+	assert_int_equal(chmod(path, 04755), 0);
+	assert_int_equal(cxms_exact_check(path, &err), -ENOTSUP);
+	assert_non_null(strstr(err.msg, "is set-user-ID"));
 	unlink(path);
 }
 
@@ -602,7 +607,7 @@ int main(void)
 		cmocka_unit_test(test_probe_wants_room_for_temporary_files),
 		cmocka_unit_test(test_probe_names_what_is_missing),
 		cmocka_unit_test(test_a_program_may_leave_the_folder_that_the_tool_is_named_from),
-		cmocka_unit_test(test_a_32_bit_program_is_refused_in_words),
+		cmocka_unit_test(test_32_bit_and_set_user_id_programs_are_refused_in_words),
 		cmocka_unit_test(test_the_command_line_says_what_is_simulated),
 		cmocka_unit_test(test_a_recording_has_packets_and_figures),
 	};
