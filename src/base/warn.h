@@ -23,6 +23,10 @@
 		       "the interval spans them")                                                  \
 	X(SETUID_CHILD, "a set-user-ID program gives no samples; run as that user")                \
 	X(NOT_CONVERGED, "loads and latencies did not settle; treat the figures as approximate")   \
+	X(LATE,                                                                                    \
+	  "they waited for no others, so their share of the queueing is missing: who sleeps "      \
+	  "for what the recording does not tell (a clock, a socket, another program) comes "       \
+	  "back behind the others; record such programs apart")                                    \
 	X(CUT_TRACE, "only the part before the cut was evaluated; record again")                   \
 	X(IGNORED_KEYS, "they do not change this result; see them with --explain, or use a "       \
 			"source that models them")                                                 \
@@ -39,8 +43,8 @@
 		    "change the split")                                                            \
 	X(REGION, "nothing is timed outside the region; check the name with nm, and that the "     \
 		  "function is not inlined")                                                       \
-	X(UNKNOWN_INSN, "the program ended there; build it without AVX-512 (-march=native is the " \
-			"usual cause), or use another source")                                     \
+	X(UNKNOWN_INSN, "the program ended there; where the first byte is 0x62, build it without " \
+			"AVX-512 (-march=native is the usual cause), else use another source")     \
 	X(EXACT_TOOL, "what the exact tool could not follow is not in these figures; use another " \
 		      "source to compare")                                                         \
 	X(BLOCKED, "who waits for whom is inferred from who ran meanwhile; compare --blocked "     \

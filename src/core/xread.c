@@ -464,7 +464,7 @@ static const struct {
 	[CXMS_XC_LOST] = {1, false, false, true},    [CXMS_XC_TIME] = {1, false, false, true},
 	[CXMS_XC_ROI] = {0, true, false, true},	     [CXMS_XC_WAKE_SOME] = {2, false, false, true},
 	[CXMS_XC_MEET] = {1, false, false, true},    [CXMS_XC_MOVE] = {3, false, false, true},
-	[CXMS_XC_PIPE] = {2, true, false, true},
+	[CXMS_XC_PIPE] = {2, true, false, true},     [CXMS_XC_FORKED] = {1, false, false, true},
 };
 
 /* What follows is of this thread: its lines go on where they stood. */

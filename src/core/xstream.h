@@ -156,6 +156,8 @@ enum cxms_xs_control {
 	CXMS_XC_PIPE = 24,	/* v number of a pipe, the same in all processes, v bytes, b enum
 				   cxms_xs_pipe: the call is over. Not of a process that is
 				   alone */
+	CXMS_XC_FORKED = 25,	/* v pid: the thread forked that process, which begins here, and
+				   goes on. (Older tools: where the child's HELLO came.) */
 	CXMS_XC_END
 };
 

@@ -19,12 +19,13 @@
  *   ex_pages.c       pages: seen so far, their frames
  *   ex_sys.c         threads, futexes, fork and exec
  *   ex_map.c         the address space
- *   ex_pipe.c        pipes between processes
+ *   ex_pipe.c        pipes between processes, and what is told before a sleep
  *   ex_turn.c        whose turn it is, of several threads
  *   ex_alloc.c       calls of malloc and its kin
  *   ex_join.c        threads that had ended before they were joined
  *   ex_woken.c       threads that a system call of another woke
  *   ex_exec.c        programs that execute themselves
+ *   ex_cpuid.c       what CPUID tells the program
  *   ex_spin.c        threads that spin until another stores
  */
 #ifndef CXMS_EXACT_EX_H
@@ -432,6 +433,10 @@ void ex_out_before_fork(void);
  */
 void ex_out_after_fork(void);
 void ex_out_flush(void);
+/** ex_out_goes_on() - the totals that were sent are not the last: the exec that they were for
+ * failed
+ */
+void ex_out_goes_on(void);
 /** ex_begin() - room for a message of up to @bytes, under the name of the current thread. */
 void ex_begin(unsigned bytes);
 void ex_control(uint8_t type, unsigned bytes);
@@ -491,6 +496,11 @@ void ex_pipe_made(UWord fd);
 void ex_pipe_used(UWord fd, uint64_t bytes, enum cxms_xs_pipe what);
 /** ex_pipe_company() - the process is about to fork: what it made is told. */
 void ex_pipe_company(void);
+/** ex_pipe_forked() - the process forked @pid; 0: it is that child */
+void ex_pipe_forked(uint64_t pid);
+/** ex_pipe_sleeps() - a system call begins, and what it tells is told: if the process may sleep in
+ * it while others run, its packet is sent. */
+void ex_pipe_sleeps(UInt number, const UWord *args);
 
 /* ex_turn.c */
 void ex_turn_create(ThreadId parent, ThreadId child);

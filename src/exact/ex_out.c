@@ -358,6 +358,13 @@ uint64_t ex_answer(uint64_t token)
 	return answer;
 }
 
+/* A packet that says whose it is, and nothing else. */
+void ex_out_goes_on(void)
+{
+	ex_begin(0);
+	ex_out_flush();
+}
+
 static void put_insns(const struct ex_block *b)
 {
 	uint64_t end = b->insn[0].addr;

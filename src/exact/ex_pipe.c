@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who made, wrote to and read from which pipe, as soon as another process may be at its other end.
- */
+/* Processes that are not alone: who made, wrote to and read from which pipe, as soon as another
+ * process may be at its other end; and what is told before a sleep. */
 #include "ex.h"
 
 #include "pub_tool_libcfile.h"
@@ -9,6 +9,9 @@
 #include "pub_tool_xarray.h"
 
 #define FIONREAD 0x541b
+/* poll(2) */
+#define EX_POLLIN  1
+#define EX_POLLOUT 4
 
 /* A pipe that nobody else has. */
 struct made {
@@ -85,4 +88,67 @@ void ex_pipe_company(void)
 	if (pipes.made)
 		VG_(deleteXA)(pipes.made);
 	pipes.made = NULL;
+}
+
+/* Told at once: others wait for what the parent does now. */
+void ex_pipe_forked(uint64_t pid)
+{
+	if (!pid)
+		return;
+	ex_control(CXMS_XC_FORKED, 16);
+	ex_varint(pid);
+	ex_out_flush();
+}
+
+/* Would a call that reads or writes find nothing to read, or no room? */
+static bool would_sleep(UWord fd, int16_t events)
+{
+	struct {
+		int fd;
+		int16_t events, found;
+	} ask = {(int)fd, events, 0};
+
+	return ex_system_call(__NR_poll, (long)&ask, 1, 0, 0) == 0;
+}
+
+static bool may_sleep(UInt number, const UWord *args)
+{
+	switch (number) {
+	case __NR_read:
+	case __NR_readv:
+	case __NR_recvfrom:
+	case __NR_recvmsg:
+	case __NR_accept:
+	case __NR_accept4:
+		return would_sleep(args[0], EX_POLLIN);
+	case __NR_write:
+	case __NR_writev:
+	case __NR_sendto:
+	case __NR_sendmsg:
+		return would_sleep(args[0], EX_POLLOUT);
+	case __NR_futex:
+	case __NR_wait4:
+	case __NR_waitid:
+	case __NR_pause:
+	case __NR_nanosleep:
+	case __NR_clock_nanosleep:
+	case __NR_poll:
+	case __NR_ppoll:
+	case __NR_select:
+	case __NR_pselect6:
+	case __NR_epoll_wait:
+	case __NR_epoll_pwait:
+	case __NR_rt_sigsuspend:
+	case __NR_rt_sigtimedwait:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Where others run on, what this one did before is not held back until it comes again. */
+void ex_pipe_sleeps(UInt number, const UWord *args)
+{
+	if (has_company() && may_sleep(number, args))
+		ex_out_flush();
 }

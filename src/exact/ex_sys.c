@@ -31,6 +31,7 @@ enum {
 #define FUTEX_TID	     0x3fffffffu
 #define ROBUST_MOST	     2048u /* as the kernel's ROBUST_LIST_LIMIT */
 #define CLONE_VM	     0x00000100u
+#define CLONE_THREAD	     0x00010000u
 #define CLONE_SETTLS	     0x00080000u
 #define CLONE_CHILD_CLEARTID 0x00200000u
 
@@ -360,6 +361,7 @@ static void pre_syscall(ThreadId tid, UInt number, UWord *args, UInt n)
 	default:
 		break;
 	}
+	ex_pipe_sleeps(number, args);
 }
 
 static void post_syscall(ThreadId tid, UInt number, UWord *args, UInt n, SysRes result)
@@ -381,10 +383,20 @@ static void post_syscall(ThreadId tid, UInt number, UWord *args, UInt n, SysRes 
 	}
 	if (failed) {
 		ex_map_refused(number, args);
+		if (number == __NR_execve || number == __NR_execveat)
+			ex_out_goes_on();
 		return;
 	}
 	ex_map_leave(number, args, value);
 	switch (number) {
+	case __NR_clone:
+		if (!(args[0] & CLONE_THREAD))
+			ex_pipe_forked(value);
+		break;
+	case __NR_fork:
+	case __NR_vfork:
+		ex_pipe_forked(value);
+		break;
 	case __NR_wait4:
 		reaped(value);
 		break;

@@ -467,6 +467,20 @@ uint64_t cxms_net_late(const struct cxms_net *n)
 	return late;
 }
 
+uint64_t cxms_net_served(const struct cxms_net *n)
+{
+	uint64_t served = 0;
+	for (size_t i = 0; i < n->fabric->n_server * PARTS; i++)
+		served += books_of(&n->limit[i]).requests;
+	for (size_t i = 0; i < n->fabric->n_server; i++) {
+		struct cxms_device_sums s = {0};
+		if (n->memory[i].device)
+			s = sums_of(&n->memory[i]);
+		served += s.reads + s.writes;
+	}
+	return served;
+}
+
 static struct mark now_of(const struct limit *l)
 {
 	struct books b = books_of(l);

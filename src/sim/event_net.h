@@ -55,6 +55,8 @@ uint64_t cxms_net_request(struct cxms_net *n, uint32_t target, bool write, uint6
 void cxms_net_forget(struct cxms_net *n, uint64_t before_ps);
 /** cxms_net_late() - requests that lay before what a server remembers: they did not wait */
 uint64_t cxms_net_late(const struct cxms_net *n);
+/** cxms_net_served() - requests that servers have served; one that passes several counts at each */
+uint64_t cxms_net_served(const struct cxms_net *n);
 /** cxms_net_mark() - count utilisation from @at_ps on, which is now */
 void cxms_net_mark(struct cxms_net *n, uint64_t at_ps);
 /** cxms_net_utilization() - share of the time from the mark to @until_ps during which the busiest

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -150,6 +151,7 @@ void cxms_xengine_fini(struct cxms_xengine *e)
 	for (size_t i = 0; i < e->n_pipe; i++)
 		free(e->pipe[i].at_ps);
 	free(e->pipe);
+	free(e->forked);
 	*e = (struct cxms_xengine){0};
 }
 
@@ -160,10 +162,9 @@ static uint64_t time_of(const struct cxms_xthread *t, unsigned lane)
 	return now.time_ps;
 }
 
-/* A thread begins when its creator is where it is. */
+/* A thread begins at @at_ps, by lane; NULL: at 0. */
 static int add_thread(struct cxms_xengine *e, uint32_t pid, uint32_t tid, uint32_t space,
-		      const struct cxms_xthread *creator, struct cxms_xthread **out,
-		      struct cxms_err *err)
+		      const uint64_t *at_ps, struct cxms_xthread **out, struct cxms_err *err)
 {
 	const struct cxms_xmemory memory = {e, request};
 	if (e->n_thread >= THREADS_MAX)
@@ -179,8 +180,8 @@ static int add_thread(struct cxms_xengine *e, uint32_t pid, uint32_t tid, uint32
 	int rc = cxms_window_new(&window, e->n_lane, &memory, &t.window, err);
 	if (rc)
 		return rc;
-	for (unsigned l = 0; l < e->n_lane && creator; l++) {
-		t.begun_ps[l] = time_of(creator, l);
+	for (unsigned l = 0; l < e->n_lane && at_ps; l++) {
+		t.begun_ps[l] = at_ps[l];
 		cxms_window_wait(t.window, l, t.begun_ps[l]);
 		t.timed_ps[l] = t.begun_ps[l];
 	}
@@ -378,34 +379,70 @@ static int end_stretch(struct cxms_xengine *e, struct cxms_err *err)
 	return 0;
 }
 
+/* Where a thread is, in each lane. */
+static void times_of(const struct cxms_xengine *e, const struct cxms_xthread *t,
+		     uint64_t at_ps[CXMS_LANES])
+{
+	for (unsigned l = 0; l < e->n_lane; l++)
+		at_ps[l] = time_of(t, l);
+}
+
 static int clone_thread(struct cxms_xengine *e, uint32_t space, const struct cxms_xcontrol *c,
 			struct cxms_err *err)
 {
 	struct cxms_xthread *creator, *made;
+	uint64_t at_ps[CXMS_LANES];
 	int rc = thread_of(e, c->pid, c->tid, space, &creator, err);
 	if (rc)
 		return rc;
+	times_of(e, creator, at_ps);
 	struct cxms_xthread *known = find_thread(e, c->pid, (uint32_t)c->a);
 	for (unsigned l = 0; known && l < e->n_lane; l++)
-		cxms_window_wait(known->window, l, time_of(creator, l)); /* a number used again */
-	if (known)
-		return 0;
-	/* the array may move: what is read of the creator is copied */
-	struct cxms_xthread copy = *find_thread(e, c->pid, c->tid);
-	return add_thread(e, c->pid, (uint32_t)c->a, space, &copy, &made, err);
+		cxms_window_wait(known->window, l, at_ps[l]); /* a number used again */
+	return known ? 0 : add_thread(e, c->pid, (uint32_t)c->a, space, at_ps, &made, err);
 }
 
-/* The child has the number of the thread that forked, and begins when that one is where it is. */
+/* Has the thread forked that process before it is known here? The time is kept. */
+static int note_forked(struct cxms_xengine *e, const struct cxms_xthread *forker, uint32_t pid,
+		       struct cxms_err *err)
+{
+	for (size_t i = 0; i < e->n_thread; i++)
+		if (e->thread[i].pid == pid)
+			return 0;
+	if (cxms_array_grow((void **)&e->forked, &e->cap_forked, e->n_forked + 1,
+			    sizeof(*e->forked)) < 0)
+		return cxms_fail(err, ENOMEM, "out of memory for a process");
+	struct cxms_xforked *f = &e->forked[e->n_forked++];
+	f->pid = pid;
+	times_of(e, forker, f->at_ps);
+	return 0;
+}
+
+static bool take_forked(struct cxms_xengine *e, uint32_t pid, uint64_t at_ps[CXMS_LANES])
+{
+	for (size_t i = 0; i < e->n_forked; i++) {
+		if (e->forked[i].pid != pid)
+			continue;
+		memcpy(at_ps, e->forked[i].at_ps, sizeof(e->forked[i].at_ps));
+		e->forked[i] = e->forked[--e->n_forked];
+		return true;
+	}
+	return false;
+}
+
+/* The child has the number of the thread that forked, and begins where that one did. */
 static int fork_process(struct cxms_xengine *e, uint32_t space, const struct cxms_xcontrol *c,
 			struct cxms_err *err)
 {
 	struct cxms_xthread *made;
+	uint64_t at_ps[CXMS_LANES] = {0};
 	const struct cxms_xthread *forker = find_thread(e, (uint32_t)c->b, c->tid);
+	bool is_told = take_forked(e, c->pid, at_ps);
 	if (!forker || find_thread(e, c->pid, c->tid))
 		return 0;
-	/* the array may move: what is read of the creator is copied */
-	struct cxms_xthread copy = *forker;
-	return add_thread(e, c->pid, c->tid, space, &copy, &made, err);
+	if (!is_told)
+		times_of(e, forker, at_ps);
+	return add_thread(e, c->pid, c->tid, space, at_ps, &made, err);
 }
 
 int cxms_xengine_control(struct cxms_xengine *e, uint32_t space, const struct cxms_xcontrol *c,
@@ -418,6 +455,9 @@ int cxms_xengine_control(struct cxms_xengine *e, uint32_t space, const struct cx
 		return c->flag ? fork_process(e, space, c, err) : 0;
 	case CXMS_XC_CLONE:
 		return clone_thread(e, space, c, err);
+	case CXMS_XC_FORKED:
+		rc = thread_of(e, c->pid, c->tid, space, &t, err);
+		return rc ? rc : note_forked(e, t, (uint32_t)c->a, err);
 	case CXMS_XC_RESUME:
 		rc = thread_of(e, c->pid, c->tid, space, &t, err);
 		if (!rc && c->flag)

@@ -37,6 +37,12 @@ struct cxms_xwake {
 	uint64_t at_ps[CXMS_LANES];
 };
 
+/** struct cxms_xforked - when a process was forked that has not begun, by lane */
+struct cxms_xforked {
+	uint32_t pid;
+	uint64_t at_ps[CXMS_LANES];
+};
+
 /** struct cxms_xpipe - when each of its writes was over: n_lane times for each, owned */
 struct cxms_xpipe {
 	uint64_t *at_ps;
@@ -77,6 +83,8 @@ struct cxms_xengine {
 	size_t n_wake, cap_wake;
 	struct cxms_xpipe *pipe;
 	size_t n_pipe, cap_pipe;
+	struct cxms_xforked *forked;
+	size_t n_forked, cap_forked;
 	struct cxms_xstretch *stretch;
 	size_t n_stretch, cap_stretch;
 	/* of the request that is being served; page_line: a line of its page */

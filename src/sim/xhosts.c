@@ -308,11 +308,7 @@ static int fill_row(const struct hosts *h, const struct cxms_xengine *e, size_t 
 	out->self_check_failed = cxms_net_check(e->lane[0].net, &why) != 0;
 	if (out->self_check_failed)
 		cxms_warn(warnings, CXMS_W_SELF_CHECK, "%s", why.msg);
-	uint64_t late = cxms_net_late(e->lane[0].net);
-	if (late)
-		cxms_warn(warnings, CXMS_W_NOT_CONVERGED,
-			  "%llu requests lay too far back in time to wait for others",
-			  (unsigned long long)late);
+	cxms_xrow_late(cxms_net_late(e->lane[0].net), cxms_net_served(e->lane[0].net), warnings);
 	return 0;
 }
 

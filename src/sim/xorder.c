@@ -45,6 +45,7 @@ void cxms_xorder_free(struct cxms_xorder *o)
 	for (size_t i = 0; i < o->n_pipe; i++)
 		free(o->pipe[i].write);
 	free(o->pipe);
+	free(o->forked);
 	free(o->cursor);
 	free(o->ended);
 	free(o);

@@ -57,6 +57,12 @@ struct sleeper {
 	size_t by_log, by_step;
 };
 
+/* A process that was forked before its HELLO came, and the step that did it. */
+struct forked {
+	uint32_t pid;
+	size_t log, step;
+};
+
 /* What is not yet simulated of one thread. Numbers of steps and events are absolute; the arrays
  * begin at the base. */
 struct log {
@@ -82,6 +88,8 @@ struct cxms_xorder {
 	size_t n_sleeper, cap_sleeper;
 	struct pipe *pipe;
 	size_t n_pipe, cap_pipe;
+	struct forked *forked;
+	size_t n_forked, cap_forked;
 	size_t kept, since_look, added;
 	size_t n_host; /* 0: of one, which nobody else waits for */
 	bool *ended;   /* [n_host] nothing more comes of that one */

@@ -115,6 +115,36 @@ static bool is_running(const struct cxms_xorder *o, uint32_t space, uint64_t add
 	return false;
 }
 
+/* The parent may be read before the child, as they have a socket each. */
+static int note_forked(struct cxms_xorder *o, size_t log, uint32_t pid, struct cxms_err *err)
+{
+	for (size_t i = 0; i < o->n_log; i++)
+		if (o->log[i].pid == pid)
+			return 0; /* it has begun */
+	if (cxms_array_grow((void **)&o->forked, &o->cap_forked, o->n_forked + 1,
+			    sizeof(*o->forked)) < 0)
+		return cxms_fail(err, ENOMEM, "out of memory for a process");
+	o->forked[o->n_forked++] = (struct forked){pid, log, o->log[log].base + o->log[log].n};
+	return 0;
+}
+
+/* A child begins behind the step that forked it; else where the thread that did is by now. */
+static void set_after_fork(struct cxms_xorder *o, const struct cxms_xcontrol *c, struct step *s)
+{
+	for (size_t i = 0; i < o->n_forked; i++)
+		if (o->forked[i].pid == c->pid) {
+			s->after_log = o->forked[i].log;
+			s->after_step = o->forked[i].step;
+			o->forked[i] = o->forked[--o->n_forked];
+			return;
+		}
+	for (size_t i = 0; i < o->n_log; i++)
+		if (o->log[i].pid == c->b && o->log[i].tid == c->tid) {
+			s->after_log = i;
+			s->after_step = o->log[i].base + o->log[i].n;
+		}
+}
+
 /* Who slept goes on behind what woke it. */
 static void set_after(struct cxms_xorder *o, size_t log, uint32_t space,
 		      const struct cxms_xcontrol *c, struct step *s)
@@ -133,11 +163,6 @@ static void set_after(struct cxms_xorder *o, size_t log, uint32_t space,
 		s->after_log = NOT_YET;
 		s->after_step = o->added;
 	}
-	for (size_t i = 0; c->type == CXMS_XC_HELLO && c->flag && i < o->n_log; i++)
-		if (o->log[i].pid == c->b && o->log[i].tid == c->tid) {
-			s->after_log = i;
-			s->after_step = o->log[i].base + o->log[i].n;
-		}
 }
 
 /* Times of all threads are read where timing stops: what came before is simulated. */
@@ -159,7 +184,7 @@ static bool is_wake(const struct cxms_xcontrol *c)
 static bool is_step(const struct cxms_xcontrol *c)
 {
 	return c->type == CXMS_XC_CLONE || is_wake(c) || c->type == CXMS_XC_RESUME ||
-	       (c->type == CXMS_XC_HELLO && c->flag);
+	       c->type == CXMS_XC_FORKED || (c->type == CXMS_XC_HELLO && c->flag);
 }
 
 /* An image has ended or been replaced: none of its threads will speak again. */
@@ -301,7 +326,11 @@ int cxms_xorder_control(struct cxms_xorder *o, uint32_t space, const struct cxms
 	if (!is_step(c))
 		return 0;
 	set_after(o, at, space, c, &s);
+	if (c->type == CXMS_XC_HELLO)
+		set_after_fork(o, c, &s);
 	rc = xorder_add(o, l, &s, err);
+	if (!rc && c->type == CXMS_XC_FORKED)
+		rc = note_forked(o, at, (uint32_t)c->a, err);
 	if (!rc && is_wake(c))
 		rc = note_wake(o, space, c->a, at, err);
 	if (!rc && is_wake(c))

@@ -59,11 +59,14 @@ static int tell_control(const struct cxms_xpass *p, uint32_t space, const struct
 			struct cxms_err *err)
 {
 	struct cxms_xcontrol told = *c;
-	uint32_t parent = (uint32_t)c->b;
+	uint32_t parent = (uint32_t)c->b, child = (uint32_t)c->a;
 	int rc = of_host(p, &told.pid, &space, err);
 	if (!rc && c->type == CXMS_XC_HELLO && c->flag) {
 		rc = of_host(p, &parent, NULL, err);
 		told.b = parent;
+	} else if (!rc && c->type == CXMS_XC_FORKED) {
+		rc = of_host(p, &child, NULL, err);
+		told.a = child;
 	}
 	if (p->order)
 		return rc ? rc : cxms_xorder_control(p->order, space, &told, err);

@@ -283,26 +283,34 @@ static int fill_split(const struct plan *p, size_t place, uint32_t topo, double 
 	return 0;
 }
 
+void cxms_xrow_late(uint64_t late, uint64_t served, struct cxms_warnings *out)
+{
+	if (late)
+		cxms_warn(out, CXMS_W_LATE,
+			  "%.2g %% of the requests to links and devices came too far behind others "
+			  "to be put in order with them",
+			  100 * (double)late / (double)served);
+}
+
 /* What the figures leave out, said once. */
 static void warn_of_gaps(const struct plan *p, struct cxms_warnings *w)
 {
-	uint64_t undecoded = 0, late = 0;
+	uint64_t undecoded = 0, late = 0, served = 0;
 	for (size_t i = 0; i < p->n_engine; i++) {
 		const struct cxms_xengine *e = &p->engine[i];
 		for (size_t t = 0; t < e->n_thread && i == 0; t++)
 			undecoded += cxms_window_counts(e->thread[t].window)->undecoded;
-		for (unsigned l = 0; l < e->n_lane; l++)
+		for (unsigned l = 0; l < e->n_lane; l++) {
 			late += cxms_net_late(e->lane[l].net);
+			served += cxms_net_served(e->lane[l].net);
+		}
 	}
 	if (undecoded)
 		cxms_warn(w, CXMS_W_EXACT_TOOL,
 			  "%llu instructions run are unknown to the decoder: one uop each, without "
 			  "operands",
 			  (unsigned long long)undecoded);
-	if (late)
-		cxms_warn(w, CXMS_W_NOT_CONVERGED,
-			  "%llu requests lay too far back in time to wait for others",
-			  (unsigned long long)late);
+	cxms_xrow_late(late, served, w);
 }
 
 static void add_counts(const struct plan *p, struct cxms_exact_result *xr)

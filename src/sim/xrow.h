@@ -4,6 +4,7 @@
 #define CXMS_SIM_XROW_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct cxms_fabric;
 struct cxms_facts;
@@ -23,6 +24,8 @@ void cxms_xrow_target(const struct cxms_fabric *f, size_t t, const struct cxms_x
 		      double repeat, struct cxms_split_result *out);
 /** cxms_xrow_capacity() - warn where a target is asked to hold more than it can */
 void cxms_xrow_capacity(const char *name, double bytes, double capacity, struct cxms_warnings *out);
+/** cxms_xrow_late() - warn where @late of @served requests lay too far back to be put in order */
+void cxms_xrow_late(uint64_t late, uint64_t served, struct cxms_warnings *out);
 /** cxms_xrow_model_half_width() - nine of ten points of the cycle-level reference lie within this
  * of its slowdown */
 double cxms_xrow_model_half_width(double slowdown);

@@ -14,6 +14,26 @@
 
 #define LOG_MAX (1u << 20) /* bytes of one log that are looked at */
 
+/* Valgrind keeps there what /proc says of the program, and its log. 0 or an errno value */
+static int try_write(const char *dir)
+{
+	static const char page[4096];
+	char path[PATH_MAX + 8];
+	int fd, errnum = 0;
+
+	snprintf(path, sizeof(path), "%s/try", dir);
+	fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return errno;
+	errno = 0;
+	if (write(fd, page, sizeof(page)) != (ssize_t)sizeof(page))
+		errnum = errno ? errno : ENOSPC;
+	if (close(fd) < 0 && !errnum)
+		errnum = errno;
+	unlink(path);
+	return errnum;
+}
+
 int cxms_exact_log_open(struct cxms_exact_log *l, struct cxms_err *err)
 {
 	const char *tmp = getenv("TMPDIR");
@@ -24,6 +44,8 @@ int cxms_exact_log_open(struct cxms_exact_log *l, struct cxms_err *err)
 	/* absolute: the program may go elsewhere before it executes another */
 	if (!errnum && (!mkdtemp(dir) || !realpath(dir, l->dir)))
 		errnum = errno;
+	else if (!errnum && (errnum = try_write(l->dir)))
+		rmdir(l->dir);
 	if (!errnum)
 		return 0;
 	l->dir[0] = '\0';
@@ -90,6 +112,7 @@ static void each_log(const struct cxms_exact_log *l,
 
 struct search {
 	const char *text;
+	struct cxms_buf *rest;
 	bool found;
 };
 
@@ -97,15 +120,21 @@ static void search_log(const struct cxms_exact_log *l, const char *name, void *a
 {
 	struct search *s = arg;
 	struct cxms_buf text = {0};
+	const char *at;
 
 	read_file(l, name, &text);
-	s->found |= strstr(cxms_buf_text(&text), s->text) != NULL;
+	at = s->found ? NULL : strstr(cxms_buf_text(&text), s->text);
+	if (at) {
+		at += strlen(s->text);
+		cxms_buf_printf(s->rest, "%.*s", (int)strcspn(at, "\n"), at);
+		s->found = true;
+	}
 	cxms_buf_fini(&text);
 }
 
-bool cxms_exact_log_any(const struct cxms_exact_log *l, const char *text)
+bool cxms_exact_log_find(const struct cxms_exact_log *l, const char *text, struct cxms_buf *rest)
 {
-	struct search s = {.text = text};
+	struct search s = {.text = text, .rest = rest};
 
 	each_log(l, search_log, &s);
 	return s.found;

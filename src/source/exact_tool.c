@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -72,6 +73,7 @@ int cxms_exact_find(char *dir, struct cxms_err *err)
 int cxms_exact_check(const char *program, struct cxms_err *err)
 {
 	unsigned char head[EI_NIDENT] = {0};
+	struct stat st = {0};
 	char file[PATH_MAX];
 	int rc = cxms_child_find(program, file, err);
 	int fd = rc ? -1 : open(file, O_RDONLY | O_CLOEXEC);
@@ -80,6 +82,13 @@ int cxms_exact_check(const char *program, struct cxms_err *err)
 
 	if (fd >= 0)
 		close(fd);
+	if (!rc)
+		stat(file, &st);
+	if (st.st_mode & S_ISUID || (st.st_mode & S_ISGID && st.st_mode & S_IXGRP))
+		return cxms_fail(err, ENOTSUP,
+				 "program '%s' is set-user-ID or set-group-ID, which Valgrind "
+				 "refuses to run; use a copy without that bit",
+				 program);
 	if (!is_32)
 		return rc;
 	return cxms_fail(

@@ -82,6 +82,7 @@ static const char *const shapes[CXMS_XC_END] = {
 	[CXMS_XC_FREE] = "v",	[CXMS_XC_SYSCALL] = "v", [CXMS_XC_WARN] = "s",
 	[CXMS_XC_LOST] = "v",	[CXMS_XC_TIME] = "v",	 [CXMS_XC_WAKE_SOME] = "vv",
 	[CXMS_XC_MEET] = "v",	[CXMS_XC_MOVE] = "vvv",	 [CXMS_XC_PIPE] = "vvb",
+	[CXMS_XC_FORKED] = "v",
 };
 
 static void take_shape(struct walk *w, const char *shape, struct cxms_walk_msg *m)

@@ -42,13 +42,13 @@
 #define FD_LIMIT       65536u
 #define PAGE_BYTES     4096u /* of a page message */
 #define TOOL_EXIT      125   /* of the tool, when it is the tool that ends */
-#define UNKNOWN_OPCODE "unhandled instruction bytes"
+#define UNKNOWN_OPCODE "unhandled instruction bytes: "
 
 /* A process image that the tool told of. */
 struct image {
 	uint32_t pid, number;
 	uint64_t pages, roi_entries, roi_exits;
-	bool ended; /* its totals came; before an exec that fails they come more than once */
+	bool ended; /* its totals came last; before an exec that fails they come, and more behind */
 };
 
 struct exact_source {
@@ -71,7 +71,13 @@ struct exact_source {
 
 static int exact_probe(struct cxms_err *err)
 {
-	return cxms_exact_find(NULL, err);
+	struct cxms_exact_log log = {0};
+	int rc = cxms_exact_find(NULL, err);
+
+	if (!rc)
+		rc = cxms_exact_log_open(&log, err);
+	cxms_exact_log_close(&log);
+	return rc;
 }
 
 static void exact_close(struct cxms_source *s)
@@ -136,13 +142,21 @@ static uint64_t rel_ns(const struct exact_source *x)
 	return cxms_now_ns() - x->base_ns;
 }
 
-static struct image *image_of(struct exact_source *x, const struct cxms_xs_head *head)
+static struct image *find_image(const struct exact_source *x, const struct cxms_xs_head *head)
 {
-	void *grown = x->image;
-
 	for (size_t i = x->n_image; i-- > 0;)
 		if (x->image[i].pid == head->pid && x->image[i].number == head->image)
 			return &x->image[i];
+	return NULL;
+}
+
+static struct image *image_of(struct exact_source *x, const struct cxms_xs_head *head)
+{
+	struct image *known = find_image(x, head);
+	void *grown = x->image;
+
+	if (known)
+		return known;
 	if (cxms_array_grow(&grown, &x->cap_image, x->n_image + 1, sizeof(*x->image))) {
 		x->no_memory = true;
 		return NULL;
@@ -287,12 +301,16 @@ static int queue_packets(struct exact_source *x, struct cxms_err *err)
 		struct answer a = {.x = x, .packet = p};
 		struct cxms_event ev = {.kind = CXMS_EV_EXACT};
 		struct cxms_xs_head head;
+		struct image *im;
 		bool has_code = true;
 
+		memcpy(&head, p->data, sizeof(head));
+		im = find_image(x, &head);
+		if (im)
+			im->ended = false; /* it sends more */
 		rc = cxms_walk_packet(p->data, p->len, p->n_control, on_message_live, &a, &has_code,
 				      err);
 		show(&a, !has_code);
-		memcpy(&head, p->data, sizeof(head));
 		ev.pid = head.pid;
 		ev.exact = (struct cxms_exact){p->data, p->len};
 		cxms_evq_push(&x->out, &ev);
@@ -487,6 +505,18 @@ static void warn_of_killed(const struct exact_source *x)
 			n, n == 1 ? "" : "es");
 }
 
+static void warn_of_insn(const struct exact_source *x)
+{
+	struct cxms_buf bytes = {0};
+
+	if (cxms_exact_log_find(&x->log, UNKNOWN_OPCODE, &bytes))
+		cxms_warn(x->source->cfg.warnings, CXMS_W_UNKNOWN_INSN,
+			  "the program used an instruction that Valgrind does not know, one of the "
+			  "bytes %s",
+			  cxms_buf_text(&bytes));
+	cxms_buf_fini(&bytes);
+}
+
 static void warn_of_run(const struct exact_source *x)
 {
 	const struct cxms_source_cfg *cfg = &x->source->cfg;
@@ -494,9 +524,7 @@ static void warn_of_run(const struct exact_source *x)
 	if (!cfg->warnings)
 		return;
 	cxms_warn_outlived(x->n_outlived, cfg->warnings);
-	if (cxms_exact_log_any(&x->log, UNKNOWN_OPCODE))
-		cxms_warn(cfg->warnings, CXMS_W_UNKNOWN_INSN,
-			  "the program used an instruction that Valgrind does not know");
+	warn_of_insn(x);
 	warn_of_region(x);
 	warn_of_killed(x);
 }

@@ -57,6 +57,7 @@ told=$(grep -c "hello fork 1" stream.txt)
 echo "ended: $told children"
 run signals 0
 run unreadable 0
+run stamp 0
 # Bits of registers are no accesses.
 run bits 0
 while read -r words; do

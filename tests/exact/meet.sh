@@ -73,4 +73,11 @@ for way in parent child turns late; do
 	in_a_row "a pipe between processes, $way" "$BUILD/tests/relay" $way 40000
 done
 in_a_row "a pipe of a shell" sh -c "'$BUILD/tests/relay' writes 40000 | '$BUILD/tests/relay' reads 40000"
+
+# What a parent does beside its child is known before the child is far ahead.
+mapfile -t both < <(times "$BUILD/tests/relay" waits 200000)
+within "a parent that waits" "$(calc "${both[0]} / ${one[0]}")" 5 2 "the child does all, five times as much"
+sed 's,bandwidth: unlimited,bandwidth: 16GB/s,' t.yaml >narrow.yaml
+"$BUILD/cxlmemsim" replay -q -t narrow.yaml -f json -o m.json m.cxlt
+grep -q CXMS_W_LATE m.json && fail "a parent that waits: its requests came late"
 finish

@@ -1,11 +1,12 @@
 /* Two processes that hand work on by pipes, and read no clock:
  *
- *   relay alone|parent|child|turns|late|writes|reads STEPS
+ *   relay alone|parent|child|turns|late|waits|writes|reads STEPS
  *
  * STEPS lines are chased: by one process that is alone, or half of them by each of two. The
  * 'parent' or the 'child' is first, and writes a byte that the other waits for; in 'turns' bytes go
  * both ways, ten times; 'late' has a byte of before in the pipe. Who 'writes' is the first and
- * writes to the standard output, who 'reads' is the second.
+ * writes to the standard output, who 'reads' is the second. Who 'waits' has a child that chases all
+ * of them, chases a hundredth as many beside it, and waits for its end.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,16 @@ static void both(const char *way, unsigned steps)
 	waitpid(pid, NULL, 0);
 }
 
+static void wait_for_child(unsigned steps)
+{
+	pid_t pid = fork();
+
+	work(pid ? steps / 100 : steps);
+	if (!pid)
+		_exit(0);
+	waitpid(pid, NULL, 0);
+}
+
 int main(int argc, char **argv)
 {
 	const char *way = argc > 1 ? argv[1] : "alone";
@@ -115,6 +126,8 @@ int main(int argc, char **argv)
 	together();
 	if (!strcmp(way, "alone"))
 		work(steps);
+	else if (!strcmp(way, "waits"))
+		wait_for_child(steps);
 	else if (!strcmp(way, "writes"))
 		go_first(STDOUT_FILENO, steps);
 	else if (!strcmp(way, "reads"))

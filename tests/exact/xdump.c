@@ -577,7 +577,7 @@ static void plain(unsigned type)
 		[CXMS_XC_FREE] = {"free", "v"},	   [CXMS_XC_SYSCALL] = {"syscall", "v"},
 		[CXMS_XC_TIME] = {"time", "v"},	   [CXMS_XC_WAKE_SOME] = {"wake", "vv"},
 		[CXMS_XC_MEET] = {"meet", "v"},	   [CXMS_XC_MOVE] = {"move", "vvv"},
-		[CXMS_XC_PIPE] = {"pipe", "vvb"},
+		[CXMS_XC_PIPE] = {"pipe", "vvb"},  [CXMS_XC_FORKED] = {"forked", "v"},
 	};
 	const char *body = type < CXMS_XC_END ? form[type].body : NULL;
 

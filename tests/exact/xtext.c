@@ -59,7 +59,8 @@ static int on_run(void *arg, const struct cxms_xrun *run, struct cxms_err *err)
 static int on_control(void *arg, const struct cxms_xcontrol *c, struct cxms_err *err)
 {
 	bool has_pids = c->type == CXMS_XC_HELLO;
-	bool of_process = c->type == CXMS_XC_RESUME && c->a & CXMS_XS_PROCESS;
+	bool of_process =
+		c->type == CXMS_XC_FORKED || (c->type == CXMS_XC_RESUME && c->a & CXMS_XS_PROCESS);
 	uint64_t a = of_process ? number_of(arg, (uint32_t)(c->a & ~CXMS_XS_PROCESS)) : c->a;
 	(void)err;
 	if (c->type == CXMS_XC_THREAD)

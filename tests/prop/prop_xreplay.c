@@ -596,6 +596,37 @@ static void test_who_waits_for_a_child_may_be_read_before_its_end(void **state)
 
 /* Two children have each a thread that sleeps at one address. In memory of their own each is woken
  * by its fellow; in shared memory who slept first is woken first. */
+/* What the parent did afterwards may be read before the child's first packet, or long behind it. */
+static void test_a_child_begins_where_it_was_forked(void **state)
+{
+	const char *yaml = HOST LOCAL("unlimited") MEMDEV("200ns", "unlimited");
+	(void)state;
+	for (int k = 0; k < 2; k++) {
+		struct stream s;
+		int fd;
+		start(&s, &fd);
+		chase(&s, 1, 100, 0x100);
+		flush(&s);
+		struct stream child = {.writer = s.writer, .pid = 10, .tid = 1};
+		if (k == 0)
+			hello(&child, 9, true, WORK + 1);
+		thread(&s, 1);
+		number(&s, CXMS_XC_FORKED, child.pid);
+		chase(&s, 1, 400, 0x200);
+		flush(&s);
+		if (k == 1)
+			hello(&child, 9, true, WORK + 1);
+		chase(&child, 1, 400, 0x300);
+		flush(&child);
+		cxms_buf_fini(&child.packet);
+		finish(&s);
+		double ns = time_of(fd, yaml, 0);
+		if (fabs(ns / (500 * 200.0) - 1) > 0.01)
+			fail_msg("case %d: %g ns", k, ns);
+		close(fd);
+	}
+}
+
 static void test_forked_children_have_futexes_of_their_own(void **state)
 {
 	static const struct {
@@ -1212,6 +1243,7 @@ int main(void)
 		cmocka_unit_test(test_who_waits_comes_after_its_waker),
 		cmocka_unit_test(test_sleepers_are_woken_in_their_order),
 		cmocka_unit_test(test_a_barrier_waits_for_all),
+		cmocka_unit_test(test_a_child_begins_where_it_was_forked),
 		cmocka_unit_test(test_who_is_joined_late_is_waited_for),
 		cmocka_unit_test(test_forked_children_have_futexes_of_their_own),
 		cmocka_unit_test(test_who_waits_after_an_exec_comes_after_its_waker),

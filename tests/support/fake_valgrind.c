@@ -232,6 +232,11 @@ static void second_process(struct packet *p)
 		if (strcmp(mode, "killed") != 0)
 			counts(p);
 		send_packet(p, (unsigned)getpid(), 20);
+		if (strcmp(mode, "noexec") == 0) {
+			control(p, CXMS_XC_THREAD);
+			put(p, 1);
+			send_packet(p, (unsigned)getpid(), 20);
+		}
 		_exit(0);
 	}
 	waitpid(pid, NULL, 0);
@@ -290,7 +295,7 @@ static void tell(struct packet *p, char **argv)
 	}
 	if (strcmp(mode, "time") == 0)
 		ask_time(p);
-	if (strcmp(mode, "fork") == 0 || strcmp(mode, "killed") == 0)
+	if (strcmp(mode, "fork") == 0 || strcmp(mode, "killed") == 0 || strcmp(mode, "noexec") == 0)
 		second_process(p);
 	for (int i = 0; strcmp(mode, "many") == 0 && i < 5000; i++) {
 		send_packet(p, (unsigned)getpid(), 10);

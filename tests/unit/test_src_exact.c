@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -351,6 +352,10 @@ static void test_what_went_wrong_is_warned_of(void **state)
 	assert_non_null(strstr(warning(r, CXMS_W_EXACT_ENDED),
 			       "1 process ended before the exact tool could tell its totals"));
 	free(r);
+	r = run_good("noexec", nothing); /* its totals came before, and then more of it */
+	assert_non_null(strstr(warning(r, CXMS_W_EXACT_ENDED),
+			       "1 process ended before the exact tool could tell its totals"));
+	free(r);
 	r = run_good("fork", nothing);
 	assert_int_equal(r->warnings.n, 0);
 	free(r);
@@ -358,6 +363,7 @@ static void test_what_went_wrong_is_warned_of(void **state)
 	assert_true(WIFSIGNALED(r->totals.exit_status));
 	assert_int_equal(WTERMSIG(r->totals.exit_status), SIGILL);
 	assert_non_null(strstr(warning(r, CXMS_W_UNKNOWN_INSN), "-march=native"));
+	assert_non_null(strstr(warning(r, CXMS_W_UNKNOWN_INSN), "0x62 0xF1 0x7C 0x48 0x10"));
 	free(r);
 }
 
@@ -411,6 +417,30 @@ static void test_programs_that_cannot_run_are_found_out_first(void **state)
 	}
 }
 
+/* Valgrind could not keep its files there. */
+static void test_probe_wants_room_for_temporary_files(void **state)
+{
+	struct rlimit full, limit;
+	struct cxms_err err = {0};
+
+	(void)state;
+	setenv("TMPDIR", "/nowhere", 1);
+	assert_int_equal(cxms_source_exact.probe(&err), -ENOTSUP);
+	assert_non_null(strstr(err.msg, "in '/nowhere'"));
+	setenv("TMPDIR", tmp_dir, 1);
+	memset(&err, 0, sizeof(err));
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	full = limit;
+	full.rlim_cur = 0; /* no byte fits, as on a full disk */
+	signal(SIGXFSZ, SIG_IGN);
+	setrlimit(RLIMIT_FSIZE, &full);
+	assert_int_equal(cxms_source_exact.probe(&err), -ENOTSUP);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	signal(SIGXFSZ, SIG_DFL);
+	assert_non_null(strstr(err.msg, "set TMPDIR to one that can be written"));
+	assert_no_leftovers();
+}
+
 static void test_probe_names_what_is_missing(void **state)
 {
 	char path[8192];
@@ -449,7 +479,7 @@ static void test_a_program_may_leave_the_folder_that_the_tool_is_named_from(void
 	assert_int_equal(chdir(here), 0);
 }
 
-static void test_a_32_bit_program_is_refused_in_words(void **state)
+static void test_32_bit_and_set_user_id_programs_are_refused_in_words(void **state)
 {
 	/* an ELF header as far as the class: 1 = 32 bits, 2 = 64 bits (elf(5)) */
 	unsigned char head[16] = {0x7f, 'E', 'L', 'F', 1, 1, 1};
@@ -468,6 +498,10 @@ static void test_a_32_bit_program_is_refused_in_words(void **state)
 		assert_int_equal(cxms_exact_check(path, &err), class == 1 ? -ENOTSUP : 0);
 	}
 	assert_non_null(strstr(err.msg, "is a 32-bit one"));
+	memset(&err, 0, sizeof(err));
+	assert_int_equal(chmod(path, 04755), 0);
+	assert_int_equal(cxms_exact_check(path, &err), -ENOTSUP);
+	assert_non_null(strstr(err.msg, "is set-user-ID"));
 	unlink(path);
 }
 
@@ -570,9 +604,10 @@ int main(void)
 		cmocka_unit_test(test_what_went_wrong_is_warned_of),
 		cmocka_unit_test(test_failures_of_the_tool_say_what_it_said),
 		cmocka_unit_test(test_programs_that_cannot_run_are_found_out_first),
+		cmocka_unit_test(test_probe_wants_room_for_temporary_files),
 		cmocka_unit_test(test_probe_names_what_is_missing),
 		cmocka_unit_test(test_a_program_may_leave_the_folder_that_the_tool_is_named_from),
-		cmocka_unit_test(test_a_32_bit_program_is_refused_in_words),
+		cmocka_unit_test(test_32_bit_and_set_user_id_programs_are_refused_in_words),
 		cmocka_unit_test(test_the_command_line_says_what_is_simulated),
 		cmocka_unit_test(test_a_recording_has_packets_and_figures),
 	};
