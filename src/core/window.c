@@ -286,9 +286,9 @@ void cxms_window_bound(struct cxms_window *w)
 			move_base(w, l);
 }
 
-void cxms_window_run(struct cxms_window *w, const struct cxms_xrun *run)
+void cxms_window_run(struct cxms_window *w, const struct cxms_xrun *run, size_t n)
 {
-	w->run(w, run);
+	w->run(w, run, n);
 }
 
 void cxms_window_lane(const struct cxms_window *w, unsigned lane, struct cxms_window_lane *out)

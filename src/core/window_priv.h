@@ -174,7 +174,7 @@ struct cxms_origin {
 struct cxms_window {
 	struct cxms_window_cfg cfg;
 	struct cxms_xmemory memory;
-	void (*run)(struct cxms_window *w, const struct cxms_xrun *run);
+	void (*run)(struct cxms_window *w, const struct cxms_xrun *run, size_t n);
 	unsigned n_lane;
 	/* latencies of cfg in ticks; step: a cycle divided by the width, from one uop to the next
 	 */
@@ -263,8 +263,8 @@ struct cxms_window {
 };
 
 /* window_run.c, window_run_avx2.c: the same steps with two sets of instructions. */
-void cxms_window_run_plain(struct cxms_window *w, const struct cxms_xrun *run);
-void cxms_window_run_avx2(struct cxms_window *w, const struct cxms_xrun *run);
+void cxms_window_run_plain(struct cxms_window *w, const struct cxms_xrun *run, size_t n);
+void cxms_window_run_avx2(struct cxms_window *w, const struct cxms_xrun *run, size_t n);
 
 /* window.c */
 int32_t cxms_window_ticks(const struct cxms_window *w, uint64_t ps);
