@@ -184,7 +184,7 @@ static int on_runs(void *arg, const struct cxms_xruns *runs, struct cxms_err *er
 	struct content *has = arg;
 	(void)err;
 	for (size_t i = 0; i < runs->n; i++)
-		has->uops += runs->run[i].block->exit_uops[runs->run[i].exit];
+		has->uops += runs->run[i].block->exit[runs->run[i].exit].uops;
 	has->records += runs->n_event;
 	return 0;
 }

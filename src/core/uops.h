@@ -122,6 +122,14 @@ struct cxms_code_block {
 	uint8_t end; /* enum cxms_xs_exit */
 };
 
+/** struct cxms_block_exit - what was executed of a block that is left there; @behind: the address
+ * behind the last instruction of it */
+struct cxms_block_exit {
+	uint64_t behind;
+	uint32_t uops;
+	uint16_t insns, stores;
+};
+
 /** struct cxms_block - a block taken apart; read-only afterwards */
 struct cxms_block {
 	uint64_t addr;
@@ -131,9 +139,7 @@ struct cxms_block {
 	struct cxms_uop *uop;
 	struct cxms_segment *segment;
 	struct cxms_fetch_insn *fetch; /* n_insn */
-	uint32_t *exit_uops;   /* by exit: uops executed when it is left there; [n_exit] = all */
-	uint16_t *exit_insns;  /* the same in instructions */
-	uint16_t *exit_stores; /* the same in stores */
+	struct cxms_block_exit *exit;  /* [n_exit] = the end */
 	/* of a block that is nothing but rounds of one rep movs or rep stos, where the core moves
 	 * pieces of several rounds: bytes that all its rounds move; else 0 */
 	uint32_t string_bytes;

@@ -21,7 +21,13 @@ struct step {
 	uint32_t kinds;			/* of the run's events: bits; CXMS_KIND_BEHIND */
 	struct cxms_lanes *note;	/* the next of those who wait */
 	cxms_v8 last;			/* of the book's notes */
-	cxms_v8 integer, step; /* what an integer operation takes; to the next retirement */
+	cxms_v8 front;			/* front_of() */
 };
+
+/* Nothing is dispatched before it, where instructions come decoded. */
+CXMS_STEP cxms_v8 front_of(const struct cxms_window *w)
+{
+	return later(w->fetch.all, w->floor.all);
+}
 
 #endif

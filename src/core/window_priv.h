@@ -196,7 +196,8 @@ struct cxms_window {
 	bool walks, holds, joins, one_store, closes, learns;
 	uint8_t walk_level; /* that has what a page walk reads */
 	uint32_t l1_reserve, l2_reserve;
-	struct cxms_lanes cycle; /* CXMS_TICKS, in all lanes */
+	/* CXMS_TICKS, step, and the latency of an integer operation, in all lanes */
+	struct cxms_lanes cycle, one_step, integer;
 	/* how long dispatch takes for each of the next uops: as many as the width take a cycle
 	 * together. The same CXMS_WIDTH_CYCLES times over. */
 	struct cxms_ring width;
@@ -229,7 +230,7 @@ struct cxms_window {
 	uint64_t block_addr;   /* of the block at hand, or of the one that ran last */
 	bool redirected;       /* its last branch was mispredicted: fetch begins anew behind it */
 	struct cxms_fetch_memo fetch_memo[CXMS_FETCH_MEMOS];
-	/* the instruction with a rep prefix that is running, and the bytes that it has moved since
+	/* the instruction with a rep prefix that ran last, and the bytes that it has moved since
 	 * uops were last made of it */
 	uint64_t string_addr, string_bytes;
 	struct cxms_mshr l1_mshr[CXMS_LANES], l2_mshr[CXMS_LANES], walker[CXMS_LANES];

@@ -3,6 +3,5 @@
 
 void cxms_window_run_avx2(struct cxms_window *w, const struct cxms_xrun *run, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		run_block(w, &run[i]);
+	run_blocks(w, run, n);
 }

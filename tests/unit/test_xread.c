@@ -295,7 +295,7 @@ static void test_rounds_of_a_string_are_one_piece(void **state)
 	close_packet(&p, 42, 1, 0);
 	assert_int_equal(read_packet(r, &p, &s), 0);
 	assert_int_equal(s.last.block->string_bytes, 8);
-	assert_int_equal(s.last.block->exit_stores[s.last.block->n_exit], 8);
+	assert_int_equal(s.last.block->exit[s.last.block->n_exit].stores, 8);
 	assert_int_equal(s.last.n_event, 4);
 	for (int i = 0; i < 4; i++) {
 		assert_int_equal(s.event[i].kind, want[i].kind);
