@@ -284,8 +284,6 @@ static void crack_string_move(struct work *w)
 	copy_sources(o, &w->insn.addr, 0);
 	write_results(o, &w->insn.out);
 	add_further_results(w, &w->insn.out);
-	if (!w->failed)
-		w->uop[w->n - 1].flags |= CXMS_UF_LAST;
 }
 
 static void crack(struct work *w)
@@ -308,8 +306,6 @@ static void crack(struct work *w)
 	add_stack_move(w);
 	if (w->n == first) /* fused away: compare and branch, register moves that are renamed */
 		add(w, CXMS_UC_INT, in->rob_op);
-	if (!w->failed)
-		w->uop[w->n - 1].flags |= CXMS_UF_LAST;
 }
 
 static int check_code(const struct cxms_code_block *c, struct cxms_err *err)

@@ -63,10 +63,9 @@ enum cxms_uop_class cxms_uop_units(enum cxms_uop_class class, bool split);
 
 enum cxms_uop_flag {
 	CXMS_UF_LOCKED = 1u << 0, /* waits for all older stores, and later loads wait for it */
-	CXMS_UF_LAST = 1u << 1,	  /* last of its instruction */
-	CXMS_UF_OLDEST = 1u << 2, /* waits until all before it have retired */
+	CXMS_UF_OLDEST = 1u << 1, /* waits until all before it have retired */
 	/* an integer operation with an entry of its own, two operands at most, and no access */
-	CXMS_UF_SIMPLE = 1u << 3,
+	CXMS_UF_SIMPLE = 1u << 2,
 };
 
 /* Bytes from a slot to the next where values of eight lanes are kept by slot. */

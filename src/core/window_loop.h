@@ -19,6 +19,7 @@ struct step {
 	cxms_v8 late;			/* by how much stores held up the uop */
 	uint32_t late_origin;		/* and which of them */
 	uint32_t kinds;			/* of the run's events: bits; CXMS_KIND_BEHIND */
+	uint32_t mispredicted;		/* next_mispredicted() */
 	struct cxms_lanes *note;	/* the next of those who wait */
 	cxms_v8 last;			/* of the book's notes */
 	cxms_v8 front;			/* front_of() */

@@ -282,14 +282,31 @@ CXMS_STEP cxms_v8 step_uop(struct cxms_window *w, struct step *s, const struct c
 	}
 }
 
+/* After how many uops, more than @uops, comes the first exit whose branch was mispredicted? 0 =
+ * there is none. */
+CXMS_STEP uint32_t next_mispredicted(const struct cxms_xrun *run, uint32_t kinds, uint32_t uops)
+{
+	uint32_t first = 0;
+	for (size_t i = 0; kinds & 1u << CXMS_XE_MISP && i < run->n_event; i++) {
+		const struct cxms_xevent *e = &run->event[i];
+		if (e->kind != CXMS_XE_MISP)
+			continue;
+		uint32_t at = run->block->exit[e->index].uops;
+		if (at > uops && (first == 0 || at < first))
+			first = at;
+	}
+	return first;
+}
+
 CXMS_STEP void after_uop(struct cxms_window *w, struct step *s, const struct cxms_xrun *run,
 			 const struct cxms_uop *u, uint32_t i, cxms_v8 done)
 {
-	if (u->flags & CXMS_UF_LAST && s->kinds & 1u << CXMS_XE_MISP) {
+	if (i + 1 == s->mispredicted) {
 		const struct cxms_lanes at = {.all = done};
 		w->dispatch.all = s->dispatch;
 		w->rob.next = s->rob;
 		cxms_window_end_branch(w, run, i + 1, &at);
+		s->mispredicted = next_mispredicted(run, s->kinds, i + 1);
 		s->front = front_of(w);
 	}
 	/* a few long waits already fill the range */
@@ -345,6 +362,7 @@ CXMS_STEP void step_block(struct cxms_window *w, const struct cxms_xrun *run, in
 			 .width = w->width.next,
 			 .rob = w->rob.next,
 			 .kinds = kinds,
+			 .mispredicted = next_mispredicted(run, kinds, 0),
 			 .note = w->note,
 			 .last = w->notes->last.all};
 	const struct cxms_uop *u = run->block->uop;

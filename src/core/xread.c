@@ -343,6 +343,11 @@ static bool are_fields_valid(const struct cxms_block *b, const struct cxms_xeven
 	(1u << CXMS_XE_USE | 1u << CXMS_XE_L2USE | 1u << CXMS_XE_LLCUSE | 1u << CXMS_XE_FWD |      \
 	 1u << CXMS_XE_NEAR | 1u << CXMS_XE_PART)
 
+/* Those with nothing at all. */
+#define NO_BODY                                                                                    \
+	(1u << CXMS_XE_HIT | 1u << CXMS_XE_L2 | 1u << CXMS_XE_LLC | 1u << CXMS_XE_SKIP |           \
+	 1u << CXMS_XE_MISP)
+
 /* Most events are of such a kind, and have an index of one byte and a distance of one or two.
  * Return: whether @e was read; if not, @c stands where it stood. */
 static inline bool read_usual(struct cxms_cur *c, const struct cxms_block *b, struct cxms_xevent *e)
@@ -351,10 +356,15 @@ static inline bool read_usual(struct cxms_cur *c, const struct cxms_block *b, st
 	if (c->end - p < 4)
 		return false;
 	uint8_t kind = p[0] & CXMS_XE_KIND_MASK;
-	if (p[0] & CXMS_XE_BEHIND || !(ONLY_BACK >> kind & 1) || p[1] >= b->n_access ||
+	uint32_t back = 1, len = 2;
+	uint32_t limit = kind == CXMS_XE_MISP ? b->n_exit + 1 : b->n_access;
+	if (p[0] & CXMS_XE_BEHIND || !((ONLY_BACK | NO_BODY) >> kind & 1) || p[1] >= limit ||
 	    p[1] >= 0x80 || b->string_bytes > 0)
 		return false;
-	uint32_t back = p[2], len = 3;
+	if (ONLY_BACK >> kind & 1) {
+		back = p[2];
+		len = 3;
+	}
 	if (back >= 0x80) {
 		back = (back & 0x7f) | (uint32_t)p[3] << 7;
 		len = 4;
