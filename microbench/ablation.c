@@ -246,10 +246,10 @@ static void request(void *arg, unsigned lane, uint64_t line, enum cxms_xrequest 
 	out->latency_ps += out->queue_ps;
 }
 
-static int on_run(void *arg, const struct cxms_xrun *run, struct cxms_err *err)
+static int on_runs(void *arg, const struct cxms_xruns *runs, struct cxms_err *err)
 {
 	(void)err;
-	cxms_window_run(arg, run);
+	cxms_window_run(arg, runs->run, runs->n);
 	return 0;
 }
 
@@ -257,7 +257,7 @@ static int play(struct cxms_trace_reader *reader, bool is_fused, struct cxms_win
 		struct cxms_err *err)
 {
 	struct cxms_event ev[EVENTS_AT_ONCE];
-	const struct cxms_xsink sink = {.arg = w, .run = on_run};
+	const struct cxms_xsink sink = {.arg = w, .runs = on_runs};
 	struct cxms_xread *x = NULL;
 	size_t n = 1;
 	int rc = cxms_xread_new(!is_fused, &x, err);

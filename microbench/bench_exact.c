@@ -179,12 +179,13 @@ static struct bench_times run_replay(const struct opts *o, const struct program 
 
 /* ---- what a recording holds ---- */
 
-static int on_run(void *arg, const struct cxms_xrun *r, struct cxms_err *err)
+static int on_runs(void *arg, const struct cxms_xruns *runs, struct cxms_err *err)
 {
 	struct content *has = arg;
 	(void)err;
-	has->uops += r->block->exit_uops[r->exit];
-	has->records += r->n_event;
+	for (size_t i = 0; i < runs->n; i++)
+		has->uops += runs->run[i].block->exit[runs->run[i].exit].uops;
+	has->records += runs->n_event;
 	return 0;
 }
 
@@ -200,7 +201,7 @@ static int on_control(void *arg, const struct cxms_xcontrol *c, struct cxms_err 
 static int read_packets(struct cxms_trace_reader *reader, struct cxms_xread *x, struct content *has,
 			struct cxms_err *err)
 {
-	const struct cxms_xsink sink = {has, on_run, on_control};
+	const struct cxms_xsink sink = {has, on_runs, on_control};
 	struct cxms_event ev[EVENTS_AT_ONCE];
 	size_t n = 1;
 	int rc = 0;

@@ -284,8 +284,6 @@ static void crack_string_move(struct work *w)
 	copy_sources(o, &w->insn.addr, 0);
 	write_results(o, &w->insn.out);
 	add_further_results(w, &w->insn.out);
-	if (!w->failed)
-		w->uop[w->n - 1].flags |= CXMS_UF_LAST;
 }
 
 static void crack(struct work *w)
@@ -308,8 +306,6 @@ static void crack(struct work *w)
 	add_stack_move(w);
 	if (w->n == first) /* fused away: compare and branch, register moves that are renamed */
 		add(w, CXMS_UC_INT, in->rob_op);
-	if (!w->failed)
-		w->uop[w->n - 1].flags |= CXMS_UF_LAST;
 }
 
 static int check_code(const struct cxms_code_block *c, struct cxms_err *err)
@@ -418,22 +414,24 @@ static uint16_t stores_of(const struct cxms_code_block *c, size_t n_access)
 	return (uint16_t)n;
 }
 
-static int fill_tables(const struct cxms_code_block *c, const uint32_t *end_of_insn,
-		       struct cxms_block *out)
+static struct cxms_block_exit exit_at(const struct cxms_code_block *c, const uint32_t *end_of_insn,
+				      size_t insn, size_t n_access)
 {
-	out->exit_uops = calloc(c->n_exit + 1, sizeof(*out->exit_uops));
-	out->exit_insns = calloc(c->n_exit + 1, sizeof(*out->exit_insns));
-	out->exit_stores = calloc(c->n_exit + 1, sizeof(*out->exit_stores));
-	if (!out->exit_uops || !out->exit_insns || !out->exit_stores)
+	return (struct cxms_block_exit){.behind = c->insn[insn].addr + c->insn[insn].len,
+					.uops = end_of_insn[insn],
+					.insns = (uint16_t)(insn + 1),
+					.stores = stores_of(c, n_access)};
+}
+
+static int fill_exits(const struct cxms_code_block *c, const uint32_t *end_of_insn,
+		      struct cxms_block *out)
+{
+	out->exit = calloc(c->n_exit + 1, sizeof(*out->exit));
+	if (!out->exit)
 		return -ENOMEM;
-	for (size_t i = 0; i < c->n_exit; i++) {
-		out->exit_uops[i] = end_of_insn[c->exit[i].insn];
-		out->exit_insns[i] = (uint16_t)(c->exit[i].insn + 1);
-		out->exit_stores[i] = stores_of(c, c->exit[i].n_access);
-	}
-	out->exit_uops[c->n_exit] = end_of_insn[c->n_insn - 1];
-	out->exit_insns[c->n_exit] = (uint16_t)c->n_insn;
-	out->exit_stores[c->n_exit] = stores_of(c, c->n_access);
+	for (size_t i = 0; i < c->n_exit; i++)
+		out->exit[i] = exit_at(c, end_of_insn, c->exit[i].insn, c->exit[i].n_access);
+	out->exit[c->n_exit] = exit_at(c, end_of_insn, c->n_insn - 1, c->n_access);
 	return 0;
 }
 
@@ -499,7 +497,7 @@ int cxms_uops_block(struct cxms_uops *u, const struct cxms_code_block *code, str
 		if (!w.failed)
 			rc = add_segments(code, end_of_insn, &b);
 		if (!rc && !w.failed)
-			rc = fill_tables(code, end_of_insn, &b);
+			rc = fill_exits(code, end_of_insn, &b);
 		if (!rc && !w.failed)
 			rc = measure_code(code, &w, end_of_insn, &b);
 	}
@@ -523,8 +521,6 @@ void cxms_block_fini(struct cxms_block *b)
 	free(b->uop);
 	free(b->segment);
 	free(b->fetch);
-	free(b->exit_uops);
-	free(b->exit_insns);
-	free(b->exit_stores);
+	free(b->exit);
 	*b = (struct cxms_block){0};
 }

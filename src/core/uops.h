@@ -63,10 +63,9 @@ enum cxms_uop_class cxms_uop_units(enum cxms_uop_class class, bool split);
 
 enum cxms_uop_flag {
 	CXMS_UF_LOCKED = 1u << 0, /* waits for all older stores, and later loads wait for it */
-	CXMS_UF_LAST = 1u << 1,	  /* last of its instruction */
-	CXMS_UF_OLDEST = 1u << 2, /* waits until all before it have retired */
+	CXMS_UF_OLDEST = 1u << 1, /* waits until all before it have retired */
 	/* an integer operation with an entry of its own, two operands at most, and no access */
-	CXMS_UF_SIMPLE = 1u << 3,
+	CXMS_UF_SIMPLE = 1u << 2,
 };
 
 /* Bytes from a slot to the next where values of eight lanes are kept by slot. */
@@ -122,6 +121,14 @@ struct cxms_code_block {
 	uint8_t end; /* enum cxms_xs_exit */
 };
 
+/** struct cxms_block_exit - what was executed of a block that is left there; @behind: the address
+ * behind the last instruction of it */
+struct cxms_block_exit {
+	uint64_t behind;
+	uint32_t uops;
+	uint16_t insns, stores;
+};
+
 /** struct cxms_block - a block taken apart; read-only afterwards */
 struct cxms_block {
 	uint64_t addr;
@@ -131,9 +138,7 @@ struct cxms_block {
 	struct cxms_uop *uop;
 	struct cxms_segment *segment;
 	struct cxms_fetch_insn *fetch; /* n_insn */
-	uint32_t *exit_uops;   /* by exit: uops executed when it is left there; [n_exit] = all */
-	uint16_t *exit_insns;  /* the same in instructions */
-	uint16_t *exit_stores; /* the same in stores */
+	struct cxms_block_exit *exit;  /* [n_exit] = the end */
 	/* of a block that is nothing but rounds of one rep movs or rep stos, where the core moves
 	 * pieces of several rounds: bytes that all its rounds move; else 0 */
 	uint32_t string_bytes;

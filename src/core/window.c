@@ -56,6 +56,7 @@ static void set_figures(struct cxms_window *w)
 	w->walk_level = walk_level(w);
 	w->step = CXMS_TICKS / (int32_t)c->width;
 	w->cycle = all(CXMS_TICKS);
+	w->one_step = all(w->step);
 	/* a first-level access less the address generation of a load; the line then feeds the next
 	 * cycle */
 	int32_t l1i = cxms_window_ticks(w, c->l1i_ps);
@@ -83,6 +84,7 @@ static void set_figures(struct cxms_window *w)
 		if (u->per_64_cyc && !(c->without & CXMS_WP_UNITS))
 			w->unit_step[i] = 64 * CXMS_TICKS / u->per_64_cyc;
 	}
+	w->integer = all(w->latency[CXMS_UC_INT]);
 }
 
 /* The ticks of a cycle over the uops of one, evenly; where they begin to be rounded is as if one of
@@ -286,9 +288,9 @@ void cxms_window_bound(struct cxms_window *w)
 			move_base(w, l);
 }
 
-void cxms_window_run(struct cxms_window *w, const struct cxms_xrun *run)
+void cxms_window_run(struct cxms_window *w, const struct cxms_xrun *run, size_t n)
 {
-	w->run(w, run);
+	w->run(w, run, n);
 }
 
 void cxms_window_lane(const struct cxms_window *w, unsigned lane, struct cxms_window_lane *out)

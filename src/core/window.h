@@ -93,8 +93,8 @@ int cxms_window_new(const struct cxms_window_cfg *cfg, unsigned n_lane,
 		    const struct cxms_xmemory *memory, struct cxms_window **out,
 		    struct cxms_err *err);
 void cxms_window_free(struct cxms_window *w);
-/** cxms_window_run() - let the uops of a block go through the window */
-void cxms_window_run(struct cxms_window *w, const struct cxms_xrun *run);
+/** cxms_window_run() - let the uops of @n blocks go through the window, one behind the other */
+void cxms_window_run(struct cxms_window *w, const struct cxms_xrun *run, size_t n);
 /** cxms_window_lane() - what a lane took so far */
 void cxms_window_lane(const struct cxms_window *w, unsigned lane, struct cxms_window_lane *out);
 /** cxms_window_past_ps() - no later request of a lane will lie before that time */

@@ -99,11 +99,10 @@ static void redirect(struct cxms_window *w, const struct cxms_xrun *run, uint32_
 		     const struct cxms_lanes *done)
 {
 	const struct cxms_block *b = run->block;
-	const struct cxms_fetch_insn *in = &b->fetch[b->exit_insns[exit] - 1];
-	uint64_t behind = b->addr + (uint64_t)(int64_t)in->at + in->len;
+	uint64_t behind = b->exit[exit].behind;
 	struct cxms_lanes from = *done;
 	/* where to: the next block tells */
-	w->redirected = b->exit_insns[exit] == b->exit_insns[run->exit];
+	w->redirected = b->exit[exit].insns == b->exit[run->exit].insns;
 	if (w->cfg.fetch_lines && !w->redirected)
 		from.all += cxms_window_line_again(w, b->addr, behind - 1, behind);
 	cxms_window_refetch(w, &w->used, done, &from);
@@ -115,7 +114,7 @@ static int64_t mispredicted_at(const struct cxms_xrun *run, uint32_t uops)
 {
 	for (size_t i = 0; i < run->n_event; i++) {
 		const struct cxms_xevent *e = &run->event[i];
-		if (e->kind == CXMS_XE_MISP && run->block->exit_uops[e->index] == uops)
+		if (e->kind == CXMS_XE_MISP && run->block->exit[e->index].uops == uops)
 			return e->index;
 	}
 	return -1;

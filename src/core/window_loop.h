@@ -19,9 +19,16 @@ struct step {
 	cxms_v8 late;			/* by how much stores held up the uop */
 	uint32_t late_origin;		/* and which of them */
 	uint32_t kinds;			/* of the run's events: bits; CXMS_KIND_BEHIND */
+	uint32_t mispredicted;		/* next_mispredicted() */
 	struct cxms_lanes *note;	/* the next of those who wait */
 	cxms_v8 last;			/* of the book's notes */
-	cxms_v8 integer, step; /* what an integer operation takes; to the next retirement */
+	cxms_v8 front;			/* front_of() */
 };
+
+/* Nothing is dispatched before it, where instructions come decoded. */
+CXMS_STEP cxms_v8 front_of(const struct cxms_window *w)
+{
+	return later(w->fetch.all, w->floor.all);
+}
 
 #endif

@@ -105,6 +105,7 @@ CXMS_STEP void wait_to_issue(struct cxms_window *w, struct step *s, cxms_v8 star
 		w->notes->last.all = s->last;
 		end_notes(w, note, waits);
 		s->note = w->note;
+		s->front = front_of(w);
 		s->last = w->notes->last.all;
 	}
 }

@@ -174,7 +174,7 @@ struct cxms_origin {
 struct cxms_window {
 	struct cxms_window_cfg cfg;
 	struct cxms_xmemory memory;
-	void (*run)(struct cxms_window *w, const struct cxms_xrun *run);
+	void (*run)(struct cxms_window *w, const struct cxms_xrun *run, size_t n);
 	unsigned n_lane;
 	/* latencies of cfg in ticks; step: a cycle divided by the width, from one uop to the next
 	 */
@@ -196,7 +196,8 @@ struct cxms_window {
 	bool walks, holds, joins, one_store, closes, learns;
 	uint8_t walk_level; /* that has what a page walk reads */
 	uint32_t l1_reserve, l2_reserve;
-	struct cxms_lanes cycle; /* CXMS_TICKS, in all lanes */
+	/* CXMS_TICKS, step, and the latency of an integer operation, in all lanes */
+	struct cxms_lanes cycle, one_step, integer;
 	/* how long dispatch takes for each of the next uops: as many as the width take a cycle
 	 * together. The same CXMS_WIDTH_CYCLES times over. */
 	struct cxms_ring width;
@@ -229,7 +230,7 @@ struct cxms_window {
 	uint64_t block_addr;   /* of the block at hand, or of the one that ran last */
 	bool redirected;       /* its last branch was mispredicted: fetch begins anew behind it */
 	struct cxms_fetch_memo fetch_memo[CXMS_FETCH_MEMOS];
-	/* the instruction with a rep prefix that is running, and the bytes that it has moved since
+	/* the instruction with a rep prefix that ran last, and the bytes that it has moved since
 	 * uops were last made of it */
 	uint64_t string_addr, string_bytes;
 	struct cxms_mshr l1_mshr[CXMS_LANES], l2_mshr[CXMS_LANES], walker[CXMS_LANES];
@@ -263,8 +264,8 @@ struct cxms_window {
 };
 
 /* window_run.c, window_run_avx2.c: the same steps with two sets of instructions. */
-void cxms_window_run_plain(struct cxms_window *w, const struct cxms_xrun *run);
-void cxms_window_run_avx2(struct cxms_window *w, const struct cxms_xrun *run);
+void cxms_window_run_plain(struct cxms_window *w, const struct cxms_xrun *run, size_t n);
+void cxms_window_run_avx2(struct cxms_window *w, const struct cxms_xrun *run, size_t n);
 
 /* window.c */
 int32_t cxms_window_ticks(const struct cxms_window *w, uint64_t ps);

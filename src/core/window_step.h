@@ -11,6 +11,7 @@
 
 #include "base/units.h"
 #include "core/window_access.h"
+#include "core/window_front.h"
 #include "core/window_notes.h"
 
 CXMS_STEP struct cxms_lanes *behind(const struct cxms_ring *r, struct cxms_lanes *at)
@@ -33,16 +34,17 @@ CXMS_STEP uint32_t *store_origin(struct cxms_window *w)
 	return &w->store_origin[w->store_queue.next - w->store_queue.first];
 }
 
-/* @fetched: when the front end has it, where lines are fetched; else whenever there is room. */
+/* @fetched: when the front end has it, where lines are fetched; else whenever there is room. Of a
+ * core that is plain: front_of() it. */
 CXMS_STEP void dispatch(struct cxms_window *w, struct step *s, const struct cxms_uop *u,
-			enum cxms_uop_class class, cxms_v8 fetched)
+			enum cxms_uop_class class, cxms_v8 fetched, struct kind k)
 {
 	cxms_v8 d = s->dispatch;
 	if (u->rob) {
 		d = later(d + s->width->all, s->rob->all);
 		s->width++;
 	}
-	d = later(d, later(fetched, w->floor.all));
+	d = later(d, k.plain ? fetched : later(fetched, w->floor.all));
 	if (class == CXMS_UC_LOAD)
 		d = later(d, w->load_queue.next->all);
 	else if (class == CXMS_UC_STORE)
@@ -201,7 +203,7 @@ CXMS_STEP cxms_v8 step_class(struct cxms_window *w, struct step *s, const struct
 			     const struct cxms_uop *u, enum cxms_uop_class class, cxms_v8 fetched,
 			     struct kind k)
 {
-	dispatch(w, s, u, class, fetched);
+	dispatch(w, s, u, class, fetched, k);
 	cxms_v8 start = start_of(w, s, u, class, k);
 	if ((class == CXMS_UC_LOAD || class == CXMS_UC_STORE) && !k.plain && w->sets.used)
 		start = held_by_set(w, run, u, start);
@@ -247,15 +249,14 @@ CXMS_STEP cxms_v8 step_class(struct cxms_window *w, struct step *s, const struct
 CXMS_STEP cxms_v8 step_simple(struct cxms_window *w, struct step *s, const struct cxms_uop *u,
 			      cxms_v8 fetched)
 {
-	s->dispatch = later(later(s->dispatch + s->width++->all, s->rob->all),
-			    later(fetched, w->floor.all));
+	s->dispatch = later(later(s->dispatch + s->width++->all, s->rob->all), fetched);
 	cxms_v8 earliest = s->dispatch + CXMS_ASSUMED_ISSUE_CYC * CXMS_TICKS;
 	cxms_v8 start = later(later(*value(w, u->from[0]), *value(w, u->from[1])), earliest);
 	wait_to_issue(w, s, start, start > earliest);
-	cxms_v8 done = start + s->integer;
+	cxms_v8 done = start + w->integer.all;
 	*value(w, u->to[0]) = done;
 	*value(w, u->to[1]) = done;
-	s->retire = later(s->retire + s->step, done + CXMS_ASSUMED_RETIRE_CYC * CXMS_TICKS);
+	s->retire = later(s->retire + w->one_step.all, done + CXMS_ASSUMED_RETIRE_CYC * CXMS_TICKS);
 	s->rob++->all = s->retire + w->cycle.all;
 	return done;
 }
@@ -265,8 +266,10 @@ CXMS_STEP cxms_v8 step_uop(struct cxms_window *w, struct step *s, const struct c
 {
 	if (k.plain && u->flags & CXMS_UF_SIMPLE)
 		return step_simple(w, s, u, fetched);
-	if (u->class == CXMS_UC_INT) /* half of all */
+	if (!k.plain && u->class == CXMS_UC_INT) /* half of all */
 		return step_class(w, s, run, u, CXMS_UC_INT, fetched, k);
+	if (u->class == CXMS_UC_BRANCH) /* most blocks end with one */
+		return step_class(w, s, run, u, CXMS_UC_BRANCH, fetched, k);
 	switch (u->class) {
 	case CXMS_UC_LOAD:
 		return step_class(w, s, run, u, CXMS_UC_LOAD, fetched, k);
@@ -279,14 +282,32 @@ CXMS_STEP cxms_v8 step_uop(struct cxms_window *w, struct step *s, const struct c
 	}
 }
 
+/* After how many uops, more than @uops, comes the first exit whose branch was mispredicted? 0 =
+ * there is none. */
+CXMS_STEP uint32_t next_mispredicted(const struct cxms_xrun *run, uint32_t kinds, uint32_t uops)
+{
+	uint32_t first = 0;
+	for (size_t i = 0; kinds & 1u << CXMS_XE_MISP && i < run->n_event; i++) {
+		const struct cxms_xevent *e = &run->event[i];
+		if (e->kind != CXMS_XE_MISP)
+			continue;
+		uint32_t at = run->block->exit[e->index].uops;
+		if (at > uops && (first == 0 || at < first))
+			first = at;
+	}
+	return first;
+}
+
 CXMS_STEP void after_uop(struct cxms_window *w, struct step *s, const struct cxms_xrun *run,
 			 const struct cxms_uop *u, uint32_t i, cxms_v8 done)
 {
-	if (u->flags & CXMS_UF_LAST && s->kinds & 1u << CXMS_XE_MISP) {
+	if (i + 1 == s->mispredicted) {
 		const struct cxms_lanes at = {.all = done};
 		w->dispatch.all = s->dispatch;
 		w->rob.next = s->rob;
 		cxms_window_end_branch(w, run, i + 1, &at);
+		s->mispredicted = next_mispredicted(run, s->kinds, i + 1);
+		s->front = front_of(w);
 	}
 	/* a few long waits already fill the range */
 	if (u->access >= 0 && any(s->retire > CXMS_TICK_LONG)) {
@@ -295,80 +316,9 @@ CXMS_STEP void after_uop(struct cxms_window *w, struct step *s, const struct cxm
 		cxms_window_bound(w);
 		s->retire = w->retire.all;
 		s->dispatch = w->dispatch.all;
+		s->front = front_of(w);
 		s->last = w->notes->last.all;
 	}
-}
-
-/* 256ths of ticks that the integer units take for a block, branches among it. */
-CXMS_STEP int32_t integers_q8(const struct cxms_block *b)
-{
-	int32_t n = 0;
-	for (uint32_t i = 0; i < b->n_uop; i++)
-		n += b->uop[i].class <= CXMS_UC_BRANCH && b->uop[i].rob > 0;
-	return n * (CXMS_TICKS << 8) / CXMS_INTEGER_UNITS;
-}
-
-CXMS_STEP const struct cxms_fetch_cost *fetch_cost(struct cxms_window *w,
-						   const struct cxms_block *b)
-{
-	struct cxms_fetch_memo *m = &w->fetch_memo[(b->addr ^ b->addr >> 10) % CXMS_FETCH_MEMOS];
-	if (m->block != b) {
-		m->block = b;
-		cxms_fetch_cost(b, w->cfg.width, CXMS_TICKS, w->fetch_bubble, &m->cost);
-		/* what cannot run faster need not come faster */
-		int32_t units = integers_q8(b) - m->cost.rest_q8;
-		if (w->cfg.split && !(w->cfg.without & CXMS_WP_UNITS) && m->cost.own_q8 < units)
-			m->cost.own_q8 = units;
-	}
-	return &m->cost;
-}
-
-/* Ticks that are lost between a block which ended before @from and one at @addr. */
-CXMS_STEP int32_t next_group(const struct cxms_window *w, uint64_t from, uint64_t addr)
-{
-	int32_t apart_q8 = cxms_fetch_apart_q8(from - 1, addr), q8 = apart_q8 * w->fetch_bubble;
-	q8 += addr != from ? w->fetch_rest_q8 : apart_q8 * w->fetch_rest_q8 / 256;
-	return q8 >> 8;
-}
-
-/* Where a block begins in the fetch stream: behind a taken branch in a new group, in another line
- * when that is there. Returns 256ths of ticks that a uop of it takes. */
-CXMS_STEP int32_t begin_block(struct cxms_window *w, const struct cxms_xrun *run)
-{
-	const struct cxms_block *b = run->block;
-	const struct cxms_fetch_insn *last = &b->fetch[b->exit_insns[run->exit] - 1];
-	uint64_t from = w->next_addr, last_addr = w->block_addr;
-	w->block_addr = b->addr;
-	w->next_addr = b->addr + (uint64_t)(int64_t)last->at + last->len;
-	if (!w->cfg.fetch_lines)
-		return 0;
-	const struct cxms_fetch_cost *cost = fetch_cost(w, b);
-	int32_t ticks = w->redirected ? cxms_window_line_again(w, last_addr, from - 1, b->addr)
-				      : next_group(w, from, b->addr);
-	w->redirected = false;
-	if (w->n_uop >= CXMS_ASSUMED_FETCH_QUEUE)
-		w->fetch.all =
-			later(w->fetch.all, w->fetched[w->n_uop % CXMS_ASSUMED_FETCH_QUEUE].all -
-						    CXMS_FRONT_CYC * CXMS_TICKS);
-	w->fetch.all += ticks;
-	/* where a block is left half-way, half a group is lost */
-	w->fetch_rest_q8 = run->exit == b->n_exit ? cost->rest_q8 : (CXMS_TICKS / 2) << 8;
-	return cost->own_q8 / (int32_t)b->n_uop;
-}
-
-/*
- * When the front end has what is fetched at @fetched, if dispatch was blocked not long ago: it
- * takes the group at hand, but decode learns a cycle later that it may send again; of what decode
- * holds, two groups, the same is true of fetch (gem5 v24.0, src/cpu/o3/decode.cc: skid buffer).
- */
-CXMS_STEP cxms_v8 after_block(struct cxms_window *w, cxms_v8 fetched)
-{
-	uint32_t at = w->resumed++;
-	if (at == w->cfg.width)
-		return later(fetched, w->resume.all + 2 * CXMS_TICKS);
-	if (at == 3 * w->cfg.width)
-		return later(fetched, w->resume.all + 5 * CXMS_TICKS);
-	return fetched;
 }
 
 /* Rings that were followed to their end begin anew. */
@@ -390,7 +340,7 @@ CXMS_STEP uint32_t open_for(const struct cxms_window *w, const struct step *s, u
 CXMS_STEP cxms_v8 step_at(struct cxms_window *w, struct step *s, const struct cxms_xrun *run,
 			  const struct cxms_uop *u, uint32_t i, int32_t step_q8, struct kind k)
 {
-	cxms_v8 fetched = w->fetch.all;
+	cxms_v8 fetched = k.plain ? s->front : w->fetch.all;
 	if (k.lines)
 		fetched += CXMS_FRONT_CYC * CXMS_TICKS + ((int32_t)i * step_q8 >> 8);
 	if (k.lines && w->resumed < w->n_resume)
@@ -403,29 +353,29 @@ CXMS_STEP cxms_v8 step_at(struct cxms_window *w, struct step *s, const struct cx
 	return done;
 }
 
-CXMS_STEP void step_block(struct cxms_window *w, const struct cxms_xrun *run, uint32_t end,
-			  int32_t step_q8, uint32_t kinds, struct kind k)
+CXMS_STEP void step_block(struct cxms_window *w, const struct cxms_xrun *run, int32_t step_q8,
+			  uint32_t kinds, struct kind k)
 {
 	struct step s = {.dispatch = w->dispatch.all,
 			 .retire = w->retire.all,
+			 .front = front_of(w),
 			 .width = w->width.next,
 			 .rob = w->rob.next,
 			 .kinds = kinds,
+			 .mispredicted = next_mispredicted(run, kinds, 0),
 			 .note = w->note,
-			 .last = w->notes->last.all,
-			 .integer = all(w->latency[CXMS_UC_INT]),
-			 .step = all(w->step)};
+			 .last = w->notes->last.all};
 	const struct cxms_uop *u = run->block->uop;
+	const uint32_t end = run->block->exit[run->exit].uops;
 	for (uint32_t i = 0; i < end;) {
-		const struct cxms_uop *until = u + open_for(w, &s, end - i);
-		for (; u < until; u++, i++) {
+		const uint32_t until = i + open_for(w, &s, end - i);
+		for (; i < until; u++, i++) {
 			cxms_v8 done = step_at(w, &s, run, u, i, step_q8, k);
 			if (k.events)
 				after_uop(w, &s, run, u, i, done);
 		}
 		close_rings(w, &s);
 	}
-	w->n_uop += end;
 	w->dispatch.all = s.dispatch;
 	if (k.events) {
 		cxms_v8 rest = s.dispatch;
@@ -441,14 +391,18 @@ CXMS_STEP void step_block(struct cxms_window *w, const struct cxms_xrun *run, ui
 }
 
 /* @k: but for events. */
-CXMS_STEP void step_kind(struct cxms_window *w, const struct cxms_xrun *run, uint32_t end,
-			 int32_t step_q8, uint32_t kinds, struct kind k)
+CXMS_STEP void step_kind(struct cxms_window *w, const struct cxms_xrun *run, int32_t step_q8,
+			 struct kind k)
 {
 	const struct kind with_events = {.events = true, .lines = k.lines, .plain = k.plain};
-	if (run->n_event > 0)
-		step_block(w, run, end, step_q8, kinds, with_events);
-	else
-		step_block(w, run, end, step_q8, 0, k);
+	if (run->n_event == 0) {
+		step_block(w, run, step_q8, 0, k);
+		return;
+	}
+	uint32_t kinds = kinds_of(run);
+	if (kinds & 1u << CXMS_XE_IF)
+		cxms_window_fetch_misses(w, run);
+	step_block(w, run, step_q8, kinds, with_events);
 }
 
 /* Nothing but hits on lines in flight: whoever began the piece waits for them. */
@@ -464,10 +418,13 @@ CXMS_STEP bool only_uses(const struct cxms_xrun *run)
 CXMS_STEP bool within_piece(struct cxms_window *w, const struct cxms_xrun *run)
 {
 	const struct cxms_block *b = run->block;
+	if (b->string_bytes == 0) {
+		w->string_bytes = CXMS_STRING_PIECE; /* whatever comes begins one */
+		return false;
+	}
 	bool again = w->string_addr == b->addr;
-	w->string_addr = b->string_bytes > 0 ? b->addr : 0;
-	if (again && b->string_bytes > 0 && w->string_bytes + b->string_bytes < CXMS_STRING_PIECE &&
-	    only_uses(run)) {
+	w->string_addr = b->addr;
+	if (again && w->string_bytes + b->string_bytes < CXMS_STRING_PIECE && only_uses(run)) {
 		w->string_bytes += b->string_bytes;
 		return true;
 	}
@@ -475,34 +432,42 @@ CXMS_STEP bool within_piece(struct cxms_window *w, const struct cxms_xrun *run)
 	return false;
 }
 
-CXMS_STEP void run_block(struct cxms_window *w, const struct cxms_xrun *run)
+CXMS_STEP void run_block(struct cxms_window *w, const struct cxms_xrun *run, struct kind k)
 {
 	const struct cxms_block *b = run->block;
-	uint32_t end = b->exit_uops[run->exit];
-	uint64_t store = w->n_store + b->exit_stores[run->exit];
+	const struct cxms_block_exit *exit = &b->exit[run->exit];
+	uint64_t store = w->n_store + exit->stores;
+	w->counts.insns += exit->insns;
 	if (within_piece(w, run)) {
-		w->counts.insns += b->exit_insns[run->exit];
 		w->n_store = store;
 		return;
 	}
-	int32_t step_q8 = begin_block(w, run);
-	uint32_t kinds = kinds_of(run);
-	if (kinds & 1u << CXMS_XE_IF)
-		cxms_window_fetch_misses(w, run);
-	if (w->plain)
-		step_kind(w, run, end, step_q8, kinds, (struct kind){.plain = true});
-	else if (w->cfg.fetch_lines)
-		step_kind(w, run, end, step_q8, kinds, (struct kind){.lines = true});
-	else
-		step_kind(w, run, end, step_q8, kinds, (struct kind){0});
-	w->fetch.all += (int32_t)end * step_q8 >> 8;
-	w->counts.insns += b->exit_insns[run->exit];
-	w->counts.uops += end;
+	int32_t step_q8 = k.lines ? begin_block(w, run) : 0;
+	step_kind(w, run, step_q8, k);
+	if (k.lines)
+		end_block(w, exit->uops, step_q8);
+	w->counts.uops += exit->uops;
 	w->counts.undecoded += b->n_undecoded;
 	if (b->string_rounds > 0)
 		w->n_store = store;
 	if (any(w->retire.all > CXMS_TICK_LONG))
 		cxms_window_bound(w);
+}
+
+CXMS_STEP void run_kind(struct cxms_window *w, const struct cxms_xrun *run, size_t n, struct kind k)
+{
+	for (size_t i = 0; i < n; i++)
+		run_block(w, &run[i], k);
+}
+
+CXMS_STEP void run_blocks(struct cxms_window *w, const struct cxms_xrun *run, size_t n)
+{
+	if (w->plain)
+		run_kind(w, run, n, (struct kind){.plain = true});
+	else if (w->cfg.fetch_lines)
+		run_kind(w, run, n, (struct kind){.lines = true});
+	else
+		run_kind(w, run, n, (struct kind){0});
 }
 
 #endif

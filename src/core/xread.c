@@ -24,12 +24,20 @@ struct thread_line {
 	uint64_t line;
 };
 
+/* Runs and events of theirs that are told at once, so that those who are told look up once what is
+ * the same for all; few enough to stay in the first level of the caches. One run may have more
+ * events. */
+#define RUNS_AT_ONCE   32u
+#define EVENTS_AT_ONCE 128u
+
 struct cxms_xread {
 	struct cxms_uops *uops;
 	struct image **image;
 	size_t n_image, cap_image;
+	/* not yet told */
+	struct cxms_xrun run[RUNS_AT_ONCE];
 	struct cxms_xevent *event;
-	size_t cap_event;
+	size_t n_run, n_event, cap_event;
 	struct cxms_code_insn *insn;
 	struct cxms_code_access *access;
 	struct cxms_code_exit *exit;
@@ -335,6 +343,11 @@ static bool are_fields_valid(const struct cxms_block *b, const struct cxms_xeven
 	(1u << CXMS_XE_USE | 1u << CXMS_XE_L2USE | 1u << CXMS_XE_LLCUSE | 1u << CXMS_XE_FWD |      \
 	 1u << CXMS_XE_NEAR | 1u << CXMS_XE_PART)
 
+/* Those with nothing at all. */
+#define NO_BODY                                                                                    \
+	(1u << CXMS_XE_HIT | 1u << CXMS_XE_L2 | 1u << CXMS_XE_LLC | 1u << CXMS_XE_SKIP |           \
+	 1u << CXMS_XE_MISP)
+
 /* Most events are of such a kind, and have an index of one byte and a distance of one or two.
  * Return: whether @e was read; if not, @c stands where it stood. */
 static inline bool read_usual(struct cxms_cur *c, const struct cxms_block *b, struct cxms_xevent *e)
@@ -343,10 +356,15 @@ static inline bool read_usual(struct cxms_cur *c, const struct cxms_block *b, st
 	if (c->end - p < 4)
 		return false;
 	uint8_t kind = p[0] & CXMS_XE_KIND_MASK;
-	if (p[0] & CXMS_XE_BEHIND || !(ONLY_BACK >> kind & 1) || p[1] >= b->n_access ||
+	uint32_t back = 1, len = 2;
+	uint32_t limit = kind == CXMS_XE_MISP ? b->n_exit + 1 : b->n_access;
+	if (p[0] & CXMS_XE_BEHIND || !((ONLY_BACK | NO_BODY) >> kind & 1) || p[1] >= limit ||
 	    p[1] >= 0x80 || b->string_bytes > 0)
 		return false;
-	uint32_t back = p[2], len = 3;
+	if (ONLY_BACK >> kind & 1) {
+		back = p[2];
+		len = 3;
+	}
 	if (back >= 0x80) {
 		back = (back & 0x7f) | (uint32_t)p[3] << 7;
 		len = 4;
@@ -408,6 +426,84 @@ static void order_by_piece(struct cxms_xevent *event, size_t n)
 	}
 }
 
+static int tell_runs(struct cxms_xread *r, const struct cxms_xsink *sink, struct cxms_err *err)
+{
+	const struct cxms_xruns runs = {.pid = r->now->pid,
+					.image = r->now->number,
+					.tid = r->tid,
+					.run = r->run,
+					.n = r->n_run,
+					.n_event = r->n_event};
+	r->n_run = r->n_event = 0;
+	return runs.n > 0 && sink->runs ? sink->runs(sink->arg, &runs, err) : 0;
+}
+
+/* For one run more, of @n events. */
+static int make_room(struct cxms_xread *r, uint64_t n, const struct cxms_xsink *sink,
+		     struct cxms_err *err)
+{
+	int rc = tell_runs(r, sink, err);
+	if (rc || n < r->cap_event)
+		return rc;
+	if (n > CXMS_XS_PACKET_MAX)
+		return bad(err, "number of events");
+	/* one more than there are: a run without events has an array, too, to be copied from */
+	size_t need = (size_t)n + 1 > EVENTS_AT_ONCE ? (size_t)n + 1 : EVENTS_AT_ONCE;
+	if (cxms_array_grow((void **)&r->event, &r->cap_event, need, sizeof(*r->event)) < 0)
+		return cxms_fail(err, ENOMEM, "out of memory");
+	return 0;
+}
+
+/* @n events of a run of @b, for which there is room. */
+static int read_events(struct cxms_xread *r, struct cxms_cur *c, const struct cxms_block *b,
+		       uint32_t n)
+{
+	struct cxms_xevent *event = r->event + r->n_event;
+	for (uint32_t i = 0; i < n; i++)
+		if (!read_usual(c, b, &event[i]) && read_event(r, c, b, &event[i]) < 0)
+			return -EINVAL;
+	if (b->string_bytes > 0)
+		order_by_piece(event, n);
+	r->n_event += n;
+	return 0;
+}
+
+/* One run more, of which everything is known but its events. */
+static inline int add_run(struct cxms_xread *r, struct cxms_cur *c, const struct cxms_xrun *run,
+			  struct cxms_err *err)
+{
+	struct cxms_xrun *to = &r->run[r->n_run++];
+	*to = *run;
+	to->event = r->event + r->n_event;
+	if (run->n_event > 0 && read_events(r, c, run->block, run->n_event) < 0)
+		return bad(err, "an event");
+	return 0;
+}
+
+/* Most blocks have a number of one byte or two, and most runs less than 128 events. Return: whether
+ * what stands before them was read, and there is room; if not, @c stands where it stood, which may
+ * be before another message. */
+static inline bool read_usual_run(const struct cxms_xread *r, struct cxms_cur *c,
+				  struct cxms_xrun *out)
+{
+	const uint8_t *p = c->p;
+	if (c->end - p < 4 || r->n_run == RUNS_AT_ONCE)
+		return false;
+	uint32_t h = *p++;
+	if (h >= 0x80)
+		h = (h & 0x7f) | (uint32_t)*p++ << 7;
+	out->block = h < 1u << 14 ? find_block(r->now, h >> 2) : NULL;
+	if (!out->block)
+		return false;
+	out->exit = h & 1 ? *p++ : out->block->n_exit;
+	out->n_event = h & 2 ? *p++ : 0;
+	if ((h & 1 && (out->exit >= 0x80 || out->exit >= out->block->n_exit)) ||
+	    out->n_event >= 0x80 || out->n_event >= r->cap_event - r->n_event)
+		return false;
+	c->p = p;
+	return true;
+}
+
 static int read_run(struct cxms_xread *r, struct cxms_cur *c, uint64_t h,
 		    const struct cxms_xsink *sink, struct cxms_err *err)
 {
@@ -418,24 +514,13 @@ static int read_run(struct cxms_xread *r, struct cxms_cur *c, uint64_t h,
 	uint64_t n = h & 2 ? cxms_cur_varint(c) : 0;
 	if (c->failed || exit > b->n_exit || (h & 1 && exit == b->n_exit))
 		return bad(err, "a block was left by an exit it has not");
-	/* room for one more: a run without events has an array, too, to be copied from */
-	if (n >= r->cap_event &&
-	    (n > CXMS_XS_PACKET_MAX || cxms_array_grow((void **)&r->event, &r->cap_event,
-						       (size_t)n + 1, sizeof(*r->event)) < 0))
-		return bad(err, "number of events");
-	for (uint64_t i = 0; i < n; i++)
-		if (!read_usual(c, b, &r->event[i]) && read_event(r, c, b, &r->event[i]) < 0)
-			return bad(err, "an event");
-	if (b->string_bytes > 0)
-		order_by_piece(r->event, (size_t)n);
-	const struct cxms_xrun run = {.pid = r->now->pid,
-				      .image = r->now->number,
-				      .tid = r->tid,
-				      .block = b,
-				      .exit = (uint32_t)exit,
-				      .n_event = (size_t)n,
-				      .event = r->event};
-	return sink->run ? sink->run(sink->arg, &run, err) : 0;
+	if (r->n_run == RUNS_AT_ONCE || n >= r->cap_event - r->n_event) {
+		int rc = make_room(r, n, sink, err);
+		if (rc)
+			return rc;
+	}
+	const struct cxms_xrun run = {.block = b, .n_event = (uint32_t)n, .exit = (uint32_t)exit};
+	return add_run(r, c, &run, err);
 }
 
 static int read_counts(struct cxms_cur *c, uint64_t *count, struct cxms_xcontrol *out)
@@ -492,7 +577,9 @@ static int read_control(struct cxms_xread *r, struct cxms_cur *c, const struct c
 	uint64_t count[64];
 	struct cxms_xcontrol m = {
 		.type = cxms_cur_u8(c), .pid = r->now->pid, .image = r->now->number, .tid = r->tid};
-	int rc = 0;
+	int rc = tell_runs(r, sink, err);
+	if (rc)
+		return rc;
 	if (m.type == CXMS_XC_BLOCK)
 		return read_block(r, c, err);
 	if (m.type == CXMS_XC_HELLO) {
@@ -555,16 +642,21 @@ int cxms_xread_packet(struct cxms_xread *r, const void *data, size_t len,
 		return rc;
 	const uint8_t *p = data;
 	struct cxms_cur c = {p + sizeof(struct cxms_xs_head), p + len, false};
+	struct cxms_xrun run;
 	r->tid = 0;
 	r->line = 0;
 	r->n_other = 0;
 	while (c.p < c.end && rc == 0) {
+		if (read_usual_run(r, &c, &run)) {
+			rc = add_run(r, &c, &run, err);
+			continue;
+		}
 		uint64_t h = cxms_cur_varint(&c);
 		if (c.failed)
 			return bad(err, "a message is cut");
 		rc = h ? read_run(r, &c, h, sink, err) : read_control(r, &c, sink, err);
 	}
-	return rc;
+	return rc ? rc : tell_runs(r, sink, err);
 }
 
 int cxms_xread_skip(struct cxms_xread *r, const void *data, size_t len, struct cxms_err *err)

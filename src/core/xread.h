@@ -24,13 +24,20 @@ struct cxms_xevent {
 	uint64_t line;
 };
 
-/** struct cxms_xrun - one run of a block; borrowed during the call */
+/** struct cxms_xrun - one run of a block */
 struct cxms_xrun {
-	uint32_t pid, image, tid;
 	const struct cxms_block *block;
-	uint32_t exit; /* number of the side exit, n_exit = ran to its end */
-	size_t n_event;
 	const struct cxms_xevent *event;
+	uint32_t n_event;
+	uint32_t exit; /* number of the side exit, n_exit = ran to its end */
+};
+
+/** struct cxms_xruns - @n runs of a thread, one behind the other; borrowed during the call.
+ * @n_event: of all of them, which stand together from the first one's on */
+struct cxms_xruns {
+	uint32_t pid, image, tid;
+	const struct cxms_xrun *run;
+	size_t n, n_event;
 };
 
 /** struct cxms_xcontrol - one control message; enum cxms_xs_control tells which fields it has */
@@ -45,10 +52,11 @@ struct cxms_xcontrol {
 	size_t n_count;
 };
 
-/** struct cxms_xsink - who is told; reading ends where a callback fails (-errno) */
+/** struct cxms_xsink - who is told, in the order of the stream; NULL = nobody. Reading ends where a
+ * callback fails (-errno) */
 struct cxms_xsink {
 	void *arg;
-	int (*run)(void *arg, const struct cxms_xrun *run, struct cxms_err *err);
+	int (*runs)(void *arg, const struct cxms_xruns *runs, struct cxms_err *err);
 	int (*control)(void *arg, const struct cxms_xcontrol *control, struct cxms_err *err);
 };
 

@@ -228,16 +228,16 @@ static void turn_to(struct cxms_xengine *e, uint32_t space, uint32_t pid)
 	e->memo = (struct cxms_xmemo){0};
 }
 
-int cxms_xengine_run(struct cxms_xengine *e, uint32_t space, const struct cxms_xrun *run,
+int cxms_xengine_run(struct cxms_xengine *e, uint32_t space, const struct cxms_xruns *runs,
 		     struct cxms_err *err)
 {
 	struct cxms_xthread *t;
-	int rc = thread_of(e, run->pid, run->tid, space, &t, err);
+	int rc = thread_of(e, runs->pid, runs->tid, space, &t, err);
 	if (rc)
 		return rc;
-	if (e->space != space || e->pid != run->pid)
-		turn_to(e, space, run->pid);
-	cxms_window_run(t->window, run);
+	if (e->space != space || e->pid != runs->pid)
+		turn_to(e, space, runs->pid);
+	cxms_window_run(t->window, runs->run, runs->n);
 	forget(e, t->window);
 	return 0;
 }

@@ -100,8 +100,8 @@ void cxms_xengine_host(const struct cxms_topo *topo, uint64_t walk_ps, struct cx
  * 0 or -ENOMEM. Owner: cxms_xengine_fini() */
 int cxms_xengine_init(struct cxms_xengine *e, struct cxms_err *err);
 void cxms_xengine_fini(struct cxms_xengine *e);
-/** cxms_xengine_run() - a thread of address space @space ran a block. 0 or -ENOMEM */
-int cxms_xengine_run(struct cxms_xengine *e, uint32_t space, const struct cxms_xrun *run,
+/** cxms_xengine_run() - a thread of address space @space ran blocks. 0 or -ENOMEM */
+int cxms_xengine_run(struct cxms_xengine *e, uint32_t space, const struct cxms_xruns *runs,
 		     struct cxms_err *err);
 /** cxms_xengine_control() - a thread begins, sleeps or wakes, or a timed stretch begins or ends.
  * 0 or -ENOMEM */

@@ -48,10 +48,10 @@ void cxms_xlive_free(struct cxms_xlive *x)
 	free(x);
 }
 
-static int on_run(void *arg, const struct cxms_xrun *run, struct cxms_err *err)
+static int on_runs(void *arg, const struct cxms_xruns *runs, struct cxms_err *err)
 {
 	struct cxms_xlive *x = arg;
-	return x->asked ? cxms_xengine_run(&x->engine, 0, run, err) : 0;
+	return x->asked ? cxms_xengine_run(&x->engine, 0, runs, err) : 0;
 }
 
 static int on_control(void *arg, const struct cxms_xcontrol *c, struct cxms_err *err)
@@ -63,7 +63,7 @@ static int on_control(void *arg, const struct cxms_xcontrol *c, struct cxms_err 
 void cxms_xlive_packet(void *live, const void *data, size_t len, bool may_skip)
 {
 	struct cxms_xlive *x = live;
-	const struct cxms_xsink sink = {x, on_run, on_control};
+	const struct cxms_xsink sink = {x, on_runs, on_control};
 	if (x->broken)
 		return;
 	if (may_skip && !x->asked)

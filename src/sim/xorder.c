@@ -216,14 +216,17 @@ static int take_step(struct cxms_xorder *o, size_t e, size_t i, struct cxms_err 
 	const struct step *s = head_of(o, e, i);
 	++*cursor_of(o, e, i);
 	if (s->block) {
-		const struct cxms_xrun run = {.pid = l->pid,
-					      .image = l->image,
-					      .tid = l->tid,
-					      .block = s->block,
+		const struct cxms_xrun run = {.block = s->block,
 					      .exit = s->exit,
 					      .n_event = s->n_event,
 					      .event = l->event + (s->event - l->base_event)};
-		return cxms_xengine_run(&o->engine[e], s->space, &run, err);
+		const struct cxms_xruns runs = {.pid = l->pid,
+						.image = l->image,
+						.tid = l->tid,
+						.run = &run,
+						.n = 1,
+						.n_event = s->n_event};
+		return cxms_xengine_run(&o->engine[e], s->space, &runs, err);
 	}
 	if (s->type >= CXMS_XC_END) {
 		const struct log *sleeper = &o->log[s->a];
@@ -343,23 +346,34 @@ static int look_if_due(struct cxms_xorder *o, struct cxms_err *err)
 	return xorder_look(o, o->kept < KEEP_MOST, err);
 }
 
-int cxms_xorder_run(struct cxms_xorder *o, uint32_t space, const struct cxms_xrun *run,
-		    struct cxms_err *err)
+static int add_run(struct cxms_xorder *o, struct log *l, const struct cxms_xrun *run,
+		   struct cxms_err *err)
 {
-	struct log *l = xorder_log(o, run->pid, run->tid);
-	if (!l || cxms_array_grow((void **)&l->event, &l->cap_event, l->n_event + run->n_event + 1,
-				  sizeof(*l->event)) < 0)
+	if (cxms_array_grow((void **)&l->event, &l->cap_event, l->n_event + run->n_event + 1,
+			    sizeof(*l->event)) < 0)
 		return cxms_fail(err, ENOMEM, "out of memory for a thread");
 	const struct step s = {.block = run->block,
 			       .exit = run->exit,
-			       .n_event = (uint32_t)run->n_event,
+			       .n_event = run->n_event,
 			       .event = l->base_event + l->n_event};
 	memcpy(l->event + l->n_event, run->event, run->n_event * sizeof(*run->event));
 	l->n_event += run->n_event;
-	l->space = space;
-	l->image = run->image;
 	int rc = xorder_add(o, l, &s, err);
 	return rc ? rc : look_if_due(o, err);
+}
+
+int cxms_xorder_run(struct cxms_xorder *o, uint32_t space, const struct cxms_xruns *runs,
+		    struct cxms_err *err)
+{
+	struct log *l = xorder_log(o, runs->pid, runs->tid);
+	int rc = l ? 0 : cxms_fail(err, ENOMEM, "out of memory for a thread");
+	if (l) {
+		l->space = space;
+		l->image = runs->image;
+	}
+	for (size_t i = 0; i < runs->n && !rc; i++)
+		rc = add_run(o, l, &runs->run[i], err);
+	return rc;
 }
 
 int cxms_xorder_hosts(struct cxms_xorder *o, size_t n_host, struct cxms_err *err)

@@ -21,7 +21,7 @@ int cxms_xorder_new(struct cxms_xengine *engine, size_t n_engine, struct cxms_xo
 void cxms_xorder_free(struct cxms_xorder *o);
 /** cxms_xorder_run(), cxms_xorder_control() - the next of the stream, copied; whatever can be
  * simulated by now is. 0 or -ENOMEM */
-int cxms_xorder_run(struct cxms_xorder *o, uint32_t space, const struct cxms_xrun *run,
+int cxms_xorder_run(struct cxms_xorder *o, uint32_t space, const struct cxms_xruns *runs,
 		    struct cxms_err *err);
 int cxms_xorder_control(struct cxms_xorder *o, uint32_t space, const struct cxms_xcontrol *control,
 			struct cxms_err *err);

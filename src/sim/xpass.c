@@ -75,25 +75,16 @@ static int tell_control(const struct cxms_xpass *p, uint32_t space, const struct
 	return rc;
 }
 
-static int run_engines(const struct cxms_xpass *p, uint32_t space, const struct cxms_xrun *run,
-		       struct cxms_err *err)
+static int tell_runs(const struct cxms_xpass *p, uint32_t space, const struct cxms_xruns *runs,
+		     struct cxms_err *err)
 {
-	int rc = 0;
-	if (p->order)
-		return cxms_xorder_run(p->order, space, run, err);
-	for (size_t i = 0; i < p->n_engine && !rc; i++)
-		rc = cxms_xengine_run(p->engine[i], space, run, err);
-	return rc;
-}
-
-static int tell_run(const struct cxms_xpass *p, uint32_t space, const struct cxms_xrun *run,
-		    struct cxms_err *err)
-{
-	if (p->n_host == 0) /* a copy right after it was written would wait for it */
-		return run_engines(p, space, run, err);
-	struct cxms_xrun told = *run;
+	struct cxms_xruns told = *runs;
 	int rc = of_host(p, &told.pid, &space, err);
-	return rc ? rc : run_engines(p, space, &told, err);
+	if (p->order)
+		return rc ? rc : cxms_xorder_run(p->order, space, &told, err);
+	for (size_t i = 0; i < p->n_engine && !rc; i++)
+		rc = cxms_xengine_run(p->engine[i], space, &told, err);
+	return rc;
 }
 
 /* The last totals of an image count. */
@@ -167,18 +158,18 @@ static int turn_to_page(struct cxms_xpass *p, uint32_t space, uint32_t pid, uint
 	return rc;
 }
 
-/* Pages of the lines that a run asks for. Most lie where the line before does. */
-static int count_pages(struct cxms_xpass *p, uint32_t space, const struct cxms_xrun *run,
+/* Pages of the lines that runs ask for. Most lie where the line before does. */
+static int count_pages(struct cxms_xpass *p, uint32_t space, const struct cxms_xruns *runs,
 		       struct cxms_err *err)
 {
 	unsigned shift = p->pages->shift - CXMS_XS_LINE_SHIFT;
 	int rc = 0;
-	for (size_t i = 0; i < run->n_event && !rc; i++) {
-		const struct cxms_xevent *e = &run->event[i];
+	for (size_t i = 0; i < runs->n_event && !rc; i++) {
+		const struct cxms_xevent *e = &runs->run->event[i];
 		if (e->line == 0)
 			continue; /* stays in the caches */
-		if (!p->last_line || (e->line ^ p->last_line) >> shift || run->pid != p->last_pid)
-			rc = turn_to_page(p, space, run->pid, e->line, err);
+		if (!p->last_line || (e->line ^ p->last_line) >> shift || runs->pid != p->last_pid)
+			rc = turn_to_page(p, space, runs->pid, e->line, err);
 		p->last_line = rc ? 0 : e->line;
 		if (!rc && e->kind == CXMS_XE_MEM)
 			p->pages->page[p->last_page].heat++;
@@ -186,20 +177,20 @@ static int count_pages(struct cxms_xpass *p, uint32_t space, const struct cxms_x
 	return rc;
 }
 
-static int on_run(void *arg, const struct cxms_xrun *run, struct cxms_err *err)
+static int on_runs(void *arg, const struct cxms_xruns *runs, struct cxms_err *err)
 {
 	struct cxms_xpass *p = arg;
-	const uint32_t *space = space_of(p, run->pid);
+	const uint32_t *space = space_of(p, runs->pid);
 	int rc = space ? 0
 		       : cxms_fail(err, EINVAL,
 				   "the exact stream is damaged: a process without a begin");
 	if (!rc && p->counts_heat)
-		rc = count_pages(p, *space, run, err);
+		rc = count_pages(p, *space, runs, err);
 	if (!rc && p->on_pages && p->n_told < p->pages->n) {
 		rc = p->on_pages(p->arg, err);
 		p->n_told = p->pages->n;
 	}
-	return rc ? rc : tell_run(p, *space, run, err);
+	return rc ? rc : tell_runs(p, *space, runs, err);
 }
 
 void cxms_xpass_fini(struct cxms_xpass *p)
@@ -223,7 +214,7 @@ int cxms_xpass_add(struct cxms_xpass *p, struct cxms_xengine *engine, size_t n,
 int cxms_xpass_packet(struct cxms_xpass *p, struct cxms_xread *x, const void *data, size_t len,
 		      struct cxms_err *err)
 {
-	const struct cxms_xsink sink = {p, on_run, on_control};
+	const struct cxms_xsink sink = {p, on_runs, on_control};
 	return cxms_xread_packet(x, data, len, &sink, err);
 }
 

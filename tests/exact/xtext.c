@@ -39,13 +39,12 @@ static unsigned number_of(struct seen *s, uint32_t pid)
 	return i;
 }
 
-static int on_run(void *arg, const struct cxms_xrun *run, struct cxms_err *err)
+static void print_run(struct seen *seen, const struct cxms_xruns *runs, const struct cxms_xrun *run)
 {
 	const struct cxms_block *b = run->block;
-	(void)err;
 	printf("%u.%" PRIu32 " thread %" PRIu32 " block %" PRIx64 "+%" PRIu32 " uops %" PRIu32
 	       " exit %" PRIu32,
-	       number_of(arg, run->pid), run->image, run->tid, b->addr, b->n_bytes, b->n_uop,
+	       number_of(seen, runs->pid), runs->image, runs->tid, b->addr, b->n_bytes, b->n_uop,
 	       run->exit);
 	for (size_t i = 0; i < run->n_event; i++) {
 		const struct cxms_xevent *e = &run->event[i];
@@ -53,6 +52,13 @@ static int on_run(void *arg, const struct cxms_xrun *run, struct cxms_err *err)
 		       e->from, e->index, e->back, e->line);
 	}
 	putchar('\n');
+}
+
+static int on_runs(void *arg, const struct cxms_xruns *runs, struct cxms_err *err)
+{
+	(void)err;
+	for (size_t i = 0; i < runs->n; i++)
+		print_run(arg, runs, &runs->run[i]);
 	return 0;
 }
 
@@ -92,7 +98,7 @@ static void print_raw(struct seen *seen, const struct cxms_event *ev)
 static int print_all(struct cxms_trace_reader *reader, struct cxms_xread *x, struct cxms_err *err)
 {
 	struct seen seen = {.n = 0};
-	const struct cxms_xsink sink = {&seen, on_run, on_control};
+	const struct cxms_xsink sink = {&seen, on_runs, on_control};
 	struct cxms_event ev[EVENTS_AT_ONCE];
 	size_t n = 1;
 	int rc = 0;

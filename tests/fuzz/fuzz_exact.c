@@ -17,10 +17,10 @@ static void request(void *arg, unsigned lane, uint64_t line, enum cxms_xrequest 
 				    .target = kind == CXMS_XR_WRITE};
 }
 
-static int on_run(void *arg, const struct cxms_xrun *run, struct cxms_err *err)
+static int on_runs(void *arg, const struct cxms_xruns *runs, struct cxms_err *err)
 {
 	(void)err;
-	cxms_window_run(arg, run);
+	cxms_window_run(arg, runs->run, runs->n);
 	return 0;
 }
 
@@ -58,7 +58,7 @@ static void read_packets(const uint8_t *data, size_t size, bool split)
 	struct cxms_err err = {0};
 	if (cxms_window_new(&cfg, 2, &memory, &w, &err) == 0 &&
 	    cxms_xread_new(split, &r, &err) == 0) {
-		const struct cxms_xsink sink = {w, on_run, on_control};
+		const struct cxms_xsink sink = {w, on_runs, on_control};
 		while (size >= sizeof(struct cxms_xs_head)) {
 			struct cxms_xs_head head;
 			memcpy(&head, data, sizeof(head));

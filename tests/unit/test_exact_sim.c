@@ -32,12 +32,12 @@ struct seen {
 	uint64_t fills, prefetches;
 };
 
-static int see(void *arg, const struct cxms_xrun *run, struct cxms_err *err)
+static int see(void *arg, const struct cxms_xruns *runs, struct cxms_err *err)
 {
 	struct seen *s = arg;
 	(void)err;
-	for (size_t i = 0; i < run->n_event; i++) {
-		const struct cxms_xevent *e = &run->event[i];
+	for (size_t i = 0; i < runs->n_event; i++) {
+		const struct cxms_xevent *e = &runs->run->event[i];
 		bool uses = e->kind == CXMS_XE_USE || e->kind == CXMS_XE_LLCUSE;
 		if (uses && e->back > s->fills)
 			fail_msg("a fill %u back, of %llu", e->back, (unsigned long long)s->fills);
@@ -50,7 +50,7 @@ static int see(void *arg, const struct cxms_xrun *run, struct cxms_err *err)
 
 static void read_all(int fd, struct seen *seen)
 {
-	const struct cxms_xsink sink = {.arg = seen, .run = see};
+	const struct cxms_xsink sink = {.arg = seen, .runs = see};
 	struct cxms_trace_reader *reader = NULL;
 	struct cxms_xread *x = NULL;
 	struct cxms_event ev[16];

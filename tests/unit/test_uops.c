@@ -302,9 +302,8 @@ static void test_every_result_is_written(void **state)
 				      rows[i].keeps_flags))
 					fail_msg("%s: slot %u is not written", rows[i].why,
 						 rows[i].want[k]);
-			for (uint32_t k = 0; k < b.n_uop; k++)
-				assert_int_equal(!!(b.uop[k].flags & CXMS_UF_LAST),
-						 k + 1 == b.n_uop);
+			assert_int_equal(b.exit[b.n_exit].uops, b.n_uop);
+			assert_int_equal(b.exit[b.n_exit].behind, in.addr + in.len);
 			cxms_block_fini(&b);
 		}
 	}

@@ -98,8 +98,9 @@ static struct cxms_window *window_of(const struct cxms_window_cfg *cfg, unsigned
 static void run(struct cxms_window *w, const struct cxms_block *b, const struct cxms_xevent *e,
 		size_t n)
 {
-	const struct cxms_xrun r = {.block = b, .exit = b->n_exit, .n_event = n, .event = e};
-	cxms_window_run(w, &r);
+	const struct cxms_xrun r = {
+		.block = b, .exit = b->n_exit, .n_event = (uint32_t)n, .event = e};
+	cxms_window_run(w, &r, 1);
 }
 
 static double time_cyc(const struct cxms_window *w, unsigned lane)
@@ -1093,7 +1094,7 @@ static void end_of_a_string(bool split, const uint8_t *string, uint8_t size)
 		run(w, &b, &from_memory, 1);
 		for (int round = 0; round < 40; round++)
 			run(w, &s, NULL, 0);
-		cxms_window_run(w, &left);
+		cxms_window_run(w, &left, 1);
 		run(w, &l, &from_string, 1);
 	}
 	/* the value goes through memory, a store and a load in each turn */

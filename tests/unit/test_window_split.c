@@ -90,8 +90,9 @@ static struct cxms_block code_of(const struct insn *in, size_t n)
 static void run(struct cxms_window *w, const struct cxms_block *b, const struct cxms_xevent *e,
 		size_t n)
 {
-	const struct cxms_xrun r = {.block = b, .exit = b->n_exit, .n_event = n, .event = e};
-	cxms_window_run(w, &r);
+	const struct cxms_xrun r = {
+		.block = b, .exit = b->n_exit, .n_event = (uint32_t)n, .event = e};
+	cxms_window_run(w, &r, 1);
 }
 
 static double time_cyc(const struct cxms_window *w)

@@ -65,20 +65,29 @@ static void block(struct packet *p, uint64_t id)
 }
 
 struct seen {
-	size_t runs, controls;
+	size_t runs, controls, runs_before; /* the last control message */
+	uint32_t pid, tid;
 	struct cxms_xrun last;
 	struct cxms_xevent event[8];
 	struct cxms_xcontrol control;
 };
 
-static int on_run(void *arg, const struct cxms_xrun *run, struct cxms_err *err)
+static int on_runs(void *arg, const struct cxms_xruns *runs, struct cxms_err *err)
 {
 	struct seen *s = arg;
+	const struct cxms_xevent *behind = runs->run->event;
 	(void)err;
-	s->runs++;
-	s->last = *run;
-	if (run->n_event)
-		memcpy(s->event, run->event, run->n_event * sizeof(*run->event));
+	s->pid = runs->pid;
+	s->tid = runs->tid;
+	for (size_t i = 0; i < runs->n; i++) {
+		s->runs++;
+		s->last = runs->run[i];
+		assert_ptr_equal(s->last.event, behind);
+		for (size_t k = 0; k < s->last.n_event; k++)
+			s->event[k % 8] = s->last.event[k];
+		behind += s->last.n_event;
+	}
+	assert_int_equal(behind - runs->run->event, runs->n_event);
 	return 0;
 }
 
@@ -88,12 +97,13 @@ static int on_control(void *arg, const struct cxms_xcontrol *c, struct cxms_err 
 	(void)err;
 	s->controls++;
 	s->control = *c;
+	s->runs_before = s->runs;
 	return 0;
 }
 
 static int read_packet(struct cxms_xread *r, const struct packet *p, struct seen *s)
 {
-	const struct cxms_xsink sink = {s, on_run, on_control};
+	const struct cxms_xsink sink = {s, on_runs, on_control};
 	struct cxms_err err = {0};
 	int rc = cxms_xread_packet(r, p->bytes, p->len, &sink, &err);
 	if (rc)
@@ -132,8 +142,8 @@ static void test_a_run_and_its_events(void **state)
 	close_packet(&p, 42, 0, 0);
 	assert_int_equal(read_packet(r, &p, &s), 0);
 	assert_int_equal(s.runs, 1);
-	assert_int_equal(s.last.pid, 42);
-	assert_int_equal(s.last.tid, 7);
+	assert_int_equal(s.pid, 42);
+	assert_int_equal(s.tid, 7);
 	assert_int_equal(s.last.exit, 0);
 	assert_int_equal(s.last.block->addr, 0x401000);
 	assert_int_equal(s.last.block->n_access, 1);
@@ -273,7 +283,7 @@ static void test_rounds_of_a_string_are_one_piece(void **state)
 	close_packet(&p, 42, 1, 0);
 	assert_int_equal(read_packet(r, &p, &s), 0);
 	assert_int_equal(s.last.block->string_bytes, 8);
-	assert_int_equal(s.last.block->exit_stores[s.last.block->n_exit], 8);
+	assert_int_equal(s.last.block->exit[s.last.block->n_exit].stores, 8);
 	assert_int_equal(s.last.n_event, 4);
 	for (int i = 0; i < 4; i++) {
 		assert_int_equal(s.event[i].kind, want[i].kind);
@@ -319,6 +329,43 @@ static void test_lines_begin_anew_in_each_packet(void **state)
 	cxms_xread_free(r);
 }
 
+/* More runs than are told at once, some with more events than all of those have, one with a count
+ * of two bytes. Those before a control message are told before it. */
+static void test_many_runs_come_in_their_order(void **state)
+{
+	struct cxms_xread *r = reader();
+	static struct packet p;
+	struct seen s = {0};
+	size_t n = 0;
+	(void)state;
+	read_first_block(r, &p, &s);
+	s.runs = 0;
+	for (uint32_t seq = 1; seq < 200; seq++) {
+		cxms_buf_put_varint(&p.messages, 1 << 2 | 1); /* left by exit 0 */
+		cxms_buf_put_varint(&p.messages, 0);
+		control(&p, CXMS_XC_PAGE);
+		cxms_buf_put_varint(&p.messages, 1);
+		cxms_buf_put_u8(&p.messages, 0);
+		for (uint32_t i = 0; i < seq; i++)
+			cxms_buf_put_varint(&p.messages, 1 << 2);
+		cxms_buf_put_varint(&p.messages, 1 << 2 | 2);
+		cxms_buf_put_varint(&p.messages, seq);
+		for (uint32_t i = 1; i <= seq; i++) {
+			cxms_buf_put_u8(&p.messages, CXMS_XE_USE);
+			cxms_buf_put_varint(&p.messages, 0);
+			cxms_buf_put_varint(&p.messages, i);
+		}
+		close_packet(&p, 42, 0, seq);
+		assert_int_equal(read_packet(r, &p, &s), 0);
+		assert_int_equal(s.runs_before, n + 1);
+		n += seq + 2;
+		assert_int_equal(s.runs, n);
+		assert_int_equal(s.last.n_event, seq);
+		assert_int_equal(s.event[(seq - 1) % 8].back, seq);
+	}
+	cxms_xread_free(r);
+}
+
 /* Threads that take turns in a packet: the lines of each are told by steps from its own last one.
  */
 static void test_lines_are_those_of_the_thread(void **state)
@@ -341,7 +388,7 @@ static void test_lines_are_those_of_the_thread(void **state)
 		close_packet(&p, 42, 0, n);
 		assert_int_equal(read_packet(r, &p, &s), 0);
 		line[turn[n - 1].tid] += (uint64_t)turn[n - 1].step;
-		assert_int_equal(s.last.tid, turn[n - 1].tid);
+		assert_int_equal(s.tid, turn[n - 1].tid);
 		assert_int_equal(s.event[0].line, line[turn[n - 1].tid]);
 	}
 	cxms_xread_free(r);
@@ -496,6 +543,7 @@ int main(void)
 		cmocka_unit_test(test_rounds_of_a_string_are_one_piece),
 		cmocka_unit_test(test_lines_begin_anew_in_each_packet),
 		cmocka_unit_test(test_lines_are_those_of_the_thread),
+		cmocka_unit_test(test_many_runs_come_in_their_order),
 		cmocka_unit_test(test_a_fork_runs_the_blocks_of_its_parent),
 		cmocka_unit_test(test_control_messages),
 		cmocka_unit_test(test_cut_packets_are_refused),
