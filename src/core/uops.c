@@ -457,7 +457,6 @@ static int measure_code(const struct cxms_code_block *c, const struct work *w,
 						 .len = c->insn[i].len,
 						 .n_uop = (uint8_t)(n < UINT8_MAX ? n : UINT8_MAX)};
 		out->n_bytes += c->insn[i].len;
-		out->end_addr = c->insn[i].addr + c->insn[i].len;
 	}
 	return 0;
 }

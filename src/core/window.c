@@ -304,10 +304,17 @@ void cxms_window_lane(const struct cxms_window *w, unsigned lane, struct cxms_wi
 		.switch_ps = w->at_switch[lane]};
 }
 
-/* Instructions are fetched from memory, too, when those before them have dispatched. */
+/* Instructions are fetched from memory, too, when those before them have dispatched; prefetches
+ * that wait begin when they were asked for at the earliest. */
 uint64_t cxms_window_past_ps(const struct cxms_window *w, unsigned lane)
 {
-	int64_t ticks = (int64_t)w->base[lane] + w->dispatch.v[lane];
+	const struct cxms_prefetch_queue *l1 = &w->queue_l1[lane], *l2 = &w->queue_l2[lane];
+	int32_t first = w->dispatch.v[lane];
+	if (l1->n > 0 && l1->asked[0] < first)
+		first = l1->asked[0];
+	if (l2->n > 0 && l2->asked[0] < first)
+		first = l2->asked[0];
+	int64_t ticks = (int64_t)w->base[lane] + first;
 	return cxms_window_ps(w, (uint64_t)(ticks > 0 ? ticks : 0));
 }
 

@@ -84,7 +84,7 @@ CXMS_STEP bool common_event(struct cxms_window *w, const struct cxms_xevent *e, 
 	struct cxms_fill *f = &w->fill[(w->n_fill - e->back) % CXMS_FILL_RING];
 	if (any((f->done.all == CXMS_TICK_NEVER) | ((f->begin.all > asked) & w->used.all)))
 		return false;
-	if (!k.plain && w->joins && !w->string_addr) /* a piece is one access, two have a line */
+	if (!k.plain && w->joins && w->string_bytes == CXMS_STRING_PIECE) /* no string's piece */
 		join(w, f, asked);
 	w->waited = f->origin ? f->origin : w->waited;
 	*done = later(*done, f->done.all);

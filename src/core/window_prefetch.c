@@ -66,8 +66,7 @@ static bool begin_next(struct cxms_window *w, unsigned l, struct cxms_prefetch_q
 	if (w->n_fill - q->fill[0] <= CXMS_FILL_RING && f->done.v[l] == CXMS_TICK_NEVER) {
 		int32_t t = prefetch_free(w, l, f, first, later_of(q->asked[0], q->from));
 		if (t > until) {
-			if (q->asked[0] <= until)
-				q->from = later_of(q->from, t);
+			q->from = later_of(q->from, t);
 			return false;
 		}
 		begin_prefetch(w, l, f, first, q->asked[0], t);

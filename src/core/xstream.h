@@ -54,8 +54,10 @@ struct cxms_xs_head {
 	uint64_t insns; /* instructions this image had run, timed or not, when the packet began */
 };
 
-/** enum cxms_xs_event - kinds of events, with their bodies. "Older tools" are what recordings of
- * older versions hold */
+/** enum cxms_xs_event - kinds of events, with their bodies. An access of two lines has an event,
+ * and a fill, for each (older tools told one). "Older tools" are what recordings of older versions
+ * hold
+ */
 enum cxms_xs_event {
 	CXMS_XE_HIT = 0,    /* first-level hit that has flags; no body */
 	CXMS_XE_L2 = 1,	    /* missed L1, hit L2; no body. Fill */

@@ -8,7 +8,8 @@
 #include "pub_tool_vkiscnums.h"
 #include "pub_tool_xarray.h"
 
-#define FIONREAD 0x541b
+#define FIONREAD	   0x541b
+#define EX_NR_EPOLL_PWAIT2 441 /* Linux 5.11; Valgrind 3.19 does not name it */
 /* poll(2) */
 #define EX_POLLIN  1
 #define EX_POLLOUT 4
@@ -90,10 +91,11 @@ void ex_pipe_company(void)
 	pipes.made = NULL;
 }
 
-/* Told at once: others wait for what the parent does now. */
+/* Told at once: others wait for what the parent does now. Of one that is not timed no sleep is
+ * told, so nobody is to wait for it. */
 void ex_pipe_forked(uint64_t pid)
 {
-	if (!pid)
+	if (!pid || !ex.timed)
 		return;
 	ex_control(CXMS_XC_FORKED, 16);
 	ex_varint(pid);
@@ -118,6 +120,7 @@ static bool may_sleep(UInt number, const UWord *args)
 	case __NR_readv:
 	case __NR_recvfrom:
 	case __NR_recvmsg:
+	case __NR_recvmmsg:
 	case __NR_accept:
 	case __NR_accept4:
 		return would_sleep(args[0], EX_POLLIN);
@@ -125,7 +128,19 @@ static bool may_sleep(UInt number, const UWord *args)
 	case __NR_writev:
 	case __NR_sendto:
 	case __NR_sendmsg:
+	case __NR_sendmmsg:
 		return would_sleep(args[0], EX_POLLOUT);
+	case __NR_fcntl:
+		return args[1] == VKI_F_SETLKW;
+	case __NR_open: /* a named pipe */
+	case __NR_openat:
+	case __NR_flock:
+	case __NR_splice:
+	case __NR_tee:
+	case __NR_msgrcv:
+	case __NR_msgsnd:
+	case __NR_semop:
+	case __NR_semtimedop:
 	case __NR_futex:
 	case __NR_wait4:
 	case __NR_waitid:
@@ -138,6 +153,7 @@ static bool may_sleep(UInt number, const UWord *args)
 	case __NR_pselect6:
 	case __NR_epoll_wait:
 	case __NR_epoll_pwait:
+	case EX_NR_EPOLL_PWAIT2:
 	case __NR_rt_sigsuspend:
 	case __NR_rt_sigtimedwait:
 		return true;

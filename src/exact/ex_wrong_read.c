@@ -127,7 +127,6 @@ void ex_read_modrm(struct ex_reader *r)
 	modrm = *r->at++;
 	mod = modrm >> 6;
 	low = modrm & 7;
-	r->has_modrm = true;
 	op->reg = (uint8_t)ex_read_extended(r, modrm >> 3 & 7, 4);
 	op->rm = (uint8_t)ex_read_extended(r, low, 1);
 	if (mod == 3)

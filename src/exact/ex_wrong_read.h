@@ -14,7 +14,7 @@ struct ex_reader {
 	const uint8_t *at, *end;
 	uint8_t rex, opcode, other;
 	enum ex_opcode_map map;
-	bool is_vex, has_66, has_rep, has_modrm, has_segment, is_relative;
+	bool is_vex, has_66, has_rep, has_segment, is_relative;
 	struct ex_op *op;
 };
 

@@ -329,11 +329,20 @@ static void drop(struct cxms_xorder *o)
 	}
 }
 
+/* An engine goes by its own steps alone, so that it makes no difference which others there are. */
+static bool keeps_most(const struct cxms_xorder *o, size_t e)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < o->n_log; i++)
+		kept += o->log[i].base + o->log[i].n - *cursor_of(o, e, i);
+	return kept >= KEEP_MOST;
+}
+
 int xorder_look(struct cxms_xorder *o, bool wait, struct cxms_err *err)
 {
 	int rc = 0;
 	for (size_t e = 0; e < o->n_engine && !rc; e++)
-		rc = advance(o, e, wait, err);
+		rc = advance(o, e, wait && !keeps_most(o, e), err);
 	drop(o);
 	o->since_look = 0;
 	return rc;
@@ -343,7 +352,7 @@ static int look_if_due(struct cxms_xorder *o, struct cxms_err *err)
 {
 	if (o->since_look < LOOK_AFTER)
 		return 0;
-	return xorder_look(o, o->kept < KEEP_MOST, err);
+	return xorder_look(o, true, err);
 }
 
 static int add_run(struct cxms_xorder *o, struct log *l, const struct cxms_xrun *run,

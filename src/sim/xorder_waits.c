@@ -102,16 +102,19 @@ static int meet_sleepers(struct cxms_xorder *o, size_t log, uint64_t addr, struc
 	return rc;
 }
 
-/* Is it a process that has not told its end? */
+/* Is it a process that has not told its end? It may have been forked and not yet been read. */
 static bool is_running(const struct cxms_xorder *o, uint32_t space, uint64_t addr)
 {
-	const uint32_t number = (1u << CXMS_XHOST_SHIFT) - 1;
-	for (size_t i = 0; addr & CXMS_XS_PROCESS && i < o->n_log; i++) {
-		const struct log *l = &o->log[i];
-		if ((l->pid & number) == (addr & ~CXMS_XS_PROCESS) && l->last != CXMS_XC_EXIT &&
-		    (o->n_host == 0 || l->space % o->n_host == space % o->n_host))
+	const uint32_t host = o->n_host ? space % (uint32_t)o->n_host : 0;
+	const uint64_t pid = (addr & ~CXMS_XS_PROCESS) | host << CXMS_XHOST_SHIFT;
+	if (!(addr & CXMS_XS_PROCESS))
+		return false;
+	for (size_t i = 0; i < o->n_log; i++)
+		if (o->log[i].pid == pid && o->log[i].last != CXMS_XC_EXIT)
 			return true;
-	}
+	for (size_t i = 0; i < o->n_forked; i++)
+		if (o->forked[i].pid == pid)
+			return true;
 	return false;
 }
 

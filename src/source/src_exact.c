@@ -511,8 +511,7 @@ static void warn_of_insn(const struct exact_source *x)
 
 	if (cxms_exact_log_find(&x->log, UNKNOWN_OPCODE, &bytes))
 		cxms_warn(x->source->cfg.warnings, CXMS_W_UNKNOWN_INSN,
-			  "the program used an instruction that Valgrind does not know, one of the "
-			  "bytes %s",
+			  "the program used an instruction that Valgrind does not know, bytes %s",
 			  cxms_buf_text(&bytes));
 	cxms_buf_fini(&bytes);
 }

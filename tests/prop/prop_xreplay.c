@@ -552,35 +552,47 @@ static void counts(struct stream *s)
 	flush(s);
 }
 
+/* 500 lines in two images. */
+static void tell_child(struct stream *child)
+{
+	hello(child, 9, true, WORK + 1);
+	chase(child, 1, 50, 0x200);
+	counts(child);
+	child->image++;
+	child->seq = 0;
+	begin(child);
+	chase(child, 1, 450, 0x300);
+	flush(child);
+}
+
 /* Packets of a child that has ended may come behind the one in which its parent has waited for it:
  * the child's image, which ends with an exec, and the one after it. */
 static void test_who_waits_for_a_child_may_be_read_before_its_end(void **state)
 {
+	static const char *const name[] = {"in time", "before its end", "before all of it"};
 	const char *yaml = HOST LOCAL("unlimited") MEMDEV("200ns", "unlimited");
 	(void)state;
-	for (int late = 0; late < 2; late++) {
+	for (int late = 0; late < 3; late++) {
 		struct stream s, child;
 		int fd;
 		start(&s, &fd);
 		chase(&s, 1, 100, 0x100);
 		flush(&s);
 		child = (struct stream){.writer = s.writer, .pid = 10};
-		hello(&child, 9, true, WORK + 1);
-		chase(&child, 1, 50, 0x200);
-		counts(&child);
-		child.image++;
-		child.seq = 0;
-		begin(&child);
-		chase(&child, 1, 450, 0x300);
-		flush(&child);
+		if (late < 2)
+			tell_child(&child);
 		if (!late) {
 			thread(&child, 1);
 			counts(&child);
 		}
 		thread(&s, 1);
+		if (late == 2)
+			number(&s, CXMS_XC_FORKED, child.pid);
 		resume(&s, CXMS_XS_PROCESS | 10);
 		chase(&s, 1, 30000, 0x400); /* enough to be simulated before the rest */
 		flush(&s);
+		if (late == 2)
+			tell_child(&child);
 		if (late) {
 			thread(&child, 1);
 			counts(&child);
@@ -589,7 +601,7 @@ static void test_who_waits_for_a_child_may_be_read_before_its_end(void **state)
 		cxms_buf_fini(&child.packet);
 		double ns = time_of(fd, yaml, 0);
 		if (fabs(ns / ((100 + 500 + 30000) * 200.0) - 1) > 1e-4)
-			fail_msg("read %s: %g ns", late ? "late" : "in time", ns);
+			fail_msg("read %s: %g ns", name[late], ns);
 		close(fd);
 	}
 }
