@@ -170,12 +170,18 @@ static void test_runs_that_begin_anywhere(void **state)
 	}
 }
 
+/** struct points - half lines, each the way of an inner loop */
+struct points {
+	unsigned in;	/* one in @in samples waits at a line's first word */
+	unsigned first; /* of eight others so many stand at the first word of a point */
+	unsigned base;	/* where in a line the array begins, in bytes */
+};
+
 /*
- * A loop over half a line (the words of a point) within another over all points: half of its
- * samples stand at the first word of a point. Nothing counts the turns of the inner loop, as the
- * register that would begins anew with each point.
+ * A loop over half a line (the words of a point) within another over all points. Nothing counts the
+ * turns of the inner loop, as the register that would begins anew with each point.
  */
-static int record_runs(unsigned in)
+static int record_runs(const struct points *of)
 {
 	struct play p = {0};
 	uint64_t state = 88172645463325252ull;
@@ -191,16 +197,17 @@ static int record_runs(unsigned in)
 		uint64_t time = (i + 1) * PERIOD, point = time / 32;
 		state = state * 6364136223846793005ull + 1442695040888963407ull;
 		point += (state >> 60) % 2;
-		uint64_t word = (state >> 40) % 8 < 4 ? 0 : (state >> 43) % 4;
-		if ((state >> 50) % in == 0) { /* the line comes with its first point */
-			point = point / 2 * 2;
-			word = 0;
+		uint64_t word = (state >> 40) % 8 < of->first ? 0 : (state >> 43) % 4;
+		if ((state >> 50) % of->in == 0) { /* as a line begins: in which point, and where */
+			point = point / 2 * 2 + (of->base > 0);
+			word = (4 - of->base / 8) % 4;
 		}
-		struct cxms_sample *of = play_sample(&p, PID, PID, time, load,
-						     ARRAY + (32 * point + 8 * word) % BYTES);
-		of->flags |= CXMS_SAMPLE_COUNT | CXMS_SAMPLE_OUTER;
-		of->count = 8 * word;
-		of->outer = 0x7000 + 32 * point;
+		struct cxms_sample *at = play_sample(
+			&p, PID, PID, time, load,
+			ARRAY + of->base + (32 * point + 8 * word) % (BYTES - PLAY_MIB));
+		at->flags |= CXMS_SAMPLE_COUNT | CXMS_SAMPLE_OUTER;
+		at->count = 8 * word;
+		at->outer = 0x7000 + 32 * point;
 	}
 	play_run(&p, PID, PID, 0, DURATION);
 	play_exit(&p, PID, PID, DURATION);
@@ -210,17 +217,18 @@ static int record_runs(unsigned in)
 static void test_runs_of_half_a_line(void **state)
 {
 	static const struct {
-		unsigned in;
+		struct points of;
 		double share;
 		const char *why;
 	} rows[] = {
-		{1000000, 0, "as many stand at the first word of the line's other point"},
-		{4, 0.25, "one in four waits for the line"},
-		{1, 1, "each does"},
+		{{1000000, 4, 0}, 0, "as many stand at the first word of the line's other point"},
+		{{4, 4, 0}, 0.25, "one in four waits for the line"},
+		{{4, 7, 16}, 0.25, "the same where it begins within a point"},
+		{{1, 4, 0}, 1, "each does"},
 	};
 	(void)state;
 	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
-		struct cxms_result *r = play_all_far(record_runs(rows[i].in));
+		struct cxms_result *r = play_all_far(record_runs(&rows[i].of));
 		const struct cxms_site_result *s = &r->basis.site[0];
 		print_message("%s: %.3f (%.3f..%.3f)\n", rows[i].why, s->line_share,
 			      s->line_share_lo, s->line_share_hi);
