@@ -33,8 +33,8 @@ void cxms_linewait_add(struct cxms_linewait *w, uint64_t addr);
  * cxms_linewait_share() - which share of the samples waited for a line to come
  * @step_bytes: from one use to the next, 1 .. 63
  * @run_bytes:  a loop within goes through so many bytes, and the one around it goes on by as many
- *              (the coordinates of one point after the other); 0 = not known; from a line on it
- * does not matter
+ *              (the coordinates of one point after the other); 0 = not known; 64
+ *              and more are as that
  * @share:      out, by span; 1 each where there are too few samples
  *
  * A dense walk waits for each line once, at one place in it: the first use, or where a full queue
