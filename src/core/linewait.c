@@ -66,10 +66,32 @@ static double at_other_runs(const uint32_t count[64], unsigned b, unsigned step,
 	return sum / (runs - 1);
 }
 
+/* Where most samples are beyond those at the same place of the other runs: a run may begin before
+ * the line does, and more of them wait for its first use than for the line. */
+static unsigned place_beyond_runs(const uint32_t count[64], unsigned step, unsigned run)
+{
+	unsigned best = 0;
+	double most = -INFINITY;
+	for (unsigned b = 0; b < CXMS_LINE_BYTES / step; b++) {
+		double more = count_at(count, b, step) - at_other_runs(count, b, step, run);
+		if (more <= most)
+			continue;
+		most = more;
+		best = b;
+	}
+	return best;
+}
+
+/* Runs of P bytes, one behind the other, begin in a line at each multiple of what divides both. */
+static unsigned between_begins(unsigned run)
+{
+	return run < CXMS_LINE_BYTES ? run & (0u - run) : 0;
+}
+
 /* Do a line's runs have the same places? */
 static bool has_runs(unsigned step, unsigned run)
 {
-	return run > step && run < CXMS_LINE_BYTES && run % step == 0 && CXMS_LINE_BYTES % run == 0;
+	return run > step && run % step == 0;
 }
 
 /* An end of Wilson's interval of a ratio that was seen in @n. */
@@ -96,13 +118,12 @@ static void share_by_runs(const struct cxms_linewait *w, unsigned step, unsigned
 	double hits = 0, others = 0;
 	uint32_t both[64];
 	for (unsigned half = 0; half < 2; half++) {
-		uint32_t other = half ? (w->n + 1) / 2 : w->n / 2;
-		unsigned b = place_of(w->count[!half], other, step);
+		unsigned b = place_beyond_runs(w->count[!half], step, run);
 		hits += count_at(w->count[half], b, step);
 		others += at_other_runs(w->count[half], b, step, run);
 	}
 	sum_halves(w, both);
-	unsigned b = place_of(both, w->n, step);
+	unsigned b = place_beyond_runs(both, step, run);
 	double most = count_at(both, b, step), least = at_other_runs(both, b, step, run);
 	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
 		bool high = k == CXMS_SPAN_HI && most - least > hits - others;
@@ -116,13 +137,14 @@ void cxms_linewait_share(const struct cxms_linewait *w, unsigned step_bytes, uns
 			 double share[CXMS_SPAN_COUNT])
 {
 	static const double side[CXMS_SPAN_COUNT] = {-Z_90, 0, Z_90};
+	const unsigned run = between_begins(run_bytes);
 	double hits = 0, chance = 0, n = w->n;
 	for (int k = 0; k < CXMS_SPAN_COUNT; k++)
 		share[k] = 1;
 	if (w->n < CXMS_LINEWAIT_MIN_SAMPLES)
 		return;
-	if (has_runs(step_bytes, run_bytes)) {
-		share_by_runs(w, step_bytes, run_bytes, side, share);
+	if (has_runs(step_bytes, run)) {
+		share_by_runs(w, step_bytes, run, side, share);
 		return;
 	}
 	for (unsigned half = 0; half < 2; half++) {

@@ -33,7 +33,8 @@ void cxms_linewait_add(struct cxms_linewait *w, uint64_t addr);
  * cxms_linewait_share() - which share of the samples waited for a line to come
  * @step_bytes: from one use to the next, 1 .. 63
  * @run_bytes:  a loop within goes through so many bytes, and the one around it goes on by as many
- *              (the coordinates of one point after the other); 0 = not known, or no part of a line
+ *              (the coordinates of one point after the other); 0 = not known; 64
+ *              and more are as that
  * @share:      out, by span; 1 each where there are too few samples
  *
  * A dense walk waits for each line once, at one place in it: the first use, or where a full queue
@@ -42,10 +43,12 @@ void cxms_linewait_add(struct cxms_linewait *w, uint64_t addr);
  * at the place where most are and q those that fall there by chance (step/64),
  *   share = (f - q)/(1 - q).
  * What a loop does as it begins (a branch that was mispredicted as the last run ended, what hangs
- * on the first element) falls on the first use of each run. Where several runs go through one line,
- * the line is waited for in one of them, so the chance at its place is what was seen at the same
- * place of the other runs: with g their mean, share = f - g. One half of the samples chooses the
- * place, the other counts it, and the other way round: choosing where most are thus adds no bias.
+ * on the first element) falls on the first use of each run. Runs of P < 64 bytes begin in a line
+ * every gcd(P, 64) bytes, in one line or in one of several; 40 by 8 begin at any use alike. The
+ * line is waited for at one place, so the chance there is what was seen as far behind the other
+ * begins: with g their mean, share = f - g, at the place where that is most (a run may begin before
+ * the line does). One half of the samples chooses the place, the other counts it, and the other way
+ * round: choosing where most are thus adds no bias.
  * Ends: Wilson's 90 % interval of f, joined with that of g; the high end is that of the place where
  * most of all samples are, as a small share may be sought at the wrong place.
  */

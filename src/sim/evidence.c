@@ -199,8 +199,8 @@ struct cxms_grain cxms_grain_of(const double share[CXMS_SPAN_COUNT], const struc
 	return g;
 }
 
-/* Walks for one use of a line: a stream walks once a page, and so does who appends to few enough
- * places. */
+/* Walks for one use of a line: a stream walks once a page, and so does who goes on where it ended
+ * (appends or reads on), in few enough places. */
 static double walks_a_line(const struct cxms_recording *rec, const struct cxms_group *g, bool huge)
 {
 	const double page = (double)(huge ? rec->facts.huge_bytes : rec->facts.page_bytes);
@@ -216,9 +216,9 @@ static double walks_a_line(const struct cxms_recording *rec, const struct cxms_g
  * Page walks of a group. A use at random walks each time, within what its loop's uses reach, or at
  * the low end within its area as well, which others may use meanwhile.
  * Where neither is known an area may be used page by page: no walks at the high end, and at the low
- * end the upper quartile of those measured, also for who appends: to more places than pages have
- * translations. A chain whose turns are counted tells its hop, and so what of it was not the memory
- * in this very run: walks, or other programs.
+ * end the upper quartile of those measured, also for who goes on where it ended: in more places
+ * than pages have translations. A chain whose turns are counted tells its hop, and so what of it
+ * was not the memory in this very run: walks, or other programs.
  */
 static void walks_of(const struct cxms_recording *rec, const struct cxms_evidence *e,
 		     const struct cxms_group *g, bool huge, double walk_ps[CXMS_SPAN_COUNT])

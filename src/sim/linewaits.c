@@ -18,6 +18,8 @@ struct walked_loop {
 	unsigned step, run;	/* bytes from one use to the next, and of a run (linewait.h) */
 	double stall_ns;	/* of its walks */
 	double behind_ns[CXMS_SPAN_COUNT];
+	int64_t least, most; /* of the counting register */
+	bool seen;
 };
 
 struct search {
@@ -67,6 +69,21 @@ static uint64_t place_at(uint64_t count, double bytes_per_count)
 	return (uint64_t)(place < 0 ? place + (double)CXMS_LINE_BYTES : place);
 }
 
+static void widen(struct walked_loop *l, int64_t count)
+{
+	l->least = !l->seen || count < l->least ? count : l->least;
+	l->most = !l->seen || count > l->most ? count : l->most;
+	l->seen = true;
+}
+
+/* A register that moves by less than a line in all begins anew with each short run of its loop: it
+ * tells how far the run is, and not where in a line. */
+static bool tells_place(const struct walked_loop *l)
+{
+	double moved = (double)((uint64_t)l->most - (uint64_t)l->least);
+	return moved * l->bytes_per_count >= CXMS_LINE_BYTES;
+}
+
 static void gather(struct search *s)
 {
 	for (size_t i = 0; i < s->rec->n_sample; i++) {
@@ -76,7 +93,10 @@ static void gather(struct search *s)
 			continue;
 		const struct cxms_rec_site *site = &s->rec->site[sample->site];
 		uint32_t l = loop_of(s, site);
-		if (l == NO_LOOP || site->kind != CXMS_SITE_NONE || site->flags & CXMS_SITE_UNEVEN)
+		if (l == NO_LOOP)
+			continue;
+		widen(&s->loop[l], (int64_t)sample->count);
+		if (site->kind != CXMS_SITE_NONE || site->flags & CXMS_SITE_UNEVEN)
 			continue;
 		cxms_linewait_add(&s->at[sample->site],
 				  place_at(sample->count, s->loop[l].bytes_per_count));
@@ -92,6 +112,8 @@ static void add_behind(struct search *s)
 		if (s->at[i].n < CXMS_LINEWAIT_MIN_SAMPLES)
 			continue;
 		struct walked_loop *l = &s->loop[loop_of(s, &s->rec->site[i])];
+		if (!tells_place(l))
+			continue;
 		cxms_linewait_share(&s->at[i], l->step, l->run, share);
 		if (share[CXMS_SPAN_LO] <= 0)
 			share[CXMS_SPAN_MID] = 0;

@@ -13,7 +13,9 @@ struct cxms_recording;
  * walk: where the samples of an instruction gather at one place in a line (core/linewait.h), that
  * share of its time is added to the walks of its loop, in proportion to their waiting. Instructions
  * that do not run in each turn are left out: of work that is done once a line the place tells
- * nothing. Only for groups with walk_step (streams.h). Return: 0 or -ENOMEM
+ * nothing. So are loops whose register moves by less than a line in all (an inner loop over part of
+ * one, begun anew): it tells how far a run is. Only for groups with walk_step (streams.h). Return:
+ * 0 or -ENOMEM
  */
 int cxms_linewaits_find(const struct cxms_recording *rec, struct cxms_evidence *ev);
 

@@ -37,7 +37,8 @@ struct way cxms_way_of(const struct cxms_stream_point *point, size_t n);
 /**
  * cxms_walks_find() - which instructions go through memory and use each line several times, on a
  * way of their own or through the parts of an array, and what goes along with those
- * Fills walk_step, walk_parts, bytes_per_ns, at_line and apart of the groups. 0 or -ENOMEM
+ * Fills walk_step, walk_run, walk_parts, bytes_per_ns, at_line and apart of the groups. 0 or
+ * -ENOMEM
  */
 int cxms_walks_find(struct stream_search *s);
 

@@ -346,11 +346,27 @@ double cxms_traffic_window_turns(const struct cxms_recording *rec, const struct 
 	return held;
 }
 
-/* New lines a run, at most: who goes on where it ended uses up each line before the next. */
-static double lines_a_run(const struct cxms_rec_site *site)
+/*
+ * New lines a run: who goes on where it ended uses up each line before the next, while the cache
+ * holds those of all places. A run that takes a new line waits L_obs for it at most, so the waiting
+ * tells how many do at least: with places that outnumber the cache each of them.
+ */
+static double lines_a_run(const struct cxms_rec_site *site, const struct cxms_group *g,
+			  double seen_ps)
 {
-	double step = fabs((double)site->stride);
-	return site->flags & CXMS_SITE_APPENDS ? fmin(1, step / CXMS_LINE_BYTES) : 1;
+	double step = fabs((double)site->stride) / CXMS_LINE_BYTES;
+	double seen = g->share.hi * PS_PER_NS / (seen_ps * g->runs_per_stall_ns);
+	return site->flags & CXMS_SITE_APPENDS ? fmin(1, fmax(step, seen)) : 1;
+}
+
+/* At the high end each run takes one: the waits of some may lie in those of others. */
+static double most_lines(struct cxms_runs in, double a_run)
+{
+	double waits[CXMS_SPAN_COUNT] = {0}, lines[CXMS_SPAN_COUNT];
+	in.runs /= a_run;
+	in.window_turns /= a_run;
+	cxms_runs_bound(&in, waits, lines);
+	return lines[CXMS_SPAN_HI];
 }
 
 static void bound_by_runs(const struct cxms_recording *rec, const struct cxms_evidence *ev,
@@ -360,7 +376,8 @@ static void bound_by_runs(const struct cxms_recording *rec, const struct cxms_ev
 	const struct cxms_turns *turns = &ev->turns[g->site];
 	double seen_ps = out->waits[CXMS_SPAN_MID] > 0 ? out->seen_ps / out->waits[CXMS_SPAN_MID]
 						       : ev->stair.mem_ps;
-	double stall_ns = turns->turns / g->runs_per_stall_ns, a_run = lines_a_run(site);
+	double stall_ns = turns->turns / g->runs_per_stall_ns;
+	double a_run = lines_a_run(site, g, seen_ps);
 	struct cxms_runs in = {.runs = g->runs_per_stall_ns * a_run,
 			       .share = {g->share.lo, g->share.mid, g->share.hi},
 			       .seen_ps = seen_ps,
@@ -373,6 +390,8 @@ static void bound_by_runs(const struct cxms_recording *rec, const struct cxms_ev
 			       .uneven = site->flags & CXMS_SITE_UNEVEN,
 			       .queued = site->kind == CXMS_SITE_STORE || g->column_step};
 	cxms_runs_bound(&in, out->waits, out->lines);
+	if (a_run < 1)
+		out->lines[CXMS_SPAN_HI] = most_lines(in, a_run);
 	out->seen_ps = out->waits[CXMS_SPAN_MID] * seen_ps;
 }
 

@@ -48,7 +48,7 @@
 /* A walk by runs: those of a loop within another, each from where the one before ended. */
 struct runs {
 	unsigned bytes;	     /* of a run, a line at most; 0 = it is none */
-	double bytes_per_ns; /* signed */
+	double bytes_per_ns; /* signed; 0 = not known */
 };
 
 struct way cxms_way_of(const struct cxms_stream_point *point, size_t n)
@@ -200,32 +200,21 @@ static double outer_turns(const struct cxms_rec_site *site, const struct cxms_re
 	return fabs(turns) >= MIN_OUTER_TURNS ? turns : 0;
 }
 
-/** struct pairs - neighbouring samples of an instruction */
-struct pairs {
-	double *bytes; /* moved in a turn of the loop around, each */
-	size_t n;
-	size_t n_near, n_ahead; /* no longer apart than it may take to begin anew; of these ahead */
-	double ahead, ahead_ns; /* way and time of the latter */
+/** struct pair - neighbouring samples of an instruction */
+struct pair {
+	double turns; /* of the loop around, from one to the other */
+	double bytes, ns;
 };
 
-static void gather_pairs(const struct stream_search *s, size_t from, size_t to, struct pairs *out)
+static bool find_pair(const struct stream_search *s, size_t i, struct pair *out)
 {
-	for (size_t i = from; i + 1 < to && out->n < CXMS_STREAM_MAX_PAIRS; i++) {
-		const struct cxms_stream_point *p = &s->point[i];
-		const struct cxms_rec_sample *pair[2] = {&s->rec->sample[s->sample[i]],
-							 &s->rec->sample[s->sample[i + 1]]};
-		double turns = outer_turns(&s->rec->site[pair[0]->site], pair[0], pair[1]);
-		if (turns == 0)
-			continue;
-		double bytes = (double)(int64_t)(p[1].addr - p[0].addr);
-		double ns = (double)(p[1].time_ns - p[0].time_ns);
-		bool near = ns <= WALK_GAP_RATIO * s->max_gap_ns;
-		out->bytes[out->n++] = bytes / turns;
-		out->n_near += near;
-		out->n_ahead += near && turns > 0;
-		out->ahead += near && turns > 0 ? bytes : 0;
-		out->ahead_ns += near && turns > 0 ? ns : 0;
-	}
+	const struct cxms_stream_point *p = &s->point[i];
+	const struct cxms_rec_sample *from = &s->rec->sample[s->sample[i]];
+	out->turns =
+		outer_turns(&s->rec->site[from->site], from, &s->rec->sample[s->sample[i + 1]]);
+	out->bytes = (double)(int64_t)(p[1].addr - p[0].addr);
+	out->ns = (double)(p[1].time_ns - p[0].time_ns);
+	return out->turns != 0;
 }
 
 static int by_size(const void *pa, const void *pb)
@@ -234,32 +223,70 @@ static int by_size(const void *pa, const void *pb)
 	return (a > b) - (a < b);
 }
 
+static bool is_even(double bytes_a_turn, double bytes)
+{
+	return fabs(bytes_a_turn - bytes) <= fabs(bytes) / MIN_OUTER_TURNS;
+}
+
+/* What a turn of the loop around moves the address by, where pairs agree; else 0. */
+static double even_bytes(const struct stream_search *s, size_t begin, size_t end)
+{
+	size_t n = 0, even = 0;
+	struct pair pair;
+	for (size_t g = begin; g < end; g++)
+		for (size_t i = s->first[g]; i + 1 < s->first[g + 1]; i++)
+			if (n < CXMS_STREAM_MAX_PAIRS && find_pair(s, i, &pair))
+				s->work[n++] = pair.bytes / pair.turns;
+	if (n < MIN_PAIRS_BY_CODE)
+		return 0;
+	qsort(s->work, n, sizeof(*s->work), by_size);
+	double bytes = round(s->work[n / 2]);
+	for (size_t i = 0; i < n; i++)
+		even += is_even(s->work[i], bytes);
+	return (double)even < MIN_EVEN * (double)n ? 0 : bytes;
+}
+
+/*
+ * How fast such a walk goes, by the pairs that agree: the others lead to another array. Where it
+ * begins anew between most of its samples they do not tell, and it is 0.
+ */
+static double even_rate(const struct stream_search *s, size_t begin, size_t end, double bytes)
+{
+	size_t near = 0, n = 0;
+	double way = 0, ns = 0;
+	struct pair pair;
+	for (size_t g = begin; g < end; g++) {
+		for (size_t i = s->first[g]; i + 1 < s->first[g + 1]; i++) {
+			if (!find_pair(s, i, &pair) || pair.ns > WALK_GAP_RATIO * s->max_gap_ns ||
+			    !is_even(pair.bytes / pair.turns, bytes))
+				continue;
+			near++;
+			if (pair.turns < 0)
+				continue;
+			n++;
+			way += pair.bytes;
+			ns += pair.ns;
+		}
+	}
+	if (n < MIN_PAIRS_BY_CODE || ns <= 0 || (double)n < MIN_EVEN * (double)near)
+		return 0;
+	return way / ns;
+}
+
 /*
  * Does a loop within another go through memory by runs of a line or less? Its address then moves
  * evenly with the turns of the loop around, whatever register counts those, and leaves no line out.
- * Where it begins anew between most of its samples they do not tell how fast it goes.
  */
 static struct runs find_runs(const struct stream_search *s, size_t begin, size_t end)
 {
 	const struct cxms_rec_site *site = &s->rec->site[s->ev->group[s->group[begin]].site];
-	struct pairs pairs = {.bytes = s->work};
-	size_t even = 0;
 	if (!site->outer_reg || !site->outer_step || !(site->flags & CXMS_SITE_AFFINE))
 		return (struct runs){0};
-	for (size_t i = begin; i < end; i++)
-		gather_pairs(s, s->first[i], s->first[i + 1], &pairs);
-	if (pairs.n_ahead < MIN_PAIRS_BY_CODE || pairs.ahead_ns <= 0 ||
-	    (double)pairs.n_ahead < MIN_EVEN * (double)pairs.n_near)
-		return (struct runs){0};
-	qsort(pairs.bytes, pairs.n, sizeof(*pairs.bytes), by_size);
-	double bytes = round(pairs.bytes[pairs.n / 2]);
-	for (size_t i = 0; i < pairs.n; i++)
-		even += fabs(pairs.bytes[i] - bytes) <= fabs(bytes) / MIN_OUTER_TURNS;
-	if (bytes == 0 || fabs(bytes) >= CXMS_LINE_BYTES ||
-	    (double)even < MIN_EVEN * (double)pairs.n)
+	double bytes = even_bytes(s, begin, end);
+	if (bytes == 0 || fabs(bytes) >= CXMS_LINE_BYTES)
 		return (struct runs){0};
 	return (struct runs){.bytes = (unsigned)fabs(bytes),
-			     .bytes_per_ns = pairs.ahead / pairs.ahead_ns};
+			     .bytes_per_ns = even_rate(s, begin, end, bytes)};
 }
 
 /* What the groups of such an instruction then are. */
@@ -273,11 +300,13 @@ static void set_walk(struct stream_search *s, size_t begin, size_t end, enum cxm
 	for (size_t i = s->first[begin]; i < s->first[end]; i++)
 		cxms_linewait_add(&waits, s->point[i].addr);
 	cxms_linewait_share(&waits, step, run, share);
+	if (n < CXMS_LINEWAIT_MIN_SAMPLES)
+		share[CXMS_SPAN_LO] = 0;
 	for (size_t i = begin; i < end; i++) {
 		struct cxms_group *g = &s->ev->group[s->group[i]];
 		if (g->column_step)
 			continue;
-		g->at_line[CXMS_SPAN_LO] = n < CXMS_LINEWAIT_MIN_SAMPLES ? 0 : share[CXMS_SPAN_LO];
+		g->at_line[CXMS_SPAN_LO] = share[CXMS_SPAN_LO];
 		if (dense == CXMS_DENSE_OPEN)
 			continue;
 		g->walk_step = step;
@@ -351,7 +380,7 @@ static int judge_walk(struct stream_search *s, size_t begin, size_t end)
 		dense = CXMS_DENSE_YES;
 		bytes_per_ns = (double)site->stride * s->ev->turns[number].per_ns;
 	}
-	if (dense != CXMS_DENSE_YES && by.bytes) {
+	if (dense != CXMS_DENSE_YES && by.bytes_per_ns != 0) {
 		dense = CXMS_DENSE_YES;
 		bytes_per_ns = by.bytes_per_ns;
 	}

@@ -1,7 +1,8 @@
 /*
  * Stores that append, and loads that read on: the address lies in memory, and each run moves it on
  * there by a constant, as in table[key]++ with the old value for an index, *list->end++ = x, or
- * x = *run->next++. Wherever they go, they go through memory evenly there.
+ * x = *run->next++. Wherever they go, they go through memory evenly there. Not where
+ * the loop stores anything else to that place: the address then goes where that says.
  */
 #include "source/code_priv.h"
 
@@ -12,6 +13,7 @@
 struct place {
 	struct cxms_code_site at;
 	int64_t moved; /* by what has been stored to it; 0: not yet */
+	bool set;      /* something else has been stored to it */
 };
 
 /** struct values - registers as a place's value plus a constant, shifted */
@@ -91,10 +93,13 @@ static void note_store(struct values *v, const struct cxms_x86_info *info)
 {
 	int i = find_place(v, &info->site), from = only(info->reads & ~address_bits(&info->site));
 
-	if (i < 0 || from < 0 || from >= CXMS_REG_GPR_END)
+	if (i < 0)
 		return;
-	if (v->of[from] == i && !v->shift[from])
+	if (info->site.kind == CXMS_SITE_STORE && from >= 0 && from < CXMS_REG_GPR_END &&
+	    v->of[from] == i && !v->shift[from])
 		v->place[i].moved = v->plus[from];
+	else
+		v->place[i].set = true;
 }
 
 static void note_sum(struct values *v, const struct cxms_x86_info *info)
@@ -142,14 +147,16 @@ int64_t cxms_loop_append(struct cxms_code *c, const struct cxms_loop *l,
 			continue;
 		if (at == s->ip)
 			note_address(&v, s);
+		if (info.site.kind == CXMS_SITE_STORE || info.site.kind == CXMS_SITE_UPDATE)
+			note_store(&v, &info);
 		if (loaded_register(&info) >= 0)
 			note_load(&v, &info, loaded_register(&info));
-		else if (info.site.kind == CXMS_SITE_STORE)
-			note_store(&v, &info);
 		else if (info.sum >= 0)
 			note_sum(&v, &info);
 		else
 			forget(&v, info.writes);
 	}
-	return v.address >= 0 ? v.place[v.address].moved * (int64_t)v.scale : 0;
+	if (v.address < 0 || v.place[v.address].set)
+		return 0;
+	return v.place[v.address].moved * (int64_t)v.scale;
 }

@@ -606,8 +606,6 @@ static void test_who_waits_for_a_child_may_be_read_before_its_end(void **state)
 	}
 }
 
-/* Two children have each a thread that sleeps at one address. In memory of their own each is woken
- * by its fellow; in shared memory who slept first is woken first. */
 /* What the parent did afterwards may be read before the child's first packet, or long behind it. */
 static void test_a_child_begins_where_it_was_forked(void **state)
 {
@@ -639,6 +637,8 @@ static void test_a_child_begins_where_it_was_forked(void **state)
 	}
 }
 
+/* Two children have each a thread that sleeps at one address. In memory of their own each is woken
+ * by its fellow; in shared memory who slept first is woken first. */
 static void test_forked_children_have_futexes_of_their_own(void **state)
 {
 	static const struct {

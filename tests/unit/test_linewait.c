@@ -88,20 +88,26 @@ static void test_share_is_recovered(void **state)
 	}
 }
 
-/* Of a walk by words in runs of half a line @first samples in eight fall on the first word of each
- * run, @share wait for the line, which comes with the first run of it. */
+/* Of a walk by words in runs of part of a line @first samples in ten fall on the first word of each
+ * run, @share wait for the line, at its first word; the array begins @base bytes into a line. */
 static void test_runs_begin_in_a_line_more_than_once(void **state)
 {
 	static const struct {
-		unsigned n, run, first;
+		unsigned n, run, base, first;
 		double share, off, held;
 		const char *why;
 	} rows[] = {
-		{300, 32, 4, 0, 0.03, 0.85, "both runs begin alike: no wait for the line"},
-		{300, 16, 4, 0, 0.03, 0.85, "four runs of two words"},
-		{300, 32, 4, 0.3, 0.03, 0.85, "and the first waits for the line besides"},
-		{300, 32, 0, 0.5, 0.02, 0.85, "runs that begin like they go on"},
-		{40, 32, 4, 0.4, 0.04, 0.85, "few samples: wider, not higher"},
+		{300, 32, 0, 5, 0, 0.03, 0.85, "both runs begin alike: no wait for the line"},
+		{300, 16, 0, 5, 0, 0.03, 0.85, "four runs of two words"},
+		{300, 32, 0, 5, 0.3, 0.03, 0.85, "and the first waits for the line besides"},
+		{300, 32, 0, 0, 0.5, 0.02, 0.85, "runs that begin like they go on"},
+		{40, 32, 0, 5, 0.4, 0.04, 0.85, "few samples: wider, not higher"},
+		{300, 32, 16, 7, 0.25, 0.03, 0.85, "a line begins within a run"},
+		{300, 32, 16, 7, 0, 0.03, 0.85, "there, no wait for the line"},
+		{300, 16, 8, 7, 0.25, 0.03, 0.85, "a line begins within each of four runs"},
+		{300, 48, 0, 7, 0, 0.03, 0.85, "runs of six words begin at each second one"},
+		{300, 48, 16, 7, 0.25, 0.03, 0.85, "and lines within them are waited for"},
+		{300, 40, 0, 7, 0, 0.03, 0.85, "runs of five words begin at any"},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -113,12 +119,13 @@ static void test_runs_begin_in_a_line_more_than_once(void **state)
 			struct cxms_linewait w = {0};
 			double share[CXMS_SPAN_COUNT];
 			for (unsigned k = 0; k < rows[i].n; k++) {
-				uint64_t word = BASE + 8 * cxms_rng_below(&rng, 1u << 20);
+				uint64_t word = 8 * cxms_rng_below(&rng, 15u << 16);
+				uint64_t addr = BASE + rows[i].base + word;
 				if (cxms_rng_unit(&rng) < rows[i].share)
-					word = word / 64 * 64;
-				else if (cxms_rng_below(&rng, 8) < rows[i].first)
-					word = word / rows[i].run * rows[i].run;
-				cxms_linewait_add(&w, word);
+					addr = addr / 64 * 64;
+				else if (cxms_rng_below(&rng, 10) < rows[i].first)
+					addr -= word % rows[i].run;
+				cxms_linewait_add(&w, addr);
 			}
 			cxms_linewait_share(&w, 8, rows[i].run, share);
 			assert_true(share[CXMS_SPAN_LO] <= share[CXMS_SPAN_MID] &&

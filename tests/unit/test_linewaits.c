@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "core/linewait.h"
+
 #define PID	 50u
 #define ARRAY	 0x100000000000ull
 #define BYTES	 (4096 * PLAY_MIB)
@@ -170,12 +172,19 @@ static void test_runs_that_begin_anywhere(void **state)
 	}
 }
 
-/*
- * A loop over half a line (the words of a point) within another over all points: half of its
- * samples stand at the first word of a point. Nothing counts the turns of the inner loop, as the
- * register that would begins anew with each point.
- */
-static int record_runs(unsigned in)
+/** struct points - half lines, each the way of an inner loop */
+struct points {
+	unsigned in;	/* one in @in samples waits at a line's first word */
+	unsigned first; /* of eight others so many stand at the first word of a point */
+	unsigned base;	/* where in a line the array begins, in bytes */
+	unsigned n;	/* samples */
+	bool anew;	/* the loop over the points begins anew between samples */
+	bool jumps;	/* it goes slowly and fast by turns, and each 9 samples to another array */
+	bool behind;	/* half of the samples stand on an instruction behind it, at any word */
+};
+
+/* A loop over half a line (the words of a point) within another over all points. */
+static int record_runs(const struct points *of)
 {
 	struct play p = {0};
 	uint64_t state = 88172645463325252ull;
@@ -186,21 +195,32 @@ static int record_runs(unsigned in)
 	s->outer_reg = 7;
 	s->outer_step = 32;
 	s->outer_back = 0x40;
+	struct cxms_site loop = *s;
+	uint32_t behind = site(&p, 0x400104, CXMS_SITE_NONE, 0);
+	p.ev[p.n - 1].site.outer_reg = loop.outer_reg;
+	p.ev[p.n - 1].site.outer_step = loop.outer_step;
+	p.ev[p.n - 1].site.outer_back = loop.outer_back;
 	play_area(&p, PID, ARRAY, BYTES, BYTES, BYTES);
-	for (uint64_t i = 0; i < N; i++) {
-		uint64_t time = (i + 1) * PERIOD, point = time / 32;
+	for (uint64_t i = 0; i < of->n; i++) {
+		uint64_t time = (i + 1) * PERIOD;
+		uint64_t point = (time - (of->jumps && i % 2 ? PERIOD / 5 * 4 : 0)) / 32;
 		state = state * 6364136223846793005ull + 1442695040888963407ull;
-		point += (state >> 60) % 2;
-		uint64_t word = (state >> 40) % 8 < 4 ? 0 : (state >> 43) % 4;
-		if ((state >> 50) % in == 0) { /* the line comes with its first point */
-			point = point / 2 * 2;
-			word = 0;
+		point = of->anew ? (state >> 20) % (BYTES / 64) : point + (state >> 60) % 2;
+		uint64_t word = (state >> 40) % 8 < of->first ? 0 : (state >> 43) % 4;
+		uint64_t jumped = of->jumps ? i / 9 * 4 * PLAY_MIB : 0;
+		bool is_behind = of->behind && i % 2;
+		if ((state >> 50) % of->in == 0) { /* as a line begins: in which point, and where */
+			point = point / 2 * 2 + (of->base > 0);
+			word = (4 - of->base / 8) % 4;
 		}
-		struct cxms_sample *of = play_sample(&p, PID, PID, time, load,
-						     ARRAY + (32 * point + 8 * word) % BYTES);
-		of->flags |= CXMS_SAMPLE_COUNT | CXMS_SAMPLE_OUTER;
-		of->count = 8 * word;
-		of->outer = 0x7000 + 32 * point;
+		struct cxms_sample *at = play_sample(
+			&p, PID, PID, time, is_behind ? behind : load,
+			ARRAY + of->base + (32 * point + 8 * word + jumped) % (BYTES - PLAY_MIB));
+		if (is_behind)
+			at->flags &= (uint16_t)~CXMS_SAMPLE_ADDR;
+		at->flags |= CXMS_SAMPLE_COUNT | CXMS_SAMPLE_OUTER;
+		at->count = 8 * word;
+		at->outer = 0x7000 + 32 * point;
 	}
 	play_run(&p, PID, PID, 0, DURATION);
 	play_exit(&p, PID, PID, DURATION);
@@ -210,24 +230,56 @@ static int record_runs(unsigned in)
 static void test_runs_of_half_a_line(void **state)
 {
 	static const struct {
-		unsigned in;
+		struct points of;
 		double share;
 		const char *why;
 	} rows[] = {
-		{1000000, 0, "as many stand at the first word of the line's other point"},
-		{4, 0.25, "one in four waits for the line"},
-		{1, 1, "each does"},
+		{{1000000, 4, .n = N},
+		 0,
+		 "as many stand at the first word of the line's other point"},
+		{{4, 4, .n = N}, 0.25, "one in four waits for the line"},
+		{{4, 7, 16, .n = N}, 0.25, "the same where it begins within a point"},
+		{{1, 4, .n = N}, 1, "each does"},
+		{{1000000, 0, .n = N, .behind = true},
+		 0,
+		 "none, though the inner loop's register tells only places in a point"},
+		{{1000000, 4, .n = N, .jumps = true}, 0, "points of several arrays"},
 	};
 	(void)state;
 	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
-		struct cxms_result *r = play_all_far(record_runs(rows[i].in));
+		struct cxms_result *r = play_all_far(record_runs(&rows[i].of));
 		const struct cxms_site_result *s = &r->basis.site[0];
-		print_message("%s: %.3f (%.3f..%.3f)\n", rows[i].why, s->line_share,
-			      s->line_share_lo, s->line_share_hi);
+		double lines = (double)r->split[0].target[1].reads;
+		print_message("%s: %.3f (%.3f..%.3f), %g lines\n", rows[i].why, s->line_share,
+			      s->line_share_lo, s->line_share_hi, lines);
 		/* 0.055: three deviations of a half of two thousand samples, twice */
 		assert_true(fabs(s->line_share - rows[i].share) < 0.055);
 		assert_true(s->line_share_lo <= rows[i].share + 1e-9);
 		assert_true(rows[i].share <= s->line_share_hi + 1e-9);
+		/* a byte in a nanosecond */
+		assert_true(fabs(lines * 64 / (double)DURATION - 1) < 0.01);
+		cxms_result_free(r);
+	}
+}
+
+/* What is not known of such a walk may be no waiting for lines: the low end is none. */
+static void test_runs_that_tell_little(void **state)
+{
+	static const struct {
+		struct points of;
+		const char *why;
+	} rows[] = {
+		{{1000000, 4, .n = N, .anew = true}, "runs are known, how fast they go is not"},
+		{{1000000, 4, .n = CXMS_LINEWAIT_MIN_SAMPLES - 1}, "seven samples, of a walk"},
+	};
+	(void)state;
+	for (size_t i = 0; i < PLAY_COUNT(rows); i++) {
+		struct cxms_result *r = play_all_far(record_runs(&rows[i].of));
+		const struct cxms_site_result *s = &r->basis.site[0];
+		print_message("%s: %.3f (%.3f..%.3f)\n", rows[i].why, s->line_share,
+			      s->line_share_lo, s->line_share_hi);
+		assert_true(s->line_share_lo == 0);
+		assert_true(s->line_share == 1 && s->line_share_hi == 1);
 		cxms_result_free(r);
 	}
 }
@@ -283,6 +335,7 @@ int main(void)
 		cmocka_unit_test(test_share_that_comes_once_a_line),
 		cmocka_unit_test(test_runs_that_begin_anywhere),
 		cmocka_unit_test(test_runs_of_half_a_line),
+		cmocka_unit_test(test_runs_that_tell_little),
 		cmocka_unit_test(test_only_waiting_for_lines_grows),
 		cmocka_unit_test(test_lines_that_came_ahead_cost_the_llc),
 	};

@@ -354,10 +354,13 @@ static void test_lines_read_and_written(void **state)
 		 "the code says that it streams, whatever the few samples show"},
 		{CXMS_SITE_LOAD, 0, false, 20, 1, 0, "a gather"},
 		{CXMS_SITE_STORE, 0, false, 20, 1, 1, "a scatter"},
-		{CXMS_SITE_STORE, CXMS_SITE_APPENDS, false, 20, 0.125, 0.125,
-		 "words appended to many lists"},
-		{CXMS_SITE_LOAD, CXMS_SITE_APPENDS, false, 20, 0.125, 0,
+		{CXMS_SITE_STORE, CXMS_SITE_APPENDS, false, 12, 0.125, 0.125,
+		 "words appended to many lists, which wait 96 ns a line"},
+		{CXMS_SITE_LOAD, CXMS_SITE_APPENDS, false, 12, 0.125, 0,
 		 "words read from many runs, on where the last one there ended"},
+		{CXMS_SITE_LOAD, CXMS_SITE_APPENDS, false, 100, 1, 0,
+		 "the same from so many runs that each word waits for memory again"},
+		{CXMS_SITE_LOAD, CXMS_SITE_APPENDS, false, 50, 0.5, 0, "half of them do"},
 		{CXMS_SITE_UPDATE, 0, false, 20, 1, 1, "a histogram"},
 		{CXMS_SITE_LOAD, CXMS_SITE_DIRTIES, false, 20, 1, 1, "the same, load and store"},
 	};
@@ -400,10 +403,16 @@ static void test_a_window_holds_few_lines_of_who_reads_on(void **state)
 			p.ev[k].sample.flags &= (uint16_t)~CXMS_SAMPLE_ADDR;
 		}
 		struct cxms_result *r = play_all_far(play_write(&p, true));
-		print_message("%u waits of %g lines\n", (unsigned)r->basis.exposed_waits,
-			      r->basis.site[0].lines);
+		const struct cxms_site_result *s = &r->basis.site[0];
+		double turns = (double)DURATION / 20, lines = flags[i] ? turns / 8 : turns;
+		print_message("%u waits of %g lines (%g .. %g)\n", (unsigned)r->basis.exposed_waits,
+			      s->lines, s->lines_lo, s->lines_hi);
 		/* 15 %: hits of few samples, and what lies between the waits */
 		assert_true(fabs((double)r->basis.exposed_waits / 1e6 - 1) < 0.15);
+		/* 5 %: who hits, by the LLC's part of its array */
+		assert_true(fabs(s->lines / lines - 1) < 0.05);
+		/* nothing tells that the cache holds where it reads on */
+		assert_true(fabs(s->lines_hi / turns - 1) < 0.01);
 		cxms_result_free(r);
 	}
 }
