@@ -132,7 +132,7 @@ struct cxms_block_exit {
 /** struct cxms_block - a block taken apart; read-only afterwards */
 struct cxms_block {
 	uint64_t addr;
-	uint32_t n_bytes;  /* of code */
+	uint32_t n_bytes; /* of code */
 	uint32_t n_insn, n_uop, n_access, n_exit, n_segment;
 	struct cxms_uop *uop;
 	struct cxms_segment *segment;

@@ -10,6 +10,7 @@
 
 #define FIONREAD	   0x541b
 #define EX_NR_EPOLL_PWAIT2 441 /* Linux 5.11; Valgrind 3.19 does not name it */
+#define EX_F_OFD_SETLKW	   38
 /* poll(2) */
 #define EX_POLLIN  1
 #define EX_POLLOUT 4
@@ -131,7 +132,7 @@ static bool may_sleep(UInt number, const UWord *args)
 	case __NR_sendmmsg:
 		return would_sleep(args[0], EX_POLLOUT);
 	case __NR_fcntl:
-		return args[1] == VKI_F_SETLKW;
+		return args[1] == VKI_F_SETLKW || args[1] == EX_F_OFD_SETLKW;
 	case __NR_open: /* a named pipe */
 	case __NR_openat:
 	case __NR_flock:

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/units.h"
 #include "place/pagemap.h"
@@ -347,26 +348,41 @@ double cxms_traffic_window_turns(const struct cxms_recording *rec, const struct 
 }
 
 /*
- * New lines a run: who goes on where it ended uses up each line before the next, while the cache
- * holds those of all places. A run that takes a new line waits L_obs for it at most, so the waiting
- * tells how many do at least: with places that outnumber the cache each of them.
+ * New lines a run, at an end: who goes on where it ended uses up each line before the next, while
+ * the cache holds those of all places. A load that takes a new line waits as long as memory and the
+ * LLC take at most, so its waiting tells how many do at least: with places that outnumber the cache
+ * each of them, which part of each wait may hide: at the high end all do where new lines alone do
+ * not explain the waiting. Waits of stores are the queue's, and tell nothing of it.
  */
-static double lines_a_run(const struct cxms_rec_site *site, const struct cxms_group *g,
-			  double seen_ps)
+static double lines_a_run(const struct cxms_rec_site *site, const struct cxms_runs *in,
+			  enum cxms_span end)
 {
-	double step = fabs((double)site->stride) / CXMS_LINE_BYTES;
-	double seen = g->share.hi * PS_PER_NS / (seen_ps * g->runs_per_stall_ns);
-	return site->flags & CXMS_SITE_APPENDS ? fmin(1, fmax(step, seen)) : 1;
+	double step = fabs((double)site->stride) / CXMS_LINE_BYTES, share = in->share[end];
+	double lines = share / in->seen_ps + (in->llc_ps > 0 ? (1 - share) / in->llc_ps : 0);
+	double seen = lines * PS_PER_NS / in->runs;
+	if (site->kind != CXMS_SITE_LOAD || seen <= step)
+		return fmin(1, step);
+	return end == CXMS_SPAN_HI ? 1 : fmin(1, seen);
 }
 
-/* At the high end each run takes one: the waits of some may lie in those of others. */
-static double most_lines(struct cxms_runs in, double a_run)
+/* Runs that take no new line are none. */
+static void bound_by_new_lines(const struct cxms_rec_site *site, const struct cxms_runs *in,
+			       struct cxms_grain *out)
 {
-	double waits[CXMS_SPAN_COUNT] = {0}, lines[CXMS_SPAN_COUNT];
-	in.runs /= a_run;
-	in.window_turns /= a_run;
-	cxms_runs_bound(&in, waits, lines);
-	return lines[CXMS_SPAN_HI];
+	const struct cxms_grain was = *out;
+	for (int k = 0; k < CXMS_SPAN_COUNT; k++) {
+		double a_run = lines_a_run(site, in, (enum cxms_span)k);
+		struct cxms_runs part = *in;
+		double waits[CXMS_SPAN_COUNT], lines[CXMS_SPAN_COUNT];
+		memcpy(waits, was.waits, sizeof(waits));
+		part.runs *= a_run;
+		part.window_turns *= a_run;
+		cxms_runs_bound(&part, waits, lines);
+		out->waits[k] = waits[k];
+		out->lines[k] = lines[k];
+	}
+	out->lines[CXMS_SPAN_LO] = fmin(out->lines[CXMS_SPAN_LO], out->lines[CXMS_SPAN_MID]);
+	out->lines[CXMS_SPAN_HI] = fmax(out->lines[CXMS_SPAN_HI], out->lines[CXMS_SPAN_MID]);
 }
 
 static void bound_by_runs(const struct cxms_recording *rec, const struct cxms_evidence *ev,
@@ -377,21 +393,21 @@ static void bound_by_runs(const struct cxms_recording *rec, const struct cxms_ev
 	double seen_ps = out->waits[CXMS_SPAN_MID] > 0 ? out->seen_ps / out->waits[CXMS_SPAN_MID]
 						       : ev->stair.mem_ps;
 	double stall_ns = turns->turns / g->runs_per_stall_ns;
-	double a_run = lines_a_run(site, g, seen_ps);
-	struct cxms_runs in = {.runs = g->runs_per_stall_ns * a_run,
+	struct cxms_runs in = {.runs = g->runs_per_stall_ns,
 			       .share = {g->share.lo, g->share.mid, g->share.hi},
 			       .seen_ps = seen_ps,
 			       .llc_ps = ev->stair.llc_ps * seen_ps / ev->stair.mem_ps,
-			       .window_turns = a_run * cxms_traffic_window_turns(rec, ev, g, rob),
+			       .window_turns = cxms_traffic_window_turns(rec, ev, g, rob),
 			       .most_lines = CXMS_MOST_L1D_MSHRS * turns->time_ns * PS_PER_NS /
 					     (seen_ps * stall_ns),
 			       .most_waits =
 				       ev->between[g->site].loop_per_stall * PS_PER_NS / seen_ps,
 			       .uneven = site->flags & CXMS_SITE_UNEVEN,
 			       .queued = site->kind == CXMS_SITE_STORE || g->column_step};
-	cxms_runs_bound(&in, out->waits, out->lines);
-	if (a_run < 1)
-		out->lines[CXMS_SPAN_HI] = most_lines(in, a_run);
+	if (site->flags & CXMS_SITE_APPENDS)
+		bound_by_new_lines(site, &in, out);
+	else
+		cxms_runs_bound(&in, out->waits, out->lines);
 	out->seen_ps = out->waits[CXMS_SPAN_MID] * seen_ps;
 }
 

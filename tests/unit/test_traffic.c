@@ -375,6 +375,10 @@ static void test_lines_read_and_written(void **state)
 		/* 1 %: rounding of the first and the last sample */
 		assert_true(fabs((double)t->reads / runs - rows[i].reads) < 0.01);
 		assert_true(fabs((double)t->writes / runs - rows[i].writes) < 0.01);
+		/* who waits longer than for a line in eight words may have one in each */
+		if (rows[i].kind == CXMS_SITE_LOAD && rows[i].flags & CXMS_SITE_APPENDS)
+			assert_true(fabs(r->basis.site[0].lines_hi / runs -
+					 (rows[i].turn_ns > 12.5 ? 1 : 0.125)) < 0.01);
 		cxms_result_free(r);
 	}
 }
@@ -411,8 +415,8 @@ static void test_a_window_holds_few_lines_of_who_reads_on(void **state)
 		assert_true(fabs((double)r->basis.exposed_waits / 1e6 - 1) < 0.15);
 		/* 5 %: who hits, by the LLC's part of its array */
 		assert_true(fabs(s->lines / lines - 1) < 0.05);
-		/* nothing tells that the cache holds where it reads on */
-		assert_true(fabs(s->lines_hi / turns - 1) < 0.01);
+		/* at the high end none hits; new lines alone explain the waits */
+		assert_true(fabs(s->lines_hi / lines - 1) < 0.01);
 		cxms_result_free(r);
 	}
 }
